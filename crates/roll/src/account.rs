@@ -1,0 +1,345 @@
+//! What was seen in one account, and what was not.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, RoleArn};
+
+/// One account's line in the roll.
+///
+/// Its outcome follows from the rest and cannot contradict it:
+///
+/// | outcome | `users` | `gaps` |
+/// |---|---|---|
+/// | [`Outcome::Complete`] | the account's users | none |
+/// | [`Outcome::Partial`] | those that were read | at least one |
+/// | [`Outcome::Failed`] | `None`: unknown, which is not "no users" | at least one |
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct AccountRoll {
+    account_id: AccountId,
+    role_arn: RoleArn,
+    outcome: Outcome,
+    gaps: Vec<Gap>,
+    notes: Vec<Note>,
+    users: Option<Vec<User>>,
+}
+
+impl AccountRoll {
+    /// The line of an account of which at least a part was read. Users come out sorted by name.
+    #[must_use]
+    pub fn read(role_arn: RoleArn, mut users: Vec<User>, gaps: Vec<Gap>, notes: Vec<Note>) -> Self {
+        users.sort_by(|a, b| a.user_name.cmp(&b.user_name));
+        let outcome = if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial };
+        Self { account_id: role_arn.account_id().clone(), role_arn, outcome, gaps, notes, users: Some(users) }
+    }
+
+    /// The line of an account of which nothing could be read, and why.
+    #[must_use]
+    pub fn failed(role_arn: RoleArn, gap: Gap) -> Self {
+        Self {
+            account_id: role_arn.account_id().clone(),
+            role_arn,
+            outcome: Outcome::Failed,
+            gaps: vec![gap],
+            notes: Vec::new(),
+            users: None,
+        }
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn account_id(&self) -> &AccountId {
+        &self.account_id
+    }
+
+    /// The role through which it was read.
+    #[must_use]
+    pub fn role_arn(&self) -> &RoleArn {
+        &self.role_arn
+    }
+
+    /// Whether all of it, a part of it, or nothing was read.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// What was not read, and why.
+    #[must_use]
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// What is worth knowing and takes nothing from the outcome.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The users that were read, by name; `None` where it is unknown whether there are any.
+    #[must_use]
+    pub fn users(&self) -> Option<&[User]> {
+        self.users.as_deref()
+    }
+
+    /// The number of users and of access keys that were read.
+    #[must_use]
+    pub fn count(&self) -> (usize, usize) {
+        let users = self.users().unwrap_or_default();
+        let keys = users.iter().filter_map(|user| user.access_keys.as_ref()).map(Vec::len).sum();
+        (users.len(), keys)
+    }
+}
+
+/// The fields of a line before they are known to fit together.
+#[derive(Deserialize)]
+struct Stored {
+    account_id: AccountId,
+    role_arn: RoleArn,
+    outcome: Outcome,
+    gaps: Vec<Gap>,
+    #[serde(default)]
+    notes: Vec<Note>,
+    users: Option<Vec<User>>,
+}
+
+impl TryFrom<Stored> for AccountRoll {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let Stored { account_id, role_arn, outcome, gaps, notes, users } = stored;
+        if &account_id != role_arn.account_id() {
+            return Err(format!("account_id is {account_id}, but role_arn is {role_arn}"));
+        }
+        let wanted = match (&users, gaps.is_empty()) {
+            (Some(_), true) => Outcome::Complete,
+            (Some(_), false) => Outcome::Partial,
+            (None, false) => Outcome::Failed,
+            (None, true) => return Err(format!("account {account_id} has neither users nor gaps")),
+        };
+        if outcome != wanted {
+            return Err(format!(
+                "account {account_id} is called {outcome}, but its users and gaps make it {wanted}"
+            ));
+        }
+        let names: BTreeSet<_> = users.iter().flatten().map(|user| &user.user_name).collect();
+        if names.len() != users.as_ref().map_or(0, Vec::len) {
+            return Err(format!("account {account_id} has two users of one name"));
+        }
+        Ok(Self { account_id, role_arn, outcome, gaps, notes, users })
+    }
+}
+
+/// How much of an account was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// All that was asked for.
+    Complete,
+    /// Some of it; the gaps say what is missing.
+    Partial,
+    /// None of it; the gap says at which step it ended.
+    Failed,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Complete => "Complete",
+            Self::Partial => "Partial",
+            Self::Failed => "Failed",
+        })
+    }
+}
+
+/// Something that was asked for and is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Where on the way it happened.
+    pub step: Step,
+    /// The API operation, as AWS spells it; `None` where it was not one call that went wrong.
+    pub operation: Option<String>,
+    /// The user it is about, where it is about one.
+    pub user_name: Option<String>,
+    /// What kind of obstacle it was.
+    pub class: Class,
+    /// The AWS error code, such as `AccessDenied`; `None` where AWS gave none.
+    pub code: Option<String>,
+    /// What happened, in AWS's words where AWS answered.
+    pub message: String,
+    /// The id that AWS support and CloudTrail know the call by.
+    pub request_id: Option<String>,
+    /// What to do next.
+    pub remedy: String,
+}
+
+/// The steps that an account is read in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Becoming the account's role: `sts:AssumeRole`.
+    Session,
+    /// The account's users: `iam:ListUsers`.
+    Users,
+    /// The users' access keys: `iam:ListAccessKeys`.
+    AccessKeys,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Session => "session",
+            Self::Users => "users",
+            Self::AccessKeys => "access_keys",
+        })
+    }
+}
+
+/// What kind of obstacle a gap comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// AWS refused: a policy does not allow it, or one denies it.
+    Denied,
+    /// The caller's own credentials are missing, expired or not accepted.
+    Credentials,
+    /// AWS asked to slow down until the attempts were used up.
+    Throttled,
+    /// What was asked about does not exist.
+    NotFound,
+    /// The time that was allowed ran out.
+    TimedOut,
+    /// No answer came: name resolution, connection, TLS, proxy.
+    Transport,
+    /// An answer came that AWS does not give.
+    Malformed,
+    /// Rolecall itself went wrong.
+    Internal,
+    /// AWS answered with another error.
+    Other,
+}
+
+/// Something seen on the way that is worth knowing and is no gap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Where on the way it was seen.
+    pub step: Step,
+    /// The user it is about, where it is about one.
+    pub user_name: Option<String>,
+    /// What was seen.
+    pub message: String,
+}
+
+/// An IAM user, named as in [`User`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The friendly name, unique in its account.
+    pub user_name: String,
+    /// The stable id, `AIDA…`.
+    pub user_id: String,
+    /// The ARN, path included.
+    pub arn: String,
+    /// The path, `/` by default.
+    pub path: String,
+    /// When the user was made.
+    pub create_date: Timestamp,
+    /// When the console password was last used. `None` where AWS gives no date: there is no password, it was never
+    /// used, or not since AWS began to record it.
+    pub password_last_used: Option<Timestamp>,
+    /// The user's access keys, by id; `None` where they could not be read, which is not "no keys".
+    pub access_keys: Option<Vec<AccessKey>>,
+}
+
+/// An access key, named as in
+/// [`AccessKeyMetadata`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyMetadata.html).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessKey {
+    /// The id, `AKIA…`; not a secret.
+    pub access_key_id: String,
+    /// Whether the key can be used.
+    pub status: AccessKeyStatus,
+    /// When the key was made; `None` where AWS did not say.
+    pub create_date: Option<Timestamp>,
+}
+
+/// The status of an access key. One that AWS adds later is kept as it is spelled.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum AccessKeyStatus {
+    /// The key works.
+    Active,
+    /// The key was switched off.
+    Inactive,
+    /// The key has run out.
+    Expired,
+    /// A status that this version does not know.
+    Other(String),
+}
+
+impl AccessKeyStatus {
+    /// The status as AWS spells it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "Active",
+            Self::Inactive => "Inactive",
+            Self::Expired => "Expired",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+impl From<String> for AccessKeyStatus {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "Active" => Self::Active,
+            "Inactive" => Self::Inactive,
+            "Expired" => Self::Expired,
+            _ => Self::Other(text),
+        }
+    }
+}
+
+impl From<AccessKeyStatus> for String {
+    fn from(status: AccessKeyStatus) -> Self {
+        status.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AccessKeyStatus, AccountRoll};
+
+    #[test]
+    fn a_status_that_is_new_is_kept() {
+        let status: AccessKeyStatus = serde_json::from_str("\"Quarantined\"").unwrap();
+        assert_eq!(status, AccessKeyStatus::Other("Quarantined".into()));
+        assert_eq!(serde_json::to_string(&status).unwrap(), "\"Quarantined\"");
+    }
+
+    #[test]
+    fn a_line_that_contradicts_itself_is_refused() {
+        let line = |outcome, gaps, users| {
+            serde_json::from_value::<AccountRoll>(serde_json::json!({
+                "account_id": "111111111111",
+                "role_arn": "arn:aws:iam::111111111111:role/IAMListRole",
+                "outcome": outcome, "gaps": gaps, "notes": [], "users": users,
+            }))
+        };
+        let gap = serde_json::json!([{
+            "step": "session", "operation": "AssumeRole", "user_name": null, "class": "denied",
+            "code": "AccessDenied", "message": "no", "request_id": null, "remedy": "ask",
+        }]);
+        let (none, no_users) = (serde_json::json!([]), serde_json::Value::Null);
+        assert!(line("Complete", none.clone(), none.clone()).is_ok());
+        assert!(line("Partial", gap.clone(), none.clone()).is_ok());
+        assert!(line("Failed", gap.clone(), no_users.clone()).is_ok());
+        assert!(line("Complete", gap.clone(), none.clone()).is_err());
+        assert!(line("Complete", none.clone(), no_users.clone()).is_err());
+        assert!(line("Failed", gap, none.clone()).is_err());
+        assert!(line("Failed", none, no_users).is_err());
+    }
+}

@@ -1,0 +1,52 @@
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, is_name_character, quoted, shown_as_text};
+
+/// The name of a role session, as it stands in CloudTrail: 2 to 64 of `[\w+=,.@-]`.
+///
+/// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoleSessionName(String);
+
+shown_as_text!(RoleSessionName);
+
+impl Default for RoleSessionName {
+    fn default() -> Self {
+        Self("cross_acct_lambda".to_owned())
+    }
+}
+
+impl FromStr for RoleSessionName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if !(2..=64).contains(&text.len()) || !text.chars().all(is_name_character) {
+            return Err(Invalid(format!(
+                "session name {} is not one, AWS allows 2 to 64 letters, digits and any of _+=,.@-",
+                quoted(text)
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RoleSessionName;
+
+    #[test]
+    fn the_default_is_a_valid_name() {
+        let name = RoleSessionName::default();
+        assert_eq!(name.as_str().parse::<RoleSessionName>().unwrap(), name);
+    }
+
+    #[test]
+    fn names_that_sts_refuses_are_refused() {
+        for text in ["", "x", "a b", "a/b", "ü2", &"x".repeat(65)] {
+            assert!(text.parse::<RoleSessionName>().is_err(), "{text:?}");
+        }
+    }
+}
