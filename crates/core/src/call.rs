@@ -1,0 +1,212 @@
+//! What went wrong with a call to AWS: the one place that looks into the SDK's errors.
+//!
+//! The SDK's errors are never printed whole: a malformed answer to `AssumeRole` carries the session's secrets, and a
+//! refused signature is answered with the headers that were signed, the session token among them.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use rolecall_roll::{Class, Gap, Step};
+
+use crate::remedy;
+
+/// A call that did not succeed, and all attempts at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallError {
+    /// The API operation, as AWS spells it.
+    pub operation: &'static str,
+    /// What kind of obstacle it was.
+    pub class: Class,
+    /// The AWS error code, where AWS answered with one.
+    pub code: Option<String>,
+    /// What happened, in AWS's words where AWS answered.
+    pub message: String,
+    /// The id of the request, where there was an answer.
+    pub request_id: Option<String>,
+}
+
+impl CallError {
+    /// Reads the SDK's error. Nothing else does.
+    pub fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let bare = |class, message: String| Self { operation, class, code: None, message, request_id: None };
+        match error {
+            SdkError::ServiceError(context) => {
+                let status = context.raw().status().as_u16();
+                let request_id = context.raw().headers().request_id().map(str::to_owned);
+                let code = context.err().code().map(str::to_owned);
+                let (class, message) = match &code {
+                    Some(code) => {
+                        let message = context.err().message().map_or_else(|| code.clone(), first_paragraph);
+                        (class_of(code, status), message)
+                    }
+                    None if (200..300).contains(&status) => {
+                        (Class::Malformed, "the answer is not what AWS answers".into())
+                    }
+                    None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
+                };
+                Self { operation, class, code, message, request_id }
+            }
+            SdkError::ResponseError(context) => {
+                let request_id = context.raw().headers().request_id().map(str::to_owned);
+                let message = if is_about::<NotWhole>(error) {
+                    "the answer was cut short or is not XML".into()
+                } else {
+                    "the answer broke off".into()
+                };
+                Self { request_id, ..bare(Class::Malformed, message) }
+            }
+            SdkError::TimeoutError(_) => {
+                bare(Class::TimedOut, "no answer in the time that was allowed".into())
+            }
+            SdkError::DispatchFailure(failure) => {
+                let Some(error) = failure.as_connector_error() else {
+                    return bare(Class::Transport, "the request could not be sent".into());
+                };
+                let class = if is_about::<CredentialsError>(error) {
+                    Class::Credentials
+                } else if error.is_timeout() {
+                    Class::TimedOut
+                } else {
+                    Class::Transport
+                };
+                bare(class, chain(error))
+            }
+            other => {
+                if is_about::<NotWhole>(other) {
+                    bare(Class::Malformed, "the answer was cut short or is not XML".into())
+                } else if is_about::<CredentialsError>(other) {
+                    bare(Class::Credentials, chain(other))
+                } else {
+                    bare(Class::Internal, "the request could not be built".into())
+                }
+            }
+        }
+    }
+
+    /// An answer that AWS does not give.
+    #[must_use]
+    pub fn malformed(operation: &'static str, message: impl Into<String>, request_id: Option<&str>) -> Self {
+        let request_id = request_id.map(str::to_owned);
+        Self { operation, class: Class::Malformed, code: None, message: message.into(), request_id }
+    }
+
+    /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one.
+    #[must_use]
+    pub fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+            self.message = self.message.replace(secret, "[redacted]");
+        }
+        self
+    }
+
+    /// What to do about it, where it happened at `step`.
+    #[must_use]
+    pub fn remedy(&self, step: Step) -> &'static str {
+        remedy::of(step, self.class, self.code.as_deref().unwrap_or_default(), &self.message)
+    }
+
+    /// The gap that it leaves in the roll.
+    #[must_use]
+    pub fn into_gap(self, step: Step, user_name: Option<&str>) -> Gap {
+        let remedy = self.remedy(step).to_owned();
+        Gap {
+            step,
+            operation: Some(self.operation.to_owned()),
+            user_name: user_name.map(str::to_owned),
+            class: self.class,
+            code: self.code,
+            message: self.message,
+            request_id: self.request_id,
+            remedy,
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, code, message, .. } = self;
+        match code {
+            Some(code) if code != message => write!(f, "{operation}: {code}: {message}"),
+            _ => write!(f, "{operation}: {message}"),
+        }
+    }
+}
+
+impl Error for CallError {}
+
+/// The answer's XML is not whole. Raised by [`crate::connect`]'s check of every answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is not whole")]
+pub(crate) struct NotWhole;
+
+/// AWS's error codes by what they mean for us.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html> and those of STS.
+fn class_of(code: &str, status: u16) -> Class {
+    match code {
+        "AccessDenied" | "AccessDeniedException" | "OptInRequired" | "NotAuthorized" => Class::Denied,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => Class::Credentials,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException" => Class::Throttled,
+        "NoSuchEntity" | "NoSuchEntityException" => Class::NotFound,
+        _ if status == 429 => Class::Throttled,
+        _ => Class::Other,
+    }
+}
+
+/// A message up to its first line break, without what would steer a terminal. What follows in a refused signature is
+/// the request that was signed.
+fn first_paragraph(message: &str) -> String {
+    let line = message.trim().lines().next().unwrap_or_default();
+    line.chars().take(1000).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// An error and what it came from, outermost first, each said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = first_paragraph(&error.to_string());
+        // The list of all that was tried begins on the next line.
+        let text = text.trim_end_matches(". Attempted:").to_owned();
+        // Some of the SDK's errors show the request that they are about.
+        let shows_request = text.contains("SdkBody");
+        if !text.is_empty() && !shows_request && !said.iter().any(|earlier| earlier.contains(&text)) {
+            said.push(text);
+        }
+        next = error.source();
+    }
+    // The outermost says only that something failed; what failed is further in.
+    if said.len() > 1 {
+        said.remove(0);
+    }
+    said.join(": ")
+}
+
+fn is_about<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(<dyn std::error::Error + 'static>::is::<E>)
+}

@@ -1,0 +1,325 @@
+//! The one HTTP client that all calls share, and the SDK's configuration.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::IdentityCache;
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use rolecall_roll::Partition;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::call::NotWhole;
+use crate::settings::Limits;
+
+/// Whose certificates to trust.
+#[derive(Debug, Clone)]
+pub struct Roots(TrustStore);
+
+impl Roots {
+    /// The system's roots; `SSL_CERT_FILE` and `SSL_CERT_DIR` say where else they are.
+    #[must_use]
+    pub fn of_the_system() -> Self {
+        Self(TrustStore::default())
+    }
+
+    /// Those of the file that `AWS_CA_BUNDLE` names, where it names one; else the system's.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or is no bundle.
+    pub fn of_bundle(path: Option<&Path>) -> Result<Self, BadBundle> {
+        let Some(path) = path else {
+            return Ok(Self::of_the_system());
+        };
+        let wrong = |problem: &dyn Display| {
+            BadBundle(format!(
+                "AWS_CA_BUNDLE names {}, which is no bundle of certificates: {problem}; let it name a PEM file, or \
+                 unset it to trust the system's roots",
+                path.display()
+            ))
+        };
+        let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
+        Self::from_pem(pem).map_err(|error| wrong(&error))
+    }
+
+    /// The certificates of a PEM bundle and no others, as the AWS CLI takes `AWS_CA_BUNDLE`.
+    ///
+    /// # Errors
+    /// Where the bundle holds no certificate, or one that cannot be read.
+    pub fn from_pem(pem: Vec<u8>) -> Result<Self, BadBundle> {
+        let mut store = rustls::RootCertStore::empty();
+        for (index, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
+            let number = index + 1;
+            let certificate = certificate.map_err(|e| BadBundle(format!("certificate {number}: {e:?}")))?;
+            store.add(certificate).map_err(|e| BadBundle(format!("certificate {number}: {e}")))?;
+        }
+        if store.is_empty() {
+            return Err(BadBundle("it holds no PEM certificate".into()));
+        }
+        Ok(Self(TrustStore::empty().with_pem_certificate(pem)))
+    }
+}
+
+/// The environment variables that name a proxy, as [`ProxyConfig::from_env`] reads them.
+const PROXY_VARIABLES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The environment variables that name an endpoint, of those that the SDK reads for us.
+const ENDPOINT_VARIABLES: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM"];
+
+/// Refuses addresses in the environment that would be passed by without a word, as a proxy's that cannot be read, or
+/// fail later in words that name no variable.
+///
+/// # Errors
+/// Which variable is wrong. A proxy's address is not repeated: it may hold a password.
+pub fn check_addresses(variable: impl Fn(&str) -> Option<String>) -> Result<(), BadAddress> {
+    let set = |name: &'static str| Some((name, variable(name).filter(|address| !address.is_empty())?));
+    for (name, address) in PROXY_VARIABLES.into_iter().filter_map(set) {
+        let url = if address.contains("://") { address } else { format!("http://{address}") };
+        if !is_http_url(&url) {
+            return Err(BadAddress(format!(
+                "{name} is no address of an HTTP proxy, one is like http://proxy.example.com:3128"
+            )));
+        }
+    }
+    for (name, address) in ENDPOINT_VARIABLES.into_iter().filter_map(set) {
+        if !is_http_url(&address) {
+            return Err(BadAddress(format!(
+                "{name} is {address:?}, but a URL is like http://127.0.0.1:4566"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with an address.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadAddress(String);
+
+fn is_http_url(url: &str) -> bool {
+    let Ok(url) = url.parse::<http::Uri>() else { return false };
+    let (Some("http" | "https"), Some(authority)) = (url.scheme_str(), url.authority()) else { return false };
+    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let port = host_and_port.rsplit_once(']').map_or(host_and_port, |(_, port)| port).rsplit_once(':');
+    !authority.host().is_empty() && port.is_none_or(|(_, port)| port.parse::<u16>().is_ok())
+}
+
+/// What is wrong with a bundle of certificates.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadBundle(String);
+
+/// The HTTP client that all calls share: the proxy of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and
+/// these roots. An HTTP client that is handed to the SDK hears of neither from it.
+#[must_use]
+pub fn http_client(roots: Roots) -> SharedHttpClient {
+    let client = Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        // A context is built from parts that are always there.
+        let tls = TlsContext::builder().with_trust_store(roots.0.clone()).build().unwrap_or_default();
+        connector
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls)
+            .build()
+    });
+    SharedHttpClient::new(ReadRootsOnce(client))
+}
+
+/// Every SDK client that is made asks its HTTP client to check itself, which reads all roots again: 80 µs an account.
+/// The roots are read when the first request is made, and only then.
+#[derive(Debug)]
+struct ReadRootsOnce(SharedHttpClient);
+
+impl HttpClient for ReadRootsOnce {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+}
+
+/// What the SDK is told about the place that Rolecall runs in.
+#[derive(Debug)]
+pub struct Connect {
+    /// The HTTP client.
+    pub http_client: SharedHttpClient,
+    /// The region; `None` for the one that the environment, the profile or the instance names.
+    pub region: Option<String>,
+    /// The profile; `None` for `AWS_PROFILE` or the default one.
+    pub profile: Option<String>,
+    /// The caller's credentials; `None` for the SDK's chain: environment, profile, SSO, process, container, instance.
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// The partition of the targets: its default region is used where no region is set.
+    pub partition: Partition,
+    /// The clock.
+    pub time: SharedTimeSource,
+}
+
+impl Connect {
+    /// The SDK's configuration. Endpoints, FIPS and dual-stack settings are read as the SDK reads them.
+    pub async fn load(self, limits: &Limits) -> SdkConfig {
+        let default_region = Region::new(self.partition.default_region());
+        let (http_client, time) = (self.http_client.clone(), self.time.clone());
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(self.http_client.clone())
+            .time_source(self.time.clone())
+            .retry_config(retries(limits))
+            .timeout_config(timeouts(limits))
+            // Shared, so that each client that is made of this asks the caller's provider no second time.
+            .identity_cache(IdentityCache::lazy().build());
+        // A profile that was asked for wins over credentials in the environment, as with the AWS CLI; in the SDK's
+        // chain the environment would come first, and the roll be taken as somebody else.
+        if let Some(profile) = self.profile {
+            let surroundings = ProviderConfig::without_region()
+                .with_http_client(http_client)
+                .with_time_source(time)
+                .with_region(Some(self.region.clone().map_or(default_region.clone(), Region::new)));
+            let provider =
+                ProfileFileCredentialsProvider::builder().configure(&surroundings).profile_name(&profile);
+            loader = loader.profile_name(profile).credentials_provider(provider.build());
+        } else if let Some(credentials) = self.credentials {
+            loader = loader.credentials_provider(credentials);
+        }
+        if let Some(region) = self.region {
+            loader = loader.region(Region::new(region));
+        }
+        let config = loader.load().await;
+        if config.region().is_some() {
+            return config;
+        }
+        config.into_builder().region(default_region).build()
+    }
+}
+
+fn retries(limits: &Limits) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(limits.max_attempts)
+        .with_initial_backoff(limits.initial_backoff)
+        .with_max_backoff(limits.max_backoff)
+}
+
+fn timeouts(limits: &Limits) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(limits.connect_timeout)
+        .read_timeout(limits.read_timeout)
+        .operation_attempt_timeout(limits.attempt_timeout)
+        // Over all attempts the account's time is the bound: it keeps what was read by then.
+        .disable_operation_timeout()
+        .build()
+}
+
+/// Holds that an answer is whole.
+///
+/// The SDK's XML reader takes the end of the input for the end of every open element: half a list of users, cut by
+/// something on the way, would pass for all of it.
+#[derive(Debug)]
+pub(crate) struct AnswersAreWhole;
+
+#[dyn_dispatch_hint]
+impl Intercept for AnswersAreWhole {
+    fn name(&self) -> &'static str {
+        "AnswersAreWhole"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        match response.body().bytes() {
+            Some(body) if response.status().is_success() && !is_whole_xml(body) => Err(NotWhole.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_whole_xml(body: &[u8]) -> bool {
+    use quick_xml::events::Event;
+    let mut reader = quick_xml::Reader::from_reader(body);
+    let (mut depth, mut elements) = (0_usize, 0_usize);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(_)) => {
+                depth += 1;
+                elements += 1;
+            }
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::Eof) => return depth == 0 && elements > 0,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Roots, check_addresses, is_whole_xml};
+
+    #[test]
+    fn xml_that_was_cut_anywhere_is_not_whole() {
+        let whole = "<?xml version=\"1.0\"?>\n<A xmlns=\"x\"><B><C>1 &amp; 2</C><D/></B></A>";
+        assert!(is_whole_xml(whole.as_bytes()));
+        assert!(is_whole_xml(format!("{whole}\n").as_bytes()));
+        for end in 0..whole.len() {
+            assert!(!is_whole_xml(&whole.as_bytes()[..end]), "{}", &whole[..end]);
+        }
+        assert!(!is_whole_xml(b"<A><B></A></B>"));
+        assert!(!is_whole_xml(b"Bad Gateway"));
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_read_are_refused_and_a_proxys_is_not_repeated() {
+        let check = |name: &str, address: &str| {
+            check_addresses(|variable| (variable == name).then(|| address.to_owned()))
+                .map_err(|e| e.to_string())
+        };
+        for address in
+            ["http://proxy:3128", "proxy:3128", "proxy", "http://user:pw@[::1]:3128", "https://proxy/", ""]
+        {
+            check("HTTPS_PROXY", address).unwrap();
+        }
+        for address in
+            ["http://user:pa55 wd@proxy:1", "http://proxy:99999", "::nonsense::", "socks5://proxy:1"]
+        {
+            let refused = check("HTTPS_PROXY", address).unwrap_err();
+            assert!(refused.contains("HTTPS_PROXY") && !refused.contains("pa55"), "{refused}");
+        }
+        check("AWS_ENDPOINT_URL", "http://127.0.0.1:4566").unwrap();
+        for address in ["127.0.0.1:4566", "localhost", "ftp://x", "http://"] {
+            assert!(check("AWS_ENDPOINT_URL", address).unwrap_err().contains(address));
+        }
+    }
+
+    #[test]
+    fn a_bundle_that_holds_no_certificate_is_refused() {
+        assert!(Roots::from_pem(Vec::new()).is_err());
+        assert!(Roots::from_pem(b"not PEM".to_vec()).is_err());
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
+        assert!(Roots::from_pem(broken).is_err());
+    }
+}

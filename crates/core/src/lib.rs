@@ -1,0 +1,29 @@
+//! The first half of Rolecall's journey, from whom to ask to what was seen:
+//!
+//! 1. [`settings`]: how a roll is taken: session, pace, patience;
+//! 2. [`connect`]: the one HTTP client (proxy, private CA, system's roots) and the SDK's configuration;
+//! 3. [`targets`]: whom to ask, each account once, all in one partition;
+//! 4. [`session`]: becoming the account's role, and staying it while the account is read;
+//! 5. [`collect`]: the facts, one file each, with the IAM actions that each needs;
+//! 6. [`scan`]: account by account to its line in the roll, whatever happens on the way.
+//!
+//! Beside the way stand [`call`], the one reading of what went wrong with a call, [`remedy`], what to do about it, and
+//! [`logs`], what may be logged.
+//!
+//! No clock but the one handed in, no output, no trait over AWS: functions take the SDK's clients, and tests speak
+//! HTTP.
+
+pub mod call;
+pub mod collect;
+pub mod connect;
+pub mod logs;
+pub mod remedy;
+pub mod scan;
+pub mod session;
+pub mod settings;
+pub mod targets;
+
+pub use call::CallError;
+pub use scan::Scanner;
+pub use settings::{Limits, Settings};
+pub use targets::Target;

@@ -1,0 +1,33 @@
+//! What may be logged, whatever `RUST_LOG` asks for.
+
+use tracing::{Level, Metadata};
+
+/// Crates that print requests, answers or events at TRACE, with external ids, tokens and `credential_process` commands
+/// in them.
+const CAPPED_AT_DEBUG: [&str; 4] = ["aws_", "lambda_runtime", "hyper", "rustls"];
+
+/// Whether a line or span may be logged. Both binaries put this in front of every other filter.
+#[must_use]
+pub fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::DEBUG
+        || !CAPPED_AT_DEBUG.iter().any(|capped| metadata.target().starts_with(capped))
+}
+
+/// Filters for lines of the SDK's that say again, in its own words, what stands in our errors and gaps.
+pub const SAID_ELSEWHERE: &str = "aws_smithy_runtime=off,aws_config::imds=off";
+
+/// The environment variable that makes the SDK print secrets.
+pub const PRINTS_SECRETS: &str = "LOG_SENSITIVE_BODIES";
+
+/// What to say where it is set, before anything is asked.
+pub const PRINTS_SECRETS_REFUSED: &str =
+    "LOG_SENSITIVE_BODIES makes the AWS SDK print session secrets, rolecall does not run with it; unset it";
+
+/// In place of the standard hook: where a panic happened, and not with what words, for they can hold what was being
+/// read.
+pub fn panics_say_where_only() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        tracing::error!("internal error{place}; please report it");
+    }));
+}

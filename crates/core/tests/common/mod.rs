@@ -1,0 +1,82 @@
+//! A scanner for tests, and what it makes of a fake AWS.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses its part; a test that cannot go on ends"
+)]
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use futures_util::StreamExt;
+use rolecall_core::connect::{Connect, Roots, http_client};
+use rolecall_core::scan::Scanner;
+use rolecall_core::targets::{Target, Targets};
+use rolecall_core::{Limits, Settings};
+use rolecall_roll::{AccountRoll, Partition};
+use rolecall_testkit::secrets::{CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, EXTERNAL_ID};
+
+pub(crate) const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
+
+/// Settings that wait for nothing.
+pub(crate) fn settings() -> Settings {
+    let limits = Limits {
+        max_attempts: 3,
+        initial_backoff: Duration::from_millis(1),
+        max_backoff: Duration::from_millis(5),
+        account_timeout: Duration::from_mins(1),
+        ..Limits::default()
+    };
+    Settings { limits, ..Settings::default() }
+}
+
+pub(crate) async fn scanner(endpoint: &str, settings: Settings) -> Scanner {
+    scanner_at(endpoint, settings, SharedTimeSource::new(SystemTimeSource::new())).await
+}
+
+pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedTimeSource) -> Scanner {
+    let token = Some(CALLER_SESSION_TOKEN.to_owned());
+    let caller = Credentials::new("ASIACALLER", CALLER_SECRET_ACCESS_KEY, token, None, "test");
+    let connect = Connect {
+        http_client: http_client(Roots::of_the_system()),
+        region: Some("us-east-1".to_owned()),
+        profile: None,
+        credentials: Some(SharedCredentialsProvider::new(caller)),
+        partition: Partition::Aws,
+        time,
+    };
+    let sdk_config = connect.load(&settings.limits).await;
+    Scanner::new(sdk_config.into_builder().endpoint_url(endpoint).build(), settings)
+}
+
+pub(crate) fn target(role_arn: &str) -> Target {
+    Target { role_arn: role_arn.parse().unwrap(), external_id: Some(EXTERNAL_ID.parse().unwrap()) }
+}
+
+/// The lines of these roles, in order of completion.
+pub(crate) async fn scan(scanner: &Scanner, role_arns: &[&str]) -> Vec<AccountRoll> {
+    let targets = Targets::new(role_arns.iter().map(|role_arn| target(role_arn))).unwrap();
+    scanner.scan(&targets, None).collect().await
+}
+
+/// The line of the one account that most tests are about.
+pub(crate) async fn scan_one(scanner: &Scanner) -> AccountRoll {
+    scan(scanner, &[ROLE_ARN]).await.pop().unwrap()
+}
+
+/// What an account's users look like, in short: `name: KEY Status, …`.
+pub(crate) fn in_short(account: &AccountRoll) -> Vec<String> {
+    let users = account.users().unwrap_or_default();
+    users
+        .iter()
+        .map(|user| {
+            let keys = user.access_keys.as_ref().map_or("unknown".to_owned(), |keys| {
+                let keys = keys.iter().map(|key| format!("{} {}", key.access_key_id, key.status.as_str()));
+                keys.collect::<Vec<_>>().join(", ")
+            });
+            format!("{}{}: {keys}", user.path, user.user_name)
+        })
+        .collect()
+}

@@ -1,0 +1,268 @@
+//! The two-account flow, and what comes in its way without being a fault.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use common::{ROLE_ARN, in_short, scan, scan_one, scanner, scanner_at, settings};
+use rolecall_roll::{Class, Outcome, Step};
+use rolecall_testkit::{FakeAws, User, operation, xml};
+use wiremock::{Mock, ResponseTemplate};
+
+#[tokio::test]
+async fn the_roll_is_the_world() {
+    let aws = FakeAws::start().await;
+    let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
+    assert_eq!(account.outcome(), Outcome::Complete);
+    assert_eq!(account.account_id().as_str(), "111111111111");
+    assert_eq!(
+        in_short(&account),
+        [
+            "/alice: AKIAALICE1 Active, AKIAALICE2 Inactive",
+            "/bob: ",
+            "/ci/deployer: AKIADEPLOYER1 Active",
+            "/x+=,.@-y: AKIAX+=,.@-Y1 Active",
+        ]
+    );
+    let alice = &account.users().unwrap()[0];
+    assert_eq!(alice.user_id, "AIDAalice");
+    assert_eq!(alice.arn, "arn:aws:iam::111111111111:user/alice");
+    assert_eq!(alice.create_date.to_string(), "2024-03-01T12:00:00Z");
+    assert_eq!(alice.password_last_used.unwrap().to_string(), "2026-01-02T03:04:05Z");
+    let key = &alice.access_keys.as_ref().unwrap()[0];
+    assert_eq!(key.create_date.unwrap().to_string(), "2024-03-02T12:00:00Z");
+    // Two pages of users, and a call for each user: the fewest there can be.
+    assert_eq!(aws.calls("AssumeRole").await, 1);
+    assert_eq!(aws.calls("ListUsers").await, 2);
+    assert_eq!(aws.calls("ListAccessKeys").await, 4);
+}
+
+#[tokio::test]
+async fn the_session_is_asked_for_as_set() {
+    let aws = FakeAws::start().await;
+    let mut settings = settings();
+    settings.role_session_name = "audit@b".parse().unwrap();
+    settings.session_duration = Duration::from_mins(15);
+    scan_one(&scanner(&aws.uri(), settings.clone()).await).await;
+    let asked = |requests: &[wiremock::Request]| {
+        let first = requests.iter().find(|r| r.body.starts_with(b"Action=AssumeRole")).unwrap();
+        String::from_utf8(first.body.clone()).unwrap()
+    };
+    let narrowed = asked(&aws.server.received_requests().await.unwrap());
+    for part in [
+        "RoleSessionName=audit%40b",
+        "DurationSeconds=900",
+        "ExternalId=external4ID%3A4external4ID",
+        "iam%3AListUsers%22%2C%22iam%3AListAccessKeys",
+    ] {
+        assert!(narrowed.contains(part), "{part} is not in {narrowed}");
+    }
+    aws.server.reset().await;
+    let aws = FakeAws::start().await;
+    settings.narrow_session = false;
+    scan_one(&scanner(&aws.uri(), settings).await).await;
+    assert!(!asked(&aws.server.received_requests().await.unwrap()).contains("Policy="));
+}
+
+#[tokio::test]
+async fn every_target_is_in_the_roll_exactly_once() {
+    let ids: Vec<String> = (0..150).map(|number| format!("{number:012}")).collect();
+    let accounts = ids.iter().map(|id| (id.as_str(), vec![User::new("u", &[(1, "Active")])]));
+    let aws = FakeAws::of(accounts, 100).await;
+    // Every third is refused.
+    Mock::given(operation("AssumeRole"))
+        .and(|request: &wiremock::Request| {
+            let body = String::from_utf8_lossy(&request.body);
+            let at = body.find("%3A%3A").unwrap();
+            body[at + 6..at + 18].parse::<u64>().unwrap() % 3 == 0
+        })
+        .respond_with(ResponseTemplate::new(403).set_body_string(xml::error("AccessDenied", "no")))
+        .with_priority(1)
+        .mount(&aws.server)
+        .await;
+    let role_arns: Vec<String> = ids.iter().map(|id| format!("arn:aws:iam::{id}:role/R")).collect();
+    let role_arns: Vec<&str> = role_arns.iter().map(String::as_str).collect();
+    let mut accounts = scan(&scanner(&aws.uri(), settings()).await, &role_arns).await;
+    accounts.sort_by(|a, b| a.account_id().cmp(b.account_id()));
+    assert_eq!(accounts.iter().map(|a| a.account_id().to_string()).collect::<Vec<_>>(), ids);
+    for (number, account) in accounts.iter().enumerate() {
+        let wanted = if number % 3 == 0 { Outcome::Failed } else { Outcome::Complete };
+        assert_eq!(account.outcome(), wanted, "{account:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_that_vanishes_in_between_is_noted_and_no_gap() {
+    let aws = FakeAws::start().await;
+    let bob = |request: &wiremock::Request| String::from_utf8_lossy(&request.body).contains("UserName=bob");
+    Mock::given(operation("ListAccessKeys"))
+        .and(bob)
+        .respond_with(ResponseTemplate::new(404).set_body_string(xml::error("NoSuchEntity", "gone")))
+        .with_priority(1)
+        .mount(&aws.server)
+        .await;
+    let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
+    assert_eq!(account.outcome(), Outcome::Complete);
+    assert!(account.users().unwrap().iter().all(|user| user.user_name != "bob"));
+    assert_eq!(account.notes()[0].user_name.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn what_is_new_to_us_is_kept_and_not_refused() {
+    let mut user = User::new("alice", &[(1, "Quarantined")]);
+    user.access_keys.push(user.access_keys[0].clone());
+    user.access_keys[1].access_key_id = "AKIAALICE9".to_owned();
+    let aws = FakeAws::of([("111111111111", vec![user])], 10).await;
+    let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
+    assert_eq!(account.outcome(), Outcome::Complete);
+    assert_eq!(in_short(&account), ["/alice: AKIAALICE1 Quarantined, AKIAALICE9 Quarantined"]);
+}
+
+/// A clock that goes on by a step each time it is read.
+#[derive(Debug)]
+struct Leaps {
+    began: SystemTime,
+    step: Duration,
+    reads: AtomicU64,
+    /// The one reading at which it falls over.
+    breaks_at: AtomicU64,
+}
+
+impl TimeSource for Leaps {
+    fn now(&self) -> SystemTime {
+        let reads = self.reads.fetch_add(1, Ordering::SeqCst);
+        let breaks = reads == self.breaks_at.load(Ordering::SeqCst);
+        assert!(!breaks, "the clock broke, holding a {}", rolecall_testkit::secrets::SESSION_TOKEN);
+        self.began + self.step * u32::try_from(reads).unwrap()
+    }
+}
+
+fn leaps(step: Duration) -> (Arc<Leaps>, SharedTimeSource) {
+    let began = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 56);
+    let clock =
+        Arc::new(Leaps { began, step, reads: AtomicU64::new(0), breaks_at: AtomicU64::new(u64::MAX) });
+    (Arc::clone(&clock), SharedTimeSource::new(SharedClock(clock)))
+}
+
+#[derive(Debug)]
+struct SharedClock(Arc<Leaps>);
+
+impl TimeSource for SharedClock {
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_before_it_ends_in_the_midst_of_an_account() {
+    let users = (0..40).map(|number| User::new(&format!("u{number}"), &[(1, "Active")])).collect();
+    let aws = FakeAws::of([("111111111111", users)], 1000).await;
+    let (clock, time) = leaps(Duration::from_secs(10));
+    // Each session ends a quarter of an hour after the clock's last reading.
+    Mock::given(operation("AssumeRole"))
+        .respond_with(move |_: &wiremock::Request| {
+            let ends = clock.began + clock.step * u32::try_from(clock.reads.load(Ordering::SeqCst)).unwrap();
+            let ends = jiff::Timestamp::try_from(ends + Duration::from_mins(15)).unwrap();
+            let ends = format!("{ends:.0}");
+            ResponseTemplate::new(200).set_body_string(xml::assume_role("111111111111", &ends))
+        })
+        .with_priority(1)
+        .mount(&aws.server)
+        .await;
+    let scanner = scanner_at(&aws.uri(), settings(), time).await;
+    let account = scan_one(&scanner).await;
+    assert_eq!(account.outcome(), Outcome::Complete, "{:?}", account.gaps());
+    assert_eq!(account.count(), (40, 40));
+    assert!(aws.calls("AssumeRole").await > 1);
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_refused_leaves_what_was_read_and_says_so() {
+    let users = (0..40).map(|number| User::new(&format!("u{number:02}"), &[(1, "Active")])).collect();
+    let aws = FakeAws::of([("111111111111", users)], 1000).await;
+    let (clock, time) = leaps(Duration::from_secs(10));
+    let ends = jiff::Timestamp::try_from(clock.began + Duration::from_mins(15)).unwrap();
+    let session = xml::assume_role("111111111111", &format!("{ends:.0}"));
+    Mock::given(operation("AssumeRole"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(session))
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&aws.server)
+        .await;
+    let refusal = ResponseTemplate::new(403).set_body_string(xml::error("AccessDenied", "not any more"));
+    Mock::given(operation("AssumeRole")).respond_with(refusal).with_priority(2).mount(&aws.server).await;
+    let account = scan_one(&scanner_at(&aws.uri(), settings(), time).await).await;
+    assert_eq!(account.outcome(), Outcome::Partial);
+    let unknown = account.users().unwrap().iter().filter(|user| user.access_keys.is_none()).count();
+    assert!((1..40).contains(&unknown), "{unknown}");
+    let gap = &account.gaps()[0];
+    assert_eq!((gap.step, gap.class), (Step::AccessKeys, Class::Denied));
+    assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
+}
+
+#[tokio::test]
+async fn a_panic_inside_one_account_is_its_failure_and_no_others() {
+    let accounts = ["111111111111", "333333333333"].map(|id| (id, vec![User::new("u", &[(1, "Active")])]));
+    let aws = FakeAws::of(accounts, 10).await;
+    let (clock, time) = leaps(Duration::from_millis(1));
+    let mut settings = settings();
+    settings.limits.accounts_at_once = 1;
+    let scanner = scanner_at(&aws.uri(), settings, time).await;
+    let reads = || clock.reads.load(Ordering::SeqCst);
+    let before = reads();
+    scan_one(&scanner).await;
+    let reads_an_account = reads() - before;
+    assert!(reads_an_account > 5, "the clock is read in all of the work");
+    let mut internal = 0;
+    // Wherever in the work it happens.
+    for later in 0..reads_an_account {
+        clock.breaks_at.store(reads() + later, Ordering::SeqCst);
+        let accounts = scan(&scanner, &[ROLE_ARN, "arn:aws:iam::333333333333:role/R"]).await;
+        assert_eq!(accounts.len(), 2);
+        let (complete, broken): (Vec<_>, Vec<_>) =
+            accounts.iter().partition(|account| account.outcome() == Outcome::Complete);
+        assert!(complete.iter().all(|account| account.count() == (1, 1)));
+        assert!(broken.len() <= 1, "{broken:?}");
+        for account in broken {
+            rolecall_testkit::secrets::assert_no_secret_in(&format!("{account:?}"));
+            if account.gaps()[0].class == Class::Internal {
+                internal += 1;
+                assert_eq!((account.outcome(), account.users()), (Outcome::Failed, None));
+            } else {
+                // In a task of the HTTP client's own, it is a request that could not be sent.
+                assert_eq!(account.gaps()[0].class, Class::Transport, "{account:?}");
+            }
+        }
+    }
+    assert!(internal > 5, "{internal} of {reads_an_account} were in our own task");
+}
+
+#[tokio::test]
+async fn the_permissions_that_are_used_are_those_that_the_collectors_declare() {
+    let declared = rolecall_core::collect::actions();
+    let aws = FakeAws::start().await;
+    scan_one(&scanner(&aws.uri(), settings()).await).await;
+    let requests = aws.server.received_requests().await.unwrap();
+    let used: BTreeSet<String> = requests
+        .iter()
+        .filter(|request| request.headers["authorization"].to_str().unwrap().contains("/iam/"))
+        .map(|request| {
+            let body = String::from_utf8_lossy(&request.body);
+            let action = body.strip_prefix("Action=").unwrap().split('&').next().unwrap();
+            format!("iam:{action}")
+        })
+        .collect();
+    assert_eq!(used, declared.iter().map(ToString::to_string).collect());
+    // With one fewer it is not complete.
+    for action in declared {
+        let aws = FakeAws::start().await;
+        aws.refuse(action.strip_prefix("iam:").unwrap(), 403, "AccessDenied", "not this one").await;
+        let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
+        assert_ne!(account.outcome(), Outcome::Complete, "without {action}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Lambda's Runtime API, as a function's process sees it.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::time::{Duration, SystemTime};
+
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const NEXT: &str = "/2018-06-01/runtime/invocation/next";
+
+/// A Runtime API that hands out events and takes what the function answers.
+#[derive(Debug)]
+pub struct RuntimeApi {
+    server: MockServer,
+}
+
+/// What the function made of an event.
+#[derive(Debug)]
+pub struct Answer {
+    /// Whether it is an error.
+    pub is_error: bool,
+    /// The JSON that it sent.
+    pub body: String,
+}
+
+impl RuntimeApi {
+    /// Hands out these events, one after the other, each with `time` to answer; and then none.
+    pub async fn start(events: &[&str], time: Duration) -> Self {
+        let server = MockServer::start().await;
+        let deadline = SystemTime::now() + time;
+        let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis();
+        for (number, event) in events.iter().enumerate() {
+            let answer = ResponseTemplate::new(200)
+                .insert_header("lambda-runtime-aws-request-id", format!("request-{number}"))
+                .insert_header("lambda-runtime-deadline-ms", deadline.to_string())
+                .insert_header(
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:us-east-1:222222222222:function:rolecall",
+                )
+                .set_body_raw((*event).to_owned(), "application/json");
+            let next = Mock::given(method("GET")).and(path(NEXT)).respond_with(answer);
+            next.up_to_n_times(1).mount(&server).await;
+        }
+        let never = ResponseTemplate::new(200).set_delay(Duration::from_hours(1));
+        Mock::given(method("GET")).and(path(NEXT)).respond_with(never).mount(&server).await;
+        Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&server).await;
+        Self { server }
+    }
+
+    /// The environment variables by which a function finds it.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_LAMBDA_RUNTIME_API", self.server.address().to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "rolecall".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ]
+    }
+
+    /// Waits for the answers to the first `count` events.
+    pub async fn answers(&self, count: usize) -> Vec<Answer> {
+        let answered = async {
+            loop {
+                let requests = self.server.received_requests().await.unwrap_or_default();
+                let posts = requests.iter().filter(|request| request.method.as_str() == "POST");
+                let answers: Vec<Answer> = posts
+                    .map(|request| Answer {
+                        is_error: request.url.path().ends_with("/error"),
+                        body: String::from_utf8_lossy(&request.body).into_owned(),
+                    })
+                    .collect();
+                if answers.len() >= count {
+                    return answers;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), answered).await.expect("the function answers")
+    }
+}

@@ -1,0 +1,112 @@
+//! Servers below HTTP. Each runs until the test's runtime ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// A TLS front to a plain server, with a certificate of a CA that nobody knows.
+#[derive(Debug)]
+pub struct TlsFront {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The CA's certificate, PEM.
+    pub ca_pem: String,
+}
+
+/// Puts TLS in front of `plain`, for `localhost` and `aws.test`.
+pub async fn tls_front(plain: SocketAddr) -> TlsFront {
+    let mut ca = CertificateParams::new(Vec::new()).expect("a CA has no names");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("a CA");
+    let leaf_key = KeyPair::generate().expect("a key");
+    let names = vec!["localhost".to_owned(), "aws.test".to_owned()];
+    let leaf = CertificateParams::new(names).expect("names").signed_by(&leaf_key, &ca).expect("a leaf");
+    let key = PrivateKeyDer::try_from(leaf_key.serialize_der()).expect("a PKCS#8 key");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .expect("the key is the certificate's");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // A client that does not know the CA hangs up.
+                let Ok(mut client) = acceptor.accept(stream).await else { return };
+                let mut server = TcpStream::connect(plain).await.expect("the plain server is there");
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    TlsFront { address, ca_pem: ca.pem() }
+}
+
+/// A proxy that is asked to CONNECT.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How often it was asked.
+    pub tunnels: Arc<AtomicUsize>,
+}
+
+/// A proxy whose every tunnel ends at `server`, whatever host was asked for.
+pub async fn proxy(server: SocketAddr) -> Proxy {
+    let (listener, address) = listen().await;
+    let tunnels = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tunnels);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let counted = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let mut client = BufReader::new(stream);
+                let mut line = String::new();
+                while client.read_line(&mut line).await.is_ok_and(|read| read > 2) {}
+                if !line.starts_with("CONNECT ") {
+                    return;
+                }
+                counted.fetch_add(1, Ordering::SeqCst);
+                let mut server = TcpStream::connect(server).await.expect("the server is there");
+                let _ = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await;
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    Proxy { address, tunnels }
+}
+
+/// A server that answers every request with these bytes and hangs up.
+pub async fn hangs_up_after(answer: Vec<u8>) -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                // As much of the request as comes at once; the answer is the same for all.
+                let mut request = [0; 16 * 1024];
+                let read = stream.read(&mut request);
+                let _ = tokio::time::timeout(Duration::from_secs(5), read).await;
+                let _ = stream.write_all(&answer).await;
+            });
+        }
+    });
+    address
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback");
+    let address = listener.local_addr().expect("a bound address");
+    (listener, address)
+}

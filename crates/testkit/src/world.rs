@@ -1,0 +1,175 @@
+use std::collections::BTreeMap;
+
+use wiremock::matchers::any;
+use wiremock::{Match, Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use crate::xml;
+
+/// A user of the fake.
+#[derive(Debug, Clone, Default)]
+pub struct User {
+    /// The name.
+    pub user_name: String,
+    /// The path.
+    pub path: String,
+    /// RFC 3339, where the console password was used.
+    pub password_last_used: Option<&'static str>,
+    /// The keys.
+    pub access_keys: Vec<Key>,
+}
+
+impl User {
+    /// A user under `/` with these keys, each a number and a status.
+    pub fn new(user_name: &str, keys: &[(u32, &str)]) -> Self {
+        let access_keys = keys
+            .iter()
+            .map(|(number, status)| Key {
+                access_key_id: format!("AKIA{user_name}{number}").to_uppercase(),
+                status: (*status).to_owned(),
+            })
+            .collect();
+        Self { user_name: user_name.to_owned(), path: "/".to_owned(), access_keys, ..Self::default() }
+    }
+}
+
+/// An access key of the fake.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The id.
+    pub access_key_id: String,
+    /// The status.
+    pub status: String,
+}
+
+/// An AWS of a few accounts that believes everything: `AssumeRole` gives a session of the role's account, whose access
+/// key id names the account. It gives `page_size` users a page.
+#[derive(Debug)]
+pub struct FakeAws {
+    /// Where faults are mounted, with a priority below 5.
+    pub server: MockServer,
+}
+
+impl FakeAws {
+    /// Account 111111111111 with four users, two a page.
+    pub async fn start() -> Self {
+        let mut deployer = User::new("deployer", &[(1, "Active")]);
+        deployer.path = "/ci/".to_owned();
+        let mut alice = User::new("alice", &[(1, "Active"), (2, "Inactive")]);
+        alice.password_last_used = Some("2026-01-02T03:04:05Z");
+        let users = vec![alice, User::new("bob", &[]), deployer, User::new("x+=,.@-y", &[(1, "Active")])];
+        Self::of([("111111111111", users)], 2).await
+    }
+
+    /// These accounts.
+    pub async fn of<'a>(accounts: impl IntoIterator<Item = (&'a str, Vec<User>)>, page_size: usize) -> Self {
+        let accounts = accounts.into_iter().map(|(id, users)| (id.to_owned(), users)).collect();
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(World { accounts, page_size }).with_priority(5).mount(&server).await;
+        Self { server }
+    }
+
+    /// The endpoint.
+    pub fn uri(&self) -> String {
+        self.server.uri()
+    }
+
+    /// Puts an answer to an operation in front of the fake's own.
+    pub async fn answer(&self, operation_name: &'static str, answer: ResponseTemplate) {
+        Mock::given(operation(operation_name))
+            .respond_with(answer)
+            .with_priority(1)
+            .mount(&self.server)
+            .await;
+    }
+
+    /// Puts a refusal of an operation in front of the fake's own answer.
+    pub async fn refuse(&self, operation_name: &'static str, status: u16, code: &str, message: &str) {
+        self.answer(operation_name, refusal(status, code, message)).await;
+    }
+
+    /// How often an operation was asked for.
+    pub async fn calls(&self, operation_name: &str) -> usize {
+        let requests = self.server.received_requests().await.unwrap_or_default();
+        requests
+            .iter()
+            .filter(|request| parameter(request, "Action").as_deref() == Some(operation_name))
+            .count()
+    }
+}
+
+/// Matches the requests of one operation.
+pub fn operation(name: &'static str) -> impl Match {
+    move |request: &Request| parameter(request, "Action").as_deref() == Some(name)
+}
+
+struct World {
+    accounts: BTreeMap<String, Vec<User>>,
+    page_size: usize,
+}
+
+impl Respond for World {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let asked = |name| parameter(request, name).unwrap_or_default();
+        let account_id = account_of_credentials(request);
+        let users = self.accounts.get(&account_id).map(Vec::as_slice).unwrap_or_default();
+        let body = match asked("Action").as_str() {
+            "GetCallerIdentity" => xml::get_caller_identity(),
+            "AssumeRole" => {
+                let role_arn = asked("RoleArn");
+                xml::assume_role(role_arn.split(':').nth(4).unwrap_or_default(), xml::EXPIRATION)
+            }
+            "ListUsers" => {
+                let from: usize = asked("Marker").parse().unwrap_or(0);
+                let to = from.saturating_add(self.page_size).min(users.len());
+                let marker = (to < users.len()).then(|| to.to_string());
+                xml::list_users(&account_id, users.get(from..to).unwrap_or_default(), marker.as_deref())
+            }
+            "ListAccessKeys" => {
+                let name = asked("UserName");
+                match users.iter().find(|user| user.user_name == name) {
+                    Some(user) => xml::list_access_keys(user, None),
+                    None => return refusal(404, "NoSuchEntity", "The user cannot be found."),
+                }
+            }
+            other => return refusal(400, "InvalidAction", &format!("no operation {other}")),
+        };
+        with_request_id(ResponseTemplate::new(200)).set_body_string(body)
+    }
+}
+
+fn refusal(status: u16, code: &str, message: &str) -> ResponseTemplate {
+    with_request_id(ResponseTemplate::new(status)).set_body_string(xml::error(code, message))
+}
+
+fn with_request_id(answer: ResponseTemplate) -> ResponseTemplate {
+    answer.insert_header("x-amzn-requestid", "11111111-2222-3333-4444-555555555555")
+}
+
+/// A parameter of a request's form.
+fn parameter(request: &Request, name: &str) -> Option<String> {
+    let body = std::str::from_utf8(&request.body).ok()?;
+    let value = body.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?.1;
+    Some(unescaped(value))
+}
+
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digits = if byte == b'%' { [rest.next(), rest.next()] } else { [None, None] };
+        let [Some(high), Some(low)] = digits.map(|digit| digit.and_then(|d| char::from(d).to_digit(16)))
+        else {
+            bytes.push(if byte == b'+' { b' ' } else { byte });
+            continue;
+        };
+        bytes.extend(u8::try_from(high * 16 + low));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// `Credential=ASIA111111111111/…` is a session of account 111111111111.
+fn account_of_credentials(request: &Request) -> String {
+    let authorization = request.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let (_, credential) = authorization.unwrap_or_default().split_once("Credential=ASIA").unwrap_or_default();
+    credential.split('/').next().unwrap_or_default().to_owned()
+}
