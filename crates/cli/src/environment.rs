@@ -1,0 +1,76 @@
+//! The process's own surroundings. No other module of this binary reads an environment variable or the clock.
+
+#![expect(clippy::disallowed_methods, reason = "this is where settings and time come in")]
+
+use std::env;
+use std::io::stderr;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use tracing_subscriber::filter::{FilterFn, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use rolecall_core::{connect, logs};
+
+use crate::failure::{Code, Failure};
+
+/// Sets up logging on stderr, and refuses to run where the SDK would print secrets.
+pub(crate) fn prepare() -> Result<(), Failure> {
+    if env::var_os(logs::PRINTS_SECRETS).is_some_and(|value| !value.is_empty()) {
+        return Err(Failure::new(Code::Usage, logs::PRINTS_SECRETS_REFUSED));
+    }
+    let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("warn,{}", logs::SAID_ELSEWHERE));
+    let filter: Targets = directives.parse().map_err(|error| {
+        Failure::new(Code::Usage, format!("RUST_LOG is {directives:?}: {error}")).with_remedy(
+            "use a level, such as RUST_LOG=info, or levels by module: RUST_LOG=warn,rolecall_core=debug",
+        )
+    })?;
+    tracing_subscriber::registry()
+        .with(
+            layer()
+                .with_writer(stderr)
+                .with_ansi(anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never)
+                .with_filter(filter)
+                .with_filter(FilterFn::new(logs::may_be_logged)),
+        )
+        .init();
+    logs::panics_say_where_only();
+    Ok(())
+}
+
+/// Refuses addresses that cannot be ones.
+pub(crate) fn check_addresses() -> Result<(), Failure> {
+    connect::check_addresses(|name| env::var(name).ok()).map_err(|error| Failure::new(Code::Usage, error))
+}
+
+/// The file that `AWS_CA_BUNDLE` names.
+pub(crate) fn ca_bundle() -> Option<PathBuf> {
+    env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The region that the environment names.
+pub(crate) fn region() -> Result<Option<String>, Failure> {
+    Ok(text("AWS_REGION")?.or(text("AWS_DEFAULT_REGION")?))
+}
+
+/// What `ROLECALL_EXTERNAL_ID` says.
+pub(crate) fn external_id() -> Result<Option<String>, Failure> {
+    text("ROLECALL_EXTERNAL_ID")
+}
+
+/// The time.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn text(name: &str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Failure::new(Code::Usage, format!("{name} is not UTF-8; set it anew")))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! How a run ends when it does not end well.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Exit codes, besides 0 for "clean".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Something that should not happen: a full disk, a mistake of ours.
+    Unexpected = 1,
+    /// What was typed, or set, cannot be done.
+    Usage = 2,
+    /// Not all of what was asked for was read.
+    Incomplete = 11,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Why nothing came of it: said on stderr, with its exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: Code,
+    message: String,
+    remedy: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Display) -> Self {
+        Self { code, message: message.to_string(), remedy: None }
+    }
+
+    /// An end that needs no words.
+    pub(crate) fn silent(code: Code) -> Self {
+        Self::new(code, "")
+    }
+
+    pub(crate) fn with_remedy(self, remedy: impl Display) -> Self {
+        Self { remedy: Some(remedy.to_string()), ..self }
+    }
+
+    pub(crate) fn report(self) -> ExitCode {
+        if self.message.is_empty() {
+            return self.code.into();
+        }
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        let mut stderr = anstream::stderr();
+        // Nobody is left to tell where stderr is closed.
+        let _ = writeln!(stderr, "{red}error:{red:#} {}", self.message);
+        if let Some(remedy) = self.remedy {
+            let _ = writeln!(stderr, "  {remedy}");
+        }
+        self.code.into()
+    }
+}

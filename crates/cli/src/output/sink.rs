@@ -1,0 +1,96 @@
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anstream::ColorChoice;
+use tempfile::NamedTempFile;
+
+/// Stdout, or a file that is written whole or not at all.
+pub(crate) enum Sink {
+    Stdout(BufWriter<Stdout>),
+    /// Written beside its place, and put there when it is whole.
+    Replaces {
+        path: PathBuf,
+        file: BufWriter<NamedTempFile>,
+    },
+    /// A pipe or a device, which cannot be replaced.
+    Into(BufWriter<File>),
+}
+
+/// How a table looks where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) colours: bool,
+    /// The width to fit; `None` where nobody looks at it in a terminal.
+    pub(crate) width: Option<u16>,
+}
+
+impl Sink {
+    pub(crate) fn stdout() -> Self {
+        Self::Stdout(BufWriter::new(io::stdout()))
+    }
+
+    pub(crate) fn file(path: &Path) -> io::Result<Self> {
+        // A link keeps pointing where it points; what it points to is replaced.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            Ok(there) if !there.is_file() => {
+                Ok(Self::Into(BufWriter::new(OpenOptions::new().write(true).open(&path)?)))
+            }
+            there => {
+                // As an editor would leave it: the rights of the file that was there, or of any new file.
+                let mode = there.map_or(0o666, |there| there.permissions().mode() & 0o777);
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let file = tempfile::Builder::new()
+                    .prefix(".rolecall-")
+                    .permissions(Permissions::from_mode(mode))
+                    .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+                Ok(Self::Replaces { path, file: BufWriter::new(file) })
+            }
+        }
+    }
+
+    pub(crate) fn look(&self) -> Look {
+        let Self::Stdout(stdout) = self else {
+            return Look { colours: false, width: None };
+        };
+        let stdout = stdout.get_ref();
+        let colours = anstream::AutoStream::choice(stdout) != ColorChoice::Never;
+        let width = terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0);
+        Look { colours, width: width.filter(|_| stdout.is_terminal()) }
+    }
+
+    /// Puts what was written in its place.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Stdout(mut out) => out.flush(),
+            Self::Into(mut out) => out.flush(),
+            Self::Replaces { path, file } => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.as_file().sync_all()?;
+                file.persist(path)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Stdout(out) => out,
+            Self::Into(out) => out,
+            Self::Replaces { file, .. } => file,
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer().flush()
+    }
+}

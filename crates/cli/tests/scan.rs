@@ -1,0 +1,420 @@
+//! The built binary, as people run it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rolecall_roll::{Outcome, Roll};
+use rolecall_testkit::process::caller_environment;
+use rolecall_testkit::secrets::{
+    CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN,
+    assert_no_secret_in,
+};
+use rolecall_testkit::{FakeAws, User, operation, wire, xml};
+use serde_json::Value;
+use tokio::process::Command;
+use wiremock::{Mock, ResponseTemplate};
+
+const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
+
+/// What a run ended with.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn rolecall(endpoint: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+    command
+        .env_clear()
+        .envs(caller_environment(endpoint))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+async fn ended(command: &mut Command) -> Ended {
+    let output = tokio::time::timeout(Duration::from_mins(1), command.output()).await.unwrap().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let ended =
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    assert_no_secret_in(&ended.stdout);
+    assert_no_secret_in(&ended.stderr);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    ended
+}
+
+async fn run(aws: &FakeAws, arguments: &[&str]) -> Ended {
+    ended(&mut rolecall(&aws.uri(), arguments)).await
+}
+
+/// Two accounts, one of which refuses, and a user whose keys are refused.
+async fn mixed() -> FakeAws {
+    let users = vec![User::new("alice", &[(1, "Active"), (2, "Inactive")]), User::new("bob", &[])];
+    let aws =
+        FakeAws::of([("111111111111", users), ("333333333333", vec![]), ("444444444444", vec![])], 10).await;
+    let words = "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/x is not authorized to perform: \
+                 sts:AssumeRole on resource: arn:aws:iam::333333333333:role/IAMListRole";
+    let refusal = |words| ResponseTemplate::new(403).set_body_string(xml::error("AccessDenied", words));
+    Mock::given(operation("AssumeRole"))
+        .and(|request: &wiremock::Request| String::from_utf8_lossy(&request.body).contains("333333333333"))
+        .respond_with(refusal(words).insert_header("x-amzn-requestid", "8a6f0c1e"))
+        .with_priority(1)
+        .mount(&aws.server)
+        .await;
+    Mock::given(operation("ListAccessKeys"))
+        .and(|request: &wiremock::Request| String::from_utf8_lossy(&request.body).contains("UserName=bob"))
+        .respond_with(refusal(
+            "User: x is not authorized to perform: iam:ListAccessKeys on resource: user bob",
+        ))
+        .with_priority(1)
+        .mount(&aws.server)
+        .await;
+    aws
+}
+
+const MIXED: [&str; 8] = [
+    "scan",
+    "--account",
+    "111111111111",
+    "--account",
+    "333333333333",
+    "444444444444",
+    "--role-name",
+    "IAMListRole",
+];
+
+#[tokio::test]
+async fn a_complete_roll_ends_with_0_and_an_incomplete_one_with_11() {
+    let complete = run(&FakeAws::start().await, &["scan", "--role-arn", ROLE_ARN]).await;
+    assert_eq!((complete.code, complete.stderr.as_str()), (Some(0), ""));
+    let incomplete = run(&mixed().await, &MIXED).await;
+    assert_eq!(incomplete.code, Some(11));
+}
+
+#[tokio::test]
+async fn the_table_shows_every_key_and_every_gap() {
+    let ended = run(&mixed().await, &MIXED).await;
+    // Ages go on; everything else stands still.
+    let table: Vec<String> = ended.stdout.lines().map(without_age).collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
+
+fn without_age(line: &str) -> String {
+    match line.strip_suffix(" d").and_then(|line| line.rsplit_once(' ')) {
+        Some((rest, age)) if age.parse::<u32>().is_ok() => format!("{} N d", rest.trim_end()),
+        _ => line.replace("AGE", "").trim_end().to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn json_is_one_document_that_differs_in_nothing_between_two_runs_but_what_must() {
+    let aws = mixed().await;
+    let mut arguments = MIXED.to_vec();
+    arguments.extend(["--format", "json"]);
+    let mut documents = Vec::new();
+    for _ in 0..2 {
+        let mut document: Value = serde_json::from_str(&run(&aws, &arguments).await.stdout).unwrap();
+        for name in ["as_of", "run_id", "statistics"] {
+            assert!(!document[name].take().is_null(), "{name}");
+        }
+        documents.push(document);
+    }
+    assert_eq!(documents[0], documents[1]);
+    let document = &documents[0];
+    assert_eq!(document["schema_version"], 1);
+    assert_eq!(document["caller"]["arn"], "arn:aws:sts::222222222222:assumed-role/LambdaRole/test");
+    let outcomes: Vec<_> =
+        document["accounts"].as_array().unwrap().iter().map(|a| a["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["Partial", "Failed", "Complete"]);
+    assert_eq!(document["accounts"][1]["users"], Value::Null, "unknown is not empty");
+    assert_eq!(document["accounts"][0]["users"][1]["access_keys"], Value::Null, "unknown is not empty");
+    assert_eq!(document["counts"]["access_keys"], 2);
+}
+
+#[tokio::test]
+async fn jsonl_is_the_roll_file_and_out_writes_it_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roll.jsonl");
+    let mut arguments = MIXED.to_vec();
+    arguments.extend(["--format", "jsonl", "--out", file.to_str().unwrap()]);
+    let ended = run(&mixed().await, &arguments).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(11), ""));
+    assert!(ended.stderr.contains("1 of 3 accounts complete, 1 partial, 1 failed"), "{}", ended.stderr);
+    let roll = Roll::read(&fs::read(&file).unwrap()[..]).unwrap();
+    assert_eq!(roll.accounts.len(), 3);
+    assert!(roll.accounts.iter().any(|account| account.outcome() == Outcome::Failed));
+    assert!(roll.trailer.is_some());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+
+    arguments.push("--quiet");
+    assert_eq!(run(&mixed().await, &arguments).await.stderr, "");
+}
+
+#[tokio::test]
+async fn a_run_that_is_interrupted_leaves_the_file_as_it_was() {
+    let aws = FakeAws::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
+    aws.answer("ListAccessKeys", slow).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roll.jsonl");
+    fs::write(&file, "yesterday's").unwrap();
+    for signal in ["-INT", "-TERM"] {
+        let out = file.to_str().unwrap();
+        let mut command =
+            rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--format", "jsonl", "--out", out]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let before = aws.calls("ListAccessKeys").await;
+        while aws.calls("ListAccessKeys").await == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let pid = child.id().unwrap().to_string();
+        std::process::Command::new("kill").args([signal, &pid]).status().unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(11), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "yesterday's");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+}
+
+#[tokio::test]
+async fn what_is_typed_wrong_is_named_with_what_would_be_right() {
+    let aws = FakeAws::start().await;
+    let scan = |more: &[&'static str]| [&["scan", "--role-arn", ROLE_ARN], more].concat();
+    let cases = [
+        (vec!["scan"], "--role-arn"),
+        (vec!["scan", "--account", "111111111111"], "--role-name"),
+        (vec!["scan", "--account", "1111111111", "--role-name", "R"], "12"),
+        (vec!["scan", "--role-arn", "arn:aws:iam::111111111111:user/alice"], "does not name a role"),
+        (scan(&["--role-arn", "arn:aws:iam::111111111111:role/Other"]), "two roles"),
+        (scan(&["--output", "json"]), "--format json"),
+        (scan(&["--output", "text"]), "--format"),
+        (scan(&["-o", "roll.json"]), "--out roll.json"),
+        (scan(&["--format", "yaml"]), "jsonl"),
+        (scan(&["--session-name", "a b"]), "session name"),
+        (scan(&["--session-duration", "5m"]), "15m to 12h"),
+        (scan(&["--connect-timeout", "soon"]), "500ms"),
+        (scan(&["--concurrency", "0"]), "1 to 1000"),
+        (scan(&["--region", "cn-north-1"]), "us-east-1"),
+        (scan(&["--out", "/no/such/folder/roll.json"]), "/no/such/folder"),
+        (scan(&["--out", "/"]), "directory"),
+        (
+            vec!["scan", "--role-arn", "arn:aws:iam::111111111111:role/R,arn:aws:iam::333333333333:role/R"],
+            "more than one",
+        ),
+        (vec!["scan", "--account", "111111111111,333333333333", "--role-name", "R"], "more than one"),
+        (scan(&["--external-id", "external4ID:4external4ID with a blank"]), "position 25"),
+        (scan(&["--external-id", "x"]), "external id"),
+    ];
+    for (arguments, words) in cases {
+        let ended = run(&aws, &arguments).await;
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+    }
+    assert_eq!(aws.server.received_requests().await.unwrap().len(), 0, "nothing was asked");
+}
+
+#[tokio::test]
+async fn what_is_set_wrong_is_named_with_what_would_be_right() {
+    let aws = FakeAws::start().await;
+    for (name, value, code, words) in [
+        ("LOG_SENSITIVE_BODIES", "true", 2, "LOG_SENSITIVE_BODIES"),
+        ("LOG_SENSITIVE_BODIES", "0", 2, "LOG_SENSITIVE_BODIES"),
+        ("AWS_CA_BUNDLE", "/no/such/bundle.pem", 2, "/no/such/bundle.pem"),
+        ("AWS_CA_BUNDLE", "/dev/null", 2, "no PEM certificate"),
+        ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", 2, "ROLECALL_EXTERNAL_ID"),
+        ("RUST_LOG", "rolecall=loud", 2, "RUST_LOG"),
+        ("AWS_PROFILE", "nobody", 11, "credentials"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", 11, "AWS_ENDPOINT_URL"),
+        ("AWS_ENDPOINT_URL", "127.0.0.1:4566", 2, "http://127.0.0.1:4566"),
+        ("AWS_ENDPOINT_URL_IAM", "localhost", 2, "AWS_ENDPOINT_URL_IAM"),
+        ("HTTPS_PROXY", "http://user:pa55 wd@127.0.0.1:3128", 2, "HTTPS_PROXY"),
+        ("all_proxy", "::nonsense::", 2, "all_proxy"),
+        ("AWS_REGION", "us east", 2, "us east"),
+    ] {
+        let mut command = rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"]);
+        if name == "AWS_PROFILE" {
+            command.env_remove("AWS_ACCESS_KEY_ID");
+        }
+        let ended = ended(command.env(name, value)).await;
+        assert_eq!(ended.code, Some(code), "{name}={value}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+        assert!(!ended.stderr.contains("pa55"), "{}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+    }
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_there_is_named() {
+    let aws = FakeAws::start().await;
+    let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN, "--profile", "nobody"]).await;
+    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nobody"), "{}", ended.stderr);
+    assert_eq!(aws.server.received_requests().await.unwrap().len(), 0, "nobody else was asked for");
+}
+
+#[tokio::test]
+async fn a_caller_that_aws_does_not_know_is_told_once_and_not_for_each_account() {
+    let aws = FakeAws::start().await;
+    aws.refuse(
+        "GetCallerIdentity",
+        403,
+        "ExpiredToken",
+        "The security token included in the request is expired",
+    )
+    .await;
+    let ended = run(&aws, &MIXED).await;
+    assert_eq!(ended.code, Some(11));
+    assert_eq!(ended.stderr.matches("ExpiredToken").count(), 1);
+    assert!(ended.stderr.contains("aws sso login"), "{}", ended.stderr);
+    assert_eq!(aws.calls("AssumeRole").await, 0);
+}
+
+#[tokio::test]
+async fn a_profile_and_its_credential_process_are_used() {
+    let aws = FakeAws::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    let credentials = format!(
+        r#"{{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"{CALLER_SECRET_ACCESS_KEY}","SessionToken":"{CALLER_SESSION_TOKEN}"}}"#
+    );
+    let answer = folder.path().join("credentials.json");
+    fs::write(&answer, credentials).unwrap();
+    let process = format!("cat {}", answer.display());
+    fs::write(&config, format!("[profile audit]\nregion = eu-central-1\ncredential_process = {process}\n"))
+        .unwrap();
+    let mut command = rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--profile", "audit"]);
+    // A profile that is asked for wins over the credentials that are in the environment.
+    command.env_remove("AWS_REGION").env("AWS_CONFIG_FILE", &config);
+    command.env("PATH", env!("PATH"));
+    let ended = ended(&mut command).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let requests = aws.server.received_requests().await.unwrap();
+    let signed = requests[0].headers["authorization"].to_str().unwrap().to_owned();
+    assert!(signed.contains("ASIAPROCESS/"), "{signed}");
+    assert!(signed.contains("/eu-central-1/sts/"), "{signed}");
+}
+
+#[tokio::test]
+async fn a_private_ca_is_trusted_where_the_bundle_or_the_system_names_it_and_nowhere_else() {
+    let aws = FakeAws::start().await;
+    let front = wire::tls_front(*aws.server.address()).await;
+    let endpoint = format!("https://localhost:{}", front.address.port());
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &front.ca_pem).unwrap();
+    let scan = ["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"];
+    let refused = ended(&mut rolecall(&endpoint, &scan)).await;
+    assert_eq!(refused.code, Some(11));
+    assert!(refused.stderr.contains("AWS_CA_BUNDLE"), "{}", refused.stderr);
+    for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+        let ended = ended(rolecall(&endpoint, &scan).env(variable, &ca)).await;
+        assert_eq!(ended.code, Some(0), "{variable}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_is_used_and_no_proxy_is_heard() {
+    let aws = FakeAws::start().await;
+    let front = wire::tls_front(*aws.server.address()).await;
+    let proxy = wire::proxy(front.address).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &front.ca_pem).unwrap();
+    let proxied = |endpoint: &str, no_proxy: &str| {
+        let mut command = rolecall(endpoint, &["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"]);
+        command.env("AWS_CA_BUNDLE", &ca).env("NO_PROXY", no_proxy);
+        command.env("HTTPS_PROXY", format!("http://{}", proxy.address));
+        command
+    };
+    // A name that only the proxy can reach.
+    let through = ended(&mut proxied("https://aws.test", "")).await;
+    assert_eq!(through.code, Some(0), "{}", through.stderr);
+    let tunnels = proxy.tunnels.load(Ordering::SeqCst);
+    assert!(tunnels > 0);
+    let past = ended(&mut proxied(&format!("https://localhost:{}", front.address.port()), "localhost")).await;
+    assert_eq!(past.code, Some(0), "{}", past.stderr);
+    assert_eq!(proxy.tunnels.load(Ordering::SeqCst), tunnels);
+}
+
+#[tokio::test]
+async fn nothing_that_is_printed_holds_a_secret_however_much_is_logged() {
+    let whole = xml::assume_role("111111111111", xml::EXPIRATION);
+    let echo = xml::error("AccessDenied", &format!("{EXTERNAL_ID} {SECRET_ACCESS_KEY} {SESSION_TOKEN}"));
+    for (operation, status, body) in [
+        ("Nothing", 200, String::new()),
+        ("AssumeRole", 200, whole[..whole.len() - 40].to_owned()),
+        ("AssumeRole", 200, whole.replace("111111111111", "999999999999")),
+        ("AssumeRole", 200, whole.replace("2199-01-01", "tomorrow")),
+        ("AssumeRole", 503, whole.clone()),
+        ("AssumeRole", 403, xml::error("ValidationError", &format!("Value '{EXTERNAL_ID}' at 'externalId'"))),
+        ("ListUsers", 403, echo.clone()),
+        ("ListAccessKeys", 400, echo.clone()),
+        ("ListUsers", 200, echo),
+    ] {
+        let aws = FakeAws::start().await;
+        aws.answer(operation, ResponseTemplate::new(status).set_body_string(body)).await;
+        for format in ["table", "json", "jsonl"] {
+            let arguments = ["scan", "--role-arn", ROLE_ARN, "--format", format, "--initial-backoff", "1ms"];
+            let mut command = rolecall(&aws.uri(), &arguments);
+            // The run itself looks for secrets in all that was printed.
+            let ended =
+                ended(command.env("RUST_LOG", "trace").env("ROLECALL_EXTERNAL_ID", EXTERNAL_ID)).await;
+            assert!(ended.stderr.contains("DEBUG"), "everything is logged");
+            assert_eq!(ended.code, Some(if operation == "Nothing" { 0 } else { 11 }), "{}", ended.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn colours_are_for_terminals_and_for_who_asks() {
+    let aws = FakeAws::start().await;
+    let scan = ["scan", "--role-arn", ROLE_ARN];
+    let plain = run(&aws, &scan).await;
+    assert!(!plain.stdout.contains('\u{1b}'));
+    let forced = ended(rolecall(&aws.uri(), &scan).env("CLICOLOR_FORCE", "1")).await;
+    assert!(forced.stdout.contains("\u{1b}["), "{}", forced.stdout);
+    let refused = ended(rolecall(&aws.uri(), &scan).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1")).await;
+    assert!(!refused.stdout.contains('\u{1b}'));
+}
+
+#[tokio::test]
+async fn names_that_would_steer_a_terminal_do_not() {
+    let hostile = User::new("a&#27;[2Jb", &[(1, "Active")]);
+    let aws = FakeAws::of([("111111111111", vec![hostile])], 10).await;
+    let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN]).await;
+    assert!(!ended.stdout.contains('\u{1b}'), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn completions_are_there_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ended = ended(&mut rolecall("http://127.0.0.1:9", &["completions", shell])).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stdout.contains("role-arn"), "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_replaced_is_written_into() {
+    let aws = FakeAws::start().await;
+    let arguments = ["scan", "--role-arn", ROLE_ARN, "--out", "/dev/null"];
+    assert_eq!(run(&aws, &arguments).await.code, Some(0));
+    assert!(!Path::new("/dev/null").is_file());
+
+    // A link keeps pointing where it points.
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("roll"), folder.path().join("latest"));
+    fs::write(&file, "").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    run(&aws, &["scan", "--role-arn", ROLE_ARN, "--out", link.to_str().unwrap()]).await;
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&file).unwrap().contains("AKIAALICE1"));
+}
