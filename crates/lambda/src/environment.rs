@@ -1,0 +1,116 @@
+//! The function's own surroundings. No other module of this binary reads an environment variable or the clock.
+
+#![expect(clippy::disallowed_methods, reason = "this is where settings and time come in")]
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rolecall_core::{connect, logs};
+use rolecall_roll::{ExternalId, RoleArn, RoleSessionName};
+use tracing_subscriber::filter::{FilterFn, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::failure::Failure;
+
+/// What the function's environment variables say.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    /// `ROLECALL_ROLE_ARN`: one or more, separated by commas or white space.
+    pub(crate) role_arns: Vec<RoleArn>,
+    /// `ROLECALL_EXTERNAL_ID`.
+    pub(crate) external_id: Option<ExternalId>,
+    /// `ROLECALL_SESSION_NAME`.
+    pub(crate) role_session_name: RoleSessionName,
+    /// `ROLECALL_NO_SESSION_POLICY`, set to anything.
+    pub(crate) narrow_session: bool,
+    /// `AWS_CA_BUNDLE`.
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// `AWS_REGION`; Lambda always sets it.
+    pub(crate) region: Option<String>,
+    /// Whether the credentials are in the environment, as on Lambda. Under `cargo lambda watch` they may be a
+    /// profile's.
+    pub(crate) has_credentials: bool,
+}
+
+impl Environment {
+    pub(crate) fn read() -> Result<Self, Failure> {
+        connect::check_addresses(|name| env::var(name).ok())
+            .map_err(|error| Failure::InvalidSettings(error.to_string()))?;
+        // A role's name may hold a comma.
+        let role_arns = text("ROLECALL_ROLE_ARN")?.unwrap_or_default().replace(",arn:", " arn:");
+        let role_arns =
+            role_arns.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
+        Ok(Self {
+            role_arns: role_arns.map(|arn| parsed("ROLECALL_ROLE_ARN", arn)).collect::<Result<_, _>>()?,
+            external_id: optional("ROLECALL_EXTERNAL_ID")?,
+            role_session_name: optional("ROLECALL_SESSION_NAME")?.unwrap_or_default(),
+            narrow_session: text("ROLECALL_NO_SESSION_POLICY")?.is_none(),
+            ca_bundle: text("AWS_CA_BUNDLE")?.map(PathBuf::from),
+            region: text("AWS_REGION")?.or(text("AWS_DEFAULT_REGION")?),
+            has_credentials: text("AWS_ACCESS_KEY_ID")?.is_some(),
+        })
+    }
+}
+
+/// Sets up JSON logs, and refuses to run where the SDK would print secrets.
+pub(crate) fn prepare() -> Result<(), Failure> {
+    let level = text("RUST_LOG")?
+        .or(text("AWS_LAMBDA_LOG_LEVEL")?)
+        .unwrap_or_else(|| format!("info,{}", logs::SAID_ELSEWHERE));
+    let filter: Result<Targets, _> = level.parse();
+    let problem = filter.as_ref().err().map(ToString::to_string);
+    let info = || Targets::new().with_default(tracing::Level::INFO);
+    tracing_subscriber::registry()
+        .with(
+            layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false)
+                .with_filter(filter.unwrap_or_else(|_| info()))
+                .with_filter(FilterFn::new(logs::may_be_logged)),
+        )
+        .init();
+    logs::panics_say_where_only();
+    if env::var_os(logs::PRINTS_SECRETS).is_some_and(|value| !value.is_empty()) {
+        return Err(Failure::InvalidSettings(logs::PRINTS_SECRETS_REFUSED.to_owned()));
+    }
+    if let Some(problem) = problem {
+        tracing::warn!("RUST_LOG is {level:?}: {problem}; logging at info");
+    }
+    Ok(())
+}
+
+/// The time.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The time from now until `deadline`, in milliseconds since 1970. `None` where it is over already: `cargo lambda watch`
+/// gives every invocation a deadline in 1970.
+pub(crate) fn until(deadline: u64) -> Option<Duration> {
+    let now = u64::try_from(now().as_millisecond()).unwrap_or_default();
+    deadline.checked_sub(now).map(Duration::from_millis)
+}
+
+fn optional<T: std::str::FromStr<Err = rolecall_roll::Invalid>>(name: &str) -> Result<Option<T>, Failure> {
+    text(name)?.map(|text| parsed(name, &text)).transpose()
+}
+
+fn parsed<T: std::str::FromStr<Err = rolecall_roll::Invalid>>(name: &str, text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|error| Failure::InvalidSettings(format!("{name}: {error}")))
+}
+
+fn text(name: &str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Failure::InvalidSettings(format!("{name} is not UTF-8; set it anew")))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The function: made once when the sandbox starts, invoked any number of times.
+
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use futures_util::StreamExt;
+use lambda_runtime::{Context, LambdaEvent, service_fn};
+use rolecall_core::Settings;
+use rolecall_core::connect::{Connect, Roots, http_client};
+use rolecall_core::scan::Scanner;
+use rolecall_roll::{Header, Partition, Roll, RunId, Statistics, Step};
+use serde_json::value::RawValue;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::environment::{self, Environment};
+use crate::failure::Failure;
+use crate::{answer, event};
+
+/// Kept back of an invocation's time: to write the roll of what was read by then.
+const TO_ANSWER: Duration = Duration::from_secs(2);
+
+/// Takes invocations until Lambda ends the sandbox.
+pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
+    environment::prepare()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before the first invocation, where Lambda gives a function the most of a processor.
+        let function = Function::new().await?;
+        let handler =
+            service_fn(|event: LambdaEvent<Box<RawValue>>| function.invoke(event.payload, event.context));
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            ended = lambda_runtime::run(handler) => ended,
+            _ = terminate.recv() => {
+                tracing::info!("terminated");
+                Ok(())
+            }
+        }
+    })
+}
+
+struct Function {
+    environment: Environment,
+    scanner: Scanner,
+}
+
+impl Function {
+    async fn new() -> Result<Self, Failure> {
+        let environment = Environment::read()?;
+        let roots = Roots::of_bundle(environment.ca_bundle.as_deref());
+        let settings = Settings {
+            role_session_name: environment.role_session_name.clone(),
+            narrow_session: environment.narrow_session,
+            ..Settings::default()
+        };
+        let from_environment =
+            || SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+        let connect = Connect {
+            http_client: http_client(roots.map_err(|error| Failure::InvalidSettings(error.to_string()))?),
+            region: environment.region.clone(),
+            profile: None,
+            credentials: environment.has_credentials.then(from_environment),
+            partition: environment.region.as_deref().map_or(Partition::Aws, Partition::of_region),
+            time: SharedTimeSource::new(SystemTimeSource::new()),
+        };
+        let sdk_config = connect.load(&settings.limits).await;
+        Ok(Self { environment, scanner: Scanner::new(sdk_config, settings) })
+    }
+
+    async fn invoke(&self, event: Box<RawValue>, context: Context) -> Result<Box<RawValue>, Failure> {
+        let targets = event::targets(event.get(), &self.environment)?;
+        let region = self.scanner.sdk_config().region().map_or("", AsRef::as_ref);
+        targets.fit_region(region).map_err(|error| Failure::InvalidEvent(error.to_string()))?;
+
+        let as_of = environment::now();
+        let caller = self
+            .scanner
+            .caller()
+            .await
+            .map_err(|error| Failure::NoCaller(format!("{error}; {}", error.remedy(Step::Session))))?;
+        let header = Header::new(RunId::random(), as_of, caller, targets.for_header());
+        let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
+        let accounts: Vec<_> = self.scanner.scan(&targets, time).collect().await;
+
+        let elapsed_ms = environment::now().duration_since(as_of).as_millis();
+        let statistics = Statistics { elapsed_ms: u64::try_from(elapsed_ms).unwrap_or_default() };
+        answer::of(&Roll::new(header, accounts, statistics))
+    }
+}

@@ -1,0 +1,192 @@
+//! The built function, as Lambda runs it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use rolecall_testkit::process::caller_environment;
+use rolecall_testkit::runtime_api::{Answer, RuntimeApi};
+use rolecall_testkit::secrets::{EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, assert_no_secret_in};
+use rolecall_testkit::{FakeAws, User, operation, xml};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use wiremock::{Mock, ResponseTemplate};
+
+const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
+const TIME: Duration = Duration::from_mins(1);
+
+fn spawn(api: &RuntimeApi, aws: &FakeAws, more: &[(&str, &str)]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_rolecall-lambda"))
+        .env_clear()
+        .envs(caller_environment(&aws.uri()))
+        .envs(api.environment())
+        .envs(more.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// Reads all that one of the function's pipes gives; a pipe that nobody reads would hold it up.
+async fn printed(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> String {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The answers to these events, and all that the function printed.
+async fn invoked(aws: &FakeAws, events: &[&str], more: &[(&str, &str)]) -> (Vec<Answer>, String) {
+    let api = RuntimeApi::start(events, TIME).await;
+    let mut function = spawn(&api, aws, more);
+    let stdout = tokio::spawn(printed(function.stdout.take().unwrap()));
+    let stderr = tokio::spawn(printed(function.stderr.take().unwrap()));
+    let answers = api.answers(events.len()).await;
+    function.kill().await.unwrap();
+    (answers, stdout.await.unwrap() + &stderr.await.unwrap())
+}
+
+fn value(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[tokio::test]
+async fn the_empty_event_asks_whom_the_environment_names_and_others_override_it() {
+    let users = |name| vec![User::new(name, &[(1, "Active")])];
+    let aws = FakeAws::of([("111111111111", users("alice")), ("333333333333", users("carol"))], 10).await;
+    let other = "arn:aws:iam::333333333333:role/IAMListRole";
+    let both = json!({ "targets": [{ "role_arn": ROLE_ARN }, { "role_arn": other }] }).to_string();
+    let other = json!({ "role_arn": other, "external_id": "another" }).to_string();
+    let more = [("ROLECALL_ROLE_ARN", ROLE_ARN), ("ROLECALL_EXTERNAL_ID", EXTERNAL_ID)];
+    let (answers, log) = invoked(&aws, &["{}", &other, &both], &more).await;
+    let names = |answer: &Answer| {
+        assert!(!answer.is_error, "{answer:?}");
+        let roll = value(answer);
+        let accounts = roll["accounts"].as_array().unwrap().clone();
+        accounts.iter().map(|account| account["users"][0]["user_name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&answers[0]), ["alice"]);
+    assert_eq!(names(&answers[1]), ["carol"]);
+    assert_eq!(names(&answers[2]), ["alice", "carol"]);
+    assert_eq!(value(&answers[0])["caller"]["account_id"], "222222222222");
+    assert_eq!(aws.calls("GetCallerIdentity").await, 1, "asked for once, for all invocations");
+
+    // JSON, one line an account, with the request id.
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let accounts: Vec<&Value> = lines.iter().filter(|line| !line["account_id"].is_null()).collect();
+    assert_eq!(accounts.len(), 4, "{log}");
+    assert_eq!(accounts[0]["account_id"], "111111111111");
+    assert_eq!(accounts[0]["outcome"], "Complete");
+    assert_eq!(accounts[0]["span"]["requestId"], "request-0");
+    assert_eq!(accounts[1]["span"]["requestId"], "request-1");
+}
+
+#[tokio::test]
+async fn a_run_in_which_every_account_failed_is_an_error_with_its_type() {
+    let aws = FakeAws::start().await;
+    aws.refuse("AssumeRole", 403, "AccessDenied", "User: x is not authorized to perform: sts:AssumeRole")
+        .await;
+    let (answers, log) = invoked(&aws, &["{}"], &[("ROLECALL_ROLE_ARN", ROLE_ARN)]).await;
+    assert!(answers[0].is_error);
+    let error = value(&answers[0]);
+    assert_eq!(error["errorType"], "AllAccountsFailed");
+    let message = error["errorMessage"].as_str().unwrap();
+    for part in ["111111111111", "AccessDenied", "not authorized to perform: sts:AssumeRole", "trust policy"]
+    {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    assert!(log.contains("\"outcome\":\"Failed\""), "{log}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_an_error_with_its_type_and_the_next_event_is_served() {
+    let aws = FakeAws::start().await;
+    let good = json!({ "role_arn": ROLE_ARN }).to_string();
+    let events = ["{\"rolearn\": 1}", "{}", "{\"role_arn\": \"arn:aws-cn:iam::111111111111:role/R\"}", &good];
+    let (answers, _) = invoked(&aws, &events, &[]).await;
+    let types: Vec<_> = answers.iter().map(|answer| value(answer)["errorType"].clone()).collect();
+    assert_eq!(types[..3], ["InvalidEvent", "InvalidSettings", "InvalidEvent"]);
+    assert!(answers[0].body.contains("rolearn"), "{answers:?}");
+    assert!(answers[2].body.contains("us-east-1"), "{answers:?}");
+    assert!(!answers[3].is_error, "{answers:?}");
+
+    aws.refuse("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
+    let (answers, _) = invoked(&aws, &[&good], &[]).await;
+    assert_eq!(value(&answers[0])["errorType"], "NoCaller");
+}
+
+#[tokio::test]
+async fn what_was_read_when_the_invocations_time_is_nearly_over_is_the_answer() {
+    let aws = FakeAws::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
+    let bob = |request: &wiremock::Request| String::from_utf8_lossy(&request.body).contains("UserName=bob");
+    let slow = Mock::given(operation("ListAccessKeys")).and(bob).respond_with(slow);
+    slow.with_priority(1).mount(&aws.server).await;
+    let api = RuntimeApi::start(&["{}"], Duration::from_secs(5)).await;
+    let function = spawn(&api, &aws, &[("ROLECALL_ROLE_ARN", ROLE_ARN)]);
+    let answer = &api.answers(1).await[0];
+    assert_eq!(value(answer)["accounts"][0]["outcome"], "Partial", "{answer:?}");
+    assert_eq!(value(answer)["accounts"][0]["gaps"][0]["class"], "timed_out");
+    drop(function);
+}
+
+#[tokio::test]
+async fn nothing_that_is_printed_or_answered_holds_a_secret() {
+    let whole = xml::assume_role("111111111111", xml::EXPIRATION);
+    let echo = xml::error("AccessDenied", &format!("{EXTERNAL_ID} {SECRET_ACCESS_KEY} {SESSION_TOKEN}"));
+    let event = json!({ "role_arn": ROLE_ARN, "external_id": EXTERNAL_ID }).to_string();
+    let bad_event = json!({ "role_arn": ROLE_ARN, "external_id": [EXTERNAL_ID] }).to_string();
+    for (operation, status, body) in [
+        ("Nothing", 200, String::new()),
+        ("AssumeRole", 200, whole[..whole.len() - 40].to_owned()),
+        ("AssumeRole", 200, whole.replace("111111111111", "999999999999")),
+        ("AssumeRole", 200, whole.replace("2199-01-01", "tomorrow")),
+        ("AssumeRole", 403, xml::error("ValidationError", &format!("Value '{EXTERNAL_ID}' at 'externalId'"))),
+        ("ListUsers", 403, echo.clone()),
+        ("ListUsers", 200, echo),
+    ] {
+        let aws = FakeAws::start().await;
+        aws.answer(operation, ResponseTemplate::new(status).set_body_string(body)).await;
+        let environment = [("RUST_LOG", "trace"), ("ROLECALL_EXTERNAL_ID", EXTERNAL_ID)];
+        let (answers, log) = invoked(&aws, &[&event, &bad_event], &environment).await;
+        assert!(log.contains("\"level\":\"DEBUG\""), "everything is logged");
+        assert_no_secret_in(&log);
+        for answer in answers {
+            assert_no_secret_in(&answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_cleanly() {
+    let aws = FakeAws::start().await;
+    let api = RuntimeApi::start(&["{}"], TIME).await;
+    let function = spawn(&api, &aws, &[("ROLECALL_ROLE_ARN", ROLE_ARN)]);
+    api.answers(1).await;
+    let pid = function.id().unwrap().to_string();
+    std::process::Command::new("kill").arg(pid).status().unwrap();
+    let output = function.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[tokio::test]
+async fn it_does_not_start_where_the_sdk_would_print_secrets_or_a_setting_is_wrong() {
+    let aws = FakeAws::start().await;
+    let api = RuntimeApi::start(&[], TIME).await;
+    for (name, value, words) in [
+        ("LOG_SENSITIVE_BODIES", "true", "LOG_SENSITIVE_BODIES"),
+        ("ROLECALL_ROLE_ARN", "1111111111", "ROLECALL_ROLE_ARN"),
+        ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", "external id"),
+        ("AWS_CA_BUNDLE", "/no/such/file", "/no/such/file"),
+    ] {
+        let function = spawn(&api, &aws, &[(name, value)]);
+        let output = tokio::time::timeout(TIME, function.wait_with_output()).await.unwrap().unwrap();
+        assert_ne!(output.status.code(), Some(0));
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(words), "{said}");
+        assert_no_secret_in(&said);
+    }
+}
