@@ -1,0 +1,195 @@
+"""start, stop and demo, as typed: what they say, and that nothing is left behind however they end.
+
+A stub of `docker` stands before the real one. It says that no engine answers, or plays one and writes down what it
+was asked.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import emulators
+import pytest
+
+LOCALSTACK = Path(__file__).resolve().parents[1]
+ROOT = LOCALSTACK.parent
+SCRIPTS = [
+    *(LOCALSTACK / name for name in ("start", "stop", "demo", "ready.d/load-world.sh")),
+    *(ROOT / name for name in ("infra/roles.sh", "tools/venv", "tools/python3.13")),
+]
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """An environment in which no Docker engine answers, and LocalStack keeps to a folder and port of its own."""
+    stubs = tmp_path / "stubs"
+    stubs.mkdir()
+    stub(stubs / "docker", "exit 1")
+    return {
+        "PATH": f"{stubs}{os.pathsep}{os.environ['PATH']}",
+        "HOME": os.environ["HOME"],
+        "LOCALSTACK_HOME": str(tmp_path / "localstack"),
+        "LOCALSTACK_PORT": str(emulators.free_port()),
+    }
+
+
+@pytest.fixture
+def home(shell):
+    """Where LocalStack writes; at the end nothing may run there."""
+    folder = Path(shell["LOCALSTACK_HOME"])
+    yield folder
+    for lock in folder.rglob("lock"):
+        emulators.down(lock.parent)
+
+
+def stub(file, script):
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def run(script, *arguments, env):
+    return subprocess.run([LOCALSTACK / script, *arguments], env=env, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def is_gone(folder):
+    emulators.wait_until(lambda: not any(emulators.is_up(lock.parent) for lock in folder.rglob("lock")), 10, "still there")
+    return True
+
+
+def test_detached_it_stays_until_it_is_stopped(shell, home):
+    url = f"http://127.0.0.1:{shell['LOCALSTACK_PORT']}"
+    started = run("start", "--detach", env=shell)
+    assert started.returncode == 0, started.stderr
+    assert started.stdout.count("\n") == 1
+    assert url in started.stdout
+    assert emulators.localstack_is_ready(url)
+
+    again = run("start", "--detach", env=shell)
+    assert again.returncode == 1
+    assert again.stderr == f"LocalStack is up already at {url}; localstack/stop stops it\n"
+
+    assert run("stop", env=shell).returncode == 0
+    assert is_gone(home)
+    assert run("stop", env=shell).returncode == 0, "there was nothing to stop"
+
+
+def hear_signals():
+    """A job in the background, or under nohup, ignores these, and what it starts would ignore them too."""
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_it_ends_with_its_script(end, shell, home):
+    with subprocess.Popen([LOCALSTACK / "start"], env=shell, stdout=subprocess.PIPE, text=True, preexec_fn=hear_signals) as script:
+        assert "LocalStack is up" in script.stdout.readline()
+        assert emulators.endpoint(home)
+        time.sleep(0.5)  # it has nothing more to say when it begins to wait
+        script.send_signal(end)
+    assert is_gone(home)
+
+
+def test_a_port_in_use_is_said(shell, home, localstack):
+    done = run("start", env=shell | {"LOCALSTACK_PORT": localstack.rsplit(":")[-1]})
+    assert done.returncode == 1
+    assert "is in use by something else; choose another one: LOCALSTACK_PORT=" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "4566 ", "123456"])
+def test_what_is_no_port_is_said(port, shell):
+    done = run("start", env=shell | {"LOCALSTACK_PORT": port})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"LOCALSTACK_PORT is '{port}'" in done.stderr
+
+
+def test_without_docker_and_python_it_says_what_it_needs(shell, tmp_path):
+    for name in ("python3.13", "python3", "pyenv", "uv"):
+        stub(tmp_path / "stubs" / name, "exit 1")
+    for script in ("start", "stop", "demo"):
+        done = run(script, env=shell | {"HOME": str(tmp_path)})
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+        assert "needs a Docker engine with Compose, or Python 3.13" in done.stderr
+
+
+def test_the_demo_shows_the_command_and_the_scan(shell, home, rolecall):
+    done = run("demo", env=shell)
+    assert done.returncode == 0, done.stderr
+    assert "/target/debug/rolecall scan" not in done.stderr, "typed from the repository's root the path is short"
+    assert "scan --role-arn arn:aws:iam::111111111111:role/IAMListRole" in done.stderr
+    assert "deploy+eu=1,blue.green@ci-2" in done.stdout
+    assert list(home.iterdir()) == []
+
+
+def test_the_demo_uses_the_localstack_that_runs(shell, home, rolecall):
+    run("start", "--detach", env=shell)
+    done = run("demo", env=shell)
+    assert f"AWS_ENDPOINT_URL=http://127.0.0.1:{shell['LOCALSTACK_PORT']} " in done.stderr
+    assert emulators.endpoint(home), "it stopped what it had not started"
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_demo_that_is_killed_leaves_nothing_running(end, shell, home, tmp_path):
+    scanning = tmp_path / "scanning"
+    stub(tmp_path / "rolecall", f"touch {scanning}; sleep 2")
+    shell |= {"ROLECALL_BIN": str(tmp_path / "rolecall")}
+    with subprocess.Popen([LOCALSTACK / "demo"], env=shell, stderr=subprocess.DEVNULL, preexec_fn=hear_signals) as script:
+        emulators.wait_until(scanning.exists, 60, "no scan")
+        script.send_signal(end)
+    assert is_gone(home)
+
+
+def test_a_missing_binary_is_said(shell):
+    done = run("demo", env=shell | {"ROLECALL_BIN": "/nowhere/rolecall"})
+    assert done.returncode == 1
+    assert done.stderr == "/nowhere/rolecall is not there; make it with: cargo build --workspace\n"
+
+
+@pytest.fixture
+def docker(shell, tmp_path):
+    """An engine that says yes to everything; gives the file of what it was asked."""
+    asked = tmp_path / "asked"
+    stub(
+        tmp_path / "stubs" / "docker",
+        f"""
+        echo "$*" >> {asked}
+        case "$*" in
+        *" up "*) touch {tmp_path}/up ;;
+        *" port "*) [ -e {tmp_path}/up ] && echo 127.0.0.1:4999 ;;
+        *" down "*) rm {tmp_path}/up ;;
+        esac
+        """,
+    )
+    return asked
+
+
+def test_with_a_docker_engine_it_runs_there(shell, docker):
+    compose = f"compose --project-name rolecall-localstack --file {LOCALSTACK / 'compose.yaml'}"
+    started = run("start", "--detach", env=shell)
+    assert started.returncode == 0, started.stderr
+    assert "LocalStack is up at http://127.0.0.1:4999" in started.stdout
+    assert f"{compose} up --detach --wait --quiet-pull" in docker.read_text().splitlines()
+
+    assert run("stop", env=shell).returncode == 0
+    assert docker.read_text().splitlines()[-1] == f"{compose} down --volumes --timeout 1"
+
+
+def test_a_demo_in_docker_stops_its_container(shell, docker, tmp_path):
+    stub(tmp_path / "rolecall", 'echo "$AWS_ENDPOINT_URL $*"; exit 11')
+    done = run("demo", env=shell | {"ROLECALL_BIN": str(tmp_path / "rolecall")})
+    assert done.stdout == "http://127.0.0.1:4999 scan --role-arn arn:aws:iam::111111111111:role/IAMListRole\n"
+    assert done.returncode == 11
+    last = docker.read_text().splitlines()[-1]
+    assert "--project-name rolecall-demo-" in last
+    assert " down " in last
+
+
+def test_shellcheck_has_nothing_to_say():
+    shellcheck = shutil.which("shellcheck", path=Path(sys.executable).parent)
+    command = [shellcheck, "--external-sources", "--source-path", LOCALSTACK, *SCRIPTS]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
