@@ -1,0 +1,79 @@
+# `make` alone lists the targets. What they need they install into .venv and .tools, which git ignores.
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+# cargo-lambda and the Zig that it links with come from PyPI.
+CARGO_LAMBDA = PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" cargo lambda
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Try and test
+
+.PHONY: demo
+demo: build-dev ## show the roll of two accounts in LocalStack
+	localstack/demo
+
+.PHONY: test
+test: build-dev ## all tests; those that need Python 3.13 where it is found
+	cargo test --workspace
+	@if tools/python3.13 >/dev/null 2>&1; then $(MAKE) --no-print-directory test-python; \
+	elif [ -n "$$CI" ]; then tools/python3.13; \
+	else echo "not run: the tests against LocalStack and moto; $$(tools/python3.13 2>&1)"; fi
+
+.PHONY: test-python
+test-python: build-dev ## the tests against LocalStack and moto
+	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" "$$(tools/venv tests)/bin/python" -m pytest
+
+.PHONY: check
+check: $(CARGO_DENY) ## formatting, lints, documentation, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	$(CARGO_DENY) check licenses bans sources
+
+.PHONY: build-dev
+build-dev:
+	cargo build --workspace
+
+$(CARGO_DENY):
+	cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
+
+## LocalStack
+
+.PHONY: localstack
+localstack: ## start LocalStack with the two accounts, until Ctrl-C
+	localstack/start
+
+## The Lambda function
+
+.PHONY: watch
+watch: ## run the function here, on 127.0.0.1:9000, rebuilt as you edit
+	$(CARGO_LAMBDA) watch --invoke-address 127.0.0.1
+
+.PHONY: invoke
+invoke: ## ask the function that `make watch` runs; EVENT='{"role_arn": "…"}'
+	@test -n "$$EVENT" || EVENT='{}'; \
+	$(CARGO_LAMBDA) invoke --invoke-address 127.0.0.1 rolecall-lambda --data-ascii "$$EVENT"
+
+.PHONY: build
+build: ## the function's zip, for arm64: target/lambda/rolecall-lambda/bootstrap.zip
+	$(CARGO_LAMBDA) build
+
+.PHONY: deploy
+deploy: ## build and deploy it: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]
+	@test -n "$(ROLE)" || { echo "ROLE is not set: give the ARN of the role that make roles makes in B," \
+	    "ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2; }
+	$(MAKE) --no-print-directory build
+	$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)")
+
+.PHONY: roles
+roles: ## print (RUN=1: run) the commands that make the roles: A=… B=… [EXTERNAL_ID=…]
+	@infra/roles.sh
+
+.PHONY: bench-cold
+bench-cold: ## cold and warm start and memory, against the same work in Python
+	cargo build --release -p rolecall-lambda
+	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary target/release/rolecall-lambda
