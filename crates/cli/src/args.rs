@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use jiff::SignedDuration;
-use rolecall_core::{Limits, Settings};
+use rolecall_core::settings::{self, Limits, Settings};
 use rolecall_roll::{AccountId, RoleArn, RoleName, RoleSessionName};
 
 /// Takes the roll of IAM users and access keys across AWS accounts: which users, which keys, and which accounts could
@@ -49,7 +48,8 @@ Examples:
 Credentials, region, proxy (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are taken as by the AWS CLI. \
 Data goes to stdout, all else to stderr.
 
-A TIME is written as 90s, 500ms, 10m or 1h30m.
+A TIME is written as 90s, 500ms, 10m or 1h30m. What is not typed under \"Session, pace and patience\" is taken from the \
+environment: --max-attempts from ROLECALL_MAX_ATTEMPTS, and so on.
 
 Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 11 not all was read.";
 
@@ -110,72 +110,73 @@ pub(crate) struct Whom {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session, pace and patience")]
 pub(crate) struct How {
-    /// The session's name, as CloudTrail shows it
-    #[arg(long, value_name = "NAME", default_value_t)]
-    session_name: RoleSessionName,
+    /// The session's name, as CloudTrail shows it [default: cross_acct_lambda]
+    #[arg(long, value_name = "NAME")]
+    session_name: Option<RoleSessionName>,
 
-    /// How long a session is asked to last, 15m to 12h
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = session_duration)]
-    session_duration: Duration,
+    /// How long a session is asked to last, 15m to 12h [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = settings::session_duration)]
+    session_duration: Option<Duration>,
 
     /// Do not narrow the session to the actions that are needed
     #[arg(long)]
     no_session_policy: bool,
 
-    /// Accounts that are read side by side
-    #[arg(long, value_name = "N", default_value_t = Limits::default().accounts_at_once, value_parser = at_once)]
-    concurrency: usize,
+    /// Accounts that are read side by side [default: 64]
+    #[arg(long, value_name = "N", value_parser = settings::at_once)]
+    concurrency: Option<usize>,
 
-    /// Calls that are made side by side in one account at most; a small account is read with fewer
-    #[arg(long, value_name = "N", default_value_t = Limits::default().calls_at_once, value_parser = at_once)]
-    account_concurrency: usize,
+    /// Calls that are made side by side in one account at most; a small account is read with fewer [default: 8]
+    #[arg(long, value_name = "N", value_parser = settings::at_once)]
+    account_concurrency: Option<usize>,
 
-    /// How often a call is made at most
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_attempts,
-          value_parser = clap::value_parser!(u32).range(1..=100))]
-    max_attempts: u32,
+    /// How often a call is made at most [default: 10]
+    #[arg(long, value_name = "N", value_parser = settings::attempts)]
+    max_attempts: Option<u32>,
 
-    /// The pause before a second attempt; it doubles with each
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = duration)]
-    initial_backoff: Duration,
+    /// The pause before a second attempt; it doubles with each [default: 200ms]
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    initial_backoff: Option<Duration>,
 
-    /// The longest pause between attempts
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    max_backoff: Duration,
+    /// The longest pause between attempts [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    max_backoff: Option<Duration>,
 
-    /// For a connection to stand
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
-    connect_timeout: Duration,
+    /// For a connection to stand [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    connect_timeout: Option<Duration>,
 
-    /// For the first byte of an answer
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
-    read_timeout: Duration,
+    /// For the first byte of an answer [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    read_timeout: Option<Duration>,
 
-    /// For one attempt at a call
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
-    attempt_timeout: Duration,
+    /// For one attempt at a call [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    attempt_timeout: Option<Duration>,
 
-    /// For all of an account; what was read by then is kept
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
-    account_timeout: Duration,
+    /// For all of an account; what was read by then is kept [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    account_timeout: Option<Duration>,
 }
 
 impl How {
-    pub(crate) fn settings(&self) -> Settings {
+    /// These settings, but for what was typed.
+    pub(crate) fn over(&self, settings: Settings) -> Settings {
+        let Settings { role_session_name, session_duration, narrow_session, limits } = settings;
         Settings {
-            role_session_name: self.session_name.clone(),
-            session_duration: self.session_duration,
-            narrow_session: !self.no_session_policy,
+            role_session_name: self.session_name.clone().unwrap_or(role_session_name),
+            session_duration: self.session_duration.unwrap_or(session_duration),
+            narrow_session: narrow_session && !self.no_session_policy,
             limits: Limits {
-                max_attempts: self.max_attempts,
-                initial_backoff: self.initial_backoff,
-                max_backoff: self.max_backoff,
-                connect_timeout: self.connect_timeout,
-                read_timeout: self.read_timeout,
-                attempt_timeout: self.attempt_timeout,
-                account_timeout: self.account_timeout,
-                accounts_at_once: self.concurrency,
-                calls_at_once: self.account_concurrency,
+                max_attempts: self.max_attempts.unwrap_or(limits.max_attempts),
+                initial_backoff: self.initial_backoff.unwrap_or(limits.initial_backoff),
+                max_backoff: self.max_backoff.unwrap_or(limits.max_backoff),
+                connect_timeout: self.connect_timeout.unwrap_or(limits.connect_timeout),
+                read_timeout: self.read_timeout.unwrap_or(limits.read_timeout),
+                attempt_timeout: self.attempt_timeout.unwrap_or(limits.attempt_timeout),
+                account_timeout: self.account_timeout.unwrap_or(limits.account_timeout),
+                accounts_at_once: self.concurrency.unwrap_or(limits.accounts_at_once),
+                calls_at_once: self.account_concurrency.unwrap_or(limits.calls_at_once),
             },
         }
     }
@@ -218,49 +219,20 @@ fn output_of_the_aws_cli(text: &str) -> Result<String, String> {
     ))
 }
 
-/// `90`, `90s`, `500ms`, `10m`, `1h30m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text
-            .parse::<SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok())
-            .ok_or("not a time; write it as 90s, 500ms, 10m or 1h30m")?,
-    };
-    if duration.is_zero() || duration > Duration::from_hours(24) {
-        return Err("out of range, 1ms to 24h are allowed".into());
-    }
-    Ok(duration)
-}
-
-fn session_duration(text: &str) -> Result<Duration, String> {
-    let duration = duration(text)?;
-    if duration < Duration::from_mins(15)
-        || duration > Duration::from_hours(12)
-        || duration.subsec_nanos() != 0
-    {
-        return Err(
-            "out of range, STS allows 15m to 12h in whole seconds (and 1h where roles are chained)".into()
-        );
-    }
-    Ok(duration)
-}
-
-fn at_once(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=1000) => Ok(number),
-        _ => Err("not a number from 1 to 1000".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use clap::{Args, Command as Clap, CommandFactory, Parser};
+    use rolecall_core::Settings;
 
-    use clap::{CommandFactory, Parser};
+    use super::{Arguments, Command, How};
 
-    use super::{Arguments, Command, duration};
+    fn over_the_defaults(typed: &[String]) -> String {
+        let scan = ["rolecall", "scan", "--role-arn", "arn:aws:iam::111111111111:role/R"].map(str::to_owned);
+        let Command::Scan(scan) = Arguments::parse_from(scan.iter().chain(typed)).command else {
+            panic!("not a scan")
+        };
+        format!("{:?}", scan.how.over(Settings::default()))
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -268,22 +240,34 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_as_people_write_them() {
-        for (text, seconds) in
-            [("90", 90.0), ("90s", 90.0), ("500ms", 0.5), ("10m", 600.0), ("1h30m", 5400.0)]
-        {
-            assert_eq!(duration(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
-        }
-        for text in ["", "0", "0s", "-1s", "25h", "soon", "99999999999999999999"] {
-            assert!(duration(text).is_err(), "{text}");
+    fn the_defaults_that_the_help_tells_are_those_of_the_settings() {
+        let default = format!("{:?}", Settings::default());
+        for flag in How::augment_args(Clap::new("")).get_arguments() {
+            let (name, help) = (flag.get_long().unwrap(), flag.get_help().unwrap().to_string());
+            let told = help.split_once("[default: ").map(|(_, told)| told.trim_end_matches(']').to_owned());
+            assert!(told.is_some() || name == "no-session-policy", "{name}");
+            let typed: Vec<String> =
+                told.map(|told| [format!("--{name}"), told]).into_iter().flatten().collect();
+            assert_eq!(over_the_defaults(&typed), default, "{typed:?}");
         }
     }
 
     #[test]
-    fn the_defaults_of_the_flags_are_those_of_the_settings() {
-        let typed = ["rolecall", "scan", "--role-arn", "arn:aws:iam::111111111111:role/R"];
-        let Command::Scan(scan) = Arguments::parse_from(typed).command else { panic!("not a scan") };
-        let defaults = rolecall_core::Settings::default();
-        assert_eq!(format!("{:?}", scan.how.settings()), format!("{defaults:?}"));
+    fn every_flag_is_a_variable_too() {
+        for flag in How::augment_args(Clap::new("")).get_arguments() {
+            let name = flag.get_long().unwrap();
+            let variable = format!("ROLECALL_{}", name.replace('-', "_").to_uppercase());
+            let takes = flag.get_action().takes_values().then(|| flag.get_value_names().unwrap()[0].as_str());
+            let text = match takes {
+                None => "1",
+                Some("TIME") => "17m",
+                Some(_) => "17",
+            };
+            let typed =
+                [vec![format!("--{name}")], takes.map(|_| text.to_owned()).into_iter().collect()].concat();
+            let set = Settings::of_variables(|asked| (asked == variable).then(|| text.to_owned())).unwrap();
+            assert_eq!(format!("{set:?}"), over_the_defaults(&typed), "{variable}");
+            assert_ne!(format!("{set:?}"), over_the_defaults(&[]), "{variable}");
+        }
     }
 }

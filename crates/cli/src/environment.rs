@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use rolecall_core::{connect, logs};
+use rolecall_core::{Settings, connect, logs};
 
 use crate::failure::{Code, Failure};
 
@@ -38,6 +38,13 @@ pub(crate) fn prepare() -> Result<(), Failure> {
         .init();
     logs::panics_say_where_only();
     Ok(())
+}
+
+/// What the environment says of the session, the pace and the patience.
+pub(crate) fn settings() -> Result<Settings, Failure> {
+    // What is not UTF-8 is none of them, and is told so by its name.
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    Settings::of_variables(variable).map_err(|error| Failure::new(Code::Usage, error))
 }
 
 /// Refuses addresses that cannot be ones.

@@ -47,7 +47,7 @@ async fn scan(arguments: &Scan) -> Result<ExitCode, Failure> {
     let out = output::open(arguments.out.as_deref())?;
 
     let roots = Roots::of_bundle(environment::ca_bundle().as_deref()).map_err(|error| usage(&error))?;
-    let settings = arguments.how.settings();
+    let settings = arguments.how.over(environment::settings()?);
     let connect = Connect {
         http_client: http_client(roots),
         region: arguments.region.clone(),

@@ -1,57 +1,19 @@
 //! The built binary, as people run it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use common::{ROLE_ARN, ended, rolecall, run};
 use rolecall_roll::{Outcome, Roll};
-use rolecall_testkit::process::caller_environment;
-use rolecall_testkit::secrets::{
-    CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN,
-    assert_no_secret_in,
-};
-use rolecall_testkit::{FakeAws, User, operation, wire, xml};
+use rolecall_testkit::secrets::{EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
+use rolecall_testkit::{FakeAws, User, operation, xml};
 use serde_json::Value;
-use tokio::process::Command;
 use wiremock::{Mock, ResponseTemplate};
-
-const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
-
-/// What a run ended with.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-fn rolecall(endpoint: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
-    command
-        .env_clear()
-        .envs(caller_environment(endpoint))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    command
-}
-
-async fn ended(command: &mut Command) -> Ended {
-    let output = tokio::time::timeout(Duration::from_mins(1), command.output()).await.unwrap().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let ended =
-        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert_no_secret_in(&ended.stdout);
-    assert_no_secret_in(&ended.stderr);
-    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
-    ended
-}
-
-async fn run(aws: &FakeAws, arguments: &[&str]) -> Ended {
-    ended(&mut rolecall(&aws.uri(), arguments)).await
-}
 
 /// Two accounts, one of which refuses, and a user whose keys are refused.
 async fn mixed() -> FakeAws {
@@ -219,129 +181,6 @@ async fn what_is_typed_wrong_is_named_with_what_would_be_right() {
         assert_eq!(ended.stdout, "");
     }
     assert_eq!(aws.server.received_requests().await.unwrap().len(), 0, "nothing was asked");
-}
-
-#[tokio::test]
-async fn what_is_set_wrong_is_named_with_what_would_be_right() {
-    let aws = FakeAws::start().await;
-    for (name, value, code, words) in [
-        ("LOG_SENSITIVE_BODIES", "true", 2, "LOG_SENSITIVE_BODIES"),
-        ("LOG_SENSITIVE_BODIES", "0", 2, "LOG_SENSITIVE_BODIES"),
-        ("AWS_CA_BUNDLE", "/no/such/bundle.pem", 2, "/no/such/bundle.pem"),
-        ("AWS_CA_BUNDLE", "/dev/null", 2, "no PEM certificate"),
-        ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", 2, "ROLECALL_EXTERNAL_ID"),
-        ("RUST_LOG", "rolecall=loud", 2, "RUST_LOG"),
-        ("AWS_PROFILE", "nobody", 11, "credentials"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", 11, "AWS_ENDPOINT_URL"),
-        ("AWS_ENDPOINT_URL", "127.0.0.1:4566", 2, "http://127.0.0.1:4566"),
-        ("AWS_ENDPOINT_URL_IAM", "localhost", 2, "AWS_ENDPOINT_URL_IAM"),
-        ("HTTPS_PROXY", "http://user:pa55 wd@127.0.0.1:3128", 2, "HTTPS_PROXY"),
-        ("all_proxy", "::nonsense::", 2, "all_proxy"),
-        ("AWS_REGION", "us east", 2, "us east"),
-    ] {
-        let mut command = rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"]);
-        if name == "AWS_PROFILE" {
-            command.env_remove("AWS_ACCESS_KEY_ID");
-        }
-        let ended = ended(command.env(name, value)).await;
-        assert_eq!(ended.code, Some(code), "{name}={value}: {}", ended.stderr);
-        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
-        assert!(!ended.stderr.contains("pa55"), "{}", ended.stderr);
-        assert_eq!(ended.stdout, "");
-    }
-}
-
-#[tokio::test]
-async fn a_profile_that_is_not_there_is_named() {
-    let aws = FakeAws::start().await;
-    let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN, "--profile", "nobody"]).await;
-    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
-    assert!(ended.stderr.contains("nobody"), "{}", ended.stderr);
-    assert_eq!(aws.server.received_requests().await.unwrap().len(), 0, "nobody else was asked for");
-}
-
-#[tokio::test]
-async fn a_caller_that_aws_does_not_know_is_told_once_and_not_for_each_account() {
-    let aws = FakeAws::start().await;
-    aws.refuse(
-        "GetCallerIdentity",
-        403,
-        "ExpiredToken",
-        "The security token included in the request is expired",
-    )
-    .await;
-    let ended = run(&aws, &MIXED).await;
-    assert_eq!(ended.code, Some(11));
-    assert_eq!(ended.stderr.matches("ExpiredToken").count(), 1);
-    assert!(ended.stderr.contains("aws sso login"), "{}", ended.stderr);
-    assert_eq!(aws.calls("AssumeRole").await, 0);
-}
-
-#[tokio::test]
-async fn a_profile_and_its_credential_process_are_used() {
-    let aws = FakeAws::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("config");
-    let credentials = format!(
-        r#"{{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"{CALLER_SECRET_ACCESS_KEY}","SessionToken":"{CALLER_SESSION_TOKEN}"}}"#
-    );
-    let answer = folder.path().join("credentials.json");
-    fs::write(&answer, credentials).unwrap();
-    let process = format!("cat {}", answer.display());
-    fs::write(&config, format!("[profile audit]\nregion = eu-central-1\ncredential_process = {process}\n"))
-        .unwrap();
-    let mut command = rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--profile", "audit"]);
-    // A profile that is asked for wins over the credentials that are in the environment.
-    command.env_remove("AWS_REGION").env("AWS_CONFIG_FILE", &config);
-    command.env("PATH", env!("PATH"));
-    let ended = ended(&mut command).await;
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let requests = aws.server.received_requests().await.unwrap();
-    let signed = requests[0].headers["authorization"].to_str().unwrap().to_owned();
-    assert!(signed.contains("ASIAPROCESS/"), "{signed}");
-    assert!(signed.contains("/eu-central-1/sts/"), "{signed}");
-}
-
-#[tokio::test]
-async fn a_private_ca_is_trusted_where_the_bundle_or_the_system_names_it_and_nowhere_else() {
-    let aws = FakeAws::start().await;
-    let front = wire::tls_front(*aws.server.address()).await;
-    let endpoint = format!("https://localhost:{}", front.address.port());
-    let folder = tempfile::tempdir().unwrap();
-    let ca = folder.path().join("ca.pem");
-    fs::write(&ca, &front.ca_pem).unwrap();
-    let scan = ["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"];
-    let refused = ended(&mut rolecall(&endpoint, &scan)).await;
-    assert_eq!(refused.code, Some(11));
-    assert!(refused.stderr.contains("AWS_CA_BUNDLE"), "{}", refused.stderr);
-    for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
-        let ended = ended(rolecall(&endpoint, &scan).env(variable, &ca)).await;
-        assert_eq!(ended.code, Some(0), "{variable}: {}", ended.stderr);
-    }
-}
-
-#[tokio::test]
-async fn the_proxy_is_used_and_no_proxy_is_heard() {
-    let aws = FakeAws::start().await;
-    let front = wire::tls_front(*aws.server.address()).await;
-    let proxy = wire::proxy(front.address).await;
-    let folder = tempfile::tempdir().unwrap();
-    let ca = folder.path().join("ca.pem");
-    fs::write(&ca, &front.ca_pem).unwrap();
-    let proxied = |endpoint: &str, no_proxy: &str| {
-        let mut command = rolecall(endpoint, &["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"]);
-        command.env("AWS_CA_BUNDLE", &ca).env("NO_PROXY", no_proxy);
-        command.env("HTTPS_PROXY", format!("http://{}", proxy.address));
-        command
-    };
-    // A name that only the proxy can reach.
-    let through = ended(&mut proxied("https://aws.test", "")).await;
-    assert_eq!(through.code, Some(0), "{}", through.stderr);
-    let tunnels = proxy.tunnels.load(Ordering::SeqCst);
-    assert!(tunnels > 0);
-    let past = ended(&mut proxied(&format!("https://localhost:{}", front.address.port()), "localhost")).await;
-    assert_eq!(past.code, Some(0), "{}", past.stderr);
-    assert_eq!(proxy.tunnels.load(Ordering::SeqCst), tunnels);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::fmt;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use rolecall_roll::{Class, Gap, Step};
@@ -189,12 +190,19 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = first_paragraph(&error.to_string());
-        // The list of all that was tried begins on the next line.
-        let text = text.trim_end_matches(". Attempted:").to_owned();
-        // Some of the SDK's errors show the request that they are about.
+        let text = match error.downcast_ref::<ErrorMetadata>() {
+            Some(answered) => words_of(answered),
+            // The list of all that was tried begins on the next line.
+            None => first_paragraph(&error.to_string()).trim_end_matches(". Attempted:").to_owned(),
+        };
+        // Some of the SDK's errors show the request that they are about, and some say less than what they came from.
         let shows_request = text.contains("SdkBody");
-        if !text.is_empty() && !shows_request && !said.iter().any(|earlier| earlier.contains(&text)) {
+        let says_less = text == "service error" || text.starts_with("unhandled error");
+        if !text.is_empty()
+            && !shows_request
+            && !says_less
+            && !said.iter().any(|earlier| earlier.contains(&text))
+        {
             said.push(text);
         }
         next = error.source();
@@ -204,6 +212,17 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         said.remove(0);
     }
     said.join(": ")
+}
+
+/// What AWS answered to a call of the SDK's own, on its way to the caller's credentials.
+fn words_of(answered: &ErrorMetadata) -> String {
+    let code = answered.code().unwrap_or("an error without a code");
+    match answered.message().map(first_paragraph) {
+        // It quotes what it refuses: here the external id of a profile, which we have never held and cannot take out.
+        Some(message) if message.contains("externalId") => format!("{code}: about the profile's external_id"),
+        Some(message) => format!("{code}: {message}"),
+        None => code.to_owned(),
+    }
 }
 
 fn is_about<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::IdentityCache;
 use aws_smithy_async::time::SharedTimeSource;
@@ -181,36 +181,53 @@ pub struct Connect {
 impl Connect {
     /// The SDK's configuration. Endpoints, FIPS and dual-stack settings are read as the SDK reads them.
     pub async fn load(self, limits: &Limits) -> SdkConfig {
-        let default_region = Region::new(self.partition.default_region());
-        let (http_client, time) = (self.http_client.clone(), self.time.clone());
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(self.http_client.clone())
-            .time_source(self.time.clone())
+        let region = self.region().await;
+        let mut loader = self
+            .loader()
+            .region(region.clone())
             .retry_config(retries(limits))
             .timeout_config(timeouts(limits))
             // Shared, so that each client that is made of this asks the caller's provider no second time.
             .identity_cache(IdentityCache::lazy().build());
-        // A profile that was asked for wins over credentials in the environment, as with the AWS CLI; in the SDK's
-        // chain the environment would come first, and the roll be taken as somebody else.
-        if let Some(profile) = self.profile {
-            let surroundings = ProviderConfig::without_region()
-                .with_http_client(http_client)
-                .with_time_source(time)
-                .with_region(Some(self.region.clone().map_or(default_region.clone(), Region::new)));
-            let provider =
-                ProfileFileCredentialsProvider::builder().configure(&surroundings).profile_name(&profile);
-            loader = loader.profile_name(profile).credentials_provider(provider.build());
-        } else if let Some(credentials) = self.credentials {
+        if let Some(credentials) = self.credentials(region) {
             loader = loader.credentials_provider(credentials);
         }
-        if let Some(region) = self.region {
-            loader = loader.region(Region::new(region));
+        loader.load().await
+    }
+
+    /// The region, which the caller's credentials may need too: a profile's role is assumed there.
+    async fn region(&self) -> Region {
+        if let Some(region) = &self.region {
+            return Region::new(region.clone());
         }
-        let config = loader.load().await;
-        if config.region().is_some() {
-            return config;
+        let found = self.loader().no_credentials().load().await.region().cloned();
+        found.unwrap_or(Region::new(self.partition.default_region()))
+    }
+
+    /// The credentials that were asked for; `None` for the SDK's chain.
+    fn credentials(&self, region: Region) -> Option<SharedCredentialsProvider> {
+        let Some(profile) = &self.profile else {
+            return self.credentials.clone();
+        };
+        // A profile that was asked for wins over credentials in the environment, as with the AWS CLI; in the SDK's
+        // chain the environment would come first, and the roll be taken as somebody else.
+        let surroundings = ProviderConfig::without_region()
+            .with_region(Some(region))
+            .with_http_client(self.http_client.clone())
+            .with_time_source(self.time.clone());
+        let of_profile =
+            ProfileFileCredentialsProvider::builder().configure(&surroundings).profile_name(profile);
+        Some(SharedCredentialsProvider::new(of_profile.build()))
+    }
+
+    fn loader(&self) -> ConfigLoader {
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(self.http_client.clone())
+            .time_source(self.time.clone());
+        match &self.profile {
+            Some(profile) => loader.profile_name(profile),
+            None => loader,
         }
-        config.into_builder().region(default_region).build()
     }
 }
 

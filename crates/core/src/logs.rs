@@ -6,15 +6,24 @@ use tracing::{Level, Metadata};
 /// in them.
 const CAPPED_AT_DEBUG: [&str; 4] = ["aws_", "lambda_runtime", "hyper", "rustls"];
 
+/// The crate that finds the caller's credentials prints, at every level, the external id of a profile's role, and its
+/// errors with `{:?}`, with the answer that they are about.
+const MAY_PRINT_SECRETS: &str = "aws_config::";
+
+/// Its modules that do not: those that tell of settings that cannot be read.
+const PRINT_SETTINGS: [&str; 2] = ["aws_config::default_provider", "aws_config::provider_config"];
+
 /// Whether a line or span may be logged. Both binaries put this in front of every other filter.
 #[must_use]
 pub fn may_be_logged(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::DEBUG
-        || !CAPPED_AT_DEBUG.iter().any(|capped| metadata.target().starts_with(capped))
+    let is_of = |part: &&str| metadata.target().starts_with(part);
+    let is_capped = CAPPED_AT_DEBUG.iter().any(|part| is_of(&part));
+    let may_hold_secrets = is_of(&MAY_PRINT_SECRETS) && !PRINT_SETTINGS.iter().any(|part| is_of(&part));
+    !may_hold_secrets && (*metadata.level() <= Level::DEBUG || !is_capped)
 }
 
-/// Filters for lines of the SDK's that say again, in its own words, what stands in our errors and gaps.
-pub const SAID_ELSEWHERE: &str = "aws_smithy_runtime=off,aws_config::imds=off";
+/// The filter for lines of the SDK's that say again, in its own words, what stands in our errors and gaps.
+pub const SAID_ELSEWHERE: &str = "aws_smithy_runtime=off";
 
 /// The environment variable that makes the SDK print secrets.
 pub const PRINTS_SECRETS: &str = "LOG_SENSITIVE_BODIES";

@@ -212,6 +212,17 @@ async fn a_session_without_credentials_or_with_dead_ones_is_no_session() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_reset_is_tried_again() {
+    let aws = FakeAws::start().await;
+    let front = wire::resets(2, *aws.server.address()).await;
+    let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
+    assert_eq!(account.outcome(), Outcome::Complete, "{:?}", account.gaps());
+    let front = wire::resets(usize::MAX, *aws.server.address()).await;
+    let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
+    assert_eq!(why_failed(&account).class, Class::Transport);
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_is_a_gap() {
     for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n<ListUsersResponse>"] {
         let address = wire::hangs_up_after(answer.into()).await;

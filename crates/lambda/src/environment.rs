@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall_core::{connect, logs};
-use rolecall_roll::{ExternalId, RoleArn, RoleSessionName};
+use rolecall_core::{Settings, connect, logs};
+use rolecall_roll::{ExternalId, RoleArn};
 use tracing_subscriber::filter::{FilterFn, Targets};
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -23,10 +23,8 @@ pub(crate) struct Environment {
     pub(crate) role_arns: Vec<RoleArn>,
     /// `ROLECALL_EXTERNAL_ID`.
     pub(crate) external_id: Option<ExternalId>,
-    /// `ROLECALL_SESSION_NAME`.
-    pub(crate) role_session_name: RoleSessionName,
-    /// `ROLECALL_NO_SESSION_POLICY`, set to anything.
-    pub(crate) narrow_session: bool,
+    /// `ROLECALL_SESSION_NAME`, `ROLECALL_MAX_ATTEMPTS` and so on.
+    pub(crate) settings: Settings,
     /// `AWS_CA_BUNDLE`.
     pub(crate) ca_bundle: Option<PathBuf>,
     /// `AWS_REGION`; Lambda always sets it.
@@ -46,14 +44,21 @@ impl Environment {
             role_arns.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
         Ok(Self {
             role_arns: role_arns.map(|arn| parsed("ROLECALL_ROLE_ARN", arn)).collect::<Result<_, _>>()?,
-            external_id: optional("ROLECALL_EXTERNAL_ID")?,
-            role_session_name: optional("ROLECALL_SESSION_NAME")?.unwrap_or_default(),
-            narrow_session: text("ROLECALL_NO_SESSION_POLICY")?.is_none(),
+            external_id: text("ROLECALL_EXTERNAL_ID")?
+                .map(|id| parsed("ROLECALL_EXTERNAL_ID", &id))
+                .transpose()?,
+            settings: settings()?,
             ca_bundle: text("AWS_CA_BUNDLE")?.map(PathBuf::from),
             region: text("AWS_REGION")?.or(text("AWS_DEFAULT_REGION")?),
             has_credentials: text("AWS_ACCESS_KEY_ID")?.is_some(),
         })
     }
+}
+
+fn settings() -> Result<Settings, Failure> {
+    // What is not UTF-8 is no setting, and is told so by its name.
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    Settings::of_variables(variable).map_err(|error| Failure::InvalidSettings(error.to_string()))
 }
 
 /// Sets up JSON logs, and refuses to run where the SDK would print secrets.
@@ -95,10 +100,6 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn until(deadline: u64) -> Option<Duration> {
     let now = u64::try_from(now().as_millisecond()).unwrap_or_default();
     deadline.checked_sub(now).map(Duration::from_millis)
-}
-
-fn optional<T: std::str::FromStr<Err = rolecall_roll::Invalid>>(name: &str) -> Result<Option<T>, Failure> {
-    text(name)?.map(|text| parsed(name, &text)).transpose()
 }
 
 fn parsed<T: std::str::FromStr<Err = rolecall_roll::Invalid>>(name: &str, text: &str) -> Result<T, Failure> {

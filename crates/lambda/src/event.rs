@@ -103,8 +103,7 @@ mod tests {
         Environment {
             role_arns: role_arns.iter().map(|arn| arn.parse().unwrap()).collect(),
             external_id: external_id.map(|id| id.parse().unwrap()),
-            role_session_name: rolecall_roll::RoleSessionName::default(),
-            narrow_session: true,
+            settings: rolecall_core::Settings::default(),
             ca_bundle: None,
             region: None,
             has_credentials: true,

@@ -7,7 +7,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use futures_util::StreamExt;
 use lambda_runtime::{Context, LambdaEvent, service_fn};
-use rolecall_core::Settings;
 use rolecall_core::connect::{Connect, Roots, http_client};
 use rolecall_core::scan::Scanner;
 use rolecall_roll::{Header, Partition, Roll, RunId, Statistics, Step};
@@ -50,11 +49,7 @@ impl Function {
     async fn new() -> Result<Self, Failure> {
         let environment = Environment::read()?;
         let roots = Roots::of_bundle(environment.ca_bundle.as_deref());
-        let settings = Settings {
-            role_session_name: environment.role_session_name.clone(),
-            narrow_session: environment.narrow_session,
-            ..Settings::default()
-        };
+        let settings = environment.settings.clone();
         let from_environment =
             || SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
         let connect = Connect {

@@ -130,6 +130,12 @@ async fn what_was_read_when_the_invocations_time_is_nearly_over_is_the_answer() 
     assert_eq!(value(answer)["accounts"][0]["outcome"], "Partial", "{answer:?}");
     assert_eq!(value(answer)["accounts"][0]["gaps"][0]["class"], "timed_out");
     drop(function);
+
+    // So it is where less is allowed for an account.
+    let more = [("ROLECALL_ROLE_ARN", ROLE_ARN), ("ROLECALL_ACCOUNT_TIMEOUT", "900ms")];
+    let (answers, _) = invoked(&aws, &["{}"], &more).await;
+    let message = &value(&answers[0])["accounts"][0]["gaps"][0]["message"];
+    assert!(message.as_str().unwrap().contains("900ms"), "{message}");
 }
 
 #[tokio::test]
@@ -180,6 +186,7 @@ async fn it_does_not_start_where_the_sdk_would_print_secrets_or_a_setting_is_wro
         ("ROLECALL_ROLE_ARN", "1111111111", "ROLECALL_ROLE_ARN"),
         ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", "external id"),
         ("AWS_CA_BUNDLE", "/no/such/file", "/no/such/file"),
+        ("ROLECALL_MAX_ATTEMPTS", "many", "ROLECALL_MAX_ATTEMPTS"),
     ] {
         let function = spawn(&api, &aws, &[(name, value)]);
         let output = tokio::time::timeout(TIME, function.wait_with_output()).await.unwrap().unwrap();

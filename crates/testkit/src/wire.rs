@@ -87,6 +87,27 @@ pub async fn proxy(server: SocketAddr) -> Proxy {
     Proxy { address, tunnels }
 }
 
+/// A front to `server` that resets the first `times` connections.
+pub async fn resets(times: usize, server: SocketAddr) -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let mut left = times;
+        while let Ok((mut client, _)) = listener.accept().await {
+            if left > 0 {
+                left -= 1;
+                // Closed with what came unread, a connection is reset.
+                let _ = client.readable().await;
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(server).await.expect("the server is there");
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    address
+}
+
 /// A server that answers every request with these bytes and hangs up.
 pub async fn hangs_up_after(answer: Vec<u8>) -> SocketAddr {
     let (listener, address) = listen().await;

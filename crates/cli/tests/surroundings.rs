@@ -1,0 +1,347 @@
+//! The built binary, where engineers run it: whose credentials it takes, which way it goes to AWS, what the environment
+//! may say, and that none of it makes it tell a secret.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use common::{ROLE_ARN, ended, rolecall, run};
+use rolecall_testkit::secrets::{CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, EXTERNAL_ID, SESSION_TOKEN};
+use rolecall_testkit::{FakeAws, operation, wire, xml};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::process::Command;
+use wiremock::matchers::{header, method, path, query_param};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+const SCAN: [&str; 3] = ["scan", "--role-arn", ROLE_ARN];
+
+/// A run whose credentials are nowhere yet, but for what is in this home folder.
+fn without_credentials(aws: &FakeAws, home: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = rolecall(&aws.uri(), arguments);
+    for name in [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("HOME", home.path()).env("PATH", env!("PATH"));
+    command
+}
+
+/// A home folder with this `~/.aws/config`.
+fn home(config: &str) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join(".aws")).unwrap();
+    fs::write(home.path().join(".aws/config"), config).unwrap();
+    home
+}
+
+/// The access key id and the region that each request of an operation was signed with.
+async fn signed_by(aws: &FakeAws, operation_name: &str) -> Vec<(String, String)> {
+    let requests = aws.server.received_requests().await.unwrap();
+    let of_operation = format!("Action={operation_name}&");
+    let asked = requests.iter().filter(|r| String::from_utf8_lossy(&r.body).starts_with(&of_operation));
+    asked
+        .map(|request| {
+            let signed = request.headers["authorization"].to_str().unwrap();
+            let scope = signed.split("Credential=").nth(1).unwrap();
+            let parts: Vec<&str> = scope.split('/').collect();
+            (parts[0].to_owned(), parts[2].to_owned())
+        })
+        .collect()
+}
+
+/// Credentials as `credential_process`, a container and an instance give them, each under its own names.
+fn credentials(access_key_id: &str, token_name: &str) -> serde_json::Value {
+    json!({
+        "Version": 1,
+        "Code": "Success",
+        "AccessKeyId": access_key_id,
+        "SecretAccessKey": CALLER_SECRET_ACCESS_KEY,
+        token_name: CALLER_SESSION_TOKEN,
+        "Expiration": "2199-01-01T00:00:00Z",
+    })
+}
+
+#[tokio::test]
+async fn a_profile_and_its_credential_process_are_used() {
+    let aws = FakeAws::start().await;
+    let home = home("[profile audit]\nregion = eu-central-1\ncredential_process = cat ~/answer.json\n");
+    fs::write(home.path().join("answer.json"), credentials("ASIAPROCESS", "SessionToken").to_string())
+        .unwrap();
+    // A profile that is asked for wins over the credentials that are in the environment.
+    let mut command = rolecall(&aws.uri(), &[&SCAN[..], &["--profile", "audit"]].concat());
+    command.env_remove("AWS_REGION").env("HOME", home.path()).env("PATH", env!("PATH"));
+    let ended = ended(command.env("AWS_CONFIG_FILE", home.path().join(".aws/config"))).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let process_in_its_region = ("ASIAPROCESS".to_owned(), "eu-central-1".to_owned());
+    assert_eq!(signed_by(&aws, "AssumeRole").await, [process_in_its_region]);
+}
+
+const ROLE_OF_A_PROFILE: &str = "\
+[profile audit]
+role_arn = arn:aws:iam::222222222222:role/Audit
+source_profile = base
+external_id = external4ID:4external4ID
+[profile base]
+aws_access_key_id = ASIABASE
+aws_secret_access_key = caller0SECRET0caller0SECRET0caller0SECRE
+aws_session_token = caller1TOKEN1caller1TOKEN1caller1TOKEN1
+";
+
+#[tokio::test]
+async fn the_role_of_a_profile_is_assumed_in_the_region_that_is_set() {
+    let home = home(ROLE_OF_A_PROFILE);
+    for by_flag in [true, false] {
+        let aws = FakeAws::start().await;
+        let mut arguments = SCAN.to_vec();
+        if by_flag {
+            arguments.extend(["--profile", "audit"]);
+        }
+        let mut command = without_credentials(&aws, &home, &arguments);
+        command.env("AWS_REGION", "eu-central-1");
+        if !by_flag {
+            command.env("AWS_PROFILE", "audit");
+        }
+        let ended = ended(&mut command).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let by = |access_key_id: &str| (access_key_id.to_owned(), "eu-central-1".to_owned());
+        assert_eq!(signed_by(&aws, "AssumeRole").await, [by("ASIABASE"), by("ASIA222222222222")]);
+    }
+}
+
+#[tokio::test]
+async fn a_role_of_a_profile_that_is_refused_is_told_without_its_secrets() {
+    let home = home(ROLE_OF_A_PROFILE);
+    let session = xml::assume_role("222222222222", xml::EXPIRATION);
+    let echo = format!("Value '{EXTERNAL_ID}' at 'externalId' failed to satisfy constraint");
+    for (status, body, words) in [
+        (403, xml::error("AccessDenied", "not you"), "not you"),
+        (400, xml::error("ValidationError", &echo), "ValidationError"),
+        (200, session.replace("2199-01-01", "tomorrow"), "parsing XML"),
+        (503, session, "loading credentials"),
+    ] {
+        let aws = FakeAws::start().await;
+        Mock::given(operation("AssumeRole"))
+            .and(|request: &Request| String::from_utf8_lossy(&request.body).contains("222222222222"))
+            .respond_with(ResponseTemplate::new(status).set_body_string(body))
+            .with_priority(1)
+            .mount(&aws.server)
+            .await;
+        for (log, profile) in [("", "--profile"), ("trace", "--profile"), ("trace", "AWS_PROFILE")] {
+            let mut arguments = [&SCAN[..], &["--initial-backoff", "1ms", "--max-attempts", "2"]].concat();
+            if profile == "--profile" {
+                arguments.extend([profile, "audit"]);
+            }
+            let mut command = without_credentials(&aws, &home, &arguments);
+            if profile == "AWS_PROFILE" {
+                command.env(profile, "audit");
+            }
+            // The run itself looks for secrets in all that was printed.
+            let ended = ended(command.env("RUST_LOG", log)).await;
+            assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+            assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_credentials_of_a_container_are_used() {
+    let aws = FakeAws::start().await;
+    let container = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_body_json(credentials("ASIACONTAINER", "Token"));
+    Mock::given(path("/creds"))
+        .and(header("authorization", "pod"))
+        .respond_with(answer)
+        .mount(&container)
+        .await;
+    let home = home("");
+    let mut command = without_credentials(&aws, &home, &SCAN);
+    command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/creds", container.uri()));
+    let ended = ended(command.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "pod")).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(signed_by(&aws, "AssumeRole").await[0].0, "ASIACONTAINER");
+}
+
+#[tokio::test]
+async fn the_credentials_and_the_region_of_an_instance_are_used() {
+    let aws = FakeAws::start().await;
+    let imds = MockServer::start().await;
+    let token = ResponseTemplate::new(200)
+        .insert_header("x-aws-ec2-metadata-token-ttl-seconds", "21600")
+        .set_body_string("imds-token");
+    Mock::given(method("PUT")).and(path("/latest/api/token")).respond_with(token).mount(&imds).await;
+    let folder = "/latest/meta-data/iam/security-credentials/";
+    for (place, body) in [
+        (folder.to_owned(), "LambdaRole".to_owned()),
+        (format!("{folder}LambdaRole"), credentials("ASIAINSTANCE", "Token").to_string()),
+        ("/latest/meta-data/placement/region".to_owned(), "eu-west-3".to_owned()),
+    ] {
+        Mock::given(path(place))
+            .and(header("x-aws-ec2-metadata-token", "imds-token"))
+            .respond_with(ResponseTemplate::new(200).set_body_string(body))
+            .mount(&imds)
+            .await;
+    }
+    let home = home("");
+    let mut command = without_credentials(&aws, &home, &SCAN);
+    command.env_remove("AWS_EC2_METADATA_DISABLED").env_remove("AWS_REGION");
+    let ended = ended(command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds.uri())).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let instance_in_its_region = ("ASIAINSTANCE".to_owned(), "eu-west-3".to_owned());
+    assert_eq!(signed_by(&aws, "AssumeRole").await, [instance_in_its_region]);
+}
+
+#[tokio::test]
+async fn the_credentials_of_sso_are_used_and_who_must_log_in_is_told() {
+    const SSO: &str = "\
+[profile audit]
+sso_session = corp
+sso_account_id = 222222222222
+sso_role_name = Audit
+[sso-session corp]
+sso_region = eu-central-1
+sso_start_url = https://corp.awsapps.com/start
+";
+    let aws = FakeAws::start().await;
+    let portal = MockServer::start().await;
+    let credentials = json!({ "roleCredentials": {
+        "accessKeyId": "ASIASSO",
+        "secretAccessKey": CALLER_SECRET_ACCESS_KEY,
+        "sessionToken": CALLER_SESSION_TOKEN,
+        "expiration": 7_226_582_400_000_i64,
+    }});
+    Mock::given(path("/federation/credentials"))
+        .and(query_param("role_name", "Audit"))
+        .and(query_param("account_id", "222222222222"))
+        // The log-in, which is a secret too.
+        .and(header("x-amz-sso_bearer_token", SESSION_TOKEN))
+        .respond_with(ResponseTemplate::new(200).set_body_json(credentials))
+        .mount(&portal)
+        .await;
+    let home = home(SSO);
+    let run = async |log: &str| {
+        let mut command = without_credentials(&aws, &home, &[&SCAN[..], &["--profile", "audit"]].concat());
+        ended(command.env("AWS_ENDPOINT_URL_SSO", portal.uri()).env("RUST_LOG", log)).await
+    };
+    let logged_out = run("").await;
+    assert_eq!(logged_out.code, Some(11), "{}", logged_out.stderr);
+    assert!(logged_out.stderr.contains("aws sso login"), "{}", logged_out.stderr);
+
+    let cache: PathBuf = home.path().join(".aws/sso/cache");
+    fs::create_dir_all(&cache).unwrap();
+    // The SHA-1 of the session's name, as the AWS CLI names the file.
+    let token = json!({ "accessToken": SESSION_TOKEN, "expiresAt": "2199-01-01T00:00:00Z" });
+    fs::write(cache.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), token.to_string()).unwrap();
+    let logged_in = run("trace").await;
+    assert_eq!(logged_in.code, Some(0), "{}", logged_in.stderr);
+    assert_eq!(signed_by(&aws, "AssumeRole").await[0].0, "ASIASSO");
+}
+
+#[tokio::test]
+async fn what_is_set_wrong_is_named_with_what_would_be_right() {
+    let aws = FakeAws::start().await;
+    for (name, value, code, words) in [
+        ("LOG_SENSITIVE_BODIES", "true", 2, "LOG_SENSITIVE_BODIES"),
+        ("LOG_SENSITIVE_BODIES", "0", 2, "LOG_SENSITIVE_BODIES"),
+        ("AWS_CA_BUNDLE", "/no/such/bundle.pem", 2, "/no/such/bundle.pem"),
+        ("AWS_CA_BUNDLE", "/dev/null", 2, "no PEM certificate"),
+        ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", 2, "ROLECALL_EXTERNAL_ID"),
+        ("RUST_LOG", "rolecall=loud", 2, "RUST_LOG"),
+        ("AWS_PROFILE", "nobody", 11, "credentials"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", 11, "AWS_ENDPOINT_URL"),
+        ("AWS_ENDPOINT_URL", "127.0.0.1:4566", 2, "http://127.0.0.1:4566"),
+        ("AWS_ENDPOINT_URL_IAM", "localhost", 2, "AWS_ENDPOINT_URL_IAM"),
+        ("HTTPS_PROXY", "http://user:pa55 wd@127.0.0.1:3128", 2, "HTTPS_PROXY"),
+        ("all_proxy", "::nonsense::", 2, "all_proxy"),
+        ("HTTP_PROXY", "http://user:pa55word@127.0.0.1:9", 11, "HTTPS_PROXY"),
+        ("ROLECALL_MAX_ATTEMPTS", "many", 2, "1 to 100"),
+        ("ROLECALL_ACCOUNT_TIMEOUT", "soon", 2, "ROLECALL_ACCOUNT_TIMEOUT"),
+        ("AWS_REGION", "us east", 2, "us east"),
+    ] {
+        let mut command = rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"]);
+        if name == "AWS_PROFILE" {
+            command.env_remove("AWS_ACCESS_KEY_ID");
+        }
+        let ended = ended(command.env(name, value)).await;
+        assert_eq!(ended.code, Some(code), "{name}={value}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+        assert!(!ended.stderr.contains("pa55"), "{}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+    }
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_there_is_named() {
+    let aws = FakeAws::start().await;
+    let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN, "--profile", "nobody"]).await;
+    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nobody"), "{}", ended.stderr);
+    assert_eq!(aws.server.received_requests().await.unwrap().len(), 0, "nobody else was asked for");
+}
+
+#[tokio::test]
+async fn a_caller_that_aws_does_not_know_is_told_once_and_not_for_each_account() {
+    let aws = FakeAws::start().await;
+    aws.refuse(
+        "GetCallerIdentity",
+        403,
+        "ExpiredToken",
+        "The security token included in the request is expired",
+    )
+    .await;
+    let ended = run(&aws, &["scan", "--account", "111111111111", "333333333333", "--role-name", "R"]).await;
+    assert_eq!(ended.code, Some(11));
+    assert_eq!(ended.stderr.matches("ExpiredToken").count(), 1);
+    assert!(ended.stderr.contains("aws sso login"), "{}", ended.stderr);
+    assert_eq!(aws.calls("AssumeRole").await, 0);
+}
+
+#[tokio::test]
+async fn a_private_ca_is_trusted_where_the_bundle_or_the_system_names_it_and_nowhere_else() {
+    let aws = FakeAws::start().await;
+    let front = wire::tls_front(*aws.server.address()).await;
+    let endpoint = format!("https://localhost:{}", front.address.port());
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &front.ca_pem).unwrap();
+    let scan = ["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"];
+    let refused = ended(&mut rolecall(&endpoint, &scan)).await;
+    assert_eq!(refused.code, Some(11));
+    assert!(refused.stderr.contains("AWS_CA_BUNDLE"), "{}", refused.stderr);
+    for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+        let ended = ended(rolecall(&endpoint, &scan).env(variable, &ca)).await;
+        assert_eq!(ended.code, Some(0), "{variable}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_is_used_and_no_proxy_is_heard() {
+    let aws = FakeAws::start().await;
+    let front = wire::tls_front(*aws.server.address()).await;
+    let proxy = wire::proxy(front.address).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &front.ca_pem).unwrap();
+    let proxied = |endpoint: &str, no_proxy: &str| {
+        let mut command = rolecall(endpoint, &["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"]);
+        command.env("AWS_CA_BUNDLE", &ca).env("NO_PROXY", no_proxy);
+        command.env("HTTPS_PROXY", format!("http://{}", proxy.address));
+        command
+    };
+    // A name that only the proxy can reach.
+    let through = ended(&mut proxied("https://aws.test", "")).await;
+    assert_eq!(through.code, Some(0), "{}", through.stderr);
+    let tunnels = proxy.tunnels.load(Ordering::SeqCst);
+    assert!(tunnels > 0);
+    let past = ended(&mut proxied(&format!("https://localhost:{}", front.address.port()), "localhost")).await;
+    assert_eq!(past.code, Some(0), "{}", past.stderr);
+    assert_eq!(proxy.tunnels.load(Ordering::SeqCst), tunnels);
+}
