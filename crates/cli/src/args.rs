@@ -110,8 +110,11 @@ pub(crate) struct Whom {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session, pace and patience")]
 pub(crate) struct How {
-    /// The session's name, as CloudTrail shows it [default: cross_acct_lambda]
-    #[arg(long, value_name = "NAME")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "The session's name, as CloudTrail shows it [default: cross_acct_lambda]"
+    )]
     session_name: Option<RoleSessionName>,
 
     /// How long a session is asked to last, 15m to 12h [default: 1h]

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -22,6 +23,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use base64::Engine as _;
 use rolecall_roll::Partition;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -31,13 +33,16 @@ use crate::settings::Limits;
 
 /// Whose certificates to trust.
 #[derive(Debug, Clone)]
-pub struct Roots(TrustStore);
+pub struct Roots {
+    /// PEM; `None` for the system's.
+    bundle: Option<Arc<[u8]>>,
+}
 
 impl Roots {
     /// The system's roots; `SSL_CERT_FILE` and `SSL_CERT_DIR` say where else they are.
     #[must_use]
     pub fn of_the_system() -> Self {
-        Self(TrustStore::default())
+        Self { bundle: None }
     }
 
     /// Those of the file that `AWS_CA_BUNDLE` names, where it names one; else the system's.
@@ -64,17 +69,44 @@ impl Roots {
     /// # Errors
     /// Where the bundle holds no certificate, or one that cannot be read.
     pub fn from_pem(pem: Vec<u8>) -> Result<Self, BadBundle> {
-        let mut store = rustls::RootCertStore::empty();
-        for (index, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
-            let number = index + 1;
+        let mut number = 0;
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            number += 1;
             let certificate = certificate.map_err(|e| BadBundle(format!("certificate {number}: {e:?}")))?;
-            store.add(certificate).map_err(|e| BadBundle(format!("certificate {number}: {e}")))?;
+            check(certificate).map_err(|e| BadBundle(format!("certificate {number}: {e}")))?;
         }
-        if store.is_empty() {
+        if number == 0 {
             return Err(BadBundle("it holds no PEM certificate".into()));
         }
-        Ok(Self(TrustStore::empty().with_pem_certificate(pem)))
+        Ok(Self { bundle: Some(pem.into()) })
     }
+
+    /// The certificates, each of which the HTTP client can read.
+    fn trust_store(&self) -> TrustStore {
+        let pem = self.bundle.as_ref().map_or_else(pem_of_the_system, |bundle| bundle.to_vec());
+        TrustStore::empty().with_pem_certificate(pem)
+    }
+}
+
+/// The system's roots. The SDK can read them itself, but then keeps every certificate whole beside what it makes of it.
+fn pem_of_the_system() -> Vec<u8> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in found.errors {
+        tracing::warn!(%error, "not all of the system's root certificates can be read");
+    }
+    let mut pem = String::new();
+    for certificate in found.certs {
+        let text = base64::engine::general_purpose::STANDARD.encode(&certificate);
+        // What rustls cannot use is passed over, as always; some systems have such.
+        if check(certificate).is_ok() {
+            pem += &format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        }
+    }
+    pem.into_bytes()
+}
+
+fn check(certificate: CertificateDer<'_>) -> Result<(), rustls::Error> {
+    rustls::RootCertStore::empty().add(certificate)
 }
 
 /// The environment variables that name a proxy, as [`ProxyConfig::from_env`] reads them.
@@ -136,7 +168,7 @@ pub fn http_client(roots: Roots) -> SharedHttpClient {
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         // A context is built from parts that are always there.
-        let tls = TlsContext::builder().with_trust_store(roots.0.clone()).build().unwrap_or_default();
+        let tls = TlsContext::builder().with_trust_store(roots.trust_store()).build().unwrap_or_default();
         connector
             .proxy_config(ProxyConfig::from_env())
             .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))

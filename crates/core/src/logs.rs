@@ -17,8 +17,8 @@ const PRINT_SETTINGS: [&str; 2] = ["aws_config::default_provider", "aws_config::
 #[must_use]
 pub fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let is_of = |part: &&str| metadata.target().starts_with(part);
-    let is_capped = CAPPED_AT_DEBUG.iter().any(|part| is_of(&part));
-    let may_hold_secrets = is_of(&MAY_PRINT_SECRETS) && !PRINT_SETTINGS.iter().any(|part| is_of(&part));
+    let is_capped = CAPPED_AT_DEBUG.iter().any(is_of);
+    let may_hold_secrets = is_of(&MAY_PRINT_SECRETS) && !PRINT_SETTINGS.iter().any(is_of);
     !may_hold_secrets && (*metadata.level() <= Level::DEBUG || !is_capped)
 }
 

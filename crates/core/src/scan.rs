@@ -46,16 +46,19 @@ impl Scanner {
     /// # Errors
     /// Where no account can be asked: the caller has no credentials, or none that AWS accepts, or no answer comes.
     pub async fn caller(&self) -> Result<Option<Caller>, CallError> {
-        let caller = self.caller.get_or_try_init(async || match self.get_caller_identity().await {
-            Ok(caller) => Ok(Some(caller)),
-            Err(error) if matches!(error.class, Class::Credentials | Class::Transport | Class::TimedOut) => {
+        let caller =
+            self.caller.get_or_try_init(async || match self.get_caller_identity().boxed_local().await {
+                Ok(caller) => Ok(Some(caller)),
                 Err(error)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "AWS does not say who the caller is");
-                Ok(None)
-            }
-        });
+                    if matches!(error.class, Class::Credentials | Class::Transport | Class::TimedOut) =>
+                {
+                    Err(error)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "AWS does not say who the caller is");
+                    Ok(None)
+                }
+            });
         caller.await.cloned()
     }
 
@@ -100,7 +103,7 @@ impl Scanner {
 
     async fn account(&self, target: &Target, deadline: Option<Instant>) -> AccountRoll {
         // What is done with a panic is to forget all that was seen, so nothing half done is seen again.
-        let account = AssertUnwindSafe(Box::pin(self.read(target, deadline)))
+        let account = AssertUnwindSafe(self.read(target, deadline).boxed_local())
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
@@ -122,9 +125,11 @@ impl Scanner {
         let time = limits.account_timeout.min(left);
         let mut seen = Seen::default();
         let work = async {
+            // Boxed, since all that follows would else be one function, with the stack of all of it together.
+            let actions = collect::actions();
             let session =
-                Session::open(target, &collect::actions(), &self.settings, &self.sdk_config).await?;
-            collect::collect(&session, limits.calls_at_once, &mut seen).await;
+                Session::open(target, &actions, &self.settings, &self.sdk_config).boxed_local().await?;
+            collect::collect(&session, limits.calls_at_once, &mut seen).boxed_local().await;
             Ok::<_, CallError>(())
         };
         let failed = match timeout(time, work).await {

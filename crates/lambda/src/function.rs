@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use rolecall_core::connect::{Connect, Roots, http_client};
 use rolecall_core::scan::Scanner;
@@ -26,9 +26,10 @@ pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the first invocation, where Lambda gives a function the most of a processor.
-        let function = Function::new().await?;
-        let handler =
-            service_fn(|event: LambdaEvent<Box<RawValue>>| function.invoke(event.payload, event.context));
+        let function = Function::new().boxed_local().await?;
+        let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+            function.invoke(event.payload, event.context).boxed_local()
+        });
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
             ended = lambda_runtime::run(handler) => ended,

@@ -22,9 +22,11 @@
 pub mod process;
 pub mod runtime_api;
 pub mod secrets;
+mod user;
 pub mod wire;
 mod world;
 pub mod xml;
 
 pub use aws_smithy_runtime::test_util::capture_test_logs::capture_test_logs;
-pub use world::{FakeAws, Key, User, operation};
+pub use user::{Key, User};
+pub use world::{FakeAws, operation};

@@ -1,7 +1,7 @@
 //! AWS's answers, as the AWS Query protocol has them.
 
 use crate::secrets::{SECRET_ACCESS_KEY, SESSION_TOKEN};
-use crate::world::User;
+use crate::user::User;
 
 /// Far enough for every test.
 pub const EXPIRATION: &str = "2199-01-01T00:00:00Z";

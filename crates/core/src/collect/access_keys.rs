@@ -2,7 +2,7 @@
 
 use aws_sdk_iam::operation::RequestId as _;
 use aws_sdk_iam::types::AccessKeyMetadata;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use rolecall_roll::{AccessKey, Class, Note, Step};
 
 use super::pages::{self, Page};
@@ -29,7 +29,9 @@ pub(super) async fn collect(session: &Session<'_>, calls_at_once: usize, seen: &
     // Two at least, so that one call that hangs does not hold up all others.
     let side_by_side = names.len().div_ceil(USERS_A_CONNECTION).max(2).min(calls_at_once);
     let mut answers = stream::iter(names.iter().enumerate())
-        .map(|(index, user_name)| async move { (index, user_name, of_user(session, user_name).await) })
+        .map(|(index, user_name)| {
+            of_user(session, user_name).map(move |answer| (index, user_name, answer)).boxed_local()
+        })
         .buffer_unordered(side_by_side);
     while let Some((index, user_name, answer)) = answers.next().await {
         match answer {

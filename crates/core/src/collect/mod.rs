@@ -5,6 +5,7 @@ mod pages;
 pub mod users;
 
 use aws_smithy_types::DateTime;
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use rolecall_roll::{Gap, Note, Step, User};
 
@@ -43,8 +44,8 @@ pub struct Seen {
 
 /// Reads an account, as far as it lets itself be read.
 pub async fn collect(session: &Session<'_>, calls_at_once: usize, seen: &mut Seen) {
-    users::collect(session, seen).await;
-    access_keys::collect(session, calls_at_once, seen).await;
+    users::collect(session, seen).boxed_local().await;
+    access_keys::collect(session, calls_at_once, seen).boxed_local().await;
 }
 
 /// AWS's date as ours; `None` where it is out of all range.

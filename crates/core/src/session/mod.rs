@@ -95,12 +95,7 @@ impl<'a> Session<'a> {
         let budget = TokenBucket::builder().capacity(100_000).build();
         let name = format!("rolecall-{}", target.role_arn.account_id());
         let retries = RetryPartition::custom(name).token_bucket(budget).build();
-        let sts = aws_sdk_sts::Client::from_conf(
-            aws_sdk_sts::config::Builder::from(sdk_config)
-                .retry_partition(retries.clone())
-                .interceptor(AnswersAreWhole)
-                .build(),
-        );
+        let sts = sts_client(sdk_config, &retries);
         let session_policy = settings.narrow_session.then(|| policy::allowing(actions));
         let time = sdk_config.time_source().unwrap_or_default();
         let role = Role { target, settings, session_policy, sdk_config, sts, retries, time };
@@ -166,18 +161,35 @@ impl Role<'_> {
         // Five minutes before the end: longer than any call takes, attempts and all. Of a short session, its last fifth.
         let lifetime = expires_at.duration_since(now).unwrap_or_default();
         let margin = Duration::from_mins(5).min(lifetime / 5);
-        let client = aws_sdk_iam::Client::from_conf(
-            aws_sdk_iam::config::Builder::from(*sdk_config)
-                .credentials_provider(credentials)
-                // The credentials are in the provider; a shared cache would keep every session's until the end.
-                .identity_cache(IdentityCache::no_cache())
-                .retry_partition(retries.clone())
-                .interceptor(AnswersAreWhole)
-                .build(),
-        );
+        let client = iam_client(sdk_config, retries, credentials);
         let iam = Iam { client, secrets };
         Ok(Opened { iam, renew_at: expires_at - margin, expires_at })
     }
+}
+
+// Not inlined: what they need of the stack would stay there while the calls are made.
+
+#[inline(never)]
+fn sts_client(sdk_config: &SdkConfig, retries: &RetryPartition) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::config::Builder::from(sdk_config)
+        .retry_partition(retries.clone())
+        .interceptor(AnswersAreWhole);
+    aws_sdk_sts::Client::from_conf(config.build())
+}
+
+#[inline(never)]
+fn iam_client(
+    sdk_config: &SdkConfig,
+    retries: &RetryPartition,
+    credentials: Credentials,
+) -> aws_sdk_iam::Client {
+    let config = aws_sdk_iam::config::Builder::from(sdk_config)
+        .credentials_provider(credentials)
+        // The credentials are in the provider; a shared cache would keep every session's until the end.
+        .identity_cache(IdentityCache::no_cache())
+        .retry_partition(retries.clone())
+        .interceptor(AnswersAreWhole);
+    aws_sdk_iam::Client::from_conf(config.build())
 }
 
 /// The credentials in an answer, if they are whole, of the account that was asked for, and still good.
