@@ -34,6 +34,20 @@ check: $(CARGO_DENY) ## formatting, lints, documentation, licences
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(CARGO_DENY) check licenses bans sources
 
+.PHONY: referee
+referee: build-dev ## compare policy decisions with an independent simulator's; SEED=1 COUNT=10000; needs Node
+	@node --version >/dev/null || { echo "Node is not here; the simulator is a program for it" >&2; exit 1; }
+	cd referee && npm ci --silent --no-fund --no-audit && \
+	    node referee.mjs --seed "$(or $(SEED),1)" --count "$(or $(COUNT),10000)"
+
+.PHONY: fuzz
+fuzz: ## look for what makes deciding a policy panic, for SECONDS=60; needs a nightly Rust and cargo-fuzz
+	@cargo +nightly fuzz --version >/dev/null || { echo "get both: rustup toolchain install nightly;" \
+	    "cargo install cargo-fuzz" >&2; exit 1; }
+	mkdir -p crates/policy/fuzz/corpus/decide
+	tools/seeds crates/policy/fuzz/corpus/decide crates/policy/tests/*.json
+	cd crates/policy && cargo +nightly fuzz run decide -- -max_total_time=$(or $(SECONDS),60) -max_len=8192
+
 .PHONY: build-dev
 build-dev:
 	cargo build --workspace

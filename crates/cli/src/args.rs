@@ -26,6 +26,11 @@ pub(crate) enum Command {
     /// Read the users and access keys of accounts, each through a role in it
     #[command(override_usage = SCAN_USAGE, after_help = SCAN_HELP)]
     Scan(Box<Scan>),
+    /// Decide situations as IAM does, without asking AWS
+    Policy {
+        #[command(subcommand)]
+        command: Policy,
+    },
     /// Print the completion script of a shell
     #[command(
         after_help = "For bash: rolecall completions bash > ~/.local/share/bash-completion/completions/rolecall"
@@ -34,6 +39,52 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Say of each situation in a file whether IAM allows it, and which statement decides
+    #[command(after_help = EVALUATE_HELP)]
+    Evaluate(Evaluate),
+}
+
+const EVALUATE_HELP: &str = "\
+The file is a JSON list of situations, such as
+
+  [{\"name\": \"LambdaRole becomes IAMListRole\",
+    \"identityPolicies\": [{\"Version\": \"2012-10-17\", \"Statement\": [
+      {\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Resource\": \"*\"}]}],
+    \"trustPolicy\": {\"Version\": \"2012-10-17\", \"Statement\": [
+      {\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Principal\": {\"AWS\": \"222222222222\"}}]},
+    \"request\": {\"principal\": \"arn:aws:sts::222222222222:assumed-role/LambdaRole/s\",
+                \"action\": \"sts:AssumeRole\", \"resource\": \"arn:aws:iam::111111111111:role/IAMListRole\"},
+    \"context\": {\"sts:ExternalId\": \"…\"}, \"expected\": \"Allowed\"}]
+
+with sessionPolicy, permissionBoundaries, scps and rcps where there are any.
+
+Exit codes: 0 decided, 2 wrong usage or a file that is none, 10 a verdict is not the one that was expected.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// The situations; `-` for stdin
+    #[arg(value_name = "FILE.json")]
+    pub(crate) file: PathBuf,
+
+    /// How to show the verdicts
+    #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]
+    pub(crate) format: VerdictFormat,
+
+    /// Write to this file, whole or not at all, and not to stdout, which is `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerdictFormat {
+    /// For people
+    Table,
+    /// A list of name, verdict and what decided
+    Json,
 }
 
 const SCAN_USAGE: &str = "\

@@ -11,6 +11,8 @@ pub(crate) enum Code {
     Unexpected = 1,
     /// What was typed, or set, cannot be done.
     Usage = 2,
+    /// Something was found that should not be so.
+    Different = 10,
     /// Not all of what was asked for was read.
     Incomplete = 11,
 }

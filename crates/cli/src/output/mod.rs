@@ -2,6 +2,7 @@
 
 mod sink;
 mod table;
+mod verdicts;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use rolecall_roll::{AccountRoll, Counts, Document, Header, Roll, RollWriter, Sta
 use crate::args::Format;
 use crate::failure::{Code, Failure};
 use sink::Sink;
+pub(crate) use verdicts::verdicts;
 
 /// Opens the file that the roll goes to, or stdout.
 pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {
@@ -101,10 +103,10 @@ fn whole(format: Format, mut sink: Sink, roll: &Roll) -> io::Result<()> {
     sink.finish()
 }
 
-fn not_written(error: &io::Error) -> Failure {
+pub(crate) fn not_written(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         // Whoever was reading, `head` for one, has enough.
         return Failure::silent(Code::Unexpected);
     }
-    Failure::new(Code::Unexpected, format!("the roll could not be written: {error}"))
+    Failure::new(Code::Unexpected, format!("the output could not be written: {error}"))
 }

@@ -146,7 +146,7 @@ fn some_of(users: &[&str]) -> String {
     }
 }
 
-fn table(look: Look, header: impl IntoIterator<Item = Cell>) -> Table {
+pub(super) fn table(look: Look, header: impl IntoIterator<Item = Cell>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header.into_iter().collect::<Vec<_>>());
     match look.width {
@@ -166,7 +166,7 @@ fn table(look: Look, header: impl IntoIterator<Item = Cell>) -> Table {
 }
 
 /// The table's lines, its columns two blanks apart.
-fn lines(mut table: Table) -> String {
+pub(super) fn lines(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -183,6 +183,6 @@ fn age(date: Timestamp, as_of: Timestamp) -> String {
 }
 
 /// The text without what would steer a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

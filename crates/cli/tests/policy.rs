@@ -1,0 +1,89 @@
+//! `rolecall policy`, as people run it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+mod common;
+
+use std::fs;
+
+use common::{ended, rolecall};
+use serde_json::{Value, json};
+
+/// The flow with this trust policy, and what is expected of it.
+fn situation(principal: &str, expected: &str) -> Value {
+    json!({
+        "name": "LambdaRole becomes IAMListRole",
+        "identityPolicies": [{ "Version": "2012-10-17", "Statement": [
+            { "Sid": "Become", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" },
+        ]}],
+        "trustPolicy": { "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": principal } },
+        ]},
+        "request": {
+            "principal": "arn:aws:sts::222222222222:assumed-role/LambdaRole/s",
+            "action": "sts:AssumeRole",
+            "resource": "arn:aws:iam::111111111111:role/IAMListRole",
+        },
+        "expected": expected,
+    })
+}
+
+async fn evaluate(file: &str, more: &[&str]) -> common::Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cases.json");
+    fs::write(&path, file).unwrap();
+    let arguments = [&["policy", "evaluate", path.to_str().unwrap()], more].concat();
+    ended(&mut rolecall("http://127.0.0.1:9", &arguments)).await
+}
+
+#[tokio::test]
+async fn a_verdict_is_told_with_the_statements_that_decided() {
+    let file = json!([situation("222222222222", "Allowed"), situation("333333333333", "Denied")]).to_string();
+    let table = evaluate(&file, &[]).await;
+    assert_eq!(table.code, Some(0), "{}", table.stderr);
+    for words in
+        ["identityPolicies[0] Statement[0] (Become)", "no trust policy allows it", "1 allowed, 1 denied"]
+    {
+        assert!(table.stdout.contains(words), "{words} is not in {}", table.stdout);
+    }
+    let json = evaluate(&file, &["--format", "json"]).await;
+    let verdicts: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(verdicts[0]["verdict"], "Allowed");
+    assert_eq!(verdicts[1]["verdict"], "Denied");
+    assert_eq!(verdicts[1]["name"], "LambdaRole becomes IAMListRole");
+    assert_eq!(verdicts[1]["decided_by"], "no trust policy allows it");
+}
+
+#[tokio::test]
+async fn a_verdict_that_was_not_expected_ends_with_10() {
+    let file = json!([situation("333333333333", "Allowed")]).to_string();
+    let ended = evaluate(&file, &[]).await;
+    assert_eq!(ended.code, Some(10));
+    assert!(ended.stdout.contains("1 not as expected"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn what_is_no_situation_is_refused_with_the_place() {
+    let mut no_policy = situation("222222222222", "Allowed");
+    no_policy["trustPolicy"]["Statement"][0]["Effect"] = json!("Permit");
+    let mut no_caller = situation("222222222222", "Allowed");
+    no_caller["request"]["principal"] = json!("LambdaRole");
+    let mut unknown = situation("222222222222", "Allowed");
+    unknown["trustPolicies"] = json!([]);
+    for (file, words) in [
+        (
+            json!([no_policy]).to_string(),
+            "[0] \"LambdaRole becomes IAMListRole\": trustPolicy: Statement[0].Effect",
+        ),
+        (json!([no_caller]).to_string(), "request.principal: principal \"LambdaRole\" is none"),
+        (json!([unknown]).to_string(), "unknown field `trustPolicies`"),
+        ("[{".to_owned(), "line 1 column 2"),
+        (String::new(), "line 1 column 0"),
+    ] {
+        let ended = evaluate(&file, &[]).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        assert!(ended.stderr.contains("cases.json") && ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    let missing = ended(&mut rolecall("http://127.0.0.1:9", &["policy", "evaluate", "/no/such.json"])).await;
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.stderr.contains("/no/such.json"), "{}", missing.stderr);
+}

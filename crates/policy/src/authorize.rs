@@ -1,0 +1,234 @@
+//! From all policies that have a say in a request to one decision.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+use std::fmt;
+
+use crate::caller::{Caller, Names};
+use crate::context::Context;
+use crate::document::{Asked, Effect, Policy, Statement};
+
+/// Who asks for what.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who asks.
+    pub caller: Caller,
+    /// The action, as `sts:AssumeRole`.
+    pub action: String,
+    /// The ARN of what it is done to; `*` where the action is on nothing in particular.
+    pub resource: String,
+    /// The account that it is done in.
+    pub resource_account: String,
+    /// The condition keys.
+    pub context: Context,
+}
+
+/// A policy and where it was found.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// A name for people: a policy's name, a file, a place in one.
+    pub name: String,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// The policies that have a say.
+#[derive(Debug, Clone, Default)]
+pub struct Policies {
+    /// Of the caller. For a session, those of its role.
+    pub identity: Vec<Document>,
+    /// Of the role that is asked for.
+    pub trust: Option<Document>,
+    /// What the caller's session was narrowed to, where it was.
+    pub session: Option<Document>,
+    /// The caller's permissions boundary, where there is one.
+    pub boundaries: Option<Vec<Document>>,
+    /// The service control policies of the caller's organisation, a list for each of its root, units and account; each
+    /// of these levels must allow. `None` where there is no organisation, or it does not bind the caller.
+    pub scps: Option<Vec<Vec<Document>>>,
+    /// The resource control policies of the organisation that the resource is in. `RCPFullAWSAccess`, which nobody can
+    /// take away, is not among them: they only deny.
+    pub rcps: Vec<Document>,
+}
+
+/// The kinds of policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Attached to the caller.
+    Identity,
+    /// A role's trust policy.
+    Trust,
+    /// Passed when the session was made.
+    Session,
+    /// A permissions boundary.
+    Boundary,
+    /// A service control policy.
+    Scp,
+    /// A resource control policy.
+    Rcp,
+}
+
+/// What was decided, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// By these statements; by none where no permission is needed.
+    Allowed(Vec<DecidedBy>),
+    /// A statement denies it, and what allows it does not matter.
+    ExplicitlyDenied(DecidedBy),
+    /// No policy of this kind allows it.
+    ImplicitlyDenied(Kind),
+}
+
+/// The statement that decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedBy {
+    /// The kind of the policy.
+    pub kind: Kind,
+    /// The document's name.
+    pub document: String,
+    /// The statement, by its place and its `Sid`.
+    pub statement: String,
+}
+
+impl Decision {
+    /// Whether the request may be done.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Identity => "identity-based policy",
+            Self::Trust => "trust policy",
+            Self::Session => "session policy",
+            Self::Boundary => "permissions boundary",
+            Self::Scp => "service control policy",
+            Self::Rcp => "resource control policy",
+        })
+    }
+}
+
+impl fmt::Display for DecidedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.document, self.statement)
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed(by) if by.is_empty() => f.write_str("no permission is needed"),
+            Self::Allowed(by) => {
+                let by: Vec<String> = by.iter().map(ToString::to_string).collect();
+                write!(f, "allowed by {}", by.join(" and "))
+            }
+            Self::ExplicitlyDenied(by) => write!(f, "denied by {by}"),
+            Self::ImplicitlyDenied(kind) => write!(f, "no {kind} allows it"),
+        }
+    }
+}
+
+/// Decides a request.
+#[must_use]
+pub fn authorize(request: &Request, policies: &Policies) -> Decision {
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    if request.action.eq_ignore_ascii_case("sts:GetCallerIdentity") {
+        return Decision::Allowed(Vec::new());
+    }
+    let Request { caller, action, resource, context, .. } = request;
+    let asked = Asked { caller, has_boundary: policies.boundaries.is_some(), action, resource, context };
+    if let Some(deny) = policies.all().find_map(|(kind, document)| first(asked, Effect::Deny, kind, document))
+    {
+        return Decision::ExplicitlyDenied(deny);
+    }
+    match allowed(asked, &request.resource_account, policies) {
+        Ok(by) => Decision::Allowed(by),
+        Err(kind) => Decision::ImplicitlyDenied(kind),
+    }
+}
+
+/// The statements that allow, or the kind of policy that does not.
+fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Result<Vec<DecidedBy>, Kind> {
+    let caller = asked.caller;
+    let is_own_account = caller.account_id() == resource_account;
+    let trust = policies.trust.as_ref();
+    let nearest = trust.and_then(|document| {
+        let allows = document.policy.matching(Effect::Allow, asked);
+        allows
+            .max_by_key(|(_, names)| *names)
+            .map(|(statement, names)| (by(Kind::Trust, document, statement), names))
+    });
+    // Neither identity policies nor an organisation's speak of AWS's services.
+    if caller.is_service() {
+        return nearest.map(|(by, _)| vec![by]).ok_or(Kind::Trust);
+    }
+    let mut allowing = Vec::new();
+    for level in policies.scps.iter().flatten() {
+        allowing.push(any_allows(asked, Kind::Scp, level)?);
+    }
+    // What names the caller in its own account decides by itself, and the nearer it names it, the fewer limits hold it.
+    let own_policies: &[Kind] = match &nearest {
+        Some((_, Names::Caller)) if is_own_account => &[],
+        Some((_, Names::Everybody)) if is_own_account => &[Kind::Session],
+        Some((_, Names::Role)) if is_own_account => &[Kind::Boundary, Kind::Session],
+        // Across accounts, or where only the account is named, the caller's own policies must allow too.
+        _ => &[Kind::Identity, Kind::Boundary, Kind::Session],
+    };
+    for kind in own_policies {
+        allowing.extend(own_policies_allow(asked, policies, *kind)?);
+    }
+    match nearest {
+        Some((by, _)) => allowing.push(by),
+        // It is no role that is asked for.
+        None if trust.is_none() && is_own_account => {}
+        None => return Err(Kind::Trust),
+    }
+    Ok(allowing)
+}
+
+/// The statement by which the caller's own policies of a kind allow; `None` where there are none that could not.
+fn own_policies_allow(asked: Asked<'_>, policies: &Policies, kind: Kind) -> Result<Option<DecidedBy>, Kind> {
+    let documents = match kind {
+        // The root user may do all that is done in its account, but it cannot become a role.
+        Kind::Identity if asked.caller.is_root() && !is_of_assume_role(asked.action) => None,
+        Kind::Identity => Some(policies.identity.as_slice()),
+        Kind::Boundary => policies.boundaries.as_deref(),
+        _ => policies.session.as_ref().map(std::slice::from_ref),
+    };
+    documents.map(|documents| any_allows(asked, kind, documents)).transpose()
+}
+
+fn any_allows(asked: Asked<'_>, kind: Kind, documents: &[Document]) -> Result<DecidedBy, Kind> {
+    documents.iter().find_map(|document| first(asked, Effect::Allow, kind, document)).ok_or(kind)
+}
+
+/// The first statement of a document that matches.
+fn first(asked: Asked<'_>, effect: Effect, kind: Kind, document: &Document) -> Option<DecidedBy> {
+    document.policy.matching(effect, asked).next().map(|(statement, _)| by(kind, document, statement))
+}
+
+fn by(kind: Kind, document: &Document, statement: &Statement) -> DecidedBy {
+    DecidedBy { kind, document: document.name.clone(), statement: statement.to_string() }
+}
+
+impl Policies {
+    /// All of them, those first whose denial AWS tells first.
+    fn all(&self) -> impl Iterator<Item = (Kind, &Document)> {
+        let scps = self.scps.iter().flatten().flatten().map(|document| (Kind::Scp, document));
+        let rcps = self.rcps.iter().map(|document| (Kind::Rcp, document));
+        let identity = self.identity.iter().map(|document| (Kind::Identity, document));
+        let boundaries = self.boundaries.iter().flatten().map(|document| (Kind::Boundary, document));
+        let session = self.session.iter().map(|document| (Kind::Session, document));
+        let trust = self.trust.iter().map(|document| (Kind::Trust, document));
+        scps.chain(rcps).chain(identity).chain(boundaries).chain(session).chain(trust)
+    }
+}
+
+/// Whether an action is one of those that become a role.
+fn is_of_assume_role(action: &str) -> bool {
+    let action = action.to_ascii_lowercase();
+    ["sts:assumerole", "sts:tagsession", "sts:setsourceidentity"].contains(&action.as_str())
+}

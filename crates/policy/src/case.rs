@@ -1,0 +1,117 @@
+//! A situation in a file: policies, a request, and what is to come of it.
+//!
+//! The form is that of a JSON list of objects:
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `name` | for people |
+//! | `identityPolicies` | the caller's policies |
+//! | `trustPolicy` | that of the role that is asked for; absent where it is no role |
+//! | `sessionPolicy`, `permissionBoundaries`, `scps`, `rcps` | further limits, absent where none applies |
+//! | `request` | `principal` (an ARN), `action`, `resource` (an ARN or `*`), `resourceAccount` |
+//! | `context` | condition keys and their values |
+//! | `expected` | `Allowed` or `Denied`, where somebody knows |
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::authorize::{Decision, Document, Policies, Request, authorize};
+use crate::context::Context;
+use crate::document::{Attached, Policy};
+
+/// A situation, as it stands in a file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Case {
+    /// For people.
+    pub name: String,
+    #[serde(default)]
+    identity_policies: Vec<Value>,
+    trust_policy: Option<Value>,
+    session_policy: Option<Value>,
+    permission_boundaries: Option<Vec<Value>>,
+    scps: Option<Vec<Value>>,
+    #[serde(default)]
+    rcps: Vec<Value>,
+    request: Asked,
+    #[serde(default)]
+    context: Context,
+    /// What is to come of it, where somebody knows.
+    pub expected: Option<Verdict>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Asked {
+    principal: String,
+    action: String,
+    resource: String,
+    resource_account: Option<String>,
+}
+
+/// A decision without its reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+pub enum Verdict {
+    /// The request may be done.
+    Allowed,
+    /// It may not.
+    Denied,
+}
+
+impl From<&Decision> for Verdict {
+    fn from(decision: &Decision) -> Self {
+        if decision.is_allowed() { Self::Allowed } else { Self::Denied }
+    }
+}
+
+impl Case {
+    /// Decides it.
+    ///
+    /// # Errors
+    /// The field that cannot be understood, and why.
+    pub fn decide(&self) -> Result<Decision, String> {
+        Ok(authorize(&self.request()?, &self.policies()?))
+    }
+
+    fn request(&self) -> Result<Request, String> {
+        let Asked { principal, action, resource, resource_account } = &self.request;
+        let of_resource = || resource.split(':').nth(4).filter(|id| !id.is_empty());
+        let resource_account = resource_account.as_deref().or_else(of_resource).ok_or_else(|| {
+            format!("request.resourceAccount is missing, and resource {resource:?} does not say the account")
+        })?;
+        Ok(Request {
+            caller: principal.parse().map_err(|problem| format!("request.principal: {problem}"))?,
+            action: action.clone(),
+            resource: resource.clone(),
+            resource_account: resource_account.to_owned(),
+            context: self.context.clone(),
+        })
+    }
+
+    fn policies(&self) -> Result<Policies, String> {
+        use Attached::{ToPrincipal, ToResource};
+        let one = |name: &str, policy: &Option<Value>, attached| {
+            policy.as_ref().map(|policy| document(name.to_owned(), policy, attached)).transpose()
+        };
+        let all = |name: &str, policies: &[Value], attached| {
+            let numbered = policies.iter().enumerate();
+            numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, attached)).collect()
+        };
+        let some = |name: &str, policies: &Option<Vec<Value>>| {
+            policies.as_ref().map(|policies| all(name, policies, ToPrincipal)).transpose()
+        };
+        Ok(Policies {
+            identity: all("identityPolicies", &self.identity_policies, ToPrincipal)?,
+            trust: one("trustPolicy", &self.trust_policy, ToResource)?,
+            session: one("sessionPolicy", &self.session_policy, ToPrincipal)?,
+            boundaries: some("permissionBoundaries", &self.permission_boundaries)?,
+            scps: some("scps", &self.scps)?.map(|level| vec![level]),
+            rcps: all("rcps", &self.rcps, ToResource)?,
+        })
+    }
+}
+
+fn document(name: String, policy: &Value, attached: Attached) -> Result<Document, String> {
+    let policy = Policy::parse(policy, attached).map_err(|problem| format!("{name}: {problem}"))?;
+    Ok(Document { name, policy })
+}

@@ -1,0 +1,281 @@
+//! The `Condition` element: operators, and what they make of a request's condition keys.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use crate::context::{Context, has_several_values};
+use crate::pattern::{self, Token};
+
+/// A line of a `Condition` block: a key, compared with values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The operator.
+    pub operator: Operator,
+    /// The condition key.
+    pub key: String,
+    /// The values, any of which will do; for an operator that says "not", none of which may be.
+    pub values: Vec<String>,
+}
+
+/// A condition operator, as `ForAnyValue:StringNotLikeIfExists`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operator {
+    over: Over,
+    compare: Compare,
+    negated: bool,
+    if_exists: bool,
+}
+
+/// Which of the key's values are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// The one that it has.
+    Single,
+    All,
+    Any,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compare {
+    Null,
+    String,
+    StringIgnoringCase,
+    Like,
+    Arn,
+    Binary,
+    Bool,
+    IpAddress,
+    Date(Order),
+    Numeric(Order),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// Each operator, lower case, and whether it is one that says "not".
+const OPERATORS: [(&str, Compare, bool); 27] = [
+    ("null", Compare::Null, false),
+    ("stringequals", Compare::String, false),
+    ("stringnotequals", Compare::String, true),
+    ("stringequalsignorecase", Compare::StringIgnoringCase, false),
+    ("stringnotequalsignorecase", Compare::StringIgnoringCase, true),
+    ("stringlike", Compare::Like, false),
+    ("stringnotlike", Compare::Like, true),
+    // Both do what the other does.
+    ("arnequals", Compare::Arn, false),
+    ("arnlike", Compare::Arn, false),
+    ("arnnotequals", Compare::Arn, true),
+    ("arnnotlike", Compare::Arn, true),
+    ("binaryequals", Compare::Binary, false),
+    ("bool", Compare::Bool, false),
+    ("ipaddress", Compare::IpAddress, false),
+    ("notipaddress", Compare::IpAddress, true),
+    ("dateequals", Compare::Date(Order::Equal), false),
+    ("datenotequals", Compare::Date(Order::Equal), true),
+    ("datelessthan", Compare::Date(Order::Less), false),
+    ("datelessthanequals", Compare::Date(Order::LessOrEqual), false),
+    ("dategreaterthan", Compare::Date(Order::Greater), false),
+    ("dategreaterthanequals", Compare::Date(Order::GreaterOrEqual), false),
+    ("numericequals", Compare::Numeric(Order::Equal), false),
+    ("numericnotequals", Compare::Numeric(Order::Equal), true),
+    ("numericlessthan", Compare::Numeric(Order::Less), false),
+    ("numericlessthanequals", Compare::Numeric(Order::LessOrEqual), false),
+    ("numericgreaterthan", Compare::Numeric(Order::Greater), false),
+    ("numericgreaterthanequals", Compare::Numeric(Order::GreaterOrEqual), false),
+];
+
+impl FromStr for Operator {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        let (over, rest) = match lower.split_once(':') {
+            Some(("forallvalues", rest)) => (Over::All, rest),
+            Some(("foranyvalue", rest)) => (Over::Any, rest),
+            _ => (Over::Single, lower.as_str()),
+        };
+        let (name, if_exists) = rest.strip_suffix("ifexists").map_or((rest, false), |name| (name, true));
+        let row = OPERATORS.iter().find(|(known, ..)| *known == name);
+        let (_, compare, negated) =
+            row.ok_or_else(|| format!("condition operator {text:?} is none of AWS's"))?;
+        Ok(Self { over, compare: *compare, negated: *negated, if_exists })
+    }
+}
+
+impl Condition {
+    /// Whether the request is as the condition says. `variables` are those that the policy's version has.
+    #[must_use]
+    pub fn holds(&self, context: &Context, variables: Option<&Context>) -> bool {
+        let Operator { over, compare, negated, if_exists } = self.operator;
+        let found = context.get(&self.key);
+        if compare == Compare::Null {
+            return self.values.iter().any(|value| truth(value) == Some(found.is_none()));
+        }
+        match (over, found) {
+            (Over::All, None) => true,
+            (Over::Any, None) => false,
+            (Over::All, Some(found)) => found.iter().all(|found| self.is(found, variables)),
+            (Over::Any, Some(found)) => found.iter().any(|found| self.is(found, variables)),
+            // A list is looked into by the other two alone.
+            (Over::Single, Some(_)) if has_several_values(&self.key) => false,
+            (Over::Single, None | Some([])) => if_exists || negated,
+            (Over::Single, Some([first, ..])) => self.is(first, variables),
+        }
+    }
+
+    /// Whether one value of the request's is as the condition says. What cannot be compared is neither so nor not so.
+    fn is(&self, found: &str, variables: Option<&Context>) -> bool {
+        let mut answers =
+            self.values.iter().map(|value| self.operator.compare.answer(found, value, variables));
+        if self.operator.negated {
+            answers.all(|answer| answer == Some(false))
+        } else {
+            answers.any(|answer| answer == Some(true))
+        }
+    }
+}
+
+impl Compare {
+    fn answer(self, found: &str, value: &str, variables: Option<&Context>) -> Option<bool> {
+        // Variables stand in values that are compared as texts or ARNs, and in no others.
+        let resolved = || pattern::resolve(value, variables);
+        match self {
+            Self::Null => None,
+            Self::String => Some(literal(&resolved()?) == found),
+            Self::StringIgnoringCase => Some(literal(&resolved()?).eq_ignore_ascii_case(found)),
+            Self::Like => Some(pattern::matches(&resolved()?, found)),
+            Self::Arn => is_arn_like(&resolved()?, found),
+            Self::Binary => Some(value == found),
+            Self::Bool => Some(truth(found)? == truth(value)?),
+            Self::IpAddress => Some(network(value)?.contains(&found.parse::<IpAddr>().ok()?)),
+            Self::Date(order) => Some(order.holds(date(found)?, date(value)?)),
+            Self::Numeric(order) => Some(order.holds(number(found)?, number(value)?)),
+        }
+    }
+}
+
+impl Order {
+    fn holds<T: PartialOrd + Copy>(self, found: T, value: T) -> bool {
+        match self {
+            Self::Equal => found == value,
+            Self::Less => found < value,
+            Self::LessOrEqual => found <= value,
+            Self::Greater => found > value,
+            Self::GreaterOrEqual => found >= value,
+        }
+    }
+}
+
+/// A pattern's text, where wildcards are only characters.
+fn literal(tokens: &[Token]) -> String {
+    let character = |token: &Token| match token {
+        Token::Is(c) => *c,
+        Token::One => '?',
+        Token::Many => '*',
+    };
+    tokens.iter().map(character).collect()
+}
+
+/// Each of an ARN's six parts by itself. What is no ARN cannot be compared.
+fn is_arn_like(pattern: &[Token], found: &str) -> Option<bool> {
+    let found: Vec<&str> = found.splitn(6, ':').collect();
+    let pattern: Vec<&[Token]> = pattern.splitn(6, |token| *token == Token::Is(':')).collect();
+    if found.len() < 6 || pattern.len() < 5 {
+        return None;
+    }
+    let parts = pattern.iter().zip(&found);
+    Some(pattern.len() == 6 && parts.into_iter().all(|(pattern, found)| pattern::matches(pattern, found)))
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (all_digits(whole) && all_digits(fraction)).then(|| text.parse().ok())?
+}
+
+/// A date as AWS takes it: one of the forms of the W3C's profile of ISO 8601, or seconds since 1970.
+///
+/// Source: <https://www.w3.org/TR/NOTE-datetime>
+fn date(text: &str) -> Option<Timestamp> {
+    if text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Timestamp::from_second(text.parse().ok()?).ok();
+    }
+    let rest = match text.len() {
+        4 => "-01-01T00:00:00",
+        7 => "-01T00:00:00",
+        10 => "T00:00:00",
+        _ => "",
+    };
+    let text = format!("{text}{rest}");
+    // Without a zone it is UTC.
+    text.parse().or_else(|_| format!("{text}Z").parse()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operator, date, network, number};
+
+    #[test]
+    fn operators_are_those_of_aws_in_any_case() {
+        for text in
+            ["StringEquals", "stringequals", "ForAllValues:StringNotLikeIfExists", "Null", "NotIpAddress"]
+        {
+            assert!(text.parse::<Operator>().is_ok(), "{text}");
+        }
+        for text in ["", "StringFoo", "ForSomeValues:StringEquals", "BoolNot", "IfExists", "ForAnyValue:"] {
+            assert!(text.parse::<Operator>().unwrap_err().contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_aws_reads_them() {
+        let moment = date("2026-11-23T12:00:00Z");
+        assert!(moment.is_some());
+        for text in
+            ["2026-11-23T13:00:00+01:00", "2026-11-23T12:00Z", "2026-11-23T12:00:00.000Z", "1795435200"]
+        {
+            assert_eq!(date(text), moment, "{text}");
+        }
+        assert_eq!(date("2026"), date("2026-01-01T00:00:00Z"));
+        assert_eq!(date("2026-11"), date("2026-11-01"));
+        for text in ["", "x", "2026-13", "tomorrow", "20261"] {
+            assert!(date(text).is_none() || text == "20261", "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_networks_are_read_as_aws_reads_them() {
+        assert_eq!(number(" 300 "), number("300.0"));
+        for text in ["", "x", "3e2", "0x12", ".", "1."] {
+            assert_eq!(number(text), None, "{text}");
+        }
+        assert!(network("10.1.2.9/24").is_some() && network("2001:db8::1").is_some());
+        assert!(network("10.1.2").is_none() && network("10.0.0.0/33").is_none());
+    }
+}

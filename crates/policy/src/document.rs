@@ -1,0 +1,404 @@
+//! A policy document, as AWS writes it.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::caller::{Caller, Names};
+use crate::condition::Condition;
+use crate::context::{Context, scalar};
+use crate::pattern;
+
+/// What a policy is attached to, which says what may stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attached {
+    /// To who asks, or to a session or an account: it has no `Principal`.
+    ToPrincipal,
+    /// To what is asked for: it says who may.
+    ToResource,
+}
+
+/// A policy document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    has_variables: bool,
+    statements: Vec<Statement>,
+}
+
+/// What a policy is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// Whether a permissions boundary binds the caller.
+    pub has_boundary: bool,
+    /// The action.
+    pub action: &'a str,
+    /// The resource.
+    pub resource: &'a str,
+    /// The condition keys.
+    pub context: &'a Context,
+}
+
+/// A statement of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Where it stands, from 0.
+    pub index: usize,
+    /// Its `Sid`, where it has one.
+    pub sid: Option<String>,
+    effect: Effect,
+    principals: Option<Listed<Principal>>,
+    actions: Listed<String>,
+    resources: Option<Listed<String>>,
+    conditions: Vec<Condition>,
+}
+
+/// What a statement does where it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It allows.
+    Allow,
+    /// It denies, whatever allows.
+    Deny,
+}
+
+/// An element, or the same with a `Not` before its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Listed<T> {
+    These(Vec<T>),
+    NotThese(Vec<T>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Principal {
+    Aws(String),
+    Service(String),
+    /// A federated identity or a canonical user: nobody who asks here.
+    Elsewhere,
+}
+
+/// Where a document is not one, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}{problem}")]
+pub struct Invalid {
+    place: String,
+    problem: String,
+}
+
+impl Invalid {
+    fn new(place: &str, problem: impl fmt::Display) -> Self {
+        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
+        Self { place, problem: problem.to_string() }
+    }
+}
+
+impl Policy {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`Invalid`] names the element, and what would be right.
+    pub fn parse(document: &Value, attached: Attached) -> Result<Self, Invalid> {
+        let object = object(document, "")?;
+        known(object, "", &["Version", "Id", "Statement"])?;
+        let has_variables = match object.get("Version") {
+            None => false,
+            Some(Value::String(version)) if version == "2012-10-17" => true,
+            Some(Value::String(version)) if version == "2008-10-17" => false,
+            Some(other) => {
+                return Err(Invalid::new("Version", format!("{other} is none, AWS has \"2012-10-17\"")));
+            }
+        };
+        let statements = match object.get("Statement") {
+            Some(Value::Array(statements)) => statements.iter().collect(),
+            Some(statement @ Value::Object(_)) => vec![statement],
+            _ => return Err(Invalid::new("Statement", "a policy has a list of statements")),
+        };
+        let numbered = statements.into_iter().enumerate();
+        let statements = numbered
+            .map(|(index, statement)| Statement::parse(index, statement, attached))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { has_variables, statements })
+    }
+
+    /// The statements with this effect that match what is asked, and how nearly each names the caller.
+    pub fn matching<'a>(
+        &'a self,
+        effect: Effect,
+        asked: Asked<'a>,
+    ) -> impl Iterator<Item = (&'a Statement, Names)> {
+        let Asked { action, resource, context, .. } = asked;
+        let variables = self.has_variables.then_some(context);
+        let of_effect = self.statements.iter().filter(move |statement| statement.effect == effect);
+        of_effect.filter_map(move |statement| {
+            let names = statement.names(&asked)?;
+            let matches = statement.is_about(action, resource, variables)
+                && statement.conditions.iter().all(|condition| condition.holds(context, variables));
+            matches.then_some((statement, names))
+        })
+    }
+}
+
+impl Statement {
+    fn parse(index: usize, statement: &Value, attached: Attached) -> Result<Self, Invalid> {
+        let at = format!("Statement[{index}]");
+        let within = |name: &str| format!("{at}.{name}");
+        let object = object(statement, &at)?;
+        let elements = [
+            "Sid",
+            "Effect",
+            "Principal",
+            "NotPrincipal",
+            "Action",
+            "NotAction",
+            "Resource",
+            "NotResource",
+            "Condition",
+        ];
+        known(object, &at, &elements)?;
+        let sid = match object.get("Sid") {
+            None => None,
+            Some(Value::String(sid)) => Some(sid.clone()),
+            Some(_) => return Err(Invalid::new(&within("Sid"), "it is no text")),
+        };
+        let effect = match object.get("Effect").and_then(Value::as_str) {
+            Some("Allow") => Effect::Allow,
+            Some("Deny") => Effect::Deny,
+            _ => return Err(Invalid::new(&within("Effect"), "it is \"Allow\" or \"Deny\"")),
+        };
+        let principals = listed(object, &at, "Principal", principals)?;
+        match (attached, &principals) {
+            (Attached::ToPrincipal, Some(_)) => {
+                return Err(Invalid::new(
+                    &at,
+                    "a policy that is attached to a principal names none, take Principal out",
+                ));
+            }
+            (Attached::ToResource, None) => {
+                return Err(Invalid::new(
+                    &at,
+                    "a policy that is attached to a role names who is meant, add Principal",
+                ));
+            }
+            _ => {}
+        }
+        let actions = listed(object, &at, "Action", texts)?;
+        let actions = actions.ok_or_else(|| Invalid::new(&at, "there is neither Action nor NotAction"))?;
+        for action in actions.all() {
+            let service = action.split_once(':').map(|(service, _)| service);
+            if action != "*" && service.is_none_or(|service| service != "*" && service.contains(['*', '?'])) {
+                return Err(Invalid::new(
+                    &within("Action"),
+                    format!(
+                        "{action:?} is no action, one is like \"sts:AssumeRole\", \"iam:List*\" or \"*\""
+                    ),
+                ));
+            }
+        }
+        let resources = listed(object, &at, "Resource", texts)?;
+        if attached == Attached::ToPrincipal && resources.is_none() {
+            return Err(Invalid::new(&at, "there is neither Resource nor NotResource"));
+        }
+        let conditions = match object.get("Condition") {
+            None => Vec::new(),
+            Some(block) => conditions(block, &within("Condition"))?,
+        };
+        Ok(Self { index, sid, effect, principals, actions, resources, conditions })
+    }
+
+    fn names(&self, asked: &Asked<'_>) -> Option<Names> {
+        let caller = asked.caller;
+        match &self.principals {
+            None => Some(Names::Caller),
+            Some(Listed::These(principals)) => {
+                principals.iter().filter_map(|principal| principal.names(caller)).max()
+            }
+            Some(Listed::NotThese(principals)) => {
+                let is_named = principals.iter().any(|principal| principal.names(caller).is_some());
+                // Whom a boundary binds is denied whether named or not:
+                // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+                let spares = is_named && !(self.effect == Effect::Deny && asked.has_boundary);
+                (!spares).then_some(Names::Everybody)
+            }
+        }
+    }
+
+    fn is_about(&self, action: &str, resource: &str, variables: Option<&Context>) -> bool {
+        let is_action = match &self.actions {
+            Listed::These(actions) => actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
+            Listed::NotThese(actions) => !actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
+        };
+        let is = |text: &String| pattern::resolve(text, variables).map(|p| pattern::matches(&p, resource));
+        is_action
+            && match &self.resources {
+                None => true,
+                Some(Listed::These(resources)) => resources.iter().any(|text| is(text) == Some(true)),
+                Some(Listed::NotThese(resources)) => resources.iter().all(|text| is(text) == Some(false)),
+            }
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Statement[{}]", self.index)?;
+        self.sid.as_ref().map_or(Ok(()), |sid| write!(f, " ({sid})"))
+    }
+}
+
+impl Principal {
+    fn names(&self, caller: &Caller) -> Option<Names> {
+        match self {
+            Self::Aws(value) => caller.named_by_aws(value),
+            Self::Service(value) => caller.named_by_service(value),
+            Self::Elsewhere => None,
+        }
+    }
+}
+
+impl<T> Listed<T> {
+    fn all(&self) -> &[T] {
+        match self {
+            Self::These(all) | Self::NotThese(all) => all,
+        }
+    }
+}
+
+fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, Invalid> {
+    value.as_object().ok_or_else(|| Invalid::new(at, "it is no JSON object"))
+}
+
+fn known(object: &Map<String, Value>, at: &str, names: &[&str]) -> Result<(), Invalid> {
+    match object.keys().find(|name| !names.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let names = names.join(", ");
+            Err(Invalid::new(at, format!("element {name:?} is none of {names}")))
+        }
+    }
+}
+
+/// The element `name`, or `Not` and `name`, and not both.
+fn listed<T>(
+    object: &Map<String, Value>,
+    at: &str,
+    name: &str,
+    read: impl Fn(&Value, &str) -> Result<Vec<T>, Invalid>,
+) -> Result<Option<Listed<T>>, Invalid> {
+    let not_name = format!("Not{name}");
+    match (object.get(name), object.get(&not_name)) {
+        (None, None) => Ok(None),
+        (Some(value), None) => read(value, &format!("{at}.{name}")).map(|all| Some(Listed::These(all))),
+        (None, Some(value)) => {
+            read(value, &format!("{at}.{not_name}")).map(|all| Some(Listed::NotThese(all)))
+        }
+        (Some(_), Some(_)) => Err(Invalid::new(at, format!("there are both {name} and {not_name}"))),
+    }
+}
+
+/// A text, or a list of texts.
+fn texts(value: &Value, at: &str) -> Result<Vec<String>, Invalid> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let texts = match value {
+        Value::Array(values) => values.iter().map(text).collect(),
+        other => text(other).map(|text| vec![text]),
+    };
+    texts.ok_or_else(|| Invalid::new(at, "it is neither a text nor a list of texts"))
+}
+
+fn principals(value: &Value, at: &str) -> Result<Vec<Principal>, Invalid> {
+    let map = match value {
+        Value::String(text) if text == "*" => return Ok(vec![Principal::Aws(text.clone())]),
+        Value::Object(map) => map,
+        _ => {
+            return Err(Invalid::new(
+                at,
+                "it is \"*\", or like {\"AWS\": \"arn:aws:iam::222222222222:role/LambdaRole\"}",
+            ));
+        }
+    };
+    let mut all = Vec::new();
+    for (kind, value) in map {
+        let at = format!("{at}.{kind}");
+        let of_kind: fn(String) -> Principal = match kind.as_str() {
+            "AWS" => Principal::Aws,
+            "Service" => Principal::Service,
+            "Federated" | "CanonicalUser" => |_| Principal::Elsewhere,
+            _ => return Err(Invalid::new(&at, "a principal is AWS, Service, Federated or CanonicalUser")),
+        };
+        all.extend(texts(value, &at)?.into_iter().map(of_kind));
+    }
+    Ok(all)
+}
+
+fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, Invalid> {
+    let mut all = Vec::new();
+    for (operator_text, keys) in object(block, at)? {
+        let at = format!("{at}.{operator_text}");
+        let operator = operator_text.parse().map_err(|problem| Invalid::new(&at, problem))?;
+        for (key, values) in object(keys, &at)? {
+            let values = match values {
+                Value::Array(values) => values.iter().map(scalar).collect(),
+                other => scalar(other).map(|value| vec![value]),
+            };
+            let values = values.ok_or_else(|| {
+                Invalid::new(&format!("{at}.{key}"), "it is neither a text nor a list of texts")
+            })?;
+            all.push(Condition { operator, key: key.clone(), values });
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Attached, Policy};
+
+    fn problem(document: &Value, attached: Attached) -> String {
+        Policy::parse(document, attached).map_or_else(|e| e.to_string(), |_| "accepted".to_owned())
+    }
+
+    #[test]
+    fn what_is_no_policy_is_refused_with_the_place() {
+        let statement = |element: &str, value: Value| {
+            let mut statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" });
+            statement[element] = value;
+            json!({ "Version": "2012-10-17", "Statement": [statement] })
+        };
+        for (document, words) in [
+            (json!([]), "no JSON object"),
+            (json!({}), "Statement: "),
+            (json!({ "Version": "2012-10-18", "Statement": [] }), "Version: \"2012-10-18\""),
+            (json!({ "Statements": [] }), "Statements"),
+            (statement("Effect", json!("allow")), "Statement[0].Effect"),
+            (statement("Action", json!("AssumeRole")), "Statement[0].Action: \"AssumeRole\""),
+            (statement("Action", json!("s*:AssumeRole")), "s*:AssumeRole"),
+            (statement("Action", json!(1)), "Statement[0].Action"),
+            (statement("NotAction", json!("sts:*")), "both Action and NotAction"),
+            (statement("Principal", json!("*")), "take Principal out"),
+            (
+                statement("Condition", json!({ "StringFoo": { "a": "b" } })),
+                "Statement[0].Condition.StringFoo",
+            ),
+            (statement("Condition", json!({ "Bool": { "a": {} } })), "Statement[0].Condition.Bool.a"),
+            (statement("Ressource", json!("*")), "Ressource"),
+        ] {
+            let problem = problem(&document, Attached::ToPrincipal);
+            assert!(problem.contains(words), "{words} is not in {problem}");
+        }
+        let trust = |principal: Value| json!({ "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal } });
+        for (document, words) in [
+            (json!({ "Statement": { "Effect": "Allow", "Action": "*" } }), "add Principal"),
+            (trust(json!("222222222222")), "Statement[0].Principal"),
+            (trust(json!({ "Aws": "*" })), "Statement[0].Principal.Aws"),
+            (trust(json!({ "AWS": [1] })), "Statement[0].Principal.AWS"),
+            (trust(json!({ "AWS": "222222222222", "Service": ["lambda.amazonaws.com"] })), "accepted"),
+        ] {
+            let problem = problem(&document, Attached::ToResource);
+            assert!(problem.contains(words), "{words} is not in {problem}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! IAM policies: what is written, what it decides, and which statement decided it.
+//!
+//! 1. [`document`]: a policy as AWS writes it, parsed once, or refused with the place;
+//! 2. [`caller`]: who asks, and whether a `Principal` element means them;
+//! 3. [`context`]: the condition keys of a request;
+//! 4. [`pattern`]: wildcards and policy variables;
+//! 5. [`condition`]: the condition operators;
+//! 6. [`authorize()`]: all policies that have a say in a request, to one decision;
+//! 7. [`case`](mod@case): a situation in a file, for people and for comparing with other evaluators.
+//!
+//! No AWS SDK, no clock, no I/O. It decides as AWS documents; where the independent simulator that it is compared with
+//! decides otherwise, `referee/README.md` says which page of AWS's it follows.
+
+pub mod authorize;
+pub mod caller;
+pub mod case;
+pub mod condition;
+pub mod context;
+pub mod document;
+pub mod pattern;
+
+pub use authorize::{Decision, Kind, Policies, Request, authorize};
+pub use caller::Caller;
+pub use case::Case;
+pub use context::Context;
+pub use document::{Invalid, Policy};

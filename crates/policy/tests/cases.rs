@@ -1,0 +1,45 @@
+//! Situations whose verdict an independent simulator has told.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use rolecall_policy::Case;
+use rolecall_policy::case::Verdict;
+
+fn disagreements(file: &str) -> Vec<String> {
+    let cases: Vec<Case> = serde_json::from_str(file).unwrap();
+    assert!(!cases.is_empty());
+    let mut disagreements = Vec::new();
+    for case in cases {
+        let expected = case.expected.unwrap();
+        match case.decide() {
+            Ok(decision) if Verdict::from(&decision) == expected => {}
+            Ok(decision) => {
+                disagreements.push(format!("{}: {decision}, but {expected:?} is expected", case.name));
+            }
+            Err(problem) => disagreements.push(format!("{}: {problem}", case.name)),
+        }
+    }
+    disagreements
+}
+
+#[test]
+fn the_situations_of_the_flow_are_decided_as_the_simulator_decides_them() {
+    let disagreements = disagreements(include_str!("flow.json"));
+    assert!(disagreements.is_empty(), "{disagreements:#?}");
+}
+
+#[test]
+fn generated_situations_are_decided_as_the_simulator_decides_them() {
+    let disagreements = disagreements(include_str!("generated.json"));
+    assert!(disagreements.is_empty(), "{disagreements:#?}");
+}
+
+#[test]
+fn where_the_simulator_leaves_the_documentation_of_aws_we_do_not() {
+    let mut cases: Vec<serde_json::Value> = serde_json::from_str(include_str!("documented.json")).unwrap();
+    for case in &mut cases {
+        let source = case.as_object_mut().unwrap().remove("source").unwrap();
+        assert!(source.as_str().unwrap().starts_with("https://docs.aws.amazon.com/"), "{source}");
+    }
+    let disagreements = disagreements(&serde_json::to_string(&cases).unwrap());
+    assert!(disagreements.is_empty(), "{disagreements:#?}");
+}
