@@ -13,8 +13,8 @@ help:
 ## Try and test
 
 .PHONY: demo
-demo: build-dev ## show the roll of two accounts in LocalStack
-	localstack/demo
+demo: build-dev ## the flow between two accounts, and who refuses what when a permission is missing
+	target/debug/rolecall demo
 
 .PHONY: test
 test: build-dev ## all tests; those that need Python 3.13 where it is found
@@ -63,12 +63,17 @@ localstack: ## start LocalStack with the two accounts, until Ctrl-C
 
 ## The Lambda function
 
+# Whether somebody listens where `watch` does; cargo-lambda says nothing of a port that is taken.
+LISTENS = bash -c '</dev/tcp/127.0.0.1/9000' 2>/dev/null
+
 .PHONY: watch
 watch: ## run the function here, on 127.0.0.1:9000, rebuilt as you edit
+	@! $(LISTENS) || { echo "port 9000 of 127.0.0.1 is in use; end what listens there" >&2; exit 1; }
 	$(CARGO_LAMBDA) watch --invoke-address 127.0.0.1
 
 .PHONY: invoke
 invoke: ## ask the function that `make watch` runs; EVENT='{"role_arn": "…"}'
+	@$(LISTENS) || { echo "nobody listens on 127.0.0.1:9000; run make watch in another terminal first" >&2; exit 1; }
 	@test -n "$$EVENT" || EVENT='{}'; \
 	$(CARGO_LAMBDA) invoke --invoke-address 127.0.0.1 rolecall-lambda --data-ascii "$$EVENT"
 
@@ -78,8 +83,10 @@ build: ## the function's zip, for arm64: target/lambda/rolecall-lambda/bootstrap
 
 .PHONY: deploy
 deploy: ## build and deploy it: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]
-	@test -n "$(ROLE)" || { echo "ROLE is not set: give the ARN of the role that make roles makes in B," \
-	    "ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2; }
+	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)': give the ARN of the role that make roles makes in" \
+	    "B, ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
+	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which is no file that can" \
+	    "be read: name one of lines NAME=value" >&2; exit 2; }
 	$(MAKE) --no-print-directory build
 	$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)")
 

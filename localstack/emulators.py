@@ -6,6 +6,7 @@ usage: emulators.py up HOME PORT [LEASH] | endpoint HOME | linger HOME | down HO
 folder for all that it writes. LEASH is a FIFO: LocalStack ends when nobody holds it open. `linger` waits until it ends.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -24,6 +25,14 @@ HERE = Path(__file__).resolve().parent
 
 class Failure(Exception):
     """What went wrong and what to do, for a person."""
+
+    exit_code = 1
+
+
+class Running(Failure):
+    """One is there already, or is being started."""
+
+    exit_code = 3
 
 
 def main(arguments: list[str]) -> None:
@@ -96,7 +105,7 @@ def up(
     log = home / "log"
     with open(home / "lock", "w") as lock:
         if not take(lock):
-            raise Failure(f"one is running already: {endpoint(home) or f'see {log}'}")
+            raise Running(f"one is running already, or starting: {endpoint(home) or f'see {log}'}; localstack/stop stops it")
         if not is_free(port):
             raise Failure(f"port {port} is in use by something else; choose another one: LOCALSTACK_PORT=4567")
         (home / "endpoint").unlink(missing_ok=True)
@@ -121,7 +130,8 @@ def up(
             (home / "endpoint").write_text(url)
             return url
         except BaseException:
-            os.killpg(server.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
             server.wait()
             raise
 
@@ -141,7 +151,8 @@ def linger(home: Path) -> None:
 def down(home: Path) -> None:
     """Ends the emulator of this folder, if one runs. Its state is in memory alone, so nothing asks for mercy."""
     if is_up(home):
-        os.killpg(int((home / "pid").read_text()), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int((home / "pid").read_text()), signal.SIGKILL)
         wait_until(lambda: not is_up(home), 10, f"process {home / 'pid'} does not end")
     (home / "endpoint").unlink(missing_ok=True)
 
@@ -220,6 +231,7 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except Failure as failure:
-        sys.exit(f"localstack: {failure}")
+        print(f"localstack: {failure}", file=sys.stderr)
+        sys.exit(failure.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,6 @@
 """Runs a Python module as `python -m` does, and ends it when nobody holds the FIFO named LEASH open any more.
 
-A test run or a demo that is killed can clean nothing up; what hangs on its leash goes with it.
+A test run or a script that is killed can clean nothing up; what hangs on its leash goes with it.
 
 usage: leashed.py LEASH MODULE [ARGUMENT…], as the leader of a process group of its own
 """

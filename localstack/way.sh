@@ -13,11 +13,13 @@ leash=                                     # a FIFO: the Python way ends when no
 export LOCALSTACK_PORT="${LOCALSTACK_PORT:-4566}"
 
 case $LOCALSTACK_PORT in
-*[!0-9]* | ??????*)
+*[!0-9]* | ??????*) port=99999 ;;
+*) port=$LOCALSTACK_PORT ;;
+esac
+if [ "${port:-99999}" -gt 65535 ]; then
     echo "LOCALSTACK_PORT is '$LOCALSTACK_PORT'; a port is a number up to 65535" >&2
     exit 2
-    ;;
-esac
+fi
 
 if docker compose version >/dev/null 2>&1 && docker version >/dev/null 2>&1; then
     compose() {
@@ -64,12 +66,13 @@ else
 fi
 
 # From here on LocalStack ends with the script, on every way out; even where no trap runs, the leash is let go then.
+# What another script started goes on: `up` says so with 3.
 end_with_me() {
-    trap 'down || true; rm -f "$leash"' EXIT
+    trap '[ $? = 3 ] || down || true; rm -f "$leash"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     mkdir -p "$home"
-    leash=$home/leash
+    leash=$home/leash.$$
     rm -f "$leash"
     mkfifo "$leash"
     exec 9<>"$leash"

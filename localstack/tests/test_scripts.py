@@ -1,4 +1,4 @@
-"""start, stop and demo, as typed: what they say, and that nothing is left behind however they end.
+"""start and stop, as typed: what they say, and that nothing is left behind however they end.
 
 A stub of `docker` stands before the real one. It says that no engine answers, or plays one and writes down what it
 was asked.
@@ -18,7 +18,7 @@ import pytest
 LOCALSTACK = Path(__file__).resolve().parents[1]
 ROOT = LOCALSTACK.parent
 SCRIPTS = [
-    *(LOCALSTACK / name for name in ("start", "stop", "demo", "ready.d/load-world.sh")),
+    *(LOCALSTACK / name for name in ("start", "stop", "ready.d/load-world.sh")),
     *(ROOT / name for name in ("infra/roles.sh", "tools/venv", "tools/python3.13")),
 ]
 
@@ -109,44 +109,27 @@ def test_what_is_no_port_is_said(port, shell):
 def test_without_docker_and_python_it_says_what_it_needs(shell, tmp_path):
     for name in ("python3.13", "python3", "pyenv", "uv"):
         stub(tmp_path / "stubs" / name, "exit 1")
-    for script in ("start", "stop", "demo"):
+    for script in ("start", "stop"):
         done = run(script, env=shell | {"HOME": str(tmp_path)})
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
         assert "needs a Docker engine with Compose, or Python 3.13" in done.stderr
 
 
-def test_the_demo_shows_the_command_and_the_scan(shell, home, rolecall):
-    done = run("demo", env=shell)
-    assert done.returncode == 0, done.stderr
-    assert "/target/debug/rolecall scan" not in done.stderr, "typed from the repository's root the path is short"
-    assert "scan --role-arn arn:aws:iam::111111111111:role/IAMListRole" in done.stderr
-    assert "deploy+eu=1,blue.green@ci-2" in done.stdout
-    assert list(home.iterdir()) == []
-
-
-def test_the_demo_uses_the_localstack_that_runs(shell, home, rolecall):
-    run("start", "--detach", env=shell)
-    done = run("demo", env=shell)
-    assert f"AWS_ENDPOINT_URL=http://127.0.0.1:{shell['LOCALSTACK_PORT']} " in done.stderr
-    assert emulators.endpoint(home), "it stopped what it had not started"
-
-
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_a_demo_that_is_killed_leaves_nothing_running(end, shell, home, tmp_path):
-    scanning = tmp_path / "scanning"
-    stub(tmp_path / "rolecall", f"touch {scanning}; sleep 2")
-    shell |= {"ROLECALL_BIN": str(tmp_path / "rolecall")}
-    with subprocess.Popen([LOCALSTACK / "demo"], env=shell, stderr=subprocess.DEVNULL, preexec_fn=hear_signals) as script:
-        emulators.wait_until(scanning.exists, 60, "no scan")
-        script.send_signal(end)
+def test_of_two_that_start_at_once_one_is_up(shell, home):
+    with (
+        subprocess.Popen([LOCALSTACK / "start"], env=shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first,
+        subprocess.Popen([LOCALSTACK / "start"], env=shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as second,
+    ):
+        emulators.wait_until(lambda: first.poll() is not None or second.poll() is not None, 60, "neither gave way")
+        gave_way, up = (first, second) if first.poll() is not None else (second, first)
+        said = gave_way.stderr.read()
+        assert gave_way.returncode in (1, 3), said
+        assert "already" in said and "Traceback" not in said
+        emulators.wait_until(lambda: emulators.endpoint(home), 60, "the other one is not up")
+        assert up.poll() is None
+        up.send_signal(signal.SIGTERM)
     assert is_gone(home)
-
-
-def test_a_missing_binary_is_said(shell):
-    done = run("demo", env=shell | {"ROLECALL_BIN": "/nowhere/rolecall"})
-    assert done.returncode == 1
-    assert done.stderr == "/nowhere/rolecall is not there; make it with: cargo build --workspace\n"
 
 
 @pytest.fixture
@@ -176,16 +159,6 @@ def test_with_a_docker_engine_it_runs_there(shell, docker):
 
     assert run("stop", env=shell).returncode == 0
     assert docker.read_text().splitlines()[-1] == f"{compose} down --volumes --timeout 1"
-
-
-def test_a_demo_in_docker_stops_its_container(shell, docker, tmp_path):
-    stub(tmp_path / "rolecall", 'echo "$AWS_ENDPOINT_URL $*"; exit 11')
-    done = run("demo", env=shell | {"ROLECALL_BIN": str(tmp_path / "rolecall")})
-    assert done.stdout == "http://127.0.0.1:4999 scan --role-arn arn:aws:iam::111111111111:role/IAMListRole\n"
-    assert done.returncode == 11
-    last = docker.read_text().splitlines()[-1]
-    assert "--project-name rolecall-demo-" in last
-    assert " down " in last
 
 
 def test_shellcheck_has_nothing_to_say():

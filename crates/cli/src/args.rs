@@ -1,6 +1,8 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +33,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Policy,
     },
+    /// Show the flow between two accounts, and what becomes of it when a permission is missing
+    Demo,
+    /// Run an AWS on this machine that enforces signatures, trust and permissions: STS and IAM
+    #[command(override_usage = EMULATOR_USAGE, after_help = EMULATOR_HELP)]
+    Emulator(Emulator),
     /// Print the completion script of a shell
     #[command(
         after_help = "For bash: rolecall completions bash > ~/.local/share/bash-completion/completions/rolecall"
@@ -79,6 +86,48 @@ pub(crate) struct Evaluate {
     pub(crate) out: Option<PathBuf>,
 }
 
+const EMULATOR_USAGE: &str = "\
+rolecall emulator [OPTIONS]
+       rolecall emulator [OPTIONS] -- <COMMAND>...";
+
+const EMULATOR_HELP: &str = "\
+Without a world of your own it holds the two accounts of the flow: 111111111111 with IAMListRole and some users, and \
+222222222222 with LambdaRole.
+
+Examples:
+  rolecall emulator -- rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
+  rolecall emulator -- aws iam list-users
+  rolecall emulator --env-file aws.env      and in another terminal: . ./aws.env; aws sts get-caller-identity
+
+With a COMMAND the exit code is the command's.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Emulator {
+    /// Where to listen [default: 127.0.0.1:4599; with a COMMAND, any free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// The accounts, roles, users and policies, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) world: Option<PathBuf>,
+
+    /// The role whose session the credentials are of
+    #[arg(long = "as", value_name = "ARN", default_value = "arn:aws:iam::222222222222:role/LambdaRole")]
+    pub(crate) role_arn: RoleArn,
+
+    /// Write the settings to ask it with to this file, as lines of a shell
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
+    /// Write every request to this file, as JSON lines: who asked for what, and which statement decided; `-` for stderr
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+
+    /// Run this in the emulator's environment, and end with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum VerdictFormat {
     /// For people
@@ -99,7 +148,7 @@ Examples:
 Credentials, region, proxy (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are taken as by the AWS CLI. \
 Data goes to stdout, all else to stderr.
 
-A TIME is written as 90s, 500ms, 10m or 1h30m. What is not typed under \"Session, pace and patience\" is taken from the \
+A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. What is not typed under \"Session, pace and patience\" is taken from the \
 environment: --max-attempts from ROLECALL_MAX_ATTEMPTS, and so on.
 
 Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 11 not all was read.";

@@ -17,11 +17,12 @@ use rolecall_core::{Settings, connect, logs};
 use crate::failure::{Code, Failure};
 
 /// Sets up logging on stderr, and refuses to run where the SDK would print secrets.
-pub(crate) fn prepare() -> Result<(), Failure> {
+pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
     if env::var_os(logs::PRINTS_SECRETS).is_some_and(|value| !value.is_empty()) {
         return Err(Failure::new(Code::Usage, logs::PRINTS_SECRETS_REFUSED));
     }
-    let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("warn,{}", logs::SAID_ELSEWHERE));
+    let level = if quiet { "error" } else { "warn" };
+    let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("{level},{}", logs::SAID_ELSEWHERE));
     let filter: Targets = directives.parse().map_err(|error| {
         Failure::new(Code::Usage, format!("RUST_LOG is {directives:?}: {error}")).with_remedy(
             "use a level, such as RUST_LOG=info, or levels by module: RUST_LOG=warn,rolecall_core=debug",
@@ -65,6 +66,15 @@ pub(crate) fn region() -> Result<Option<String>, Failure> {
 /// What `ROLECALL_EXTERNAL_ID` says.
 pub(crate) fn external_id() -> Result<Option<String>, Failure> {
     text("ROLECALL_EXTERNAL_ID")
+}
+
+/// The variables that set what `rolecall scan` does.
+pub(crate) fn own_variables() -> Vec<std::ffi::OsString> {
+    let is_own = |name: &std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("ROLECALL_") || name == "RUST_LOG"
+    };
+    env::vars_os().map(|(name, _)| name).filter(is_own).collect()
 }
 
 /// The time.

@@ -2,6 +2,8 @@
 
 mod args;
 mod completions;
+mod demo;
+mod emulator;
 mod environment;
 mod failure;
 mod output;
@@ -12,12 +14,26 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::failure::{Code, Failure};
+
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
-    let ended = environment::prepare().and_then(|()| match arguments.command {
-        args::Command::Scan(arguments) => scan::run(&arguments),
-        args::Command::Policy { command: args::Policy::Evaluate(arguments) } => policy::evaluate(&arguments),
-        args::Command::Completions { shell } => completions::run(shell),
+    // What falls over is told as what it is, with an exit code of the list.
+    let ended = std::panic::catch_unwind(|| run(&arguments)).unwrap_or_else(|_| {
+        let failure = Failure::new(Code::Unexpected, "rolecall went wrong");
+        Err(failure.with_remedy("please report it, with what RUST_LOG=error says on stderr"))
     });
-    ended.unwrap_or_else(failure::Failure::report)
+    ended.unwrap_or_else(Failure::report)
+}
+
+fn run(arguments: &args::Arguments) -> Result<ExitCode, Failure> {
+    let quiet = matches!(&arguments.command, args::Command::Scan(scan) if scan.quiet);
+    environment::prepare(quiet)?;
+    match &arguments.command {
+        args::Command::Scan(arguments) => scan::run(arguments),
+        args::Command::Demo => demo::run(),
+        args::Command::Emulator(arguments) => emulator::run(arguments),
+        args::Command::Policy { command: args::Policy::Evaluate(arguments) } => policy::evaluate(arguments),
+        args::Command::Completions { shell } => completions::run(*shell),
+    }
 }

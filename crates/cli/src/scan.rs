@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
         let interrupted = || {
             let failure = Failure::new(Code::Incomplete, "interrupted before all accounts were read");
             match &arguments.out {
-                Some(path) => failure.with_remedy(format!("{} is as it was before", path.display())),
+                Some(path) => failure.with_remedy(format!("{} was not touched", path.display())),
                 None => failure,
             }
         };
@@ -56,7 +56,7 @@ async fn scan(arguments: &Scan) -> Result<ExitCode, Failure> {
         partition: targets.partition(),
         time: SharedTimeSource::new(SystemTimeSource::new()),
     };
-    let sdk_config = connect.load(&settings.limits).await;
+    let sdk_config = connect.load(&settings.limits).await.map_err(|error| usage(&error))?;
     let region = sdk_config.region().map_or("", AsRef::as_ref);
     targets.fit_region(region).map_err(|error| usage(&error))?;
     let scanner = Scanner::new(sdk_config, settings);
@@ -70,7 +70,13 @@ async fn scan(arguments: &Scan) -> Result<ExitCode, Failure> {
             },
             _ => "AWS did not answer".to_owned(),
         };
-        let remedy = error.remedy(Step::Session);
+        let remedy = match (&arguments.profile, error.class) {
+            (Some(_), Class::Credentials) => format!(
+                "{}; `aws configure list-profiles` shows which there are",
+                error.remedy(Step::Session)
+            ),
+            _ => error.remedy(Step::Session).to_owned(),
+        };
         Failure::new(Code::Incomplete, format!("no account was asked, {why}: {error}")).with_remedy(remedy)
     })?;
     let header = Header::new(RunId::random(), as_of, caller, targets.for_header());

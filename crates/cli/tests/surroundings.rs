@@ -259,6 +259,11 @@ async fn what_is_set_wrong_is_named_with_what_would_be_right() {
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", 11, "AWS_ENDPOINT_URL"),
         ("AWS_ENDPOINT_URL", "127.0.0.1:4566", 2, "http://127.0.0.1:4566"),
         ("AWS_ENDPOINT_URL_IAM", "localhost", 2, "AWS_ENDPOINT_URL_IAM"),
+        ("AWS_ENDPOINT_URL", "", 2, "AWS_ENDPOINT_URL is set and empty"),
+        ("AWS_ENDPOINT_URL_STS", "", 2, "AWS_ENDPOINT_URL_STS is set and empty"),
+        // Empty is not set.
+        ("AWS_REGION", "", 0, ""),
+        ("ROLECALL_SESSION_DURATION", "0", 2, "15m to 12h"),
         ("HTTPS_PROXY", "http://user:pa55 wd@127.0.0.1:3128", 2, "HTTPS_PROXY"),
         ("all_proxy", "::nonsense::", 2, "all_proxy"),
         ("HTTP_PROXY", "http://user:pa55word@127.0.0.1:9", 11, "HTTPS_PROXY"),
@@ -274,8 +279,34 @@ async fn what_is_set_wrong_is_named_with_what_would_be_right() {
         assert_eq!(ended.code, Some(code), "{name}={value}: {}", ended.stderr);
         assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
         assert!(!ended.stderr.contains("pa55"), "{}", ended.stderr);
-        assert_eq!(ended.stdout, "");
+        assert_eq!(ended.stdout.is_empty(), code != 0);
     }
+}
+
+#[tokio::test]
+async fn an_endpoint_of_a_profile_that_is_no_url_is_named() {
+    let aws = FakeAws::start().await;
+    for url in ["banana", ""] {
+        let home = home(&format!(
+            "[profile audit]\nendpoint_url = {url}\naws_access_key_id = A\naws_secret_access_key = B\n"
+        ));
+        let mut command = without_credentials(&aws, &home, &[&SCAN[..], &["--profile", "audit"]].concat());
+        let ended = ended(command.env_remove("AWS_ENDPOINT_URL").env("AWS_REGION", "us-east-1")).await;
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains("endpoint_url") && ended.stderr.contains("is \""), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn what_a_credential_process_says_on_stderr_is_not_repeated() {
+    let aws = FakeAws::start().await;
+    let home = home("[profile audit]\ncredential_process = sh ~/fails.sh\n");
+    let fails = format!("echo '{{\"SecretAccessKey\":\"{CALLER_SECRET_ACCESS_KEY}\"}}' >&2; exit 3\n");
+    fs::write(home.path().join("fails.sh"), fails).unwrap();
+    let mut command = without_credentials(&aws, &home, &[&SCAN[..], &["--profile", "audit"]].concat());
+    let ended = ended(command.env("RUST_LOG", "trace")).await;
+    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+    assert!(ended.stderr.contains("exit status: 3"), "{}", ended.stderr);
 }
 
 #[tokio::test]

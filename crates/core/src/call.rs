@@ -99,11 +99,14 @@ impl CallError {
         Self { operation, class: Class::Malformed, code: None, message: message.into(), request_id }
     }
 
-    /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one.
+    /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one, as it is or
+    /// as it stands in a request.
     #[must_use]
     pub fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-            self.message = self.message.replace(secret, "[redacted]");
+            for written in [secret.to_owned(), percent_encoded(secret)] {
+                self.message = self.message.replace(&written, "[redacted]");
+            }
         }
         self
     }
@@ -185,15 +188,28 @@ fn first_paragraph(message: &str) -> String {
     line.chars().take(1000).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// A text as a form has it.
+fn percent_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encoded).collect()
+}
+
 /// An error and what it came from, outermost first, each said once.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = match error.downcast_ref::<ErrorMetadata>() {
-            Some(answered) => words_of(answered),
-            // The list of all that was tried begins on the next line.
-            None => first_paragraph(&error.to_string()).trim_end_matches(". Attempted:").to_owned(),
+        let text = if let Some(answered) = error.downcast_ref::<ErrorMetadata>() {
+            words_of(answered)
+        } else {
+            // The list of all that was tried begins on the next line. What a `credential_process` says on stderr may be
+            // anything.
+            let text = first_paragraph(&error.to_string());
+            let text = text.split(" Stderr: ").next().unwrap_or_default();
+            text.trim_end_matches(". Attempted:").to_owned()
         };
         // Some of the SDK's errors show the request that they are about, and some say less than what they came from.
         let shows_request = text.contains("SdkBody");

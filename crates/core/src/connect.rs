@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::service_config::ServiceConfigKey;
 use base64::Engine as _;
 use rolecall_roll::Partition;
 use rustls_pki_types::CertificateDer;
@@ -131,7 +132,12 @@ pub fn check_addresses(variable: impl Fn(&str) -> Option<String>) -> Result<(), 
             )));
         }
     }
-    for (name, address) in ENDPOINT_VARIABLES.into_iter().filter_map(set) {
+    for (name, address) in ENDPOINT_VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))) {
+        if address.is_empty() {
+            return Err(BadAddress(format!(
+                "{name} is set and empty, which the AWS SDK does not take; unset it"
+            )));
+        }
         if !is_http_url(&address) {
             return Err(BadAddress(format!(
                 "{name} is {address:?}, but a URL is like http://127.0.0.1:4566"
@@ -212,7 +218,10 @@ pub struct Connect {
 
 impl Connect {
     /// The SDK's configuration. Endpoints, FIPS and dual-stack settings are read as the SDK reads them.
-    pub async fn load(self, limits: &Limits) -> SdkConfig {
+    ///
+    /// # Errors
+    /// Where an endpoint that is set, in the environment or in a profile, is no URL: the SDK would fall over it.
+    pub async fn load(self, limits: &Limits) -> Result<SdkConfig, BadAddress> {
         let region = self.region().await;
         let mut loader = self
             .loader()
@@ -224,7 +233,9 @@ impl Connect {
         if let Some(credentials) = self.credentials(region) {
             loader = loader.credentials_provider(credentials);
         }
-        loader.load().await
+        let config = loader.load().await;
+        check_endpoints(&config)?;
+        Ok(config)
     }
 
     /// The region, which the caller's credentials may need too: a profile's role is assumed there.
@@ -233,6 +244,7 @@ impl Connect {
             return Region::new(region.clone());
         }
         let found = self.loader().no_credentials().load().await.region().cloned();
+        let found = found.filter(|region| !region.as_ref().is_empty());
         found.unwrap_or(Region::new(self.partition.default_region()))
     }
 
@@ -261,6 +273,28 @@ impl Connect {
             None => loader,
         }
     }
+}
+
+/// Holds that the endpoints are URLs, wherever they were set.
+fn check_endpoints(config: &SdkConfig) -> Result<(), BadAddress> {
+    let of_service = |id| {
+        let key = ServiceConfigKey::builder()
+            .service_id(id)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build();
+        config.service_config()?.load_config(key.ok()?)
+    };
+    let all = config.endpoint_url().map(str::to_owned);
+    for (whose, url) in [("all services", all), ("STS", of_service("STS")), ("IAM", of_service("IAM"))] {
+        if let Some(url) = url.filter(|url| !is_http_url(url)) {
+            return Err(BadAddress(format!(
+                "the endpoint of {whose} is {url:?}, but a URL is like http://127.0.0.1:4566; it stands in the \
+                 environment, as AWS_ENDPOINT_URL, or in the profile, as endpoint_url"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn retries(limits: &Limits) -> RetryConfig {

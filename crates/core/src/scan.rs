@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 use crate::call::CallError;
+use crate::caller::CallerSecrets;
 use crate::collect::{self, Seen};
 use crate::connect::AnswersAreWhole;
 use crate::remedy;
@@ -22,6 +23,7 @@ use crate::targets::{Target, Targets};
 #[derive(Debug)]
 pub struct Scanner {
     sdk_config: SdkConfig,
+    secrets: CallerSecrets,
     /// Asked for once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
     /// How the rolls are taken.
@@ -32,7 +34,14 @@ impl Scanner {
     /// A scanner that asks as the caller of `sdk_config`.
     #[must_use]
     pub fn new(sdk_config: SdkConfig, settings: Settings) -> Self {
-        Self { sdk_config, caller: OnceCell::new(), settings }
+        let (sdk_config, secrets) = CallerSecrets::of(sdk_config);
+        Self { sdk_config, secrets, caller: OnceCell::new(), settings }
+    }
+
+    /// The caller's secrets, as far as its provider has given them.
+    #[must_use]
+    pub fn secrets(&self) -> &CallerSecrets {
+        &self.secrets
     }
 
     /// What the SDK is told about the place that Rolecall runs in.
@@ -76,7 +85,8 @@ impl Scanner {
             .get_caller_identity()
             .send()
             .await
-            .map_err(|error| CallError::new(GET_CALLER_IDENTITY, &error))?;
+            .map_err(|error| CallError::new(GET_CALLER_IDENTITY, &error))
+            .map_err(|error| error.without(self.secrets.known().iter().map(|secret| secret.as_str())))?;
         let account_id = answer.account.as_deref().and_then(|id| id.parse().ok());
         match (account_id, answer.arn) {
             (Some(account_id), Some(arn)) => Ok(Caller { account_id, arn }),
@@ -127,8 +137,9 @@ impl Scanner {
         let work = async {
             // Boxed, since all that follows would else be one function, with the stack of all of it together.
             let actions = collect::actions();
-            let session =
-                Session::open(target, &actions, &self.settings, &self.sdk_config).boxed_local().await?;
+            let session = Session::open(target, &actions, &self.settings, &self.sdk_config, &self.secrets)
+                .boxed_local()
+                .await?;
             collect::collect(&session, limits.calls_at_once, &mut seen).boxed_local().await;
             Ok::<_, CallError>(())
         };

@@ -128,18 +128,19 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 /// # Errors
 /// Where it is no time, or out of range.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let duration = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text
-            .parse::<SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok())
-            .ok_or("not a time; write it as 90s, 500ms, 10m or 1h30m")?,
-    };
+    let duration = time(text)?;
     if duration.is_zero() || duration > Duration::from_hours(24) {
         return Err("out of range, 1ms to 24h are allowed".into());
     }
     Ok(duration)
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "not a time; write it as 90s, 500ms, 10m or 1h30m".to_owned())
 }
 
 /// A session's duration.
@@ -149,7 +150,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Where it is no time, or none that STS gives a session.
 pub fn session_duration(text: &str) -> Result<Duration, String> {
-    let duration = duration(text)?;
+    let duration = time(text)?;
     if duration < Duration::from_mins(15)
         || duration > Duration::from_hours(12)
         || duration.subsec_nanos() != 0

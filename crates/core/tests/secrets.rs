@@ -7,7 +7,8 @@ use common::{ROLE_ARN, scan_one, scanner, settings, target};
 use rolecall_core::session::Session;
 use rolecall_core::targets::Targets;
 use rolecall_testkit::secrets::{
-    CALLER_SESSION_TOKEN, EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, assert_no_secret_in,
+    CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN,
+    assert_no_secret_in,
 };
 use rolecall_testkit::{FakeAws, capture_test_logs, xml};
 use wiremock::ResponseTemplate;
@@ -33,6 +34,11 @@ async fn a_roll_that_goes_well_says_no_secret() {
 #[tokio::test]
 async fn answers_that_echo_secrets_say_no_secret() {
     let echo = format!("no {EXTERNAL_ID} {SECRET_ACCESS_KEY} {SESSION_TOKEN}");
+    // As something on the way would say it that answers with the request.
+    let request = format!(
+        "ExternalId={}&x-amz-security-token: {CALLER_SESSION_TOKEN} {CALLER_SECRET_ACCESS_KEY}",
+        EXTERNAL_ID.replace(':', "%3A")
+    );
     let signed = format!(
         "The request signature we calculated does not match.\n\nThe Canonical String for this request should have \
          been\n'POST\n/\n\nx-amz-security-token:{CALLER_SESSION_TOKEN}\n'"
@@ -42,6 +48,9 @@ async fn answers_that_echo_secrets_say_no_secret() {
         ("ListAccessKeys", "AccessDenied", &echo),
         ("AssumeRole", "ValidationError", &format!("Value '{EXTERNAL_ID}' at 'externalId' is not one")),
         ("AssumeRole", "SignatureDoesNotMatch", &signed),
+        ("AssumeRole", "AccessDenied", &request),
+        ("GetCallerIdentity", "AccessDenied", &request),
+        ("GetCallerIdentity", "ExpiredToken", &request),
         ("GetCallerIdentity", "SignatureDoesNotMatch", &signed),
     ] {
         let aws = FakeAws::start().await;
@@ -80,7 +89,10 @@ async fn debug_says_no_secret() {
     let scanner = scanner(&aws.uri(), settings()).await;
     let target = target(ROLE_ARN);
     let sdk_config = scanner.sdk_config();
-    let session = Session::open(&target, &["iam:ListUsers"], &scanner.settings, sdk_config).await.unwrap();
+    let session =
+        Session::open(&target, &["iam:ListUsers"], &scanner.settings, sdk_config, scanner.secrets())
+            .await
+            .unwrap();
     let iam = session.iam().await.unwrap();
     let targets = Targets::new([target.clone()]).unwrap();
     assert_no_secret_in(&format!(

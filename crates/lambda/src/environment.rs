@@ -90,6 +90,11 @@ pub(crate) fn prepare() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether there is a Lambda to take invocations from.
+pub(crate) fn is_on_lambda() -> bool {
+    env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
 /// The time.
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()

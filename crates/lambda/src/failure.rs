@@ -4,7 +4,7 @@ use lambda_runtime::Diagnostic;
 
 /// A Lambda error: its name is the `errorType` that callers see. The runtime logs it with `{:?}`, so nothing in it is
 /// secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Failure {
     /// The event cannot be understood, or asks for what cannot be done.
     #[error("{0}")]

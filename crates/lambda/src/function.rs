@@ -5,10 +5,12 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use futures_util::future::ready;
 use futures_util::{FutureExt, StreamExt};
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use rolecall_core::connect::{Connect, Roots, http_client};
 use rolecall_core::scan::Scanner;
+use rolecall_core::targets::Contradiction;
 use rolecall_roll::{Header, Partition, Roll, RunId, Statistics, Step};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,15 +22,28 @@ use crate::{answer, event};
 /// Kept back of an invocation's time: to write the roll of what was read by then.
 const TO_ANSWER: Duration = Duration::from_secs(2);
 
-/// Takes invocations until Lambda ends the sandbox.
+/// Takes invocations until Lambda ends the sandbox. Where the settings are wrong, each is answered with what is wrong:
+/// who invokes hears of it, and not only who reads the log.
 pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
-    environment::prepare()?;
+    let prepared = environment::prepare();
+    if !environment::is_on_lambda() {
+        return Err(
+            "there is no Lambda to run in here; `make watch` runs the function on this machine".into()
+        );
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before the first invocation, where Lambda gives a function the most of a processor.
-        let function = Function::new().boxed_local().await?;
-        let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| {
-            function.invoke(event.payload, event.context).boxed_local()
+        let function = match prepared {
+            Ok(()) => Function::new().boxed_local().await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = &function {
+            tracing::error!(error = %failure, "every invocation is answered with this");
+        }
+        let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| match &function {
+            Ok(function) => function.invoke(event.payload, event.context).boxed_local(),
+            Err(failure) => ready(Err(failure.clone())).boxed_local(),
         });
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
@@ -62,13 +77,17 @@ impl Function {
             time: SharedTimeSource::new(SystemTimeSource::new()),
         };
         let sdk_config = connect.load(&settings.limits).await;
+        let sdk_config = sdk_config.map_err(|error| Failure::InvalidSettings(error.to_string()))?;
         Ok(Self { environment, scanner: Scanner::new(sdk_config, settings) })
     }
 
     async fn invoke(&self, event: Box<RawValue>, context: Context) -> Result<Box<RawValue>, Failure> {
         let targets = event::targets(event.get(), &self.environment)?;
         let region = self.scanner.sdk_config().region().map_or("", AsRef::as_ref);
-        targets.fit_region(region).map_err(|error| Failure::InvalidEvent(error.to_string()))?;
+        targets.fit_region(region).map_err(|error| match error {
+            Contradiction::NoRegion(_) => Failure::InvalidSettings(format!("AWS_REGION: {error}")),
+            error => Failure::InvalidEvent(error.to_string()),
+        })?;
 
         let as_of = environment::now();
         let caller = self

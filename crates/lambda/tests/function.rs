@@ -178,22 +178,34 @@ async fn sigterm_ends_it_cleanly() {
 }
 
 #[tokio::test]
-async fn it_does_not_start_where_the_sdk_would_print_secrets_or_a_setting_is_wrong() {
+async fn where_a_setting_is_wrong_whoever_invokes_hears_of_it_and_nothing_is_asked() {
     let aws = FakeAws::start().await;
-    let api = RuntimeApi::start(&[], TIME).await;
-    for (name, value, words) in [
+    for (name, setting, words) in [
         ("LOG_SENSITIVE_BODIES", "true", "LOG_SENSITIVE_BODIES"),
         ("ROLECALL_ROLE_ARN", "1111111111", "ROLECALL_ROLE_ARN"),
         ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", "external id"),
         ("AWS_CA_BUNDLE", "/no/such/file", "/no/such/file"),
         ("ROLECALL_MAX_ATTEMPTS", "many", "ROLECALL_MAX_ATTEMPTS"),
+        ("AWS_ENDPOINT_URL", "", "AWS_ENDPOINT_URL is set and empty"),
+        ("AWS_REGION", "us east", "AWS_REGION"),
     ] {
-        let function = spawn(&api, &aws, &[(name, value)]);
-        let output = tokio::time::timeout(TIME, function.wait_with_output()).await.unwrap().unwrap();
-        assert_ne!(output.status.code(), Some(0));
-        let said =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(words), "{said}");
-        assert_no_secret_in(&said);
+        let event = json!({ "role_arn": ROLE_ARN }).to_string();
+        let (answers, log) = invoked(&aws, &[&event, &event], &[(name, setting)]).await;
+        for answer in answers {
+            let error = value(&answer);
+            assert_eq!(error["errorType"], "InvalidSettings", "{name}: {error}");
+            assert!(error["errorMessage"].as_str().unwrap().contains(words), "{error}");
+            assert_no_secret_in(&answer.body);
+        }
+        assert_no_secret_in(&log);
     }
+    assert_eq!(aws.server.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn where_there_is_no_lambda_it_says_how_to_run_it() {
+    let mut function = Command::new(env!("CARGO_BIN_EXE_rolecall-lambda"));
+    let output = function.env_clear().stdin(Stdio::null()).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("make watch"), "{output:?}");
 }

@@ -96,6 +96,12 @@ impl Invalid {
 }
 
 impl Policy {
+    /// A policy that says nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { has_variables: false, statements: Vec::new() }
+    }
+
     /// Reads a document.
     ///
     /// # Errors

@@ -20,7 +20,11 @@ pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {
         None => Ok(Sink::stdout()),
         Some(path) if path == Path::new("-") => Ok(Sink::stdout()),
         Some(path) => Sink::file(path).map_err(|error| {
-            Failure::new(Code::Usage, format!("--out {}: {}", path.display(), io::Error::from(error.kind())))
+            let problem = match error.kind() {
+                io::ErrorKind::NotFound => "the folder is not there".to_owned(),
+                kind => io::Error::from(kind).to_string(),
+            };
+            Failure::new(Code::Usage, format!("--out {}: {problem}", path.display()))
                 .with_remedy("name a file in a folder that is there and can be written")
         }),
     }

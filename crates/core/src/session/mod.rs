@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use crate::call::CallError;
+use crate::caller::CallerSecrets;
 use crate::connect::AnswersAreWhole;
 use crate::settings::Settings;
 use crate::targets::Target;
@@ -42,6 +43,7 @@ struct Role<'a> {
     settings: &'a Settings,
     session_policy: Option<String>,
     sdk_config: &'a SdkConfig,
+    caller_secrets: &'a CallerSecrets,
     sts: aws_sdk_sts::Client,
     /// The account's own budget of retries: with one for all, a throttled account takes the others' too.
     retries: RetryPartition,
@@ -90,6 +92,7 @@ impl<'a> Session<'a> {
         actions: &[&str],
         settings: &'a Settings,
         sdk_config: &'a SdkConfig,
+        caller_secrets: &'a CallerSecrets,
     ) -> Result<Self, CallError> {
         // Attempts and the account's time bound the retries, so the budget is there for all of them.
         let budget = TokenBucket::builder().capacity(100_000).build();
@@ -98,7 +101,7 @@ impl<'a> Session<'a> {
         let sts = sts_client(sdk_config, &retries);
         let session_policy = settings.narrow_session.then(|| policy::allowing(actions));
         let time = sdk_config.time_source().unwrap_or_default();
-        let role = Role { target, settings, session_policy, sdk_config, sts, retries, time };
+        let role = Role { target, settings, session_policy, sdk_config, caller_secrets, sts, retries, time };
         let opened = role.assume().await?;
         Ok(Self { role, opened: Mutex::new(opened) })
     }
@@ -133,7 +136,7 @@ impl std::fmt::Debug for Session<'_> {
 
 impl Role<'_> {
     async fn assume(&self) -> Result<Opened, CallError> {
-        let Self { target, settings, session_policy, sdk_config, sts, retries, time } = self;
+        let Self { target, settings, session_policy, sdk_config, caller_secrets, sts, retries, time } = self;
         let mut request = sts
             .assume_role()
             .role_arn(target.role_arn.as_str())
@@ -145,10 +148,11 @@ impl Role<'_> {
         if let Some(policy) = session_policy {
             request = request.policy(policy);
         }
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| CallError::new(ASSUME_ROLE, &error).without([external_id(target)]))?;
+        let answer = request.send().await.map_err(|error| {
+            let secrets = caller_secrets.known();
+            let secrets = secrets.iter().map(|secret| secret.as_str()).chain([external_id(target)]);
+            CallError::new(ASSUME_ROLE, &error).without(secrets)
+        })?;
 
         let now = time.now();
         let (credentials, expires_at) = credentials_of(answer, target.role_arn.account_id(), now)?;

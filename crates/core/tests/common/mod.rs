@@ -47,7 +47,7 @@ pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedT
         partition: Partition::Aws,
         time,
     };
-    let sdk_config = connect.load(&settings.limits).await;
+    let sdk_config = connect.load(&settings.limits).await.unwrap();
     Scanner::new(sdk_config.into_builder().endpoint_url(endpoint).build(), settings)
 }
 

@@ -33,7 +33,8 @@ impl FromStr for AccountId {
             12 => Ok(Self(text.to_owned())),
             10 => Err(Invalid(format!(
                 "account id {shown} has 10 digits, AWS account ids have 12; the 10-digit ids that tutorials print \
-                 are made up, `aws sts get-caller-identity` shows yours"
+                 are made up, `aws sts get-caller-identity` shows yours; if a spreadsheet has dropped leading zeros, put \
+                 them back"
             ))),
             digits @ 1..12 => Err(Invalid(format!(
                 "account id {shown} has {digits} digits, AWS account ids have 12; if a spreadsheet has dropped \

@@ -1,0 +1,181 @@
+//! `rolecall emulator`: an AWS on this machine, for as long as it is wanted.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use rolecall_emulator::{Clock, Credentials, Emulator, Told, World};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args;
+use crate::environment;
+use crate::failure::{Code, Failure};
+use crate::output;
+
+/// The port, where nobody says which.
+const PORT: u16 = 4599;
+
+/// What a person's own settings would lead past the emulator.
+const NOT_HERE: [&str; 6] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_CA_BUNDLE",
+];
+
+/// Runs it until it is interrupted, or until the command has ended.
+pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
+    let world = match &arguments.world {
+        Some(file) => World::read(file),
+        None => World::tutorial(),
+    };
+    let world = world.map_err(|error| Failure::new(Code::Usage, error))?;
+    let told = arguments.log.as_deref().map(log).transpose()?;
+    let default_port = if arguments.command.is_empty() { PORT } else { 0 };
+    let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
+    runtime.block_on(async {
+        let emulator =
+            Emulator::start(world, Clock::new(environment::now), listen, told).await.map_err(|error| {
+                Failure::new(Code::Usage, format!("--listen {listen}: {error}")).with_remedy(
+                    "name an address of this machine and a port that is free: --listen 127.0.0.1:4600",
+                )
+            })?;
+        let credentials = emulator
+            .session(arguments.role_arn.as_str(), "rolecall")
+            .map_err(|problem| Failure::new(Code::Usage, format!("--as: {problem}")))?;
+        let settings = settings(&emulator.url(), &credentials);
+        if let Some(file) = &arguments.env_file {
+            write_env_file(file, &settings).map_err(|error| {
+                Failure::new(Code::Usage, format!("--env-file {}: {error}", file.display()))
+                    .with_remedy("name a file in a folder that is there and can be written")
+            })?;
+        }
+        if arguments.command.is_empty() {
+            serve(&emulator, arguments).await
+        } else {
+            command(arguments, &settings).await
+        }
+    })
+}
+
+/// The settings under which a program asks the emulator, and nobody else.
+pub(crate) fn settings(url: &str, credentials: &Credentials) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL", url.to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
+        ("AWS_SESSION_TOKEN", credentials.session_token.clone()),
+    ]
+}
+
+/// Hears of every request, and writes it down.
+fn log(file: &Path) -> Result<Told, Failure> {
+    let out: Box<dyn Write + Send> = if file == Path::new("-") {
+        Box::new(io::stderr())
+    } else {
+        let opened = File::create(file);
+        Box::new(
+            opened
+                .map_err(|error| Failure::new(Code::Usage, format!("--log {}: {error}", file.display())))?,
+        )
+    };
+    let out = Mutex::new(out);
+    Ok(Box::new(move |line| {
+        let Ok(mut text) = serde_json::to_vec(line) else { return };
+        text.push(b'\n');
+        if let Ok(mut out) = out.lock() {
+            // A full disk is no reason to answer AWS's clients otherwise.
+            let _ = out.write_all(&text).and_then(|()| out.flush());
+        }
+    }))
+}
+
+/// Written whole and then named so: who waits for the file finds all of it. Nobody else may read it.
+fn write_env_file(file: &Path, settings: &[(&str, String)]) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = tempfile::Builder::new().prefix(".rolecall-").tempfile_in(folder)?;
+    for name in NOT_HERE {
+        writeln!(new, "unset {name}")?;
+    }
+    for (name, value) in settings {
+        writeln!(new, "export {name}='{value}'")?;
+    }
+    fs::set_permissions(new.path(), fs::Permissions::from_mode(0o600))?;
+    new.persist(file)?;
+    Ok(())
+}
+
+async fn serve(emulator: &Emulator, arguments: &args::Emulator) -> Result<ExitCode, Failure> {
+    let unexpected = |error| Failure::new(Code::Unexpected, error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+    let how = match &arguments.env_file {
+        Some(file) => format!(". {}", shell_path(file)),
+        None => "start it with --env-file aws.env, and type: . ./aws.env".to_owned(),
+    };
+    output::say(&format!(
+        "emulator on {}, until Ctrl-C; to ask it as a session of {}, in another terminal: {how}",
+        emulator.url(),
+        arguments.role_arn
+    ));
+    if !emulator.address().ip().is_loopback() {
+        output::say("it can be reached from other machines, and its credentials are for tests alone");
+    }
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(unexpected)?,
+        _ = terminate.recv() => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A path as `.` takes it: without a slash a shell would look for it elsewhere.
+fn shell_path(file: &Path) -> String {
+    let text = file.display().to_string();
+    if text.contains('/') { text } else { format!("./{text}") }
+}
+
+/// Lets a command run where the emulator is AWS.
+pub(crate) fn within(command: &mut Command, settings: &[(&'static str, String)]) {
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    for name in NOT_HERE {
+        command.env_remove(name);
+    }
+    // A proxy has no business between a program and its own machine.
+    command.env("NO_PROXY", "127.0.0.1,localhost,::1").env("no_proxy", "127.0.0.1,localhost,::1");
+}
+
+async fn command(
+    arguments: &args::Emulator,
+    settings: &[(&'static str, String)],
+) -> Result<ExitCode, Failure> {
+    let Some((program, rest)) = arguments.command.split_first() else { return Ok(ExitCode::SUCCESS) };
+    let mut command = Command::new(program);
+    command.args(rest);
+    within(&mut command, settings);
+    let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
+        Failure::new(Code::Usage, format!("{}: {error}", program.display()))
+            .with_remedy("what stands behind -- is a command and its arguments")
+    })?;
+    let unexpected = |error| Failure::new(Code::Unexpected, error);
+    // Ctrl-C goes to the command too, which ends as it likes.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
+    let status = loop {
+        tokio::select! {
+            ended = child.wait() => break ended.map_err(unexpected)?,
+            _ = interrupt.recv() => {}
+        }
+    };
+    let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}

@@ -1,0 +1,328 @@
+//! The whole flow through the real binary, against an AWS that says no.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; it may read the clock"
+)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{Ended, ROLE_ARN, ended, rolecall};
+use jiff::Timestamp;
+use rolecall_emulator::{Clock, Emulator, World};
+use serde_json::{Value, json};
+
+const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
+
+async fn start(world: World) -> Emulator {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    Emulator::start(world, Clock::new(Timestamp::now), listen, None).await.unwrap()
+}
+
+/// A scan as a session of `LambdaRole`.
+async fn scan(emulator: &Emulator, more: &[&str]) -> (Ended, Value) {
+    let issued = emulator.session(LAMBDA_ROLE, "test").unwrap();
+    let arguments = [&["scan", "--role-arn", ROLE_ARN, "--format", "json"], more].concat();
+    let mut command = rolecall(&emulator.url(), &arguments);
+    command.env("AWS_ACCESS_KEY_ID", issued.access_key_id);
+    command.env("AWS_SECRET_ACCESS_KEY", &issued.secret_access_key);
+    command.env("AWS_SESSION_TOKEN", &issued.session_token);
+    let ended = ended(&mut command).await;
+    for secret in [&issued.secret_access_key, &issued.session_token] {
+        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret));
+    }
+    let document = serde_json::from_str(&ended.stdout).unwrap_or_default();
+    (ended, document)
+}
+
+/// The tutorial's world with one text of one document replaced.
+fn changed(file: &'static str, from: &'static str, to: &'static str) -> World {
+    let world = World::tutorial_with(|name, document| {
+        if name != file {
+            return document.to_owned();
+        }
+        assert!(document.contains(from), "{from} is not in {file}");
+        document.replace(from, to)
+    });
+    world.unwrap()
+}
+
+/// A document, what is changed in it, the step that is then refused, with which code, and what the log says of it.
+const CHANGES: [(&str, &str, &str, &str, &str, &str); 13] = [
+    // A's role trusts B's role.
+    (
+        "member-trust.json",
+        "\"Allow\"",
+        "\"Deny\"",
+        "session",
+        "AccessDenied",
+        "denied by infra/policies/member-trust.json",
+    ),
+    ("member-trust.json", "222222222222", "333333333333", "session", "AccessDenied", "no trust policy"),
+    ("member-trust.json", "role/LambdaRole", "role/Lambda", "session", "AccessDenied", "no trust policy"),
+    ("member-trust.json", "role/LambdaRole", "user/LambdaRole", "session", "AccessDenied", "no trust policy"),
+    (
+        "member-trust.json",
+        "\"AWS\": \"arn:aws:iam::222222222222:role/LambdaRole\"",
+        "\"Service\": \"lambda.amazonaws.com\"",
+        "session",
+        "AccessDenied",
+        "no trust policy",
+    ),
+    ("member-trust.json", "sts:AssumeRole", "sts:TagSession", "session", "AccessDenied", "no trust policy"),
+    (
+        "member-trust.json",
+        "\"Effect\"",
+        "\"Condition\": {\"StringEquals\": {\"sts:ExternalId\": \"x1\"}}, \"Effect\"",
+        "session",
+        "AccessDenied",
+        "no trust policy",
+    ),
+    // B's role may assume A's role.
+    (
+        "hub-permissions.json",
+        "sts:AssumeRole",
+        "sts:GetFederationToken",
+        "session",
+        "AccessDenied",
+        "no identity-based policy",
+    ),
+    (
+        "hub-permissions.json",
+        "111111111111:role/IAMListRole",
+        "333333333333:role/IAMListRole",
+        "session",
+        "AccessDenied",
+        "no identity-based policy",
+    ),
+    (
+        "hub-permissions.json",
+        "role/IAMListRole",
+        "role/iamlistrole",
+        "session",
+        "AccessDenied",
+        "no identity-based policy",
+    ),
+    // What A's role may do.
+    (
+        "member-permissions.json",
+        "iam:ListUsers",
+        "iam:ListRoles",
+        "users",
+        "AccessDenied",
+        "no identity-based policy",
+    ),
+    (
+        "member-permissions.json",
+        "\"*\"",
+        "\"arn:aws:iam::333333333333:*\"",
+        "users",
+        "AccessDenied",
+        "no identity-based policy",
+    ),
+    (
+        "member-permissions.json",
+        "iam:ListAccessKeys",
+        "iam:ListGroups",
+        "access_keys",
+        "AccessDenied",
+        "no identity-based policy",
+    ),
+];
+
+#[tokio::test]
+async fn every_permission_that_is_changed_is_missed_and_the_log_shows_by_whom() {
+    for (file, from, to, step, code, decided_by) in CHANGES {
+        let emulator = start(changed(file, from, to)).await;
+        let (ended, document) = scan(&emulator, &[]).await;
+        let what = format!("{file}: {from} → {to}: {}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(11), "{what}");
+        let gap = &document["accounts"][0]["gaps"][0];
+        assert_eq!((gap["step"].as_str(), gap["code"].as_str()), (Some(step), Some(code)), "{what}");
+        let denied = emulator.requests().into_iter().find(|line| line.verdict == "Denied").unwrap();
+        assert!(denied.decided_by.as_deref().unwrap().contains(decided_by), "{denied:?}");
+        assert_eq!(Some(denied.request_id.as_str()), gap["request_id"].as_str(), "the same request");
+    }
+    // Nothing of this is because of the test itself.
+    let (ended, document) = scan(&start(World::tutorial().unwrap()).await, &[]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(document["counts"]["users"], 5);
+    assert_eq!(document["counts"]["access_keys"], 7);
+}
+
+#[tokio::test]
+async fn an_external_id_is_asked_for_and_given() {
+    let asks = || {
+        changed(
+            "member-trust.json",
+            "\"Effect\"",
+            "\"Condition\": {\"StringEquals\": {\"sts:ExternalId\": \"between-us\"}}, \"Effect\"",
+        )
+    };
+    assert_eq!(scan(&start(asks()).await, &["--external-id", "between-us"]).await.0.code, Some(0));
+    assert_eq!(scan(&start(asks()).await, &["--external-id", "Between-us"]).await.0.code, Some(11));
+    assert_eq!(scan(&start(asks()).await, &[]).await.0.code, Some(11));
+}
+
+#[tokio::test]
+async fn a_secret_that_is_wrong_is_no_secret() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let issued = emulator.session(LAMBDA_ROLE, "test").unwrap();
+    let mut command = rolecall(&emulator.url(), &["scan", "--role-arn", ROLE_ARN]);
+    command.env("AWS_ACCESS_KEY_ID", issued.access_key_id);
+    command.env("AWS_SESSION_TOKEN", issued.session_token);
+    let ended = ended(&mut command).await;
+    assert_eq!(ended.code, Some(11));
+    assert!(ended.stderr.contains("SignatureDoesNotMatch"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn the_actions_of_the_documents_suffice_and_none_of_them_is_unneeded() {
+    let member: Value =
+        serde_json::from_str(include_str!("../../../infra/policies/member-permissions.json")).unwrap();
+    let actions: Vec<&str> =
+        member["Statement"][0]["Action"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
+    let emulator = start(World::tutorial().unwrap()).await;
+    assert_eq!(scan(&emulator, &[]).await.0.code, Some(0));
+    let mut used: Vec<String> = emulator
+        .requests()
+        .into_iter()
+        .map(|line| line.operation)
+        .filter(|o| o.starts_with("iam:"))
+        .collect();
+    used.sort();
+    used.dedup();
+    let mut declared = actions.clone();
+    declared.sort_unstable();
+    assert_eq!(used, declared);
+    for action in actions {
+        let without = World::tutorial_with(|file, document| {
+            if file == "member-permissions.json" {
+                document.replace(action, "iam:GetGroup")
+            } else {
+                document.to_owned()
+            }
+        });
+        assert_ne!(scan(&start(without.unwrap()).await, &[]).await.0.code, Some(0), "without {action}");
+    }
+}
+
+#[tokio::test]
+async fn the_session_of_an_administrator_may_list_and_nothing_else() {
+    let administrator =
+        || changed("member-permissions.json", "[\"iam:ListUsers\", \"iam:ListAccessKeys\"]", "\"*\"");
+    for (more, narrowed) in [(&[][..], true), (&["--no-session-policy"][..], false)] {
+        let emulator = start(administrator()).await;
+        assert_eq!(scan(&emulator, more).await.0.code, Some(0));
+        let listed = emulator.requests().into_iter().find(|line| line.operation == "iam:ListUsers").unwrap();
+        assert_eq!(listed.decided_by.unwrap().contains("the session policy"), narrowed);
+    }
+}
+
+#[tokio::test]
+async fn a_command_runs_in_the_emulators_environment_and_its_exit_code_is_ours() {
+    let this = env!("CARGO_BIN_EXE_rolecall");
+    let run = async |arguments: &[&str]| {
+        let mut command = rolecall("http://127.0.0.1:9", &[&["emulator", "--"], arguments].concat());
+        // A person's own settings and proxies have no part in it.
+        command.env("AWS_PROFILE", "nobody").env("AWS_ENDPOINT_URL_IAM", "http://127.0.0.1:9");
+        command.env("HTTP_PROXY", "http://127.0.0.1:9").env("PATH", "/usr/bin:/bin");
+        ended(&mut command).await
+    };
+    let scanned = run(&[this, "scan", "--role-arn", ROLE_ARN]).await;
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
+    assert!(scanned.stdout.contains("deploy+eu=1,blue.green@ci-2"), "{}", scanned.stdout);
+    assert_eq!(run(&["sh", "-c", "exit 7"]).await.code, Some(7));
+    assert_eq!(run(&["sh", "-c", "kill -9 $$"]).await.code, Some(137));
+    let missing = run(&["no-such-command"]).await;
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.stderr.contains("no-such-command"), "{}", missing.stderr);
+}
+
+#[tokio::test]
+async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (env_file, log) = (folder.path().join("aws.env"), folder.path().join("log"));
+    let arguments = [
+        "emulator",
+        "--listen",
+        "127.0.0.1:0",
+        "--env-file",
+        env_file.to_str().unwrap(),
+        "--log",
+        log.to_str().unwrap(),
+    ];
+    let emulator = rolecall("http://127.0.0.1:9", &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    while !env_file.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(fs::metadata(&env_file).unwrap().permissions().mode() & 0o777, 0o600);
+    let script = format!(". {} && exec \"$0\" scan --role-arn {ROLE_ARN} --format json", env_file.display());
+    let mut shell = tokio::process::Command::new("sh");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_rolecall")]).env("AWS_PROFILE", "nobody");
+    let scanned = ended(&mut shell).await;
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
+    let lines = fs::read_to_string(&log).unwrap();
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(first["operation"], "sts:GetCallerIdentity");
+
+    std::process::Command::new("kill").arg(emulator.id().unwrap().to_string()).status().unwrap();
+    let output = emulator.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("http://127.0.0.1:"), "{said}");
+    let settings = fs::read_to_string(&env_file).unwrap();
+    for secret in settings.lines().filter(|line| line.contains("SECRET") || line.contains("TOKEN")) {
+        let value = secret.split('\'').nth(1).unwrap();
+        assert!(!said.contains(value) && !lines.contains(value) && !scanned.stderr.contains(value));
+    }
+}
+
+#[tokio::test]
+async fn a_world_and_an_address_that_are_none_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = folder.path().join("world.json");
+    let trust =
+        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole" }] });
+    let file = json!({ "accounts": { "111111111111": { "roles": { "R": { "trust_policy": trust } } } } });
+    fs::write(&world, file.to_string()).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (arguments, words) in [
+        (
+            &["--world", world.to_str().unwrap()][..],
+            "accounts.111111111111.roles.R.trust_policy: Statement[0]: ",
+        ),
+        (&["--world", "/no/such.json"][..], "/no/such.json"),
+        (&["--listen", "198.51.100.1:4599"][..], "--listen 127.0.0.1:4600"),
+        (&["--listen", "localhost"][..], "localhost"),
+        (&["--as", "arn:aws:iam::222222222222:role/Nobody", "--listen", "127.0.0.1:0"][..], "LambdaRole"),
+        (&["--env-file", "/no/such/file", "--listen", "127.0.0.1:0"][..], "/no/such/file"),
+        (&["--listen", taken.as_str()][..], "--listen 127.0.0.1:4600"),
+    ] {
+        let ended = ended(&mut rolecall("http://127.0.0.1:9", &[&["emulator"], arguments].concat())).await;
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_demo_shows_the_flow_and_who_refuses() {
+    let ended = ended(&mut rolecall("http://127.0.0.1:9", &["demo"])).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    for words in [
+        "1 of 1 account complete: 5 users, 7 access keys",
+        "Who refused, by the emulator's log: sts:AssumeRole, no trust policy allows it",
+        "Who refused, by the emulator's log: sts:AssumeRole, no identity-based policy allows it",
+        "cannot be assumed by Lambda",
+    ] {
+        assert!(ended.stdout.contains(words), "{words} is not in {}", ended.stdout);
+    }
+    assert_eq!(ended.stdout.matches("1 of 1 account complete").count(), 2, "before and after");
+}

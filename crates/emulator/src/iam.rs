@@ -1,0 +1,157 @@
+//! The operations of IAM.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use crate::authorization::Asked;
+use crate::query::{NAME, Refusal, Xml};
+use crate::server::Call;
+use crate::world::{AccessKey, User};
+
+/// The namespace of its answers.
+pub(crate) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+
+/// `iam:ListUsers`.
+pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+    let prefix = call.parameters.get("PathPrefix").unwrap_or("/");
+    if !prefix.starts_with('/') || !prefix.chars().all(|c| c.is_ascii_graphic()) {
+        let rule =
+            "Member must satisfy regular expression pattern: (\\u002F)|(\\u002F[\\u0021-\\u007F]+\\u002F)";
+        return Err(Refusal::invalid("PathPrefix", Some(prefix), rule));
+    }
+    let page = Page::asked(call)?;
+    let account_id = call.caller.account_id.clone();
+    let resource = format!("arn:aws:iam::{account_id}:user{prefix}");
+    call.allow(&asked("iam:ListUsers", &resource, &resource))?;
+    let users = call.world.accounts.get(&account_id).map(|account| &account.users);
+    let users = users.into_iter().flatten().filter(|(_, user)| user.path.starts_with(prefix));
+    Ok(page.answer("Users", users.map(|(name, user)| (name.as_str(), member(name, user)))))
+}
+
+/// `iam:GetUser`.
+pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+    let (name, user) = user_of(call, "iam:GetUser")?;
+    Ok(Xml::new().element("User", &member(&name, user)))
+}
+
+/// `iam:ListAccessKeys`.
+pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+    let page = Page::asked(call)?;
+    let (name, user) = user_of(call, "iam:ListAccessKeys")?;
+    let key = |key: &AccessKey| {
+        Xml::new()
+            .text("UserName", &name)
+            .text("AccessKeyId", &key.access_key_id)
+            .text("Status", &key.status)
+            .text("CreateDate", date(key.create_date))
+    };
+    let keys = user.access_keys.iter().map(|k| (k.access_key_id.as_str(), key(k)));
+    Ok(page.answer("AccessKeyMetadata", keys).text("UserName", &name))
+}
+
+/// `iam:GetAccessKeyLastUsed`.
+pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+    let parameters = call.parameters;
+    let id = parameters.required("AccessKeyId")?;
+    let account_id = call.caller.account_id.clone();
+    let world = call.world;
+    let users = world.accounts.get(&account_id).map(|account| &account.users);
+    let found = users.into_iter().flatten().find_map(|(name, user)| {
+        Some((name, user, user.access_keys.iter().find(|key| key.access_key_id == id)?))
+    });
+    let resource = found.map_or(format!("arn:aws:iam::{account_id}:user/*"), |(_, user, _)| user.arn.clone());
+    call.allow(&asked("iam:GetAccessKeyLastUsed", &resource, &format!("access key {id}")))?;
+    let (name, _, key) = found
+        .ok_or_else(|| Refusal::no_such_entity(format!("The Access Key with id {id} cannot be found.")))?;
+    let used = match &key.last_used {
+        Some(used) => Xml::new()
+            .text("LastUsedDate", date(used.date))
+            .text("ServiceName", &used.service)
+            .text("Region", &used.region),
+        None => Xml::new().text("ServiceName", "N/A").text("Region", "N/A"),
+    };
+    Ok(Xml::new().text("UserName", name).element("AccessKeyLastUsed", &used))
+}
+
+fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> Asked<'a> {
+    Asked { action, resource, shown, trust: None, context: BTreeMap::new() }
+}
+
+/// The user that a request names, or the one that asks; only who may ask hears whether it is there.
+fn user_of<'a>(call: &mut Call<'a>, action: &str) -> Result<(String, &'a User), Refusal> {
+    let parameters = call.parameters;
+    let name = match (parameters.text("UserName", NAME)?, &call.caller.user_name) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(name)) => name.clone(),
+        (None, None) => {
+            let message = "Must specify userName when calling with non-User credentials";
+            return Err(Refusal::new(400, "ValidationError", message));
+        }
+    };
+    let account_id = call.caller.account_id.clone();
+    let world = call.world;
+    let user = world.accounts.get(&account_id).and_then(|account| account.users.get(&name));
+    let resource = user.map_or(format!("arn:aws:iam::{account_id}:user/{name}"), |user| user.arn.clone());
+    call.allow(&asked(action, &resource, &format!("user {name}")))?;
+    let message = || format!("The user with name {name} cannot be found.");
+    user.map(|user| (name.clone(), user)).ok_or_else(|| Refusal::no_such_entity(message()))
+}
+
+fn member(name: &str, user: &User) -> Xml {
+    Xml::new()
+        .text("Path", &user.path)
+        .text("UserName", name)
+        .text("UserId", &user.user_id)
+        .text("Arn", &user.arn)
+        .text("CreateDate", date(user.create_date))
+        .optional("PasswordLastUsed", user.password_last_used.map(date))
+}
+
+fn date(date: Timestamp) -> String {
+    format!("{date:.0}")
+}
+
+/// A page of a list.
+struct Page {
+    max_items: usize,
+    /// The name behind which it begins.
+    after: Option<String>,
+}
+
+impl Page {
+    fn asked(call: &Call<'_>) -> Result<Self, Refusal> {
+        let max_items = call.parameters.number("MaxItems", 1, 1000)?.unwrap_or(100);
+        let wrong = || Refusal::new(400, "ValidationError", "Invalid Marker.");
+        let name_of = |marker: &str| {
+            let bytes = STANDARD.decode(marker).ok()?;
+            String::from_utf8(bytes).ok()?.strip_prefix("after:").map(str::to_owned)
+        };
+        let after =
+            call.parameters.get("Marker").map(|marker| name_of(marker).ok_or_else(wrong)).transpose()?;
+        Ok(Self { max_items: usize::try_from(max_items).unwrap_or(1000), after })
+    }
+
+    fn answer<'a>(&self, name: &str, items: impl Iterator<Item = (&'a str, Xml)>) -> Xml {
+        let mut rest = items
+            .skip_while(|(name, _)| self.after.as_deref().is_some_and(|after| *name <= after))
+            .peekable();
+        let (mut members, mut last) = (Vec::new(), "");
+        while members.len() < self.max_items
+            && let Some((name, member)) = rest.next()
+        {
+            members.push(member);
+            last = name;
+        }
+        let is_truncated = rest.peek().is_some();
+        let marker = is_truncated.then(|| STANDARD.encode(format!("after:{last}")));
+        Xml::new()
+            .list(name, members)
+            .text("IsTruncated", is_truncated.to_string())
+            .optional("Marker", marker)
+    }
+}

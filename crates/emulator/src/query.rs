@@ -1,0 +1,214 @@
+//! The AWS Query protocol: parameters in, XML out.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/programming.html>
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use quick_xml::escape::escape;
+
+/// The parameters of a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    /// Those of a query string and a form.
+    #[must_use]
+    pub(crate) fn parse(query: &str, form: &[u8]) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(form));
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// A parameter.
+    #[must_use]
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A parameter without which nothing can be done.
+    ///
+    /// # Errors
+    /// `ValidationError`, in AWS's words.
+    pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
+        self.get(name).ok_or_else(|| Refusal::invalid(name, None, "Member must not be null"))
+    }
+
+    /// A number within bounds.
+    ///
+    /// # Errors
+    /// `ValidationError`, in AWS's words.
+    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Result<Option<u32>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number: i64 = text.parse().map_err(|_| {
+            Refusal::new(400, "MalformedInput", format!("{text:?} is not a valid integer for {name}"))
+        })?;
+        match u32::try_from(number) {
+            Ok(number) if number > most => {
+                let limit = format!("Member must have value less than or equal to {most}");
+                Err(Refusal::invalid(name, Some(text), &limit))
+            }
+            Ok(number) if number >= least => Ok(Some(number)),
+            _ => {
+                let limit = format!("Member must have value greater than or equal to {least}");
+                Err(Refusal::invalid(name, Some(text), &limit))
+            }
+        }
+    }
+
+    /// A text of a length and of characters that AWS allows there.
+    ///
+    /// # Errors
+    /// `ValidationError`, in AWS's words.
+    pub(crate) fn text(&self, name: &str, rule: Rule) -> Result<Option<&str>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let length = text.chars().count();
+        let broken = if length < rule.least {
+            Some(format!("Member must have length greater than or equal to {}", rule.least))
+        } else if length > rule.most {
+            Some(format!("Member must have length less than or equal to {}", rule.most))
+        } else if !text.chars().all(|c| c.is_ascii_alphanumeric() || rule.also.contains(c)) {
+            Some(format!("Member must satisfy regular expression pattern: {}", rule.pattern))
+        } else {
+            None
+        };
+        broken.map_or(Ok(Some(text)), |broken| Err(Refusal::invalid(name, Some(text), &broken)))
+    }
+
+    /// The members of a list, `Name.member.1` and so on, by their fields.
+    #[must_use]
+    pub(crate) fn members(&self, name: &str) -> Vec<BTreeMap<&str, &str>> {
+        let mut members = Vec::new();
+        for number in 1.. {
+            let prefix = format!("{name}.member.{number}");
+            let of_member = |key: &'_ String| {
+                key.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            let fields: BTreeMap<&str, &str> = self
+                .0
+                .iter()
+                .filter(|(key, _)| of_member(key))
+                .map(|(key, value)| (key.get(prefix.len() + 1..).unwrap_or_default(), value.as_str()))
+                .collect();
+            if fields.is_empty() {
+                break;
+            }
+            members.push(fields);
+        }
+        members
+    }
+}
+
+/// What AWS allows a text to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    /// The shortest.
+    pub(crate) least: usize,
+    /// The longest.
+    pub(crate) most: usize,
+    /// Besides letters and digits.
+    pub(crate) also: &'static str,
+    /// The same as AWS says it.
+    pub(crate) pattern: &'static str,
+}
+
+/// `[\w+=,.@-]`, the characters of names.
+pub(crate) const NAME: Rule = Rule { least: 1, most: 128, also: "_+=,.@-", pattern: "[\\w+=,.@-]+" };
+
+/// An error that AWS answers with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The code.
+    pub(crate) code: String,
+    /// What is said.
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), message: message.into() }
+    }
+
+    /// A parameter that breaks a rule.
+    #[must_use]
+    pub(crate) fn invalid(name: &str, value: Option<&str>, rule: &str) -> Self {
+        let mut member = name.to_owned();
+        if let Some(first) = member.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        let value = value.map_or("null".to_owned(), |value| format!("'{value}'"));
+        let value = if value == "null" { "Value null".to_owned() } else { format!("Value {value}") };
+        let message = format!(
+            "1 validation error detected: {value} at '{member}' failed to satisfy constraint: {rule}"
+        );
+        Self::new(400, "ValidationError", message)
+    }
+
+    /// Something that is not there.
+    pub(crate) fn no_such_entity(message: impl Into<String>) -> Self {
+        Self::new(404, "NoSuchEntity", message)
+    }
+
+    /// The answer's body.
+    #[must_use]
+    pub(crate) fn to_xml(&self, namespace: &str, request_id: &str) -> String {
+        let kind = if self.status < 500 { "Sender" } else { "Receiver" };
+        let error = Xml::new().text("Type", kind).text("Code", &self.code).text("Message", &self.message);
+        let body = Xml::new().element("Error", &error).text("RequestId", request_id);
+        format!("<ErrorResponse xmlns=\"{namespace}\">{}</ErrorResponse>\n", body.0)
+    }
+}
+
+/// XML in the making.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Xml(String);
+
+impl Xml {
+    /// Nothing yet.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an element with a text.
+    #[must_use]
+    pub(crate) fn text(mut self, name: &str, text: impl AsRef<str>) -> Self {
+        // Writing to a String does not fail.
+        let _ = write!(self.0, "<{name}>{}</{name}>", escape(text.as_ref()));
+        self
+    }
+
+    /// Adds an element with a text, where there is one.
+    #[must_use]
+    pub(crate) fn optional(self, name: &str, text: Option<impl AsRef<str>>) -> Self {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self,
+        }
+    }
+
+    /// Adds an element.
+    #[must_use]
+    pub(crate) fn element(mut self, name: &str, inner: &Self) -> Self {
+        let _ = write!(self.0, "<{name}>{}</{name}>", inner.0);
+        self
+    }
+
+    /// Adds a list.
+    #[must_use]
+    pub(crate) fn list(self, name: &str, members: impl IntoIterator<Item = Self>) -> Self {
+        let members = members.into_iter().fold(Self::new(), |list, member| list.element("member", &member));
+        self.element(name, &members)
+    }
+
+    /// The body of an answer to an operation.
+    #[must_use]
+    pub(crate) fn answer(self, operation: &str, namespace: &str, request_id: &str) -> String {
+        let metadata = Self::new().text("RequestId", request_id);
+        let body =
+            Self::new().element(&format!("{operation}Result"), &self).element("ResponseMetadata", &metadata);
+        format!("<{operation}Response xmlns=\"{namespace}\">{}</{operation}Response>\n", body.0)
+    }
+}

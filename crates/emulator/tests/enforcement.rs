@@ -1,0 +1,354 @@
+//! What the emulator lets through and what it refuses, as the AWS SDK asks it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; it may read the clock"
+)]
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_iam::error::ProvideErrorMetadata;
+use aws_smithy_http_client::Builder;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use jiff::Timestamp;
+use rolecall_emulator::{Clock, Emulator, World};
+use serde_json::{Value, json};
+
+const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
+const IAM_LIST_ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
+
+async fn start(world: World) -> Emulator {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    Emulator::start(world, Clock::new(Timestamp::now), listen, None).await.unwrap()
+}
+
+/// A world that is the tutorial's but for what `change` makes of it.
+fn world(change: impl FnOnce(&mut Value)) -> World {
+    let mut file: Value = serde_json::from_str(include_str!("../worlds/tutorial.json")).unwrap();
+    change(&mut file);
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    World::parse(&file.to_string(), |path| std::fs::read_to_string(format!("{root}{path}"))).unwrap()
+}
+
+fn allow(action: &str) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": "*" }] })
+}
+
+fn lambda(emulator: &Emulator) -> Credentials {
+    let issued = emulator.session(LAMBDA_ROLE, "test").unwrap();
+    Credentials::new(issued.access_key_id, issued.secret_access_key, Some(issued.session_token), None, "test")
+}
+
+fn sts(emulator: &Emulator, credentials: Credentials) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(aws_sdk_sts::config::BehaviorVersion::latest())
+        .region(aws_sdk_sts::config::Region::new("eu-central-1"))
+        .endpoint_url(emulator.url())
+        .http_client(Builder::new().build_http())
+        .credentials_provider(credentials);
+    aws_sdk_sts::Client::from_conf(config.build())
+}
+
+fn iam(emulator: &Emulator, credentials: Credentials) -> aws_sdk_iam::Client {
+    let config = aws_sdk_iam::Config::builder()
+        .behavior_version(aws_sdk_iam::config::BehaviorVersion::latest())
+        .region(aws_sdk_iam::config::Region::new("us-east-1"))
+        .endpoint_url(emulator.url())
+        .http_client(Builder::new().build_http())
+        .credentials_provider(credentials);
+    aws_sdk_iam::Client::from_conf(config.build())
+}
+
+fn assume(
+    client: &aws_sdk_sts::Client,
+) -> aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder {
+    client.assume_role().role_arn(IAM_LIST_ROLE).role_session_name("test")
+}
+
+fn of(answer: aws_sdk_sts::operation::assume_role::AssumeRoleOutput) -> Credentials {
+    let issued = answer.credentials.unwrap();
+    Credentials::new(issued.access_key_id, issued.secret_access_key, Some(issued.session_token), None, "test")
+}
+
+/// The code and the message of an error.
+fn told<T: std::fmt::Debug, E: ProvideErrorMetadata + std::error::Error + 'static>(
+    answer: Result<T, aws_smithy_runtime_api::client::result::SdkError<E, HttpResponse>>,
+) -> (String, String) {
+    let error = answer.unwrap_err();
+    let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+    (text(error.code()), text(error.message()))
+}
+
+#[tokio::test]
+async fn the_flow_works_as_it_should_be_and_the_log_says_why() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let member = of(assume(&sts(&emulator, lambda(&emulator))).send().await.unwrap());
+    let iam = iam(&emulator, member);
+    let users = iam.list_users().send().await.unwrap();
+    let names: Vec<&str> = users.users().iter().map(aws_sdk_iam::types::User::user_name).collect();
+    assert_eq!(names, ["alice", "bob", "carol", "deploy+eu=1,blue.green@ci-2", "runner"]);
+    let mut keys = Vec::new();
+    for name in names {
+        let listed = iam.list_access_keys().user_name(name).send().await.unwrap();
+        assert!(!listed.is_truncated());
+        keys.push(listed.access_key_metadata().len());
+    }
+    assert_eq!(keys, [1, 0, 2, 3, 1]);
+    let lines = emulator.requests();
+    assert_eq!(lines.len(), 7);
+    let first = lines.first().unwrap();
+    assert_eq!((first.operation.as_str(), first.verdict.as_str()), ("sts:AssumeRole", "Allowed"));
+    assert_eq!(
+        first.decided_by.as_deref(),
+        Some(
+            "allowed by infra/policies/hub-permissions.json Statement[0] (AllowAssumeIAMListRole) and \
+             infra/policies/member-trust.json Statement[0] (AllowRolecall)"
+        )
+    );
+}
+
+#[tokio::test]
+async fn pages_are_as_long_as_asked_for_and_come_to_an_end() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let iam = iam(&emulator, of(assume(&sts(&emulator, lambda(&emulator))).send().await.unwrap()));
+    for size in 1..=6 {
+        let pages = iam.list_users().into_paginator().page_size(size).items().send();
+        let users = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
+        assert_eq!(users.len(), 5, "{size}");
+    }
+    for size in [0, 1001] {
+        let (code, message) = told(iam.list_users().max_items(size).send().await);
+        assert_eq!(code, "ValidationError");
+        assert!(message.contains("'maxItems' failed to satisfy constraint"), "{message}");
+    }
+    assert_eq!(told(iam.list_users().marker("garbage").send().await).0, "ValidationError");
+    assert_eq!(iam.list_users().path_prefix("/ci/").send().await.unwrap().users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_signature_is_held_against_the_secret_the_token_and_the_clock() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let good = lambda(&emulator);
+    let (id, secret) = (good.access_key_id().to_owned(), good.secret_access_key().to_owned());
+    let token = good.session_token().unwrap().to_owned();
+    let other = lambda(&emulator);
+    let new = |id: &str, secret: &str, token: Option<&str>| {
+        Credentials::new(id, secret, token.map(str::to_owned), None, "test")
+    };
+    let wrong_secret = secret.replace(|c: char| c.is_ascii_digit(), "x");
+    for (credentials, code) in [
+        (new("ASIAUNKNOWNUNKNOWN00", &secret, Some(&token)), "InvalidClientTokenId"),
+        (new(&id, &wrong_secret, Some(&token)), "SignatureDoesNotMatch"),
+        (new(&id, &secret, None), "InvalidClientTokenId"),
+        (new(&id, &secret, token.get(..20)), "InvalidClientTokenId"),
+        (new(&id, &secret, other.session_token()), "InvalidClientTokenId"),
+    ] {
+        assert_eq!(told(sts(&emulator, credentials).get_caller_identity().send().await).0, code);
+    }
+    assert!(sts(&emulator, good.clone()).get_caller_identity().send().await.is_ok());
+    emulator.clock().advance(Duration::from_hours(13));
+    let (code, _) = told(sts(&emulator, good).get_caller_identity().send().await);
+    assert!(["SignatureDoesNotMatch", "ExpiredToken"].contains(&code.as_str()), "{code}");
+}
+
+#[tokio::test]
+async fn across_accounts_who_refused_is_told_only_where_aws_tells_it() {
+    let prefix = format!(
+        "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/test is not authorized to perform: sts:AssumeRole on \
+         resource: {IAM_LIST_ROLE}"
+    );
+    let denied =
+        |file: &'static str, from: &'static str, to: &'static str| async move {
+            let world = World::tutorial_with(|name, document| {
+                if name == file { document.replace(from, to) } else { document.to_owned() }
+            });
+            let emulator = start(world.unwrap()).await;
+            let told = told(assume(&sts(&emulator, lambda(&emulator))).send().await);
+            (told, emulator.requests().last().unwrap().decided_by.clone().unwrap())
+        };
+    let ((code, message), by) = denied("hub-permissions.json", "role/IAMListRole", "role/Other").await;
+    assert_eq!(code, "AccessDenied");
+    assert_eq!(
+        message,
+        format!("{prefix} because no identity-based policy allows the sts:AssumeRole action")
+    );
+    assert_eq!(by, "no identity-based policy allows it");
+    let ((code, message), by) = denied("member-trust.json", "role/LambdaRole", "role/Other").await;
+    assert_eq!((code.as_str(), message), ("AccessDenied", prefix.clone()));
+    assert_eq!(by, "no trust policy allows it", "the log says what AWS does not");
+    let ((_, message), _) = denied(
+        "hub-permissions.json",
+        "\"Allow\",\n      \"Action\": \"sts:",
+        "\"Deny\",\n      \"Action\": \"sts:",
+    )
+    .await;
+    assert_eq!(message, format!("{prefix} with an explicit deny in an identity-based policy"));
+
+    // A role that is not there is told from one that trusts nobody by none.
+    let emulator = start(world(|file| file["accounts"]["111111111111"]["roles"] = json!({}))).await;
+    let (code, message) = told(assume(&sts(&emulator, lambda(&emulator))).send().await);
+    assert_eq!((code.as_str(), message), ("AccessDenied", prefix));
+}
+
+#[tokio::test]
+async fn a_session_that_was_narrowed_may_do_no_more_whatever_its_role_may() {
+    let emulator = start(world(|file| {
+        file["accounts"]["111111111111"]["roles"]["IAMListRole"]["policies"] = json!([allow("*")]);
+    }))
+    .await;
+    let sts = sts(&emulator, lambda(&emulator));
+    let narrowed = of(assume(&sts).policy(allow("iam:ListUsers").to_string()).send().await.unwrap());
+    let whole = of(assume(&sts).send().await.unwrap());
+    assert!(iam(&emulator, whole).get_user().user_name("alice").send().await.is_ok());
+    let iam = iam(&emulator, narrowed);
+    assert!(iam.list_users().send().await.is_ok());
+    let (code, message) = told(iam.get_user().user_name("alice").send().await);
+    assert_eq!(code, "AccessDenied");
+    assert!(message.ends_with("because no session policy allows the iam:GetUser action"), "{message}");
+    let (code, _) = told(assume(&sts).policy("{}").send().await);
+    assert_eq!(code, "MalformedPolicyDocument");
+}
+
+#[tokio::test]
+async fn external_ids_tags_and_source_identities_need_leave() {
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "AWS": LAMBDA_ROLE }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:ExternalId": "right" } },
+    }]});
+    let emulator = start(world(|file| {
+        file["accounts"]["111111111111"]["roles"]["IAMListRole"]["trust_policy"] = trust;
+    }))
+    .await;
+    let client = sts(&emulator, lambda(&emulator));
+    assert!(assume(&client).external_id("right").send().await.is_ok());
+    for external_id in [None, Some("wrong"), Some("Right")] {
+        let (code, _) = told(assume(&client).set_external_id(external_id.map(str::to_owned)).send().await);
+        assert_eq!(code, "AccessDenied", "{external_id:?}");
+    }
+    let emulator = start(World::tutorial().unwrap()).await;
+    let client = sts(&emulator, lambda(&emulator));
+    let tag = aws_sdk_sts::types::Tag::builder().key("team").value("security").build().unwrap();
+    let (code, message) = told(assume(&client).tags(tag).send().await);
+    assert!(code == "AccessDenied" && message.contains("sts:TagSession"), "{message}");
+    let (code, message) = told(assume(&client).source_identity("alice").send().await);
+    assert!(code == "AccessDenied" && message.contains("sts:SetSourceIdentity"), "{message}");
+}
+
+#[tokio::test]
+async fn durations_and_names_are_held_to_the_limits_of_aws() {
+    let emulator = start(world(|file| {
+        file["accounts"]["111111111111"]["roles"]["IAMListRole"]["max_session_duration"] = json!(43200);
+    }))
+    .await;
+    let client = sts(&emulator, lambda(&emulator));
+    for (seconds, words) in [
+        (899, "greater than or equal to 900"),
+        (43_201, "less than or equal to 43200"),
+        (3601, "role chaining"),
+    ] {
+        let (code, message) = told(assume(&client).duration_seconds(seconds).send().await);
+        assert_eq!(code, "ValidationError");
+        assert!(message.contains(words), "{message}");
+    }
+    assert!(assume(&client).duration_seconds(3600).send().await.is_ok());
+    let (code, message) = told(assume(&client).role_session_name("a b").send().await);
+    assert!(code == "ValidationError" && message.contains("roleSessionName"), "{message}");
+    let emulator = start(World::tutorial().unwrap()).await;
+    let client = sts(&emulator, lambda(&emulator));
+    let (_, message) = told(assume(&client).duration_seconds(7200).send().await);
+    assert!(message.contains("MaxSessionDuration"), "{message}");
+}
+
+#[tokio::test]
+async fn an_organisation_denies_by_the_name_of_its_policy() {
+    let organization = |scp: Value, rcp: Value| {
+        json!({
+            "id": "o-abc123", "management_account": "999999999999",
+            "root": { "id": "r-1", "units": [
+                { "id": "ou-1", "scps": [allow("*"), scp], "accounts": ["222222222222"] },
+                { "id": "ou-2", "rcps": [rcp], "accounts": ["111111111111"] },
+            ]},
+        })
+    };
+    let deny = |principal: bool, condition: Value| {
+        let mut statement =
+            json!({ "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*", "Condition": condition });
+        if principal {
+            statement["Principal"] = json!("*");
+        }
+        json!({ "Version": "2012-10-17", "Statement": [statement] })
+    };
+    let ours = json!({ "StringEquals": { "aws:PrincipalOrgID": "o-abc123" } });
+    let theirs = json!({ "StringNotEquals": { "aws:PrincipalOrgID": "o-abc123" } });
+    for (scp, rcp, words) in [
+        (theirs.clone(), theirs.clone(), None),
+        (
+            ours.clone(),
+            theirs.clone(),
+            Some("with an explicit deny in a service control policy: organization.root.units[0].scps[1]"),
+        ),
+        (
+            theirs.clone(),
+            ours,
+            Some("with an explicit deny in a resource control policy: organization.root.units[1].rcps[0]"),
+        ),
+    ] {
+        let emulator =
+            start(world(|file| file["organization"] = organization(deny(false, scp), deny(true, rcp)))).await;
+        let answer = assume(&sts(&emulator, lambda(&emulator))).send().await;
+        match words {
+            None => assert!(answer.is_ok()),
+            Some(words) => {
+                let (_, message) = told(answer);
+                assert!(message.ends_with(words), "{message}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_it_lacks_is_told() {
+    let emulator = start(world(|file| {
+        file["accounts"]["111111111111"]["roles"]["IAMListRole"]["policies"] = json!([allow("iam:*")]);
+    }))
+    .await;
+    let member = of(assume(&sts(&emulator, lambda(&emulator))).send().await.unwrap());
+    let iam = iam(&emulator, member);
+    let (code, message) = told(iam.list_access_keys().user_name("nobody").send().await);
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("NoSuchEntity", "The user with name nobody cannot be found.")
+    );
+    let used = iam.get_access_key_last_used().access_key_id("AKIAIOSFODNN7EXAMPLE").send().await.unwrap();
+    assert_eq!(used.user_name(), Some("alice"));
+    assert_eq!(used.access_key_last_used().unwrap().service_name(), "s3");
+    let never = iam.get_access_key_last_used().access_key_id("AKIALRUNNEREXAMPLE01").send().await.unwrap();
+    assert_eq!(never.access_key_last_used().unwrap().service_name(), "N/A");
+    assert_eq!(never.access_key_last_used().unwrap().last_used_date(), None);
+    let (code, message) = told(iam.list_roles().send().await);
+    assert_eq!(code, "InvalidAction");
+    assert!(message.contains("ListRoles") && message.contains("iam:ListUsers"), "{message}");
+}
+
+#[test]
+fn a_world_that_is_none_is_refused_with_the_place() {
+    let problem = |text: &str| {
+        World::parse(text, |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_err().to_string()
+    };
+    for (text, words) in [
+        ("{", "line 1 column"),
+        (r#"{"accounts": {"1": {}}}"#, "\"1\" is no account id"),
+        (r#"{"accounts": {}, "organisation": {}}"#, "organisation"),
+        (
+            r#"{"accounts": {"111111111111": {"roles": {"R": {"trust_policy": "no.json"}}}}}"#,
+            "accounts.111111111111.roles.R.trust_policy: no.json",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"roles": {"R": {"trust_policy": {}}}}}}"#,
+            "accounts.111111111111.roles.R.trust_policy: Statement",
+        ),
+    ] {
+        assert!(problem(text).contains(words), "{}", problem(text));
+    }
+}
