@@ -67,9 +67,12 @@ localstack: ## start LocalStack with the two accounts, until Ctrl-C
 LISTENS = bash -c '</dev/tcp/127.0.0.1/9000' 2>/dev/null
 
 .PHONY: watch
-watch: ## run the function here, on 127.0.0.1:9000, rebuilt as you edit
+watch: build-dev ## run the function here, on 127.0.0.1:9000, against the emulator (AWS=real: against AWS), rebuilt as you edit
 	@! $(LISTENS) || { echo "port 9000 of 127.0.0.1 is in use; end what listens there" >&2; exit 1; }
-	$(CARGO_LAMBDA) watch --invoke-address 127.0.0.1
+	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" \
+	    ROLECALL_ROLE_ARN="$${ROLECALL_ROLE_ARN:-arn:aws:iam::111111111111:role/IAMListRole}" \
+	    $(if $(filter real,$(AWS)),,target/debug/rolecall emulator --) \
+	    cargo lambda watch --invoke-address 127.0.0.1
 
 .PHONY: invoke
 invoke: ## ask the function that `make watch` runs; EVENT='{"role_arn": "…"}'

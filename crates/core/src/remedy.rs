@@ -60,6 +60,9 @@ fn of_denial(step: Step, message: &str) -> &'static str {
             "AWS does not say which side refused: check that the role exists, that its trust policy names the caller \
              and the same external id, and that the caller's own policy allows sts:AssumeRole on it"
         }
+        Step::Users | Step::AccessKeys if says("with an explicit deny in an identity-based policy") => {
+            "a policy of the role's own denies it; take the deny away"
+        }
         Step::Users | Step::AccessKeys if says("session policy") => {
             "the session policy does not allow it; go without it with --no-session-policy"
         }

@@ -115,7 +115,8 @@ impl Emulator {
         let Some(role) = state.world.role(role_arn) else {
             let roles = state.world.accounts.values().flat_map(|account| account.roles.values());
             let known: Vec<&str> = roles.map(|role| role.arn.as_str()).collect();
-            return Err(format!("there is no role {role_arn}; there are {}", known.join(", ")));
+            let known = if known.is_empty() { "no roles at all".to_owned() } else { known.join(", ") };
+            return Err(format!("there is no role {role_arn}; there are {known}"));
         };
         let issued = self.shared.clock.now();
         let account_id = role_arn.split(':').nth(4).unwrap_or_default();
