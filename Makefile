@@ -101,3 +101,7 @@ roles: ## print (RUN=1: run) the commands that make the roles: A=… B=… [EXTE
 bench-cold: ## cold and warm start and memory, against the same work in Python
 	cargo build --release -p rolecall-lambda
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary target/release/rolecall-lambda
+
+.PHONY: bench-emulator
+bench-emulator: ## how many requests a second the emulator enforces
+	cargo bench -p rolecall-emulator --bench throughput

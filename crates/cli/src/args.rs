@@ -123,9 +123,21 @@ pub(crate) struct Emulator {
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = LogFormat::Lines, requires = "log")]
+    pub(crate) log_format: LogFormat,
+
     /// Run this in the emulator's environment, and end with it
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// With the statements that decided, which AWS does not tell
+    Lines,
+    /// As `CloudTrail` would record it
+    Cloudtrail,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -13,7 +13,7 @@ use rolecall_emulator::{Clock, Credentials, Emulator, Told, World};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args;
+use crate::args::{self, LogFormat};
 use crate::environment;
 use crate::failure::{Code, Failure};
 use crate::output;
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
         None => World::tutorial(),
     };
     let world = world.map_err(|error| Failure::new(Code::Usage, error))?;
-    let told = arguments.log.as_deref().map(log).transpose()?;
+    let told = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -81,7 +81,7 @@ pub(crate) fn settings(url: &str, credentials: &Credentials) -> Vec<(&'static st
 }
 
 /// Hears of every request, and writes it down.
-fn log(file: &Path) -> Result<Told, Failure> {
+fn log(file: &Path, format: LogFormat) -> Result<Told, Failure> {
     let out: Box<dyn Write + Send> = if file == Path::new("-") {
         Box::new(io::stderr())
     } else {
@@ -93,7 +93,11 @@ fn log(file: &Path) -> Result<Told, Failure> {
     };
     let out = Mutex::new(out);
     Ok(Box::new(move |line| {
-        let Ok(mut text) = serde_json::to_vec(line) else { return };
+        let written = match format {
+            LogFormat::Lines => serde_json::to_vec(line),
+            LogFormat::Cloudtrail => serde_json::to_vec(&line.to_cloudtrail()),
+        };
+        let Ok(mut text) = written else { return };
         text.push(b'\n');
         if let Ok(mut out) = out.lock() {
             // A full disk is no reason to answer AWS's clients otherwise.

@@ -285,6 +285,27 @@ async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
 }
 
 #[tokio::test]
+async fn requests_are_recorded_as_cloudtrail_would_where_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("trail");
+    let arguments = ["emulator", "--log", log.to_str().unwrap(), "--log-format", "cloudtrail", "--"];
+    let this = env!("CARGO_BIN_EXE_rolecall");
+    let refused = "arn:aws:iam::333333333333:role/R";
+    let scan = [this, "scan", "--role-arn", refused, "--external-id", "between-us"];
+    let ended = ended(&mut rolecall("http://127.0.0.1:9", &[&arguments[..], &scan].concat())).await;
+    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(!text.contains("between-us"), "{text}");
+    let record: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(record["eventSource"], "sts.amazonaws.com");
+    assert_eq!(record["eventName"], "AssumeRole");
+    assert_eq!(record["errorCode"], "AccessDenied");
+    assert_eq!(record["requestParameters"]["roleArn"], refused);
+    assert_eq!(record["userIdentity"]["arn"], "arn:aws:sts::222222222222:assumed-role/LambdaRole/rolecall");
+    assert_eq!(record["userIdentity"]["accountId"], "222222222222");
+}
+
+#[tokio::test]
 async fn a_world_and_an_address_that_are_none_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let world = folder.path().join("world.json");

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// A line of the log of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,8 +19,60 @@ pub struct Line {
     pub resource: Option<String>,
     /// `Allowed`, `Denied`, or the code of another error.
     pub verdict: String,
+    /// What was said of an error.
+    pub message: Option<String>,
     /// The statements that decided, or what was missing.
     pub decided_by: Option<String>,
+    /// The region that was signed for; IAM has one for all.
+    pub region: Option<String>,
+    /// The address that asked.
+    pub source_ip: String,
     /// As the answer has it.
     pub request_id: String,
+}
+
+impl Line {
+    /// The same as a record of CloudTrail's, as far as there is something to say.
+    ///
+    /// Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+    #[must_use]
+    pub fn to_cloudtrail(&self) -> Value {
+        let (service, name) = self.operation.split_once(':').unwrap_or(("unknown", &self.operation));
+        let principal = self.principal.as_deref();
+        let kind = match principal {
+            Some(arn) if arn.contains(":assumed-role/") => "AssumedRole",
+            Some(_) => "IAMUser",
+            None => "Unknown",
+        };
+        let error_code = match self.verdict.as_str() {
+            "Allowed" => None,
+            "Denied" => Some("AccessDenied"),
+            code => Some(code),
+        };
+        let role = (name == "AssumeRole").then_some(self.resource.as_deref()).flatten();
+        json!({
+            "eventVersion": "1.11",
+            "userIdentity": {
+                "type": kind,
+                "arn": principal,
+                "accountId": principal.and_then(|arn| arn.split(':').nth(4)),
+            },
+            "eventTime": format!("{:.0}", self.time),
+            "eventSource": format!("{service}.amazonaws.com"),
+            "eventName": name,
+            "awsRegion": self.region,
+            "sourceIPAddress": self.source_ip,
+            "errorCode": error_code,
+            "errorMessage": self.message,
+            "requestParameters": role.map(|role_arn| json!({ "roleArn": role_arn })),
+            "responseElements": null,
+            "requestID": self.request_id,
+            "eventID": self.request_id,
+            "readOnly": true,
+            "eventType": "AwsApiCall",
+            "managementEvent": true,
+            "recipientAccountId": self.account_id,
+            "eventCategory": "Management",
+        })
+    }
 }

@@ -195,11 +195,14 @@ async fn answer(request: Request<Incoming>, peer: SocketAddr, shared: &Shared) -
         operation: String::new(),
         resource: None,
         verdict: String::new(),
+        message: None,
         decided_by: None,
+        region: None,
+        source_ip: peer.ip().to_string(),
         request_id: request_id.clone(),
     };
     let (status, body) = if let Ok(body) = collected {
-        operate(Request::from_parts(parts, body.to_bytes()), peer, shared, &mut line).await
+        operate(Request::from_parts(parts, body.to_bytes()), shared, &mut line).await
     } else {
         let refusal = Refusal::new(413, "RequestEntityTooLarge", "the request is larger than 1 MiB");
         (refusal.status, refusal.to_xml(sts::NAMESPACE, &request_id))
@@ -264,12 +267,7 @@ const OPERATIONS: [(&str, &str, &str, Operation); 7] = [
     ("iam", "2010-05-08", "GetAccessKeyLastUsed", iam::get_access_key_last_used),
 ];
 
-async fn operate(
-    request: Request<Bytes>,
-    peer: SocketAddr,
-    shared: &Shared,
-    line: &mut Line,
-) -> (u16, String) {
+async fn operate(request: Request<Bytes>, shared: &Shared, line: &mut Line) -> (u16, String) {
     let request_id = line.request_id.clone();
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default(), request.body());
     let (action, version) =
@@ -280,6 +278,7 @@ async fn operate(
     let refused = |refusal: &Refusal, line: &mut Line| {
         line.verdict =
             if refusal.code == "AccessDenied" { "Denied".to_owned() } else { refusal.code.clone() };
+        line.message = Some(refusal.message.clone());
         (refusal.status, refusal.to_xml(namespace, &request_id))
     };
     let Some((service, _, name, operation)) = row else {
@@ -299,8 +298,9 @@ async fn operate(
     let caller = match claim {
         Ok(claim) => {
             let region = if *service == "iam" { "us-east-1".to_owned() } else { claim.region.clone() };
+            line.region = Some(region.clone());
             let principal = claim.verify(request, service, now).await;
-            principal.and_then(|who| Caller::new(who, &world, &region, &peer.ip().to_string(), now))
+            principal.and_then(|who| Caller::new(who, &world, &region, &line.source_ip, now))
         }
         Err(refusal) => Err(refusal),
     };

@@ -153,6 +153,45 @@ async fn a_signature_is_held_against_the_secret_the_token_and_the_clock() {
 }
 
 #[tokio::test]
+async fn what_is_unsigned_malformed_or_of_another_service_is_refused() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let emulator = start(World::tutorial().unwrap()).await;
+    let ask = async |headers: &str, body: &str| {
+        let mut stream = tokio::net::TcpStream::connect(emulator.address()).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let identity = "Action=GetCallerIdentity&Version=2011-06-15";
+    for (headers, body, code) in [
+        ("", identity, "MissingAuthenticationToken"),
+        ("authorization: nonsense\r\n", identity, "IncompleteSignature"),
+        ("authorization: AWS4-HMAC-SHA256 Credential=A/B\r\n", identity, "IncompleteSignature"),
+        ("", "Action=Nothing&Version=2011-06-15", "InvalidAction"),
+        ("", "", "InvalidAction"),
+        ("", "Action=GetCallerIdentity&Version=2010-05-08", "InvalidAction"),
+    ] {
+        let answer = ask(headers, body).await;
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{code}: {answer}");
+        assert!(answer.contains("x-amzn-requestid: "), "{answer}");
+    }
+    // Signed for IAM, but STS is asked, and the other way round.
+    let config = aws_sdk_iam::Config::builder()
+        .behavior_version(aws_sdk_iam::config::BehaviorVersion::latest())
+        .region(aws_sdk_iam::config::Region::new("eu-central-1"))
+        .endpoint_url(emulator.url())
+        .http_client(Builder::new().build_http())
+        .credentials_provider(lambda(&emulator));
+    let (code, _) = told(aws_sdk_iam::Client::from_conf(config.build()).list_users().send().await);
+    assert!(["SignatureDoesNotMatch", "AccessDenied"].contains(&code.as_str()), "{code}");
+}
+
+#[tokio::test]
 async fn across_accounts_who_refused_is_told_only_where_aws_tells_it() {
     let prefix = format!(
         "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/test is not authorized to perform: sts:AssumeRole on \

@@ -1,0 +1,185 @@
+"""Rolecall's own emulator before the clients that others wrote: boto3, the AWS CLI, and the tutorial's function.
+
+Where LocalStack and moto are right they are its judges: the same calls give the same fields, types and error codes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import emulators
+import pytest
+import world
+from botocore.exceptions import ClientError
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICIES = ROOT / "infra/policies"
+TUTORIAL = ROOT / "bench/cold"
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+@pytest.fixture
+def world_file(tmp_path):
+    """Writes the built-in world, its documents changed, and gives the file."""
+
+    def write(changes=(), change_file=lambda file: None):
+        for document in POLICIES.glob("*.json"):
+            text = document.read_text()
+            for name, old, new in changes:
+                if name == document.name:
+                    assert old in text
+                    text = text.replace(old, new)
+            (tmp_path / "infra/policies").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "infra/policies" / document.name).write_text(text)
+        file = json.loads((ROOT / "crates/emulator/worlds/tutorial.json").read_text())
+        change_file(file)
+        (tmp_path / "world.json").write_text(json.dumps(file))
+        return tmp_path / "world.json"
+
+    return write
+
+
+@pytest.fixture
+def under(rolecall, tmp_path):
+    """Runs a command under `rolecall emulator --`."""
+
+    def run(*command, world_file=None):
+        flags = ["--world", world_file] if world_file else []
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "ROLE_ARN": world.IAM_LIST_ROLE.arn,
+            "PYTHONPATH": str(TUTORIAL),
+            "AWS_PAGER": "",
+        }
+        return subprocess.run(
+            [rolecall, "emulator", *flags, "--", *command], env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    return run
+
+
+FUNCTION = [sys.executable, "-c", "import json, tutorial; print(json.dumps(tutorial.lambda_handler({}, None)))"]
+CLI = ["aws", "sts", "assume-role", "--role-arn", world.IAM_LIST_ROLE.arn, "--role-session-name", "cli"]
+
+MISSING = {
+    "A's role trusts B's role": ("member-trust.json", "role/LambdaRole", "role/Other"),
+    "B's role may assume A's role": ("hub-permissions.json", "role/IAMListRole", "role/Other"),
+    "A's role may list users": ("member-permissions.json", "iam:ListUsers", "iam:ListRoles"),
+}
+
+
+def test_the_tutorials_function_runs_unchanged(under):
+    done = under(*FUNCTION)
+    assert done.returncode == 0, done.stderr
+    users = {user["UserName"]: len(user["AccessKeys"]) for user in json.loads(done.stdout)["users"]}
+    assert users == {"alice": 1, "bob": 0, "carol": 2, "deploy+eu=1,blue.green@ci-2": 3, "runner": 1}
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_without_a_permission_it_is_refused(missing, under, world_file):
+    done = under(*FUNCTION, world_file=world_file([MISSING[missing]]))
+    assert done.returncode == 1
+    assert "(AccessDenied) when calling the" in done.stderr
+    if "list" not in missing:
+        cli = under(*CLI, world_file=world_file([MISSING[missing]]))
+        assert cli.returncode > 0
+        assert "An error occurred (AccessDenied) when calling the AssumeRole operation" in cli.stderr
+
+
+def test_the_aws_cli_runs_unchanged(under):
+    identity = under("aws", "sts", "get-caller-identity")
+    assert json.loads(identity.stdout)["Arn"] == "arn:aws:sts::222222222222:assumed-role/LambdaRole/rolecall"
+    assumed = under(*CLI)
+    assert json.loads(assumed.stdout)["AssumedRoleUser"]["Arn"].endswith(":assumed-role/IAMListRole/cli")
+    refused = under("aws", "iam", "list-users")
+    assert "because no identity-based policy allows the iam:ListUsers action" in refused.stderr
+
+
+@contextmanager
+def running(rolecall, folder, world_file):
+    """The endpoint and the caller's credentials of an emulator that runs."""
+    env_file = folder / "aws.env"
+    command = [rolecall, "emulator", "--world", world_file, "--listen", "127.0.0.1:0", "--env-file", env_file]
+    with subprocess.Popen(command, env={"PATH": "/usr/bin:/bin"}, stderr=subprocess.DEVNULL) as server:
+        try:
+            emulators.wait_until(env_file.exists, 20, "no env file")
+            lines = [line.removeprefix("export ").split("=", 1) for line in env_file.read_text().splitlines()]
+            settings = {name[0]: name[1].strip("'") for name in lines if len(name) == 2}
+            names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+            yield settings["AWS_ENDPOINT_URL"], {name: settings[name.upper()] for name in names}
+        finally:
+            server.terminate()
+
+
+def calls(endpoint, caller):
+    """What each of these calls gives: the shape of an answer, or the code of an error."""
+    sts = world.client(endpoint, "sts", caller)
+    role = world.IAM_LIST_ROLE.arn
+    iam = world.client(endpoint, "iam", world.assume(endpoint, caller, role))
+    nobody = {"UserName": "nobody"}
+    with_key = next(user.name for user in world.USERS if len(user.key_statuses) == 1)
+    key = iam.list_access_keys(UserName=with_key)["AccessKeyMetadata"][0]["AccessKeyId"]
+    return {
+        "GetCallerIdentity": outcome(sts.get_caller_identity),
+        "AssumeRole": outcome(sts.assume_role, RoleArn=role, RoleSessionName="test", DurationSeconds=900),
+        "ListUsers": outcome(iam.list_users),
+        "ListUsers, of a path": outcome(iam.list_users, PathPrefix="/ci/"),
+        "ListAccessKeys": outcome(iam.list_access_keys, UserName=with_key),
+        "ListAccessKeys, none": outcome(iam.list_access_keys, UserName="erin"),
+        "ListAccessKeys, of nobody": outcome(iam.list_access_keys, **nobody),
+        "GetUser": outcome(iam.get_user, UserName=with_key),
+        "GetUser, of nobody": outcome(iam.get_user, **nobody),
+        "GetAccessKeyLastUsed": outcome(iam.get_access_key_last_used, AccessKeyId=key),
+    }
+
+
+def outcome(call, **parameters):
+    try:
+        answer = call(**parameters)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    del answer["ResponseMetadata"]
+    return shape(answer)
+
+
+def shape(value):
+    if isinstance(value, dict):
+        return {name: shape(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value).__name__
+
+
+# Where a judge is not right: moto gives a PackedPolicySize where no policy was passed, and no IsTruncated with keys.
+WRONG = {"localstack": set(), "moto": {"AssumeRole", "ListAccessKeys", "ListAccessKeys, none"}}
+
+
+@pytest.mark.parametrize("judge", ["localstack", "moto"])
+def test_the_same_calls_give_the_same_shapes(judge, request, rolecall, tmp_path, world_file):
+    endpoint = request.getfixturevalue(judge)
+    world.load(endpoint)
+    expected = calls(endpoint, world.assume(endpoint, {}, world.LAMBDA_ROLE.arn))
+
+    def users(file):
+        date = "2026-01-05T12:00:00Z"
+
+        def keys(user):
+            ids = (f"AKIA{world.USERS.index(user)}{number}EXAMPLEEXAMPLE" for number in range(len(user.key_statuses)))
+            return [
+                {"access_key_id": id, "status": status, "create_date": date} for id, status in zip(ids, user.key_statuses)
+            ]
+
+        file["accounts"][world.MEMBER]["roles"]["IAMListRole"]["policies"] = [EVERYTHING]
+        file["accounts"][world.MEMBER]["users"] = {
+            user.name: {"path": user.path, "create_date": date, "access_keys": keys(user)} for user in world.USERS
+        }
+
+    with running(rolecall, tmp_path, world_file(change_file=users)) as (ours, caller):
+        given = calls(ours, caller)
+
+    different = {name: (given[name], expected[name]) for name in given if given[name] != expected[name]}
+    assert set(different) == WRONG[judge], different
