@@ -175,6 +175,34 @@ def test_watch_and_invoke_give_the_roll_of_the_command_line(aws, shell, tmp_path
     assert not compiled, compiled
 
 
+def test_watch_under_the_emulator_gives_the_roll_or_what_was_refused(shell, tmp_path):
+    port = free_port()
+    here = ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
+    watch = ["cargo", "lambda", "watch", *here, "--ignore-changes", "--global", os.devnull]
+    log = tmp_path / "watch.log"
+    with log.open("w") as output, running(
+        [str(binary("rolecall")), "emulator", "--", *watch],
+        cwd=ROOT,
+        env=shell | {"ROLECALL_ROLE_ARN": LIST_ROLE},
+        stdout=output,
+        stderr=output,
+    ) as process:
+        try:
+            wait_for_port(port, process, seconds=60)
+            invoke = ["cargo", "lambda", "invoke", *here]
+            roll = json.loads(typed(*invoke, "--data-ascii", "{}", env=shell))
+            other = json.dumps({"role_arn": "arn:aws:iam::111111111111:role/Other"})
+            refused = subprocess.run([*invoke, "--data-ascii", other], env=shell, cwd=ROOT, capture_output=True, text=True)
+        except BaseException:
+            print(log.read_text(), file=sys.stderr)
+            raise
+    assert roll["counts"] == {"accounts": 1, "complete": 1, "partial": 0, "failed": 0, "users": 5, "access_keys": 7}
+    # cargo-lambda draws a frame around the error, and breaks its lines.
+    said = " ".join(refused.stderr.replace("│", " ").split())
+    assert "AllAccountsFailed" in said
+    assert "no identity-based policy allows the sts:AssumeRole action" in said
+
+
 def test_a_release_build_is_of_the_function_alone_for_lambda_and_unwinds(shell, tmp_path):
     # A cargo that writes down what it is asked to build, and builds nothing.
     asked = tmp_path / "asked"

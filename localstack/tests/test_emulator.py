@@ -90,6 +90,12 @@ def test_without_a_permission_it_is_refused(missing, under, world_file):
         assert "An error occurred (AccessDenied) when calling the AssumeRole operation" in cli.stderr
 
 
+def test_without_lambdas_permission_nothing_runs(under, world_file):
+    done = under(*FUNCTION, world_file=world_file([("hub-trust.json", "lambda.amazonaws.com", "ec2.amazonaws.com")]))
+    assert (done.returncode, done.stdout) == (10, "")
+    assert "lambda.amazonaws.com does not become arn:aws:iam::222222222222:role/LambdaRole" in done.stderr
+
+
 def test_the_aws_cli_runs_unchanged(under):
     identity = under("aws", "sts", "get-caller-identity")
     assert json.loads(identity.stdout)["Arn"] == "arn:aws:sts::222222222222:assumed-role/LambdaRole/rolecall"

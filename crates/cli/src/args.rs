@@ -111,9 +111,10 @@ pub(crate) struct Emulator {
     #[arg(long, value_name = "FILE")]
     pub(crate) world: Option<PathBuf>,
 
-    /// The role whose session the credentials are of
-    #[arg(long = "as", value_name = "ARN", default_value = "arn:aws:iam::222222222222:role/LambdaRole")]
-    pub(crate) role_arn: RoleArn,
+    /// The role whose session the credentials are of, whomever it trusts [default:
+    /// arn:aws:iam::222222222222:role/LambdaRole, where it lets Lambda become it]
+    #[arg(long = "as", value_name = "ARN")]
+    pub(crate) role_arn: Option<RoleArn>,
 
     /// Write the settings to ask it with to this file, as lines of a shell
     #[arg(long, value_name = "FILE")]

@@ -21,6 +21,9 @@ use crate::output;
 /// The port, where nobody says which.
 const PORT: u16 = 4599;
 
+/// As which Rolecall runs.
+const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
+
 /// What a person's own settings would lead past the emulator.
 const NOT_HERE: [&str; 6] = [
     "AWS_PROFILE",
@@ -50,8 +53,12 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
                     "name an address of this machine and a port that is free: --listen 127.0.0.1:4600",
                 )
             })?;
+        let role_arn = match &arguments.role_arn {
+            Some(role_arn) => role_arn.as_str(),
+            None => may_lambda_become(&emulator, LAMBDA_ROLE)?,
+        };
         let credentials = emulator
-            .session(arguments.role_arn.as_str(), "rolecall")
+            .session(role_arn, "rolecall")
             .map_err(|problem| Failure::new(Code::Usage, format!("--as: {problem}")))?;
         let settings = settings(&emulator.url(), &credentials);
         if let Some(file) = &arguments.env_file {
@@ -61,11 +68,25 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
             })?;
         }
         if arguments.command.is_empty() {
-            serve(&emulator, arguments).await
+            serve(&emulator, arguments, role_arn).await
         } else {
             command(arguments, &settings).await
         }
     })
+}
+
+/// The role that Lambda becomes before it runs a function, if the role lets it.
+fn may_lambda_become<'a>(emulator: &Emulator, role_arn: &'a str) -> Result<&'a str, Failure> {
+    let decision = emulator
+        .may_become("lambda.amazonaws.com", role_arn)
+        .map_err(|problem| Failure::new(Code::Usage, problem).with_remedy("name the role to be: --as ARN"))?;
+    if decision.is_allowed() {
+        return Ok(role_arn);
+    }
+    let refused = format!("lambda.amazonaws.com does not become {role_arn}: {decision}");
+    Err(Failure::new(Code::Different, refused).with_remedy(
+        "let its trust policy name lambda.amazonaws.com; or be the role whomever it trusts: --as ARN",
+    ))
 }
 
 /// The settings under which a program asks the emulator, and nobody else.
@@ -121,7 +142,7 @@ fn write_env_file(file: &Path, settings: &[(&str, String)]) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve(emulator: &Emulator, arguments: &args::Emulator) -> Result<ExitCode, Failure> {
+async fn serve(emulator: &Emulator, arguments: &args::Emulator, role_arn: &str) -> Result<ExitCode, Failure> {
     let unexpected = |error| Failure::new(Code::Unexpected, error);
     let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
     let how = match &arguments.env_file {
@@ -131,7 +152,7 @@ async fn serve(emulator: &Emulator, arguments: &args::Emulator) -> Result<ExitCo
     output::say(&format!(
         "emulator on {}, until Ctrl-C; to ask it as a session of {}, in another terminal: {how}",
         emulator.url(),
-        arguments.role_arn
+        role_arn
     ));
     if !emulator.address().ip().is_loopback() {
         output::say("it can be reached from other machines, and its credentials are for tests alone");

@@ -285,6 +285,36 @@ async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
 }
 
 #[tokio::test]
+async fn without_a_role_that_lambda_may_become_nothing_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let mut world: Value = serde_json::from_str(include_str!("../../emulator/worlds/tutorial.json")).unwrap();
+    for (account, role) in [("111111111111", "IAMListRole"), ("222222222222", "LambdaRole")] {
+        let role = &mut world["accounts"][account]["roles"][role];
+        for document in [&mut role["trust_policy"].take(), &mut role["policies"][0].take()] {
+            let text = fs::read_to_string(format!("{root}{}", document.as_str().unwrap())).unwrap();
+            let document: Value =
+                serde_json::from_str(&text.replace("lambda.amazonaws.com", "ec2.amazonaws.com")).unwrap();
+            let is_trust = document["Statement"][0].get("Principal").is_some();
+            if is_trust { role["trust_policy"] = document } else { role["policies"] = json!([document]) }
+        }
+    }
+    let file = folder.path().join("world.json");
+    fs::write(&file, world.to_string()).unwrap();
+    let this = env!("CARGO_BIN_EXE_rolecall");
+    let emulator = ["emulator", "--world", file.to_str().unwrap()];
+    let run = async |more: &[&str]| {
+        let scan = ["--", this, "scan", "--role-arn", ROLE_ARN];
+        ended(&mut rolecall("http://127.0.0.1:9", &[&emulator[..], more, &scan].concat())).await
+    };
+    let refused = run(&[]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(10), ""));
+    assert!(refused.stderr.contains("no trust policy allows it"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--as"), "{}", refused.stderr);
+    assert_eq!(run(&["--as", LAMBDA_ROLE]).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn requests_are_recorded_as_cloudtrail_would_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("trail");

@@ -148,8 +148,15 @@ async fn a_signature_is_held_against_the_secret_the_token_and_the_clock() {
     }
     assert!(sts(&emulator, good.clone()).get_caller_identity().send().await.is_ok());
     emulator.clock().advance(Duration::from_hours(13));
-    let (code, _) = told(sts(&emulator, good).get_caller_identity().send().await);
-    assert!(["SignatureDoesNotMatch", "ExpiredToken"].contains(&code.as_str()), "{code}");
+    let (code, message) = told(sts(&emulator, good.clone()).get_caller_identity().send().await);
+    assert_eq!(code, "SignatureDoesNotMatch");
+    assert!(message.contains("Signature expired"), "{message}");
+    // With a clock that goes right it is the session that is over.
+    let later = std::time::SystemTime::now() + Duration::from_hours(13);
+    let config = sts(&emulator, good).config().to_builder();
+    let config = config.time_source(aws_smithy_async::time::StaticTimeSource::new(later)).build();
+    let (code, _) = told(aws_sdk_sts::Client::from_conf(config).get_caller_identity().send().await);
+    assert_eq!(code, "ExpiredToken");
 }
 
 #[tokio::test]
@@ -365,6 +372,21 @@ async fn what_is_not_there_and_what_it_lacks_is_told() {
     let never = iam.get_access_key_last_used().access_key_id("AKIALRUNNEREXAMPLE01").send().await.unwrap();
     assert_eq!(never.access_key_last_used().unwrap().service_name(), "N/A");
     assert_eq!(never.access_key_last_used().unwrap().last_used_date(), None);
+    let admin = world(|file| {
+        file["accounts"]["222222222222"]["roles"]["LambdaRole"]["policies"] = json!([allow("sts:*")]);
+    });
+    let admin = start(admin).await;
+    let sts = sts(&admin, lambda(&admin));
+    let owner = sts.get_access_key_info().access_key_id("AKIAIOSFODNN7EXAMPLE").send().await.unwrap();
+    assert_eq!(owner.account(), Some("111111111111"));
+    let session = lambda(&admin);
+    let owner = sts.get_access_key_info().access_key_id(session.access_key_id()).send().await.unwrap();
+    assert_eq!(owner.account(), Some("222222222222"));
+    assert_eq!(
+        told(sts.get_access_key_info().access_key_id("AKIAUNKNOWNUNKNOWN").send().await).0,
+        "ValidationError"
+    );
+
     let (code, message) = told(iam.list_roles().send().await);
     assert_eq!(code, "InvalidAction");
     assert!(message.contains("ListRoles") && message.contains("iam:ListUsers"), "{message}");
