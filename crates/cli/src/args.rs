@@ -111,8 +111,8 @@ pub(crate) struct Emulator {
     #[arg(long, value_name = "FILE")]
     pub(crate) world: Option<PathBuf>,
 
-    /// The role whose session the credentials are of, whomever it trusts [default:
-    /// arn:aws:iam::222222222222:role/LambdaRole, where it lets Lambda become it]
+    /// The role whose session the credentials are of, whomever it trusts; without this flag it is `LambdaRole` of
+    /// account 222222222222, if that lets Lambda become it
     #[arg(long = "as", value_name = "ARN")]
     pub(crate) role_arn: Option<RoleArn>,
 
