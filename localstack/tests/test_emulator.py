@@ -34,7 +34,8 @@ def world_file(tmp_path):
                     text = text.replace(old, new)
             (tmp_path / "infra/policies").mkdir(parents=True, exist_ok=True)
             (tmp_path / "infra/policies" / document.name).write_text(text)
-        file = json.loads((ROOT / "crates/emulator/worlds/tutorial.json").read_text())
+        text = (ROOT / "crates/emulator/worlds/tutorial.json").read_text()
+        file = json.loads(text.replace("../../../infra", "infra"))
         change_file(file)
         (tmp_path / "world.json").write_text(json.dumps(file))
         return tmp_path / "world.json"

@@ -67,7 +67,9 @@ The file is a JSON list of situations, such as
                 \"action\": \"sts:AssumeRole\", \"resource\": \"arn:aws:iam::111111111111:role/IAMListRole\"},
     \"context\": {\"sts:ExternalId\": \"…\"}, \"expected\": \"Allowed\"}]
 
-with sessionPolicy, permissionBoundaries, scps and rcps where there are any.
+with sessionPolicy (a policy), permissionBoundaries, scps and rcps (lists; scps is one level of an organisation) where \
+there are any, request.resourceAccount where the resource does not say it, and \"Denied\" where that is expected. The \
+context is taken as it is given: aws:PrincipalArn, aws:PrincipalAccount and the like are in it where AWS would put them.
 
 Exit codes: 0 decided, 2 wrong usage or a file that is none, 10 a verdict is not the one that was expected.";
 
@@ -124,7 +126,7 @@ pub(crate) struct Emulator {
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 
-    /// How to write it
+    /// How to write what --log asks for
     #[arg(long, value_enum, default_value_t = LogFormat::Lines, requires = "log")]
     pub(crate) log_format: LogFormat,
 

@@ -258,8 +258,9 @@ async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
         "--log",
         log.to_str().unwrap(),
     ];
-    let emulator = rolecall("http://127.0.0.1:9", &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut emulator = rolecall("http://127.0.0.1:9", &arguments).stderr(Stdio::piped()).spawn().unwrap();
     while !env_file.exists() {
+        assert_eq!(emulator.try_wait().unwrap(), None, "it listens until it is ended");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(fs::metadata(&env_file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -287,12 +288,13 @@ async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
 #[tokio::test]
 async fn without_a_role_that_lambda_may_become_nothing_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let folder_of_world = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator/worlds/");
     let mut world: Value = serde_json::from_str(include_str!("../../emulator/worlds/tutorial.json")).unwrap();
     for (account, role) in [("111111111111", "IAMListRole"), ("222222222222", "LambdaRole")] {
         let role = &mut world["accounts"][account]["roles"][role];
         for document in [&mut role["trust_policy"].take(), &mut role["policies"][0].take()] {
-            let text = fs::read_to_string(format!("{root}{}", document.as_str().unwrap())).unwrap();
+            let text =
+                fs::read_to_string(format!("{folder_of_world}{}", document.as_str().unwrap())).unwrap();
             let document: Value =
                 serde_json::from_str(&text.replace("lambda.amazonaws.com", "ec2.amazonaws.com")).unwrap();
             let is_trust = document["Statement"][0].get("Principal").is_some();

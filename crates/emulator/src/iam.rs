@@ -24,7 +24,7 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
             "Member must satisfy regular expression pattern: (\\u002F)|(\\u002F[\\u0021-\\u007F]+\\u002F)";
         return Err(Refusal::invalid("PathPrefix", Some(prefix), rule));
     }
-    let page = Page::asked(call)?;
+    let page = Page::asked(call, "ListUsers")?;
     let account_id = call.caller.account_id.clone();
     let resource = format!("arn:aws:iam::{account_id}:user{prefix}");
     call.allow(&asked("iam:ListUsers", &resource, &resource))?;
@@ -41,7 +41,7 @@ pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 
 /// `iam:ListAccessKeys`.
 pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, Refusal> {
-    let page = Page::asked(call)?;
+    let page = Page::asked(call, "ListAccessKeys")?;
     let (name, user) = user_of(call, "iam:ListAccessKeys")?;
     let key = |key: &AccessKey| {
         Xml::new()
@@ -50,7 +50,10 @@ pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, Refusal> {
             .text("Status", &key.status)
             .text("CreateDate", date(key.create_date))
     };
-    let keys = user.access_keys.iter().map(|k| (k.access_key_id.as_str(), key(k)));
+    let mut keys: Vec<(&str, Xml)> =
+        user.access_keys.iter().map(|k| (k.access_key_id.as_str(), key(k))).collect();
+    keys.sort_by_key(|(id, _)| *id);
+    let keys = keys.into_iter();
     Ok(page.answer("AccessKeyMetadata", keys).text("UserName", &name))
 }
 
@@ -119,27 +122,30 @@ fn date(date: Timestamp) -> String {
 /// A page of a list.
 struct Page {
     max_items: usize,
+    /// The list that it is of: a marker of another one is none.
+    list: String,
     /// The name behind which it begins.
     after: Option<String>,
 }
 
 impl Page {
-    fn asked(call: &Call<'_>) -> Result<Self, Refusal> {
-        let max_items = call.parameters.number("MaxItems", 1, 1000)?.unwrap_or(100);
+    fn asked(call: &Call<'_>, operation: &str) -> Result<Self, Refusal> {
+        let parameters = call.parameters;
+        let of = |name| parameters.get(name).unwrap_or_default();
+        let list = format!("{operation}/{}/{}", of("UserName"), of("PathPrefix"));
+        let max_items = parameters.number("MaxItems", 1, 1000)?.unwrap_or(100);
         let wrong = || Refusal::new(400, "ValidationError", "Invalid Marker.");
         let name_of = |marker: &str| {
-            let bytes = STANDARD.decode(marker).ok()?;
-            String::from_utf8(bytes).ok()?.strip_prefix("after:").map(str::to_owned)
+            let text = String::from_utf8(STANDARD.decode(marker).ok()?).ok()?;
+            text.strip_prefix(&list)?.strip_prefix('\n').map(str::to_owned)
         };
-        let after =
-            call.parameters.get("Marker").map(|marker| name_of(marker).ok_or_else(wrong)).transpose()?;
-        Ok(Self { max_items: usize::try_from(max_items).unwrap_or(1000), after })
+        let after = parameters.get("Marker").map(|marker| name_of(marker).ok_or_else(wrong)).transpose()?;
+        Ok(Self { max_items: usize::try_from(max_items).unwrap_or(1000), list, after })
     }
 
     fn answer<'a>(&self, name: &str, items: impl Iterator<Item = (&'a str, Xml)>) -> Xml {
-        let mut rest = items
-            .skip_while(|(name, _)| self.after.as_deref().is_some_and(|after| *name <= after))
-            .peekable();
+        let is_before = |name: &str| self.after.as_deref().is_some_and(|after| name <= after);
+        let mut rest = items.skip_while(|(name, _)| is_before(name)).peekable();
         let (mut members, mut last) = (Vec::new(), "");
         while members.len() < self.max_items
             && let Some((name, member)) = rest.next()
@@ -148,7 +154,7 @@ impl Page {
             last = name;
         }
         let is_truncated = rest.peek().is_some();
-        let marker = is_truncated.then(|| STANDARD.encode(format!("after:{last}")));
+        let marker = is_truncated.then(|| STANDARD.encode(format!("{}\n{last}", self.list)));
         Xml::new()
             .list(name, members)
             .text("IsTruncated", is_truncated.to_string())

@@ -78,6 +78,11 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let external_id = parameters.text("ExternalId", EXTERNAL_ID)?;
     let duration = parameters.number("DurationSeconds", 900, 43_200)?.unwrap_or(3600);
     let source_identity = parameters.text("SourceIdentity", ROLE_SESSION_NAME)?;
+    if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {
+        // There are no devices here, so no code is theirs.
+        let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
+        return Err(Refusal::new(403, "AccessDenied", message));
+    }
     let tags = tags(call)?;
     let session_policy = session_policy(call)?;
 
@@ -104,16 +109,16 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     }
     let Some(role) = role else { return Err(Refusal::new(403, "AccessDenied", "the role is not there")) };
 
-    if duration > role.max_session_duration {
-        let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
-        return Err(Refusal::new(400, "ValidationError", message));
-    }
     let before = match &call.caller.principal {
         Principal::Session(session) => Some(session),
         Principal::User { .. } => None,
     };
     if before.is_some() && duration > 3600 {
         let message = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
+        return Err(Refusal::new(400, "ValidationError", message));
+    }
+    if duration > role.max_session_duration {
+        let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
         return Err(Refusal::new(400, "ValidationError", message));
     }
     let account_id = role_arn.split(':').nth(4).unwrap_or_default();

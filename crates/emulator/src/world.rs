@@ -144,13 +144,16 @@ const TUTORIAL: &str = include_str!("../worlds/tutorial.json");
 
 /// The documents that it names.
 const POLICIES: [(&str, &str); 4] = [
-    ("infra/policies/member-trust.json", include_str!("../../../infra/policies/member-trust.json")),
+    ("../../../infra/policies/member-trust.json", include_str!("../../../infra/policies/member-trust.json")),
     (
-        "infra/policies/member-permissions.json",
+        "../../../infra/policies/member-permissions.json",
         include_str!("../../../infra/policies/member-permissions.json"),
     ),
-    ("infra/policies/hub-trust.json", include_str!("../../../infra/policies/hub-trust.json")),
-    ("infra/policies/hub-permissions.json", include_str!("../../../infra/policies/hub-permissions.json")),
+    ("../../../infra/policies/hub-trust.json", include_str!("../../../infra/policies/hub-trust.json")),
+    (
+        "../../../infra/policies/hub-permissions.json",
+        include_str!("../../../infra/policies/hub-permissions.json"),
+    ),
 ];
 
 impl World {
@@ -182,8 +185,13 @@ impl World {
         let shown = file.display();
         let text = std::fs::read_to_string(file).map_err(|error| BadWorld(format!("{shown}: {error}")))?;
         let folder = file.parent().unwrap_or(Path::new("."));
-        Self::parse(&text, |path| std::fs::read_to_string(folder.join(path)))
-            .map_err(|problem| BadWorld(format!("{shown}: {problem}")))
+        let open = |path: &str| {
+            let path = folder.join(path);
+            let looked =
+                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            std::fs::read_to_string(&path).map_err(looked)
+        };
+        Self::parse(&text, open).map_err(|problem| BadWorld(format!("{shown}: {problem}")))
     }
 
     /// Reads a world. `open` gives the text of a policy that is named by path.
@@ -205,7 +213,13 @@ impl World {
         }
         if let Some(organization) = file.organization {
             let root = organization.root.build("organization.root", &documents)?;
+            let mut known = std::collections::BTreeSet::new();
             for account_id in root.all_accounts() {
+                if !known.insert(account_id) {
+                    return Err(BadWorld(format!(
+                        "organization: account {account_id:?} is in two units, and can be in one"
+                    )));
+                }
                 if !world.accounts.contains_key(account_id) {
                     return Err(BadWorld(format!(
                         "organization: account {account_id:?} is none of accounts"
@@ -418,7 +432,7 @@ impl<F: Fn(&str) -> io::Result<String>> Documents<'_, F> {
                 let wrong = |problem: &dyn std::fmt::Display| BadWorld(format!("{at}: {path}: {problem}"));
                 let text = (self.open)(&path).map_err(|error| wrong(&error))?;
                 let value = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-                (path, value)
+                (path.trim_start_matches("../").to_owned(), value)
             }
             written => (at.to_owned(), written),
         };

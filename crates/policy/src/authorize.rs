@@ -161,6 +161,11 @@ fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Res
             .max_by_key(|(_, names)| *names)
             .map(|(statement, names)| (by(Kind::Trust, document, statement), names))
     });
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: "You cannot call AssumeRole by using AWS
+    // account root user credentials; access is denied."
+    if caller.is_root() && is_of_assume_role(asked.action) {
+        return Err(Kind::Identity);
+    }
     // Neither identity policies nor an organisation's speak of AWS's services.
     if caller.is_service() {
         return nearest.map(|(by, _)| vec![by]).ok_or(Kind::Trust);
@@ -192,8 +197,8 @@ fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Res
 /// The statement by which the caller's own policies of a kind allow; `None` where there are none that could not.
 fn own_policies_allow(asked: Asked<'_>, policies: &Policies, kind: Kind) -> Result<Option<DecidedBy>, Kind> {
     let documents = match kind {
-        // The root user may do all that is done in its account, but it cannot become a role.
-        Kind::Identity if asked.caller.is_root() && !is_of_assume_role(asked.action) => None,
+        // The root user may do all that is done in its account.
+        Kind::Identity if asked.caller.is_root() => None,
         Kind::Identity => Some(policies.identity.as_slice()),
         Kind::Boundary => policies.boundaries.as_deref(),
         _ => policies.session.as_ref().map(std::slice::from_ref),
@@ -231,4 +236,36 @@ impl Policies {
 fn is_of_assume_role(action: &str) -> bool {
     let action = action.to_ascii_lowercase();
     ["sts:assumerole", "sts:tagsession", "sts:setsourceidentity"].contains(&action.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::case::Case;
+
+    #[test]
+    fn the_root_user_becomes_no_role_and_may_do_all_else_in_its_account() {
+        let case = |principal: &str, action: &str, trust: bool| {
+            let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
+            let mut case = json!({
+                "name": "root",
+                "identityPolicies": if trust { vec![everything] } else { vec![] },
+                "request": {
+                    "principal": principal, "action": action,
+                    "resource": "arn:aws:iam::111111111111:role/R", "resourceAccount": "111111111111",
+                },
+            });
+            if trust {
+                case["trustPolicy"] =
+                    json!({ "Statement": { "Effect": "Allow", "Action": "*", "Principal": { "AWS": "*" } } });
+            }
+            serde_json::from_value::<Case>(case).unwrap().decide().unwrap().is_allowed()
+        };
+        for account in ["111111111111", "222222222222"] {
+            let root = format!("arn:aws:iam::{account}:root");
+            assert!(!case(&root, "sts:AssumeRole", true), "{root}");
+            assert_eq!(case(&root, "iam:GetRole", false), account == "111111111111", "{root}");
+        }
+    }
 }
