@@ -108,6 +108,10 @@ impl CallError {
                 self.message = self.message.replace(&written, "[redacted]");
             }
         }
+        // Only now: of a secret that was cut before, a part would stay.
+        if let Some((end, _)) = self.message.char_indices().nth(LONGEST) {
+            self.message.truncate(end);
+        }
         self
     }
 
@@ -185,8 +189,11 @@ fn class_of(code: &str, status: u16) -> Class {
 /// the request that was signed.
 fn first_paragraph(message: &str) -> String {
     let line = message.trim().lines().next().unwrap_or_default();
-    line.chars().take(1000).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    line.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
+
+/// The most characters of a message that are kept.
+const LONGEST: usize = 1000;
 
 /// A text as a form has it.
 fn percent_encoded(text: &str) -> String {

@@ -7,8 +7,8 @@
 //! 5. [`collect`]: the facts, one file each, with the IAM actions that each needs;
 //! 6. [`scan`]: account by account to its line in the roll, whatever happens on the way.
 //!
-//! Beside the way stand [`call`], the one reading of what went wrong with a call, [`caller`], whose secrets to keep, [`remedy`], what to do about it, and
-//! [`logs`], what may be logged.
+//! Beside the way stand [`call`], the one reading of what went wrong with a call, [`caller`], whose secrets to keep out
+//! of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
 //!
 //! No clock but the one handed in, no output, no trait over AWS: functions take the SDK's clients, and tests speak
 //! HTTP.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{ROLE_ARN, in_short, scan, scan_one, scanner, settings};
 use rolecall_roll::{AccountRoll, Class, Gap, Outcome, Step};
+use rolecall_testkit::secrets::CALLER_SESSION_TOKEN;
 use rolecall_testkit::{FakeAws, User, operation, wire, xml};
 use wiremock::{Mock, Request, ResponseTemplate};
 
@@ -265,4 +266,18 @@ async fn an_account_whose_time_runs_out_keeps_what_it_has() {
     let gap = &account.gaps()[0];
     assert_eq!((gap.step, gap.class), (Step::AccessKeys, Class::TimedOut));
     assert!(gap.message.contains("keys of 1 user"), "{}", gap.message);
+}
+
+#[tokio::test]
+async fn a_secret_that_a_long_answer_echoes_is_taken_out_before_the_answer_is_cut() {
+    let (token_begins, _) = CALLER_SESSION_TOKEN.split_at(12);
+    for before in 950..1000 {
+        let aws = FakeAws::start().await;
+        let message = format!("{}{CALLER_SESSION_TOKEN}", "x".repeat(before));
+        aws.refuse("AssumeRole", 403, "AccessDenied", &message).await;
+        let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
+        let told = &account.gaps().first().unwrap().message;
+        assert!(!told.contains(token_begins), "{told}");
+        assert!(told.chars().count() <= 1000);
+    }
 }

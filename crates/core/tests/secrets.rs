@@ -85,6 +85,8 @@ async fn malformed_sessions_say_no_secret() {
 
 #[tokio::test]
 async fn debug_says_no_secret() {
+    // A thread without a subscriber can switch lines off for the others.
+    let (_guard, _logs) = capture_test_logs();
     let aws = FakeAws::start().await;
     let scanner = scanner(&aws.uri(), settings()).await;
     let target = target(ROLE_ARN);
