@@ -103,10 +103,14 @@ Examples:
 
 With a COMMAND the exit code is the command's.";
 
+fn address_and_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it is an address and a port, as 127.0.0.1:4599 or [::1]:4599".to_owned())
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Emulator {
     /// Where to listen [default: 127.0.0.1:4599; with a COMMAND, any free port of 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address_and_port)]
     pub(crate) listen: Option<SocketAddr>,
 
     /// The accounts, roles, users and policies, as JSON
@@ -118,7 +122,7 @@ pub(crate) struct Emulator {
     #[arg(long = "as", value_name = "ARN")]
     pub(crate) role_arn: Option<RoleArn>,
 
-    /// Write the settings to ask it with to this file, as lines of a shell
+    /// Write the settings to ask it with to this file, as lines of a shell; it is taken away at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 

@@ -62,16 +62,18 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
             .map_err(|problem| Failure::new(Code::Usage, format!("--as: {problem}")))?;
         let settings = settings(&emulator.url(), &credentials);
         if let Some(file) = &arguments.env_file {
-            write_env_file(file, &settings).map_err(|error| {
-                Failure::new(Code::Usage, format!("--env-file {}: {error}", file.display()))
-                    .with_remedy("name a file in a folder that is there and can be written")
-            })?;
+            write_env_file(file, &settings).map_err(|error| output::not_there("--env-file", file, &error))?;
         }
-        if arguments.command.is_empty() {
+        let ended = if arguments.command.is_empty() {
             serve(&emulator, arguments, role_arn).await
         } else {
             command(arguments, &settings).await
+        };
+        if let Some(file) = &arguments.env_file {
+            // What it says leads to nobody any more.
+            let _ = fs::remove_file(file);
         }
+        ended
     })
 }
 
@@ -106,11 +108,7 @@ fn log(file: &Path, format: LogFormat) -> Result<Told, Failure> {
     let out: Box<dyn Write + Send> = if file == Path::new("-") {
         Box::new(io::stderr())
     } else {
-        let opened = File::create(file);
-        Box::new(
-            opened
-                .map_err(|error| Failure::new(Code::Usage, format!("--log {}: {error}", file.display())))?,
-        )
+        Box::new(File::create(file).map_err(|error| output::not_there("--log", file, &error))?)
     };
     let out = Mutex::new(out);
     Ok(Box::new(move |line| {

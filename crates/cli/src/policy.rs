@@ -39,8 +39,12 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<ExitCode, Failure> {
     })?;
     let mut answers = Vec::with_capacity(cases.len());
     for (index, case) in cases.into_iter().enumerate() {
-        let decision =
-            case.decide().map_err(|problem| wrong(&format!("[{index}] {:?}: {problem}", case.name)))?;
+        let place = format!("[{index}] {:?}", case.name);
+        let no_situation = |problem| wrong(&format!("{place}: {problem}"));
+        let decision = case.decide().map_err(no_situation)?;
+        for error in case.policy_errors().map_err(no_situation)? {
+            output::say(&format!("{shown}: {place}: {error} (AWS calls it an error)"));
+        }
         answers.push(Answer {
             verdict: Verdict::from(&decision),
             decided_by: decision.to_string(),

@@ -273,12 +273,13 @@ async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!(first["operation"], "sts:GetCallerIdentity");
 
+    let settings = fs::read_to_string(&env_file).unwrap();
     std::process::Command::new("kill").arg(emulator.id().unwrap().to_string()).status().unwrap();
     let output = emulator.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("http://127.0.0.1:"), "{said}");
-    let settings = fs::read_to_string(&env_file).unwrap();
+    assert!(!env_file.exists(), "what it says leads to nobody any more");
     for secret in settings.lines().filter(|line| line.contains("SECRET") || line.contains("TOKEN")) {
         let value = secret.split('\'').nth(1).unwrap();
         assert!(!said.contains(value) && !lines.contains(value) && !scanned.stderr.contains(value));
@@ -354,9 +355,13 @@ async fn a_world_and_an_address_that_are_none_are_named() {
         ),
         (&["--world", "/no/such.json"][..], "/no/such.json"),
         (&["--listen", "198.51.100.1:4599"][..], "--listen 127.0.0.1:4600"),
-        (&["--listen", "localhost"][..], "localhost"),
+        (&["--listen", "localhost"][..], "127.0.0.1:4599"),
         (&["--as", "arn:aws:iam::222222222222:role/Nobody", "--listen", "127.0.0.1:0"][..], "LambdaRole"),
-        (&["--env-file", "/no/such/file", "--listen", "127.0.0.1:0"][..], "/no/such/file"),
+        (
+            &["--env-file", "/no/such/file", "--listen", "127.0.0.1:0"][..],
+            "--env-file /no/such/file: the folder is not there",
+        ),
+        (&["--log", "/no/such/log"][..], "--log /no/such/log: the folder is not there"),
         (&["--listen", taken.as_str()][..], "--listen 127.0.0.1:4600"),
     ] {
         let ended = ended(&mut rolecall("http://127.0.0.1:9", &[&["emulator"], arguments].concat())).await;

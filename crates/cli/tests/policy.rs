@@ -62,11 +62,22 @@ async fn a_verdict_that_was_not_expected_ends_with_10() {
 }
 
 #[tokio::test]
+async fn what_aws_calls_an_error_is_told_and_decided() {
+    let role = "arn:aws:iam::222222222222:role/*";
+    let ended = evaluate(&json!([situation(role, "Denied")]).to_string(), &[]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let words = "[0] \"LambdaRole becomes IAMListRole\": trustPolicy: Statement[0].Principal.AWS: ";
+    assert!(ended.stderr.contains(words) && ended.stderr.contains(role), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn what_is_no_situation_is_refused_with_the_place() {
     let mut no_policy = situation("222222222222", "Allowed");
     no_policy["trustPolicy"]["Statement"][0]["Effect"] = json!("Permit");
     let mut no_caller = situation("222222222222", "Allowed");
     no_caller["request"]["principal"] = json!("LambdaRole");
+    let mut no_action = situation("222222222222", "Allowed");
+    no_action["request"]["action"] = json!("AssumeRole");
     let mut unknown = situation("222222222222", "Allowed");
     unknown["trustPolicies"] = json!([]);
     for (file, words) in [
@@ -75,6 +86,7 @@ async fn what_is_no_situation_is_refused_with_the_place() {
             "[0] \"LambdaRole becomes IAMListRole\": trustPolicy: Statement[0].Effect",
         ),
         (json!([no_caller]).to_string(), "request.principal: principal \"LambdaRole\" is none"),
+        (json!([no_action]).to_string(), "request.action: \"AssumeRole\" is no action"),
         (json!([unknown]).to_string(), "unknown field `trustPolicies`"),
         ("[{".to_owned(), "line 1 column 2"),
         (String::new(), "line 1 column 0"),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Request;
 use jiff::Timestamp;
-use rolecall_policy::authorize::Document;
+use rolecall_policy::Document;
 use scratchstack_aws_signature::{
     GetSigningKeyRequest, GetSigningKeyResponse, KSecretKey, NO_ADDITIONAL_SIGNED_HEADERS, SignatureError,
     SignatureOptions, service_for_signing_key_fn, sigv4_validate_request,

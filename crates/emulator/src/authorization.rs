@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rolecall_policy::authorize::{Decision, Document, Kind, Policies, Request};
-use rolecall_policy::{Context, authorize};
+use rolecall_policy::{Context, Decision, Document, Kind, Policies, Request, authorize};
 
 use crate::authentication::Principal;
 use crate::query::Refusal;
@@ -171,7 +170,7 @@ impl Caller {
 
     /// A denial, as AWS words it.
     #[must_use]
-    pub(crate) fn denied(&self, asked: &Asked<'_>, decision: &Decision) -> Refusal {
+    pub(crate) fn denied(&self, asked: &Asked<'_>, decision: &Decision, world: &World) -> Refusal {
         let Asked { action, resource, shown, .. } = asked;
         let is_own_account =
             resource.split(':').nth(4).is_none_or(|id| id.is_empty() || id == self.account_id);
@@ -184,8 +183,12 @@ impl Caller {
                 format!(" because no {} allows the {action} action", words(*kind))
             }
             Decision::ExplicitlyDenied(by) => match by.kind {
+                // Policies of the organisation are told by their ARNs:
+                // https://aws.amazon.com/blogs/security/enhanced-access-denied-error-messages-with-policy-arns
                 Kind::Scp | Kind::Rcp => {
-                    format!(" with an explicit deny in a {}: {}", words(by.kind), by.document)
+                    let arn = world.organization.as_ref().map(|it| it.policy_arn(by.kind, &by.document));
+                    let arn = arn.unwrap_or_default();
+                    format!(" with an explicit deny in a {}: {arn}", words(by.kind))
                 }
                 Kind::Identity => format!(" with an explicit deny in an {}", words(by.kind)),
                 kind => format!(" with an explicit deny in a {}", words(kind)),

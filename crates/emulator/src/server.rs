@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
-use rolecall_policy::authorize::{Decision, Policies};
+use rolecall_policy::{Decision, Policies};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -250,7 +250,11 @@ impl Call<'_> {
         let account_id = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
         self.line.account_id = account_id.map(str::to_owned).or_else(|| self.line.account_id.clone());
         self.line.decided_by = Some(decision.to_string());
-        if let Decision::Allowed(_) = decision { Ok(()) } else { Err(self.caller.denied(asked, &decision)) }
+        if let Decision::Allowed(_) = decision {
+            Ok(())
+        } else {
+            Err(self.caller.denied(asked, &decision, self.world))
+        }
     }
 }
 

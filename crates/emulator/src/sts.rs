@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use rolecall_policy::Policy;
-use rolecall_policy::authorize::Document;
-use rolecall_policy::document::Attached;
+use rolecall_policy::{Document, Kind, Policy};
 
 use crate::authentication::{Principal, Session};
 use crate::authorization::Asked;
@@ -186,12 +184,24 @@ fn session_policy(call: &Call<'_>) -> Result<Option<Document>, Refusal> {
     }
     let Some(text) = call.parameters.get("Policy") else { return Ok(None) };
     if text.chars().count() > 2048 {
-        return Err(Refusal::invalid("Policy", None, "Member must have length less than or equal to 2048"));
+        return Err(Refusal::invalid(
+            "Policy",
+            Some(text),
+            "Member must have length less than or equal to 2048",
+        ));
     }
-    let malformed = |problem: &dyn std::fmt::Display| {
-        Refusal::new(400, "MalformedPolicyDocument", format!("This policy contains invalid Json: {problem}"))
-    };
-    let value = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-    let policy = Policy::parse(&value, Attached::ToPrincipal).map_err(|error| malformed(&error))?;
-    Ok(Some(Document { name: "the session policy".to_owned(), policy }))
+    // "The error message describes the specific error."
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    let malformed = |problem| Refusal::new(400, "MalformedPolicyDocument", problem);
+    let value = serde_json::from_str(text)
+        .map_err(|error| malformed(format!("This policy contains invalid Json: {error}")))?;
+    let wrong = |error| malformed(format!("Syntax errors in policy. {error}"));
+    let policy = Policy::parse(&value, Kind::Session).map_err(wrong)?;
+    let document = Document { name: "the session policy".to_owned(), policy };
+    document
+        .policy
+        .errors(Kind::Session)
+        .into_iter()
+        .next()
+        .map_or(Ok(Some(document)), |error| Err(wrong(error)))
 }

@@ -5,9 +5,7 @@ use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rolecall_policy::Policy;
-use rolecall_policy::authorize::Document;
-use rolecall_policy::document::Attached;
+use rolecall_policy::{Document, Kind, Policy};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -199,7 +197,11 @@ impl World {
     /// # Errors
     /// [`BadWorld`] says where it is wrong.
     pub fn parse(text: &str, open: impl Fn(&str) -> io::Result<String>) -> Result<Self, BadWorld> {
-        let file: File = serde_json::from_str(text).map_err(|error| BadWorld(error.to_string()))?;
+        let file: File = json(text).map_err(|error| {
+            BadWorld(format!(
+                "{error}; a world is like {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
+            ))
+        })?;
         let documents = Documents { open: &open };
         let mut world = Self::default();
         for (account_id, account) in file.accounts {
@@ -247,6 +249,20 @@ impl World {
             organization.root.find(account_id, &mut path);
         }
         path
+    }
+}
+
+impl Organization {
+    /// The ARN of one of its policies, by the document's name.
+    ///
+    /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
+    #[must_use]
+    pub(crate) fn policy_arn(&self, kind: Kind, document: &str) -> String {
+        let Self { id, management_account, .. } = self;
+        let kind = if kind == Kind::Rcp { "resource_control_policy" } else { "service_control_policy" };
+        let policy_id = unique_id("p-", id, document).to_ascii_lowercase();
+        let policy_id = policy_id.get(..12).unwrap_or_default();
+        format!("arn:aws:organizations::{management_account}:policy/{id}/{kind}/{policy_id}")
     }
 }
 
@@ -352,16 +368,14 @@ impl FileAccount {
         documents: &Documents<'_, F>,
     ) -> Result<Account, BadWorld> {
         let mut account = Account::default();
+        distinct(&format!("accounts.{account_id}.roles"), self.roles.keys())?;
+        distinct(&format!("accounts.{account_id}.users"), self.users.keys())?;
         for (name, role) in self.roles {
             let at = format!("accounts.{account_id}.roles.{name}");
             let role = Role {
                 arn: format!("arn:aws:iam::{account_id}:role{}{name}", role.path),
-                trust_policy: documents.one(
-                    &format!("{at}.trust_policy"),
-                    role.trust_policy,
-                    Attached::ToResource,
-                )?,
-                policies: documents.all(&format!("{at}.policies"), role.policies, Attached::ToPrincipal)?,
+                trust_policy: documents.one(&format!("{at}.trust_policy"), role.trust_policy, Kind::Trust)?,
+                policies: documents.all(&format!("{at}.policies"), role.policies, Kind::Identity)?,
                 permissions_boundary: documents.optional(&at, role.permissions_boundary)?,
                 max_session_duration: role.max_session_duration,
                 tags: role.tags,
@@ -376,7 +390,7 @@ impl FileAccount {
                 user_id: user.user_id.unwrap_or_else(|| unique_id("AIDA", account_id, &name)),
                 create_date: user.create_date,
                 password_last_used: user.password_last_used,
-                policies: documents.all(&format!("{at}.policies"), user.policies, Attached::ToPrincipal)?,
+                policies: documents.all(&format!("{at}.policies"), user.policies, Kind::Identity)?,
                 permissions_boundary: documents.optional(&at, user.permissions_boundary)?,
                 access_keys: user.access_keys,
                 tags: user.tags,
@@ -403,13 +417,33 @@ impl FileUnit {
             .map(|(n, unit)| unit.build(&format!("{at}.units[{n}]"), documents))
             .collect::<Result<_, _>>()?;
         Ok(Unit {
-            scps: documents.all(&format!("{at}.scps"), scps, Attached::ToPrincipal)?,
-            rcps: documents.all(&format!("{at}.rcps"), self.rcps, Attached::ToResource)?,
+            scps: documents.all(&format!("{at}.scps"), scps, Kind::Scp)?,
+            rcps: documents.all(&format!("{at}.rcps"), self.rcps, Kind::Rcp)?,
             id: self.id,
             accounts: self.accounts,
             units,
         })
     }
+}
+
+/// Names are unique in their account, whatever their case.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+fn distinct<'a>(at: &str, names: impl Iterator<Item = &'a String>) -> Result<(), BadWorld> {
+    let mut known = BTreeMap::new();
+    for name in names {
+        if let Some(other) = known.insert(name.to_ascii_lowercase(), name) {
+            return Err(BadWorld(format!(
+                "{at}: {other:?} and {name:?} differ in case alone, and AWS has one of them"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Reads JSON. Some editors put a byte order mark before it.
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    serde_json::from_str(text.trim_start_matches('\u{feff}'))
 }
 
 /// An id that AWS would make up, the same each time.
@@ -426,28 +460,33 @@ struct Documents<'a, F> {
 }
 
 impl<F: Fn(&str) -> io::Result<String>> Documents<'_, F> {
-    fn one(&self, at: &str, value: Value, attached: Attached) -> Result<Document, BadWorld> {
+    fn one(&self, at: &str, value: Value, kind: Kind) -> Result<Document, BadWorld> {
         let (name, value) = match value {
             Value::String(path) => {
                 let wrong = |problem: &dyn std::fmt::Display| BadWorld(format!("{at}: {path}: {problem}"));
                 let text = (self.open)(&path).map_err(|error| wrong(&error))?;
-                let value = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+                let value = json(&text).map_err(|error| wrong(&error))?;
                 (path.trim_start_matches("../").to_owned(), value)
             }
             written => (at.to_owned(), written),
         };
-        let policy =
-            Policy::parse(&value, attached).map_err(|problem| BadWorld(format!("{at}: {problem}")))?;
-        Ok(Document { name, policy })
+        let wrong = |problem| BadWorld(format!("{at}: {problem}"));
+        let policy = Policy::parse(&value, kind).map_err(wrong)?;
+        // What AWS would not store is not tried: it would seem to work.
+        policy
+            .errors(kind)
+            .into_iter()
+            .next()
+            .map_or(Ok(Document { name, policy }), |error| Err(wrong(error)))
     }
 
-    fn all(&self, at: &str, values: Vec<Value>, attached: Attached) -> Result<Vec<Document>, BadWorld> {
+    fn all(&self, at: &str, values: Vec<Value>, kind: Kind) -> Result<Vec<Document>, BadWorld> {
         let numbered = values.into_iter().enumerate();
-        numbered.map(|(number, value)| self.one(&format!("{at}[{number}]"), value, attached)).collect()
+        numbered.map(|(number, value)| self.one(&format!("{at}[{number}]"), value, kind)).collect()
     }
 
     fn optional(&self, at: &str, value: Option<Value>) -> Result<Option<Document>, BadWorld> {
         let at = format!("{at}.permissions_boundary");
-        value.map(|value| self.one(&at, value, Attached::ToPrincipal)).transpose()
+        value.map(|value| self.one(&at, value, Kind::Boundary)).transpose()
     }
 }

@@ -257,8 +257,16 @@ async fn a_session_that_was_narrowed_may_do_no_more_whatever_its_role_may() {
     let (code, message) = told(iam.get_user().user_name("alice").send().await);
     assert_eq!(code, "AccessDenied");
     assert!(message.ends_with("because no session policy allows the iam:GetUser action"), "{message}");
-    let (code, _) = told(assume(&sts).policy("{}").send().await);
-    assert_eq!(code, "MalformedPolicyDocument");
+    for (policy, code, words) in [
+        ("{".to_owned(), "MalformedPolicyDocument", "This policy contains invalid Json"),
+        ("{}".to_owned(), "MalformedPolicyDocument", "Syntax errors in policy. Statement: "),
+        (allow("sts:*").to_string().replace("\"*\"", "\"role\""), "MalformedPolicyDocument", "\"role\""),
+        ("x".repeat(2049), "ValidationError", "x' at 'policy' failed to satisfy constraint"),
+    ] {
+        let (told_code, message) = told(assume(&sts).policy(policy).send().await);
+        assert_eq!(told_code, code, "{message}");
+        assert!(message.contains(words), "{words} is not in {message}");
+    }
 }
 
 #[tokio::test]
@@ -314,7 +322,7 @@ async fn durations_and_names_are_held_to_the_limits_of_aws() {
 }
 
 #[tokio::test]
-async fn an_organisation_denies_by_the_name_of_its_policy() {
+async fn an_organisation_denies_by_the_arn_of_its_policy() {
     let organization = |scp: Value, rcp: Value| {
         json!({
             "id": "o-abc123", "management_account": "999999999999",
@@ -334,27 +342,37 @@ async fn an_organisation_denies_by_the_name_of_its_policy() {
     };
     let ours = json!({ "StringEquals": { "aws:PrincipalOrgID": "o-abc123" } });
     let theirs = json!({ "StringNotEquals": { "aws:PrincipalOrgID": "o-abc123" } });
-    for (scp, rcp, words) in [
+    let arn = "arn:aws:organizations::999999999999:policy/o-abc123";
+    for (scp, rcp, refused) in [
         (theirs.clone(), theirs.clone(), None),
         (
             ours.clone(),
             theirs.clone(),
-            Some("with an explicit deny in a service control policy: organization.root.units[0].scps[1]"),
+            Some((
+                format!("with an explicit deny in a service control policy: {arn}/service_control_policy/p-"),
+                "denied by organization.root.units[0].scps[1] Statement[0]",
+            )),
         ),
         (
             theirs.clone(),
             ours,
-            Some("with an explicit deny in a resource control policy: organization.root.units[1].rcps[0]"),
+            Some((
+                format!(
+                    "with an explicit deny in a resource control policy: {arn}/resource_control_policy/p-"
+                ),
+                "denied by organization.root.units[1].rcps[0] Statement[0]",
+            )),
         ),
     ] {
         let emulator =
             start(world(|file| file["organization"] = organization(deny(false, scp), deny(true, rcp)))).await;
         let answer = assume(&sts(&emulator, lambda(&emulator))).send().await;
-        match words {
+        match refused {
             None => assert!(answer.is_ok()),
-            Some(words) => {
+            Some((words, decided_by)) => {
                 let (_, message) = told(answer);
-                assert!(message.ends_with(words), "{message}");
+                assert!(message.contains(&words), "{message}");
+                assert_eq!(emulator.requests().last().unwrap().decided_by.as_deref(), Some(decided_by));
             }
         }
     }
@@ -406,6 +424,19 @@ fn a_world_that_is_none_is_refused_with_the_place() {
     };
     for (text, words) in [
         ("{", "line 1 column"),
+        ("", "a world is like {\"accounts\": "),
+        ("[]", "a world is like {\"accounts\": "),
+        ("\u{feff}{\"accounts\": {\"1\": {}}}", "\"1\" is no account id"),
+        (
+            r#"{"accounts": {"111111111111": {"users": {
+                "bob": {"create_date": "2026-01-05T12:00:00Z"}, "Bob": {"create_date": "2026-01-05T12:00:00Z"}}}}}"#,
+            "accounts.111111111111.users: \"Bob\" and \"bob\" differ in case alone",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"roles": {"R": {"trust_policy": {"Statement": {
+                "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::222222222222:role/*"}}}}}}}}"#,
+            "accounts.111111111111.roles.R.trust_policy: Statement[0].Principal.AWS: ",
+        ),
         (r#"{"accounts": {"1": {}}}"#, "\"1\" is no account id"),
         (r#"{"accounts": {}, "organisation": {}}"#, "organisation"),
         (

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::caller::{Caller, Names};
 use crate::context::Context;
-use crate::document::{Asked, Effect, Policy, Statement};
+use crate::document::{Asked, Effect, Kind, Policy, Statement};
 
 /// Who asks for what.
 #[derive(Debug, Clone)]
@@ -51,23 +51,6 @@ pub struct Policies {
     pub rcps: Vec<Document>,
 }
 
-/// The kinds of policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Attached to the caller.
-    Identity,
-    /// A role's trust policy.
-    Trust,
-    /// Passed when the session was made.
-    Session,
-    /// A permissions boundary.
-    Boundary,
-    /// A service control policy.
-    Scp,
-    /// A resource control policy.
-    Rcp,
-}
-
 /// What was decided, and by what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -95,19 +78,6 @@ impl Decision {
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Identity => "identity-based policy",
-            Self::Trust => "trust policy",
-            Self::Session => "session policy",
-            Self::Boundary => "permissions boundary",
-            Self::Scp => "service control policy",
-            Self::Rcp => "resource control policy",
-        })
     }
 }
 
@@ -221,7 +191,7 @@ fn by(kind: Kind, document: &Document, statement: &Statement) -> DecidedBy {
 
 impl Policies {
     /// All of them, those first whose denial AWS tells first.
-    fn all(&self) -> impl Iterator<Item = (Kind, &Document)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Kind, &Document)> {
         let scps = self.scps.iter().flatten().flatten().map(|document| (Kind::Scp, document));
         let rcps = self.rcps.iter().map(|document| (Kind::Rcp, document));
         let identity = self.identity.iter().map(|document| (Kind::Identity, document));

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::authorize::{Decision, Document, Policies, Request, authorize};
 use crate::context::Context;
-use crate::document::{Attached, Policy};
+use crate::document::{Kind, Policy};
 
 /// A situation, as it stands in a file.
 #[derive(Debug, Clone, Deserialize)]
@@ -73,12 +73,32 @@ impl Case {
         Ok(authorize(&self.request()?, &self.policies()?))
     }
 
+    /// What AWS calls an error in its policies, though they can be decided.
+    ///
+    /// # Errors
+    /// The field that cannot be understood, and why.
+    pub fn policy_errors(&self) -> Result<Vec<String>, String> {
+        let policies = self.policies()?;
+        let errors_of = |(kind, Document { name, policy }): (_, &Document)| {
+            policy.errors(kind).into_iter().map(|error| format!("{name}: {error}")).collect::<Vec<_>>()
+        };
+        Ok(policies.all().flat_map(errors_of).collect())
+    }
+
     fn request(&self) -> Result<Request, String> {
         let Asked { principal, action, resource, resource_account } = &self.request;
         let of_resource = || resource.split(':').nth(4).filter(|id| !id.is_empty());
         let resource_account = resource_account.as_deref().or_else(of_resource).ok_or_else(|| {
             format!("request.resourceAccount is missing, and resource {resource:?} does not say the account")
         })?;
+        let is_action = action.split_once(':').is_some_and(|(service, name)| {
+            let is_word =
+                |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            is_word(service) && is_word(name)
+        });
+        if !is_action {
+            return Err(format!("request.action: {action:?} is no action, one is like \"sts:AssumeRole\""));
+        }
         Ok(Request {
             caller: principal.parse().map_err(|problem| format!("request.principal: {problem}"))?,
             action: action.clone(),
@@ -89,29 +109,28 @@ impl Case {
     }
 
     fn policies(&self) -> Result<Policies, String> {
-        use Attached::{ToPrincipal, ToResource};
-        let one = |name: &str, policy: &Option<Value>, attached| {
-            policy.as_ref().map(|policy| document(name.to_owned(), policy, attached)).transpose()
+        let one = |name: &str, policy: &Option<Value>, kind| {
+            policy.as_ref().map(|policy| document(name.to_owned(), policy, kind)).transpose()
         };
-        let all = |name: &str, policies: &[Value], attached| {
+        let all = |name: &str, policies: &[Value], kind| {
             let numbered = policies.iter().enumerate();
-            numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, attached)).collect()
+            numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, kind)).collect()
         };
-        let some = |name: &str, policies: &Option<Vec<Value>>| {
-            policies.as_ref().map(|policies| all(name, policies, ToPrincipal)).transpose()
+        let some = |name: &str, policies: &Option<Vec<Value>>, kind| {
+            policies.as_ref().map(|policies| all(name, policies, kind)).transpose()
         };
         Ok(Policies {
-            identity: all("identityPolicies", &self.identity_policies, ToPrincipal)?,
-            trust: one("trustPolicy", &self.trust_policy, ToResource)?,
-            session: one("sessionPolicy", &self.session_policy, ToPrincipal)?,
-            boundaries: some("permissionBoundaries", &self.permission_boundaries)?,
-            scps: some("scps", &self.scps)?.map(|level| vec![level]),
-            rcps: all("rcps", &self.rcps, ToResource)?,
+            identity: all("identityPolicies", &self.identity_policies, Kind::Identity)?,
+            trust: one("trustPolicy", &self.trust_policy, Kind::Trust)?,
+            session: one("sessionPolicy", &self.session_policy, Kind::Session)?,
+            boundaries: some("permissionBoundaries", &self.permission_boundaries, Kind::Boundary)?,
+            scps: some("scps", &self.scps, Kind::Scp)?.map(|level| vec![level]),
+            rcps: all("rcps", &self.rcps, Kind::Rcp)?,
         })
     }
 }
 
-fn document(name: String, policy: &Value, attached: Attached) -> Result<Document, String> {
-    let policy = Policy::parse(policy, attached).map_err(|problem| format!("{name}: {problem}"))?;
+fn document(name: String, policy: &Value, kind: Kind) -> Result<Document, String> {
+    let policy = Policy::parse(policy, kind).map_err(|problem| format!("{name}: {problem}"))?;
     Ok(Document { name, policy })
 }

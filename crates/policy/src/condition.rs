@@ -134,6 +134,16 @@ impl Condition {
         }
     }
 
+    /// What AWS calls an error in it: the operator, or a value that can be compared with nothing.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let Operator { compare, if_exists, .. } = self.operator;
+        if compare == Compare::Null && if_exists {
+            return Some("Null asks itself whether the key is there, take IfExists off".to_owned());
+        }
+        let wrong = self.values.iter().find_map(|value| Some((value, compare.problem(value)?)));
+        wrong.map(|(value, problem)| format!("{value:?} {problem}"))
+    }
+
     /// Whether one value of the request's is as the condition says. What cannot be compared is neither so nor not so.
     fn is(&self, found: &str, variables: Option<&Context>) -> bool {
         let mut answers =
@@ -147,6 +157,19 @@ impl Condition {
 }
 
 impl Compare {
+    /// What is wrong with a value that a policy compares so.
+    fn problem(self, value: &str) -> Option<&'static str> {
+        let (is_right, problem) = match self {
+            Self::String | Self::StringIgnoringCase | Self::Like | Self::Binary => return None,
+            Self::Null | Self::Bool => (truth(value).is_some(), "is neither true nor false"),
+            Self::Arn => (value.starts_with("arn:") || value == "*" || value.contains("${"), "is no ARN"),
+            Self::IpAddress => (network(value).is_some(), "is no address and no network"),
+            Self::Date(_) => (date(value).is_some(), "is no date of ISO 8601, and no seconds since 1970"),
+            Self::Numeric(_) => (number(value).is_some(), "is no number"),
+        };
+        (!is_right).then_some(problem)
+    }
+
     fn answer(self, found: &str, value: &str, variables: Option<&Context>) -> Option<bool> {
         // Variables stand in values that are compared as texts or ARNs, and in no others.
         let resolved = || pattern::resolve(value, variables);

@@ -11,20 +11,28 @@ use crate::condition::Condition;
 use crate::context::{Context, scalar};
 use crate::pattern;
 
-/// What a policy is attached to, which says what may stand in it.
+/// The kinds of policies, which says what may stand in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attached {
-    /// To who asks, or to a session or an account: it has no `Principal`.
-    ToPrincipal,
-    /// To what is asked for: it says who may.
-    ToResource,
+pub enum Kind {
+    /// Attached to the caller.
+    Identity,
+    /// A role's trust policy.
+    Trust,
+    /// Passed when the session was made.
+    Session,
+    /// A permissions boundary.
+    Boundary,
+    /// A service control policy.
+    Scp,
+    /// A resource control policy.
+    Rcp,
 }
 
 /// A policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     has_variables: bool,
-    statements: Vec<Statement>,
+    pub(crate) statements: Vec<Statement>,
 }
 
 /// What a policy is held against.
@@ -49,11 +57,11 @@ pub struct Statement {
     pub index: usize,
     /// Its `Sid`, where it has one.
     pub sid: Option<String>,
-    effect: Effect,
-    principals: Option<Listed<Principal>>,
-    actions: Listed<String>,
-    resources: Option<Listed<String>>,
-    conditions: Vec<Condition>,
+    pub(crate) effect: Effect,
+    pub(crate) principals: Option<Listed<Principal>>,
+    pub(crate) actions: Listed<String>,
+    pub(crate) resources: Option<Listed<String>>,
+    pub(crate) conditions: Vec<Condition>,
 }
 
 /// What a statement does where it matches.
@@ -67,13 +75,13 @@ pub enum Effect {
 
 /// An element, or the same with a `Not` before its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Listed<T> {
+pub(crate) enum Listed<T> {
     These(Vec<T>),
     NotThese(Vec<T>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Principal {
+pub(crate) enum Principal {
     Aws(String),
     Service(String),
     /// A federated identity or a canonical user: nobody who asks here.
@@ -89,9 +97,29 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    fn new(place: &str, problem: impl fmt::Display) -> Self {
+    pub(crate) fn new(place: &str, problem: impl fmt::Display) -> Self {
         let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
         Self { place, problem: problem.to_string() }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Identity => "identity-based policy",
+            Self::Trust => "trust policy",
+            Self::Session => "session policy",
+            Self::Boundary => "permissions boundary",
+            Self::Scp => "service control policy",
+            Self::Rcp => "resource control policy",
+        })
+    }
+}
+
+impl Kind {
+    /// Whether a policy of this kind is attached to what is asked for, and so has a `Principal` that says who may ask.
+    const fn has_principal(self) -> bool {
+        matches!(self, Self::Trust | Self::Rcp)
     }
 }
 
@@ -106,7 +134,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`Invalid`] names the element, and what would be right.
-    pub fn parse(document: &Value, attached: Attached) -> Result<Self, Invalid> {
+    pub fn parse(document: &Value, kind: Kind) -> Result<Self, Invalid> {
         let object = object(document, "")?;
         known(object, "", &["Version", "Id", "Statement"])?;
         let has_variables = match object.get("Version") {
@@ -124,7 +152,7 @@ impl Policy {
         };
         let numbered = statements.into_iter().enumerate();
         let statements = numbered
-            .map(|(index, statement)| Statement::parse(index, statement, attached))
+            .map(|(index, statement)| Statement::parse(index, statement, kind))
             .collect::<Result<_, _>>()?;
         Ok(Self { has_variables, statements })
     }
@@ -148,7 +176,7 @@ impl Policy {
 }
 
 impl Statement {
-    fn parse(index: usize, statement: &Value, attached: Attached) -> Result<Self, Invalid> {
+    fn parse(index: usize, statement: &Value, kind: Kind) -> Result<Self, Invalid> {
         let at = format!("Statement[{index}]");
         let within = |name: &str| format!("{at}.{name}");
         let object = object(statement, &at)?;
@@ -175,18 +203,12 @@ impl Statement {
             _ => return Err(Invalid::new(&within("Effect"), "it is \"Allow\" or \"Deny\"")),
         };
         let principals = listed(object, &at, "Principal", principals)?;
-        match (attached, &principals) {
-            (Attached::ToPrincipal, Some(_)) => {
-                return Err(Invalid::new(
-                    &at,
-                    "a policy that is attached to a principal names none, take Principal out",
-                ));
+        match (kind.has_principal(), &principals) {
+            (false, Some(_)) => {
+                return Err(Invalid::new(&at, format!("the {kind} names nobody, take Principal out")));
             }
-            (Attached::ToResource, None) => {
-                return Err(Invalid::new(
-                    &at,
-                    "a policy that is attached to a role names who is meant, add Principal",
-                ));
+            (true, None) => {
+                return Err(Invalid::new(&at, format!("the {kind} has to say who is meant, add Principal")));
             }
             _ => {}
         }
@@ -204,7 +226,7 @@ impl Statement {
             }
         }
         let resources = listed(object, &at, "Resource", texts)?;
-        if attached == Attached::ToPrincipal && resources.is_none() {
+        if !kind.has_principal() && resources.is_none() {
             return Err(Invalid::new(&at, "there is neither Resource nor NotResource"));
         }
         let conditions = match object.get("Condition") {
@@ -264,7 +286,7 @@ impl Principal {
 }
 
 impl<T> Listed<T> {
-    fn all(&self) -> &[T] {
+    pub(crate) fn all(&self) -> &[T] {
         match self {
             Self::These(all) | Self::NotThese(all) => all,
         }
@@ -361,10 +383,10 @@ fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, Invalid> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Attached, Policy};
+    use super::{Kind, Policy};
 
-    fn problem(document: &Value, attached: Attached) -> String {
-        Policy::parse(document, attached).map_or_else(|e| e.to_string(), |_| "accepted".to_owned())
+    fn problem(document: &Value, kind: Kind) -> String {
+        Policy::parse(document, kind).map_or_else(|e| e.to_string(), |_| "accepted".to_owned())
     }
 
     #[test]
@@ -392,7 +414,7 @@ mod tests {
             (statement("Condition", json!({ "Bool": { "a": {} } })), "Statement[0].Condition.Bool.a"),
             (statement("Ressource", json!("*")), "Ressource"),
         ] {
-            let problem = problem(&document, Attached::ToPrincipal);
+            let problem = problem(&document, Kind::Identity);
             assert!(problem.contains(words), "{words} is not in {problem}");
         }
         let trust = |principal: Value| json!({ "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal } });
@@ -403,7 +425,7 @@ mod tests {
             (trust(json!({ "AWS": [1] })), "Statement[0].Principal.AWS"),
             (trust(json!({ "AWS": "222222222222", "Service": ["lambda.amazonaws.com"] })), "accepted"),
         ] {
-            let problem = problem(&document, Attached::ToResource);
+            let problem = problem(&document, Kind::Trust);
             assert!(problem.contains(words), "{words} is not in {problem}");
         }
     }

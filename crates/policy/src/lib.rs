@@ -6,7 +6,8 @@
 //! 4. [`pattern`]: wildcards and policy variables;
 //! 5. [`condition`]: the condition operators;
 //! 6. [`authorize()`]: all policies that have a say in a request, to one decision;
-//! 7. [`case`](mod@case): a situation in a file, for people and for comparing with other evaluators.
+//! 7. [`validation`]: what AWS calls an error in a document that can be decided all the same;
+//! 8. [`case`](mod@case): a situation in a file, for people and for comparing with other evaluators.
 //!
 //! No AWS SDK, no clock, no I/O. It decides as AWS documents; where the independent simulator that it is compared with
 //! decides otherwise, `referee/README.md` says which page of AWS's it follows.
@@ -18,9 +19,10 @@ pub mod condition;
 pub mod context;
 pub mod document;
 pub mod pattern;
+pub mod validation;
 
-pub use authorize::{Decision, Kind, Policies, Request, authorize};
+pub use authorize::{Decision, Document, Policies, Request, authorize};
 pub use caller::Caller;
 pub use case::Case;
 pub use context::Context;
-pub use document::{Invalid, Policy};
+pub use document::{Invalid, Kind, Policy};

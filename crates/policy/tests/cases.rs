@@ -43,3 +43,12 @@ fn where_the_simulator_leaves_the_documentation_of_aws_we_do_not() {
     let disagreements = disagreements(&serde_json::to_string(&cases).unwrap());
     assert!(disagreements.is_empty(), "{disagreements:#?}");
 }
+
+#[test]
+fn in_documents_that_aws_stores_there_are_no_errors() {
+    for file in [include_str!("flow.json"), include_str!("generated.json")] {
+        for case in serde_json::from_str::<Vec<Case>>(file).unwrap() {
+            assert_eq!(case.policy_errors().unwrap(), [] as [String; 0], "{}", case.name);
+        }
+    }
+}

@@ -19,15 +19,18 @@ pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {
     match path {
         None => Ok(Sink::stdout()),
         Some(path) if path == Path::new("-") => Ok(Sink::stdout()),
-        Some(path) => Sink::file(path).map_err(|error| {
-            let problem = match error.kind() {
-                io::ErrorKind::NotFound => "the folder is not there".to_owned(),
-                kind => io::Error::from(kind).to_string(),
-            };
-            Failure::new(Code::Usage, format!("--out {}: {problem}", path.display()))
-                .with_remedy("name a file in a folder that is there and can be written")
-        }),
+        Some(path) => Sink::file(path).map_err(|error| not_there("--out", path, &error)),
     }
+}
+
+/// A file, named by a flag, that cannot be written to.
+pub(crate) fn not_there(flag: &str, path: &Path, error: &io::Error) -> Failure {
+    let problem = match error.kind() {
+        io::ErrorKind::NotFound => "the folder is not there".to_owned(),
+        kind => io::Error::from(kind).to_string(),
+    };
+    Failure::new(Code::Usage, format!("{flag} {}: {problem}", path.display()))
+        .with_remedy("name a file in a folder that is there and can be written")
 }
 
 /// A line for a person, on stderr.

@@ -1,0 +1,185 @@
+//! What AWS calls an error in a document that can be decided all the same.
+//!
+//! Deciding forgives what storing does not: a `Principal` with a wildcard in its ARN names nobody, and AWS refuses the
+//! document that has one. Who tries a policy before it is deployed wants to hear of it.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html>
+
+use std::collections::BTreeSet;
+
+use crate::document::{Effect, Invalid, Kind, Listed, Policy, Principal, Statement};
+
+impl Policy {
+    /// What AWS calls an error in it, where it is a policy of this kind.
+    #[must_use]
+    pub fn errors(&self, kind: Kind) -> Vec<Invalid> {
+        let mut sids = BTreeSet::new();
+        let mut errors = Vec::new();
+        for statement in &self.statements {
+            let at = format!("Statement[{}]", statement.index);
+            let mut wrong = |element: &str, problem: String| {
+                let dot = if element.is_empty() { "" } else { "." };
+                errors.push(Invalid::new(&format!("{at}{dot}{element}"), problem));
+            };
+            if let Some(sid) = &statement.sid {
+                if !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                    wrong("Sid", format!("{sid:?} is not of letters and digits alone"));
+                }
+                if !sids.insert(sid) {
+                    wrong("Sid", format!("{sid:?} is that of a statement before it too"));
+                }
+            }
+            for resource in statement.resources.iter().flat_map(Listed::all) {
+                if resource != "*" && !is_arn(resource) {
+                    wrong("Resource", format!("{resource:?} is neither \"*\" nor an ARN"));
+                }
+            }
+            for principal in statement.principals.iter().flat_map(Listed::all) {
+                if let Principal::Aws(value) = principal
+                    && let Some(problem) = principal_problem(value)
+                {
+                    wrong("Principal.AWS", problem);
+                }
+            }
+            for condition in &statement.conditions {
+                if let Some(problem) = condition.problem() {
+                    wrong("Condition", format!("{}: {problem}", condition.key));
+                }
+            }
+            match kind {
+                Kind::Trust if statement.resources.is_some() => {
+                    wrong("", "a trust policy is about its own role, take Resource out".to_owned());
+                }
+                Kind::Rcp => rcp_problems(statement).into_iter().for_each(|(at, words)| wrong(at, words)),
+                _ => {}
+            }
+        }
+        errors
+    }
+}
+
+/// Whether a text has the six parts of an ARN; the last may be any, and a wildcard may stand for several.
+fn is_arn(text: &str) -> bool {
+    let parts = text.splitn(6, ':').count();
+    text.starts_with("arn:") && (parts == 6 || text.contains('*'))
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+fn principal_problem(value: &str) -> Option<String> {
+    let is_account = value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit());
+    let is_unique_id = value.starts_with('A') && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if value == "*" || is_account || is_unique_id {
+        return None;
+    }
+    if !value.starts_with("arn:") || value.splitn(6, ':').count() < 6 {
+        return Some(format!(
+            "{value:?} is no principal, one is an account id of 12 digits, an ARN of IAM or STS, or \"*\""
+        ));
+    }
+    value
+        .contains(['*', '?'])
+        .then(|| format!("{value:?} has a wildcard; \"*\" alone is everybody, and in an ARN it is refused"))
+}
+
+/// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html>
+fn rcp_problems(statement: &Statement) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    if statement.effect != Effect::Deny {
+        problems.push(("Effect", "a resource control policy only denies".to_owned()));
+    }
+    let is_everybody = |principal: &Principal| matches!(principal, Principal::Aws(value) if value == "*");
+    match &statement.principals {
+        Some(Listed::These(principals)) if principals.iter().all(is_everybody) => {}
+        _ => problems.push(("Principal", "in a resource control policy it is \"*\"".to_owned())),
+    }
+    match &statement.actions {
+        Listed::These(actions) if actions.iter().all(|action| action != "*") => {}
+        Listed::These(_) => {
+            problems.push(("Action", "in a resource control policy it names the service".to_owned()));
+        }
+        Listed::NotThese(_) => {
+            problems.push(("NotAction", "a resource control policy has Action instead".to_owned()));
+        }
+    }
+    if statement.resources.is_none() {
+        problems.push(("", "there is neither Resource nor NotResource".to_owned()));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::document::{Kind, Policy};
+
+    fn errors(kind: Kind, statements: &Value) -> String {
+        let policy = Policy::parse(&json!({ "Version": "2012-10-17", "Statement": statements }), kind);
+        let errors = policy.unwrap().errors(kind);
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
+    fn with(mut statement: Value, element: &str, value: &Value) -> Value {
+        statement[element] = value.clone();
+        statement
+    }
+
+    #[test]
+    fn what_aws_would_not_store_is_told_with_the_place() {
+        let own = json!({ "Sid": "A", "Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*" });
+        assert_eq!(errors(Kind::Identity, &json!([own])), "");
+        assert!(errors(Kind::Identity, &json!([own, own])).contains("Statement[1].Sid: \"A\" is that"));
+        for (element, value, words) in [
+            ("Sid", json!("no spaces"), "Statement[0].Sid: \"no spaces\""),
+            ("Resource", json!("role/IAMListRole"), "Statement[0].Resource: \"role/IAMListRole\""),
+            ("Resource", json!("arn:aws:iam::111111111111"), "neither \"*\" nor an ARN"),
+            ("Condition", json!({ "NullIfExists": { "aws:x": "true" } }), "Statement[0].Condition: aws:x: "),
+            ("Condition", json!({ "DateLessThan": { "aws:CurrentTime": "soon" } }), "\"soon\" is no date"),
+            ("Condition", json!({ "NumericEquals": { "aws:x": "1e3" } }), "\"1e3\" is no number"),
+            ("Condition", json!({ "IpAddress": { "aws:SourceIp": "10.0.0" } }), "\"10.0.0\" is no address"),
+            ("Condition", json!({ "Bool": { "aws:x": "yes" } }), "\"yes\" is neither true nor false"),
+            ("Condition", json!({ "Bool": { "aws:x": "${aws:y}" } }), "\"${aws:y}\" is neither"),
+            ("Condition", json!({ "ArnLike": { "aws:x": "role/R" } }), "\"role/R\" is no ARN"),
+        ] {
+            let errors = errors(Kind::Identity, &json!([with(own.clone(), element, &value)]));
+            assert!(errors.contains(words), "{words} is not in {errors:?}");
+        }
+        for (element, value) in [
+            ("Resource", json!(["arn:aws:iam::*:role/IAMListRole", "arn:aws:s3:*", "arn:*"])),
+            (
+                "Condition",
+                json!({ "ArnLike": { "aws:PrincipalArn": ["arn:aws:iam::*:role/R", "*", "${a:b}"] } }),
+            ),
+            ("Condition", json!({ "DateLessThan": { "aws:CurrentTime": ["2026-11-23", "1795435200"] } })),
+            ("Condition", json!({ "Bool": { "aws:x": [true, "FALSE"] }, "NumericEquals": { "aws:x": 3 } })),
+        ] {
+            assert_eq!(errors(Kind::Identity, &json!([with(own.clone(), element, &value)])), "");
+        }
+    }
+
+    #[test]
+    fn principals_and_limits_are_held_to_what_their_policy_may_say() {
+        let trust = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "*" } });
+        assert_eq!(errors(Kind::Trust, &json!([trust])), "");
+        let role = "arn:aws:iam::222222222222:role/LambdaRole";
+        for (element, value, words) in [
+            ("Principal", json!({ "AWS": "arn:aws:iam::222222222222:role/*" }), "has a wildcard"),
+            ("Principal", json!({ "AWS": [role, "2222222222"] }), "\"2222222222\" is no principal"),
+            ("Principal", json!({ "AWS": [role, "AROAEXAMPLEEXAMPLE"] }), ""),
+            ("Resource", json!("*"), "take Resource out"),
+        ] {
+            let errors = errors(Kind::Trust, &json!([with(trust.clone(), element, &value)]));
+            assert!(errors.contains(words) && words.is_empty() == errors.is_empty(), "{words}: {errors:?}");
+        }
+        let rcp = json!({ "Effect": "Deny", "Action": "sts:*", "Principal": "*", "Resource": "*" });
+        assert_eq!(errors(Kind::Rcp, &json!([rcp])), "");
+        for (element, value, words) in [
+            ("Effect", json!("Allow"), "only denies"),
+            ("Principal", json!({ "AWS": role }), "it is \"*\""),
+            ("Action", json!("*"), "names the service"),
+        ] {
+            let errors = errors(Kind::Rcp, &json!([with(rcp.clone(), element, &value)]));
+            assert!(errors.contains(words), "{words} is not in {errors:?}");
+        }
+    }
+}
