@@ -55,11 +55,14 @@ def up_localstack(home: Path, port: int, leash: Path | None = None, python: str 
     """Starts LocalStack with the world of `world.py` in it."""
     port = port or free_port()
     files = home / "files"
-    # Where LocalStack looks for what to run once it is ready; in the container this folder is mounted there.
-    (files / "etc/localstack").mkdir(parents=True, exist_ok=True)
-    init = files / "etc/localstack/init"
-    init.unlink(missing_ok=True)
-    init.symlink_to(HERE)
+
+    def prepare() -> None:
+        # Where LocalStack looks for what to run once it is ready; in the container this folder is mounted there.
+        (files / "etc/localstack").mkdir(parents=True, exist_ok=True)
+        init = files / "etc/localstack/init"
+        init.unlink(missing_ok=True)
+        init.symlink_to(HERE)
+
     settings = {
         "SERVICES": "iam,sts",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
@@ -73,7 +76,7 @@ def up_localstack(home: Path, port: int, leash: Path | None = None, python: str 
         # Within a container of somebody else's it would take that one for its own and ignore FILESYSTEM_ROOT.
         "OVERRIDE_IN_DOCKER": "0",
     }
-    return up(home, port, [python, "localstack.runtime.main"], settings, localstack_is_ready, leash)
+    return up(home, port, [python, "localstack.runtime.main"], settings, localstack_is_ready, leash, prepare)
 
 
 def localstack_is_ready(url: str) -> bool:
@@ -99,6 +102,7 @@ def up(
     settings: dict[str, str],
     is_ready: Callable[[str], bool],
     leash: Path | None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> str:
     home.mkdir(parents=True, exist_ok=True)
     (home / ".gitignore").write_text("*\n")
@@ -109,6 +113,7 @@ def up(
         if not is_free(port):
             raise Failure(f"port {port} is in use by something else; choose another one: LOCALSTACK_PORT=4567")
         (home / "endpoint").unlink(missing_ok=True)
+        prepare()
         python, *module = command
         run = ["-m"] if leash is None else [str(HERE / "leashed.py"), str(leash)]
         with open(log, "wb") as output:
