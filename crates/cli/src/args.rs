@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rolecall_core::settings::{self, Limits, Settings};
+use rolecall_emulator::{Behaviour, Recipe};
 use rolecall_roll::{AccountId, RoleArn, RoleName, RoleSessionName};
 
 /// Takes the roll of IAM users and access keys across AWS accounts: which users, which keys, and which accounts could
@@ -35,7 +36,7 @@ pub(crate) enum Command {
     },
     /// Show the flow between two accounts, and what becomes of it when a permission is missing
     Demo,
-    /// Run an AWS on this machine that enforces signatures, trust and permissions: STS and IAM
+    /// Run an AWS on this machine that enforces signatures, trust and permissions: STS, IAM and Organizations
     #[command(override_usage = EMULATOR_USAGE, after_help = EMULATOR_HELP)]
     Emulator(Emulator),
     /// Print the completion script of a shell
@@ -117,6 +118,27 @@ pub(crate) struct Emulator {
     #[arg(long, value_name = "FILE")]
     pub(crate) world: Option<PathBuf>,
 
+    /// Make a world and not read one: an organisation of so many accounts and users, the same each time for a seed; also
+    /// `with_keys` (users of a hundred), `denied`, `suspended`, `hanging` (accounts of a thousand)
+    #[arg(long, value_name = "accounts=600,users=50,seed=7", conflicts_with = "world")]
+    pub(crate) generate: Option<Recipe>,
+
+    /// How long each answer takes
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    latency: Option<Duration>,
+
+    /// How many calls a second IAM answers in one account; it throttles more
+    #[arg(long, value_name = "CALLS")]
+    iam_rate: Option<f64>,
+
+    /// The part of requests that a service fails to answer, from 0 to 1
+    #[arg(long, value_name = "PART")]
+    error_rate: Option<f64>,
+
+    /// The part of requests whose connection is cut, from 0 to 1
+    #[arg(long, value_name = "PART")]
+    reset_rate: Option<f64>,
+
     /// The role whose session the credentials are of, whomever it trusts; without this flag it is `LambdaRole` of
     /// account 222222222222, if that lets Lambda become it
     #[arg(long = "as", value_name = "ARN")]
@@ -137,6 +159,20 @@ pub(crate) struct Emulator {
     /// Run this in the emulator's environment, and end with it
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+impl Emulator {
+    /// What was typed of how slow the world is and what goes wrong, over what its file says.
+    pub(crate) fn over(&self, behaviour: Behaviour) -> Behaviour {
+        let latency_ms = self.latency.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Behaviour {
+            latency_ms: latency_ms.unwrap_or(behaviour.latency_ms),
+            iam_rate: self.iam_rate.or(behaviour.iam_rate),
+            error_rate: self.error_rate.unwrap_or(behaviour.error_rate),
+            reset_rate: self.reset_rate.unwrap_or(behaviour.reset_rate),
+            ..behaviour
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -36,11 +36,14 @@ const NOT_HERE: [&str; 6] = [
 
 /// Runs it until it is interrupted, or until the command has ended.
 pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
-    let world = match &arguments.world {
-        Some(file) => World::read(file),
-        None => World::tutorial(),
+    let world = match (&arguments.world, arguments.generate) {
+        (Some(file), _) => World::read(file),
+        (None, Some(recipe)) => recipe.world(),
+        (None, None) => World::tutorial(),
     };
-    let world = world.map_err(|error| Failure::new(Code::Usage, error))?;
+    let mut world = world.map_err(|error| Failure::new(Code::Usage, error))?;
+    world.behaviour =
+        arguments.over(world.behaviour).checked().map_err(|problem| Failure::new(Code::Usage, problem))?;
     let told = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));

@@ -16,7 +16,7 @@ use scratchstack_aws_signature::{
 };
 
 use crate::query::Refusal;
-use crate::world::World;
+use crate::world::{AccessKey, World};
 
 /// Who signed a request.
 #[derive(Debug, Clone)]
@@ -209,19 +209,13 @@ fn find(
         }
         return Ok((credentials.secret_access_key.clone(), Principal::Session(Box::new(session.clone()))));
     }
-    for (account_id, account) in &world.accounts {
-        for (user_name, user) in &account.users {
-            for key in &user.access_keys {
-                let is_usable =
-                    key.access_key_id == access_key_id && key.status == "Active" && token.is_none();
-                if let (true, Some(secret)) = (is_usable, &key.secret_access_key) {
-                    let (account_id, user_name) = (account_id.clone(), user_name.clone());
-                    return Ok((secret.clone(), Principal::User { account_id, user_name }));
-                }
-            }
-        }
-    }
-    Err(invalid_token())
+    let (account_id, user_name) = world.owner_of_key(access_key_id).ok_or_else(invalid_token)?;
+    let user = world.user(&account_id, &user_name);
+    let is_usable =
+        |key: &&AccessKey| key.access_key_id == access_key_id && key.status == "Active" && token.is_none();
+    let key = user.as_ref().and_then(|user| user.access_keys.iter().find(is_usable));
+    let secret = key.and_then(|key| key.secret_access_key.clone()).ok_or_else(invalid_token)?;
+    Ok((secret, Principal::User { account_id, user_name }))
 }
 
 fn refusal(error: &SignatureError) -> Refusal {

@@ -74,8 +74,7 @@ impl Caller {
         ]);
         let mut caller = match &principal {
             Principal::User { account_id, user_name } => {
-                let account = world.accounts.get(account_id).ok_or_else(gone)?;
-                let user = account.users.get(user_name).ok_or_else(gone)?;
+                let user = world.user(account_id, user_name).ok_or_else(gone)?;
                 context.set("aws:PrincipalArn", &user.arn);
                 context.set("aws:PrincipalType", "User");
                 context.set("aws:username", user_name);

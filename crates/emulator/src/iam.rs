@@ -3,15 +3,19 @@
 //! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use crate::authorization::Asked;
+use crate::operations::Call;
 use crate::query::{NAME, Refusal, Xml};
-use crate::server::Call;
 use crate::world::{AccessKey, User};
+
+/// Its version.
+pub(crate) const VERSION: &str = "2010-05-08";
 
 /// The namespace of its answers.
 pub(crate) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
@@ -28,15 +32,16 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let account_id = call.caller.account_id.clone();
     let resource = format!("arn:aws:iam::{account_id}:user{prefix}");
     call.allow(&asked("iam:ListUsers", &resource, &resource))?;
-    let users = call.world.accounts.get(&account_id).map(|account| &account.users);
-    let users = users.into_iter().flatten().filter(|(_, user)| user.path.starts_with(prefix));
+    let account = call.world.account(&account_id);
+    let users =
+        account.iter().flat_map(|account| &account.users).filter(|(_, user)| user.path.starts_with(prefix));
     Ok(page.answer("Users", users.map(|(name, user)| (name.as_str(), member(name, user)))))
 }
 
 /// `iam:GetUser`.
 pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let (name, user) = user_of(call, "iam:GetUser")?;
-    Ok(Xml::new().element("User", &member(&name, user)))
+    Ok(Xml::new().element("User", &member(&name, &user)))
 }
 
 /// `iam:ListAccessKeys`.
@@ -63,8 +68,8 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
     let id = parameters.required("AccessKeyId")?;
     let account_id = call.caller.account_id.clone();
     let world = call.world;
-    let users = world.accounts.get(&account_id).map(|account| &account.users);
-    let found = users.into_iter().flatten().find_map(|(name, user)| {
+    let account = world.account(&account_id);
+    let found = account.iter().flat_map(|account| &account.users).find_map(|(name, user)| {
         Some((name, user, user.access_keys.iter().find(|key| key.access_key_id == id)?))
     });
     let resource = found.map_or(format!("arn:aws:iam::{account_id}:user/*"), |(_, user, _)| user.arn.clone());
@@ -86,7 +91,7 @@ fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> Asked<'a> {
 }
 
 /// The user that a request names, or the one that asks; only who may ask hears whether it is there.
-fn user_of<'a>(call: &mut Call<'a>, action: &str) -> Result<(String, &'a User), Refusal> {
+fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Refusal> {
     let parameters = call.parameters;
     let name = match (parameters.text("UserName", NAME)?, &call.caller.user_name) {
         (Some(name), _) => name.to_owned(),
@@ -98,8 +103,9 @@ fn user_of<'a>(call: &mut Call<'a>, action: &str) -> Result<(String, &'a User), 
     };
     let account_id = call.caller.account_id.clone();
     let world = call.world;
-    let user = world.accounts.get(&account_id).and_then(|account| account.users.get(&name));
-    let resource = user.map_or(format!("arn:aws:iam::{account_id}:user/{name}"), |user| user.arn.clone());
+    let user = world.user(&account_id, &name);
+    let resource =
+        user.as_ref().map_or(format!("arn:aws:iam::{account_id}:user/{name}"), |user| user.arn.clone());
     call.allow(&asked(action, &resource, &format!("user {name}")))?;
     let message = || format!("The user with name {name} cannot be found.");
     user.map(|user| (name.clone(), user)).ok_or_else(|| Refusal::no_such_entity(message()))

@@ -32,6 +32,23 @@ pub struct Line {
 }
 
 impl Line {
+    /// The line of a request of which nothing is known yet.
+    pub(crate) fn begin(time: Timestamp, source_ip: String) -> Self {
+        Self {
+            time,
+            account_id: None,
+            principal: None,
+            operation: String::new(),
+            resource: None,
+            verdict: String::new(),
+            message: None,
+            decided_by: None,
+            region: None,
+            source_ip,
+            request_id: uuid::Uuid::new_v4().to_string(),
+        }
+    }
+
     /// The same as a record of CloudTrail's, as far as there is something to say.
     ///
     /// Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>

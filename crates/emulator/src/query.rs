@@ -1,4 +1,4 @@
-//! The AWS Query protocol: parameters in, XML out.
+//! The AWS Query protocol: parameters in, XML out; and what of it AWS's JSON protocol has too.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/programming.html>
 
@@ -17,6 +17,17 @@ impl Parameters {
     pub(crate) fn parse(query: &str, form: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(form));
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// Those of a JSON object. The operations that have such take texts and numbers alone.
+    #[must_use]
+    pub(crate) fn of_json(body: &[u8]) -> Option<Self> {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+        let text = |value| match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Some(Self(object.into_iter().map(|(name, value)| (name, text(value))).collect()))
     }
 
     /// A parameter.
@@ -151,7 +162,27 @@ impl Refusal {
         Self::new(404, "NoSuchEntity", message)
     }
 
-    /// The answer's body.
+    /// The status and the body of the answer, where the protocol is JSON: it has other codes for what is refused before
+    /// an operation is reached.
+    ///
+    /// Source: <https://docs.aws.amazon.com/organizations/latest/APIReference/CommonErrors.html>
+    #[must_use]
+    pub(crate) fn to_json(&self) -> (u16, String) {
+        let code = match self.code.as_str() {
+            "AccessDenied" => "AccessDeniedException",
+            "ExpiredToken" => "ExpiredTokenException",
+            "InvalidAction" => "UnknownOperationException",
+            "InvalidClientTokenId" => "UnrecognizedClientException",
+            "MissingAuthenticationToken" => "MissingAuthenticationTokenException",
+            "SignatureDoesNotMatch" => "InvalidSignatureException",
+            "Throttling" => "TooManyRequestsException",
+            other => other,
+        };
+        let status = if self.status == 403 { 400 } else { self.status };
+        (status, serde_json::json!({ "__type": code, "Message": self.message }).to_string())
+    }
+
+    /// The answer's body, where the protocol is Query.
     #[must_use]
     pub(crate) fn to_xml(&self, namespace: &str, request_id: &str) -> String {
         let kind = if self.status < 500 { "Sender" } else { "Receiver" };

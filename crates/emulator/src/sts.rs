@@ -9,9 +9,12 @@ use rolecall_policy::{Document, Kind, Policy};
 
 use crate::authentication::{Principal, Session};
 use crate::authorization::Asked;
+use crate::operations::Call;
 use crate::query::{Refusal, Rule, Xml};
-use crate::server::Call;
 use crate::world::unique_id;
+
+/// Its version.
+pub(crate) const VERSION: &str = "2011-06-15";
 
 /// The namespace of its answers.
 pub(crate) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
@@ -43,11 +46,9 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         context: BTreeMap::new(),
     })?;
     let of_session = call.sessions.of_key(id).map(Session::account_id);
-    let has_key = |user: &crate::world::User| user.access_keys.iter().any(|key| key.access_key_id == id);
-    let mut accounts = call.world.accounts.iter();
-    let of_user =
-        accounts.find(|(_, account)| account.users.values().any(has_key)).map(|(id, _)| id.as_str());
-    let account_id = of_session.or(of_user);
+    let account_id = of_session
+        .map(str::to_owned)
+        .or_else(|| call.world.owner_of_key(id).map(|(account_id, _)| account_id));
     account_id.map(|account_id| Xml::new().text("Account", account_id)).ok_or_else(|| {
         Refusal::new(
             400,
@@ -97,7 +98,7 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let world = call.world;
     let role = world.role(role_arn);
     let nobody = Document { name: "no such role".to_owned(), policy: Policy::empty() };
-    let trust = role.map_or(&nobody, |role| &role.trust_policy);
+    let trust = role.as_ref().map_or(&nobody, |role| &role.trust_policy);
     let mut actions = vec!["sts:AssumeRole"];
     actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
     actions.extend(source_identity.map(|_| "sts:SetSourceIdentity"));

@@ -1,156 +1,45 @@
-//! Accounts with roles and users, and an organisation, as a file that a person can write.
+//! A world as a file that a person can write.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rolecall_policy::{Document, Kind, Policy};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The accounts that there are.
-#[derive(Debug, Clone, Default)]
-pub struct World {
-    /// By id.
-    pub accounts: BTreeMap<String, Account>,
-    /// The organisation, where there is one.
-    pub organization: Option<Organization>,
-}
-
-/// An account.
-#[derive(Debug, Clone, Default)]
-pub struct Account {
-    /// By name.
-    pub roles: BTreeMap<String, Role>,
-    /// By name.
-    pub users: BTreeMap<String, User>,
-}
-
-/// A role.
-#[derive(Debug, Clone)]
-pub struct Role {
-    /// The ARN, path included.
-    pub arn: String,
-    /// Whom it trusts.
-    pub trust_policy: Document,
-    /// What it may do.
-    pub policies: Vec<Document>,
-    /// What limits that.
-    pub permissions_boundary: Option<Document>,
-    /// Seconds.
-    pub max_session_duration: u32,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// A user.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// The ARN, path included.
-    pub arn: String,
-    /// The path.
-    pub path: String,
-    /// `AIDA…`.
-    pub user_id: String,
-    /// When it was made.
-    pub create_date: Timestamp,
-    /// When its password was last used.
-    pub password_last_used: Option<Timestamp>,
-    /// What it may do.
-    pub policies: Vec<Document>,
-    /// What limits that.
-    pub permissions_boundary: Option<Document>,
-    /// Its keys.
-    pub access_keys: Vec<AccessKey>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// An access key of a user.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccessKey {
-    /// `AKIA…`.
-    pub access_key_id: String,
-    /// Without one nobody can sign with the key.
-    pub secret_access_key: Option<String>,
-    /// `Active` where the file does not say.
-    #[serde(default = "active")]
-    pub status: String,
-    /// When it was made.
-    pub create_date: Timestamp,
-    /// When, for what and where it was last used.
-    pub last_used: Option<LastUsed>,
-}
-
-/// When, for what and where a key was last used.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LastUsed {
-    /// When.
-    pub date: Timestamp,
-    /// The service, as `s3`.
-    pub service: String,
-    /// The region.
-    pub region: String,
-}
-
-/// An organisation.
-#[derive(Debug, Clone)]
-pub struct Organization {
-    /// `o-…`.
-    pub id: String,
-    /// The account that no service control policy binds.
-    pub management_account: String,
-    /// Its root.
-    pub root: Unit,
-}
-
-/// The root, or a unit below it.
-#[derive(Debug, Clone)]
-pub struct Unit {
-    /// `r-…` or `ou-…`.
-    pub id: String,
-    /// Service control policies.
-    pub scps: Vec<Document>,
-    /// Resource control policies.
-    pub rcps: Vec<Document>,
-    /// The accounts that are in it, and in none below.
-    pub accounts: Vec<String>,
-    /// Units below.
-    pub units: Vec<Unit>,
-}
-
-impl std::fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessKey").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
-    }
-}
-
-fn active() -> String {
-    "Active".to_owned()
-}
+use super::{AccessKey, Account, Behaviour, Member, Organization, Role, Unit, User, World, unique_id};
 
 /// What is wrong with a world's file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BadWorld(String);
 
+impl BadWorld {
+    pub(super) fn new(problem: impl Into<String>) -> Self {
+        Self(problem.into())
+    }
+}
+
 /// The built-in world: the two accounts of the flow, with the documents of `infra/policies`.
-const TUTORIAL: &str = include_str!("../worlds/tutorial.json");
+const TUTORIAL: &str = include_str!("../../worlds/tutorial.json");
 
 /// The documents that it names.
 const POLICIES: [(&str, &str); 4] = [
-    ("../../../infra/policies/member-trust.json", include_str!("../../../infra/policies/member-trust.json")),
+    (
+        "../../../infra/policies/member-trust.json",
+        include_str!("../../../../infra/policies/member-trust.json"),
+    ),
     (
         "../../../infra/policies/member-permissions.json",
-        include_str!("../../../infra/policies/member-permissions.json"),
+        include_str!("../../../../infra/policies/member-permissions.json"),
     ),
-    ("../../../infra/policies/hub-trust.json", include_str!("../../../infra/policies/hub-trust.json")),
+    ("../../../infra/policies/hub-trust.json", include_str!("../../../../infra/policies/hub-trust.json")),
     (
         "../../../infra/policies/hub-permissions.json",
-        include_str!("../../../infra/policies/hub-permissions.json"),
+        include_str!("../../../../infra/policies/hub-permissions.json"),
     ),
 ];
 
@@ -203,83 +92,22 @@ impl World {
             ))
         })?;
         let documents = Documents { open: &open };
-        let mut world = Self::default();
+        let behaviour =
+            file.behaviour.checked().map_err(|problem| BadWorld(format!("behaviour: {problem}")))?;
+        let mut world = Self { behaviour, ..Self::default() };
+        let mut members = BTreeMap::new();
         for (account_id, account) in file.accounts {
             if account_id.len() != 12 || !account_id.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(BadWorld(format!(
                     "accounts: {account_id:?} is no account id, AWS account ids have 12 digits"
                 )));
             }
+            members.insert(account_id.clone(), account.member(&account_id)?);
             let account = account.build(&account_id, &documents)?;
-            world.accounts.insert(account_id, account);
+            world.accounts.insert(account_id, Arc::new(account));
         }
-        if let Some(organization) = file.organization {
-            let root = organization.root.build("organization.root", &documents)?;
-            let mut known = std::collections::BTreeSet::new();
-            for account_id in root.all_accounts() {
-                if !known.insert(account_id) {
-                    return Err(BadWorld(format!(
-                        "organization: account {account_id:?} is in two units, and can be in one"
-                    )));
-                }
-                if !world.accounts.contains_key(account_id) {
-                    return Err(BadWorld(format!(
-                        "organization: account {account_id:?} is none of accounts"
-                    )));
-                }
-            }
-            let FileOrganization { id, management_account, .. } = organization;
-            world.organization = Some(Organization { id, management_account, root });
-        }
+        world.organization = file.organization.map(|it| it.build(&members, &documents)).transpose()?;
         Ok(world)
-    }
-
-    /// A role by its ARN.
-    #[must_use]
-    pub fn role(&self, arn: &str) -> Option<&Role> {
-        let account = self.accounts.get(arn.split(':').nth(4)?)?;
-        account.roles.get(arn.rsplit('/').next()?).filter(|role| role.arn == arn)
-    }
-
-    /// The root and the units above an account, the root first; nothing where it is in no organisation.
-    #[must_use]
-    pub fn units_above(&self, account_id: &str) -> Vec<&Unit> {
-        let mut path = Vec::new();
-        if let Some(organization) = &self.organization {
-            organization.root.find(account_id, &mut path);
-        }
-        path
-    }
-}
-
-impl Organization {
-    /// The ARN of one of its policies, by the document's name.
-    ///
-    /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
-    #[must_use]
-    pub(crate) fn policy_arn(&self, kind: Kind, document: &str) -> String {
-        let Self { id, management_account, .. } = self;
-        let kind = if kind == Kind::Rcp { "resource_control_policy" } else { "service_control_policy" };
-        let policy_id = unique_id("p-", id, document).to_ascii_lowercase();
-        let policy_id = policy_id.get(..12).unwrap_or_default();
-        format!("arn:aws:organizations::{management_account}:policy/{id}/{kind}/{policy_id}")
-    }
-}
-
-impl Unit {
-    fn find<'a>(&'a self, account_id: &str, path: &mut Vec<&'a Self>) -> bool {
-        path.push(self);
-        if self.accounts.iter().any(|id| id == account_id)
-            || self.units.iter().any(|unit| unit.find(account_id, path))
-        {
-            return true;
-        }
-        path.pop();
-        false
-    }
-
-    fn all_accounts(&self) -> Vec<&String> {
-        self.accounts.iter().chain(self.units.iter().flat_map(Self::all_accounts)).collect()
     }
 }
 
@@ -288,11 +116,22 @@ impl Unit {
 struct File {
     accounts: BTreeMap<String, FileAccount>,
     organization: Option<FileOrganization>,
+    #[serde(default)]
+    behaviour: Behaviour,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileAccount {
+    name: Option<String>,
+    email: Option<String>,
+    #[serde(default = "is_active")]
+    state: String,
+    joined: Option<Timestamp>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    hangs: bool,
     #[serde(default)]
     roles: BTreeMap<String, FileRole>,
     #[serde(default)]
@@ -336,6 +175,8 @@ struct FileUser {
 struct FileOrganization {
     id: String,
     management_account: String,
+    #[serde(default)]
+    delegated_administrators: Vec<String>,
     root: FileUnit,
 }
 
@@ -343,6 +184,8 @@ struct FileOrganization {
 #[serde(deny_unknown_fields)]
 struct FileUnit {
     id: String,
+    /// The id where the file does not say; the root's is `Root`.
+    name: Option<String>,
     /// Everything is allowed where the file does not say, as `FullAWSAccess` does.
     scps: Option<Vec<Value>>,
     #[serde(default)]
@@ -351,6 +194,10 @@ struct FileUnit {
     accounts: Vec<String>,
     #[serde(default)]
     units: Vec<FileUnit>,
+}
+
+fn is_active() -> String {
+    "ACTIVE".to_owned()
 }
 
 fn slash() -> String {
@@ -362,12 +209,30 @@ fn an_hour() -> u32 {
 }
 
 impl FileAccount {
+    /// What an organisation would know of it; its unit is yet to be found.
+    fn member(&self, account_id: &str) -> Result<Member, BadWorld> {
+        // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
+        const STATES: [&str; 5] = ["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"];
+        if !STATES.contains(&self.state.as_str()) {
+            let (state, known) = (&self.state, STATES.join(", "));
+            return Err(BadWorld(format!("accounts.{account_id}.state: {state:?} is none of {known}")));
+        }
+        Ok(Member {
+            unit: 0,
+            name: self.name.clone().unwrap_or_else(|| format!("account-{account_id}")),
+            email: self.email.clone().unwrap_or_else(|| format!("aws+{account_id}@example.com")),
+            state: self.state.clone(),
+            joined: self.joined.unwrap_or(Timestamp::constant(1_577_836_800, 0)),
+            tags: self.tags.clone(),
+        })
+    }
+
     fn build<F: Fn(&str) -> io::Result<String>>(
         self,
         account_id: &str,
         documents: &Documents<'_, F>,
     ) -> Result<Account, BadWorld> {
-        let mut account = Account::default();
+        let mut account = Account { hangs: self.hangs, ..Account::default() };
         distinct(&format!("accounts.{account_id}.roles"), self.roles.keys())?;
         distinct(&format!("accounts.{account_id}.users"), self.users.keys())?;
         for (name, role) in self.roles {
@@ -380,7 +245,7 @@ impl FileAccount {
                 max_session_duration: role.max_session_duration,
                 tags: role.tags,
             };
-            account.roles.insert(name, role);
+            account.roles.insert(name, Arc::new(role));
         }
         for (name, user) in self.users {
             let at = format!("accounts.{account_id}.users.{name}");
@@ -395,34 +260,80 @@ impl FileAccount {
                 access_keys: user.access_keys,
                 tags: user.tags,
             };
-            account.users.insert(name, user);
+            account.users.insert(name, Arc::new(user));
         }
         Ok(account)
     }
 }
 
+impl FileOrganization {
+    fn build<F: Fn(&str) -> io::Result<String>>(
+        self,
+        accounts: &BTreeMap<String, Member>,
+        documents: &Documents<'_, F>,
+    ) -> Result<Organization, BadWorld> {
+        let Self { id, management_account, delegated_administrators, root } = self;
+        let (mut units, mut members) = (Vec::new(), BTreeMap::new());
+        let root_name = root.name.clone().unwrap_or_else(|| "Root".to_owned());
+        root.build("organization.root", None, documents, &mut units, &mut |account_id, unit| {
+            let problem = match accounts.get(account_id) {
+                None => "is none of accounts",
+                Some(member) => {
+                    match members.insert(account_id.to_owned(), Member { unit, ..member.clone() }) {
+                        None => return Ok(()),
+                        Some(_) => "is in two units, and can be in one",
+                    }
+                }
+            };
+            Err(BadWorld(format!("organization: account {account_id:?} {problem}")))
+        })?;
+        if let Some(root) = units.first_mut() {
+            root.name = root_name;
+        }
+        if let Some(member) = accounts.get(&management_account) {
+            members.entry(management_account.clone()).or_insert_with(|| member.clone());
+        }
+        for account_id in &delegated_administrators {
+            if !members.contains_key(account_id) {
+                return Err(BadWorld(format!(
+                    "organization.delegated_administrators: account {account_id:?} is in none of its units"
+                )));
+            }
+        }
+        Ok(Organization { id, management_account, delegated_administrators, units, members })
+    }
+}
+
 impl FileUnit {
+    /// Adds itself and what is below it to `units`, and tells `put` which accounts are in which.
     fn build<F: Fn(&str) -> io::Result<String>>(
         self,
         at: &str,
+        parent: Option<usize>,
         documents: &Documents<'_, F>,
-    ) -> Result<Unit, BadWorld> {
+        units: &mut Vec<Unit>,
+        put: &mut dyn FnMut(&str, usize) -> Result<(), BadWorld>,
+    ) -> Result<(), BadWorld> {
         let full_access = || {
             let statement = serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
             vec![serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] })]
         };
-        let scps = self.scps.unwrap_or_else(full_access);
-        let units = self.units.into_iter().enumerate();
-        let units = units
-            .map(|(n, unit)| unit.build(&format!("{at}.units[{n}]"), documents))
-            .collect::<Result<_, _>>()?;
-        Ok(Unit {
-            scps: documents.all(&format!("{at}.scps"), scps, Kind::Scp)?,
-            rcps: documents.all(&format!("{at}.rcps"), self.rcps, Kind::Rcp)?,
+        let own = units.len();
+        if let Some(other) = units.iter().find(|unit| unit.id == self.id) {
+            return Err(BadWorld(format!("{at}.id: {:?} is that of another unit too", other.id)));
+        }
+        units.push(Unit {
+            name: self.name.unwrap_or_else(|| self.id.clone()),
             id: self.id,
-            accounts: self.accounts,
-            units,
-        })
+            parent,
+            scps: documents.all(&format!("{at}.scps"), self.scps.unwrap_or_else(full_access), Kind::Scp)?,
+            rcps: documents.all(&format!("{at}.rcps"), self.rcps, Kind::Rcp)?,
+        });
+        self.accounts.iter().try_for_each(|account_id| put(account_id, own))?;
+        for (n, unit) in self.units.into_iter().enumerate() {
+            unit.build(&format!("{at}.units[{n}]"), Some(own), documents, units, put)?;
+        }
+        Ok(())
     }
 }
 
@@ -444,14 +355,6 @@ fn distinct<'a>(at: &str, names: impl Iterator<Item = &'a String>) -> Result<(),
 /// Reads JSON. Some editors put a byte order mark before it.
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_str(text.trim_start_matches('\u{feff}'))
-}
-
-/// An id that AWS would make up, the same each time.
-pub(crate) fn unique_id(prefix: &str, account_id: &str, name: &str) -> String {
-    let id =
-        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{prefix}/{account_id}/{name}").as_bytes());
-    let text = id.simple().to_string().to_ascii_uppercase();
-    format!("{prefix}{}", text.get(..17).unwrap_or_default())
 }
 
 /// Reads policies, written out or named by path.

@@ -1,0 +1,228 @@
+//! Requests in, answers out, in the protocol of their service.
+
+use bytes::Bytes;
+use http::Request;
+use jiff::Timestamp;
+use rolecall_policy::Decision;
+use serde_json::Value;
+
+use crate::authentication::{Claim, Sessions};
+use crate::authorization::{Asked, Caller};
+use crate::log::Line;
+use crate::query::{Parameters, Refusal, Xml};
+use crate::server::Shared;
+use crate::world::World;
+use crate::{iam, organizations, sts};
+
+/// A request whose caller is known.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    /// Who asks.
+    pub(crate) caller: Caller,
+    /// The parameters.
+    pub(crate) parameters: &'a Parameters,
+    /// The world.
+    pub(crate) world: &'a World,
+    /// The sessions that there are.
+    pub(crate) sessions: &'a mut Sessions,
+    /// The time.
+    pub(crate) now: Timestamp,
+    line: &'a mut Line,
+}
+
+impl Call<'_> {
+    /// Holds that the caller may do something.
+    ///
+    /// # Errors
+    /// `AccessDenied`, in AWS's words.
+    pub(crate) fn allow(&mut self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        let decision = self.caller.decide(asked, self.world);
+        self.line.operation = asked.action.to_owned();
+        self.line.resource = Some(asked.resource.to_owned());
+        let account_id = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
+        self.line.account_id = account_id.map(str::to_owned).or_else(|| self.line.account_id.clone());
+        self.line.decided_by = Some(decision.to_string());
+        if let Decision::Allowed(_) = decision {
+            Ok(())
+        } else {
+            Err(self.caller.denied(asked, &decision, self.world))
+        }
+    }
+}
+
+/// What an operation does, in the protocol of its service.
+enum Does {
+    Query(fn(&mut Call<'_>) -> Result<Xml, Refusal>),
+    Json(fn(&mut Call<'_>) -> Result<Value, Refusal>),
+}
+
+/// Service, version, name and what it does.
+const OPERATIONS: [(&str, &str, &str, Does); 15] = [
+    ("sts", sts::VERSION, "AssumeRole", Does::Query(sts::assume_role)),
+    ("sts", sts::VERSION, "GetCallerIdentity", Does::Query(sts::get_caller_identity)),
+    ("sts", sts::VERSION, "GetAccessKeyInfo", Does::Query(sts::get_access_key_info)),
+    ("iam", iam::VERSION, "ListUsers", Does::Query(iam::list_users)),
+    ("iam", iam::VERSION, "GetUser", Does::Query(iam::get_user)),
+    ("iam", iam::VERSION, "ListAccessKeys", Does::Query(iam::list_access_keys)),
+    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Does::Query(iam::get_access_key_last_used)),
+    ("organizations", organizations::VERSION, "DescribeAccount", Does::Json(organizations::describe_account)),
+    (
+        "organizations",
+        organizations::VERSION,
+        "DescribeOrganization",
+        Does::Json(organizations::describe_organization),
+    ),
+    ("organizations", organizations::VERSION, "ListAccounts", Does::Json(organizations::list_accounts)),
+    (
+        "organizations",
+        organizations::VERSION,
+        "ListAccountsForParent",
+        Does::Json(organizations::list_accounts_for_parent),
+    ),
+    (
+        "organizations",
+        organizations::VERSION,
+        "ListOrganizationalUnitsForParent",
+        Does::Json(organizations::list_organizational_units_for_parent),
+    ),
+    ("organizations", organizations::VERSION, "ListParents", Does::Json(organizations::list_parents)),
+    ("organizations", organizations::VERSION, "ListRoots", Does::Json(organizations::list_roots)),
+    (
+        "organizations",
+        organizations::VERSION,
+        "ListTagsForResource",
+        Does::Json(organizations::list_tags_for_resource),
+    ),
+];
+
+/// What goes over the wire.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: String,
+}
+
+/// How a request asks, and how it is answered.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    /// In this namespace.
+    Query(&'static str),
+    Json,
+}
+
+impl Protocol {
+    fn refused(self, refusal: &Refusal, line: &mut Line) -> Answer {
+        let is_denial = refusal.code.starts_with("AccessDenied");
+        line.verdict = if is_denial { "Denied".to_owned() } else { refusal.code.clone() };
+        line.message = Some(refusal.message.clone());
+        let (status, body) = match self {
+            Self::Query(namespace) => (refusal.status, refusal.to_xml(namespace, &line.request_id)),
+            Self::Json => refusal.to_json(),
+        };
+        self.answer(status, body)
+    }
+
+    fn answer(self, status: u16, body: String) -> Answer {
+        let content_type = match self {
+            Self::Query(_) => "text/xml",
+            Self::Json => "application/x-amz-json-1.1",
+        };
+        Answer { status, content_type, body }
+    }
+}
+
+/// The answer to a request that is too large to be read.
+pub(crate) fn too_large(line: &mut Line) -> Answer {
+    let refusal = Refusal::new(413, "RequestEntityTooLarge", "the request is larger than 1 MiB");
+    Protocol::Query(sts::NAMESPACE).refused(&refusal, line)
+}
+
+/// The answer to a request; where it `fails`, what a service answers that is not well.
+pub(crate) async fn answer(request: Request<Bytes>, shared: &Shared, fails: bool, line: &mut Line) -> Answer {
+    // A target names the version without hyphens: AWSOrganizationsV20161128.ListAccounts.
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+    let target = target.map(|target| target.rsplit_once('.').unwrap_or((target, "")));
+    let (protocol, parameters, version, action) = if let Some((version, action)) = target {
+        let parameters = Parameters::of_json(request.body());
+        (Protocol::Json, parameters, version.to_owned(), action.to_owned())
+    } else {
+        let parameters = Parameters::parse(request.uri().query().unwrap_or_default(), request.body());
+        let of = |name| parameters.get(name).unwrap_or_default().to_owned();
+        let (version, action) = (of("Version"), of("Action"));
+        let namespace = if version == iam::VERSION { iam::NAMESPACE } else { sts::NAMESPACE };
+        (Protocol::Query(namespace), Some(parameters), version, action)
+    };
+    action.clone_into(&mut line.operation);
+    let row = OPERATIONS.iter().find(|row| row.1 == version && row.2 == action);
+    let Some((service, _, name, does)) = row else {
+        let had: Vec<String> = OPERATIONS.iter().map(|row| format!("{}:{}", row.0, row.2)).collect();
+        let message = format!(
+            "Could not find operation {action} for version {version}; this emulator has {}",
+            had.join(", ")
+        );
+        return protocol.refused(&Refusal::new(400, "InvalidAction", message), line);
+    };
+    line.operation = format!("{service}:{name}");
+    if fails {
+        let refusal = Refusal::new(503, "ServiceUnavailable", "Service is unable to handle request.");
+        return protocol.refused(&refusal, line);
+    }
+    let done = match parameters {
+        None => Err(Refusal::new(400, "SerializationException", "the request is no JSON object")),
+        Some(parameters) => operate(request, shared, service, &parameters, does, line).await,
+    };
+    match done {
+        Ok(Body::Xml(xml)) => {
+            let Protocol::Query(namespace) = protocol else { return protocol.answer(500, String::new()) };
+            "Allowed".clone_into(&mut line.verdict);
+            protocol.answer(200, xml.answer(name, namespace, &line.request_id))
+        }
+        Ok(Body::Json(value)) => {
+            "Allowed".clone_into(&mut line.verdict);
+            protocol.answer(200, value.to_string())
+        }
+        Err(refusal) => protocol.refused(&refusal, line),
+    }
+}
+
+/// What an operation gives.
+enum Body {
+    Xml(Xml),
+    Json(Value),
+}
+
+async fn operate(
+    request: Request<Bytes>,
+    shared: &Shared,
+    service: &'static str,
+    parameters: &Parameters,
+    does: &Does,
+    line: &mut Line,
+) -> Result<Body, Refusal> {
+    let (now, world) = (line.time, &shared.world);
+    let claim = Claim::of(&request, world, &shared.state().sessions)?;
+    let region = if service == "sts" { claim.region.clone() } else { "us-east-1".to_owned() };
+    line.region = Some(region.clone());
+    let principal = claim.verify(request, service, now).await?;
+    let caller = Caller::new(principal, world, &region, &line.source_ip, now)?;
+    line.principal = Some(caller.arn.clone());
+    line.account_id = Some(caller.account_id.clone());
+    if service == "iam" && world.account(&caller.account_id).is_some_and(|account| account.hangs) {
+        std::future::pending::<()>().await;
+    }
+    let rate = match service {
+        "iam" => world.behaviour.iam_rate,
+        "sts" => world.behaviour.sts_rate,
+        _ => world.behaviour.organizations_rate,
+    };
+    let mut state = shared.state();
+    if rate.is_some_and(|rate| !state.has_left(service, &caller.account_id, rate, now)) {
+        return Err(Refusal::new(400, "Throttling", "Rate exceeded"));
+    }
+    let sessions = &mut state.sessions;
+    let mut call = Call { caller, parameters, world, sessions, now, line };
+    match does {
+        Does::Query(does) => does(&mut call).map(Body::Xml),
+        Does::Json(does) => does(&mut call).map(Body::Json),
+    }
+}

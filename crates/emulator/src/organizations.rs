@@ -1,0 +1,222 @@
+//! The operations of Organizations.
+//!
+//! Source: <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::authorization::Asked;
+use crate::operations::Call;
+use crate::query::Refusal;
+use crate::world::{Member, Organization, Unit};
+
+/// Its version, as a target names it.
+pub(crate) const VERSION: &str = "AWSOrganizationsV20161128";
+
+/// The most that a page holds.
+const PAGE: usize = 20;
+
+/// `organizations:DescribeOrganization`, which any account of the organisation may ask for.
+pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    allow(call, "organizations:DescribeOrganization", "*")?;
+    let organization = organization(call)?;
+    let Organization { id, management_account, members, .. } = organization;
+    let email = members.get(management_account).map(|member| member.email.clone());
+    Ok(json!({ "Organization": {
+        "Id": id,
+        "Arn": format!("arn:aws:organizations::{management_account}:organization/{id}"),
+        "FeatureSet": "ALL",
+        "MasterAccountId": management_account,
+        "MasterAccountArn": account_arn(organization, management_account),
+        "MasterAccountEmail": email,
+    } }))
+}
+
+/// `organizations:ListAccounts`.
+pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let organization = administered(call, "organizations:ListAccounts", "*")?;
+    let old_status = call.world.behaviour.old_status;
+    let accounts =
+        organization.members.iter().map(|(id, member)| account(organization, id, member, old_status));
+    page(call, "Accounts", accounts)
+}
+
+/// `organizations:ListAccountsForParent`.
+pub(crate) fn list_accounts_for_parent(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let (organization, parent) = parent(call, "organizations:ListAccountsForParent")?;
+    let old_status = call.world.behaviour.old_status;
+    let below = organization.members.iter().filter(|(_, member)| member.unit == parent);
+    page(call, "Accounts", below.map(|(id, member)| account(organization, id, member, old_status)))
+}
+
+/// `organizations:ListOrganizationalUnitsForParent`.
+pub(crate) fn list_organizational_units_for_parent(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let (organization, parent) = parent(call, "organizations:ListOrganizationalUnitsForParent")?;
+    let below = organization.units.iter().filter(|unit| unit.parent == Some(parent));
+    let unit = |unit: &Unit| json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name });
+    page(call, "OrganizationalUnits", below.map(unit))
+}
+
+/// `organizations:ListRoots`.
+pub(crate) fn list_roots(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let organization = administered(call, "organizations:ListRoots", "*")?;
+    let root = organization.units.iter().take(1);
+    let root = root.map(|unit| {
+        let kinds = ["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"];
+        let kinds = kinds.map(|kind| json!({ "Type": kind, "Status": "ENABLED" }));
+        json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name, "PolicyTypes": kinds })
+    });
+    page(call, "Roots", root)
+}
+
+/// `organizations:ListParents`.
+pub(crate) fn list_parents(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let child = required(call, "ChildId")?;
+    let organization = administered(call, "organizations:ListParents", "*")?;
+    let of_unit = organization.units.iter().find(|unit| unit.id == child);
+    let parent = match (of_unit, organization.members.get(&child)) {
+        (Some(unit), _) => unit.parent,
+        (None, Some(member)) => Some(member.unit),
+        (None, None) => {
+            let message = "You specified an organizational unit or account that doesn't exist.";
+            return Err(Refusal::new(400, "ChildNotFoundException", message));
+        }
+    };
+    let parent = parent.and_then(|parent| Some((parent, organization.units.get(parent)?)));
+    let parents = parent.map(|(number, unit)| {
+        json!({ "Id": unit.id, "Type": if number == 0 { "ROOT" } else { "ORGANIZATIONAL_UNIT" } })
+    });
+    page(call, "Parents", parents.into_iter())
+}
+
+/// `organizations:DescribeAccount`.
+pub(crate) fn describe_account(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let account_id = required(call, "AccountId")?;
+    let organization = administered(call, "organizations:DescribeAccount", "*")?;
+    let member = organization.members.get(&account_id).ok_or_else(|| {
+        let message = "You specified an account that doesn't exist.";
+        Refusal::new(400, "AccountNotFoundException", message)
+    })?;
+    Ok(json!({ "Account": account(organization, &account_id, member, call.world.behaviour.old_status) }))
+}
+
+/// `organizations:ListTagsForResource`.
+pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let resource_id = required(call, "ResourceId")?;
+    let organization = administered(call, "organizations:ListTagsForResource", "*")?;
+    let is_unit = organization.units.iter().any(|unit| unit.id == resource_id);
+    let tags = organization.members.get(&resource_id).map(|member| member.tags.clone());
+    let tags = tags.or_else(|| is_unit.then(BTreeMap::new)).ok_or_else(|| {
+        let message = "You specified a target that doesn't exist.";
+        Refusal::new(400, "TargetNotFoundException", message)
+    })?;
+    page(call, "Tags", tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })))
+}
+
+fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), Refusal> {
+    call.allow(&Asked { action, resource, shown: resource, trust: None, context: BTreeMap::new() })
+}
+
+/// The caller's organisation.
+fn organization<'a>(call: &Call<'a>) -> Result<&'a Organization, Refusal> {
+    let account_id = &call.caller.account_id;
+    let organization = call.world.organization.as_ref();
+    organization.filter(|organization| organization.members.contains_key(account_id)).ok_or_else(|| {
+        let message = "Your account is not a member of an organization.";
+        Refusal::new(400, "AWSOrganizationsNotInUseException", message)
+    })
+}
+
+/// The caller's organisation, where it may ask about all of it.
+fn administered<'a>(call: &mut Call<'a>, action: &str, resource: &str) -> Result<&'a Organization, Refusal> {
+    allow(call, action, resource)?;
+    let organization = organization(call)?;
+    let Organization { management_account, delegated_administrators, .. } = organization;
+    let account_id = &call.caller.account_id;
+    if account_id == management_account || delegated_administrators.contains(account_id) {
+        return Ok(organization);
+    }
+    Err(Refusal::new(400, "AccessDeniedException", "You don't have permissions to access this resource."))
+}
+
+fn required(call: &Call<'_>, name: &str) -> Result<String, Refusal> {
+    let value = call.parameters.get(name).map(str::to_owned);
+    value.ok_or_else(|| {
+        let message = "You specified an invalid value: a required parameter is missing.";
+        Refusal::new(400, "InvalidInputException", format!("{message} {name}"))
+    })
+}
+
+/// The unit that a request names as a parent.
+fn parent<'a>(call: &mut Call<'a>, action: &str) -> Result<(&'a Organization, usize), Refusal> {
+    let parent_id = required(call, "ParentId")?;
+    let organization = administered(call, action, "*")?;
+    let parent = organization.units.iter().position(|unit| unit.id == parent_id);
+    let parent = parent.ok_or_else(|| {
+        let message = "You specified a root or organizational unit that doesn't exist.";
+        Refusal::new(400, "ParentNotFoundException", message)
+    })?;
+    Ok((organization, parent))
+}
+
+fn account(organization: &Organization, account_id: &str, member: &Member, old_status: bool) -> Value {
+    let Member { name, email, state, joined, .. } = member;
+    // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
+    let (name_of_state, state) = match state.as_str() {
+        "PENDING_ACTIVATION" | "CLOSED" if old_status => ("Status", "SUSPENDED"),
+        state if old_status => ("Status", state),
+        state => ("State", state),
+    };
+    json!({
+        "Id": account_id,
+        "Arn": account_arn(organization, account_id),
+        "Name": name,
+        "Email": email,
+        "JoinedMethod": "CREATED",
+        "JoinedTimestamp": joined.as_second(),
+        name_of_state: state,
+    })
+}
+
+fn account_arn(organization: &Organization, account_id: &str) -> String {
+    let Organization { id, management_account, .. } = organization;
+    format!("arn:aws:organizations::{management_account}:account/{id}/{account_id}")
+}
+
+fn unit_arn(organization: &Organization, unit: &Unit) -> String {
+    let Organization { id, management_account, .. } = organization;
+    let kind = if unit.parent.is_none() { "root" } else { "ou" };
+    format!("arn:aws:organizations::{management_account}:{kind}/{id}/{}", unit.id)
+}
+
+/// A page of a list, and the token of the next one.
+fn page(call: &Call<'_>, name: &str, items: impl Iterator<Item = Value>) -> Result<Value, Refusal> {
+    let wrong = |name: &str| {
+        Refusal::new(400, "InvalidInputException", format!("You specified an invalid value for {name}."))
+    };
+    let parameters = call.parameters;
+    let size = match parameters.get("MaxResults").map(str::parse::<usize>) {
+        None => PAGE,
+        Some(Ok(size @ 1..=PAGE)) => size,
+        Some(_) => return Err(wrong("MaxResults")),
+    };
+    // A token is the number of items before the page; with an `e` the page is an empty one, and that one is next.
+    let token = parameters.get("NextToken");
+    let (is_empty, number) =
+        match token.map(|token| token.strip_prefix('e').map_or((false, token), |n| (true, n))) {
+            None => (false, Ok(0)),
+            Some((is_empty, number)) => (is_empty, number.parse::<usize>()),
+        };
+    let from = number.map_err(|_| wrong("NextToken"))?;
+    if is_empty {
+        return Ok(json!({ name: [], "NextToken": from.to_string() }));
+    }
+    let mut rest = items.skip(from);
+    let members: Vec<Value> = rest.by_ref().take(size).collect();
+    if rest.next().is_none() {
+        return Ok(json!({ name: members }));
+    }
+    let before = if call.world.behaviour.empty_pages { "e" } else { "" };
+    Ok(json!({ name: members, "NextToken": format!("{before}{}", from + size) }))
+}

@@ -1,0 +1,248 @@
+//! Accounts with roles and users, and the organisation that they are in.
+//!
+//! 1. `file`: as a file that a person can write;
+//! 2. `generate`: as many as are wanted, from a seed, each made when it is asked for;
+//! 3. `behaviour`: how slow it all is, and what goes wrong.
+
+mod behaviour;
+mod file;
+mod generate;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rolecall_policy::{Document, Kind};
+use serde::Deserialize;
+
+pub use behaviour::Behaviour;
+pub use file::BadWorld;
+pub use generate::Recipe;
+pub(crate) use generate::splitmix64;
+
+/// The accounts that there are.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Those that were written down, by id.
+    accounts: BTreeMap<String, Arc<Account>>,
+    /// Those that are made when they are asked for.
+    generated: Option<generate::Accounts>,
+    /// The organisation, where there is one.
+    pub organization: Option<Organization>,
+    /// How slow it all is, and what goes wrong.
+    pub behaviour: Behaviour,
+}
+
+/// An account.
+#[derive(Debug, Clone, Default)]
+pub struct Account {
+    /// By name.
+    pub roles: BTreeMap<String, Arc<Role>>,
+    /// By name.
+    pub users: BTreeMap<String, Arc<User>>,
+    /// Whether its IAM never answers.
+    pub hangs: bool,
+}
+
+/// A role.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// The ARN, path included.
+    pub arn: String,
+    /// Whom it trusts.
+    pub trust_policy: Document,
+    /// What it may do.
+    pub policies: Vec<Document>,
+    /// What limits that.
+    pub permissions_boundary: Option<Document>,
+    /// Seconds.
+    pub max_session_duration: u32,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A user.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The ARN, path included.
+    pub arn: String,
+    /// The path.
+    pub path: String,
+    /// `AIDA…`.
+    pub user_id: String,
+    /// When it was made.
+    pub create_date: Timestamp,
+    /// When its password was last used.
+    pub password_last_used: Option<Timestamp>,
+    /// What it may do.
+    pub policies: Vec<Document>,
+    /// What limits that.
+    pub permissions_boundary: Option<Document>,
+    /// Its keys.
+    pub access_keys: Vec<AccessKey>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An access key of a user.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    /// `AKIA…`.
+    pub access_key_id: String,
+    /// Without one nobody can sign with the key.
+    pub secret_access_key: Option<String>,
+    /// `Active` where the file does not say.
+    #[serde(default = "active")]
+    pub status: String,
+    /// When it was made.
+    pub create_date: Timestamp,
+    /// When, for what and where it was last used.
+    pub last_used: Option<LastUsed>,
+}
+
+/// When, for what and where a key was last used.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastUsed {
+    /// When.
+    pub date: Timestamp,
+    /// The service, as `s3`.
+    pub service: String,
+    /// The region.
+    pub region: String,
+}
+
+/// An organisation.
+#[derive(Debug)]
+pub struct Organization {
+    /// `o-…`.
+    pub id: String,
+    /// The account that no service control policy binds.
+    pub management_account: String,
+    /// Accounts that may ask about it as the management account may.
+    pub delegated_administrators: Vec<String>,
+    /// The root, and behind it all units.
+    pub units: Vec<Unit>,
+    /// Its accounts, by id.
+    pub members: BTreeMap<String, Member>,
+}
+
+/// The root, or a unit below it.
+#[derive(Debug)]
+pub struct Unit {
+    /// `r-…` or `ou-…`.
+    pub id: String,
+    /// Its name; the root's is `Root`.
+    pub name: String,
+    /// Which of the units it is in; the root is in none.
+    pub parent: Option<usize>,
+    /// Service control policies.
+    pub scps: Vec<Document>,
+    /// Resource control policies.
+    pub rcps: Vec<Document>,
+}
+
+/// An account, as its organisation knows it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Which of the units it is in.
+    pub unit: usize,
+    /// Its name.
+    pub name: String,
+    /// The e-mail address of its root user.
+    pub email: String,
+    /// `ACTIVE`, `SUSPENDED` and so on.
+    pub state: String,
+    /// Since when it is in the organisation.
+    pub joined: Timestamp,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+fn active() -> String {
+    "Active".to_owned()
+}
+
+impl World {
+    /// An account, by id.
+    #[must_use]
+    pub fn account(&self, account_id: &str) -> Option<Arc<Account>> {
+        let written = self.accounts.get(account_id).cloned();
+        written.or_else(|| self.generated.as_ref()?.account(account_id))
+    }
+
+    /// The account of an access key, and the name of the user who has it.
+    #[must_use]
+    pub(crate) fn owner_of_key(&self, access_key_id: &str) -> Option<(String, String)> {
+        let name_in = |account: &Account| {
+            let has_key = |user: &User| user.access_keys.iter().any(|key| key.access_key_id == access_key_id);
+            let mut users = account.users.iter();
+            users.find(|(_, user)| has_key(user)).map(|(name, _)| name.clone())
+        };
+        let mut written = self.accounts.iter();
+        written.find_map(|(id, account)| Some((id.clone(), name_in(account)?))).or_else(|| {
+            let account_id = generate::account_of_key(access_key_id)?;
+            let account = self.generated.as_ref()?.account(&account_id)?;
+            Some((account_id, name_in(&account)?))
+        })
+    }
+
+    /// A role by its ARN.
+    #[must_use]
+    pub(crate) fn role(&self, arn: &str) -> Option<Arc<Role>> {
+        let account = self.account(arn.split(':').nth(4)?)?;
+        account.roles.get(arn.rsplit('/').next()?).filter(|role| role.arn == arn).cloned()
+    }
+
+    /// A user of an account, by name.
+    #[must_use]
+    pub(crate) fn user(&self, account_id: &str, user_name: &str) -> Option<Arc<User>> {
+        self.account(account_id)?.users.get(user_name).cloned()
+    }
+
+    /// The ARNs of some roles, for a person who named one that is not there.
+    pub(crate) fn some_roles(&self) -> Vec<&str> {
+        let roles = self.accounts.values().flat_map(|account| account.roles.values());
+        roles.map(|role| role.arn.as_str()).take(10).collect()
+    }
+
+    /// The account's own unit and those above it, the root first; nothing where it is in no organisation.
+    #[must_use]
+    pub(crate) fn units_above(&self, account_id: &str) -> Vec<&Unit> {
+        let Some(organization) = &self.organization else { return Vec::new() };
+        let own = organization.members.get(account_id).and_then(|member| organization.units.get(member.unit));
+        let mut path: Vec<&Unit> =
+            std::iter::successors(own, |unit| organization.units.get(unit.parent?)).collect();
+        path.reverse();
+        path
+    }
+}
+
+impl Organization {
+    /// The ARN of one of its policies, by the document's name.
+    ///
+    /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
+    #[must_use]
+    pub(crate) fn policy_arn(&self, kind: Kind, document: &str) -> String {
+        let Self { id, management_account, .. } = self;
+        let kind = if kind == Kind::Rcp { "resource_control_policy" } else { "service_control_policy" };
+        let policy_id = unique_id("p-", id, document).to_ascii_lowercase();
+        let policy_id = policy_id.get(..12).unwrap_or_default();
+        format!("arn:aws:organizations::{management_account}:policy/{id}/{kind}/{policy_id}")
+    }
+}
+
+/// An id that AWS would make up, the same each time.
+pub(crate) fn unique_id(prefix: &str, account_id: &str, name: &str) -> String {
+    let id =
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{prefix}/{account_id}/{name}").as_bytes());
+    let text = id.simple().to_string().to_ascii_uppercase();
+    format!("{prefix}{}", text.get(..17).unwrap_or_default())
+}

@@ -1,0 +1,171 @@
+//! An organisation, and worlds that are slow, throttle and fail, as the AWS SDK asks them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; it may read the clock"
+)]
+
+use aws_credential_types::Credentials;
+use aws_sdk_organizations::config::retry::RetryConfig;
+use aws_sdk_organizations::error::ProvideErrorMetadata;
+use aws_sdk_organizations::types::{Account, AccountState, AccountStatus};
+use aws_smithy_http_client::Builder;
+use jiff::Timestamp;
+use rolecall_emulator::{Clock, Emulator, Recipe, World};
+use serde_json::{Value, json};
+
+const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
+
+async fn start(world: World) -> Emulator {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    Emulator::start(world, Clock::new(Timestamp::now), listen, None).await.unwrap()
+}
+
+/// An organisation of three accounts and an account outside; the first two have a role that may ask about it.
+fn world(change: impl FnOnce(&mut Value)) -> World {
+    let role = json!({
+        "trust_policy": { "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole",
+                                         "Principal": { "Service": "lambda.amazonaws.com" } } },
+        "policies": [{ "Statement": { "Effect": "Allow", "Action": "organizations:*", "Resource": "*" } }],
+    });
+    let mut file = json!({
+        "accounts": {
+            "222222222222": { "roles": { "LambdaRole": role }, "name": "hub", "tags": { "team": "security" } },
+            "444444444444": { "roles": { "R": role } },
+            "333333333333": { "state": "SUSPENDED", "email": "old@example.com" },
+            "111111111111": { "roles": { "R": role } },
+        },
+        "organization": {
+            "id": "o-abc123", "management_account": "222222222222",
+            "root": { "id": "r-1", "units": [{ "id": "ou-1", "name": "Prod", "accounts": ["333333333333"],
+                                               "units": [{ "id": "ou-2", "accounts": ["111111111111"] }] }] },
+        },
+    });
+    change(&mut file);
+    World::parse(&file.to_string(), |_| Err(std::io::ErrorKind::NotFound.into())).unwrap()
+}
+
+fn client(emulator: &Emulator, role_arn: &str) -> aws_sdk_organizations::Client {
+    let issued = emulator.session(role_arn, "test").unwrap();
+    let (id, secret, token) = (issued.access_key_id, issued.secret_access_key, issued.session_token);
+    let config = aws_sdk_organizations::Config::builder()
+        .behavior_version(aws_sdk_organizations::config::BehaviorVersion::latest())
+        .region(aws_sdk_organizations::config::Region::new("us-east-1"))
+        .endpoint_url(emulator.url())
+        .http_client(Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .credentials_provider(Credentials::new(id, secret, Some(token), None, "test"));
+    aws_sdk_organizations::Client::from_conf(config.build())
+}
+
+async fn all_accounts(client: &aws_sdk_organizations::Client) -> (Vec<Account>, usize) {
+    let (mut accounts, mut pages, mut token) = (Vec::new(), 0, None);
+    loop {
+        let page = client.list_accounts().set_next_token(token).send().await.unwrap();
+        accounts.extend(page.accounts.unwrap());
+        pages += 1;
+        token = page.next_token;
+        if token.is_none() {
+            return (accounts, pages);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_tree_can_be_walked_from_the_root_and_from_the_leaves() {
+    let emulator = start(world(|_| {})).await;
+    let client = client(&emulator, LAMBDA_ROLE);
+    let organization = client.describe_organization().send().await.unwrap().organization.unwrap();
+    assert_eq!(organization.master_account_id(), Some("222222222222"));
+    let (accounts, _) = all_accounts(&client).await;
+    let seen: Vec<_> = accounts.iter().map(|it| (it.id().unwrap(), it.state().unwrap().clone())).collect();
+    let (active, suspended) = (AccountState::Active, AccountState::Suspended);
+    let expected = [("111111111111", active.clone()), ("222222222222", active), ("333333333333", suspended)];
+    assert_eq!(seen, expected);
+    assert_eq!(accounts.last().unwrap().email(), Some("old@example.com"));
+
+    let root = client.list_roots().send().await.unwrap().roots.unwrap().remove(0).id.unwrap();
+    let units = client.list_organizational_units_for_parent().parent_id(root).send().await.unwrap();
+    let unit = units.organizational_units().first().unwrap();
+    assert_eq!((unit.id(), unit.name()), (Some("ou-1"), Some("Prod")));
+    let below = client.list_accounts_for_parent().parent_id("ou-1").send().await.unwrap();
+    assert_eq!(below.accounts().iter().map(|it| it.id().unwrap()).collect::<Vec<_>>(), ["333333333333"]);
+    let parents = client.list_parents().child_id("111111111111").send().await.unwrap();
+    assert_eq!(parents.parents().first().unwrap().id(), Some("ou-2"));
+    let tags = client.list_tags_for_resource().resource_id("222222222222").send().await.unwrap();
+    assert_eq!(tags.tags().first().unwrap().value(), "security");
+    let account = client.describe_account().account_id("222222222222").send().await.unwrap();
+    assert_eq!(account.account().unwrap().name(), Some("hub"));
+    let missing = client.list_accounts_for_parent().parent_id("ou-9").send().await.unwrap_err();
+    assert_eq!(missing.code(), Some("ParentNotFoundException"));
+}
+
+#[tokio::test]
+async fn who_neither_manages_nor_administers_the_organisation_is_refused() {
+    let emulator = start(world(|_| {})).await;
+    let member = client(&emulator, "arn:aws:iam::111111111111:role/R");
+    assert!(member.describe_organization().send().await.is_ok());
+    assert_eq!(member.list_accounts().send().await.unwrap_err().code(), Some("AccessDeniedException"));
+    let stranger = client(&emulator, "arn:aws:iam::444444444444:role/R");
+    let refused = stranger.list_accounts().send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("AWSOrganizationsNotInUseException"));
+    let administered =
+        world(|file| file["organization"]["delegated_administrators"] = json!(["111111111111"]));
+    let emulator = start(administered).await;
+    let member = client(&emulator, "arn:aws:iam::111111111111:role/R");
+    assert!(member.list_accounts().send().await.is_ok());
+
+    let no_policy =
+        world(|file| file["accounts"]["222222222222"]["roles"]["LambdaRole"]["policies"] = json!([]));
+    let emulator = start(no_policy).await;
+    let refused = client(&emulator, LAMBDA_ROLE).list_accounts().send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("AccessDeniedException"));
+    let words = "because no identity-based policy allows the organizations:ListAccounts action";
+    assert!(refused.message().unwrap().ends_with(words), "{refused:?}");
+}
+
+#[tokio::test]
+async fn pages_hold_twenty_and_some_are_empty_where_asked_for() {
+    let recipe: Recipe = "accounts=45,users=1,seed=7".parse().unwrap();
+    let emulator = start(recipe.world().unwrap()).await;
+    let (accounts, pages) = all_accounts(&client(&emulator, LAMBDA_ROLE)).await;
+    assert_eq!((accounts.len(), pages), (47, 3), "and the management account and the hub");
+
+    let mut world = recipe.world().unwrap();
+    (world.behaviour.empty_pages, world.behaviour.old_status) = (true, true);
+    let emulator = start(world).await;
+    let (accounts, pages) = all_accounts(&client(&emulator, LAMBDA_ROLE)).await;
+    assert_eq!((accounts.len(), pages), (47, 5));
+    let first = accounts.first().unwrap();
+    assert_eq!((first.state(), first.status()), (None, Some(&AccountStatus::Active)));
+}
+
+#[tokio::test]
+async fn a_world_throttles_fails_and_cuts_connections_as_often_as_it_is_told() {
+    let recipe: Recipe = "accounts=1,users=1".parse().unwrap();
+    let outcome = async |change: fn(&mut rolecall_emulator::Behaviour), calls: usize| {
+        let mut world = recipe.world().unwrap();
+        change(&mut world.behaviour);
+        let emulator = start(world).await;
+        let client = client(&emulator, LAMBDA_ROLE);
+        let mut codes = Vec::new();
+        for _ in 0..calls {
+            let code = match client.list_roots().send().await {
+                Ok(_) => "ok".to_owned(),
+                Err(error) => error.code().unwrap_or("cut").to_owned(),
+            };
+            codes.push(code);
+        }
+        codes
+    };
+    let count = |codes: &[String], code: &str| codes.iter().filter(|it| *it == code).count();
+    let throttled = outcome(|behaviour| behaviour.organizations_rate = Some(3.0), 20).await;
+    assert!(
+        count(&throttled, "ok") >= 3 && count(&throttled, "TooManyRequestsException") > 10,
+        "{throttled:?}"
+    );
+    let failed = outcome(|behaviour| behaviour.error_rate = 0.5, 60).await;
+    assert!((15..45).contains(&count(&failed, "ServiceUnavailable")), "{failed:?}");
+    let cut = outcome(|behaviour| behaviour.reset_rate = 1.0, 2).await;
+    assert_eq!(cut, ["cut", "cut"]);
+}
