@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Demo,
     /// Run an AWS on this machine that enforces signatures, trust and permissions: STS, IAM and Organizations
     #[command(override_usage = EMULATOR_USAGE, after_help = EMULATOR_HELP)]
-    Emulator(Emulator),
+    Emulator(Box<Emulator>),
     /// Print the completion script of a shell
     #[command(
         after_help = "For bash: rolecall completions bash > ~/.local/share/bash-completion/completions/rolecall"
@@ -68,7 +68,7 @@ The file is a JSON list of situations, such as
                 \"action\": \"sts:AssumeRole\", \"resource\": \"arn:aws:iam::111111111111:role/IAMListRole\"},
     \"context\": {\"sts:ExternalId\": \"…\"}, \"expected\": \"Allowed\"}]
 
-with sessionPolicy (a policy), permissionBoundaries, scps and rcps (lists; scps is one level of an organisation) where \
+with sessionPolicy (a policy), permissionBoundaries, scps and rcps (lists; scps may be a list of lists, one for each level of an organisation) where \
 there are any, request.resourceAccount where the resource does not say it, and \"Denied\" where that is expected. The \
 context is taken as it is given: aws:PrincipalArn, aws:PrincipalAccount and the like are in it where AWS would put them.
 
@@ -163,14 +163,14 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     /// What was typed of how slow the world is and what goes wrong, over what its file says.
-    pub(crate) fn over(&self, behaviour: Behaviour) -> Behaviour {
+    pub(crate) fn over(&self, behaviour: &Behaviour) -> Behaviour {
         let latency_ms = self.latency.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         Behaviour {
             latency_ms: latency_ms.unwrap_or(behaviour.latency_ms),
             iam_rate: self.iam_rate.or(behaviour.iam_rate),
             error_rate: self.error_rate.unwrap_or(behaviour.error_rate),
             reset_rate: self.reset_rate.unwrap_or(behaviour.reset_rate),
-            ..behaviour
+            ..behaviour.clone()
         }
     }
 }

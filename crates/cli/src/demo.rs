@@ -97,7 +97,7 @@ async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
     for name in environment::own_variables() {
         scan.env_remove(name);
     }
-    within(&mut scan, &settings(&emulator.url(), &credentials));
+    within(&mut scan, &settings(&emulator, &credentials));
     show("$ rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole\n\n")?;
     let status = scan.status().await.map_err(|error| unexpected(&error))?;
     for line in emulator.requests().into_iter().filter(|line| line.verdict == "Denied") {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -10,8 +10,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use rolecall_emulator::{Clock, Credentials, Emulator, Told, World};
+use rustix::process::{Pid, kill_process};
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{self, LogFormat};
 use crate::environment;
@@ -24,15 +25,22 @@ const PORT: u16 = 4599;
 /// As which Rolecall runs.
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 
-/// What a person's own settings would lead past the emulator.
+/// What a person's own environment would lead past the emulator.
 const NOT_HERE: [&str; 6] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_IAM",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_ENDPOINT_URL_ORGANIZATIONS",
     "AWS_CA_BUNDLE",
 ];
+
+/// What a person's own configuration files could lead past it.
+const SWITCHED_OFF: [&str; 3] =
+    ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"];
+
+/// How an env file begins, so that a file of somebody else's is never taken for one.
+const ENV_FILE: &str = "# Settings under which programs ask a rolecall emulator.";
 
 /// Runs it until it is interrupted, or until the command has ended.
 pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
@@ -43,7 +51,7 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
     };
     let mut world = world.map_err(|error| Failure::new(Code::Usage, error))?;
     world.behaviour =
-        arguments.over(world.behaviour).checked().map_err(|problem| Failure::new(Code::Usage, problem))?;
+        arguments.over(&world.behaviour).checked().map_err(|problem| Failure::new(Code::Usage, problem))?;
     let told = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
@@ -63,19 +71,15 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
         let credentials = emulator
             .session(role_arn, "rolecall")
             .map_err(|problem| Failure::new(Code::Usage, format!("--as: {problem}")))?;
-        let settings = settings(&emulator.url(), &credentials);
-        if let Some(file) = &arguments.env_file {
-            write_env_file(file, &settings).map_err(|error| output::not_there("--env-file", file, &error))?;
-        }
+        let settings = settings(&emulator, &credentials);
+        let written =
+            arguments.env_file.as_deref().map(|file| EnvFile::write(file, &settings)).transpose()?;
         let ended = if arguments.command.is_empty() {
             serve(&emulator, arguments, role_arn).await
         } else {
             command(arguments, &settings).await
         };
-        if let Some(file) = &arguments.env_file {
-            // What it says leads to nobody any more.
-            let _ = fs::remove_file(file);
-        }
+        drop(written);
         ended
     })
 }
@@ -95,15 +99,30 @@ fn may_lambda_become<'a>(emulator: &Emulator, role_arn: &'a str) -> Result<&'a s
 }
 
 /// The settings under which a program asks the emulator, and nobody else.
-pub(crate) fn settings(url: &str, credentials: &Credentials) -> Vec<(&'static str, String)> {
-    vec![
-        ("AWS_ENDPOINT_URL", url.to_owned()),
+pub(crate) fn settings(emulator: &Emulator, credentials: &Credentials) -> Vec<(&'static str, String)> {
+    let mut address = emulator.address();
+    if address.ip().is_unspecified() {
+        // Where it listens on all addresses, this machine's own programs take the one that is always there.
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    // A proxy has no business between a program and its own machine.
+    let no_proxy = format!("{},127.0.0.1,localhost,::1", address.ip());
+    let mut settings = vec![
+        ("AWS_ENDPOINT_URL", format!("http://{address}")),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
         ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
         ("AWS_SESSION_TOKEN", credentials.session_token.clone()),
-    ]
+        ("NO_PROXY", no_proxy.clone()),
+        ("no_proxy", no_proxy),
+    ];
+    settings.extend(SWITCHED_OFF.map(|name| (name, "false".to_owned())));
+    settings
 }
 
 /// Hears of every request, and writes it down.
@@ -128,24 +147,77 @@ fn log(file: &Path, format: LogFormat) -> Result<Told, Failure> {
     }))
 }
 
-/// Written whole and then named so: who waits for the file finds all of it. Nobody else may read it.
-fn write_env_file(file: &Path, settings: &[(&str, String)]) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = tempfile::Builder::new().prefix(".rolecall-").tempfile_in(folder)?;
-    for name in NOT_HERE {
-        writeln!(new, "unset {name}")?;
+/// The settings in a file, for as long as the emulator runs.
+struct EnvFile<'a> {
+    file: &'a Path,
+    text: String,
+}
+
+impl<'a> EnvFile<'a> {
+    /// Written whole and then named so: who waits for the file finds all of it. Nobody else may read it.
+    fn write(file: &'a Path, settings: &[(&str, String)]) -> Result<Self, Failure> {
+        let is_ours = fs::read_to_string(file).is_ok_and(|text| text.starts_with(ENV_FILE));
+        if file.symlink_metadata().is_ok() && !is_ours {
+            let problem = format!("--env-file {}: it is there, and no emulator wrote it", file.display());
+            return Err(Failure::new(Code::Usage, problem).with_remedy("name another file, or take it away"));
+        }
+        let unset = NOT_HERE.map(|name| format!("unset {name}\n")).concat();
+        let export: String =
+            settings.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+        let text = format!("{ENV_FILE}\n{unset}{export}");
+        let put = || {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let mut new = tempfile::Builder::new()
+                .prefix(".rolecall-")
+                .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+            new.write_all(text.as_bytes())?;
+            fs::set_permissions(new.path(), fs::Permissions::from_mode(0o600))?;
+            new.persist(file)?;
+            Ok(())
+        };
+        put().map_err(|error: io::Error| output::not_there("--env-file", file, &error))?;
+        Ok(Self { file, text })
     }
-    for (name, value) in settings {
-        writeln!(new, "export {name}='{value}'")?;
+}
+
+impl Drop for EnvFile<'_> {
+    /// What it says leads to nobody any more; another emulator may have written another since.
+    fn drop(&mut self) {
+        if fs::read_to_string(self.file).is_ok_and(|text| text == self.text) {
+            let _ = fs::remove_file(self.file);
+        }
     }
-    fs::set_permissions(new.path(), fs::Permissions::from_mode(0o600))?;
-    new.persist(file)?;
-    Ok(())
+}
+
+/// The signals that ask a program to end.
+struct Endings {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Endings {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Code::Unexpected, error));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next of them.
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.hangup.recv() => SignalKind::hangup(),
+        }
+    }
 }
 
 async fn serve(emulator: &Emulator, arguments: &args::Emulator, role_arn: &str) -> Result<ExitCode, Failure> {
-    let unexpected = |error| Failure::new(Code::Unexpected, error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+    let mut endings = Endings::listen()?;
     let how = match &arguments.env_file {
         Some(file) => format!(". {}", shell_path(file)),
         None => "start it with --env-file aws.env, and type: . ./aws.env".to_owned(),
@@ -158,10 +230,7 @@ async fn serve(emulator: &Emulator, arguments: &args::Emulator, role_arn: &str) 
     if !emulator.address().ip().is_loopback() {
         output::say("it can be reached from other machines, and its credentials are for tests alone");
     }
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(unexpected)?,
-        _ = terminate.recv() => {}
-    }
+    endings.next().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -177,8 +246,6 @@ pub(crate) fn within(command: &mut Command, settings: &[(&'static str, String)])
     for name in NOT_HERE {
         command.env_remove(name);
     }
-    // A proxy has no business between a program and its own machine.
-    command.env("NO_PROXY", "127.0.0.1,localhost,::1").env("no_proxy", "127.0.0.1,localhost,::1");
 }
 
 async fn command(
@@ -194,12 +261,17 @@ async fn command(
             .with_remedy("what stands behind -- is a command and its arguments")
     })?;
     let unexpected = |error| Failure::new(Code::Unexpected, error);
-    // Ctrl-C goes to the command too, which ends as it likes.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
+    let mut endings = Endings::listen()?;
     let status = loop {
         tokio::select! {
             ended = child.wait() => break ended.map_err(unexpected)?,
-            _ = interrupt.recv() => {}
+            kind = endings.next() => {
+                // Ctrl-C at a terminal goes to the command too, which ends as it likes; the others it has to be told.
+                let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+                if let Some(pid) = pid.filter(|_| kind != SignalKind::interrupt()) {
+                    let _ = kill_process(pid, rustix::process::Signal::TERM);
+                }
+            }
         }
     };
     let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);

@@ -34,7 +34,7 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<ExitCode, Failure> {
     let shown = arguments.file.display();
     let wrong = |problem: &dyn std::fmt::Display| Failure::new(Code::Usage, format!("{shown}: {problem}"));
     let text = read(&arguments.file).map_err(|error| wrong(&error))?;
-    let cases: Vec<Case> = serde_json::from_str(&text).map_err(|error| {
+    let cases: Vec<Case> = rolecall_policy::json::parse(&text).map_err(|error| {
         wrong(&error).with_remedy("`rolecall policy evaluate --help` shows what is expected")
     })?;
     let mut answers = Vec::with_capacity(cases.len());

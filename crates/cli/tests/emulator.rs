@@ -287,6 +287,49 @@ async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_file_that_no_emulator_wrote_stays_and_a_command_ends_with_the_emulator() {
+    let folder = tempfile::tempdir().unwrap();
+    let (precious, env_file) = (folder.path().join("precious"), folder.path().join("aws.env"));
+    fs::write(&precious, "mine").unwrap();
+    let arguments = ["emulator", "--env-file", precious.to_str().unwrap(), "--", "true"];
+    let refused = ended(&mut rolecall("http://127.0.0.1:9", &arguments)).await;
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("no emulator wrote it"), "{}", refused.stderr);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");
+
+    let pid = folder.path().join("pid");
+    let script = format!("echo $$ > {}.new && mv {0}.new {0} && exec sleep 60", pid.display());
+    let arguments = ["emulator", "--env-file", env_file.to_str().unwrap(), "--", "sh", "-c", &script];
+    let mut emulator = rolecall("http://127.0.0.1:9", &arguments).spawn().unwrap();
+    while !pid.exists() {
+        assert_eq!(emulator.try_wait().unwrap(), None);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(env_file.exists());
+    let kill = |id: &str| std::process::Command::new("kill").arg(id).output().unwrap().status.success();
+    assert!(kill(&emulator.id().unwrap().to_string()));
+    assert_eq!(emulator.wait().await.unwrap().code(), Some(128 + 15));
+    assert!(!env_file.exists());
+    assert!(!kill(fs::read_to_string(&pid).unwrap().trim()), "the command has ended");
+}
+
+#[tokio::test]
+async fn a_persons_own_configuration_leads_nobody_past_the_emulator() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join(".aws")).unwrap();
+    let config = "[default]\nignore_configured_endpoint_urls = true\nuse_fips_endpoint = true\n\
+                  use_dualstack_endpoint = true\nendpoint_url = http://127.0.0.1:9\n";
+    fs::write(home.path().join(".aws/config"), config).unwrap();
+    let this = env!("CARGO_BIN_EXE_rolecall");
+    let scan = [this, "scan", "--role-arn", ROLE_ARN];
+    let mut command = rolecall("http://127.0.0.1:9", &[&["emulator", "--"][..], &scan].concat());
+    command.env("HOME", home.path()).env_remove("AWS_CONFIG_FILE").env("HTTP_PROXY", "http://127.0.0.1:9");
+    command.env("AWS_USE_FIPS_ENDPOINT", "true");
+    let scanned = ended(&mut command).await;
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
+}
+
+#[tokio::test]
 async fn without_a_role_that_lambda_may_become_nothing_runs() {
     let folder = tempfile::tempdir().unwrap();
     let folder_of_world = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator/worlds/");

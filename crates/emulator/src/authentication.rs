@@ -45,8 +45,10 @@ pub(crate) struct Session {
     pub(crate) policy: Option<Document>,
     /// Passed when it was made, or by the session before it.
     pub(crate) source_identity: Option<String>,
-    /// The role's tags, and those that were passed.
+    /// The tags that it was given, those of the session before it that go on among them.
     pub(crate) tags: BTreeMap<String, String>,
+    /// Those of them that go on to the sessions behind it.
+    pub(crate) transitive_tags: BTreeMap<String, String>,
     /// When it was made.
     pub(crate) issued: Timestamp,
     /// When it ends.

@@ -41,6 +41,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) shown: &'a str,
     /// The trust policy of the role that is asked for.
     pub(crate) trust: Option<&'a Document>,
+    /// The tags of what is asked for, where it is no role.
+    pub(crate) resource_tags: BTreeMap<String, String>,
     /// Condition keys besides the caller's.
     pub(crate) context: BTreeMap<String, Vec<String>>,
 }
@@ -71,6 +73,8 @@ impl Caller {
             ("aws:SourceIp", source_ip.to_owned()),
             // AWS is asked over TLS and in no other way, whatever way this emulator is reached.
             ("aws:SecureTransport", "true".to_owned()),
+            ("aws:PrincipalIsAWSService", "false".to_owned()),
+            ("aws:ViaAWSService", "false".to_owned()),
         ]);
         let mut caller = match &principal {
             Principal::User { account_id, user_name } => {
@@ -105,7 +109,8 @@ impl Caller {
                 if let Some(source_identity) = &session.source_identity {
                     context.set("aws:SourceIdentity", source_identity);
                 }
-                for (key, value) in &session.tags {
+                // What a session was given goes over what its role has, whatever the case of the key.
+                for (key, value) in role.tags.iter().chain(&session.tags) {
                     context.set(&format!("aws:PrincipalTag/{key}"), value);
                 }
                 Self {
@@ -122,13 +127,9 @@ impl Caller {
             }
         };
         context.set("aws:PrincipalAccount", &caller.account_id);
-        if let Some(organization) = &world.organization {
-            let units = world.units_above(&caller.account_id);
-            if !units.is_empty() {
-                context.set("aws:PrincipalOrgID", &organization.id);
-                let ids: Vec<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
-                context.set_all("aws:PrincipalOrgPaths", [format!("{}/{}/", organization.id, ids.join("/"))]);
-            }
+        if let Some((id, path)) = world.organization_path(&caller.account_id) {
+            context.set("aws:PrincipalOrgID", id);
+            context.set_all("aws:PrincipalOrgPaths", [path]);
         }
         caller.context = context;
         Ok(caller)
@@ -141,10 +142,25 @@ impl Caller {
         let resource_account = resource_account.unwrap_or(&self.account_id);
         let mut context = self.context.clone();
         context.set("aws:ResourceAccount", resource_account);
+        if let Some((id, path)) = world.organization_path(resource_account) {
+            context.set("aws:ResourceOrgID", id);
+            context.set_all("aws:ResourceOrgPaths", [path]);
+        }
+        let role = world.role(asked.resource);
+        for (key, value) in role.iter().flat_map(|role| &role.tags).chain(&asked.resource_tags) {
+            context.set(&format!("aws:ResourceTag/{key}"), value);
+            context.set(&format!("iam:ResourceTag/{key}"), value);
+        }
         for (key, values) in &asked.context {
             context.set_all(key, values.iter().cloned());
         }
-        let Ok(caller) = self.arn.parse() else { return Decision::ImplicitlyDenied(Kind::Identity) };
+        let Ok(caller) = self.arn.parse::<rolecall_policy::Caller>() else {
+            return Decision::ImplicitlyDenied(Kind::Identity);
+        };
+        let caller = match &self.principal {
+            Principal::Session(session) => caller.of_role(&session.role_arn),
+            Principal::User { .. } => caller,
+        };
         let request = Request {
             caller,
             action: asked.action.to_owned(),
@@ -153,16 +169,16 @@ impl Caller {
             context,
         };
         let binds = world.organization.as_ref().is_some_and(|o| o.management_account != self.account_id);
-        let units = world.units_above(&self.account_id);
-        let scps = (binds && !units.is_empty()).then(|| units.iter().map(|unit| unit.scps.clone()).collect());
-        let rcps = if asked.trust.is_some() { world.units_above(resource_account) } else { Vec::new() };
+        let scps = world.scps_above(&self.account_id);
+        let scps = (binds && !scps.is_empty()).then_some(scps);
+        let rcps = if asked.trust.is_some() { world.rcps_above(resource_account) } else { Vec::new() };
         let policies = Policies {
             identity: self.policies.clone(),
             trust: asked.trust.cloned(),
             session: self.session_policy.clone(),
             boundaries: self.boundary.clone().map(|boundary| vec![boundary]),
             scps,
-            rcps: rcps.iter().flat_map(|unit| unit.rcps.clone()).collect(),
+            rcps,
         };
         authorize(&request, &policies)
     }
@@ -178,6 +194,9 @@ impl Caller {
             // Of what another account decided it says nothing.
             Decision::ImplicitlyDenied(Kind::Trust) if !is_own_account => String::new(),
             Decision::ExplicitlyDenied(by) if by.kind == Kind::Trust && !is_own_account => String::new(),
+            Decision::ImplicitlyDenied(Kind::Trust) => {
+                format!(" because no role trust policy allows the {action} action")
+            }
             Decision::ImplicitlyDenied(kind) => {
                 format!(" because no {} allows the {action} action", words(*kind))
             }
@@ -190,6 +209,7 @@ impl Caller {
                     format!(" with an explicit deny in a {}: {arn}", words(by.kind))
                 }
                 Kind::Identity => format!(" with an explicit deny in an {}", words(by.kind)),
+                Kind::Trust => " with an explicit deny in the role trust policy".to_owned(),
                 kind => format!(" with an explicit deny in a {}", words(kind)),
             },
         };
@@ -202,7 +222,7 @@ impl Caller {
 fn words(kind: Kind) -> &'static str {
     match kind {
         Kind::Identity => "identity-based policy",
-        Kind::Trust => "resource-based policy",
+        Kind::Trust => "role trust policy",
         Kind::Session => "session policy",
         Kind::Boundary => "permissions boundary",
         Kind::Scp => "service control policy",

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::authorization::Asked;
 use crate::operations::Call;
-use crate::query::{NAME, Refusal, Xml};
+use crate::query::{NAME, Refusal, Rule, Xml};
 use crate::world::{AccessKey, User};
 
 /// Its version.
@@ -23,9 +23,14 @@ pub(crate) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 /// `iam:ListUsers`.
 pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let prefix = call.parameters.get("PathPrefix").unwrap_or("/");
-    if !prefix.starts_with('/') || !prefix.chars().all(|c| c.is_ascii_graphic()) {
-        let rule =
-            "Member must satisfy regular expression pattern: (\\u002F)|(\\u002F[\\u0021-\\u007F]+\\u002F)";
+    let broken = if prefix.len() > 512 {
+        Some("Member must have length less than or equal to 512")
+    } else if !prefix.starts_with('/') || !prefix.chars().all(|c| c.is_ascii_graphic()) {
+        Some("Member must satisfy regular expression pattern: \\u002F[\\u0021-\\u007F]*")
+    } else {
+        None
+    };
+    if let Some(rule) = broken {
         return Err(Refusal::invalid("PathPrefix", Some(prefix), rule));
     }
     let page = Page::asked(call, "ListUsers")?;
@@ -41,7 +46,10 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 /// `iam:GetUser`.
 pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let (name, user) = user_of(call, "iam:GetUser")?;
-    Ok(Xml::new().element("User", &member(&name, &user)))
+    let tag = |(key, value): (&String, &String)| Xml::new().text("Key", key).text("Value", value);
+    let member = member(&name, &user);
+    let member = if user.tags.is_empty() { member } else { member.list("Tags", user.tags.iter().map(tag)) };
+    Ok(Xml::new().element("User", &member))
 }
 
 /// `iam:ListAccessKeys`.
@@ -65,7 +73,9 @@ pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 /// `iam:GetAccessKeyLastUsed`.
 pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let parameters = call.parameters;
-    let id = parameters.required("AccessKeyId")?;
+    parameters.required("AccessKeyId")?;
+    let rule = Rule { least: 16, most: 128, also: "_", pattern: "[\\w]+" };
+    let id = parameters.text("AccessKeyId", rule)?.unwrap_or_default();
     let account_id = call.caller.account_id.clone();
     let world = call.world;
     let account = world.account(&account_id);
@@ -87,7 +97,8 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
 }
 
 fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> Asked<'a> {
-    Asked { action, resource, shown, trust: None, context: BTreeMap::new() }
+    let (resource_tags, context) = (BTreeMap::new(), BTreeMap::new());
+    Asked { action, resource, shown, trust: None, resource_tags, context }
 }
 
 /// The user that a request names, or the one that asks; only who may ask hears whether it is there.
@@ -106,7 +117,8 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Ref
     let user = world.user(&account_id, &name);
     let resource =
         user.as_ref().map_or(format!("arn:aws:iam::{account_id}:user/{name}"), |user| user.arn.clone());
-    call.allow(&asked(action, &resource, &format!("user {name}")))?;
+    let tags = user.as_ref().map(|user| user.tags.clone()).unwrap_or_default();
+    call.allow(&Asked { resource_tags: tags, ..asked(action, &resource, &format!("user {name}")) })?;
     let message = || format!("The user with name {name} cannot be found.");
     user.map(|user| (name.clone(), user)).ok_or_else(|| Refusal::no_such_entity(message()))
 }

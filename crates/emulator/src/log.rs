@@ -56,6 +56,7 @@ impl Line {
     pub fn to_cloudtrail(&self) -> Value {
         let (service, name) = self.operation.split_once(':').unwrap_or(("unknown", &self.operation));
         let principal = self.principal.as_deref();
+        let caller_account = principal.and_then(|arn| arn.split(':').nth(4));
         let kind = match principal {
             Some(arn) if arn.contains(":assumed-role/") => "AssumedRole",
             Some(_) => "IAMUser",
@@ -72,7 +73,7 @@ impl Line {
             "userIdentity": {
                 "type": kind,
                 "arn": principal,
-                "accountId": principal.and_then(|arn| arn.split(':').nth(4)),
+                "accountId": caller_account,
             },
             "eventTime": format!("{:.0}", self.time),
             "eventSource": format!("{service}.amazonaws.com"),
@@ -88,7 +89,8 @@ impl Line {
             "readOnly": true,
             "eventType": "AwsApiCall",
             "managementEvent": true,
-            "recipientAccountId": self.account_id,
+            // What another account refused is recorded with the caller alone.
+            "recipientAccountId": if error_code.is_some() { caller_account } else { self.account_id.as_deref() },
             "eventCategory": "Management",
         })
     }

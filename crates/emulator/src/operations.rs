@@ -37,11 +37,14 @@ impl Call<'_> {
     /// `AccessDenied`, in AWS's words.
     pub(crate) fn allow(&mut self, asked: &Asked<'_>) -> Result<(), Refusal> {
         let decision = self.caller.decide(asked, self.world);
-        self.line.operation = asked.action.to_owned();
         self.line.resource = Some(asked.resource.to_owned());
         let account_id = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
         self.line.account_id = account_id.map(str::to_owned).or_else(|| self.line.account_id.clone());
-        self.line.decided_by = Some(decision.to_string());
+        // An operation may need leave for more than itself: AssumeRole for sts:TagSession, where tags are passed.
+        self.line.decided_by = Some(match self.line.decided_by.take() {
+            None => decision.to_string(),
+            Some(before) => format!("{before}; {}: {decision}", asked.action),
+        });
         if let Decision::Allowed(_) = decision {
             Ok(())
         } else {

@@ -115,7 +115,14 @@ pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, Refus
 }
 
 fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), Refusal> {
-    call.allow(&Asked { action, resource, shown: resource, trust: None, context: BTreeMap::new() })
+    call.allow(&Asked {
+        action,
+        resource,
+        shown: resource,
+        trust: None,
+        resource_tags: BTreeMap::new(),
+        context: BTreeMap::new(),
+    })
 }
 
 /// The caller's organisation.

@@ -71,18 +71,13 @@ impl Parameters {
     /// # Errors
     /// `ValidationError`, in AWS's words.
     pub(crate) fn text(&self, name: &str, rule: Rule) -> Result<Option<&str>, Refusal> {
-        let Some(text) = self.get(name) else { return Ok(None) };
-        let length = text.chars().count();
-        let broken = if length < rule.least {
-            Some(format!("Member must have length greater than or equal to {}", rule.least))
-        } else if length > rule.most {
-            Some(format!("Member must have length less than or equal to {}", rule.most))
-        } else if !text.chars().all(|c| c.is_ascii_alphanumeric() || rule.also.contains(c)) {
-            Some(format!("Member must satisfy regular expression pattern: {}", rule.pattern))
-        } else {
-            None
-        };
-        broken.map_or(Ok(Some(text)), |broken| Err(Refusal::invalid(name, Some(text), &broken)))
+        self.get(name).map(|text| rule.check(name, text).map(|()| text)).transpose()
+    }
+
+    /// The members of a list of texts.
+    #[must_use]
+    pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
+        (1..).map_while(|number| self.get(&format!("{name}.member.{number}"))).collect()
     }
 
     /// The members of a list, `Name.member.1` and so on, by their fields.
@@ -120,6 +115,34 @@ pub(crate) struct Rule {
     pub(crate) also: &'static str,
     /// The same as AWS says it.
     pub(crate) pattern: &'static str,
+}
+
+impl Rule {
+    /// Holds a text against it.
+    ///
+    /// # Errors
+    /// `ValidationError`, in AWS's words.
+    pub(crate) fn check(self, name: &str, text: &str) -> Result<(), Refusal> {
+        let length = text.chars().count();
+        let broken = if length < self.least {
+            format!("Member must have length greater than or equal to {}", self.least)
+        } else if length > self.most {
+            format!("Member must have length less than or equal to {}", self.most)
+        } else if !text
+            .chars()
+            .all(|c| c.is_alphanumeric() && (c.is_ascii() || self.is_wide()) || self.also.contains(c))
+        {
+            format!("Member must satisfy regular expression pattern: {}", self.pattern)
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::invalid(name, Some(text), &broken))
+    }
+
+    /// Whether letters of all scripts are meant.
+    fn is_wide(self) -> bool {
+        self.pattern.contains("\\p{L}")
+    }
 }
 
 /// `[\w+=,.@-]`, the characters of names.
@@ -207,7 +230,10 @@ impl Xml {
     #[must_use]
     pub(crate) fn text(mut self, name: &str, text: impl AsRef<str>) -> Self {
         // Writing to a String does not fail.
-        let _ = write!(self.0, "<{name}>{}</{name}>", escape(text.as_ref()));
+        // What XML cannot hold stands in it as the character for what cannot be shown.
+        let is_no_xml = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+        let text = text.as_ref().replace(is_no_xml, "\u{fffd}");
+        let _ = write!(self.0, "<{name}>{}</{name}>", escape(&text));
         self
     }
 

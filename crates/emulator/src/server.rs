@@ -158,7 +158,8 @@ impl Emulator {
             role_session_name: role_session_name.to_owned(),
             policy: None,
             source_identity: None,
-            tags: role.tags.clone(),
+            tags: BTreeMap::new(),
+            transitive_tags: BTreeMap::new(),
             issued,
             // As long as Lambda's last.
             expires: issued.saturating_add(SignedDuration::from_hours(12)).unwrap_or(issued),
@@ -180,7 +181,8 @@ impl Emulator {
             resource_account: role_arn.split(':').nth(4).unwrap_or_default().to_owned(),
             context: rolecall_policy::Context::default(),
         };
-        let policies = Policies { trust: Some(role.trust_policy.clone()), ..Policies::default() };
+        let rcps = self.shared.world.rcps_above(&request.resource_account);
+        let policies = Policies { trust: Some(role.trust_policy.clone()), rcps, ..Policies::default() };
         Ok(rolecall_policy::authorize(&request, &policies))
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         resource: "*",
         shown: "*",
         trust: None,
+        resource_tags: BTreeMap::new(),
         context: BTreeMap::new(),
     })?;
     let of_session = call.sessions.of_key(id).map(Session::account_id);
@@ -69,49 +70,49 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
             "Member must have length greater than or equal to 20",
         ));
     }
-    if role_arn.splitn(6, ':').nth(5).is_none_or(|resource| !resource.starts_with("role/")) {
+    if role_arn.chars().count() > 2048 {
+        let rule = "Member must have length less than or equal to 2048";
+        return Err(Refusal::invalid("RoleArn", Some(role_arn), rule));
+    }
+    if !is_role_arn(role_arn) {
         return Err(Refusal::new(400, "ValidationError", format!("{role_arn} is invalid")));
     }
     parameters.required("RoleSessionName")?;
     let role_session_name = parameters.text("RoleSessionName", ROLE_SESSION_NAME)?.unwrap_or_default();
     let external_id = parameters.text("ExternalId", EXTERNAL_ID)?;
     let duration = parameters.number("DurationSeconds", 900, 43_200)?.unwrap_or(3600);
-    let source_identity = parameters.text("SourceIdentity", ROLE_SESSION_NAME)?;
     if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {
         // There are no devices here, so no code is theirs.
         let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
         return Err(Refusal::new(403, "AccessDenied", message));
     }
-    let tags = tags(call)?;
+    let before = match &call.caller.principal {
+        Principal::Session(session) => Some(session.clone()),
+        Principal::User { .. } => None,
+    };
+    let given = Given::of(call, before.as_deref())?;
     let session_policy = session_policy(call)?;
 
     let mut context =
         BTreeMap::from([("sts:RoleSessionName".to_owned(), vec![role_session_name.to_owned()])]);
     context.extend(external_id.map(|id| ("sts:ExternalId".to_owned(), vec![id.to_owned()])));
-    context.extend(source_identity.map(|name| ("sts:SourceIdentity".to_owned(), vec![name.to_owned()])));
-    if !tags.is_empty() {
-        context.insert("aws:TagKeys".to_owned(), tags.keys().cloned().collect());
-        context
-            .extend(tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), vec![value.clone()])));
-    }
+    given.put(&mut context);
     // A role that is not there is told from one that does not trust the caller by nobody outside.
     let world = call.world;
     let role = world.role(role_arn);
     let nobody = Document { name: "no such role".to_owned(), policy: Policy::empty() };
     let trust = role.as_ref().map_or(&nobody, |role| &role.trust_policy);
     let mut actions = vec!["sts:AssumeRole"];
-    actions.extend((!tags.is_empty()).then_some("sts:TagSession"));
-    actions.extend(source_identity.map(|_| "sts:SetSourceIdentity"));
+    actions.extend((!given.tags.is_empty()).then_some("sts:TagSession"));
+    actions.extend(given.source_identity.as_ref().map(|_| "sts:SetSourceIdentity"));
     for action in actions {
         let context = context.clone();
-        call.allow(&Asked { action, resource: role_arn, shown: role_arn, trust: Some(trust), context })?;
+        let resource_tags = BTreeMap::new();
+        let (resource, shown, trust) = (role_arn, role_arn, Some(trust));
+        call.allow(&Asked { action, resource, shown, trust, resource_tags, context })?;
     }
     let Some(role) = role else { return Err(Refusal::new(403, "AccessDenied", "the role is not there")) };
 
-    let before = match &call.caller.principal {
-        Principal::Session(session) => Some(session),
-        Principal::User { .. } => None,
-    };
     if before.is_some() && duration > 3600 {
         let message = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
         return Err(Refusal::new(400, "ValidationError", message));
@@ -123,16 +124,14 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let account_id = role_arn.split(':').nth(4).unwrap_or_default();
     let role_name = role_arn.rsplit('/').next().unwrap_or_default();
     let expires = call.now.saturating_add(SignedDuration::from_secs(duration.into())).unwrap_or(call.now);
-    let inherited = before.and_then(|session| session.source_identity.clone());
-    let mut all_tags = role.tags.clone();
-    all_tags.extend(tags);
     let session = Session {
         role_arn: role.arn.clone(),
         role_id: unique_id("AROA", account_id, role_name),
         role_session_name: role_session_name.to_owned(),
         policy: session_policy,
-        source_identity: source_identity.map(str::to_owned).or(inherited),
-        tags: all_tags,
+        source_identity: given.source_identity,
+        tags: given.tags,
+        transitive_tags: given.transitive_tags,
         issued: call.now,
         expires,
     };
@@ -152,6 +151,85 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         .optional("SourceIdentity", source_identity))
 }
 
+/// What a session is given besides its name, by the request and by the session before it.
+struct Given {
+    tags: BTreeMap<String, String>,
+    /// Those of the tags that the request passes.
+    passed_tags: BTreeMap<String, String>,
+    transitive_keys: Vec<String>,
+    transitive_tags: BTreeMap<String, String>,
+    source_identity: Option<String>,
+}
+
+impl Given {
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>,
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
+    fn of(call: &Call<'_>, before: Option<&Session>) -> Result<Self, Refusal> {
+        let passed_tags = tags(call)?;
+        let transitive_keys = call.parameters.texts("TransitiveTagKeys");
+        let is_among = |keys: &[&str], key: &str| keys.iter().any(|other| other.eq_ignore_ascii_case(key));
+        let passed_keys: Vec<&str> = passed_tags.keys().map(String::as_str).collect();
+        if let Some(key) = transitive_keys.iter().find(|key| !is_among(&passed_keys, key)) {
+            let message = format!("The transitive tag key {key} is none of the keys of the tags.");
+            return Err(Refusal::new(400, "InvalidParameterValue", message));
+        }
+        let inherited = before.map(|session| session.transitive_tags.clone()).unwrap_or_default();
+        let inherited_keys: Vec<&str> = inherited.keys().map(String::as_str).collect();
+        if let Some(key) = passed_keys.iter().find(|key| is_among(&inherited_keys, key)) {
+            let message = format!("The session tag {key} is transitive and cannot be overridden.");
+            return Err(Refusal::new(403, "AccessDenied", message));
+        }
+        let asked = call.parameters.text("SourceIdentity", ROLE_SESSION_NAME)?;
+        let inherited_identity = before.and_then(|session| session.source_identity.clone());
+        if inherited_identity.as_deref().is_some_and(|before| asked.is_some_and(|asked| asked != before)) {
+            let message = "The source identity of a session cannot be changed when roles are chained.";
+            return Err(Refusal::new(403, "AccessDenied", message));
+        }
+        let mut tags = inherited.clone();
+        tags.extend(passed_tags.clone());
+        let mut transitive_tags = inherited;
+        let go_on = passed_tags.iter().filter(|(key, _)| is_among(&transitive_keys, key));
+        transitive_tags.extend(go_on.map(|(key, value)| (key.clone(), value.clone())));
+        Ok(Self {
+            tags,
+            transitive_keys: transitive_keys.iter().map(|key| (*key).to_owned()).collect(),
+            transitive_tags,
+            source_identity: asked.map(str::to_owned).or(inherited_identity),
+            passed_tags,
+        })
+    }
+
+    /// Puts it where policies ask for it.
+    fn put(&self, context: &mut BTreeMap<String, Vec<String>>) {
+        let mut set = |key: String, values: Vec<String>| {
+            if !values.is_empty() {
+                context.insert(key, values);
+            }
+        };
+        set("sts:SourceIdentity".to_owned(), self.source_identity.iter().cloned().collect());
+        set("sts:TransitiveTagKeys".to_owned(), self.transitive_keys.clone());
+        set("aws:TagKeys".to_owned(), self.passed_tags.keys().cloned().collect());
+        for (key, value) in &self.passed_tags {
+            set(format!("aws:RequestTag/{key}"), vec![value.clone()]);
+        }
+    }
+}
+
+/// Whether a text is the ARN of a role, of any partition.
+fn is_role_arn(text: &str) -> bool {
+    let mut fields = text.splitn(6, ':');
+    let [arn, partition, service, region, account_id, resource] =
+        [(); 6].map(|()| fields.next().unwrap_or_default());
+    let name = resource.strip_prefix("role/").and_then(|path_and_name| path_and_name.rsplit('/').next());
+    arn == "arn"
+        && partition.starts_with("aws")
+        && service == "iam"
+        && region.is_empty()
+        && account_id.len() == 12
+        && account_id.bytes().all(|byte| byte.is_ascii_digit())
+        && name.is_some_and(|name| !name.is_empty())
+}
+
 fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, Refusal> {
     let members = call.parameters.members("Tags");
     if members.len() > 50 {
@@ -160,15 +238,20 @@ fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, Refusal> {
     }
     let mut tags = BTreeMap::new();
     for member in members {
-        let key = (*member.get("Key").unwrap_or(&"")).to_owned();
-        if key.is_empty() || key.chars().count() > 128 {
-            return Err(Refusal::invalid(
-                "Tags.member.key",
-                Some(&key),
-                "Member must have length between 1 and 128",
-            ));
+        let rule = |most, pattern| Rule { least: 1, most, also: " _.:/=+-@", pattern };
+        let key = *member.get("Key").unwrap_or(&"");
+        let numbered = |name: &str| format!("Tags.{}.member.{name}", tags.len() + 1);
+        rule(128, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+").check(&numbered("key"), key)?;
+        let missing = || Refusal::invalid(&numbered("value"), None, "Member must not be null");
+        let value = *member.get("Value").ok_or_else(missing)?;
+        let rule = Rule { least: 0, ..rule(256, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*") };
+        rule.check(&numbered("value"), value)?;
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            let message = "Tag keys beginning with aws: are reserved.";
+            return Err(Refusal::new(400, "InvalidParameterValue", message));
         }
-        if tags.insert(key, (*member.get("Value").unwrap_or(&"")).to_owned()).is_some() {
+        let is_there = tags.keys().any(|other: &String| other.eq_ignore_ascii_case(key));
+        if is_there || tags.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(Refusal::new(400, "InvalidParameterValue", "Duplicate tag keys found."));
         }
     }

@@ -428,6 +428,28 @@ fn a_world_that_is_none_is_refused_with_the_place() {
         ("[]", "a world is like {\"accounts\": "),
         ("\u{feff}{\"accounts\": {\"1\": {}}}", "\"1\" is no account id"),
         (
+            r#"{"accounts": {"111111111111": {"roles": {"R": {"trust_policy": {}, "policies": {}}}}}}"#,
+            "accounts.111111111111.roles.R.policies: invalid type",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"roles": {"R": {"trust_policy": {}, "max_session_duration": 1}}}}}"#,
+            "accounts.111111111111.roles.R.max_session_duration: 1 is out of range",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"users": {"bob": {"path": "ci", "create_date": "2026-01-05T12:00:00Z"}}}}}"#,
+            "accounts.111111111111.users.bob.path: \"ci\" is no path",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"users": {"bob": {"create_date": "2026-01-05T12:00:00Z", "access_keys": [
+                {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "status": "active", "create_date": "2026-01-05T12:00:00Z"}]}}}}}"#,
+            "accounts.111111111111.users.bob.access_keys[0].status: \"active\" is none of",
+        ),
+        (r#"{"accounts": {"111111111111": {}, "111111111111": {}}}"#, "\"111111111111\" stands twice"),
+        (
+            r#"{"accounts": {}, "organization": {"id": "o-1", "management_account": "abc", "root": {"id": "r-1"}}}"#,
+            "organization.management_account: \"abc\"",
+        ),
+        (
             r#"{"accounts": {"111111111111": {"users": {
                 "bob": {"create_date": "2026-01-05T12:00:00Z"}, "Bob": {"create_date": "2026-01-05T12:00:00Z"}}}}}"#,
             "accounts.111111111111.users: \"Bob\" and \"bob\" differ in case alone",

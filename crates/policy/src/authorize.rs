@@ -110,9 +110,18 @@ pub fn authorize(request: &Request, policies: &Policies) -> Decision {
     }
     let Request { caller, action, resource, context, .. } = request;
     let asked = Asked { caller, has_boundary: policies.boundaries.is_some(), action, resource, context };
-    if let Some(deny) = policies.all().find_map(|(kind, document)| first(asked, Effect::Deny, kind, document))
-    {
+    // Neither the caller's policies nor its organisation's speak of AWS's services.
+    let speaks = |kind| !caller.is_service() || matches!(kind, Kind::Trust | Kind::Rcp);
+    let mut speaking = policies.all().filter(|(kind, _)| speaks(*kind));
+    if let Some(deny) = speaking.find_map(|(kind, document)| first(asked, Effect::Deny, kind, document)) {
         return Decision::ExplicitlyDenied(deny);
+    }
+    // No partition's principals are known in another.
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+    let partition = resource.split(':').nth(1).unwrap_or_default();
+    let is_elsewhere = !caller.is_service() && !["", "*", caller.partition()].contains(&partition);
+    if policies.trust.is_some() && is_elsewhere {
+        return Decision::ImplicitlyDenied(Kind::Trust);
     }
     match allowed(asked, &request.resource_account, policies) {
         Ok(by) => Decision::Allowed(by),
@@ -136,7 +145,6 @@ fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Res
     if caller.is_root() && is_of_assume_role(asked.action) {
         return Err(Kind::Identity);
     }
-    // Neither identity policies nor an organisation's speak of AWS's services.
     if caller.is_service() {
         return nearest.map(|(by, _)| vec![by]).ok_or(Kind::Trust);
     }
@@ -213,6 +221,30 @@ mod tests {
     use serde_json::json;
 
     use crate::case::Case;
+
+    #[test]
+    fn each_level_of_an_organisation_must_allow_and_none_speaks_of_services() {
+        let statement = |effect: &str, action: &str| json!({ "Statement": { "Effect": effect, "Action": action, "Resource": "*" } });
+        let (all, lists) = (statement("Allow", "*"), statement("Allow", "iam:*"));
+        let case = |principal: &str, scps: serde_json::Value| {
+            let case = json!({
+                "name": "levels",
+                "identityPolicies": [statement("Allow", "sts:AssumeRole")],
+                "trustPolicy": { "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole",
+                    "Principal": { "AWS": "222222222222", "Service": "lambda.amazonaws.com" } } },
+                "scps": scps,
+                "request": { "principal": principal, "action": "sts:AssumeRole",
+                             "resource": "arn:aws:iam::111111111111:role/R" },
+            });
+            serde_json::from_value::<Case>(case).unwrap().decide().unwrap().is_allowed()
+        };
+        let user = "arn:aws:iam::222222222222:user/u";
+        assert!(case(user, json!([all, lists])), "one level");
+        assert!(case(user, json!([[all], [all, lists]])));
+        assert!(!case(user, json!([[all], [lists]])));
+        assert!(!case("arn:aws-cn:iam::222222222222:user/u", json!([all])), "another partition");
+        assert!(case("lambda.amazonaws.com", json!([statement("Deny", "*")])));
+    }
 
     #[test]
     fn the_root_user_becomes_no_role_and_may_do_all_else_in_its_account() {

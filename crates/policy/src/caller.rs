@@ -17,8 +17,8 @@ pub struct Caller {
 enum Kind {
     /// The root user of an account.
     Root,
-    /// A role, or a session of it.
-    Role { role_name: String },
+    /// A role, or a session of it; its ARN, path and all, where that is known.
+    Role { role_name: String, role_arn: Option<String> },
     /// A user, a federated user.
     Other,
     /// An AWS service.
@@ -40,6 +40,21 @@ pub enum Names {
 }
 
 impl Caller {
+    /// The same session, of which it is known that its role is this one: a session's ARN has no path.
+    #[must_use]
+    pub fn of_role(mut self, arn: &str) -> Self {
+        if let Kind::Role { role_arn, .. } = &mut self.kind {
+            *role_arn = Some(arn.to_owned());
+        }
+        self
+    }
+
+    /// The partition, as `aws`; empty for a service.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        &self.partition
+    }
+
     /// The ARN, or the service's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -89,8 +104,9 @@ impl Caller {
         }
         match (&self.kind, resource.split_once('/')) {
             _ if resource == "root" => Some(Names::Account),
+            (Kind::Role { role_arn: Some(role_arn), .. }, _) => (value == role_arn).then_some(Names::Role),
             // A role's name is unique in its account whatever its path and its case, and a session's ARN has no path.
-            (Kind::Role { role_name }, Some(("role", path_and_name))) => {
+            (Kind::Role { role_name, role_arn: None }, Some(("role", path_and_name))) => {
                 let named = path_and_name.rsplit('/').next().unwrap_or_default();
                 named.eq_ignore_ascii_case(role_name).then_some(Names::Role)
             }
@@ -138,7 +154,7 @@ impl FromStr for Caller {
         if account_id.len() != 12 || !account_id.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(not_a_principal(text));
         }
-        let role = |role_name: &str| Kind::Role { role_name: role_name.to_owned() };
+        let role = |role_name: &str| Kind::Role { role_name: role_name.to_owned(), role_arn: None };
         match (service, resource.split_once('/')) {
             ("iam", None) if resource == "root" => new(partition, account_id, Kind::Root),
             ("iam", Some(("role", path_and_name))) => {

@@ -7,7 +7,8 @@
 //! | `name` | for people |
 //! | `identityPolicies` | the caller's policies |
 //! | `trustPolicy` | that of the role that is asked for; absent where it is no role |
-//! | `sessionPolicy`, `permissionBoundaries`, `scps`, `rcps` | further limits, absent where none applies |
+//! | `sessionPolicy`, `permissionBoundaries`, `rcps` | further limits, absent where none applies |
+//! | `scps` | the same; a list of policies, or of lists: one for the root, each unit and the account |
 //! | `request` | `principal` (an ARN), `action`, `resource` (an ARN or `*`), `resourceAccount` |
 //! | `context` | condition keys and their values |
 //! | `expected` | `Allowed` or `Denied`, where somebody knows |
@@ -91,6 +92,11 @@ impl Case {
         let resource_account = resource_account.as_deref().or_else(of_resource).ok_or_else(|| {
             format!("request.resourceAccount is missing, and resource {resource:?} does not say the account")
         })?;
+        if resource_account.len() != 12 || !resource_account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!(
+                "request.resourceAccount: {resource_account:?} is no account id of 12 digits"
+            ));
+        }
         let is_action = action.split_once(':').is_some_and(|(service, name)| {
             let is_word =
                 |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -124,9 +130,24 @@ impl Case {
             trust: one("trustPolicy", &self.trust_policy, Kind::Trust)?,
             session: one("sessionPolicy", &self.session_policy, Kind::Session)?,
             boundaries: some("permissionBoundaries", &self.permission_boundaries, Kind::Boundary)?,
-            scps: some("scps", &self.scps, Kind::Scp)?.map(|level| vec![level]),
+            scps: self.scps.as_deref().map(levels).transpose()?,
             rcps: all("rcps", &self.rcps, Kind::Rcp)?,
         })
+    }
+}
+
+/// The policies of an organisation's levels; written as one list they are one level.
+fn levels(scps: &[Value]) -> Result<Vec<Vec<Document>>, String> {
+    let level = |name: &str, scps: &[Value]| {
+        let numbered = scps.iter().enumerate();
+        numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, Kind::Scp)).collect()
+    };
+    let nested: Option<Vec<&Vec<Value>>> = scps.iter().map(Value::as_array).collect();
+    match nested {
+        Some(levels) if !levels.is_empty() => {
+            levels.into_iter().enumerate().map(|(n, scps)| level(&format!("scps[{n}]"), scps)).collect()
+        }
+        _ => Ok(vec![level("scps", scps)?]),
     }
 }
 

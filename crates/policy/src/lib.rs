@@ -7,7 +7,8 @@
 //! 5. [`condition`]: the condition operators;
 //! 6. [`authorize()`]: all policies that have a say in a request, to one decision;
 //! 7. [`validation`]: what AWS calls an error in a document that can be decided all the same;
-//! 8. [`case`](mod@case): a situation in a file, for people and for comparing with other evaluators.
+//! 8. [`json`]: in which every name stands once;
+//! 9. [`case`](mod@case): a situation in a file, for people and for comparing with other evaluators.
 //!
 //! No AWS SDK, no clock, no I/O. It decides as AWS documents; where the independent simulator that it is compared with
 //! decides otherwise, `referee/README.md` says which page of AWS's it follows.
@@ -18,6 +19,7 @@ pub mod case;
 pub mod condition;
 pub mod context;
 pub mod document;
+pub mod json;
 pub mod pattern;
 pub mod validation;
 

@@ -15,6 +15,9 @@ impl Policy {
     pub fn errors(&self, kind: Kind) -> Vec<Invalid> {
         let mut sids = BTreeSet::new();
         let mut errors = Vec::new();
+        if self.statements.is_empty() {
+            errors.push(Invalid::new("Statement", "there is none"));
+        }
         for statement in &self.statements {
             let at = format!("Statement[{}]", statement.index);
             let mut wrong = |element: &str, problem: String| {
@@ -29,26 +32,58 @@ impl Policy {
                     wrong("Sid", format!("{sid:?} is that of a statement before it too"));
                 }
             }
+            for action in statement.actions.all() {
+                if let Some(problem) = action_problem(action, kind) {
+                    wrong("Action", format!("{action:?} {problem}"));
+                }
+            }
+            let lists = [
+                ("Action", statement.actions.all().is_empty()),
+                ("Resource", statement.resources.as_ref().is_some_and(|list| list.all().is_empty())),
+                ("Principal", statement.principals.as_ref().is_some_and(|list| list.all().is_empty())),
+            ];
+            for (element, _) in lists.iter().filter(|(_, is_empty)| *is_empty) {
+                wrong(element, "it names nothing".to_owned());
+            }
             for resource in statement.resources.iter().flat_map(Listed::all) {
                 if resource != "*" && !is_arn(resource) {
                     wrong("Resource", format!("{resource:?} is neither \"*\" nor an ARN"));
                 }
             }
             for principal in statement.principals.iter().flat_map(Listed::all) {
-                if let Principal::Aws(value) = principal
-                    && let Some(problem) = principal_problem(value)
-                {
-                    wrong("Principal.AWS", problem);
+                let (element, problem) = match principal {
+                    Principal::Aws(value) => ("Principal.AWS", principal_problem(value)),
+                    Principal::Service(value) => ("Principal.Service", service_problem(value)),
+                    Principal::Elsewhere => continue,
+                };
+                if let Some(problem) = problem {
+                    wrong(element, problem);
                 }
             }
             for condition in &statement.conditions {
+                let key = &condition.key;
+                if !key.split_once(':').is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty()) {
+                    wrong(
+                        "Condition",
+                        format!("{key:?} is no condition key, one is like \"sts:ExternalId\""),
+                    );
+                }
                 if let Some(problem) = condition.problem() {
                     wrong("Condition", format!("{}: {problem}", condition.key));
                 }
             }
             match kind {
-                Kind::Trust if statement.resources.is_some() => {
-                    wrong("", "a trust policy is about its own role, take Resource out".to_owned());
+                Kind::Trust => {
+                    if statement.resources.is_some() {
+                        wrong("", "a trust policy is about its own role, take Resource out".to_owned());
+                    }
+                    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+                    if let Some(Listed::NotThese(_)) = statement.principals {
+                        wrong(
+                            "",
+                            "a trust policy says whom it trusts, put Principal for NotPrincipal".to_owned(),
+                        );
+                    }
                 }
                 Kind::Rcp => rcp_problems(statement).into_iter().for_each(|(at, words)| wrong(at, words)),
                 _ => {}
@@ -64,6 +99,28 @@ fn is_arn(text: &str) -> bool {
     text.starts_with("arn:") && (parts == 6 || text.contains('*'))
 }
 
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>
+fn action_problem(action: &str, kind: Kind) -> Option<&'static str> {
+    let lower = action.to_ascii_lowercase();
+    let (service, name) = lower.split_once(':').unwrap_or_default();
+    if kind == Kind::Trust {
+        // "AssumeRole policy may only specify STS AssumeRole actions"
+        let is_of_sts =
+            service == "sts" && ["*", "assume", "set", "tag"].iter().any(|of| name.starts_with(of));
+        return (!is_of_sts).then_some("is none of a trust policy's, which are sts:AssumeRole and its like");
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "*?-".contains(c);
+    let is_action = lower == "*" || (!service.is_empty() && !name.is_empty() && name.chars().all(is_name));
+    (!is_action).then_some("is no action, one is like \"iam:ListUsers\", \"iam:List*\" or \"*\"")
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services>
+fn service_problem(value: &str) -> Option<String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    let is_service = value.contains(".amazonaws.com") && value.chars().all(is_name);
+    (!is_service).then(|| format!("{value:?} is no service, one is like \"lambda.amazonaws.com\""))
+}
+
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 fn principal_problem(value: &str) -> Option<String> {
     let is_account = value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -71,7 +128,21 @@ fn principal_problem(value: &str) -> Option<String> {
     if value == "*" || is_account || is_unique_id {
         return None;
     }
-    if !value.starts_with("arn:") || value.splitn(6, ':').count() < 6 {
+    let mut fields = value.splitn(6, ':');
+    let is_arn = match [(); 6].map(|()| fields.next().unwrap_or_default()) {
+        ["arn", _, service, "", account_id, resource] => {
+            let kinds: &[&str] = match service {
+                "iam" => &["root", "user/", "role/"],
+                "sts" => &["assumed-role/", "federated-user/"],
+                _ => &[],
+            };
+            account_id.len() == 12
+                && account_id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
+                && kinds.iter().any(|kind| resource.starts_with(kind))
+        }
+        _ => false,
+    };
+    if !is_arn {
         return Some(format!(
             "{value:?} is no principal, one is an account id of 12 digits, an ARN of IAM or STS, or \"*\""
         ));
@@ -133,6 +204,9 @@ mod tests {
             ("Sid", json!("no spaces"), "Statement[0].Sid: \"no spaces\""),
             ("Resource", json!("role/IAMListRole"), "Statement[0].Resource: \"role/IAMListRole\""),
             ("Resource", json!("arn:aws:iam::111111111111"), "neither \"*\" nor an ARN"),
+            ("Action", json!("iam:List Users"), "\"iam:List Users\" is no action"),
+            ("Action", json!([]), "Statement[0].Action: it names nothing"),
+            ("Condition", json!({ "StringEquals": { "foo": "x" } }), "\"foo\" is no condition key"),
             ("Condition", json!({ "NullIfExists": { "aws:x": "true" } }), "Statement[0].Condition: aws:x: "),
             ("Condition", json!({ "DateLessThan": { "aws:CurrentTime": "soon" } }), "\"soon\" is no date"),
             ("Condition", json!({ "NumericEquals": { "aws:x": "1e3" } }), "\"1e3\" is no number"),
@@ -166,6 +240,13 @@ mod tests {
             ("Principal", json!({ "AWS": "arn:aws:iam::222222222222:role/*" }), "has a wildcard"),
             ("Principal", json!({ "AWS": [role, "2222222222"] }), "\"2222222222\" is no principal"),
             ("Principal", json!({ "AWS": [role, "AROAEXAMPLEEXAMPLE"] }), ""),
+            ("Principal", json!({ "AWS": "arn:aws:s3:::bucket" }), "is no principal"),
+            ("Principal", json!({ "AWS": "arn:aws:iam::222222222222:group/g" }), "is no principal"),
+            ("Principal", json!({ "Service": "*" }), "\"*\" is no service"),
+            ("Principal", json!({}), "it names nothing"),
+            ("Action", json!("s3:GetObject"), "is none of a trust policy's"),
+            ("Action", json!("*"), "is none of a trust policy's"),
+            ("Action", json!(["sts:Assume*", "sts:TagSession"]), ""),
             ("Resource", json!("*"), "take Resource out"),
         ] {
             let errors = errors(Kind::Trust, &json!([with(trust.clone(), element, &value)]));

@@ -86,9 +86,9 @@ impl World {
     /// # Errors
     /// [`BadWorld`] says where it is wrong.
     pub fn parse(text: &str, open: impl Fn(&str) -> io::Result<String>) -> Result<Self, BadWorld> {
-        let file: File = json(text).map_err(|error| {
+        let file = read_json(text).map_err(|problem| {
             BadWorld(format!(
-                "{error}; a world is like {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
+                "{problem}; a world is like {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
             ))
         })?;
         let documents = Documents { open: &open };
@@ -102,9 +102,22 @@ impl World {
                     "accounts: {account_id:?} is no account id, AWS account ids have 12 digits"
                 )));
             }
-            members.insert(account_id.clone(), account.member(&account_id)?);
+            members.insert(account_id.clone(), account.member(&account_id, &documents)?);
             let account = account.build(&account_id, &documents)?;
             world.accounts.insert(account_id, Arc::new(account));
+        }
+        let mut owners = BTreeMap::new();
+        for (account_id, account) in &world.accounts {
+            for (name, user) in &account.users {
+                let owner = format!("accounts.{account_id}.users.{name}");
+                for AccessKey { access_key_id, .. } in &user.access_keys {
+                    if let Some(other) = owners.insert(access_key_id, owner.clone()) {
+                        return Err(BadWorld(format!(
+                            "{owner}: access key {access_key_id} is one of {other} too"
+                        )));
+                    }
+                }
+            }
         }
         world.organization = file.organization.map(|it| it.build(&members, &documents)).transpose()?;
         Ok(world)
@@ -130,6 +143,10 @@ struct FileAccount {
     joined: Option<Timestamp>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    /// As `FullAWSAccess` where the file does not say.
+    scps: Option<Vec<Value>>,
+    #[serde(default)]
+    rcps: Vec<Value>,
     #[serde(default)]
     hangs: bool,
     #[serde(default)]
@@ -210,13 +227,19 @@ fn an_hour() -> u32 {
 
 impl FileAccount {
     /// What an organisation would know of it; its unit is yet to be found.
-    fn member(&self, account_id: &str) -> Result<Member, BadWorld> {
+    fn member<F: Fn(&str) -> io::Result<String>>(
+        &self,
+        account_id: &str,
+        documents: &Documents<'_, F>,
+    ) -> Result<Member, BadWorld> {
         // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
         const STATES: [&str; 5] = ["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"];
         if !STATES.contains(&self.state.as_str()) {
             let (state, known) = (&self.state, STATES.join(", "));
             return Err(BadWorld(format!("accounts.{account_id}.state: {state:?} is none of {known}")));
         }
+        let at = format!("accounts.{account_id}.scps");
+        let scps = self.scps.clone().map(|scps| documents.all(&at, scps, Kind::Scp));
         Ok(Member {
             unit: 0,
             name: self.name.clone().unwrap_or_else(|| format!("account-{account_id}")),
@@ -224,6 +247,8 @@ impl FileAccount {
             state: self.state.clone(),
             joined: self.joined.unwrap_or(Timestamp::constant(1_577_836_800, 0)),
             tags: self.tags.clone(),
+            scps: scps.transpose()?,
+            rcps: documents.all(&format!("accounts.{account_id}.rcps"), self.rcps.clone(), Kind::Rcp)?,
         })
     }
 
@@ -237,6 +262,16 @@ impl FileAccount {
         distinct(&format!("accounts.{account_id}.users"), self.users.keys())?;
         for (name, role) in self.roles {
             let at = format!("accounts.{account_id}.roles.{name}");
+            named(&at, &name)?;
+            path_of(&at, &role.path)?;
+            tags_of(&at, &role.tags)?;
+            // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+            if !(3600..=43_200).contains(&role.max_session_duration) {
+                let seconds = role.max_session_duration;
+                return Err(BadWorld(format!(
+                    "{at}.max_session_duration: {seconds} is out of range, IAM allows 3600 to 43200 seconds"
+                )));
+            }
             let role = Role {
                 arn: format!("arn:aws:iam::{account_id}:role{}{name}", role.path),
                 trust_policy: documents.one(&format!("{at}.trust_policy"), role.trust_policy, Kind::Trust)?,
@@ -249,6 +284,12 @@ impl FileAccount {
         }
         for (name, user) in self.users {
             let at = format!("accounts.{account_id}.users.{name}");
+            named(&at, &name)?;
+            path_of(&at, &user.path)?;
+            tags_of(&at, &user.tags)?;
+            for (number, key) in user.access_keys.iter().enumerate() {
+                key.check(&format!("{at}.access_keys[{number}]"))?;
+            }
             let user = User {
                 arn: format!("arn:aws:iam::{account_id}:user{}{name}", user.path),
                 path: user.path,
@@ -266,6 +307,25 @@ impl FileAccount {
     }
 }
 
+impl AccessKey {
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html>
+    fn check(&self, at: &str) -> Result<(), BadWorld> {
+        let id = &self.access_key_id;
+        if !(16..=128).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(BadWorld(format!("{at}.access_key_id: {id:?} is not 16 to 128 letters and digits")));
+        }
+        if !["Active", "Inactive", "Expired"].contains(&self.status.as_str()) {
+            let status = &self.status;
+            return Err(BadWorld(format!("{at}.status: {status:?} is none of Active, Inactive, Expired")));
+        }
+        // It is not repeated: somebody may have put a real one here.
+        if self.secret_access_key.as_ref().is_some_and(|secret| secret.chars().count() != 40) {
+            return Err(BadWorld(format!("{at}.secret_access_key: one has 40 characters")));
+        }
+        Ok(())
+    }
+}
+
 impl FileOrganization {
     fn build<F: Fn(&str) -> io::Result<String>>(
         self,
@@ -273,6 +333,11 @@ impl FileOrganization {
         documents: &Documents<'_, F>,
     ) -> Result<Organization, BadWorld> {
         let Self { id, management_account, delegated_administrators, root } = self;
+        if management_account.len() != 12 || !management_account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadWorld(format!(
+                "organization.management_account: {management_account:?} is no account id of 12 digits"
+            )));
+        }
         let (mut units, mut members) = (Vec::new(), BTreeMap::new());
         let root_name = root.name.clone().unwrap_or_else(|| "Root".to_owned());
         root.build("organization.root", None, documents, &mut units, &mut |account_id, unit| {
@@ -352,9 +417,58 @@ fn distinct<'a>(at: &str, names: impl Iterator<Item = &'a String>) -> Result<(),
     Ok(())
 }
 
-/// Reads JSON. Some editors put a byte order mark before it.
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    serde_json::from_str(text.trim_start_matches('\u{feff}'))
+/// Reads the file, or says at which of its fields it is wrong.
+fn read_json(text: &str) -> Result<File, String> {
+    let text = text.trim_start_matches('\u{feff}');
+    if !text.trim_start().starts_with('{') {
+        return Err("it is no JSON object".to_owned());
+    }
+    rolecall_policy::json::parse::<Value>(text).map_err(|error| error.to_string())?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {
+        "." => error.inner().to_string(),
+        path => format!("{path}: {}", error.inner()),
+    })
+}
+
+/// A name that IAM allows a role or a user.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+fn named(at: &str, name: &str) -> Result<(), BadWorld> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if name.is_empty() || name.chars().count() > 64 || !name.chars().all(is_name) {
+        return Err(BadWorld(format!("{at}: a name has 1 to 64 letters, digits and any of _+=,.@-")));
+    }
+    Ok(())
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-friendly-names>
+fn path_of(at: &str, path: &str) -> Result<(), BadWorld> {
+    let is_path = path.starts_with('/')
+        && path.ends_with('/')
+        && path != "//"
+        && path.len() <= 512
+        && path.chars().all(|c| c.is_ascii_graphic());
+    if is_path {
+        return Ok(());
+    }
+    Err(BadWorld(format!("{at}.path: {path:?} is no path, one is like \"/\" or \"/ci/\"")))
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>
+fn tags_of(at: &str, tags: &BTreeMap<String, String>) -> Result<(), BadWorld> {
+    distinct(&format!("{at}.tags"), tags.keys())?;
+    let is_wrong = |(key, value): &(&String, &String)| {
+        let length = key.chars().count();
+        !(1..=128).contains(&length)
+            || value.chars().count() > 256
+            || key.to_ascii_lowercase().starts_with("aws:")
+    };
+    tags.iter().find(is_wrong).map_or(Ok(()), |(key, _)| {
+        let rule =
+            "a tag has a key of 1 to 128 characters, not beginning with aws:, and a value of up to 256";
+        Err(BadWorld(format!("{at}.tags.{key}: {rule}")))
+    })
 }
 
 /// Reads policies, written out or named by path.
@@ -368,7 +482,7 @@ impl<F: Fn(&str) -> io::Result<String>> Documents<'_, F> {
             Value::String(path) => {
                 let wrong = |problem: &dyn std::fmt::Display| BadWorld(format!("{at}: {path}: {problem}"));
                 let text = (self.open)(&path).map_err(|error| wrong(&error))?;
-                let value = json(&text).map_err(|error| wrong(&error))?;
+                let value = rolecall_policy::json::parse(&text).map_err(|error| wrong(&error))?;
                 (path.trim_start_matches("../").to_owned(), value)
             }
             written => (at.to_owned(), written),

@@ -134,6 +134,8 @@ impl Recipe {
             state: "ACTIVE".to_owned(),
             joined: date(3_000),
             tags: BTreeMap::new(),
+            scps: None,
+            rcps: Vec::new(),
         };
         members.insert(HUB.to_owned(), known(SECURITY, "security-tooling"));
         members.insert(MANAGEMENT.to_owned(), known(0, "management"));
@@ -248,6 +250,8 @@ impl Recipe {
                 ("environment".to_owned(), environment.to_owned()),
                 ("team".to_owned(), team.to_owned()),
             ]),
+            scps: None,
+            rcps: Vec::new(),
         }
     }
 

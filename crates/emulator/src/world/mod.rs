@@ -158,6 +158,10 @@ pub struct Member {
     pub joined: Timestamp,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Service control policies of its own; `None` where it has but `FullAWSAccess`.
+    pub scps: Option<Vec<Document>>,
+    /// Resource control policies of its own.
+    pub rcps: Vec<Document>,
 }
 
 impl std::fmt::Debug for AccessKey {
@@ -211,6 +215,35 @@ impl World {
     pub(crate) fn some_roles(&self) -> Vec<&str> {
         let roles = self.accounts.values().flat_map(|account| account.roles.values());
         roles.map(|role| role.arn.as_str()).take(10).collect()
+    }
+
+    /// The organisation's id, and the path of an account in it as condition keys have it.
+    #[must_use]
+    pub(crate) fn organization_path(&self, account_id: &str) -> Option<(&str, String)> {
+        let id = self.organization.as_ref()?.id.as_str();
+        let units: Vec<&str> = self.units_above(account_id).iter().map(|unit| unit.id.as_str()).collect();
+        (!units.is_empty()).then(|| (id, format!("{id}/{}/", units.join("/"))))
+    }
+
+    /// The service control policies of the root, of each unit above an account, and of the account itself.
+    pub(crate) fn scps_above(&self, account_id: &str) -> Vec<Vec<Document>> {
+        let own = self.member(account_id).and_then(|member| member.scps.clone());
+        self.units_above(account_id).iter().map(|unit| unit.scps.clone()).chain(own).collect()
+    }
+
+    /// The resource control policies above an account; none for the management account.
+    ///
+    /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
+    pub(crate) fn rcps_above(&self, account_id: &str) -> Vec<Document> {
+        if self.organization.as_ref().is_some_and(|it| it.management_account == account_id) {
+            return Vec::new();
+        }
+        let own = self.member(account_id).map(|member| member.rcps.clone()).unwrap_or_default();
+        self.units_above(account_id).iter().flat_map(|unit| unit.rcps.clone()).chain(own).collect()
+    }
+
+    fn member(&self, account_id: &str) -> Option<&Member> {
+        self.organization.as_ref()?.members.get(account_id)
     }
 
     /// The account's own unit and those above it, the root first; nothing where it is in no organisation.
