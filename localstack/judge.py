@@ -15,7 +15,9 @@ def account(endpoint: str, role_arn: str, page_size: int | None = None) -> dict:
     return {
         "account_id": role_arn.split(":")[4],
         "role_arn": role_arn,
+        "account": None,
         "outcome": "Complete",
+        "skipped": None,
         "gaps": [],
         "notes": [],
         "users": sorted(users(iam, page_size), key=lambda user: user["user_name"]),

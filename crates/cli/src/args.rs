@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rolecall_core::settings::{self, Limits, Settings};
+use rolecall_core::targets::Template;
 use rolecall_emulator::{Behaviour, Recipe};
 use rolecall_roll::{AccountId, RoleArn, RoleName, RoleSessionName};
 
@@ -29,6 +30,11 @@ pub(crate) enum Command {
     /// Read the users and access keys of accounts, each through a role in it
     #[command(override_usage = SCAN_USAGE, after_help = SCAN_HELP)]
     Scan(Box<Scan>),
+    /// Show which accounts a scan would ask, and how, and ask none of them
+    #[command(after_help = ACCOUNTS_HELP)]
+    Accounts(Box<Accounts>),
+    /// Write a rolecall.toml with all that may stand in it
+    Init(Init),
     /// Decide situations as IAM does, without asking AWS
     Policy {
         #[command(subcommand)]
@@ -193,12 +199,23 @@ pub(crate) enum VerdictFormat {
 
 const SCAN_USAGE: &str = "\
 rolecall scan [OPTIONS] --role-arn <ARN>...
-       rolecall scan [OPTIONS] --account <ID>... --role-name <NAME>";
+       rolecall scan [OPTIONS] --account <ID>... --role-name <NAME>
+       rolecall scan [OPTIONS] --accounts <FILE>
+       rolecall scan [OPTIONS] --organization";
+
+const ACCOUNTS_HELP: &str = "\
+Examples:
+  rolecall accounts --organization --role-name IAMListRole --ou Workloads/Prod
+  rolecall accounts --accounts accounts.csv --format json
+
+Exit codes: 0 shown, 1 something unexpected, 2 wrong usage, 11 AWS Organizations could not be asked.";
 
 const SCAN_HELP: &str = "\
 Examples:
   rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
   rolecall scan --account 111111111111 333333333333 --role-name IAMListRole
+  rolecall scan --organization --role-name IAMListRole --roll roll.jsonl
+  rolecall scan                                   whom rolecall.toml names
 
 Credentials, region, proxy (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are taken as by the AWS CLI. \
 Data goes to stdout, all else to stderr.
@@ -213,18 +230,8 @@ pub(crate) struct Scan {
     #[command(flatten)]
     pub(crate) whom: Whom,
 
-    /// The external id that the roles' trust policies ask for; better set as `ROLECALL_EXTERNAL_ID`, since flags show
-    /// in `ps`
-    #[arg(long, value_name = "ID")]
-    pub(crate) external_id: Option<Unparsed>,
-
-    /// The profile of the AWS configuration files
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-
-    /// The region whose STS is asked; IAM has one endpoint for all regions of a partition
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
+    #[command(flatten)]
+    pub(crate) caller: Caller,
 
     /// How to show the roll
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -233,6 +240,19 @@ pub(crate) struct Scan {
     /// Write to this file, whole or not at all, and not to stdout, which is `-`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Keep the roll in this file, an account a line as it is done; a run that finds the file there asks only what is
+    /// missing in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roll: Option<PathBuf>,
+
+    /// Ask so many accounts first, and no more where all of them refuse; 0 asks all regardless
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) canary: usize,
+
+    /// For the whole run; what was read by then is kept
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    pub(crate) deadline: Option<Duration>,
 
     /// Say nothing on stderr but errors
     #[arg(long, short)]
@@ -247,19 +267,107 @@ pub(crate) struct Scan {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
+pub(crate) struct Accounts {
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+
+    /// How to show the accounts
+    #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]
+    pub(crate) format: VerdictFormat,
+
+    /// Write to this file, whole or not at all, and not to stdout, which is `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The file
+    #[arg(value_name = "FILE", default_value = "rolecall.toml")]
+    pub(crate) file: PathBuf,
+}
+
+/// Who asks, from where.
+#[derive(Debug, Args)]
+pub(crate) struct Caller {
+    /// The profile of the AWS configuration files
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// The region whose STS is asked; IAM has one endpoint for all regions of a partition
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+
+    /// What a person would else type each time [default: rolecall.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Whom to ask")]
 pub(crate) struct Whom {
     /// A role to become, by its ARN; may be given more than once
     #[arg(long, value_name = "ARN", num_args = 1..)]
     pub(crate) role_arn: Vec<RoleArn>,
 
     /// An account to read, through its role of the name --role-name; may be given more than once
-    #[arg(long, value_name = "ID", num_args = 1.., requires = "role_name")]
+    #[arg(long, value_name = "ID", num_args = 1..)]
     pub(crate) account: Vec<AccountId>,
 
-    /// The name of the role to become in each --account
-    #[arg(long, value_name = "NAME", requires = "account")]
+    /// The accounts of a file, CSV or JSON lines: `account_id`, `role_arn` or `role_name`, `external_id`, `via`, `name`,
+    /// `email`, `tags`; `-` for stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accounts: Option<PathBuf>,
+
+    /// All accounts that AWS Organizations lists
+    #[arg(long)]
+    pub(crate) organization: bool,
+
+    /// The role to ask AWS Organizations as: of the management account or a delegated administrator
+    #[arg(long, value_name = "ARN", requires = "organization")]
+    pub(crate) organization_role_arn: Option<RoleArn>,
+
+    /// Of the organisation, what is in this unit and below: its id, or its names from below the root on, as
+    /// Workloads/Prod; may be given more than once
+    #[arg(long, value_name = "OU", requires = "organization")]
+    pub(crate) ou: Vec<String>,
+
+    /// Of all accounts, those that carry this tag; given more than once, all of them
+    #[arg(long, value_name = "KEY=VALUE", value_parser = settings::tag)]
+    pub(crate) account_tag: Vec<(String, String)>,
+
+    /// Ask for the tags of the organisation's accounts, a call for each
+    #[arg(long, requires = "organization")]
+    pub(crate) account_tags: bool,
+
+    /// Of all accounts, those of this id or name, `*` standing for any characters; may be given more than once
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) include: Vec<String>,
+
+    /// Not these
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) exclude: Vec<String>,
+
+    /// The name of the role to become in each account
+    #[arg(long, value_name = "NAME")]
     pub(crate) role_name: Option<RoleName>,
+
+    /// How its ARN is made [default: `arn:{partition}:iam::{account_id}:role/{role_name}`]
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role_template: Option<Template>,
+
+    /// A role to become on the way to all of them; may be given more than once, the first first
+    #[arg(long, value_name = "ARN")]
+    pub(crate) via: Vec<RoleArn>,
+
+    /// The external id that the roles' trust policies ask for; better set as `ROLECALL_EXTERNAL_ID`, since flags show
+    /// in `ps`
+    #[arg(long, value_name = "ID")]
+    pub(crate) external_id: Option<Unparsed>,
 }
 
 #[derive(Debug, Args)]
@@ -268,7 +376,8 @@ pub(crate) struct How {
     #[arg(
         long,
         value_name = "NAME",
-        help = "The session's name, as CloudTrail shows it [default: cross_acct_lambda]"
+        help = "The session's name, as CloudTrail shows it; over an organisation it is rolecall- and the run's id \
+                [default: cross_acct_lambda]"
     )]
     session_name: Option<RoleSessionName>,
 
@@ -279,6 +388,14 @@ pub(crate) struct How {
     /// Do not narrow the session to the actions that are needed
     #[arg(long)]
     no_session_policy: bool,
+
+    /// Who is behind it, as CloudTrail shows it; the roles' trust policies must allow sts:SetSourceIdentity
+    #[arg(long, value_name = "NAME")]
+    source_identity: Option<RoleSessionName>,
+
+    /// A tag of each session; the roles' trust policies must allow sts:TagSession; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", value_parser = settings::tag)]
+    session_tag: Vec<(String, String)>,
 
     /// Accounts that are read side by side [default: 64]
     #[arg(long, value_name = "N", value_parser = settings::at_once)]
@@ -320,8 +437,17 @@ pub(crate) struct How {
 impl How {
     /// These settings, but for what was typed.
     pub(crate) fn over(&self, settings: Settings) -> Settings {
-        let Settings { role_session_name, session_duration, narrow_session, limits } = settings;
+        let Settings {
+            role_session_name,
+            session_duration,
+            narrow_session,
+            source_identity,
+            session_tags,
+            limits,
+        } = settings;
         Settings {
+            source_identity: self.source_identity.clone().or(source_identity),
+            session_tags: if self.session_tag.is_empty() { session_tags } else { self.session_tag.clone() },
             role_session_name: self.session_name.clone().unwrap_or(role_session_name),
             session_duration: self.session_duration.unwrap_or(session_duration),
             narrow_session: narrow_session && !self.no_session_policy,
@@ -403,7 +529,8 @@ mod tests {
         for flag in How::augment_args(Clap::new("")).get_arguments() {
             let (name, help) = (flag.get_long().unwrap(), flag.get_help().unwrap().to_string());
             let told = help.split_once("[default: ").map(|(_, told)| told.trim_end_matches(']').to_owned());
-            assert!(told.is_some() || name == "no-session-policy", "{name}");
+            let without = ["no-session-policy", "source-identity", "session-tag"];
+            assert!(told.is_some() || without.contains(&name), "{name}");
             let typed: Vec<String> =
                 told.map(|told| [format!("--{name}"), told]).into_iter().flatten().collect();
             assert_eq!(over_the_defaults(&typed), default, "{typed:?}");
@@ -419,6 +546,7 @@ mod tests {
             let text = match takes {
                 None => "1",
                 Some("TIME") => "17m",
+                Some("KEY=VALUE") => "team=17",
                 Some(_) => "17",
             };
             let typed =

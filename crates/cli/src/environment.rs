@@ -13,6 +13,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use rolecall_core::{Settings, connect, logs};
+use rolecall_roll::RoleArn;
 
 use crate::failure::{Code, Failure};
 
@@ -41,11 +42,20 @@ pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the environment says of the session, the pace and the patience.
-pub(crate) fn settings() -> Result<Settings, Failure> {
+/// These settings, but for what the environment says of the session, the pace and the patience.
+pub(crate) fn over(settings: Settings) -> Result<Settings, Failure> {
     // What is not UTF-8 is none of them, and is told so by its name.
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    Settings::of_variables(variable).map_err(|error| Failure::new(Code::Usage, error))
+    settings.over(variable).map_err(|error| Failure::new(Code::Usage, error))
+}
+
+/// What `ROLECALL_ROLE_ARN` says: one or more, separated by commas or white space.
+pub(crate) fn role_arns() -> Result<Vec<RoleArn>, Failure> {
+    // A role's name may hold a comma.
+    let text = text("ROLECALL_ROLE_ARN")?.unwrap_or_default().replace(",arn:", " arn:");
+    let texts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
+    let wrong = |error| Failure::new(Code::Usage, format!("ROLECALL_ROLE_ARN: {error}"));
+    texts.map(|text| text.parse().map_err(wrong)).collect()
 }
 
 /// Refuses addresses that cannot be ones.

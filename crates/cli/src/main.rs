@@ -1,14 +1,18 @@
 //! `rolecall`: takes the roll of IAM users and access keys across AWS accounts.
 
+mod accounts;
 mod args;
 mod completions;
+mod configuration;
 mod demo;
 mod emulator;
 mod environment;
 mod failure;
+mod init;
 mod output;
 mod policy;
 mod scan;
+mod whom;
 
 use std::process::ExitCode;
 
@@ -31,6 +35,8 @@ fn run(arguments: &args::Arguments) -> Result<ExitCode, Failure> {
     environment::prepare(quiet)?;
     match &arguments.command {
         args::Command::Scan(arguments) => scan::run(arguments),
+        args::Command::Accounts(arguments) => accounts::run(arguments),
+        args::Command::Init(arguments) => init::run(arguments),
         args::Command::Demo => demo::run(),
         args::Command::Emulator(arguments) => emulator::run(arguments),
         args::Command::Policy { command: args::Policy::Evaluate(arguments) } => policy::evaluate(arguments),

@@ -1,122 +1,241 @@
-//! `rolecall scan`: from what was typed to targets, through the scan, to the output.
+//! `rolecall scan`: whom to ask, asking them, and the roll file that all outputs are made of.
 
-use std::fmt::Display;
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use futures_util::StreamExt;
-use rolecall_core::connect::{Connect, Roots, http_client};
-use rolecall_core::scan::Scanner;
-use rolecall_core::targets::{Target, Targets};
-use rolecall_roll::{Class, Counts, ExternalId, Header, Partition, RoleArn, RunId, Statistics, Step};
-use tokio::signal::unix::{SignalKind, signal};
+use rolecall_core::Settings;
+use rolecall_core::scan::{Scanner, Until};
+use rolecall_core::targets::{Access, Target};
+use rolecall_roll::{AccountRoll, Class, Earlier, Header, Outcome, RoleSessionName, RunId, Statistics};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Scan;
 use crate::environment;
 use crate::failure::{Code, Failure};
-use crate::output::{self, Renderer};
+use crate::output::{self, Progress, Shown};
+use crate::whom::{Known, Plan};
 
 /// Reads the accounts that were asked for, and shows the roll.
 pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
-    // Current-thread: an account's work is waiting, and on two cores one thread measured faster than two.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
-    runtime.block_on(async {
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(|error| Failure::new(Code::Unexpected, error))?;
-        let interrupted = || {
-            let failure = Failure::new(Code::Incomplete, "interrupted before all accounts were read");
-            match &arguments.out {
-                Some(path) => failure.with_remedy(format!("{} was not touched", path.display())),
-                None => failure,
-            }
-        };
+    in_runtime(async {
+        let mut interruptions = Interruptions::listen()?;
+        let until = Until::new(arguments.deadline);
+        let mut scanning = pin!(scan(arguments, &until));
+        // The first time what was read is written down; the second time it ends at once.
         tokio::select! {
-            ended = Box::pin(scan(arguments)) => ended,
-            _ = tokio::signal::ctrl_c() => Err(interrupted()),
-            _ = terminate.recv() => Err(interrupted()),
+            ended = &mut scanning => return ended,
+            () = interruptions.next() => until.stop(),
+        }
+        if !arguments.quiet {
+            output::say("interrupted: writing what was read; once more ends it at once");
+        }
+        tokio::select! {
+            biased;
+            () = interruptions.next() => {
+                let failure = Failure::new(Code::Incomplete, "interrupted before all accounts were read");
+                Err(match (&arguments.roll, &arguments.out) {
+                    (Some(roll), _) => failure.with_remedy(format!("what was read is in {}", roll.display())),
+                    (None, Some(out)) => failure.with_remedy(format!("{} was not touched", out.display())),
+                    (None, None) => failure,
+                })
+            }
+            ended = &mut scanning => ended,
         }
     })
 }
 
-async fn scan(arguments: &Scan) -> Result<ExitCode, Failure> {
-    let region = arguments.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
-    let targets = targets(arguments, region.as_deref())?;
-    environment::check_addresses()?;
+/// Runs what a command does. Current-thread: an account's work is waiting, and on two cores one thread measured faster
+/// than two.
+pub(crate) fn in_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
+    runtime.block_on(Box::pin(work))
+}
+
+/// Ctrl-C, and what else asks a program to end.
+struct Interruptions {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interruptions {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Code::Unexpected, error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
+    let plan = Plan::of(&arguments.whom, &arguments.caller)?;
+    let settings = environment::over(plan.configuration.settings(Settings::default()))?;
+    let settings = arguments.how.over(settings);
+    let accepted = plan.configuration.accepted();
     // Before anything is asked: a file that cannot be written is heard of now, not after an hour.
     let out = output::open(arguments.out.as_deref())?;
-
-    let roots = Roots::of_bundle(environment::ca_bundle().as_deref()).map_err(|error| usage(&error))?;
-    let settings = arguments.how.over(environment::settings()?);
-    let connect = Connect {
-        http_client: http_client(roots),
-        region: arguments.region.clone(),
-        profile: arguments.profile.clone(),
-        credentials: None,
-        partition: targets.partition(),
-        time: SharedTimeSource::new(SystemTimeSource::new()),
-    };
-    let sdk_config = connect.load(&settings.limits).await.map_err(|error| usage(&error))?;
-    let region = sdk_config.region().map_or("", AsRef::as_ref);
-    targets.fit_region(region).map_err(|error| usage(&error))?;
-    let scanner = Scanner::new(sdk_config, settings);
+    let earlier = earlier(arguments.roll.as_deref())?;
 
     let as_of = environment::now();
-    let caller = scanner.caller().await.map_err(|error| {
-        let why = match error.class {
-            Class::Credentials => match &arguments.profile {
-                Some(profile) => format!("profile {profile:?} gives no credentials that AWS accepts"),
-                None => "the caller has no credentials that AWS accepts".to_owned(),
-            },
-            _ => "AWS did not answer".to_owned(),
-        };
-        let remedy = match (&arguments.profile, error.class) {
-            (Some(_), Class::Credentials) => format!(
-                "{}; `aws configure list-profiles` shows which there are",
-                error.remedy(Step::Session)
-            ),
-            _ => error.remedy(Step::Session).to_owned(),
-        };
-        Failure::new(Code::Incomplete, format!("no account was asked, {why}: {error}")).with_remedy(remedy)
-    })?;
-    let header = Header::new(RunId::random(), as_of, caller, targets.for_header());
+    let run_id = RunId::random();
+    let mut scanner = plan.connect(&arguments.caller, settings).await?;
+    let Known { targets, caller, organization, notes } =
+        plan.resolve(&scanner, arguments.caller.profile.as_deref()).await?;
+    if organization.is_some() && scanner.settings.role_session_name == RoleSessionName::default() {
+        // So that CloudTrail tells the runs over an organisation apart.
+        scanner.settings.role_session_name = session_name_of(run_id);
+    }
+    let mut header = Header::new(run_id, as_of, caller, targets.for_header());
+    header.organization = organization;
+    header.accepted = accepted;
+    if let (Some(before), Some(roll)) = (&earlier.header, &arguments.roll) {
+        same_roll(before, &header).map_err(|problem| {
+            Failure::new(Code::Usage, format!("--roll {}: {problem}", roll.display()))
+                .with_remedy("name another file, or the same accounts")
+        })?;
+    }
+    let missing = targets.only(|target| !earlier.is_done(&target.account_id));
+    let say = |line: String| {
+        if !arguments.quiet {
+            output::say(&line);
+        }
+    };
+    for note in &notes {
+        say(format!("note: {note}"));
+    }
+    let canary = arguments.canary;
+    let asked = missing.iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count();
+    if asked > canary {
+        say(output::about_to_ask(&header, asked, missing.len(), earlier.counts()));
+    }
 
-    let mut counts = Counts::default();
-    let mut renderer = Renderer::begin(arguments.format, out, header)?;
-    let mut accounts = std::pin::pin!(scanner.scan(&targets, None));
-    while let Some(account) = accounts.next().await {
-        counts.add(&account);
-        renderer.account(account)?;
+    let store = earlier.go_on(&header).map_err(|error| output::not_written(&error))?;
+    let progress = Progress::begin(missing.len(), asked > canary && !arguments.quiet);
+    let mut shown = Shown::begin(arguments.format, out, &header, store)?;
+    let is_refused = ask(&scanner, &missing, canary, until, &mut shown, &progress).await?;
+    progress.end();
+    if let Some(refused) = is_refused {
+        return Err(refused);
     }
     let elapsed_ms = environment::now().duration_since(as_of).as_millis();
-    let statistics = Statistics { elapsed_ms: u64::try_from(elapsed_ms).unwrap_or_default() };
-    renderer.finish(statistics)?;
-
+    let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
+    let coverage = shown.finish(&header, Statistics { elapsed_ms, ..Statistics::default() })?;
     if let (Some(path), false) = (&arguments.out, arguments.quiet) {
-        output::say(&format!("{}; written to {}", output::summary(&counts), path.display()));
+        output::say(&format!("{}; written to {}", output::summary(&coverage), path.display()));
     }
-    Ok(if counts.is_complete() { ExitCode::SUCCESS } else { Code::Incomplete.into() })
+    Ok(if coverage.is_complete { ExitCode::SUCCESS } else { Code::Incomplete.into() })
 }
 
-fn usage(error: &dyn Display) -> Failure {
-    Failure::new(Code::Usage, error)
+/// How long the first few accounts are waited for, should one of them hang.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks the accounts, a few of them first: where all of those refuse, so will the others, and nobody wants to read that
+/// six hundred times. The first that does not refuse lets all others be asked.
+async fn ask(
+    scanner: &Scanner,
+    missing: &[&Target],
+    canary: usize,
+    until: &Until,
+    shown: &mut Shown,
+    progress: &Progress,
+) -> Result<Option<Failure>, Failure> {
+    let (asked, skipped): (Vec<&Target>, Vec<&Target>) =
+        missing.iter().partition(|target| !matches!(target.access, Access::Skipped(_)));
+    let few = if asked.len() > canary { canary } else { 0 };
+    let (first, others) = asked.split_at(few);
+    let mut first_lines = pin!(scanner.scan(first.to_vec(), until).fuse());
+    let mut other_lines = pin!(scanner.scan(others.iter().copied().chain(skipped), until).fuse());
+    let mut patience = pin!(tokio::time::sleep(PATIENCE));
+    let mut refusals = Vec::new();
+    let mut go = few == 0;
+    loop {
+        let account = tokio::select! {
+            biased;
+            Some(account) = first_lines.next() => {
+                if is_refused(&account) { refusals.push(account.clone()) } else { go = true }
+                if !go && refusals.len() == few {
+                    progress.done(&account);
+                    shown.account(&account)?;
+                    return Ok(Some(all_refuse(&refusals, others.len())));
+                }
+                account
+            }
+            Some(account) = other_lines.next(), if go => account,
+            () = &mut patience, if !go => {
+                go = true;
+                continue;
+            }
+            else => return Ok(None),
+        };
+        progress.done(&account);
+        shown.account(&account)?;
+    }
 }
 
-fn targets(arguments: &Scan, region: Option<&str>) -> Result<Targets, Failure> {
-    let typed = arguments.external_id.as_ref().map(|id| id.0.clone());
-    let external_id = typed.map_or_else(environment::external_id, |id| Ok(Some(id)))?;
-    let external_id: Option<ExternalId> = external_id
-        .map(|id| id.parse())
-        .transpose()
-        .map_err(|error| usage(&error).with_remedy("it came from --external-id or ROLECALL_EXTERNAL_ID"))?;
-    let partition = region.map_or(Partition::Aws, Partition::of_region);
-    let whom = &arguments.whom;
-    let by_name = whom
-        .account
-        .iter()
-        .zip(std::iter::repeat(&whom.role_name))
-        .filter_map(|(account, name)| Some(RoleArn::new(partition, account.clone(), name.clone()?)));
-    let role_arns = whom.role_arn.iter().cloned().chain(by_name);
-    let targets = role_arns.map(|role_arn| Target { role_arn, external_id: external_id.clone() });
-    Targets::new(targets).map_err(|error| usage(&error))
+/// Whether an account did not let itself be read at all, in a way that the others will share.
+fn is_refused(account: &AccountRoll) -> bool {
+    let gap = account.gaps().first();
+    account.outcome() == Outcome::Failed
+        && gap.is_some_and(|gap| matches!(gap.class, Class::Denied | Class::Credentials | Class::Transport))
+}
+
+fn all_refuse(refusals: &[AccountRoll], others: usize) -> Failure {
+    let first = refusals.first().and_then(|account| Some((account, account.gaps().first()?)));
+    let (what, remedy) = first.map_or((String::new(), String::new()), |(account, gap)| {
+        let call = gap.operation.iter().chain(&gap.code).map(|part| format!("{part}: ")).collect::<String>();
+        (format!("account {}: {call}{}", account.account_id(), gap.message), gap.remedy.clone())
+    });
+    let message = format!(
+        "the first {} accounts all refused, and the other {others} were not asked; {what}",
+        refusals.len()
+    );
+    Failure::new(Code::Incomplete, message)
+        .with_remedy(format!("{remedy}; --canary 0 asks all of them regardless"))
+}
+
+/// The roll file to add to; one that nobody named is in no folder and gone at the end.
+fn earlier(named: Option<&Path>) -> Result<Earlier, Failure> {
+    let unexpected = |error: std::io::Error| Failure::new(Code::Unexpected, error);
+    let Some(path) = named else {
+        let file: File = tempfile::tempfile().map_err(unexpected)?;
+        return Earlier::read(file).map_err(|error| Failure::new(Code::Unexpected, error));
+    };
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(|error| output::not_there("--roll", path, &error))?;
+    Earlier::read(file).map_err(|error| {
+        Failure::new(Code::Usage, format!("--roll {}: {error}", path.display()))
+            .with_remedy("name a roll file of an earlier run, or one that is not there yet")
+    })
+}
+
+/// Whether a run goes on with the roll of an earlier one, and does not make another of it.
+fn same_roll(before: &Header, now: &Header) -> Result<(), String> {
+    let id = |header: &Header| header.organization.as_ref().map(|it| it.id.clone());
+    match (id(before), id(now)) {
+        (None, None) if before.targets != now.targets => {
+            Err("it is the roll of other accounts, or through other roles".to_owned())
+        }
+        (before, now) if before != now => {
+            let of = |id: Option<String>| {
+                id.map_or("no organisation".to_owned(), |id| format!("organisation {id}"))
+            };
+            Err(format!("it is the roll of {}, and now it is of {}", of(before), of(now)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `rolecall-` and the run's id, which together are shorter than a session's name may be.
+fn session_name_of(run_id: RunId) -> RoleSessionName {
+    format!("rolecall-{run_id}").parse().unwrap_or_default()
 }

@@ -418,12 +418,12 @@ async fn the_demo_shows_the_flow_and_who_refuses() {
     let ended = ended(&mut rolecall("http://127.0.0.1:9", &["demo"])).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     for words in [
-        "1 of 1 account complete: 5 users, 7 access keys",
+        "1 complete   5 users, 7 keys",
         "Who refused, by the emulator's log: sts:AssumeRole, no trust policy allows it",
         "Who refused, by the emulator's log: sts:AssumeRole, no identity-based policy allows it",
         "cannot be assumed by Lambda",
     ] {
         assert!(ended.stdout.contains(words), "{words} is not in {}", ended.stdout);
     }
-    assert_eq!(ended.stdout.matches("1 of 1 account complete").count(), 2, "before and after");
+    assert_eq!(ended.stdout.matches("ROLL COMPLETE").count(), 2, "before and after");
 }

@@ -70,6 +70,7 @@ async fn the_table_shows_every_key_and_every_gap() {
 fn without_age(line: &str) -> String {
     match line.strip_suffix(" d").and_then(|line| line.rsplit_once(' ')) {
         Some((rest, age)) if age.parse::<u32>().is_ok() => format!("{} N d", rest.trim_end()),
+        _ if line.starts_with("ROLL ") => line.split("   ").next().unwrap().to_owned(),
         _ => line.replace("AGE", "").trim_end().to_owned(),
     }
 }
@@ -89,7 +90,9 @@ async fn json_is_one_document_that_differs_in_nothing_between_two_runs_but_what_
     }
     assert_eq!(documents[0], documents[1]);
     let document = &documents[0];
-    assert_eq!(document["schema_version"], 1);
+    assert_eq!(document["schema_version"], 2);
+    assert_eq!(document["coverage"]["is_complete"], false);
+    assert_eq!(document["coverage"]["denied"]["AssumeRole refused, AWS gave no cause"], 1);
     assert_eq!(document["caller"]["arn"], "arn:aws:sts::222222222222:assumed-role/LambdaRole/test");
     let outcomes: Vec<_> =
         document["accounts"].as_array().unwrap().iter().map(|a| a["outcome"].clone()).collect();
@@ -107,7 +110,7 @@ async fn jsonl_is_the_roll_file_and_out_writes_it_whole() {
     arguments.extend(["--format", "jsonl", "--out", file.to_str().unwrap()]);
     let ended = run(&mixed().await, &arguments).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(11), ""));
-    assert!(ended.stderr.contains("1 of 3 accounts complete, 1 partial, 1 failed"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 of 3 accounts complete, 1 partial, 1 denied"), "{}", ended.stderr);
     let roll = Roll::read(&fs::read(&file).unwrap()[..]).unwrap();
     assert_eq!(roll.accounts.len(), 3);
     assert!(roll.accounts.iter().any(|account| account.outcome() == Outcome::Failed));
@@ -119,14 +122,15 @@ async fn jsonl_is_the_roll_file_and_out_writes_it_whole() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_interrupted_leaves_the_file_as_it_was() {
+async fn a_run_that_is_interrupted_writes_what_it_has_and_one_that_is_interrupted_twice_leaves_the_file_as_it_was()
+ {
     let aws = FakeAws::start().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
     aws.answer("ListAccessKeys", slow).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("roll.jsonl");
-    fs::write(&file, "yesterday's").unwrap();
-    for signal in ["-INT", "-TERM"] {
+    for signals in [&["-INT"][..], &["-TERM"], &["-INT", "-INT"]] {
+        fs::write(&file, "yesterday's").unwrap();
         let out = file.to_str().unwrap();
         let mut command =
             rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--format", "jsonl", "--out", out]);
@@ -136,11 +140,29 @@ async fn a_run_that_is_interrupted_leaves_the_file_as_it_was() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let pid = child.id().unwrap().to_string();
-        std::process::Command::new("kill").args([signal, &pid]).status().unwrap();
+        if signals.len() > 1 {
+            // Both at once, so that the first is not answered before the second is there.
+            std::process::Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+        }
+        for (number, signal) in signals.iter().enumerate() {
+            let signal = if number == 0 { *signal } else { "-TERM" };
+            std::process::Command::new("kill").args([signal, &pid]).status().unwrap();
+        }
+        if signals.len() > 1 {
+            std::process::Command::new("kill").args(["-CONT", &pid]).status().unwrap();
+        }
         let output = child.wait_with_output().await.unwrap();
         assert_eq!(output.status.code(), Some(11), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted"));
-        assert_eq!(fs::read_to_string(&file).unwrap(), "yesterday's");
+        if signals.len() == 1 {
+            let roll = Roll::read(&fs::read(&file).unwrap()[..]).unwrap();
+            let account = roll.accounts.first().unwrap();
+            assert_eq!(account.outcome(), Outcome::Partial);
+            assert_eq!(account.users().unwrap().len(), 4, "what was read is kept");
+            assert!(account.gaps()[0].message.contains("interrupted"));
+        } else {
+            assert_eq!(fs::read_to_string(&file).unwrap(), "yesterday's");
+        }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
     }
 }

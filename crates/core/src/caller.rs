@@ -1,4 +1,5 @@
-//! The caller's own credentials, remembered only to keep them out of what is said.
+//! The credentials that calls are made with besides the accounts' own sessions, remembered only to keep them out of
+//! what is said.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,7 +28,8 @@ impl CallerSecrets {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn add(&self, secret: &str) {
+    /// Takes note of one more.
+    pub(crate) fn add(&self, secret: &str) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.iter().any(|earlier| earlier.as_str() == secret) {
             known.push(Zeroizing::new(secret.to_owned()));

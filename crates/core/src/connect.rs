@@ -115,7 +115,8 @@ const PROXY_VARIABLES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// The environment variables that name an endpoint, of those that the SDK reads for us.
-const ENDPOINT_VARIABLES: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM"];
+const ENDPOINT_VARIABLES: [&str; 4] =
+    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_ORGANIZATIONS"];
 
 /// Refuses addresses in the environment that would be passed by without a word, as a proxy's that cannot be read, or
 /// fail later in words that name no variable.
@@ -286,7 +287,8 @@ fn check_endpoints(config: &SdkConfig) -> Result<(), BadAddress> {
         config.service_config()?.load_config(key.ok()?)
     };
     let all = config.endpoint_url().map(str::to_owned);
-    for (whose, url) in [("all services", all), ("STS", of_service("STS")), ("IAM", of_service("IAM"))] {
+    let services = ["STS", "IAM", "Organizations"].map(|id| (id, of_service(id)));
+    for (whose, url) in [("all services", all)].into_iter().chain(services) {
         if let Some(url) = url.filter(|url| !is_http_url(url)) {
             return Err(BadAddress(format!(
                 "the endpoint of {whose} is {url:?}, but a URL is like http://127.0.0.1:4566; it stands in the \

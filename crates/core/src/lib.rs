@@ -18,6 +18,7 @@ pub mod caller;
 pub mod collect;
 pub mod connect;
 pub mod logs;
+mod pages;
 pub mod remedy;
 pub mod scan;
 pub mod session;

@@ -4,26 +4,30 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_sdk_iam::config::IdentityCache;
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use rolecall_roll::{AccountRoll, Caller, Class, Gap, Step};
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout};
+use rolecall_roll::{AccountRoll, Caller, Class, Gap, RoleArn, Step};
+use tokio::sync::{OnceCell, watch};
+use tokio::time::Instant;
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::collect::{self, Seen};
 use crate::connect::AnswersAreWhole;
 use crate::remedy;
-use crate::session::Session;
+use crate::session::{Asking, Hops, Session};
 use crate::settings::Settings;
-use crate::targets::{Target, Targets};
+use crate::targets::organization::Asker;
+use crate::targets::{Access, Target};
 
 /// Takes rolls. Made once, used for any number of them.
 #[derive(Debug)]
 pub struct Scanner {
     sdk_config: SdkConfig,
     secrets: CallerSecrets,
+    hops: Hops,
     /// Asked for once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
     /// How the rolls are taken.
@@ -35,7 +39,7 @@ impl Scanner {
     #[must_use]
     pub fn new(sdk_config: SdkConfig, settings: Settings) -> Self {
         let (sdk_config, secrets) = CallerSecrets::of(sdk_config);
-        Self { sdk_config, secrets, caller: OnceCell::new(), settings }
+        Self { sdk_config, secrets, hops: Hops::default(), caller: OnceCell::new(), settings }
     }
 
     /// The caller's secrets, as far as its provider has given them.
@@ -98,88 +102,212 @@ impl Scanner {
         }
     }
 
+    /// AWS Organizations, as the caller or as the last of a chain of roles.
+    ///
+    /// # Errors
+    /// What AWS refused on the way to that role.
+    pub async fn organization(&self, via: &[RoleArn]) -> Result<Asker, CallError> {
+        let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config);
+        if !via.is_empty() {
+            let budget = TokenBucket::builder().capacity(100_000).build();
+            let retries = RetryPartition::custom("rolecall-organization").token_bucket(budget).build();
+            let credentials = self.hops.credentials(via, self.asking(), &retries).boxed_local().await?;
+            config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
+        }
+        let client = aws_sdk_organizations::Client::from_conf(config.build());
+        Ok(Asker::new(client, self.secrets.clone()))
+    }
+
+    /// Who asks, and how.
+    #[must_use]
+    pub fn asking(&self) -> Asking<'_> {
+        Asking {
+            settings: &self.settings,
+            sdk_config: &self.sdk_config,
+            caller_secrets: &self.secrets,
+            hops: &self.hops,
+        }
+    }
+
     /// Asks every target, some side by side, and gives each one's line as it is done: every target exactly once.
-    /// What is not read when the time `within` is over stays unread, and its lines say so.
+    /// What is not read when `until` says that it is time to end stays unread, and its lines say so.
     pub fn scan<'a>(
         &'a self,
-        targets: &'a Targets,
-        within: Option<Duration>,
+        targets: impl IntoIterator<Item = &'a Target> + 'a,
+        until: &'a Until,
     ) -> impl Stream<Item = AccountRoll> + 'a {
-        let deadline = within.map(|within| Instant::now() + within);
-        stream::iter(targets.as_slice())
-            .map(move |target| self.account(target, deadline))
+        stream::iter(targets)
+            .map(move |target| self.account(target, until))
             .buffer_unordered(self.settings.limits.accounts_at_once)
     }
 
-    async fn account(&self, target: &Target, deadline: Option<Instant>) -> AccountRoll {
+    async fn account(&self, target: &Target, until: &Until) -> AccountRoll {
         // What is done with a panic is to forget all that was seen, so nothing half done is seen again.
-        let account = AssertUnwindSafe(self.read(target, deadline).boxed_local())
+        let account = AssertUnwindSafe(self.read(target, until).boxed_local())
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
                 let message = "rolecall went wrong in this account; nothing of it is kept".to_owned();
-                AccountRoll::failed(target.role_arn.clone(), own_gap(Step::Session, Class::Internal, message))
-            });
+                AccountRoll::failed(target.for_roll(), own_gap(Step::Session, Class::Internal, message))
+            })
+            .known_as(target.account.clone());
         let (users, access_keys) = account.count();
         let (outcome, gaps) = (account.outcome(), account.gaps().len());
-        let reason = account.gaps().first().map(|gap| gap.message.as_str());
+        let reason = account.gaps().first().map(|gap| gap.message.as_str()).or(account.why_skipped());
         let account_id = account.account_id();
         tracing::info!(%account_id, %outcome, users, access_keys, gaps, reason, "account");
         account
     }
 
-    async fn read(&self, target: &Target, deadline: Option<Instant>) -> AccountRoll {
+    async fn read(&self, target: &Target, until: &Until) -> AccountRoll {
+        if let Access::Skipped(why) = &target.access {
+            return AccountRoll::skipped(target.for_roll(), why);
+        }
+        if let Some(end) = until.over() {
+            let message = format!("{end} before this account was asked");
+            return AccountRoll::failed(target.for_roll(), end.gap(Step::Session, message));
+        }
         let limits = &self.settings.limits;
-        let left =
-            deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let time = limits.account_timeout.min(left);
         let mut seen = Seen::default();
         let work = async {
             // Boxed, since all that follows would else be one function, with the stack of all of it together.
-            let actions = collect::actions();
-            let session = Session::open(target, &actions, &self.settings, &self.sdk_config, &self.secrets)
-                .boxed_local()
-                .await?;
+            let session = match &target.access {
+                Access::Role(role) => {
+                    let actions = collect::actions();
+                    Session::open(role, &actions, self.asking()).boxed_local().await?
+                }
+                Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking()),
+            };
             collect::collect(&session, limits.calls_at_once, &mut seen).boxed_local().await;
             Ok::<_, CallError>(())
         };
-        let failed = match timeout(time, work).await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.into_gap(Step::Session, None)),
-            Err(_) => {
-                let step = seen.step.unwrap_or(Step::Session);
-                let unread = seen.users.iter().flatten().filter(|user| user.access_keys.is_none()).count();
-                let time = Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-                let message = match step {
-                    Step::AccessKeys => {
-                        format!(
-                            "the {time:?} for this account ran out, the keys of {unread} user(s) are not read"
-                        )
-                    }
-                    Step::Users => {
-                        format!("the {time:?} for this account ran out, not all users are listed")
-                    }
-                    Step::Session => format!("the {time:?} for this account ran out"),
-                };
-                Some(own_gap(step, Class::TimedOut, message))
+        let end = tokio::select! {
+            biased;
+            ended = work => match ended {
+                Ok(()) => None,
+                Err(error) => {
+                    seen.gaps.push(error.into_gap(Step::Session, None));
+                    None
+                }
+            },
+            () = tokio::time::sleep(limits.account_timeout) => Some(End::AccountTimeout(limits.account_timeout)),
+            end = until.comes() => Some(end),
+        };
+        if let Some(end) = end {
+            let step = seen.step.unwrap_or(Step::Session);
+            let unread = seen.users.iter().flatten().filter(|user| user.access_keys.is_none()).count();
+            let message = match step {
+                Step::AccessKeys => format!("{end}, the keys of {unread} user(s) are not read"),
+                Step::Users => format!("{end}, not all users are listed"),
+                Step::Session => end.to_string(),
+            };
+            seen.gaps.push(end.gap(step, message));
+        }
+        line(target, seen)
+    }
+}
+
+/// When to end, whatever is not read by then.
+#[derive(Debug)]
+pub struct Until {
+    deadline: Option<(Instant, Duration)>,
+    stopped: watch::Sender<bool>,
+}
+
+/// Why it was time to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// This time for the account was over.
+    AccountTimeout(Duration),
+    /// This time for the whole run was over.
+    Deadline(Duration),
+    /// Somebody said so.
+    Stopped,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // In whole milliseconds: what is below says nothing to a person.
+        let whole =
+            |time: &Duration| Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        match self {
+            Self::AccountTimeout(time) => write!(f, "the {:?} for this account ran out", whole(time)),
+            Self::Deadline(time) => write!(f, "the {:?} for this run ran out", whole(time)),
+            Self::Stopped => f.write_str("the run was interrupted"),
+        }
+    }
+}
+
+impl End {
+    /// The gap that it leaves.
+    fn gap(self, step: Step, message: String) -> Gap {
+        let gap = own_gap(step, Class::TimedOut, message);
+        match self {
+            Self::AccountTimeout(_) => gap,
+            Self::Deadline(_) | Self::Stopped => Gap {
+                remedy: "ask again what is missing: the same command with --roll FILE".to_owned(),
+                ..gap
+            },
+        }
+    }
+}
+
+impl Until {
+    /// The end when all is read, or when `within` is over.
+    #[must_use]
+    pub fn new(within: Option<Duration>) -> Self {
+        let deadline = within.map(|within| (Instant::now() + within, within));
+        Self { deadline, stopped: watch::Sender::new(false) }
+    }
+
+    /// Ends it now.
+    pub fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    /// Whether it is time to end, and why.
+    #[must_use]
+    pub fn over(&self) -> Option<End> {
+        if *self.stopped.borrow() {
+            return Some(End::Stopped);
+        }
+        self.deadline.filter(|(at, _)| Instant::now() >= *at).map(|(_, within)| End::Deadline(within))
+    }
+
+    async fn comes(&self) -> End {
+        let mut stopped = self.stopped.subscribe();
+        let deadline = async {
+            match self.deadline {
+                Some((at, within)) => {
+                    tokio::time::sleep_until(at).await;
+                    End::Deadline(within)
+                }
+                None => std::future::pending().await,
             }
         };
-        seen.gaps.extend(failed);
-        line(target, seen)
+        let stopped = async {
+            match stopped.wait_for(|stopped| *stopped).await {
+                Ok(_) => End::Stopped,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            end = deadline => end,
+            end = stopped => end,
+        }
     }
 }
 
 /// The line of what was seen.
 fn line(target: &Target, seen: Seen) -> AccountRoll {
-    let role_arn = target.role_arn.clone();
     if let Some(users) = seen.users {
-        AccountRoll::read(role_arn, users, seen.gaps, seen.notes)
+        AccountRoll::read(target.for_roll(), users, seen.gaps, seen.notes)
     } else {
         let first = seen.gaps.into_iter().next();
         let gap = first.unwrap_or_else(|| {
             own_gap(Step::Users, Class::Internal, "no users were read, and no reason was kept".into())
         });
-        AccountRoll::failed(role_arn, gap)
+        AccountRoll::failed(target.for_roll(), gap)
     }
 }
 

@@ -17,6 +17,10 @@ pub struct Settings {
     pub session_duration: Duration,
     /// Whether a session policy narrows the session to the actions that are needed, whatever else the role may do.
     pub narrow_session: bool,
+    /// Who is behind it, as CloudTrail shows it; needs `sts:SetSourceIdentity` in the roles' trust policies.
+    pub source_identity: Option<RoleSessionName>,
+    /// Tags of each session; they need `sts:TagSession` in the roles' trust policies.
+    pub session_tags: Vec<(String, String)>,
     /// Patience and pace.
     pub limits: Limits,
 }
@@ -27,6 +31,8 @@ impl Default for Settings {
             role_session_name: RoleSessionName::default(),
             session_duration: Duration::from_hours(1),
             narrow_session: true,
+            source_identity: None,
+            session_tags: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -39,12 +45,25 @@ impl Settings {
     /// # Errors
     /// Which variable cannot be read, and how it is written.
     pub fn of_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
+        Self::default().over(variable)
+    }
+
+    /// These, but for what `variable` gives.
+    ///
+    /// # Errors
+    /// Which variable cannot be read, and how it is written.
+    pub fn over(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
         let variables = Variables(variable);
-        let mut settings = Self::default();
-        let mut wide = false;
+        let mut settings = self;
+        let mut wide = !settings.narrow_session;
         variables.set(&mut settings.role_session_name, "ROLECALL_SESSION_NAME", RoleSessionName::from_str)?;
         variables.set(&mut settings.session_duration, "ROLECALL_SESSION_DURATION", session_duration)?;
         variables.set(&mut wide, "ROLECALL_NO_SESSION_POLICY", switch)?;
+        variables
+            .set(&mut settings.source_identity, "ROLECALL_SOURCE_IDENTITY", |text| text.parse().map(Some))?;
+        variables.set(&mut settings.session_tags, "ROLECALL_SESSION_TAG", |text| {
+            text.split(',').map(tag).collect::<Result<Vec<_>, _>>()
+        })?;
         let limits = &mut settings.limits;
         variables.set(&mut limits.accounts_at_once, "ROLECALL_CONCURRENCY", at_once)?;
         variables.set(&mut limits.calls_at_once, "ROLECALL_ACCOUNT_CONCURRENCY", at_once)?;
@@ -141,6 +160,19 @@ fn time(text: &str) -> Result<Duration, String> {
     }
     let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "not a time; write it as 90s, 500ms, 10m or 1h30m".to_owned())
+}
+
+/// A tag, written as `key=value`.
+///
+/// # Errors
+/// Where it is none.
+pub fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("not a tag; write it as key=value")?;
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
+    if !(1..=128).contains(&key.trim().chars().count()) || value.trim().chars().count() > 256 {
+        return Err("a tag has a key of 1 to 128 characters and a value of up to 256".to_owned());
+    }
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// A session's duration.

@@ -6,6 +6,7 @@ mod common;
 use common::{ROLE_ARN, scan_one, scanner, settings, target};
 use rolecall_core::session::Session;
 use rolecall_core::targets::Targets;
+use rolecall_roll::Partition;
 use rolecall_testkit::secrets::{
     CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN,
     assert_no_secret_in,
@@ -90,13 +91,10 @@ async fn debug_says_no_secret() {
     let aws = FakeAws::start().await;
     let scanner = scanner(&aws.uri(), settings()).await;
     let target = target(ROLE_ARN);
-    let sdk_config = scanner.sdk_config();
-    let session =
-        Session::open(&target, &["iam:ListUsers"], &scanner.settings, sdk_config, scanner.secrets())
-            .await
-            .unwrap();
+    let role = target.role().unwrap();
+    let session = Session::open(role, &["iam:ListUsers"], scanner.asking()).await.unwrap();
     let iam = session.iam().await.unwrap();
-    let targets = Targets::new([target.clone()]).unwrap();
+    let targets = Targets::new([target.clone()], Partition::Aws).unwrap();
     assert_no_secret_in(&format!(
         "{session:?}{iam:?}{target:?}{targets:?}{scanner:?}{:#?}",
         scanner.settings

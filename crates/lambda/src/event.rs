@@ -3,7 +3,7 @@
 //! It is taken raw and parsed here, since the runtime's own parser would put what it refuses into its error.
 
 use rolecall_core::targets::{Target, Targets};
-use rolecall_roll::{ExternalId, RoleArn};
+use rolecall_roll::{ExternalId, Partition, RoleArn};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -57,12 +57,12 @@ pub(crate) fn targets(event: &str, environment: &Environment) -> Result<Targets,
             let named = targets.into_iter().enumerate().map(|(index, target)| {
                 let role_arn = role_arn(&format!("targets[{index}].role_arn"), &target.role_arn)?;
                 let id = external_id(&format!("targets[{index}].external_id"), target.external_id)?;
-                Ok(Target { role_arn, external_id: id.or_else(|| default_id.clone()) })
+                Ok(Target::of_role(role_arn, id.or_else(|| default_id.clone())))
             });
             named.collect::<Result<Vec<_>, Failure>>()?
         }
         (None, Some(text)) => {
-            vec![Target { role_arn: role_arn("role_arn", &text)?, external_id: default_id }]
+            vec![Target::of_role(role_arn("role_arn", &text)?, default_id)]
         }
         (None, None) if environment.role_arns.is_empty() => {
             return Err(Failure::InvalidSettings(
@@ -72,10 +72,10 @@ pub(crate) fn targets(event: &str, environment: &Environment) -> Result<Targets,
         }
         (None, None) => {
             let role_arns = environment.role_arns.iter().cloned();
-            role_arns.map(|role_arn| Target { role_arn, external_id: default_id.clone() }).collect()
+            role_arns.map(|role_arn| Target::of_role(role_arn, default_id.clone())).collect()
         }
     };
-    Targets::new(targets).map_err(|error| invalid(error.to_string()))
+    Targets::new(targets, Partition::Aws).map_err(|error| invalid(error.to_string()))
 }
 
 fn role_arn(field: &str, text: &str) -> Result<RoleArn, Failure> {
@@ -117,8 +117,9 @@ mod tests {
     fn asked(event: &str, environment: &Environment) -> Vec<(String, Option<String>)> {
         let targets = targets(event, environment).unwrap();
         let target = |target: &rolecall_core::Target| {
-            let id = target.external_id.as_ref().map(|id| id.expose().to_owned());
-            (target.role_arn.to_string(), id)
+            let role = target.role().unwrap();
+            let id = role.external_id.as_ref().map(|id| id.expose().to_owned());
+            (role.role_arn.to_string(), id)
         };
         targets.as_slice().iter().map(target).collect()
     }

@@ -9,7 +9,7 @@ use futures_util::future::ready;
 use futures_util::{FutureExt, StreamExt};
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use rolecall_core::connect::{Connect, Roots, http_client};
-use rolecall_core::scan::Scanner;
+use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::Contradiction;
 use rolecall_roll::{Header, Partition, Roll, RunId, Statistics, Step};
 use serde_json::value::RawValue;
@@ -97,10 +97,12 @@ impl Function {
             .map_err(|error| Failure::NoCaller(format!("{error}; {}", error.remedy(Step::Session))))?;
         let header = Header::new(RunId::random(), as_of, caller, targets.for_header());
         let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
-        let accounts: Vec<_> = self.scanner.scan(&targets, time).collect().await;
+        let until = Until::new(time);
+        let accounts: Vec<_> = self.scanner.scan(targets.as_slice(), &until).collect().await;
 
         let elapsed_ms = environment::now().duration_since(as_of).as_millis();
-        let statistics = Statistics { elapsed_ms: u64::try_from(elapsed_ms).unwrap_or_default() };
+        let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
+        let statistics = Statistics { elapsed_ms, ..Statistics::default() };
         answer::of(&Roll::new(header, accounts, statistics))
     }
 }

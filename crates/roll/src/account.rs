@@ -1,65 +1,106 @@
 //! What was seen in one account, and what was not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::file::Target;
 use crate::ids::{AccountId, RoleArn};
 
 /// One account's line in the roll.
 ///
 /// Its outcome follows from the rest and cannot contradict it:
 ///
-/// | outcome | `users` | `gaps` |
-/// |---|---|---|
-/// | [`Outcome::Complete`] | the account's users | none |
-/// | [`Outcome::Partial`] | those that were read | at least one |
-/// | [`Outcome::Failed`] | `None`: unknown, which is not "no users" | at least one |
+/// | outcome | `users` | `gaps` | `skipped` |
+/// |---|---|---|---|
+/// | [`Outcome::Complete`] | the account's users | none | – |
+/// | [`Outcome::Partial`] | those that were read | at least one | – |
+/// | [`Outcome::Failed`] | `None`: unknown, which is not "no users" | at least one | – |
+/// | [`Outcome::Skipped`] | `None` | none | why it was not asked |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct AccountRoll {
     account_id: AccountId,
-    role_arn: RoleArn,
+    role_arn: Option<RoleArn>,
+    account: Option<Account>,
     outcome: Outcome,
+    skipped: Option<String>,
     gaps: Vec<Gap>,
     notes: Vec<Note>,
     users: Option<Vec<User>>,
 }
 
+/// What is known of an account from whoever named it: AWS Organizations, a file, the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The name.
+    pub name: Option<String>,
+    /// The e-mail address of the root user.
+    pub email: Option<String>,
+    /// The names of the organizational units that it is in, from below the root on: `Workloads/Prod`; empty for the
+    /// root itself.
+    pub organizational_unit: Option<String>,
+    /// The tags; `None` where nobody asked for them.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
 impl AccountRoll {
     /// The line of an account of which at least a part was read. Users come out sorted by name.
     #[must_use]
-    pub fn read(role_arn: RoleArn, mut users: Vec<User>, gaps: Vec<Gap>, notes: Vec<Note>) -> Self {
+    pub fn read(target: impl Into<Target>, mut users: Vec<User>, gaps: Vec<Gap>, notes: Vec<Note>) -> Self {
         users.sort_by(|a, b| a.user_name.cmp(&b.user_name));
         let outcome = if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial };
-        Self { account_id: role_arn.account_id().clone(), role_arn, outcome, gaps, notes, users: Some(users) }
+        Self { gaps, notes, users: Some(users), ..Self::of(target, outcome) }
     }
 
     /// The line of an account of which nothing could be read, and why.
     #[must_use]
-    pub fn failed(role_arn: RoleArn, gap: Gap) -> Self {
-        Self {
-            account_id: role_arn.account_id().clone(),
-            role_arn,
-            outcome: Outcome::Failed,
-            gaps: vec![gap],
-            notes: Vec::new(),
-            users: None,
-        }
+    pub fn failed(target: impl Into<Target>, gap: Gap) -> Self {
+        Self { gaps: vec![gap], ..Self::of(target, Outcome::Failed) }
     }
 
-    /// The account.
+    /// The line of an account that was not asked, and why.
+    #[must_use]
+    pub fn skipped(target: impl Into<Target>, why: impl Into<String>) -> Self {
+        Self { skipped: Some(why.into()), ..Self::of(target, Outcome::Skipped) }
+    }
+
+    fn of(target: impl Into<Target>, outcome: Outcome) -> Self {
+        let Target { account_id, role_arn } = target.into();
+        let (gaps, notes) = (Vec::new(), Vec::new());
+        Self { account_id, role_arn, account: None, outcome, skipped: None, gaps, notes, users: None }
+    }
+
+    /// The same, with what is known of the account besides.
+    #[must_use]
+    pub fn known_as(self, account: Option<Account>) -> Self {
+        Self { account, ..self }
+    }
+
+    /// The account's id.
     #[must_use]
     pub fn account_id(&self) -> &AccountId {
         &self.account_id
     }
 
-    /// The role through which it was read.
+    /// The role through which it was read; `None` where it was read with the caller's own credentials, or not asked.
     #[must_use]
-    pub fn role_arn(&self) -> &RoleArn {
-        &self.role_arn
+    pub fn role_arn(&self) -> Option<&RoleArn> {
+        self.role_arn.as_ref()
+    }
+
+    /// What is known of the account besides.
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// Why it was not asked, where it was not.
+    #[must_use]
+    pub fn why_skipped(&self) -> Option<&str> {
+        self.skipped.as_deref()
     }
 
     /// Whether all of it, a part of it, or nothing was read.
@@ -99,8 +140,10 @@ impl AccountRoll {
 #[derive(Deserialize)]
 struct Stored {
     account_id: AccountId,
-    role_arn: RoleArn,
+    role_arn: Option<RoleArn>,
+    account: Option<Account>,
     outcome: Outcome,
+    skipped: Option<String>,
     gaps: Vec<Gap>,
     #[serde(default)]
     notes: Vec<Note>,
@@ -111,26 +154,30 @@ impl TryFrom<Stored> for AccountRoll {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Self, String> {
-        let Stored { account_id, role_arn, outcome, gaps, notes, users } = stored;
-        if &account_id != role_arn.account_id() {
+        let Stored { account_id, role_arn, account, outcome, skipped, gaps, notes, users } = stored;
+        if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != &account_id) {
             return Err(format!("account_id is {account_id}, but role_arn is {role_arn}"));
         }
-        let wanted = match (&users, gaps.is_empty()) {
-            (Some(_), true) => Outcome::Complete,
-            (Some(_), false) => Outcome::Partial,
-            (None, false) => Outcome::Failed,
-            (None, true) => return Err(format!("account {account_id} has neither users nor gaps")),
+        let wanted = match (&users, gaps.is_empty(), &skipped) {
+            (None, true, Some(_)) => Outcome::Skipped,
+            (_, _, Some(_)) => {
+                return Err(format!("account {account_id} was skipped, and has users or gaps"));
+            }
+            (Some(_), true, None) => Outcome::Complete,
+            (Some(_), false, None) => Outcome::Partial,
+            (None, false, None) => Outcome::Failed,
+            (None, true, None) => return Err(format!("account {account_id} has neither users nor gaps")),
         };
         if outcome != wanted {
             return Err(format!(
-                "account {account_id} is called {outcome}, but its users and gaps make it {wanted}"
+                "account {account_id} is called {outcome}, but what it holds makes it {wanted}"
             ));
         }
         let names: BTreeSet<_> = users.iter().flatten().map(|user| &user.user_name).collect();
         if names.len() != users.as_ref().map_or(0, Vec::len) {
             return Err(format!("account {account_id} has two users of one name"));
         }
-        Ok(Self { account_id, role_arn, outcome, gaps, notes, users })
+        Ok(Self { account_id, role_arn, account, outcome, skipped, gaps, notes, users })
     }
 }
 
@@ -143,6 +190,8 @@ pub enum Outcome {
     Partial,
     /// None of it; the gap says at which step it ended.
     Failed,
+    /// None of it, since it was not asked: it is suspended, for one.
+    Skipped,
 }
 
 impl fmt::Display for Outcome {
@@ -151,6 +200,7 @@ impl fmt::Display for Outcome {
             Self::Complete => "Complete",
             Self::Partial => "Partial",
             Self::Failed => "Failed",
+            Self::Skipped => "Skipped",
         })
     }
 }
@@ -198,6 +248,18 @@ impl fmt::Display for Step {
     }
 }
 
+impl Step {
+    /// What it reads, for people.
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Session => "everything",
+            Self::Users => "users",
+            Self::AccessKeys => "access keys",
+        }
+    }
+}
+
 /// What kind of obstacle a gap comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -220,6 +282,22 @@ pub enum Class {
     Internal,
     /// AWS answered with another error.
     Other,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Denied => "denied",
+            Self::Credentials => "credentials not accepted",
+            Self::Throttled => "throttled",
+            Self::NotFound => "not found",
+            Self::TimedOut => "timed out",
+            Self::Transport => "no answer",
+            Self::Malformed => "malformed answer",
+            Self::Internal => "rolecall went wrong",
+            Self::Other => "refused",
+        })
+    }
 }
 
 /// Something seen on the way that is worth knowing and is no gap.
@@ -322,13 +400,14 @@ mod tests {
 
     #[test]
     fn a_line_that_contradicts_itself_is_refused() {
-        let line = |outcome, gaps, users| {
+        let line_of = |outcome, skipped: Option<&str>, gaps, users| {
             serde_json::from_value::<AccountRoll>(serde_json::json!({
                 "account_id": "111111111111",
                 "role_arn": "arn:aws:iam::111111111111:role/IAMListRole",
-                "outcome": outcome, "gaps": gaps, "notes": [], "users": users,
+                "outcome": outcome, "skipped": skipped, "gaps": gaps, "notes": [], "users": users,
             }))
         };
+        let line = |outcome, gaps, users| line_of(outcome, None, gaps, users);
         let gap = serde_json::json!([{
             "step": "session", "operation": "AssumeRole", "user_name": null, "class": "denied",
             "code": "AccessDenied", "message": "no", "request_id": null, "remedy": "ask",
@@ -339,7 +418,11 @@ mod tests {
         assert!(line("Failed", gap.clone(), no_users.clone()).is_ok());
         assert!(line("Complete", gap.clone(), none.clone()).is_err());
         assert!(line("Complete", none.clone(), no_users.clone()).is_err());
-        assert!(line("Failed", gap, none.clone()).is_err());
-        assert!(line("Failed", none, no_users).is_err());
+        assert!(line("Failed", gap.clone(), none.clone()).is_err());
+        assert!(line("Failed", none.clone(), no_users.clone()).is_err());
+        assert!(line_of("Skipped", Some("suspended"), none.clone(), no_users.clone()).is_ok());
+        assert!(line_of("Skipped", Some("suspended"), gap, no_users.clone()).is_err());
+        assert!(line_of("Complete", Some("suspended"), none.clone(), none.clone()).is_err());
+        assert!(line("Skipped", none, no_users).is_err());
     }
 }

@@ -1,27 +1,63 @@
-//! The roll as one JSON document: the header's fields, the accounts, the trailer's. Sorted, so that two runs over the
-//! same world differ in nothing but `as_of`, `run_id`, `request_id` and `statistics`.
+//! The roll as one JSON document: the header's fields, what it covers, the accounts, the trailer's fields. Sorted, so
+//! that two runs over the same world differ in nothing but `as_of`, `run_id`, `request_id` and `statistics`.
 
-use serde::Serialize;
+use serde::ser::{Error, SerializeSeq};
+use serde::{Serialize, Serializer};
 
 use crate::account::AccountRoll;
+use crate::coverage::Coverage;
 use crate::file::{Counts, Header, Roll, Statistics};
+use crate::store::Stored;
 
 /// The rendering `json`.
 #[derive(Debug, Serialize)]
-pub struct Document<'a> {
+pub struct Document<'a, A> {
     #[serde(flatten)]
     header: &'a Header,
-    accounts: Vec<&'a AccountRoll>,
+    coverage: Coverage,
+    accounts: A,
     counts: Counts,
     /// `null` where the run was cut short.
-    statistics: Option<Statistics>,
+    statistics: Option<&'a Statistics>,
 }
 
-impl<'a> From<&'a Roll> for Document<'a> {
+impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRoll>> {
     fn from(roll: &'a Roll) -> Self {
         let mut accounts: Vec<_> = roll.accounts.iter().collect();
-        accounts.sort_by(|a, b| a.role_arn().cmp(b.role_arn()));
-        let statistics = roll.trailer.map(|trailer| trailer.statistics);
-        Self { header: &roll.header, accounts, counts: roll.counts(), statistics }
+        accounts.sort_by(|a, b| a.account_id().cmp(b.account_id()));
+        let statistics = roll.trailer.as_ref().map(|trailer| &trailer.statistics);
+        let mut coverage = Coverage::new(&roll.header);
+        for account in &accounts {
+            coverage.add(account);
+        }
+        Self { header: &roll.header, coverage, accounts, counts: roll.counts(), statistics }
+    }
+}
+
+impl<'a> Document<'a, OneByOne<'a>> {
+    /// The document of a roll file, whose accounts are read when it is their turn.
+    #[must_use]
+    pub fn of_file(
+        header: &'a Header,
+        coverage: Coverage,
+        stored: &'a Stored,
+        counts: Counts,
+        statistics: &'a Statistics,
+    ) -> Self {
+        Self { header, coverage, accounts: OneByOne(stored), counts, statistics: Some(statistics) }
+    }
+}
+
+/// The accounts of a roll file.
+#[derive(Debug)]
+pub struct OneByOne<'a>(&'a Stored);
+
+impl Serialize for OneByOne<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for account in self.0.accounts() {
+            list.serialize_element(&account.map_err(S::Error::custom)?)?;
+        }
+        list.end()
     }
 }

@@ -2,8 +2,11 @@
 //! trailer. `schema/roll.schema.json` describes each record.
 //!
 //! A line counts once its newline is there, so a file that was cut at any byte reads as the accounts that were whole.
+//!
+//! A run that goes on with a file adds a header, the accounts that it asked again, and a trailer. Of two lines of one
+//! account the later counts, unless the earlier one holds more.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
 use jiff::Timestamp;
@@ -13,7 +16,7 @@ use crate::account::{AccountRoll, Outcome};
 use crate::ids::{AccountId, RoleArn, RunId};
 
 /// The version of the format that this crate writes, and the newest that it reads.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The first record: who asked whom, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +31,13 @@ pub struct Header {
     pub as_of: Timestamp,
     /// Who asked; `None` where AWS would not say.
     pub caller: Option<Caller>,
+    /// The organisation whose accounts these are; `None` where AWS Organizations was not asked.
+    pub organization: Option<Organization>,
     /// Who was asked, sorted.
     pub targets: Vec<Target>,
+    /// Gaps that somebody answers for.
+    #[serde(default)]
+    pub accepted: Vec<AcceptedGap>,
 }
 
 impl Header {
@@ -37,8 +45,48 @@ impl Header {
     #[must_use]
     pub fn new(run_id: RunId, as_of: Timestamp, caller: Option<Caller>, mut targets: Vec<Target>) -> Self {
         targets.sort();
-        let rolecall_version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { schema_version: SCHEMA_VERSION, rolecall_version, run_id, as_of, caller, targets }
+        Self {
+            schema_version: SCHEMA_VERSION,
+            rolecall_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id,
+            as_of,
+            caller,
+            organization: None,
+            targets,
+            accepted: Vec::new(),
+        }
+    }
+}
+
+/// An organisation, as AWS Organizations tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// `o-…`.
+    pub id: String,
+    /// The management account, which has no member role of its own making.
+    pub management_account_id: AccountId,
+    /// How many accounts AWS Organizations lists, chosen or not.
+    pub accounts: usize,
+}
+
+/// A gap that somebody answers for, until a day: it does not make a roll incomplete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedGap {
+    /// The account that is not read whole.
+    pub account_id: AccountId,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it is accepted.
+    pub until: jiff::civil::Date,
+}
+
+impl AcceptedGap {
+    /// Whether it is accepted still.
+    #[must_use]
+    pub fn holds(&self, as_of: Timestamp) -> bool {
+        jiff::tz::Offset::UTC.to_datetime(as_of).date() <= self.until
     }
 }
 
@@ -51,23 +99,23 @@ pub struct Caller {
     pub arn: String,
 }
 
-/// An account that was asked for, through one role.
+/// An account that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// The account.
     pub account_id: AccountId,
-    /// The role to become in it.
-    pub role_arn: RoleArn,
+    /// The role to become in it; `None` where it is read with the caller's own credentials, or not asked.
+    pub role_arn: Option<RoleArn>,
 }
 
 impl From<RoleArn> for Target {
     fn from(role_arn: RoleArn) -> Self {
-        Self { account_id: role_arn.account_id().clone(), role_arn }
+        Self { account_id: role_arn.account_id().clone(), role_arn: Some(role_arn) }
     }
 }
 
 /// The last record: the run came to its end, with these counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trailer {
     /// What the lines before it add up to.
     pub counts: Counts,
@@ -86,6 +134,9 @@ pub struct Counts {
     pub partial: usize,
     /// Accounts of which nothing was read.
     pub failed: usize,
+    /// Accounts that were not asked, for a reason that their lines tell.
+    #[serde(default)]
+    pub skipped: usize,
     /// Users that were read.
     pub users: usize,
     /// Access keys that were read.
@@ -96,21 +147,45 @@ impl Counts {
     /// Adds an account.
     pub fn add(&mut self, account: &AccountRoll) {
         let (users, access_keys) = account.count();
+        self.plus(Share { outcome: account.outcome(), users, access_keys });
+    }
+
+    fn plus(&mut self, share: Share) {
         self.accounts += 1;
-        self.users += users;
-        self.access_keys += access_keys;
-        match account.outcome() {
-            Outcome::Complete => self.complete += 1,
-            Outcome::Partial => self.partial += 1,
-            Outcome::Failed => self.failed += 1,
+        self.users += share.users;
+        self.access_keys += share.access_keys;
+        *self.of(share.outcome) += 1;
+    }
+
+    fn minus(&mut self, share: Share) {
+        self.accounts -= 1;
+        self.users -= share.users;
+        self.access_keys -= share.access_keys;
+        *self.of(share.outcome) -= 1;
+    }
+
+    fn of(&mut self, outcome: Outcome) -> &mut usize {
+        match outcome {
+            Outcome::Complete => &mut self.complete,
+            Outcome::Partial => &mut self.partial,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Skipped => &mut self.skipped,
         }
     }
 
-    /// Whether every account was read whole.
+    /// Whether every account that was asked was read whole.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.complete == self.accounts
+        self.complete + self.skipped == self.accounts
     }
+}
+
+/// What one account adds to the counts.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    outcome: Outcome,
+    users: usize,
+    access_keys: usize,
 }
 
 impl<'a> FromIterator<&'a AccountRoll> for Counts {
@@ -124,10 +199,24 @@ impl<'a> FromIterator<&'a AccountRoll> for Counts {
 }
 
 /// What a run took. It differs from run to run over the same world.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Wall-clock time of the run, in milliseconds.
     pub elapsed_ms: u64,
+    /// The calls that were made, by operation.
+    #[serde(default)]
+    pub calls: BTreeMap<String, Calls>,
+}
+
+/// How often an operation was called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// Attempts, the first of each call and all after it.
+    pub attempts: u64,
+    /// Attempts that AWS throttled.
+    pub throttled: u64,
+    /// Attempts after the first.
+    pub retries: u64,
 }
 
 #[derive(Serialize)]
@@ -150,7 +239,7 @@ enum Record {
 #[derive(Debug)]
 pub struct RollWriter<W> {
     out: W,
-    counts: Counts,
+    known: Known,
 }
 
 impl<W: Write> RollWriter<W> {
@@ -159,19 +248,37 @@ impl<W: Write> RollWriter<W> {
     /// # Errors
     /// Those of `out`.
     pub fn new(out: W, header: &Header) -> io::Result<Self> {
-        let mut writer = Self { out, counts: Counts::default() };
+        Self::go_on(out, Known::default(), header)
+    }
+
+    /// Goes on with a roll file that holds what is known.
+    pub(crate) fn go_on(out: W, known: Known, header: &Header) -> io::Result<Self> {
+        let mut writer = Self { out, known };
         writer.line(&RecordRef::Header(header))?;
         Ok(writer)
     }
 
-    /// Adds an account.
+    /// Adds an account, and tells how long its line is, and whether it counts.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn account(&mut self, account: &AccountRoll) -> io::Result<()> {
-        self.line(&RecordRef::Account(account))?;
-        self.counts.add(account);
-        Ok(())
+    pub fn account(&mut self, account: &AccountRoll) -> io::Result<(usize, bool)> {
+        let length = self.line(&RecordRef::Account(account))?;
+        Ok((length, self.known.add(account)))
+    }
+
+    pub(crate) fn file(&self) -> &W {
+        &self.out
+    }
+
+    pub(crate) fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// What the accounts add up to.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.known.counts
     }
 
     /// Ends the file, and gives `out` back.
@@ -179,24 +286,134 @@ impl<W: Write> RollWriter<W> {
     /// # Errors
     /// Those of `out`.
     pub fn finish(mut self, statistics: Statistics) -> io::Result<W> {
-        self.line(&RecordRef::Trailer(&Trailer { counts: self.counts, statistics }))?;
+        self.line(&RecordRef::Trailer(&Trailer { counts: self.known.counts, statistics }))?;
         Ok(self.out)
     }
 
-    fn line(&mut self, record: &RecordRef<'_>) -> io::Result<()> {
+    fn line(&mut self, record: &RecordRef<'_>) -> io::Result<usize> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
         self.out.write_all(&line)?;
-        self.out.flush()
+        self.out.flush()?;
+        Ok(line.len())
     }
+}
+
+/// What the lines so far say, as far as the next one needs to be held against it.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    shares: BTreeMap<AccountId, Share>,
+    counts: Counts,
+}
+
+impl Known {
+    /// Takes note of an account, unless more of it was read before; tells whether it counts.
+    fn add(&mut self, account: &AccountRoll) -> bool {
+        let (users, access_keys) = account.count();
+        let share = Share { outcome: account.outcome(), users, access_keys };
+        let rank = |outcome| match outcome {
+            Outcome::Complete => 2,
+            Outcome::Partial => 1,
+            Outcome::Failed | Outcome::Skipped => 0,
+        };
+        if let Some(earlier) = self.shares.get(account.account_id()) {
+            if rank(earlier.outcome) > rank(share.outcome) {
+                return false;
+            }
+            self.counts.minus(*earlier);
+        }
+        self.counts.plus(share);
+        self.shares.insert(account.account_id().clone(), share);
+        true
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether an account need not be asked again.
+    pub(crate) fn is_done(&self, account_id: &AccountId) -> bool {
+        let outcome = self.shares.get(account_id).map(|share| share.outcome);
+        matches!(outcome, Some(Outcome::Complete | Outcome::Skipped))
+    }
+}
+
+/// What a roll file says besides its accounts.
+pub(crate) struct Frame {
+    /// The last header.
+    pub(crate) header: Header,
+    /// The last trailer, if nothing came behind it.
+    pub(crate) trailer: Option<Trailer>,
+    /// The lines together.
+    pub(crate) known: Known,
+    /// How many bytes of whole lines there are.
+    pub(crate) length: u64,
+}
+
+/// Reads the records of a roll file, and gives `take` each account whose line counts, with where the line begins and
+/// how long it is.
+pub(crate) fn read_records(
+    mut input: impl BufRead,
+    mut take: impl FnMut(AccountRoll, u64, usize),
+) -> Result<Frame, ReadError> {
+    let mut header = None;
+    let mut trailer = None;
+    let mut known = Known::default();
+    let mut lines_of_run: BTreeMap<AccountId, usize> = BTreeMap::new();
+    let mut line = Vec::new();
+    let (mut number, mut length) = (0, 0);
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 || line.last() != Some(&b'\n') {
+            break;
+        }
+        number += 1;
+        let wrong = |problem: String| ReadError::Line { line: number, problem };
+        match (serde_json::from_slice::<Record>(&line), &header) {
+            (Err(e), _) => return Err(wrong(e.to_string())),
+            (Ok(Record::Header(found)), _) => {
+                if found.schema_version > SCHEMA_VERSION {
+                    return Err(ReadError::Newer(found.schema_version));
+                }
+                header = Some(found);
+                trailer = None;
+                lines_of_run.clear();
+            }
+            (Ok(_), None) => return Err(wrong("the first record is no header".into())),
+            (Ok(_), Some(_)) if trailer.is_some() => {
+                return Err(wrong("there is a record behind the trailer".into()));
+            }
+            (Ok(Record::Account(account)), Some(_)) => {
+                let account_id = account.account_id();
+                if let Some(first) = lines_of_run.insert(account_id.clone(), number) {
+                    return Err(wrong(format!("account {account_id} stands on line {first} already")));
+                }
+                if known.add(&account) {
+                    take(account, length, line.len());
+                }
+            }
+            (Ok(Record::Trailer(found)), Some(_)) => {
+                if found.counts != known.counts {
+                    return Err(wrong(format!(
+                        "the trailer counts {:?}, the lines before it {:?}",
+                        found.counts, known.counts
+                    )));
+                }
+                trailer = Some(found);
+            }
+        }
+        length += u64::try_from(line.len()).unwrap_or_default();
+    }
+    let header = header.ok_or(ReadError::Empty)?;
+    Ok(Frame { header, trailer, known, length })
 }
 
 /// A roll, whole or cut short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roll {
-    /// Who asked whom, and when.
+    /// Who asked whom, and when; of several runs, the last.
     pub header: Header,
-    /// The accounts, in order of completion.
+    /// The accounts, each once.
     pub accounts: Vec<AccountRoll>,
     /// The end of the run; `None` where the file was cut before it.
     pub trailer: Option<Trailer>,
@@ -220,55 +437,18 @@ impl Roll {
     ///
     /// # Errors
     /// [`ReadError`] names the line, and the column where it has one.
-    pub fn read(mut input: impl BufRead) -> Result<Self, ReadError> {
-        let mut header = None;
+    pub fn read(input: impl BufRead) -> Result<Self, ReadError> {
         let mut accounts: Vec<AccountRoll> = Vec::new();
-        let mut line_of: HashMap<RoleArn, usize> = HashMap::new();
-        let mut counts = Counts::default();
-        let mut trailer = None;
-        let mut line = Vec::new();
-        let mut number = 0;
-        loop {
-            line.clear();
-            if input.read_until(b'\n', &mut line)? == 0 || line.last() != Some(&b'\n') {
-                break;
+        let mut places: BTreeMap<AccountId, usize> = BTreeMap::new();
+        let frame = read_records(input, |account, _, _| {
+            let next = accounts.len();
+            let place = *places.entry(account.account_id().clone()).or_insert(next);
+            match accounts.get_mut(place) {
+                Some(earlier) => *earlier = account,
+                None => accounts.push(account),
             }
-            number += 1;
-            let wrong = |problem: String| ReadError::Line { line: number, problem };
-            if trailer.is_some() {
-                return Err(wrong("there is a record behind the trailer".into()));
-            }
-            match (serde_json::from_slice::<Record>(&line), &header) {
-                (Err(e), _) => return Err(wrong(e.to_string())),
-                (Ok(Record::Header(found)), None) => {
-                    if found.schema_version > SCHEMA_VERSION {
-                        return Err(ReadError::Newer(found.schema_version));
-                    }
-                    header = Some(found);
-                }
-                (Ok(_), None) => return Err(wrong("the first record is no header".into())),
-                (Ok(Record::Header(_)), Some(_)) => return Err(wrong("there is a second header".into())),
-                (Ok(Record::Account(account)), Some(_)) => {
-                    if let Some(first) = line_of.insert(account.role_arn().clone(), number) {
-                        let role_arn = account.role_arn();
-                        return Err(wrong(format!("{role_arn} stands on line {first} already")));
-                    }
-                    counts.add(&account);
-                    accounts.push(account);
-                }
-                (Ok(Record::Trailer(found)), Some(_)) => {
-                    if found.counts != counts {
-                        return Err(wrong(format!(
-                            "the trailer counts {:?}, the lines before it {counts:?}",
-                            found.counts
-                        )));
-                    }
-                    trailer = Some(found);
-                }
-            }
-        }
-        let header = header.ok_or(ReadError::Empty)?;
-        Ok(Self { header, accounts, trailer })
+        })?;
+        Ok(Self { header: frame.header, accounts, trailer: frame.trailer })
     }
 }
 
@@ -281,6 +461,9 @@ pub enum ReadError {
     /// There is not even a header.
     #[error("no roll: the file ends before its header does; take the roll again")]
     Empty,
+    /// Another run adds to it.
+    #[error("another run is adding to it; wait for that, or name another file")]
+    Locked,
     /// A newer Rolecall wrote it.
     #[error("the roll has schema version {0}, this Rolecall reads up to {SCHEMA_VERSION}; use a newer one")]
     Newer(u32),

@@ -4,16 +4,25 @@
 //!   border, and never bare strings past it;
 //! - [`account`]: what was seen in one account, and what was not, with the reason;
 //! - [`mod@file`]: the roll file, JSON lines: a header, one account a line, a trailer;
+//! - [`store`]: that file on a disk, added to and read account by account;
+//! - [`coverage`]: what a roll covers, and what not, for which reasons;
 //! - [`document`]: the same roll as one JSON document, sorted.
 //!
 //! No clock, no network, no AWS SDK.
 
 pub mod account;
+pub mod coverage;
 pub mod document;
 pub mod file;
 pub mod ids;
+pub mod store;
 
-pub use account::{AccessKey, AccessKeyStatus, AccountRoll, Class, Gap, Note, Outcome, Step, User};
+pub use account::{AccessKey, AccessKeyStatus, Account, AccountRoll, Class, Gap, Note, Outcome, Step, User};
+pub use coverage::Coverage;
 pub use document::Document;
-pub use file::{Caller, Counts, Header, ReadError, Roll, RollWriter, Statistics, Target, Trailer};
+pub use file::{
+    AcceptedGap, Caller, Calls, Counts, Header, Organization, ReadError, Roll, RollWriter, Statistics,
+    Target, Trailer,
+};
 pub use ids::{AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName, RoleSessionName, RunId};
+pub use store::{Earlier, Store, Stored};

@@ -4,10 +4,14 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
-    AccessKey, AccountRoll, Caller, Class, Counts, Document, Gap, Header, Note, ReadError, Roll, RollWriter,
-    RunId, Statistics, Step, User,
+    AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, Counts, Document, Earlier, Gap,
+    Header, Note, Organization, ReadError, RoleArn, Roll, RollWriter, RunId, Statistics, Step, Target, User,
 };
 use serde_json::Value;
+
+fn role_arn(account_id: &str) -> RoleArn {
+    format!("arn:aws:iam::{account_id}:role/R").parse().unwrap()
+}
 
 fn timestamps() -> impl Strategy<Value = Timestamp> {
     (0..4_000_000_000_i64).prop_map(|seconds| Timestamp::from_second(seconds).unwrap())
@@ -73,9 +77,16 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
         let numbered = accounts.into_iter().enumerate();
         numbered
             .map(|(number, (users, mut gaps, text, failed))| {
-                let role_arn = format!("arn:aws:iam::{number:012}:role/IAMListRole").parse().unwrap();
+                let role_arn: RoleArn =
+                    format!("arn:aws:iam::{number:012}:role/IAMListRole").parse().unwrap();
+                let account_id = role_arn.account_id().clone();
                 match gaps.pop() {
-                    Some(gap) if failed => AccountRoll::failed(role_arn, gap),
+                    None if failed => AccountRoll::skipped(Target { account_id, role_arn: None }, text),
+                    Some(gap) if failed => AccountRoll::failed(role_arn, gap).known_as(Some(Account {
+                        name: Some(text),
+                        tags: Some([("a".to_owned(), "b".to_owned())].into()),
+                        ..Account::default()
+                    })),
                     last => {
                         gaps.extend(last);
                         let note =
@@ -91,8 +102,22 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
 fn header(accounts: &[AccountRoll]) -> Header {
     let caller =
         Caller { account_id: "222222222222".parse().unwrap(), arn: "arn:aws:sts::222222222222:x".to_owned() };
-    let targets = accounts.iter().map(|account| account.role_arn().clone().into()).collect();
-    Header::new(RunId::random(), Timestamp::UNIX_EPOCH, Some(caller), targets)
+    let target = |account: &AccountRoll| Target {
+        account_id: account.account_id().clone(),
+        role_arn: account.role_arn().cloned(),
+    };
+    let targets = accounts.iter().map(target).collect();
+    let header = Header::new(RunId::random(), Timestamp::UNIX_EPOCH, Some(caller), targets);
+    let management_account_id = "999999999999".parse().unwrap();
+    let organization =
+        Organization { id: "o-abc".to_owned(), management_account_id, accounts: accounts.len() };
+    let accepted = AcceptedGap {
+        account_id: "111111111111".parse().unwrap(),
+        owner: "j.ruiz".to_owned(),
+        reason: "legal hold".to_owned(),
+        until: "2027-01-31".parse().unwrap(),
+    };
+    Header { organization: Some(organization), accepted: vec![accepted], ..header }
 }
 
 fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {
@@ -100,7 +125,8 @@ fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {
     for account in accounts {
         writer.account(account).unwrap();
     }
-    writer.finish(Statistics { elapsed_ms: 7 }).unwrap()
+    let calls = Calls { attempts: 3, throttled: 1, retries: 2 };
+    writer.finish(Statistics { elapsed_ms: 7, calls: [("ListUsers".to_owned(), calls)].into() }).unwrap()
 }
 
 fn schema() -> jsonschema::Validator {
@@ -161,17 +187,19 @@ proptest! {
 
 #[test]
 fn what_is_no_roll_is_refused_with_the_place() {
-    let accounts =
-        [AccountRoll::read("arn:aws:iam::111111111111:role/R".parse().unwrap(), vec![], vec![], vec![])];
+    let accounts = [AccountRoll::read(role_arn("111111111111"), vec![], vec![], vec![])];
     let header = header(&accounts);
     let file = String::from_utf8(written(&header, &accounts)).unwrap();
     let [first, account, trailer] = file.lines().collect::<Vec<_>>()[..] else { panic!("not three lines") };
     for (lines, problem) in [
         (vec![account, trailer], "line 1: the first record is no header"),
-        (vec![first, first], "line 2: there is a second header"),
-        (vec![first, account, account], "line 3: arn:aws:iam::111111111111:role/R stands on line 2 already"),
+        (vec![first, account, account], "line 3: account 111111111111 stands on line 2 already"),
         (vec![first, trailer], "line 2: the trailer counts"),
         (vec![first, account, trailer, account], "line 4: there is a record behind the trailer"),
+        (
+            vec![first, account, first, trailer.replace("\"users\":0", "\"users\":1").as_str()],
+            "line 4: the trailer",
+        ),
         (vec![first, "{\"record\":\"account\"}"], "line 2: missing field"),
         (vec![first, "nonsense", account], "line 2: expected"),
         (vec![], "no roll"),
@@ -180,14 +208,13 @@ fn what_is_no_roll_is_refused_with_the_place() {
         let refused = Roll::read(text.as_bytes()).unwrap_err().to_string();
         assert!(refused.starts_with(problem), "{refused}");
     }
-    let newer = file.replace("\"schema_version\":1", "\"schema_version\":2");
-    assert!(matches!(Roll::read(newer.as_bytes()), Err(ReadError::Newer(2))));
+    let newer = file.replace("\"schema_version\":2", "\"schema_version\":3");
+    assert!(matches!(Roll::read(newer.as_bytes()), Err(ReadError::Newer(3))));
 }
 
 #[test]
 fn the_schema_refuses_what_is_no_record() {
-    let accounts =
-        [AccountRoll::read("arn:aws:iam::111111111111:role/R".parse().unwrap(), vec![], vec![], vec![])];
+    let accounts = [AccountRoll::read(role_arn("111111111111"), vec![], vec![], vec![])];
     let file = String::from_utf8(written(&header(&accounts), &accounts)).unwrap();
     let account = file.lines().nth(1).unwrap();
     let schema = schema();
@@ -218,6 +245,101 @@ fn counts_are_those_of_the_lines() {
         request_id: None,
         remedy: String::new(),
     };
-    counts.add(&AccountRoll::failed("arn:aws:iam::111111111111:role/R".parse().unwrap(), gap));
+    counts.add(&AccountRoll::failed(role_arn("111111111111"), gap));
     assert_eq!((counts.accounts, counts.failed, counts.is_complete()), (1, 1, false));
+}
+
+fn a_gap() -> Gap {
+    Gap {
+        step: Step::Session,
+        operation: Some("AssumeRole".to_owned()),
+        user_name: None,
+        class: Class::Denied,
+        code: Some("AccessDenied".to_owned()),
+        message: "no".to_owned(),
+        request_id: None,
+        remedy: "ask".to_owned(),
+    }
+}
+
+/// A run that reads these accounts, or goes on with what is there and reads those that are not done.
+fn run(path: &std::path::Path, accounts: &[AccountRoll]) -> rolecall_roll::Stored {
+    let file =
+        std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
+    let earlier = Earlier::read(file).unwrap();
+    let missing: Vec<_> = accounts.iter().filter(|account| !earlier.is_done(account.account_id())).collect();
+    let mut store = earlier.go_on(&header(accounts)).unwrap();
+    for account in missing {
+        store.add(account).unwrap();
+    }
+    store.finish(Statistics::default()).unwrap()
+}
+
+#[test]
+fn a_run_that_was_killed_at_any_byte_is_gone_on_with_to_the_same_roll() {
+    let user = |name: &str| User {
+        user_name: name.to_owned(),
+        user_id: "AIDA".to_owned(),
+        arn: "arn".to_owned(),
+        path: "/".to_owned(),
+        create_date: Timestamp::UNIX_EPOCH,
+        password_last_used: None,
+        access_keys: Some(Vec::new()),
+    };
+    let whole = |id: &str| AccountRoll::read(role_arn(id), vec![user("alice")], vec![], vec![]);
+    let accounts = [whole("333333333333"), whole("111111111111"), whole("222222222222")];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roll.jsonl");
+    let undisturbed: Vec<_> = run(&path, &accounts).accounts().map(Result::unwrap).collect();
+    assert_eq!(
+        undisturbed.iter().map(|it| it.account_id().as_str()).collect::<Vec<_>>(),
+        ["111111111111", "222222222222", "333333333333"]
+    );
+    let bytes = std::fs::read(&path).unwrap();
+    for end in 0..=bytes.len() {
+        std::fs::write(&path, &bytes[..end]).unwrap();
+        let again: Vec<_> = run(&path, &accounts).accounts().map(Result::unwrap).collect();
+        assert_eq!(again, undisturbed, "cut at {end}");
+        let read = Roll::read(&std::fs::read(&path).unwrap()[..]).unwrap();
+        assert_eq!((read.accounts.len(), read.trailer.unwrap().counts.users), (3, 3));
+    }
+}
+
+#[test]
+fn what_was_not_read_whole_is_asked_again_and_nothing_that_was_read_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roll.jsonl");
+    let partial = AccountRoll::read(role_arn("111111111111"), vec![], vec![a_gap()], vec![]);
+    let failed = AccountRoll::failed(role_arn("111111111111"), a_gap());
+    let whole = AccountRoll::read(role_arn("111111111111"), vec![], vec![], vec![]);
+    for (runs, kept) in [
+        (vec![&failed, &partial], &partial),
+        (vec![&partial, &failed], &partial),
+        (vec![&partial, &failed, &whole], &whole),
+        (vec![&whole, &failed], &whole),
+    ] {
+        let _ = std::fs::remove_file(&path);
+        for account in runs {
+            drop(run(&path, std::slice::from_ref(account)));
+        }
+        assert_eq!(
+            &Roll::read(&std::fs::read(&path).unwrap()[..]).unwrap().accounts,
+            std::slice::from_ref(kept)
+        );
+    }
+}
+
+#[test]
+fn a_file_of_somebody_elses_and_one_that_is_written_to_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roll.jsonl");
+    let open = || std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    for text in ["precious", "precious\n", "{\"record\":\"account\"}\n"] {
+        std::fs::write(&path, text).unwrap();
+        assert!(Earlier::read(open()).is_err(), "{text}");
+    }
+    std::fs::write(&path, "").unwrap();
+    let held = Earlier::read(open()).unwrap();
+    assert!(matches!(Earlier::read(open()), Err(ReadError::Locked)));
+    drop(held);
 }

@@ -1,5 +1,8 @@
 //! Where the roll goes, and how it looks there. Data goes to stdout or a file, all else to stderr.
 
+mod accounts;
+mod page;
+mod progress;
 mod sink;
 mod table;
 mod verdicts;
@@ -7,10 +10,13 @@ mod verdicts;
 use std::io::{self, Write};
 use std::path::Path;
 
-use rolecall_roll::{AccountRoll, Counts, Document, Header, Roll, RollWriter, Statistics};
+use rolecall_roll::{AccountRoll, Counts, Coverage, Document, Header, RollWriter, Statistics, Store};
 
 use crate::args::Format;
 use crate::failure::{Code, Failure};
+pub(crate) use accounts::accounts;
+use page::grouped;
+pub(crate) use progress::Progress;
 use sink::Sink;
 pub(crate) use verdicts::verdicts;
 
@@ -45,69 +51,116 @@ pub(crate) fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
     sink.write_all(bytes).and_then(|()| sink.finish()).map_err(|error| not_written(&error))
 }
 
-/// What a roll adds up to, in words.
-pub(crate) fn summary(counts: &Counts) -> String {
-    let Counts { accounts, complete, partial, failed, users, access_keys } = *counts;
-    let mut text = format!("{complete} of {accounts} {} complete", plural(accounts, "account"));
-    for (number, what) in [(partial, "partial"), (failed, "failed")] {
-        if number > 0 {
-            text += &format!(", {number} {what}");
-        }
+/// What a roll covers, in a line.
+pub(crate) fn summary(coverage: &Coverage) -> String {
+    let of = |reasons: &std::collections::BTreeMap<String, usize>| reasons.values().sum::<usize>();
+    let accounts = coverage.accounts;
+    let mut text = format!("{} of {accounts} {} complete", coverage.complete, plural(accounts, "account"));
+    let others = [
+        (of(&coverage.partial), "partial"),
+        (of(&coverage.denied), "denied"),
+        (of(&coverage.failed), "failed"),
+        (coverage.accepted.len(), "accepted"),
+        (of(&coverage.skipped), "skipped"),
+    ];
+    for (number, what) in others.iter().filter(|(number, _)| *number > 0) {
+        text += &format!(", {number} {what}");
     }
-    format!("{text}: {users} {}, {access_keys} {}", plural(users, "user"), plural(access_keys, "access key"))
+    let (users, keys) = (coverage.users, coverage.access_keys);
+    format!("{text}: {users} {}, {keys} {}", plural(users, "user"), plural(keys, "access key"))
+}
+
+/// What is about to be done, in a line.
+pub(crate) fn about_to_ask(header: &Header, asked: usize, missing: usize, earlier: Counts) -> String {
+    let caller =
+        header.caller.as_ref().map_or("somebody whom AWS does not name", |caller| caller.arn.as_str());
+    let organization =
+        header.organization.as_ref().map_or(String::new(), |it| format!(" of organisation {}", it.id));
+    let done = match earlier.accounts {
+        0 => String::new(),
+        _ => format!(" ({} are in the roll file already)", grouped(header.targets.len() - missing)),
+    };
+    let calls = asked * 2;
+    format!(
+        "asking {} accounts{organization} as {}{done}: {} calls, and one for each user",
+        grouped(asked),
+        table::printable(caller),
+        grouped(calls)
+    )
 }
 
 fn plural(number: usize, noun: &str) -> String {
     if number == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
-/// Shows a roll in one of the formats.
-pub(crate) enum Renderer {
+/// A roll on its way into its file, and into what is shown of it.
+pub(crate) struct Shown {
+    store: Store,
+    format: Format,
+    out: Out,
+}
+
+enum Out {
     /// A line as each account is done.
-    Lines(RollWriter<Sink>),
+    Lines(Box<RollWriter<Sink>>),
     /// All at the end.
-    Whole { format: Format, sink: Sink, header: Header, accounts: Vec<AccountRoll> },
+    Whole(Sink),
 }
 
-impl Renderer {
-    pub(crate) fn begin(format: Format, sink: Sink, header: Header) -> Result<Self, Failure> {
-        match format {
-            Format::Jsonl => {
-                let writer = RollWriter::new(sink, &header).map_err(|error| not_written(&error))?;
-                Ok(Self::Lines(writer))
+impl Shown {
+    /// Begins with what the store holds already.
+    pub(crate) fn begin(format: Format, sink: Sink, header: &Header, store: Store) -> Result<Self, Failure> {
+        let out = if format == Format::Jsonl {
+            let mut writer = RollWriter::new(sink, header).map_err(|error| not_written(&error))?;
+            for account in store.accounts() {
+                account.and_then(|account| writer.account(&account)).map_err(|error| not_written(&error))?;
             }
-            Format::Json | Format::Table => Ok(Self::Whole { format, sink, header, accounts: Vec::new() }),
-        }
-    }
-
-    pub(crate) fn account(&mut self, account: AccountRoll) -> Result<(), Failure> {
-        match self {
-            Self::Lines(writer) => writer.account(&account).map_err(|error| not_written(&error))?,
-            Self::Whole { accounts, .. } => accounts.push(account),
-        }
-        Ok(())
-    }
-
-    pub(crate) fn finish(self, statistics: Statistics) -> Result<(), Failure> {
-        let written = match self {
-            Self::Lines(writer) => writer.finish(statistics).and_then(Sink::finish),
-            Self::Whole { format, sink, header, accounts } => {
-                whole(format, sink, &Roll::new(header, accounts, statistics))
-            }
+            Out::Lines(Box::new(writer))
+        } else {
+            Out::Whole(sink)
         };
-        written.map_err(|error| not_written(&error))
+        Ok(Self { store, format, out })
     }
-}
 
-fn whole(format: Format, mut sink: Sink, roll: &Roll) -> io::Result<()> {
-    if format == Format::Table {
-        let look = sink.look();
-        sink.write_all(table::render(roll, look).as_bytes())?;
-    } else {
-        serde_json::to_writer_pretty(&mut sink, &Document::from(roll))?;
-        sink.write_all(b"\n")?;
+    /// Adds an account.
+    pub(crate) fn account(&mut self, account: &AccountRoll) -> Result<(), Failure> {
+        let added = self.store.add(account);
+        let shown = added.and_then(|counts| match &mut self.out {
+            Out::Lines(writer) if counts => writer.account(account).map(|_| ()),
+            _ => Ok(()),
+        });
+        shown.map_err(|error| not_written(&error))
     }
-    sink.finish()
+
+    /// Ends the roll file, and shows what is shown at the end.
+    pub(crate) fn finish(self, header: &Header, statistics: Statistics) -> Result<Coverage, Failure> {
+        let Self { store, format, out } = self;
+        let finish = || {
+            let counts = store.counts();
+            let stored = store.finish(statistics.clone())?;
+            let mut coverage = Coverage::new(header);
+            for account in stored.accounts() {
+                coverage.add(&account?);
+            }
+            match out {
+                Out::Lines(writer) => writer.finish(statistics).and_then(Sink::finish)?,
+                Out::Whole(mut sink) if format == Format::Table => {
+                    let look = sink.look();
+                    table::render(&mut sink, header, &stored, look)?;
+                    sink.write_all(page::render(header, &coverage, &statistics, look).as_bytes())?;
+                    sink.finish()?;
+                }
+                Out::Whole(mut sink) => {
+                    let document = Document::of_file(header, coverage.clone(), &stored, counts, &statistics);
+                    serde_json::to_writer_pretty(&mut sink, &document)?;
+                    sink.write_all(b"\n")?;
+                    sink.finish()?;
+                }
+            }
+            Ok(coverage)
+        };
+        finish().map_err(|error: io::Error| not_written(&error))
+    }
 }
 
 pub(crate) fn not_written(error: &io::Error) -> Failure {

@@ -1,99 +1,170 @@
-//! The roll for people: a row a key, then what was not read and why, then what it adds up to.
+//! The roll for people: a row a key, then what was not read and why.
+
+use std::io::{self, Write};
 
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
 };
 use jiff::Timestamp;
-use rolecall_roll::{AccessKeyStatus, AccountRoll, Gap, Outcome, Roll, User};
+use rolecall_roll::{AccessKeyStatus, AccountRoll, Gap, Header, Outcome, Stored, User};
 
 use super::sink::Look;
-use super::summary;
 
-pub(super) fn render(roll: &Roll, look: Look) -> String {
-    let mut accounts: Vec<&AccountRoll> = roll.accounts.iter().collect();
-    accounts.sort_by(|a, b| a.role_arn().cmp(b.role_arn()));
-    let counts = roll.counts();
+/// How many rows are laid out at a time: a roll may have more than there is memory for.
+const ROWS: usize = 500;
 
-    let mut parts = Vec::new();
-    if accounts.iter().any(|account| account.users().is_some()) {
-        parts.push(keys(&accounts, roll.header.as_of, look));
+/// Writes the rows of all keys, then what was not read and why.
+pub(super) fn render(out: &mut impl Write, header: &Header, stored: &Stored, look: Look) -> io::Result<()> {
+    let widths = Widths::of(stored)?;
+    if widths.rows > 0 {
+        let mut block = Block::new(&widths, look);
+        for account in stored.accounts() {
+            rows(&account?, header.as_of, &mut |row| block.add(row, out))?;
+        }
+        block.write(out)?;
+        writeln!(out)?;
     }
-    let incomplete = accounts.iter().filter(|account| account.outcome() != Outcome::Complete);
-    parts.extend(incomplete.map(|account| not_read(account, look)));
-    let noted = accounts.iter().filter(|account| !account.notes().is_empty());
-    parts.extend(noted.map(|account| notes(account, look)));
-    let colour = if counts.is_complete() { Color::Green } else { Color::Red };
-    parts.push(table(look, [Cell::new(summary(&counts)).fg(colour)]));
-    parts.into_iter().map(lines).collect::<Vec<_>>().join("\n")
+    for account in stored.accounts() {
+        let account = account?;
+        if matches!(account.outcome(), Outcome::Partial | Outcome::Failed) {
+            writeln!(out, "{}", lines(not_read(&account, look)))?;
+        }
+    }
+    for account in stored.accounts() {
+        let account = account?;
+        if !account.notes().is_empty() {
+            writeln!(out, "{}", lines(notes(&account, look)))?;
+        }
+    }
+    Ok(())
 }
 
-/// A row for each key, and one for each user without.
-fn keys(accounts: &[&AccountRoll], as_of: Timestamp, look: Look) -> Table {
-    let header = ["ACCOUNT", "USER", "ACCESS KEY", "STATUS", "CREATED", "AGE"];
+const HEADER: [&str; 6] = ["ACCOUNT", "USER", "ACCESS KEY", "STATUS", "CREATED", "AGE"];
+
+/// How wide the columns are, over all accounts.
+struct Widths {
+    columns: [u16; 6],
+    rows: usize,
+}
+
+impl Widths {
+    fn of(stored: &Stored) -> io::Result<Self> {
+        let width = |text: &str| u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+        let mut widths = Self { columns: HEADER.map(width), rows: 0 };
+        for account in stored.accounts() {
+            // Ages have up to five digits; what they are counted to is of no account here.
+            rows(&account?, Timestamp::MAX, &mut |row| {
+                widths.rows += 1;
+                for (column, cell) in widths.columns.iter_mut().zip(&row).take(5) {
+                    *column = (*column).max(width(&cell.content()));
+                }
+                Ok(())
+            })?;
+        }
+        let [.., age] = &mut widths.columns;
+        *age = 7;
+        Ok(widths)
+    }
+}
+
+/// Some rows, laid out together.
+struct Block<'a> {
+    widths: &'a Widths,
+    look: Look,
+    table: Table,
+    rows: usize,
+    is_first: bool,
+}
+
+impl<'a> Block<'a> {
+    fn new(widths: &'a Widths, look: Look) -> Self {
+        let header = HEADER.map(|name| Cell::new(name).add_attribute(Attribute::Bold));
+        Self { widths, look, table: keys_table(widths, look, header), rows: 0, is_first: true }
+    }
+
+    fn add(&mut self, row: Vec<Cell>, out: &mut impl Write) -> io::Result<()> {
+        self.table.add_row(row);
+        self.rows += 1;
+        if self.rows == ROWS { self.write(out) } else { Ok(()) }
+    }
+
+    fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let next = keys_table(self.widths, self.look, []);
+        let table = std::mem::replace(&mut self.table, next);
+        if self.rows > 0 || self.is_first {
+            out.write_all(lines(table).as_bytes())?;
+        }
+        (self.rows, self.is_first) = (0, false);
+        Ok(())
+    }
+}
+
+/// An empty table of keys, its columns as wide as in all others.
+fn keys_table(widths: &Widths, look: Look, header: impl IntoIterator<Item = Cell>) -> Table {
     // Below this there is no room left for names; a terminal that is narrower breaks the lines itself.
     let look = Look { width: look.width.map(|width| width.max(78)), ..look };
-    let mut table = table(look, header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-    for account in accounts {
-        let account_id = Cell::new(account.account_id());
-        match account.users() {
-            None => {}
-            Some([]) => {
-                table.add_row([account_id, dim("no users")]);
-            }
-            Some(users) => {
-                for user in users {
-                    add_user(&mut table, &account_id, user, as_of);
-                }
-            }
-        }
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        // In a narrow terminal the names give way: an id that is broken cannot be copied.
-        if index != 1 {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-        if index == 5 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    let mut table = table(look, header);
+    let [account, user, rest @ ..] = &widths.columns;
+    let others: u16 = rest.iter().chain([account]).map(|width| width.saturating_add(2)).sum();
+    // In a narrow terminal the names give way: an id that is broken cannot be copied.
+    let user = look.width.map_or(*user, |width| (*user).min(width.saturating_sub(others + 2).max(8)));
+    let widths = [*account, user].into_iter().chain(rest.iter().copied());
+    let constraints = widths.map(|width| ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(2))));
+    table.set_constraints(constraints);
+    if let Some(column) = table.column_mut(5) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
 
-fn add_user(table: &mut Table, account_id: &Cell, user: &User, as_of: Timestamp) {
+/// A row for each key of an account, and one for each user without.
+fn rows(
+    account: &AccountRoll,
+    as_of: Timestamp,
+    add: &mut dyn FnMut(Vec<Cell>) -> io::Result<()>,
+) -> io::Result<()> {
+    let account_id = Cell::new(account.account_id());
+    match account.users() {
+        None => Ok(()),
+        Some([]) => add(vec![account_id, dim("no users")]),
+        Some(users) => users.iter().try_for_each(|user| add_user(add, &account_id, user, as_of)),
+    }
+}
+
+fn add_user(
+    add: &mut dyn FnMut(Vec<Cell>) -> io::Result<()>,
+    account_id: &Cell,
+    user: &User,
+    as_of: Timestamp,
+) -> io::Result<()> {
     let name = printable(&format!("{}{}", user.path.trim_start_matches('/'), user.user_name));
-    let user_cells = || [account_id.clone(), Cell::new(&name)];
+    let row = |cells: Vec<Cell>| [account_id.clone(), Cell::new(&name)].into_iter().chain(cells).collect();
     match user.access_keys.as_deref() {
-        None => {
-            table.add_row(user_cells().into_iter().chain([Cell::new("unknown").fg(Color::Red)]));
-        }
-        Some([]) => {
-            table.add_row(user_cells().into_iter().chain([dim("no keys")]));
-        }
-        Some(keys) => {
-            for key in keys {
-                let status = printable(key.status.as_str());
-                let status = match key.status {
-                    AccessKeyStatus::Active => Cell::new(status),
-                    _ => dim(&status),
-                };
-                let created =
-                    key.create_date.map_or("unknown".into(), |date| date.strftime("%Y-%m-%d").to_string());
-                let age = key.create_date.map_or(String::new(), |date| age(date, as_of));
-                table.add_row(user_cells().into_iter().chain([
-                    Cell::new(printable(&key.access_key_id)),
-                    status,
-                    Cell::new(created),
-                    Cell::new(age),
-                ]));
-            }
-        }
+        None => add(row(vec![Cell::new("unknown").fg(Color::Red)])),
+        Some([]) => add(row(vec![dim("no keys")])),
+        Some(keys) => keys.iter().try_for_each(|key| {
+            let status = printable(key.status.as_str());
+            let status = match key.status {
+                AccessKeyStatus::Active => Cell::new(status),
+                _ => dim(&status),
+            };
+            let created =
+                key.create_date.map_or("unknown".into(), |date| date.strftime("%Y-%m-%d").to_string());
+            let age = key.create_date.map_or(String::new(), |date| age(date, as_of));
+            let id = Cell::new(printable(&key.access_key_id));
+            add(row(vec![id, status, Cell::new(created), Cell::new(age)]))
+        }),
     }
 }
 
 /// What of an account was not read: what AWS said, and what to do.
 fn not_read(account: &AccountRoll, look: Look) -> Table {
     let outcome = Cell::new(account.outcome()).fg(Color::Red).add_attribute(Attribute::Bold);
-    let role_arn = Cell::new(account.role_arn()).add_attribute(Attribute::Bold);
+    let account_id = account.account_id();
+    let role_arn = account.role_arn().map_or(format!("{account_id}, own credentials"), ToString::to_string);
+    let name = account.account().and_then(|account| account.name.as_deref());
+    let name = name.map_or(String::new(), |name| format!(" ({})", printable(name)));
+    let role_arn = Cell::new(format!("{role_arn}{name}")).add_attribute(Attribute::Bold);
     let mut table = table(look, [outcome, role_arn]);
     for gap in of_a_kind(account.gaps()) {
         let Gap { step, operation, code, message, request_id, remedy, .. } = gap.first;

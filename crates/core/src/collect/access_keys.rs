@@ -5,9 +5,9 @@ use aws_sdk_iam::types::AccessKeyMetadata;
 use futures_util::{FutureExt, StreamExt, stream};
 use rolecall_roll::{AccessKey, Class, Note, Step};
 
-use super::pages::{self, Page};
 use super::{Collector, Seen, timestamp};
 use crate::call::CallError;
+use crate::pages::{self, Page};
 use crate::session::Session;
 
 /// What this file reads and needs.

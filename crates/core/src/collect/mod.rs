@@ -1,7 +1,6 @@
 //! The facts, one file each. Beside its code each declares the IAM actions it needs; sessions are narrowed to them.
 
 pub mod access_keys;
-mod pages;
 pub mod users;
 
 use aws_smithy_types::DateTime;

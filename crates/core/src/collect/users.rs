@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_iam::operation::RequestId as _;
 use rolecall_roll::{Step, User};
 
-use super::pages::{self, Page};
 use super::{Collector, Seen, timestamp};
 use crate::call::CallError;
+use crate::pages::{self, Page};
 use crate::session::Session;
 
 /// What this file reads and needs.

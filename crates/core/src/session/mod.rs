@@ -1,5 +1,6 @@
 //! Becoming the account's role, and staying it while the account is read.
 
+mod hops;
 mod policy;
 
 use std::error::Error;
@@ -11,12 +12,15 @@ use aws_credential_types::Credentials;
 use aws_sdk_iam::config::IdentityCache;
 use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
+use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
+use aws_sdk_sts::types::Tag;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use rolecall_roll::AccountId;
+use futures_util::FutureExt;
+use rolecall_roll::{AccountId, ExternalId, RoleArn};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
@@ -24,27 +28,40 @@ use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::connect::AnswersAreWhole;
 use crate::settings::Settings;
-use crate::targets::Target;
+use crate::targets::Role;
+pub use hops::Hops;
 
 const ASSUME_ROLE: &str = "AssumeRole";
 
-/// A session of one account's role. It renews itself before it ends.
+/// A session in one account: of its role, which renews itself before it ends, or of the caller's own.
 ///
 /// `sts:AssumeRole` is called outright and not through the SDK's `AssumeRoleProvider`, which would turn a denial into
 /// an IAM call that could not be sent.
-pub struct Session<'a> {
-    role: Role<'a>,
-    opened: Mutex<Opened>,
+pub struct Session<'a>(Kind<'a>);
+
+enum Kind<'a> {
+    Own(Iam),
+    OfRole { role: Box<Assumable<'a>>, opened: Mutex<Opened> },
+}
+
+/// Who asks, how, and by way of whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// How sessions are made.
+    pub settings: &'a Settings,
+    /// What the SDK is told, the caller's credentials among it.
+    pub sdk_config: &'a SdkConfig,
+    /// What no message may hold.
+    pub caller_secrets: &'a CallerSecrets,
+    /// The sessions on the way to the accounts'.
+    pub hops: &'a Hops,
 }
 
 /// A role that can be assumed, any number of times.
-struct Role<'a> {
-    target: &'a Target,
-    settings: &'a Settings,
+struct Assumable<'a> {
+    role: &'a Role,
     session_policy: Option<String>,
-    sdk_config: &'a SdkConfig,
-    caller_secrets: &'a CallerSecrets,
-    sts: aws_sdk_sts::Client,
+    asking: Asking<'a>,
     /// The account's own budget of retries: with one for all, a throttled account takes the others' too.
     retries: RetryPartition,
     time: SharedTimeSource,
@@ -63,7 +80,8 @@ pub struct Iam {
     /// The SDK's client.
     pub client: aws_sdk_iam::Client,
     /// What no message may hold: the session's secret key and token, and the external id.
-    secrets: Arc<[Zeroizing<String>; 3]>,
+    secrets: Arc<[Zeroizing<String>]>,
+    caller_secrets: CallerSecrets,
 }
 
 impl Iam {
@@ -72,7 +90,9 @@ impl Iam {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        CallError::new(operation, error).without(self.secrets.iter().map(|secret| secret.as_str()))
+        let known = self.caller_secrets.known();
+        let secrets = self.secrets.iter().chain(&known).map(|secret| secret.as_str());
+        CallError::new(operation, error).without(secrets)
     }
 }
 
@@ -83,27 +103,27 @@ impl std::fmt::Debug for Iam {
 }
 
 impl<'a> Session<'a> {
-    /// Becomes the target's role, narrowed to `actions` where the settings say so.
+    /// Becomes the role, narrowed to `actions` where the settings say so.
     ///
     /// # Errors
     /// What AWS refused, or an answer that is no session of the account that was asked for.
-    pub async fn open(
-        target: &'a Target,
-        actions: &[&str],
-        settings: &'a Settings,
-        sdk_config: &'a SdkConfig,
-        caller_secrets: &'a CallerSecrets,
-    ) -> Result<Self, CallError> {
-        // Attempts and the account's time bound the retries, so the budget is there for all of them.
-        let budget = TokenBucket::builder().capacity(100_000).build();
-        let name = format!("rolecall-{}", target.role_arn.account_id());
-        let retries = RetryPartition::custom(name).token_bucket(budget).build();
-        let sts = sts_client(sdk_config, &retries);
-        let session_policy = settings.narrow_session.then(|| policy::allowing(actions));
-        let time = sdk_config.time_source().unwrap_or_default();
-        let role = Role { target, settings, session_policy, sdk_config, caller_secrets, sts, retries, time };
+    pub async fn open(role: &'a Role, actions: &[&str], asking: Asking<'a>) -> Result<Self, CallError> {
+        let retries = retries(role.role_arn.account_id());
+        let session_policy = asking.settings.narrow_session.then(|| policy::allowing(actions));
+        let time = asking.sdk_config.time_source().unwrap_or_default();
+        let role = Assumable { role, session_policy, asking, retries, time };
         let opened = role.assume().await?;
-        Ok(Self { role, opened: Mutex::new(opened) })
+        Ok(Self(Kind::OfRole { role: Box::new(role), opened: Mutex::new(opened) }))
+    }
+
+    /// The caller's own account, with the caller's own credentials.
+    #[must_use]
+    pub fn own(account_id: &AccountId, asking: Asking<'a>) -> Self {
+        let config = aws_sdk_iam::config::Builder::from(asking.sdk_config)
+            .retry_partition(retries(account_id))
+            .interceptor(AnswersAreWhole);
+        let client = aws_sdk_iam::Client::from_conf(config.build());
+        Self(Kind::Own(Iam { client, secrets: Arc::new([]), caller_secrets: asking.caller_secrets.clone() }))
     }
 
     /// IAM, as the role. The session is renewed first where its end is near.
@@ -111,14 +131,18 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Those of [`Session::open`], where the session could not be renewed and has ended.
     pub async fn iam(&self) -> Result<Iam, CallError> {
-        let mut opened = self.opened.lock().await;
-        let now = self.role.time.now();
+        let (role, opened) = match &self.0 {
+            Kind::Own(iam) => return Ok(iam.clone()),
+            Kind::OfRole { role, opened } => (role, opened),
+        };
+        let mut opened = opened.lock().await;
+        let now = role.time.now();
         if now >= opened.renew_at {
-            match self.role.assume().await {
+            match role.assume().await {
                 Ok(renewed) => *opened = renewed,
                 Err(error) if now >= opened.expires_at => return Err(error),
                 Err(error) => {
-                    let account_id = self.role.target.role_arn.account_id();
+                    let account_id = role.role.role_arn.account_id();
                     tracing::warn!(%account_id, %error, "the session was not renewed, and goes on to its end");
                     opened.renew_at = half_way(now, opened.expires_at);
                 }
@@ -128,56 +152,94 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The account's own budget of retries. Attempts and the account's time bound them, so it is there for all of them.
+fn retries(account_id: &AccountId) -> RetryPartition {
+    let budget = TokenBucket::builder().capacity(100_000).build();
+    RetryPartition::custom(format!("rolecall-{account_id}")).token_bucket(budget).build()
+}
+
 impl std::fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("role_arn", &self.role.target.role_arn).finish_non_exhaustive()
+        let role_arn = match &self.0 {
+            Kind::Own(_) => None,
+            Kind::OfRole { role, .. } => Some(&role.role.role_arn),
+        };
+        f.debug_struct("Session").field("role_arn", &role_arn).finish_non_exhaustive()
     }
 }
 
-impl Role<'_> {
+impl Assumable<'_> {
     async fn assume(&self) -> Result<Opened, CallError> {
-        let Self { target, settings, session_policy, sdk_config, caller_secrets, sts, retries, time } = self;
-        let mut request = sts
-            .assume_role()
-            .role_arn(target.role_arn.as_str())
-            .role_session_name(settings.role_session_name.as_str())
-            .duration_seconds(i32::try_from(settings.session_duration.as_secs()).unwrap_or(i32::MAX));
-        if let Some(external_id) = &target.external_id {
-            request = request.external_id(external_id.expose());
-        }
-        if let Some(policy) = session_policy {
-            request = request.policy(policy);
-        }
+        let Self { role, session_policy, asking, retries, time } = self;
+        let sts = asking.hops.sts(&role.via, *asking, retries).boxed_local().await?;
+        let request =
+            request(&sts, &role.role_arn, role.external_id.as_ref(), asking.settings, !role.via.is_empty())
+                .set_policy(session_policy.clone());
         let answer = request.send().await.map_err(|error| {
-            let secrets = caller_secrets.known();
-            let secrets = secrets.iter().map(|secret| secret.as_str()).chain([external_id(target)]);
+            let secrets = asking.caller_secrets.known();
+            let secrets = secrets.iter().map(|secret| secret.as_str()).chain([external_id(role)]);
             CallError::new(ASSUME_ROLE, &error).without(secrets)
         })?;
 
         let now = time.now();
-        let (credentials, expires_at) = credentials_of(answer, target.role_arn.account_id(), now)?;
+        let (credentials, expires_at) = credentials_of(answer, role.role_arn.account_id(), now)?;
         let secrets = [
             credentials.secret_access_key(),
             credentials.session_token().unwrap_or_default(),
-            external_id(target),
+            external_id(role),
         ];
         let secrets = Arc::new(secrets.map(|secret| Zeroizing::new(secret.to_owned())));
-        // Five minutes before the end: longer than any call takes, attempts and all. Of a short session, its last fifth.
-        let lifetime = expires_at.duration_since(now).unwrap_or_default();
-        let margin = Duration::from_mins(5).min(lifetime / 5);
-        let client = iam_client(sdk_config, retries, credentials);
-        let iam = Iam { client, secrets };
-        Ok(Opened { iam, renew_at: expires_at - margin, expires_at })
+        let client = iam_client(asking.sdk_config, retries, credentials);
+        let iam = Iam { client, secrets, caller_secrets: asking.caller_secrets.clone() };
+        Ok(Opened { iam, renew_at: renew_at(now, expires_at), expires_at })
     }
+}
+
+/// Five minutes before the end: longer than any call takes, attempts and all. Of a short session, its last fifth.
+fn renew_at(now: SystemTime, expires_at: SystemTime) -> SystemTime {
+    let lifetime = expires_at.duration_since(now).unwrap_or_default();
+    expires_at - Duration::from_mins(5).min(lifetime / 5)
+}
+
+/// The longest that a session of a role lasts that was assumed with a role's credentials.
+///
+/// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+const LONGEST_IN_A_CHAIN: Duration = Duration::from_hours(1);
+
+fn request(
+    sts: &aws_sdk_sts::Client,
+    role_arn: &RoleArn,
+    external_id: Option<&ExternalId>,
+    settings: &Settings,
+    is_in_a_chain: bool,
+) -> AssumeRoleFluentBuilder {
+    let asked = settings.session_duration;
+    let duration = if is_in_a_chain { asked.min(LONGEST_IN_A_CHAIN) } else { asked };
+    let tag = |(key, value): &(String, String)| Tag::builder().key(key).value(value).build().ok();
+    let tags: Vec<Tag> = settings.session_tags.iter().filter_map(tag).collect();
+    sts.assume_role()
+        .role_arn(role_arn.as_str())
+        .role_session_name(settings.role_session_name.as_str())
+        .duration_seconds(i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
+        .set_external_id(external_id.map(|id| id.expose().to_owned()))
+        .set_source_identity(settings.source_identity.as_ref().map(|name| name.as_str().to_owned()))
+        .set_tags((!tags.is_empty()).then_some(tags))
 }
 
 // Not inlined: what they need of the stack would stay there while the calls are made.
 
 #[inline(never)]
-fn sts_client(sdk_config: &SdkConfig, retries: &RetryPartition) -> aws_sdk_sts::Client {
-    let config = aws_sdk_sts::config::Builder::from(sdk_config)
+fn sts_client(
+    sdk_config: &SdkConfig,
+    retries: &RetryPartition,
+    credentials: Option<Credentials>,
+) -> aws_sdk_sts::Client {
+    let mut config = aws_sdk_sts::config::Builder::from(sdk_config)
         .retry_partition(retries.clone())
         .interceptor(AnswersAreWhole);
+    if let Some(credentials) = credentials {
+        config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
+    }
     aws_sdk_sts::Client::from_conf(config.build())
 }
 
@@ -236,8 +298,8 @@ fn credentials_of(
     Ok((credentials, expires_at))
 }
 
-fn external_id(target: &Target) -> &str {
-    target.external_id.as_ref().map_or("", |id| id.expose())
+fn external_id(role: &Role) -> &str {
+    role.external_id.as_ref().map_or("", |id| id.expose())
 }
 
 fn half_way(from: SystemTime, to: SystemTime) -> SystemTime {

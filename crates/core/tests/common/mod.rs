@@ -12,7 +12,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use futures_util::StreamExt;
 use rolecall_core::connect::{Connect, Roots, http_client};
-use rolecall_core::scan::Scanner;
+use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::{Target, Targets};
 use rolecall_core::{Limits, Settings};
 use rolecall_roll::{AccountRoll, Partition};
@@ -52,13 +52,13 @@ pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedT
 }
 
 pub(crate) fn target(role_arn: &str) -> Target {
-    Target { role_arn: role_arn.parse().unwrap(), external_id: Some(EXTERNAL_ID.parse().unwrap()) }
+    Target::of_role(role_arn.parse().unwrap(), Some(EXTERNAL_ID.parse().unwrap()))
 }
 
 /// The lines of these roles, in order of completion.
 pub(crate) async fn scan(scanner: &Scanner, role_arns: &[&str]) -> Vec<AccountRoll> {
-    let targets = Targets::new(role_arns.iter().map(|role_arn| target(role_arn))).unwrap();
-    scanner.scan(&targets, None).collect().await
+    let targets = Targets::new(role_arns.iter().map(|role_arn| target(role_arn)), Partition::Aws).unwrap();
+    scanner.scan(targets.as_slice(), &Until::new(None)).collect().await
 }
 
 /// The line of the one account that most tests are about.

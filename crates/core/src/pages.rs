@@ -1,4 +1,4 @@
-//! Lists that come in pages.
+//! Lists that come in pages, in IAM with a marker, in Organizations with a token.
 //!
 //! By hand and not with the SDK's paginators: those do not look at `IsTruncated`, and take a repeated marker for the
 //! end of the list.
@@ -9,18 +9,26 @@ use crate::call::CallError;
 
 /// One page, as AWS gives it.
 #[derive(Debug)]
-pub(super) struct Page<T> {
-    pub(super) items: Vec<T>,
-    pub(super) is_truncated: bool,
-    pub(super) marker: Option<String>,
-    pub(super) request_id: Option<String>,
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) is_truncated: bool,
+    pub(crate) marker: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of a list that goes on wherever there is a token, though the page be empty.
+    pub(crate) fn with_token(items: Vec<T>, token: Option<String>, request_id: Option<&str>) -> Self {
+        let request_id = request_id.map(str::to_owned);
+        Self { items, is_truncated: token.is_some(), marker: token, request_id }
+    }
 }
 
 /// Reads pages until AWS says that there are no more, and gives each one's items to `take`.
 ///
 /// # Errors
 /// That of a page that could not be read, or did not say where the next one begins. What came before it was taken.
-pub(super) async fn each<T>(
+pub(crate) async fn each<T>(
     operation: &'static str,
     mut fetch: impl AsyncFnMut(Option<String>) -> Result<Page<T>, CallError>,
     mut take: impl FnMut(Vec<T>),

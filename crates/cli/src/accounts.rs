@@ -1,0 +1,57 @@
+//! `rolecall accounts`: whom a scan would ask, and how.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use rolecall_core::targets::Access;
+use serde_json::json;
+
+use crate::args::{Accounts, VerdictFormat};
+use crate::environment;
+use crate::failure::Failure;
+use crate::output;
+use crate::scan::in_runtime;
+use crate::whom::Plan;
+
+/// Shows them.
+pub(crate) fn run(arguments: &Accounts) -> Result<ExitCode, Failure> {
+    in_runtime(async {
+        let plan = Plan::of(&arguments.whom, &arguments.caller)?;
+        let settings = environment::over(plan.configuration.settings(rolecall_core::Settings::default()))?;
+        let mut out = output::open(arguments.out.as_deref())?;
+        let scanner = plan.connect(&arguments.caller, settings).await?;
+        let known = plan.resolve(&scanner, arguments.caller.profile.as_deref()).await?;
+        for note in &known.notes {
+            output::say(&format!("note: {note}"));
+        }
+        let written = match arguments.format {
+            VerdictFormat::Table => {
+                out.write_all(output::accounts(known.targets.as_slice(), out.look()).as_bytes())
+            }
+            VerdictFormat::Json => {
+                let one = |target: &rolecall_core::Target| {
+                    let (skipped, role) = match &target.access {
+                        Access::Skipped(why) => (Some(why), None),
+                        Access::Own => (None, None),
+                        Access::Role(role) => (None, Some(role)),
+                    };
+                    json!({
+                        "account_id": target.account_id,
+                        "role_arn": role.map(|role| &role.role_arn),
+                        "via": role.map(|role| &role.via),
+                        "has_external_id": role.map(|role| role.external_id.is_some()),
+                        "skipped": skipped,
+                        "account": target.account,
+                    })
+                };
+                let all: Vec<_> = known.targets.as_slice().iter().map(one).collect();
+                let document = json!({ "organization": known.organization, "accounts": all });
+                serde_json::to_writer_pretty(&mut out, &document)
+                    .map_err(io::Error::from)
+                    .and_then(|()| out.write_all(b"\n"))
+            }
+        };
+        written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
+        Ok(ExitCode::SUCCESS)
+    })
+}

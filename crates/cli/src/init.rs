@@ -1,0 +1,27 @@
+//! `rolecall init`: a configuration file to start from.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::args::Init;
+use crate::configuration::EXAMPLE;
+use crate::failure::{Code, Failure};
+use crate::output;
+
+/// Writes it, where there is none.
+pub(crate) fn run(arguments: &Init) -> Result<ExitCode, Failure> {
+    let file = &arguments.file;
+    let wrong = |error: &std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::new(Code::Usage, format!("{}: it is there, and stays as it is", file.display()))
+                .with_remedy("name another file: rolecall init FILE")
+        }
+        _ => output::not_there("init", file, error),
+    };
+    let mut opened =
+        OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| wrong(&error))?;
+    opened.write_all(EXAMPLE.as_bytes()).map_err(|error| wrong(&error))?;
+    output::say(&format!("{} is written; `rolecall accounts` shows whom it names", file.display()));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,136 @@
+//! The end of a roll on one page: what it covers, and of what it does not how much for which reason.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use rolecall_roll::{Coverage, Header, Statistics};
+
+use super::sink::Look;
+use super::table::printable;
+
+/// The page.
+pub(super) fn render(header: &Header, coverage: &Coverage, statistics: &Statistics, look: Look) -> String {
+    let mut page = String::new();
+    let (word, colour) = if coverage.is_complete {
+        ("ROLL COMPLETE", AnsiColor::Green)
+    } else {
+        ("ROLL INCOMPLETE", AnsiColor::Red)
+    };
+    let style = if look.colours { colour.on_default().bold() } else { Style::new() };
+    let organization = header.organization.as_ref().map_or(String::new(), |it| format!("   {}", it.id));
+    // Writing to a String does not fail.
+    let _ = writeln!(
+        page,
+        "{style}{word}{style:#}{organization}   run {}   {}   {}",
+        header.run_id,
+        header.as_of.strftime("%Y-%m-%dT%H:%MZ"),
+        time(statistics.elapsed_ms)
+    );
+    if let Some(caller) = &header.caller {
+        let _ = writeln!(page, "caller {} {}", caller.account_id, printable(of_arn(&caller.arn)));
+    }
+    let mut line = |number: usize, words: &str, what: &str| {
+        let _ = writeln!(page, "{}", format!("{:>7} {words:<9}  {what}", grouped(number)).trim_end());
+    };
+    match coverage.listed {
+        Some(listed) if listed != coverage.accounts => {
+            line(
+                listed,
+                "accounts",
+                &format!("listed by AWS Organizations, {} chosen", grouped(coverage.accounts)),
+            );
+        }
+        Some(listed) => line(listed, "accounts", "listed by AWS Organizations"),
+        None => line(coverage.accounts, if coverage.accounts == 1 { "account" } else { "accounts" }, ""),
+    }
+    let read = format!("{} users, {} keys", grouped(coverage.users), grouped(coverage.access_keys));
+    line(coverage.complete, "complete", &read);
+    let groups = [
+        ("partial", &coverage.partial),
+        ("denied", &coverage.denied),
+        ("failed", &coverage.failed),
+        ("skipped", &coverage.skipped),
+    ];
+    for (word, reasons) in groups {
+        group(&mut line, word, reasons);
+    }
+    if !coverage.accepted.is_empty() {
+        let gaps: Vec<String> = coverage
+            .accepted
+            .iter()
+            .map(|gap| {
+                format!(
+                    "gap: {}, owner {}, until {}",
+                    printable(&gap.reason),
+                    printable(&gap.owner),
+                    gap.until
+                )
+            })
+            .collect();
+        line(gaps.len(), "accepted", &gaps.join("; "));
+    }
+    for gap in &coverage.lapsed {
+        let (account, owner, until) = (&gap.account_id, printable(&gap.owner), gap.until);
+        let _ =
+            writeln!(page, "the gap of {account}, owner {owner}, was accepted until {until}, and is no more");
+    }
+    page
+}
+
+/// A line for each reason, the most frequent first; the first line has how many they are together.
+fn group(line: &mut impl FnMut(usize, &str, &str), word: &str, reasons: &BTreeMap<String, usize>) {
+    let mut sorted: Vec<(&String, usize)> =
+        reasons.iter().map(|(reason, number)| (reason, *number)).collect();
+    sorted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let all: usize = sorted.iter().map(|(_, number)| number).sum();
+    match &sorted[..] {
+        [] => {}
+        [(reason, _)] => line(all, word, &printable(reason)),
+        several => {
+            let lines: Vec<String> =
+                several.iter().map(|(reason, number)| format!("{number} {}", printable(reason))).collect();
+            line(all, word, &lines.join(&format!("\n{:19}", "")));
+        }
+    }
+}
+
+/// What an ARN is of, without the account, which stands beside it.
+fn of_arn(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
+/// A time as people say it.
+pub(super) fn time(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
+        10..120 => format!("{seconds} s"),
+        _ => format!("{}m{:02}s", seconds / 60, seconds % 60),
+    }
+}
+
+/// A number with its thousands apart.
+pub(super) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{grouped, time};
+
+    #[test]
+    fn numbers_and_times_are_said_as_people_say_them() {
+        assert_eq!([0, 999, 1_000, 8_204_001].map(grouped), ["0", "999", "1,000", "8,204,001"]);
+        assert_eq!([340, 9_999, 60_000, 108_000].map(time), ["0.3 s", "9.9 s", "60 s", "108 s"]);
+        assert_eq!(time(125_000), "2m05s");
+    }
+}

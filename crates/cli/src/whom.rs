@@ -1,0 +1,240 @@
+//! Whom to ask: from what was typed, set and written down to targets, AWS Organizations asked on the way.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use rolecall_core::call::CallError;
+use rolecall_core::connect::{Connect, Roots, http_client};
+use rolecall_core::scan::Scanner;
+use rolecall_core::settings::Settings;
+use rolecall_core::targets::named::Defaults;
+use rolecall_core::targets::organization::{Unknown, Wanted};
+use rolecall_core::targets::{Choice, Named, Targets, accounts_file};
+use rolecall_roll::{Caller, Class, ExternalId, Organization, Partition, RoleArn, Step};
+
+use crate::args::{self, Whom};
+use crate::configuration::{self, Configuration};
+use crate::environment;
+use crate::failure::{Code, Failure};
+
+/// Everything that is known before AWS is asked.
+pub(crate) struct Plan {
+    /// Accounts that were named.
+    named: Vec<Named>,
+    /// Whether and how AWS Organizations is asked for more.
+    organization: Option<(Wanted, Vec<RoleArn>)>,
+    choice: Choice,
+    defaults: Defaults,
+    /// The file that goes before all.
+    pub(crate) configuration: Configuration,
+}
+
+/// Everything that is known before the accounts are asked.
+pub(crate) struct Known {
+    pub(crate) targets: Targets,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) organization: Option<Organization>,
+    /// What could not be learned besides, for a person.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Plan {
+    /// What was typed comes first, then the environment, then the file.
+    pub(crate) fn of(whom: &Whom, caller: &args::Caller) -> Result<Self, Failure> {
+        let configuration = configuration::read(caller.config.as_deref())?;
+        let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
+        let mut named: Vec<Named> = whom.account.iter().cloned().map(Named::of).collect();
+        named.extend(whom.role_arn.iter().map(by_role));
+        if let Some(file) = &whom.accounts {
+            named.extend(accounts_of(file)?);
+        }
+        let mut organization = whom.organization.then(|| {
+            let wanted = Wanted { units: whom.ou.clone(), tags: whom.account_tags };
+            (wanted, Vec::from_iter(whom.organization_role_arn.clone()))
+        });
+        let mut tags = whom.account_tag.clone();
+        if named.is_empty() && organization.is_none() {
+            named.extend(environment::role_arns()?.iter().map(by_role));
+        }
+        // What stands in the file is for who types nothing.
+        if named.is_empty() && organization.is_none() {
+            named.extend(configuration.named.clone());
+            if let Some(file) = &configuration.accounts {
+                named.extend(accounts_of(&configuration.folder.join(file))?);
+            }
+            organization = configuration.organization.as_ref().filter(|it| it.ask).map(|it| {
+                let wanted = Wanted { units: it.ou.clone(), tags: false };
+                (wanted, Vec::from_iter(it.role_arn.clone()))
+            });
+            if tags.is_empty() && organization.is_some() {
+                tags = configuration.organization.as_ref().map(|it| it.tags.clone()).unwrap_or_default();
+            }
+        }
+        if named.is_empty() && organization.is_none() {
+            return Err(Failure::new(Code::Usage, "nobody says whom to ask").with_remedy(
+                "type --role-arn ARN, --account ID --role-name NAME, --accounts FILE or --organization, or let \
+                 `rolecall init` write a rolecall.toml",
+            ));
+        }
+        if let Some((wanted, via)) = &mut organization {
+            let file = configuration.organization.as_ref();
+            wanted.tags |= !tags.is_empty() || file.is_some_and(|it| it.account_tags);
+            if via.is_empty() {
+                via.extend(file.and_then(|it| it.role_arn.clone()));
+            }
+        }
+        let or = |typed: &[String], written: &[String]| {
+            if typed.is_empty() { written.to_vec() } else { typed.to_vec() }
+        };
+        let choice = Choice {
+            include: or(&whom.include, &configuration.include),
+            exclude: or(&whom.exclude, &configuration.exclude),
+            tags,
+        };
+        let template = whom.role_template.clone().or_else(|| configuration.template.clone());
+        let explicit = named.iter().find_map(|named| named.role_arn.as_ref()).map(RoleArn::partition);
+        let of_region = region.as_deref().map_or(Partition::Aws, Partition::of_region);
+        let defaults = Defaults {
+            template: template.unwrap_or_default(),
+            partition: explicit.unwrap_or(of_region),
+            role_name: whom.role_name.clone().or_else(|| configuration.role_name.clone()),
+            external_id: external_id(whom)?.or_else(|| configuration.secret.clone()),
+            via: if whom.via.is_empty() { configuration.via.clone() } else { whom.via.clone() },
+            own_account: None,
+        };
+        let plan = Self { named, organization, choice, defaults, configuration };
+        // What contradicts itself is told before anything is asked.
+        if plan.organization.is_none() {
+            let targets = plan.targets(plan.choice.of(plan.named.clone()).map_err(usage)?)?;
+            region.map_or(Ok(()), |region| targets.fit_region(&region)).map_err(usage)?;
+        }
+        Ok(plan)
+    }
+
+    /// A scanner that asks as the caller.
+    pub(crate) async fn connect(
+        &self,
+        caller: &args::Caller,
+        settings: Settings,
+    ) -> Result<Scanner, Failure> {
+        environment::check_addresses()?;
+        let roots = Roots::of_bundle(environment::ca_bundle().as_deref()).map_err(usage)?;
+        let connect = Connect {
+            http_client: http_client(roots),
+            region: caller.region.clone(),
+            profile: caller.profile.clone(),
+            credentials: None,
+            partition: self.defaults.partition,
+            time: SharedTimeSource::new(SystemTimeSource::new()),
+        };
+        let sdk_config = connect.load(&settings.limits).await.map_err(usage)?;
+        Ok(Scanner::new(sdk_config, settings))
+    }
+
+    /// Asks who is asking, and AWS Organizations for the accounts where that is wanted.
+    pub(crate) async fn resolve(
+        mut self,
+        scanner: &Scanner,
+        profile: Option<&str>,
+    ) -> Result<Known, Failure> {
+        let region = scanner.sdk_config().region().map_or("", AsRef::as_ref).to_owned();
+        // Where no region is set in the environment it is the profile's, and the partition with it.
+        if !self.named.iter().any(|named| named.role_arn.is_some()) {
+            self.defaults.partition = Partition::of_region(&region);
+        }
+        let check = |targets: &Targets| targets.fit_region(&region).map_err(usage);
+        if self.organization.is_none() {
+            check(&self.targets(self.choice.of(self.named.clone()).map_err(usage)?)?)?;
+        }
+        let caller = scanner.caller().await.map_err(|error| no_caller(&error, profile))?;
+        self.defaults.own_account = caller.as_ref().map(|caller| caller.account_id.clone());
+        let (mut named, mut notes, mut organization) = (self.named.clone(), Vec::new(), None);
+        if let Some((wanted, via)) = &self.organization {
+            let failed = |error: Unknown| organization_unknown(&error);
+            let asker = scanner.organization(via).await.map_err(|error| failed(error.into()))?;
+            let listed = asker.list(wanted).await.map_err(failed)?;
+            named.extend(listed.named);
+            notes = listed.notes;
+            organization = Some(listed.organization);
+        }
+        let targets = self.targets(self.choice.of(named).map_err(usage)?)?;
+        check(&targets)?;
+        Ok(Known { targets, caller, organization, notes })
+    }
+
+    fn targets(&self, named: Vec<Named>) -> Result<Targets, Failure> {
+        let targets = named.into_iter().map(|named| self.defaults.target(named));
+        let targets = targets.collect::<Result<Vec<_>, _>>().map_err(usage)?;
+        Targets::new(targets, self.defaults.partition).map_err(usage)
+    }
+}
+
+fn by_role(role_arn: &RoleArn) -> Named {
+    Named { role_arn: Some(role_arn.clone()), ..Named::of(role_arn.account_id().clone()) }
+}
+
+fn accounts_of(file: &Path) -> Result<Vec<Named>, Failure> {
+    let wrong = |problem: &dyn std::fmt::Display| {
+        Failure::new(Code::Usage, format!("--accounts {}: {problem}", file.display()))
+    };
+    let text = if file == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    accounts_file::parse(&text.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))
+}
+
+fn external_id(whom: &Whom) -> Result<Option<ExternalId>, Failure> {
+    let typed = whom.external_id.as_ref().map(|id| id.0.clone());
+    let text = typed.map_or_else(environment::external_id, |id| Ok(Some(id)))?;
+    let id = text.map(|id| id.parse()).transpose();
+    id.map_err(|error: rolecall_roll::Invalid| {
+        usage(error).with_remedy("it came from --external-id or ROLECALL_EXTERNAL_ID")
+    })
+}
+
+fn no_caller(error: &CallError, profile: Option<&str>) -> Failure {
+    let why = match (error.class, profile) {
+        (Class::Credentials, Some(profile)) => {
+            format!("profile {profile:?} gives no credentials that AWS accepts")
+        }
+        (Class::Credentials, None) => "the caller has no credentials that AWS accepts".to_owned(),
+        _ => "AWS did not answer".to_owned(),
+    };
+    let remedy = error.remedy(Step::Session);
+    let remedy = match (profile, error.class) {
+        (Some(_), Class::Credentials) => {
+            format!("{remedy}; `aws configure list-profiles` shows which there are")
+        }
+        _ => remedy.to_owned(),
+    };
+    Failure::new(Code::Incomplete, format!("no account was asked, {why}: {error}")).with_remedy(remedy)
+}
+
+fn organization_unknown(error: &Unknown) -> Failure {
+    let remedy = match error {
+        Unknown::NoUnit(..) | Unknown::Ambiguous(..) => return usage(error),
+        Unknown::Call(error) if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") => {
+            "the caller's account is in no organisation; name the accounts: --accounts FILE"
+        }
+        Unknown::Call(error) if error.class == Class::Denied => {
+            "ask from the management account or a delegated administrator, or as a role of one: --organization-role-arn \
+             ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
+             ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"
+        }
+        Unknown::Call(error) => error.remedy(Step::Session),
+        Unknown::NoAccounts => {
+            "see whether it is the right organisation, and the right --ou: rolecall accounts"
+        }
+    };
+    let message = format!("no account was asked, the organisation's accounts are not known: {error}");
+    Failure::new(Code::Incomplete, message).with_remedy(remedy)
+}
+
+fn usage(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::Usage, error)
+}

@@ -1,0 +1,361 @@
+//! Whole organisations through the real binary, against an AWS that says no.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; it may read the clock"
+)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{Ended, ended, rolecall};
+use jiff::Timestamp;
+use rolecall_emulator::{Clock, Emulator, Recipe, World};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
+const ORGANIZATION: [&str; 4] = ["scan", "--organization", "--role-name", "IAMListRole"];
+
+fn recipe(text: &str) -> Recipe {
+    text.parse().unwrap()
+}
+
+async fn start(world: World) -> Emulator {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    Emulator::start(world, Clock::new(Timestamp::now), listen, None).await.unwrap()
+}
+
+/// The binary as a session of `LambdaRole`, in a folder without a configuration.
+fn as_lambda(emulator: &Emulator, folder: &Path, arguments: &[&str]) -> Command {
+    let issued = emulator.session(LAMBDA_ROLE, "test").unwrap();
+    let mut command = rolecall(&emulator.url(), arguments);
+    command.current_dir(folder);
+    command.env("AWS_ACCESS_KEY_ID", issued.access_key_id);
+    command.env("AWS_SECRET_ACCESS_KEY", &issued.secret_access_key);
+    command.env("AWS_SESSION_TOKEN", &issued.session_token);
+    command
+}
+
+async fn run(emulator: &Emulator, arguments: &[&str]) -> Ended {
+    let folder = tempfile::tempdir().unwrap();
+    ended(&mut as_lambda(emulator, folder.path(), arguments)).await
+}
+
+async fn document(emulator: &Emulator, more: &[&str]) -> (Ended, Value) {
+    let ended = run(emulator, &[&ORGANIZATION[..], &["--format", "json"], more].concat()).await;
+    let document = serde_json::from_str(&ended.stdout).unwrap_or_default();
+    (ended, document)
+}
+
+/// The document without what differs between two runs over the same world.
+fn steady(mut document: Value) -> Value {
+    for name in ["as_of", "run_id", "statistics"] {
+        document[name].take();
+    }
+    for account in document["accounts"].as_array_mut().unwrap() {
+        for gap in account["gaps"].as_array_mut().unwrap() {
+            gap["request_id"].take();
+            // A refusal names the session, and the session the run.
+            let message = gap["message"].as_str().unwrap().to_owned();
+            let run = message.split("rolecall-").nth(1).and_then(|rest| rest.get(..36)).unwrap_or_default();
+            gap["message"] = json!(message.replace(run, "RUN"));
+        }
+    }
+    document
+}
+
+fn of_outcome<'a>(document: &'a Value, outcome: &str) -> Vec<&'a Value> {
+    document["accounts"].as_array().unwrap().iter().filter(|account| account["outcome"] == outcome).collect()
+}
+
+#[tokio::test]
+async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() {
+    let recipe = recipe("accounts=90,users=7,seed=11,denied=120,suspended=80");
+    let world = recipe.world().unwrap();
+    let emulator = start(recipe.world().unwrap()).await;
+    let (ended, document) = document(&emulator, &[]).await;
+    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+    let members = &world.organization.as_ref().unwrap().members;
+    let listed: BTreeSet<&str> = members.keys().map(String::as_str).collect();
+    let accounts = document["accounts"].as_array().unwrap();
+    let seen: BTreeSet<&str> = accounts.iter().map(|it| it["account_id"].as_str().unwrap()).collect();
+    assert_eq!((seen, accounts.len()), (listed, members.len()), "each exactly once");
+    assert_eq!(document["organization"]["id"], "o-rolecall00");
+    assert_eq!(document["organization"]["accounts"], members.len());
+
+    let complete = of_outcome(&document, "Complete");
+    assert!(complete.len() > 60 && of_outcome(&document, "Failed").len() > 5, "{}", ended.stderr);
+    for account in complete {
+        let id = account["account_id"].as_str().unwrap();
+        let truth = world.account(id).unwrap();
+        let users = account["users"].as_array().unwrap();
+        assert_eq!(users.len(), truth.users.len(), "{id}");
+        for user in users {
+            let of_world = &truth.users[user["user_name"].as_str().unwrap()];
+            assert_eq!(user["arn"], of_world.arn);
+            let mut keys: Vec<_> = of_world
+                .access_keys
+                .iter()
+                .map(|key| (key.access_key_id.clone(), key.status.clone()))
+                .collect();
+            keys.sort();
+            let read = user["access_keys"].as_array().unwrap().iter();
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let read: Vec<_> = read.map(|key| (text(&key["access_key_id"]), text(&key["status"]))).collect();
+            assert_eq!(read, keys);
+        }
+        assert_eq!(account["account"]["name"], members[id].name);
+    }
+    for account in of_outcome(&document, "Skipped") {
+        let state = &members[account["account_id"].as_str().unwrap()].state;
+        assert_eq!(account["skipped"], state.to_lowercase().replace('_', " "));
+    }
+    let hub = accounts.iter().find(|account| account["account_id"] == "222222222222").unwrap();
+    assert_eq!((&hub["outcome"], &hub["role_arn"]), (&json!("Complete"), &Value::Null), "read as who asks");
+    assert_eq!(document["coverage"]["denied"]["management account: has no member role"], 1);
+    let names: BTreeSet<String> = emulator
+        .requests()
+        .iter()
+        .filter_map(|line| line.principal.clone())
+        .filter(|arn| arn.contains("IAMListRole"))
+        .map(|arn| arn.rsplit('/').next().unwrap().to_owned())
+        .collect();
+    let run_id = document["run_id"].as_str().unwrap();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), [format!("rolecall-{run_id}")]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_and_gone_on_with_ends_in_the_same_roll_and_asks_nothing_twice() {
+    let recipe = recipe("accounts=60,users=5,seed=3,denied=100,suspended=50");
+    let mut world = recipe.world().unwrap();
+    world.behaviour.latency_ms = 5;
+    let emulator = start(world).await;
+    let (_, undisturbed) = document(&emulator, &[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl");
+    let arguments =
+        [&ORGANIZATION[..], &["--roll", roll.to_str().unwrap(), "--format", "json", "--concurrency", "4"]]
+            .concat();
+    for after_ms in [60, 130, 210, 90] {
+        let mut command = as_lambda(&emulator, folder.path(), &arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(after_ms)).await;
+        child.kill().await.unwrap();
+    }
+    let done: BTreeSet<String> = fs::read_to_string(&roll)
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|record| record["outcome"] == "Complete")
+        .map(|record| record["account_id"].as_str().unwrap().to_owned())
+        .collect();
+    let before = emulator.requests().len();
+    let last = ended(&mut as_lambda(&emulator, folder.path(), &arguments)).await;
+    assert_eq!(last.code, Some(11), "{}", last.stderr);
+    let document: Value = serde_json::from_str(&last.stdout).unwrap();
+    assert_eq!(steady(document), steady(undisturbed));
+    let asked = emulator.requests();
+    let again = asked[before..].iter().filter_map(|line| line.account_id.as_ref());
+    let again: BTreeSet<_> = again.filter(|id| done.contains(*id) && *id != "222222222222").collect();
+    assert_eq!(again, BTreeSet::new(), "what was complete is not asked again");
+
+    let other =
+        ["scan", "--account", "001618033989", "--role-name", "IAMListRole", "--roll", roll.to_str().unwrap()];
+    let other = ended(&mut as_lambda(&emulator, folder.path(), &other)).await;
+    assert_eq!(other.code, Some(2));
+    assert!(other.stderr.contains("it is the roll of organisation o-rolecall00"), "{}", other.stderr);
+}
+
+#[tokio::test]
+async fn accounts_are_chosen_by_unit_tag_id_and_name_and_shown_without_being_asked() {
+    let recipe = recipe("accounts=40,users=1,seed=5,denied=0,suspended=0");
+    let world = recipe.world().unwrap();
+    let organization = world.organization.as_ref().unwrap();
+    let emulator = start(recipe.world().unwrap()).await;
+    let listed = async |more: &[&str]| {
+        let arguments =
+            [&["accounts", "--organization", "--role-name", "R", "--format", "json"], more].concat();
+        let ended = run(&emulator, &arguments).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+        document["accounts"].as_array().unwrap().clone()
+    };
+    let expected = |is: &dyn Fn(&rolecall_emulator::world::Member) -> bool| {
+        organization.members.values().filter(|member| is(member)).count()
+    };
+    let unit = |name: &str| organization.units.iter().position(|unit| unit.name == name).unwrap();
+    let prod = unit("Prod");
+    let below_workloads = [prod, unit("Dev")];
+    for ou in ["Workloads/Prod", "Prod", "ou-role-00000003"] {
+        assert_eq!(listed(&["--ou", ou]).await.len(), expected(&|member| member.unit == prod), "{ou}");
+    }
+    let nested = listed(&["--ou", "Workloads"]).await;
+    assert_eq!(nested.len(), expected(&|member| below_workloads.contains(&member.unit)));
+    assert!(
+        nested
+            .iter()
+            .all(|it| it["account"]["organizational_unit"].as_str().unwrap().starts_with("Workloads/"))
+    );
+    let tagged = listed(&["--account-tag", "team=search"]).await;
+    assert_eq!(
+        tagged.len(),
+        expected(&|member| member.tags.get("team").is_some_and(|team| team == "search"))
+    );
+    assert!(tagged.len() > 1 && tagged.iter().all(|it| it["account"]["tags"]["team"] == "search"));
+    let one = listed(&["--include", "001618033989"]).await;
+    assert_eq!(one[0]["role_arn"], "arn:aws:iam::001618033989:role/R");
+    assert_eq!(
+        listed(&["--exclude", "*-prod-*"]).await.len(),
+        expected(&|member| !member.name.contains("-prod-"))
+    );
+    let asked = emulator.requests();
+    assert!(
+        asked.iter().all(|line| !line.operation.starts_with("iam:") && line.operation != "sts:AssumeRole")
+    );
+
+    for (more, words) in [
+        (&["--ou", "Nowhere"][..], "--ou Nowhere: the organisation has no such unit"),
+        (&["--include", "nobody-*"], "--include nobody-*: no account"),
+        (&["--account-tag", "team=nobody"], "none is left"),
+    ] {
+        let refused = run(&emulator, &[&ORGANIZATION[..], more].concat()).await;
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains(words), "{words} is not in {}", refused.stderr);
+    }
+}
+
+#[tokio::test]
+async fn where_the_first_accounts_all_refuse_the_others_are_not_asked() {
+    let recipe = recipe("accounts=50,users=1,seed=2,denied=1000,suspended=0");
+    let emulator = start(recipe.world().unwrap()).await;
+    let arguments = [&ORGANIZATION[..], &["--exclude", "222222222222"]].concat();
+    let stopped = run(&emulator, &arguments).await;
+    assert_eq!((stopped.code, stopped.stdout.as_str()), (Some(11), ""));
+    assert!(stopped.stderr.contains("the first 5 accounts all refused"), "{}", stopped.stderr);
+    let assumed = emulator.requests().iter().filter(|line| line.operation == "sts:AssumeRole").count();
+    assert_eq!(assumed, 5);
+    let regardless = run(&emulator, &[&arguments[..], &["--canary", "0"]].concat()).await;
+    assert_eq!(regardless.code, Some(11));
+    assert!(regardless.stdout.contains("ROLL INCOMPLETE   o-rolecall00"), "{}", regardless.stdout);
+}
+
+#[tokio::test]
+async fn accounts_that_hang_hold_up_no_other_and_the_run_ends_at_its_deadline() {
+    let recipe = recipe("accounts=30,users=2,seed=4,denied=0,suspended=0,hanging=150");
+    let emulator = start(recipe.world().unwrap()).await;
+    let (ended, document) = document(&emulator, &["--deadline", "2s", "--read-timeout", "30s"]).await;
+    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+    let failed = of_outcome(&document, "Failed");
+    let hanging: Vec<_> = failed
+        .iter()
+        .filter(|account| account["gaps"][0]["message"].as_str().unwrap().contains("for this run ran out"))
+        .collect();
+    assert!(hanging.len() > 1, "{failed:?}");
+    assert_eq!(of_outcome(&document, "Complete").len() + failed.len(), 32);
+    assert_eq!(failed.len(), hanging.len() + 1, "and the management account");
+}
+
+#[tokio::test]
+async fn who_may_not_ask_for_the_organisation_hears_what_to_do_and_a_role_may_ask_instead() {
+    let role = |policies: Value, trust: Value| {
+        let statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trust });
+        json!({ "trust_policy": { "Statement": statement }, "policies": policies })
+    };
+    let allow =
+        |action: &str| json!([{ "Statement": { "Effect": "Allow", "Action": action, "Resource": "*" } }]);
+    let by_lambda = json!({ "AWS": LAMBDA_ROLE });
+    let file = json!({
+        "accounts": {
+            "222222222222": { "roles": { "LambdaRole": role(allow("sts:AssumeRole"), json!({ "Service": "lambda.amazonaws.com" })),
+                                         "Hop": role(allow("sts:AssumeRole"), by_lambda.clone()) } },
+            "999999999999": { "roles": { "Lister": role(allow("organizations:*"), by_lambda) } },
+            "111111111111": { "name": "member", "roles": {
+                "IAMListRole": role(allow("iam:*"), json!({ "AWS": "arn:aws:iam::222222222222:role/Hop" })) },
+                "users": { "alice": { "create_date": "2024-02-29T08:30:00Z" } } },
+        },
+        "organization": { "id": "o-abc123", "management_account": "999999999999",
+            "root": { "id": "r-1", "accounts": ["222222222222", "111111111111"] } },
+        "behaviour": { "empty_pages": true, "old_status": true },
+    });
+    let world = || World::parse(&file.to_string(), |_| Err(std::io::ErrorKind::NotFound.into())).unwrap();
+    let emulator = start(world()).await;
+    let refused = run(&emulator, &ORGANIZATION).await;
+    assert_eq!(refused.code, Some(11));
+    assert!(refused.stderr.contains("--organization-role-arn"), "{}", refused.stderr);
+
+    let lister =
+        ["--organization-role-arn", "arn:aws:iam::999999999999:role/Lister", "--exclude", "999999999999"];
+    let hop = ["--via", "arn:aws:iam::222222222222:role/Hop", "--exclude", "222222222222"];
+    let (ended, document) = document(&emulator, &[&lister[..], &hop].concat()).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stderr, ended.stdout);
+    let accounts = document["accounts"].as_array().unwrap();
+    assert_eq!((accounts.len(), &accounts[0]["users"][0]["user_name"]), (1, &json!("alice")));
+    let principals: BTreeSet<String> =
+        emulator.requests().iter().filter_map(|line| line.principal.clone()).collect();
+    assert!(
+        principals.iter().any(|arn| arn.starts_with("arn:aws:sts::222222222222:assumed-role/Hop/rolecall-"))
+    );
+
+    let broken = ["--via", "arn:aws:iam::222222222222:role/Nobody", "--exclude", "222222222222"];
+    let (_, document) = self::document(&emulator, &[&lister[..], &broken].concat()).await;
+    let message = document["accounts"][0]["gaps"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("on the way, at arn:aws:iam::222222222222:role/Nobody: "), "{message}");
+}
+
+#[tokio::test]
+async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let in_folder =
+        async |arguments: &[&str]| ended(&mut as_lambda(&emulator, folder.path(), arguments)).await;
+    let nobody = in_folder(&["scan"]).await;
+    assert_eq!(nobody.code, Some(2));
+    assert!(nobody.stderr.contains("nobody says whom to ask"), "{}", nobody.stderr);
+
+    fs::write(folder.path().join("accounts.csv"), "account_id,name\n111111111111,member\n").unwrap();
+    let scanned =
+        in_folder(&["scan", "--accounts", "accounts.csv", "--role-name", "IAMListRole", "--format", "json"])
+            .await;
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
+    let document: Value = serde_json::from_str(&scanned.stdout).unwrap();
+    assert_eq!(document["accounts"][0]["account"]["name"], "member");
+    let no_role = in_folder(&["scan", "--accounts", "accounts.csv"]).await;
+    assert!(no_role.stderr.contains("which role to become in account 111111111111"), "{}", no_role.stderr);
+
+    assert_eq!(in_folder(&["init"]).await.code, Some(0));
+    let again = in_folder(&["init"]).await;
+    assert_eq!(again.code, Some(2), "what is there stays");
+    let file = folder.path().join("rolecall.toml");
+    let accept = "[[accept]]\naccount_id = \"333333333333\"\nowner = \"j.ruiz\"\nreason = \"legal hold\"\n";
+    let text = format!(
+        "role_name = \"IAMListRole\"\naccounts = \"accounts.csv\"\n[[account]]\naccount_id = \"333333333333\"\n\
+         [session]\nname = \"from-file\"\n{accept}until = \"2999-01-31\"\n"
+    );
+    fs::write(&file, &text).unwrap();
+    let scanned = in_folder(&["scan"]).await;
+    assert_eq!(scanned.code, Some(0), "the gap is accepted: {}{}", scanned.stdout, scanned.stderr);
+    let words = "1 accepted   gap: legal hold, owner j.ruiz, until 2999-01-31";
+    assert!(scanned.stdout.contains(words), "{}", scanned.stdout);
+    assert!(emulator.requests().iter().any(|line| {
+        line.principal.as_deref() == Some("arn:aws:sts::111111111111:assumed-role/IAMListRole/from-file")
+    }));
+    fs::write(&file, text.replace("2999-01-31", "2020-01-31")).unwrap();
+    let lapsed = in_folder(&["scan"]).await;
+    assert_eq!(lapsed.code, Some(11));
+    assert!(lapsed.stdout.contains("accepted until 2020-01-31, and is no more"), "{}", lapsed.stdout);
+    fs::write(&file, "role_nam = 1\n").unwrap();
+    let wrong = in_folder(&["scan"]).await;
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("rolecall.toml:1:1: unknown field `role_nam`"), "{}", wrong.stderr);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = as_lambda(&emulator, elsewhere.path(), &["scan"]);
+    command.env("ROLECALL_ROLE_ARN", "arn:aws:iam::111111111111:role/IAMListRole");
+    assert_eq!(ended(&mut command).await.code, Some(0));
+}

@@ -1,0 +1,252 @@
+//! Accounts as a file names them: CSV with a header, bare account ids, or JSON lines.
+//!
+//! | column or field | meaning |
+//! |---|---|
+//! | `account_id` | 12 digits; may be left out where `role_arn` says it |
+//! | `role_arn`, `role_name` | the role to become; neither where the run's own role name holds |
+//! | `external_id` | what its trust policy asks for |
+//! | `via` | the roles to become on the way: in CSV separated by blanks, in JSON a list |
+//! | `name`, `email` | what the account is called |
+//! | `tags` | in CSV `key=value` separated by semicolons, in JSON an object |
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use rolecall_roll::{Account, AccountId};
+use serde::Deserialize;
+
+use super::Named;
+
+/// A line of the file, before its parts are known to be what they should be.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    account_id: Option<String>,
+    role_arn: Option<String>,
+    role_name: Option<String>,
+    external_id: Option<serde_json::Value>,
+    #[serde(default)]
+    via: Vec<String>,
+    name: Option<String>,
+    email: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
+}
+
+const COLUMNS: [&str; 8] =
+    ["account_id", "role_arn", "role_name", "external_id", "via", "name", "email", "tags"];
+
+/// What is wrong with a file of accounts, and on which line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadFile(String);
+
+/// Reads the accounts of a file.
+///
+/// # Errors
+/// [`BadFile`] names the line and the field. An external id is not repeated.
+pub fn parse(text: &str) -> Result<Vec<Named>, BadFile> {
+    let text = text.trim_start_matches('\u{feff}');
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let named = match first {
+        "" => Vec::new(),
+        first if first.starts_with('{') => json_lines(text)?,
+        first => csv(text, first)?,
+    };
+    if named.is_empty() {
+        return Err(BadFile("it names no account".to_owned()));
+    }
+    Ok(named)
+}
+
+fn json_lines(text: &str) -> Result<Vec<Named>, BadFile> {
+    let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let one = |(index, line): (usize, &str)| {
+        // Serde's errors repeat what they refuse, but no value here is of another type than text, list or object.
+        let row = serde_json::from_str::<Row>(line)
+            .map_err(|error| BadFile(format!("line {}: {}", index + 1, without_value(&error))))?;
+        row.named(index + 1)
+    };
+    numbered.map(one).collect()
+}
+
+/// What is wrong with a line, without what stands there: it may be an external id.
+fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let kind = text.split([':', '`']).next().unwrap_or_default().trim().to_owned();
+    match (text.starts_with("unknown field"), text.split('`').nth(1)) {
+        (true, Some(field)) => format!("field {field:?} is none of {}", COLUMNS.join(", ")),
+        _ => format!("{kind}, at column {}", error.column()),
+    }
+}
+
+fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
+    let cells: Vec<&str> = first.split(',').map(|cell| cell.trim().trim_matches('"').trim()).collect();
+    // A list of bare ids needs no header.
+    let has_header = cells.iter().any(|cell| COLUMNS.contains(&cell.to_ascii_lowercase().as_str()));
+    if !has_header && cells.first().is_none_or(|cell| !cell.starts_with(|c: char| c.is_ascii_digit())) {
+        return Err(BadFile(format!(
+            "line 1: there is no column account_id or role_arn; columns are {}",
+            COLUMNS.join(", ")
+        )));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    let mut columns: Vec<String> = vec!["account_id".to_owned()];
+    let mut named = Vec::new();
+    let mut is_first = has_header;
+    for record in reader.records() {
+        let record = record.map_err(|error| BadFile(error.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let line = usize::try_from(line).unwrap_or_default();
+        let wrong = |problem: String| BadFile(format!("line {line}: {problem}"));
+        if is_first {
+            is_first = false;
+            columns = record.iter().map(str::to_ascii_lowercase).collect();
+            if let Some(column) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
+                return Err(wrong(format!("column {column:?} is none of {}", COLUMNS.join(", "))));
+            }
+            continue;
+        }
+        if record.len() > columns.len() {
+            return Err(wrong(format!("there are {} cells, and {} columns", record.len(), columns.len())));
+        }
+        let mut row = Row::default();
+        for (column, cell) in columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty()) {
+            let text = Some(cell.to_owned());
+            match column.as_str() {
+                "account_id" => row.account_id = text,
+                "role_arn" => row.role_arn = text,
+                "role_name" => row.role_name = text,
+                "external_id" => row.external_id = text.map(serde_json::Value::from),
+                "via" => row.via = cell.split_whitespace().map(str::to_owned).collect(),
+                "name" => row.name = text,
+                "email" => row.email = text,
+                _ => row.tags = Some(tags(cell).map_err(wrong)?),
+            }
+        }
+        named.push(row.named(line)?);
+    }
+    Ok(named)
+}
+
+/// `key=value;key=value`.
+fn tags(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
+    let pair = |part: &str| {
+        let (key, value) = part.split_once('=').ok_or_else(|| {
+            format!("tags: {part:?} is no key=value; write them as team=search;environment=prod")
+        })?;
+        Ok((key.trim().to_owned(), value.trim().to_owned()))
+    };
+    parts.map(pair).collect()
+}
+
+impl Row {
+    fn named(self, line: usize) -> Result<Named, BadFile> {
+        let Self { account_id, role_arn, role_name, external_id, via, name, email, tags } = self;
+        let wrong = |field: &str, problem: &dyn Display| BadFile(format!("line {line}: {field}: {problem}"));
+        let role_arn = parsed("role_arn", role_arn, &wrong)?;
+        let external_id = match external_id {
+            Some(serde_json::Value::String(text)) => Some(text),
+            Some(serde_json::Value::Null) | None => None,
+            Some(_) => return Err(wrong("external_id", &"it is no text; put it in quotes")),
+        };
+        let of_role =
+            role_arn.as_ref().map(|role_arn: &rolecall_roll::RoleArn| role_arn.account_id().clone());
+        let account_id: AccountId = match (parsed("account_id", account_id, &wrong)?, of_role) {
+            (Some(account_id), Some(of_role)) if account_id != of_role => {
+                return Err(wrong(
+                    "role_arn",
+                    &format!("it is of account {of_role}, and account_id is {account_id}"),
+                ));
+            }
+            (Some(account_id), _) | (None, Some(account_id)) => account_id,
+            (None, None) => return Err(wrong("account_id", &"it is missing")),
+        };
+        let is_known = name.is_some() || email.is_some() || tags.is_some();
+        let account = is_known.then_some(Account { name, email, organizational_unit: None, tags });
+        let via =
+            via.into_iter().map(|text| parsed("via", Some(text), &wrong)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Named {
+            account_id,
+            role_arn,
+            role_name: parsed("role_name", role_name, &wrong)?,
+            external_id: parsed("external_id", external_id, &wrong)?,
+            via: via.into_iter().flatten().collect(),
+            skipped: None,
+            account,
+        })
+    }
+}
+
+fn parsed<T: FromStr<Err = rolecall_roll::Invalid>>(
+    field: &str,
+    text: Option<String>,
+    wrong: &dyn Fn(&str, &dyn Display) -> BadFile,
+) -> Result<Option<T>, BadFile> {
+    text.map(|text| text.parse().map_err(|error: rolecall_roll::Invalid| wrong(field, &error))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn csv_json_lines_and_bare_ids_name_the_same_accounts() {
+        let csv = "\u{feff}account_id, role_name, external_id, via, name, tags\r\n\
+                   000000000042, Audit, between-us, arn:aws:iam::222222222222:role/Hop,\"a, b\", team=search;env=prod\r\n\
+                   # 333333333333\r\n\
+                   111111111111\r\n";
+        let json = concat!(
+            r#"{"account_id": "000000000042", "role_name": "Audit", "external_id": "between-us", "#,
+            r#""via": ["arn:aws:iam::222222222222:role/Hop"], "name": "a, b", "tags": {"team": "search", "env": "prod"}}"#,
+            "\n\n",
+            r#"{"account_id": "111111111111"}"#,
+        );
+        for text in [csv, json] {
+            let named = parse(text).unwrap();
+            let [first, second] = &named[..] else { panic!("{named:?}") };
+            assert_eq!(first.account_id.as_str(), "000000000042");
+            assert_eq!(first.role_name.as_ref().unwrap().as_str(), "Audit");
+            assert_eq!(first.external_id.as_ref().unwrap().expose(), "between-us");
+            assert_eq!(first.via.len(), 1);
+            let account = first.account.as_ref().unwrap();
+            assert_eq!(account.name.as_deref(), Some("a, b"));
+            assert_eq!(account.tags.as_ref().unwrap().get("env").unwrap(), "prod");
+            assert!(second.account.is_none() && second.role_name.is_none());
+        }
+        assert_eq!(parse("111111111111\n\n222222222222\n").unwrap().len(), 2);
+        assert_eq!(parse("role_arn\narn:aws:iam::111111111111:role/R\n").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line_and_an_external_id_is_not_repeated() {
+        for (text, words) in [
+            ("", "no account"),
+            ("account_id\n", "no account"),
+            ("accounts\n111111111111", "line 1: there is no column"),
+            ("account_id,role\n111111111111,R", "line 1: column \"role\""),
+            ("account_id\n42\n", "line 2: account_id"),
+            ("account_id\n111111111111,R\n", "line 2: there are 2 cells"),
+            ("account_id,role_name\n111111111111,a/b\n", "line 2: role_name"),
+            ("account_id,external_id\n111111111111,s3cret id\n", "line 2: external_id"),
+            ("account_id,tags\n111111111111,search\n", "line 2: tags: \"search\""),
+            (
+                "account_id,role_arn\n111111111111,arn:aws:iam::222222222222:role/R\n",
+                "line 2: role_arn: it is of account",
+            ),
+            ("{\"account_id\": 42}", "line 1: invalid type"),
+            ("{\"account_id\": \"111111111111\", \"role\": \"R\"}", "line 1: field \"role\""),
+            ("{\"account_id\": \"111111111111\", \"external_id\": [\"s3cret\"]}", "line 1: external_id"),
+            ("{\"account_id\": \"111111111111\"}\n{}", "line 2: account_id: it is missing"),
+        ] {
+            let problem = parse(text).unwrap_err().to_string();
+            assert!(problem.contains(words) && !problem.contains("s3cret"), "{words} is not in {problem}");
+        }
+    }
+}

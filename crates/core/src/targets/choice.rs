@@ -1,0 +1,105 @@
+//! Which of the named accounts are meant.
+
+use rolecall_roll::Account;
+use wildmatch::WildMatch;
+
+use super::Named;
+
+/// Which accounts are meant: all that are included, carry the tags, and are not excluded.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Account ids or names, `*` and `?` standing for any characters; with none, all.
+    pub include: Vec<String>,
+    /// The same for those that are not meant.
+    pub exclude: Vec<String>,
+    /// Tags of accounts, all of which one must carry.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What of a choice is about no account, and so not what somebody meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoneMeant(String);
+
+impl Choice {
+    /// Those that are meant.
+    ///
+    /// # Errors
+    /// Where a name is that of no account, or none is left.
+    pub fn of(&self, named: Vec<Named>) -> Result<Vec<Named>, NoneMeant> {
+        for (flag, names) in [("include", &self.include), ("exclude", &self.exclude)] {
+            if let Some(name) = names.iter().find(|name| !named.iter().any(|named| is(name, named))) {
+                return Err(NoneMeant(format!(
+                    "--{flag} {name}: no account has this id or name, of {} that there are",
+                    named.len()
+                )));
+            }
+        }
+        let found = named.len();
+        let meant: Vec<Named> = named.into_iter().filter(|named| self.means(named)).collect();
+        if meant.is_empty() && found > 0 {
+            return Err(NoneMeant(format!(
+                "of {found} accounts none is left by --include, --exclude and --account-tag"
+            )));
+        }
+        Ok(meant)
+    }
+
+    fn means(&self, named: &Named) -> bool {
+        let is_included = self.include.is_empty() || self.include.iter().any(|name| is(name, named));
+        let is_excluded = self.exclude.iter().any(|name| is(name, named));
+        let tags = named.account.as_ref().and_then(|account| account.tags.as_ref());
+        let has = |(key, value): &(String, String)| tags.is_some_and(|tags| tags.get(key) == Some(value));
+        is_included && !is_excluded && self.tags.iter().all(has)
+    }
+}
+
+fn is(pattern: &str, named: &Named) -> bool {
+    let pattern = WildMatch::new(pattern);
+    let name = named.account.as_ref().and_then(|Account { name, .. }| name.as_deref());
+    pattern.matches(named.account_id.as_str()) || name.is_some_and(|name| pattern.matches(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_roll::Account;
+
+    use super::Choice;
+    use crate::targets::Named;
+
+    #[test]
+    fn ids_names_and_tags_choose_and_a_name_of_nobody_is_an_error() {
+        let named = || -> Vec<Named> {
+            let one = |(id, name, team): &(&str, &str, &str)| Named {
+                account: Some(Account {
+                    name: Some((*name).to_owned()),
+                    tags: Some([("team".to_owned(), (*team).to_owned())].into()),
+                    ..Account::default()
+                }),
+                ..Named::of(id.parse().unwrap())
+            };
+            let accounts = [
+                ("111111111111", "search-prod", "search"),
+                ("222222222222", "search-dev", "search"),
+                ("333333333333", "billing-prod", "billing"),
+            ];
+            accounts.iter().map(one).collect()
+        };
+        let chosen = |include: &[&str], exclude: &[&str], tags: &[(&str, &str)]| {
+            let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+            let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let choice = Choice { include: texts(include), exclude: texts(exclude), tags };
+            let ids = |named: Vec<Named>| {
+                named.iter().map(|named| named.account_id.as_str()[..1].to_owned()).collect()
+            };
+            choice.of(named()).map(|named| -> String { ids(named) }).map_err(|problem| problem.to_string())
+        };
+        assert_eq!(chosen(&[], &[], &[]).unwrap(), "123");
+        assert_eq!(chosen(&["*-prod"], &[], &[]).unwrap(), "13");
+        assert_eq!(chosen(&[], &["2222*", "billing-????"], &[]).unwrap(), "1");
+        assert_eq!(chosen(&["*-prod"], &[], &[("team", "search")]).unwrap(), "1");
+        assert!(chosen(&["serach-*"], &[], &[]).unwrap_err().contains("--include serach-*"));
+        assert!(chosen(&[], &["44*"], &[]).unwrap_err().contains("--exclude 44*"));
+        assert!(chosen(&[], &[], &[("team", "none")]).unwrap_err().contains("none is left"));
+    }
+}

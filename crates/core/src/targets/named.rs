@@ -1,0 +1,191 @@
+//! From an account that somebody named to how it is asked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn, RoleName};
+
+use super::{Access, Role, Target};
+
+/// An account as somebody named it: with its role, or with less than that.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The account.
+    pub account_id: AccountId,
+    /// The role to become, where it was named whole.
+    pub role_arn: Option<RoleArn>,
+    /// The name of the role to become.
+    pub role_name: Option<RoleName>,
+    /// What the role's trust policy asks for.
+    pub external_id: Option<ExternalId>,
+    /// The roles to become on the way.
+    pub via: Vec<RoleArn>,
+    /// Why it is not to be asked.
+    pub skipped: Option<String>,
+    /// What is known of it besides.
+    pub account: Option<Account>,
+}
+
+impl Named {
+    /// An account of which the id alone is known.
+    #[must_use]
+    pub fn of(account_id: AccountId) -> Self {
+        Self {
+            account_id,
+            role_arn: None,
+            role_name: None,
+            external_id: None,
+            via: Vec::new(),
+            skipped: None,
+            account: None,
+        }
+    }
+}
+
+/// What holds for accounts that were named without it.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// How a role's ARN is made.
+    pub template: Template,
+    /// The partition that it is made in.
+    pub partition: Partition,
+    /// The name of the role to become.
+    pub role_name: Option<RoleName>,
+    /// What the roles' trust policies ask for.
+    pub external_id: Option<ExternalId>,
+    /// The roles to become on the way.
+    pub via: Vec<RoleArn>,
+    /// The caller's own account, which is read with the caller's own credentials unless its role was named whole.
+    pub own_account: Option<AccountId>,
+}
+
+impl Defaults {
+    /// How a named account is asked.
+    ///
+    /// # Errors
+    /// Where nobody says which role to become in it.
+    pub fn target(&self, named: Named) -> Result<Target, NoRole> {
+        let Named { account_id, role_arn, role_name, external_id, via, skipped, account } = named;
+        let access = if let Some(reason) = skipped {
+            Access::Skipped(reason)
+        } else if role_arn.is_none() && self.own_account.as_ref() == Some(&account_id) {
+            Access::Own
+        } else {
+            let role_name = role_name.as_ref().or(self.role_name.as_ref());
+            let role_arn = role_arn.or_else(|| self.template.fill(self.partition, &account_id, role_name));
+            let role_arn = role_arn.ok_or_else(|| NoRole(account_id.clone()))?;
+            let external_id = external_id.or_else(|| self.external_id.clone());
+            let via = if via.is_empty() { self.via.clone() } else { via };
+            Access::Role(Role { role_arn, external_id, via })
+        };
+        Ok(Target { account_id, access, account })
+    }
+}
+
+/// Nobody says which role to become in an account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "nobody says which role to become in account {0}; name it: --role-name NAME, or role_name in rolecall.toml"
+)]
+pub struct NoRole(AccountId);
+
+/// How the ARN of a role is made: `arn:{partition}:iam::{account_id}:role/{role_name}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(String);
+
+impl Template {
+    /// The ARN for an account; `None` where the template asks for a name and there is none.
+    fn fill(
+        &self,
+        partition: Partition,
+        account_id: &AccountId,
+        role_name: Option<&RoleName>,
+    ) -> Option<RoleArn> {
+        let text = self.0.replace("{partition}", &partition.to_string());
+        let text = text.replace("{account_id}", account_id.as_str());
+        let text = match role_name {
+            Some(role_name) => text.replace("{role_name}", role_name.as_str()),
+            None => text,
+        };
+        // With names in all places it is an ARN: that was held when it was read.
+        text.parse().ok()
+    }
+}
+
+impl Default for Template {
+    fn default() -> Self {
+        Self("arn:{partition}:iam::{account_id}:role/{role_name}".to_owned())
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Template {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |problem: &str| {
+            format!(
+                "role template {text:?} {problem}; one is like arn:{{partition}}:iam::{{account_id}}:role/{{role_name}}"
+            )
+        };
+        if !text.contains("{account_id}") {
+            return Err(wrong("has no {account_id}, and so is one account's"));
+        }
+        let template = Self(text.to_owned());
+        let account_id: AccountId = "111111111111".parse().map_err(|_| wrong("cannot be tried"))?;
+        let role_name: RoleName = "NAME".parse().map_err(|_| wrong("cannot be tried"))?;
+        match template.fill(Partition::Aws, &account_id, Some(&role_name)) {
+            Some(_) => Ok(template),
+            None => Err(wrong("makes no ARN of a role")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_roll::Partition;
+
+    use super::{Defaults, Named, Template};
+    use crate::targets::Access;
+
+    #[test]
+    fn a_template_makes_the_arn_of_each_account() {
+        let defaults = Defaults {
+            template: "arn:{partition}:iam::{account_id}:role/audit/{role_name}".parse().unwrap(),
+            partition: Partition::AwsCn,
+            role_name: Some("R".parse().unwrap()),
+            external_id: Some("between-us".parse().unwrap()),
+            via: vec!["arn:aws-cn:iam::222222222222:role/Hop".parse().unwrap()],
+            own_account: Some("222222222222".parse().unwrap()),
+        };
+        let named = Named::of("000000000042".parse().unwrap());
+        let Access::Role(role) = defaults.target(named.clone()).unwrap().access else { panic!() };
+        assert_eq!(role.role_arn.as_str(), "arn:aws-cn:iam::000000000042:role/audit/R");
+        assert_eq!((role.via.len(), role.external_id.is_some()), (1, true));
+        let own = Named::of("222222222222".parse().unwrap());
+        assert_eq!(defaults.target(own.clone()).unwrap().access, Access::Own);
+        let whole = Named { role_arn: Some("arn:aws-cn:iam::222222222222:role/S".parse().unwrap()), ..own };
+        assert!(matches!(defaults.target(whole).unwrap().access, Access::Role(_)), "it was named whole");
+        let skipped = Named { skipped: Some("suspended".to_owned()), ..named.clone() };
+        assert_eq!(defaults.target(skipped).unwrap().access, Access::Skipped("suspended".to_owned()));
+        let nobody = Defaults { role_name: None, ..defaults };
+        assert!(nobody.target(named).unwrap_err().to_string().contains("000000000042"));
+    }
+
+    #[test]
+    fn a_template_that_is_none_is_refused() {
+        for (text, words) in [
+            ("arn:aws:iam::111111111111:role/R", "one account's"),
+            ("{account_id}", "makes no ARN"),
+            ("arn:{partition}:iam::{account_id}:role/{rolename}", "makes no ARN"),
+        ] {
+            let problem = text.parse::<Template>().unwrap_err();
+            assert!(problem.contains(words) && problem.contains(text), "{problem}");
+        }
+    }
+}

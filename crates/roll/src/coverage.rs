@@ -1,0 +1,234 @@
+//! What a roll covers: how many accounts were read whole, and of the others how many for which reason. Every output
+//! carries it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::account::{AccountRoll, Class, Gap, Outcome, Step};
+use crate::file::{AcceptedGap, Header};
+use crate::ids::AccountId;
+
+/// What a roll covers, accounts added one by one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Coverage {
+    /// Whether nothing is missing but what somebody answers for.
+    pub is_complete: bool,
+    /// Accounts that AWS Organizations lists; `None` where it was not asked.
+    pub listed: Option<usize>,
+    /// Accounts in the roll.
+    pub accounts: usize,
+    /// Accounts that were read whole.
+    pub complete: usize,
+    /// Users that were read.
+    pub users: usize,
+    /// Access keys that were read.
+    pub access_keys: usize,
+    /// Accounts that were read in part, by reason.
+    pub partial: BTreeMap<String, usize>,
+    /// Accounts that refused, by reason.
+    pub denied: BTreeMap<String, usize>,
+    /// Accounts of which nothing was read otherwise, by reason.
+    pub failed: BTreeMap<String, usize>,
+    /// Accounts that were not asked, by reason.
+    pub skipped: BTreeMap<String, usize>,
+    /// Gaps that somebody answers for.
+    pub accepted: Vec<AcceptedGap>,
+    /// Gaps that somebody answered for, until a day that is over.
+    pub lapsed: Vec<AcceptedGap>,
+    #[serde(skip)]
+    management_account_id: Option<AccountId>,
+    #[serde(skip)]
+    answered_for: Vec<(AcceptedGap, bool)>,
+}
+
+impl Coverage {
+    /// That of no account yet.
+    #[must_use]
+    pub fn new(header: &Header) -> Self {
+        let organization = header.organization.as_ref();
+        let answered_for = header.accepted.iter().map(|gap| (gap.clone(), gap.holds(header.as_of))).collect();
+        Self {
+            is_complete: true,
+            listed: organization.map(|it| it.accounts),
+            accounts: 0,
+            complete: 0,
+            users: 0,
+            access_keys: 0,
+            partial: BTreeMap::new(),
+            denied: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            accepted: Vec::new(),
+            lapsed: Vec::new(),
+            management_account_id: organization.map(|it| it.management_account_id.clone()),
+            answered_for,
+        }
+    }
+
+    /// Adds an account.
+    pub fn add(&mut self, account: &AccountRoll) {
+        let (users, access_keys) = account.count();
+        self.accounts += 1;
+        self.users += users;
+        self.access_keys += access_keys;
+        let first = account.gaps().first();
+        let (reasons, reason) = match account.outcome() {
+            Outcome::Complete => {
+                self.complete += 1;
+                return;
+            }
+            Outcome::Skipped => (&mut self.skipped, account.why_skipped().unwrap_or_default().to_owned()),
+            _ => {
+                let answered =
+                    self.answered_for.iter().find(|(gap, _)| &gap.account_id == account.account_id());
+                match answered {
+                    Some((gap, true)) => {
+                        self.accepted.push(gap.clone());
+                        return;
+                    }
+                    Some((gap, false)) => self.lapsed.push(gap.clone()),
+                    None => {}
+                }
+                self.is_complete = false;
+                let is_management = self.management_account_id.as_ref() == Some(account.account_id());
+                match account.outcome() {
+                    Outcome::Partial => (&mut self.partial, what_is_missing(account.gaps())),
+                    _ if first.is_some_and(|gap| gap.class == Class::Denied) => {
+                        (&mut self.denied, first.map_or(String::new(), |gap| who_refused(gap, is_management)))
+                    }
+                    _ => (&mut self.failed, first.map_or(String::new(), what_happened)),
+                }
+            }
+        };
+        *reasons.entry(reason).or_default() += 1;
+    }
+}
+
+/// Who refused, as far as AWS says.
+fn who_refused(gap: &Gap, is_management: bool) -> String {
+    let operation = gap.operation.as_deref().unwrap_or("the call");
+    for kind in ["service control policy", "resource control policy"] {
+        if let Some((_, behind)) = gap.message.split_once(&format!("explicit deny in a {kind}")) {
+            let id = behind.rsplit('/').next().filter(|id| id.starts_with("p-")).map(str::trim);
+            let id = id.map_or(String::new(), |id| format!(" {id}"));
+            return format!("{kind}{id} (named by AWS)");
+        }
+    }
+    if let Some((_, behind)) = gap.message.split_once("because no ")
+        && let Some((kind, _)) = behind.split_once(" allows")
+    {
+        return format!("no {kind} allows {operation}");
+    }
+    if let Some((_, behind)) = gap.message.split_once("with an explicit deny in ") {
+        return format!("{operation} refused by {}", behind.split(':').next().unwrap_or(behind));
+    }
+    if gap.step == Step::Session && is_management {
+        return "management account: has no member role".to_owned();
+    }
+    format!("{operation} refused, AWS gave no cause")
+}
+
+/// What of an account is missing, and why: of the reasons the most frequent.
+fn what_is_missing(gaps: &[Gap]) -> String {
+    let mut kinds: BTreeMap<(Step, Class), usize> = BTreeMap::new();
+    for gap in gaps {
+        *kinds.entry((gap.step, gap.class)).or_default() += 1;
+    }
+    let most = kinds.into_iter().max_by_key(|(_, number)| *number).map(|(kind, _)| kind);
+    most.map_or(String::new(), |(step, class)| format!("{} unknown: {class}", step.what()))
+}
+
+/// What happened with an account that did not refuse.
+fn what_happened(gap: &Gap) -> String {
+    let operation = gap.operation.as_deref().map_or(String::new(), |operation| format!("{operation}: "));
+    let code = gap.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
+    format!("{operation}{}{code}", gap.class)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::Coverage;
+    use crate::account::{AccountRoll, Class, Gap, Step};
+    use crate::file::{AcceptedGap, Header, Organization, Target};
+    use crate::ids::{RoleArn, RunId};
+
+    fn role_arn(number: u32) -> RoleArn {
+        format!("arn:aws:iam::{number:012}:role/R").parse().unwrap()
+    }
+
+    fn gap(step: Step, class: Class, message: &str) -> Gap {
+        Gap {
+            step,
+            operation: Some(if step == Step::Session { "AssumeRole" } else { "ListUsers" }.to_owned()),
+            user_name: None,
+            class,
+            code: None,
+            message: message.to_owned(),
+            request_id: None,
+            remedy: String::new(),
+        }
+    }
+
+    #[test]
+    fn every_account_is_counted_once_with_its_reason_and_accepted_gaps_until_their_day() {
+        let mut header =
+            Header::new(RunId::random(), "2026-11-24T09:12:00Z".parse::<Timestamp>().unwrap(), None, vec![]);
+        let management_account_id = "000000000009".parse().unwrap();
+        header.organization =
+            Some(Organization { id: "o-a".to_owned(), management_account_id, accounts: 12 });
+        let accepted = |number: u32, until: &str| AcceptedGap {
+            account_id: format!("{number:012}").parse().unwrap(),
+            owner: "j.ruiz".to_owned(),
+            reason: "legal hold".to_owned(),
+            until: until.parse().unwrap(),
+        };
+        header.accepted = vec![accepted(7, "2026-11-24"), accepted(8, "2026-11-23")];
+        let mut coverage = Coverage::new(&header);
+        let denied = |number, step, message: &str| {
+            AccountRoll::failed(role_arn(number), gap(step, Class::Denied, message))
+        };
+        let scp = "is not authorized … with an explicit deny in a service control policy: \
+                   arn:aws:organizations::1:policy/o-a/service_control_policy/p-2kgnabcd";
+        coverage.add(&AccountRoll::read(role_arn(1), vec![], vec![], vec![]));
+        assert!(coverage.is_complete);
+        let target = Target { account_id: "000000000002".parse().unwrap(), role_arn: None };
+        coverage.add(&AccountRoll::skipped(target, "suspended"));
+        assert!(coverage.is_complete, "nobody can read what is suspended");
+        coverage.add(&denied(7, Step::Session, "no"));
+        assert!(coverage.is_complete, "somebody answers for it, today still");
+        coverage.add(&denied(3, Step::Session, "not authorized to perform: sts:AssumeRole on resource: x"));
+        coverage.add(&denied(4, Step::Users, scp));
+        coverage.add(&denied(9, Step::Session, "not authorized"));
+        coverage.add(&denied(
+            5,
+            Step::Users,
+            "x because no identity-based policy allows the iam:ListUsers action",
+        ));
+        coverage.add(&denied(8, Step::Session, "no"));
+        let partial = vec![gap(Step::AccessKeys, Class::Throttled, "slow")];
+        coverage.add(&AccountRoll::read(role_arn(6), vec![], partial, vec![]));
+        coverage.add(&AccountRoll::failed(role_arn(10), gap(Step::Session, Class::TimedOut, "late")));
+
+        assert!(!coverage.is_complete);
+        let denied: Vec<_> =
+            coverage.denied.iter().map(|(reason, number)| (reason.as_str(), *number)).collect();
+        assert_eq!(
+            denied,
+            [
+                ("AssumeRole refused, AWS gave no cause", 2),
+                ("management account: has no member role", 1),
+                ("no identity-based policy allows ListUsers", 1),
+                ("service control policy p-2kgnabcd (named by AWS)", 1),
+            ]
+        );
+        assert_eq!(coverage.partial.keys().collect::<Vec<_>>(), ["access keys unknown: throttled"]);
+        assert_eq!(coverage.failed.keys().collect::<Vec<_>>(), ["AssumeRole: timed out"]);
+        assert_eq!((coverage.accepted.len(), coverage.lapsed.len()), (1, 1));
+        let all = [&coverage.partial, &coverage.denied, &coverage.failed, &coverage.skipped];
+        let counted: usize = all.iter().flat_map(|reasons| reasons.values()).sum();
+        assert_eq!(coverage.complete + coverage.accepted.len() + counted, coverage.accounts);
+    }
+}

@@ -1,0 +1,157 @@
+//! The roll file on a disk: appended to as accounts are done, gone on with by a later run, and read account by account,
+//! so that a roll takes no more memory the more accounts it has.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+
+use crate::account::AccountRoll;
+use crate::file::{Counts, Frame, Header, Known, ReadError, RollWriter, Statistics, read_records};
+use crate::ids::AccountId;
+
+/// A roll file that a run may go on with.
+#[derive(Debug)]
+pub struct Earlier {
+    file: File,
+    /// The header of the last run; `None` where the file is empty.
+    pub header: Option<Header>,
+    known: Known,
+    lines: BTreeMap<AccountId, (u64, usize)>,
+    length: u64,
+}
+
+/// A roll file that a run is adding to.
+#[derive(Debug)]
+pub struct Store {
+    writer: RollWriter<File>,
+    /// Of each account, where its line begins and how long it is.
+    lines: BTreeMap<AccountId, (u64, usize)>,
+    length: u64,
+}
+
+impl Earlier {
+    /// Reads what a file holds: nothing, or the roll of earlier runs. Nobody else goes on with it at the same time.
+    ///
+    /// # Errors
+    /// [`ReadError::Locked`] where another run adds to it; else those of reading it.
+    pub fn read(file: File) -> Result<Self, ReadError> {
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(ReadError::Locked),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        let mut lines = BTreeMap::new();
+        let read = read_records(BufReader::new(&file), |account, begin, length| {
+            lines.insert(account.account_id().clone(), (begin, length));
+        });
+        let (header, known, length) = match read {
+            Ok(Frame { header, known, length, .. }) => (Some(header), known, length),
+            Err(ReadError::Empty) => {
+                // What was cut before its first line ended may be one of ours; anything else is somebody's.
+                let begin = first_bytes(&file)?;
+                if !OURS.starts_with(&begin) && !begin.starts_with(OURS) {
+                    return Err(ReadError::Empty);
+                }
+                (None, Known::default(), 0)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { file, header, known, lines, length })
+    }
+
+    /// Whether an account need not be asked again.
+    #[must_use]
+    pub fn is_done(&self, account_id: &AccountId) -> bool {
+        self.known.is_done(account_id)
+    }
+
+    /// What the earlier runs read adds up to.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.known.counts()
+    }
+
+    /// Goes on with the file, behind its last whole line.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn go_on(self, header: &Header) -> io::Result<Store> {
+        let Self { mut file, known, lines, length, .. } = self;
+        file.set_len(length)?;
+        file.seek(SeekFrom::Start(length))?;
+        let writer = RollWriter::go_on(file, known, header)?;
+        Store::of(writer, lines)
+    }
+}
+
+/// How a roll file begins.
+const OURS: &[u8] = b"{\"record\":\"header\"";
+
+fn first_bytes(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut begin = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(u64::try_from(OURS.len()).unwrap_or_default()).read_to_end(&mut begin)?;
+    Ok(begin)
+}
+
+impl Store {
+    fn of(mut writer: RollWriter<File>, lines: BTreeMap<AccountId, (u64, usize)>) -> io::Result<Self> {
+        let length = writer.out().stream_position()?;
+        Ok(Self { writer, lines, length })
+    }
+
+    /// Adds an account, and tells whether its line counts.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn add(&mut self, account: &AccountRoll) -> io::Result<bool> {
+        let (length, counts) = self.writer.account(account)?;
+        if counts {
+            self.lines.insert(account.account_id().clone(), (self.length, length));
+        }
+        self.length += u64::try_from(length).unwrap_or_default();
+        Ok(counts)
+    }
+
+    /// The accounts so far by id, each read when it is its turn.
+    pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRoll>> + '_ {
+        self.lines.values().map(|(begin, length)| read_line(self.writer.file(), *begin, *length))
+    }
+
+    /// What the accounts add up to.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.writer.counts()
+    }
+
+    /// Ends the run.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn finish(self, statistics: Statistics) -> io::Result<Stored> {
+        let file = self.writer.finish(statistics)?;
+        Ok(Stored { file, lines: self.lines })
+    }
+}
+
+/// A roll file to which nothing is added any more.
+#[derive(Debug)]
+pub struct Stored {
+    file: File,
+    lines: BTreeMap<AccountId, (u64, usize)>,
+}
+
+impl Stored {
+    /// The accounts by id, each read when it is its turn.
+    pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRoll>> + '_ {
+        self.lines.values().map(|(begin, length)| read_line(&self.file, *begin, *length))
+    }
+}
+
+/// The account whose line begins there. Read at its place, so that what is written goes on at the end.
+fn read_line(file: &File, begin: u64, length: usize) -> io::Result<AccountRoll> {
+    let mut line = vec![0; length];
+    file.read_exact_at(&mut line, begin)?;
+    serde_json::from_slice(&line).map_err(io::Error::from)
+}
