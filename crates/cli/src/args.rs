@@ -405,6 +405,10 @@ pub(crate) struct How {
     #[arg(long, value_name = "N", value_parser = settings::at_once)]
     account_concurrency: Option<usize>,
 
+    /// Sessions that are asked for in a second; STS answers so many calls to an account, whoever in it asks [default: 600]
+    #[arg(long, value_name = "N", value_parser = settings::rate)]
+    sts_rate: Option<f64>,
+
     /// How often a call is made at most [default: 10]
     #[arg(long, value_name = "N", value_parser = settings::attempts)]
     max_attempts: Option<u32>,
@@ -461,6 +465,7 @@ impl How {
                 account_timeout: self.account_timeout.unwrap_or(limits.account_timeout),
                 accounts_at_once: self.concurrency.unwrap_or(limits.accounts_at_once),
                 calls_at_once: self.account_concurrency.unwrap_or(limits.calls_at_once),
+                sts_rate: self.sts_rate.unwrap_or(limits.sts_rate),
             },
         }
     }

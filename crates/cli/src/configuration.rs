@@ -86,6 +86,7 @@ struct Session {
 struct Limits {
     concurrency: Option<Spanned<i64>>,
     account_concurrency: Option<Spanned<i64>>,
+    sts_rate: Option<Spanned<i64>>,
     max_attempts: Option<Spanned<i64>>,
     initial_backoff: Option<Spanned<String>>,
     max_backoff: Option<Spanned<String>>,
@@ -184,6 +185,7 @@ impl Configuration {
         let (from, to) = (&self.limits, &mut settings.limits);
         set_number(&mut to.accounts_at_once, from.concurrency.as_ref(), settings::at_once)?;
         set_number(&mut to.calls_at_once, from.account_concurrency.as_ref(), settings::at_once)?;
+        set_number(&mut to.sts_rate, from.sts_rate.as_ref(), settings::rate)?;
         set_number(&mut to.max_attempts, from.max_attempts.as_ref(), settings::attempts)?;
         let times: [(&mut Duration, &Option<Spanned<String>>); 6] = [
             (&mut to.initial_backoff, &from.initial_backoff),

@@ -120,7 +120,8 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     }
 
     let store = earlier.go_on(&header).map_err(|error| output::not_written(&error))?;
-    let progress = Progress::begin(missing.len(), asked > canary && !arguments.quiet);
+    let progress =
+        Progress::begin(missing.len(), asked > canary && !arguments.quiet, scanner.meter().clone());
     let mut shown = Shown::begin(arguments.format, out, &header, store)?;
     let is_refused = ask(&scanner, &missing, canary, until, &mut shown, &progress).await?;
     progress.end();
@@ -129,18 +130,18 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     }
     let elapsed_ms = environment::now().duration_since(as_of).as_millis();
     let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
-    let coverage = shown.finish(&header, Statistics { elapsed_ms, ..Statistics::default() })?;
+    let coverage = shown.finish(&header, Statistics { elapsed_ms, calls: scanner.meter().calls() })?;
     if let (Some(path), false) = (&arguments.out, arguments.quiet) {
         output::say(&format!("{}; written to {}", output::summary(&coverage), path.display()));
     }
     Ok(if coverage.is_complete { ExitCode::SUCCESS } else { Code::Incomplete.into() })
 }
 
-/// How long the first few accounts are waited for, should one of them hang.
+/// How long the first few accounts are waited for at most, should they hang.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks the accounts, a few of them first: where all of those refuse, so will the others, and nobody wants to read that
-/// six hundred times. The first that does not refuse lets all others be asked.
+/// six hundred times. As soon as one lets itself be read, all others are asked.
 async fn ask(
     scanner: &Scanner,
     missing: &[&Target],
@@ -155,7 +156,7 @@ async fn ask(
     let (first, others) = asked.split_at(few);
     let mut first_lines = pin!(scanner.scan(first.to_vec(), until).fuse());
     let mut other_lines = pin!(scanner.scan(others.iter().copied().chain(skipped), until).fuse());
-    let mut patience = pin!(tokio::time::sleep(PATIENCE));
+    let mut patience = pin!(tokio::time::timeout(PATIENCE, scanner.is_let_in()));
     let mut refusals = Vec::new();
     let mut go = few == 0;
     loop {
@@ -171,7 +172,7 @@ async fn ask(
                 account
             }
             Some(account) = other_lines.next(), if go => account,
-            () = &mut patience, if !go => {
+            _ = &mut patience, if !go => {
                 go = true;
                 continue;
             }

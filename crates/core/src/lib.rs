@@ -4,8 +4,9 @@
 //! 2. [`connect`]: the one HTTP client (proxy, private CA, system's roots) and the SDK's configuration;
 //! 3. [`targets`]: whom to ask, each account once, all in one partition;
 //! 4. [`session`]: becoming the account's role, and staying it while the account is read;
-//! 5. [`collect`]: the facts, one file each, with the IAM actions that each needs;
-//! 6. [`scan`]: account by account to its line in the roll, whatever happens on the way.
+//! 5. [`pace`]: how fast an account may be asked, found from its throttles;
+//! 6. [`collect`]: the facts, one file each, with the IAM actions that each needs;
+//! 7. [`scan`]: account by account to its line in the roll, whatever happens on the way.
 //!
 //! Beside the way stand [`call`], the one reading of what went wrong with a call, [`caller`], whose secrets to keep out
 //! of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
@@ -18,6 +19,7 @@ pub mod caller;
 pub mod collect;
 pub mod connect;
 pub mod logs;
+pub mod pace;
 mod pages;
 pub mod remedy;
 pub mod scan;

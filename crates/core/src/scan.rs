@@ -1,6 +1,7 @@
 //! Account by account to its line in the roll, whatever happens on the way.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -16,6 +17,7 @@ use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::collect::{self, Seen};
 use crate::connect::AnswersAreWhole;
+use crate::pace::{Counts, Meter, Pace};
 use crate::remedy;
 use crate::session::{Asking, Hops, Session};
 use crate::settings::Settings;
@@ -28,6 +30,9 @@ pub struct Scanner {
     sdk_config: SdkConfig,
     secrets: CallerSecrets,
     hops: Hops,
+    meter: Meter,
+    sts_pace: Arc<Pace>,
+    is_let_in: watch::Sender<bool>,
     /// Asked for once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
     /// How the rolls are taken.
@@ -39,13 +44,30 @@ impl Scanner {
     #[must_use]
     pub fn new(sdk_config: SdkConfig, settings: Settings) -> Self {
         let (sdk_config, secrets) = CallerSecrets::of(sdk_config);
-        Self { sdk_config, secrets, hops: Hops::default(), caller: OnceCell::new(), settings }
+        let sts_pace = Arc::new(Pace::new(Some(settings.limits.sts_rate)));
+        let (hops, meter, caller) = (Hops::default(), Meter::default(), OnceCell::new());
+        let is_let_in = watch::Sender::new(false);
+        Self { sdk_config, secrets, hops, meter, sts_pace, is_let_in, caller, settings }
     }
 
     /// The caller's secrets, as far as its provider has given them.
     #[must_use]
     pub fn secrets(&self) -> &CallerSecrets {
         &self.secrets
+    }
+
+    /// The calls that were made so far.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Waits until some account has let itself be read through its role; for ever where none does.
+    pub async fn is_let_in(&self) {
+        let mut is_let_in = self.is_let_in.subscribe();
+        if is_let_in.wait_for(|is| *is).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// What the SDK is told about the place that Rolecall runs in.
@@ -84,6 +106,7 @@ impl Scanner {
         let config = aws_sdk_sts::config::Builder::from(&self.sdk_config)
             .retry_config(retries.with_max_attempts(attempts))
             .interceptor(AnswersAreWhole)
+            .interceptor(Counts { meter: self.meter.clone(), pace: None })
             .build();
         let answer = aws_sdk_sts::Client::from_conf(config)
             .get_caller_identity()
@@ -107,7 +130,8 @@ impl Scanner {
     /// # Errors
     /// What AWS refused on the way to that role.
     pub async fn organization(&self, via: &[RoleArn]) -> Result<Asker, CallError> {
-        let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config);
+        let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config)
+            .interceptor(Counts { meter: self.meter.clone(), pace: None });
         if !via.is_empty() {
             let budget = TokenBucket::builder().capacity(100_000).build();
             let retries = RetryPartition::custom("rolecall-organization").token_bucket(budget).build();
@@ -126,6 +150,9 @@ impl Scanner {
             sdk_config: &self.sdk_config,
             caller_secrets: &self.secrets,
             hops: &self.hops,
+            meter: &self.meter,
+            sts_pace: &self.sts_pace,
+            is_let_in: &self.is_let_in,
         }
     }
 

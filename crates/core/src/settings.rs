@@ -67,6 +67,7 @@ impl Settings {
         let limits = &mut settings.limits;
         variables.set(&mut limits.accounts_at_once, "ROLECALL_CONCURRENCY", at_once)?;
         variables.set(&mut limits.calls_at_once, "ROLECALL_ACCOUNT_CONCURRENCY", at_once)?;
+        variables.set(&mut limits.sts_rate, "ROLECALL_STS_RATE", rate)?;
         variables.set(&mut limits.max_attempts, "ROLECALL_MAX_ATTEMPTS", attempts)?;
         variables.set(&mut limits.initial_backoff, "ROLECALL_INITIAL_BACKOFF", duration)?;
         variables.set(&mut limits.max_backoff, "ROLECALL_MAX_BACKOFF", duration)?;
@@ -100,6 +101,8 @@ pub struct Limits {
     pub accounts_at_once: usize,
     /// Calls that are made side by side in one account.
     pub calls_at_once: usize,
+    /// Sessions that are asked for in a second. STS answers 600 calls a second to an account, whoever in it asks.
+    pub sts_rate: f64,
 }
 
 impl Default for Limits {
@@ -116,6 +119,7 @@ impl Default for Limits {
             // Best on two cores; memory grows with calls in flight.
             accounts_at_once: 64,
             calls_at_once: 8,
+            sts_rate: 600.0,
         }
     }
 }
@@ -200,6 +204,14 @@ pub fn session_duration(text: &str) -> Result<Duration, String> {
 /// Where it is no number, or out of range.
 pub fn at_once(text: &str) -> Result<usize, String> {
     number(text, 1..=1000)
+}
+
+/// Calls a second.
+///
+/// # Errors
+/// Where it is no number, or out of range.
+pub fn rate(text: &str) -> Result<f64, String> {
+    number(text, 1.0..=100_000.0)
 }
 
 /// How often a call is made.

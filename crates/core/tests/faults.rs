@@ -99,24 +99,25 @@ async fn what_does_not_pass_is_named_for_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_throttled_account_takes_no_other_account_its_retries() {
+async fn an_account_that_fails_takes_no_other_account_its_retries() {
     let accounts = ["111111111111", "333333333333"]
         .map(|id| (id, (0..60).map(|number| User::new(&format!("u{number}"), &[])).collect()));
     let aws = FakeAws::of(accounts, 1000).await;
     let of_first = |request: &Request| {
         request.headers["authorization"].to_str().unwrap().contains("Credential=ASIA111111111111")
     };
-    // The first is throttled for good; the other two times a user, which it has the attempts for.
+    // The first fails for good; the other two times a user, which it has the attempts for. No throttles: those would be
+    // waited for.
     let asked = Mutex::new(HashMap::<Vec<u8>, u32>::new());
-    let throttled = move |request: &Request| {
+    let fails = move |request: &Request| {
         let mut asked = asked.lock().unwrap();
         let times = asked.entry(request.body.clone()).or_default();
         *times += u32::from(!of_first(request));
         of_first(request) || *times <= 2
     };
     Mock::given(operation("ListAccessKeys"))
-        .and(throttled)
-        .respond_with(ResponseTemplate::new(400).set_body_string(xml::error("Throttling", "Rate exceeded")))
+        .and(fails)
+        .respond_with(ResponseTemplate::new(503).set_body_string(xml::error("ServiceUnavailable", "later")))
         .with_priority(1)
         .mount(&aws.server)
         .await;

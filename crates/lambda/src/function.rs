@@ -102,7 +102,7 @@ impl Function {
 
         let elapsed_ms = environment::now().duration_since(as_of).as_millis();
         let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
-        let statistics = Statistics { elapsed_ms, ..Statistics::default() };
+        let statistics = Statistics { elapsed_ms, calls: self.scanner.meter().calls() };
         answer::of(&Roll::new(header, accounts, statistics))
     }
 }

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rolecall_core::pace::Meter;
 use rolecall_roll::{AccountRoll, Class, Outcome};
 
 use super::page::{grouped, time};
@@ -26,13 +27,14 @@ struct State {
     failed: usize,
     skipped: usize,
     users: usize,
+    meter: Meter,
     began: Instant,
     said: Instant,
 }
 
 impl Progress {
     /// Begins, where somebody wants to hear of it.
-    pub(crate) fn begin(all: usize, is_wanted: bool) -> Self {
+    pub(crate) fn begin(all: usize, is_wanted: bool, meter: Meter) -> Self {
         if !is_wanted {
             return Self(None);
         }
@@ -53,6 +55,7 @@ impl Progress {
             failed: 0,
             skipped: 0,
             users: 0,
+            meter,
             began: now,
             said: now,
         })))
@@ -111,6 +114,15 @@ impl State {
         ];
         for (number, word) in others.iter().filter(|(number, _)| *number > 0) {
             words += &format!(", {number} {word}");
+        }
+        let calls = self.meter.total();
+        let seconds = self.began.elapsed().as_secs().max(1);
+        words += &format!(
+            ", {} calls a second",
+            grouped(usize::try_from(calls.attempts / seconds).unwrap_or_default())
+        );
+        if calls.throttled > 0 {
+            words += &format!(", {} throttled", calls.throttled);
         }
         words
     }

@@ -48,6 +48,7 @@ async fn page(session: &Session<'_>, marker: Option<String>) -> Result<Page<User
         .send()
         .await
         .map_err(|error| iam.error(LIST_USERS, &error))?;
+    session.is_let_in();
     let request_id = answer.request_id().map(str::to_owned);
     let items = answer.users.iter().map(user).collect::<Option<Vec<_>>>();
     let items = items.ok_or_else(|| {

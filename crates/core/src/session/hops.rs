@@ -42,7 +42,7 @@ impl Hops {
             [] => None,
             via => Some(self.credentials(via, asking, retries).boxed_local().await?),
         };
-        Ok(sts_client(asking.sdk_config, retries, credentials))
+        Ok(sts_client(asking, retries, credentials))
     }
 
     /// The credentials of the last of a chain of roles.
@@ -66,7 +66,7 @@ impl Hops {
                 continue;
             }
             let is_in_a_chain = before.is_some();
-            let sts = sts_client(asking.sdk_config, retries, before.take());
+            let sts = sts_client(asking, retries, before.take());
             let answer = request(&sts, role_arn, None, asking.settings, is_in_a_chain).send().await;
             let answer = answer.map_err(|error| {
                 let secrets = asking.caller_secrets.known();

@@ -21,12 +21,13 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
 use rolecall_roll::{AccountId, ExternalId, RoleArn};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::connect::AnswersAreWhole;
+use crate::pace::{Counts, Meter, Pace, Paced};
 use crate::settings::Settings;
 use crate::targets::Role;
 pub use hops::Hops;
@@ -55,6 +56,12 @@ pub struct Asking<'a> {
     pub caller_secrets: &'a CallerSecrets,
     /// The sessions on the way to the accounts'.
     pub hops: &'a Hops,
+    /// Counts the calls.
+    pub meter: &'a Meter,
+    /// The pace at which sessions are asked for.
+    pub sts_pace: &'a Arc<Pace>,
+    /// Whether some account let itself be read through its role.
+    pub is_let_in: &'a watch::Sender<bool>,
 }
 
 /// A role that can be assumed, any number of times.
@@ -62,6 +69,7 @@ struct Assumable<'a> {
     role: &'a Role,
     session_policy: Option<String>,
     asking: Asking<'a>,
+    pace: Arc<Pace>,
     /// The account's own budget of retries: with one for all, a throttled account takes the others' too.
     retries: RetryPartition,
     time: SharedTimeSource,
@@ -111,7 +119,8 @@ impl<'a> Session<'a> {
         let retries = retries(role.role_arn.account_id());
         let session_policy = asking.settings.narrow_session.then(|| policy::allowing(actions));
         let time = asking.sdk_config.time_source().unwrap_or_default();
-        let role = Assumable { role, session_policy, asking, retries, time };
+        let pace = Arc::new(Pace::default());
+        let role = Assumable { role, session_policy, asking, pace, retries, time };
         let opened = role.assume().await?;
         Ok(Self(Kind::OfRole { role: Box::new(role), opened: Mutex::new(opened) }))
     }
@@ -119,11 +128,15 @@ impl<'a> Session<'a> {
     /// The caller's own account, with the caller's own credentials.
     #[must_use]
     pub fn own(account_id: &AccountId, asking: Asking<'a>) -> Self {
-        let config = aws_sdk_iam::config::Builder::from(asking.sdk_config)
-            .retry_partition(retries(account_id))
-            .interceptor(AnswersAreWhole);
-        let client = aws_sdk_iam::Client::from_conf(config.build());
+        let client = iam_client(asking, &Arc::new(Pace::default()), &retries(account_id), None);
         Self(Kind::Own(Iam { client, secrets: Arc::new([]), caller_secrets: asking.caller_secrets.clone() }))
+    }
+
+    /// Takes note that the account lets itself be read.
+    pub(crate) fn is_let_in(&self) {
+        if let Kind::OfRole { role, .. } = &self.0 {
+            role.asking.is_let_in.send_replace(true);
+        }
     }
 
     /// IAM, as the role. The session is renewed first where its end is near.
@@ -170,7 +183,7 @@ impl std::fmt::Debug for Session<'_> {
 
 impl Assumable<'_> {
     async fn assume(&self) -> Result<Opened, CallError> {
-        let Self { role, session_policy, asking, retries, time } = self;
+        let Self { role, session_policy, asking, pace, retries, time } = self;
         let sts = asking.hops.sts(&role.via, *asking, retries).boxed_local().await?;
         let request =
             request(&sts, &role.role_arn, role.external_id.as_ref(), asking.settings, !role.via.is_empty())
@@ -189,7 +202,7 @@ impl Assumable<'_> {
             external_id(role),
         ];
         let secrets = Arc::new(secrets.map(|secret| Zeroizing::new(secret.to_owned())));
-        let client = iam_client(asking.sdk_config, retries, credentials);
+        let client = iam_client(*asking, pace, retries, Some(credentials));
         let iam = Iam { client, secrets, caller_secrets: asking.caller_secrets.clone() };
         Ok(Opened { iam, renew_at: renew_at(now, expires_at), expires_at })
     }
@@ -230,13 +243,17 @@ fn request(
 
 #[inline(never)]
 fn sts_client(
-    sdk_config: &SdkConfig,
+    asking: Asking<'_>,
     retries: &RetryPartition,
     credentials: Option<Credentials>,
 ) -> aws_sdk_sts::Client {
-    let mut config = aws_sdk_sts::config::Builder::from(sdk_config)
+    let mut config = aws_sdk_sts::config::Builder::from(asking.sdk_config)
         .retry_partition(retries.clone())
-        .interceptor(AnswersAreWhole);
+        .interceptor(AnswersAreWhole)
+        .interceptor(Counts { meter: asking.meter.clone(), pace: Some(Arc::clone(asking.sts_pace)) });
+    if let Some(client) = asking.sdk_config.http_client() {
+        config = config.http_client(Paced { client, pace: Arc::clone(asking.sts_pace) });
+    }
     if let Some(credentials) = credentials {
         config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
     }
@@ -245,16 +262,22 @@ fn sts_client(
 
 #[inline(never)]
 fn iam_client(
-    sdk_config: &SdkConfig,
+    asking: Asking<'_>,
+    pace: &Arc<Pace>,
     retries: &RetryPartition,
-    credentials: Credentials,
+    credentials: Option<Credentials>,
 ) -> aws_sdk_iam::Client {
-    let config = aws_sdk_iam::config::Builder::from(sdk_config)
-        .credentials_provider(credentials)
-        // The credentials are in the provider; a shared cache would keep every session's until the end.
-        .identity_cache(IdentityCache::no_cache())
+    let mut config = aws_sdk_iam::config::Builder::from(asking.sdk_config)
         .retry_partition(retries.clone())
-        .interceptor(AnswersAreWhole);
+        .interceptor(AnswersAreWhole)
+        .interceptor(Counts { meter: asking.meter.clone(), pace: Some(Arc::clone(pace)) });
+    if let Some(credentials) = credentials {
+        // The credentials are in the provider; a shared cache would keep every session's until the end.
+        config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
+    }
+    if let Some(client) = asking.sdk_config.http_client() {
+        config = config.http_client(Paced { client, pace: Arc::clone(pace) });
+    }
     aws_sdk_iam::Client::from_conf(config.build())
 }
 

@@ -1,0 +1,416 @@
+//! How fast an account may be asked, found from its throttles; and how often it was.
+//!
+//! IAM does not say how many calls a second it answers in an account. What is known is that it is a token bucket: some
+//! calls at once, then so many a second. So the first calls go as they come, the next ones few at a time, so that the
+//! throttle that ends them hits few; if none does, the account takes what it is given. After a throttle the bucket is
+//! empty, and between two throttles as many calls were answered as it was filled with: that is its rate, measured.
+//!
+//! Neither the SDK's adaptive mode nor `governor` does that. The first halves its rate at each throttle and takes
+//! twice as long for the same calls; the second holds a rate that one knows already.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use rolecall_roll::Calls;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// The calls that go as they come: what a bucket holds at least.
+const AT_ONCE: u64 = 16;
+/// The answered calls after which an account is taken for one that does not throttle at this pace.
+const PROBED: u64 = 40;
+/// How many calls are under way in between.
+const FEW: usize = 2;
+/// The pace after a first throttle, in calls a second: of the order that IAM is known to give an account.
+const FIRST_RATE: f64 = 19.0;
+/// The slowest pace.
+const SLOWEST: f64 = 1.0;
+/// Throttles that come together are one: they were under way when the first of them was answered.
+const TOGETHER: Duration = Duration::from_millis(500);
+/// A rate is measured over this time at least.
+const MEASURED_OVER: Duration = Duration::from_millis(400);
+/// And is one to be relied on over this time.
+const RELIABLE_OVER: Duration = Duration::from_secs(3);
+/// Without a throttle for so long the first rate is taken for too slow.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pace at which an account is asked.
+#[derive(Debug)]
+pub struct Pace {
+    state: Mutex<State>,
+    returned: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Calls a second; `None` as long as nothing throttles.
+    rate: Option<f64>,
+    /// When the next call may go.
+    next: Instant,
+    sent: u64,
+    answered: u64,
+    under_way: usize,
+    /// Since when the bucket was empty, and how many calls were answered before.
+    empty: Option<(Instant, u64)>,
+    throttled: Option<Instant>,
+    /// Whether the rate was measured, and not assumed.
+    is_measured: bool,
+    raised: Instant,
+}
+
+/// What a call has to wait for.
+enum Wait {
+    /// Its time, and when the last throttle was.
+    Until(Instant, Option<Instant>),
+    ForAnother,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Pace {
+    /// A pace that is to be found.
+    #[must_use]
+    pub fn new(rate: Option<f64>) -> Self {
+        let now = Instant::now();
+        let state = State {
+            rate,
+            next: now,
+            sent: 0,
+            answered: 0,
+            under_way: 0,
+            empty: None,
+            throttled: None,
+            is_measured: rate.is_some(),
+            raised: now,
+        };
+        Self { state: Mutex::new(state), returned: Notify::new() }
+    }
+
+    /// Waits until a call may go. It is under way until [`Pace::returned`].
+    pub async fn leave(&self) {
+        loop {
+            let another = self.returned.notified();
+            let wait = self.state().leave(Instant::now());
+            match wait {
+                None => return,
+                Some(Wait::Until(at, throttled)) => {
+                    sleep_until(at).await;
+                    let mut state = self.state();
+                    // A throttle since then makes the places of all who wait anew.
+                    if state.throttled == throttled {
+                        state.depart();
+                        return;
+                    }
+                }
+                Some(Wait::ForAnother) => another.await,
+            }
+        }
+    }
+
+    /// A call has come back, or was given up.
+    pub fn returned(&self) {
+        let mut state = self.state();
+        state.under_way = state.under_way.saturating_sub(1);
+        drop(state);
+        self.returned.notify_one();
+    }
+
+    /// A call was answered.
+    pub fn answered(&self) {
+        self.state().answered += 1;
+        self.returned.notify_one();
+    }
+
+    /// A call was throttled.
+    pub fn throttled(&self) {
+        self.state().throttled_at(Instant::now());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn leave(&mut self, now: Instant) -> Option<Wait> {
+        let Some(mut rate) = self.rate else {
+            let is_probing = self.sent >= AT_ONCE && self.answered < PROBED;
+            if is_probing && self.under_way >= FEW {
+                return Some(Wait::ForAnother);
+            }
+            self.depart();
+            return None;
+        };
+        let calm = self.throttled.is_none_or(|throttled| now.duration_since(throttled) >= PATIENCE);
+        if now.duration_since(self.raised) >= Duration::from_secs(1) {
+            // A measured rate is the right one but for what the world changes; an assumed one may be far off.
+            rate *= match (calm, self.is_measured) {
+                (false, _) => 1.0,
+                (true, true) => 1.003,
+                (true, false) => 1.06,
+            };
+            (self.rate, self.raised) = (Some(rate), now);
+        }
+        let at = self.next.max(now);
+        self.next = at + Duration::from_secs_f64(1.0 / rate);
+        Some(Wait::Until(at, self.throttled))
+    }
+
+    fn depart(&mut self) {
+        self.sent += 1;
+        self.under_way += 1;
+    }
+
+    fn throttled_at(&mut self, now: Instant) {
+        let is_another = self.throttled.is_none_or(|last| now.duration_since(last) >= TOGETHER);
+        if !is_another {
+            return;
+        }
+        self.throttled = Some(now);
+        let measured = self.empty.and_then(|(since, before)| {
+            let time = now.duration_since(since);
+            #[expect(clippy::cast_precision_loss, reason = "no account is asked 2^52 times")]
+            let calls = (self.answered - before) as f64;
+            (time >= MEASURED_OVER && calls > 0.0)
+                .then(|| (calls / time.as_secs_f64(), time >= RELIABLE_OVER))
+        });
+        let rate = match (self.rate, measured) {
+            // The bucket was full for a while, and what flowed over was not counted: the truth lies between.
+            (Some(rate), Some((measured, true))) if rate > measured * 1.6 => {
+                self.is_measured = false;
+                (rate * measured).sqrt()
+            }
+            (_, Some((measured, true))) => {
+                self.is_measured = true;
+                // A little less than the bucket gets, so that it fills again.
+                measured * 0.97
+            }
+            (Some(rate), Some((measured, false))) => rate.min(measured) * 0.9,
+            (Some(rate), None) => rate * 0.6,
+            (None, _) => FIRST_RATE,
+        };
+        self.rate = Some(rate.max(SLOWEST));
+        self.empty = Some((now, self.answered));
+        self.raised = now;
+        // What was reserved before holds no more, and the bucket is empty: one call's time to fill it.
+        self.next = now + Duration::from_secs_f64(1.0 / rate.max(SLOWEST));
+    }
+}
+
+/// The calls that a run makes, by operation.
+#[derive(Debug, Clone, Default)]
+pub struct Meter(Arc<Mutex<BTreeMap<String, Calls>>>);
+
+impl Meter {
+    /// The calls so far.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<String, Calls> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All calls so far, and how many of them were throttled.
+    #[must_use]
+    pub fn total(&self) -> Calls {
+        let mut total = Calls::default();
+        for calls in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            total.attempts += calls.attempts;
+            total.throttled += calls.throttled;
+            total.retries += calls.retries;
+        }
+        total
+    }
+
+    fn add(&self, operation: &str, is_retry: bool, is_throttled: bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(operation) {
+            all.insert(operation.to_owned(), Calls::default());
+        }
+        if let Some(calls) = all.get_mut(operation) {
+            calls.attempts += 1;
+            calls.retries += u64::from(is_retry);
+            calls.throttled += u64::from(is_throttled);
+        }
+    }
+}
+
+/// Counts each attempt at a call, and tells the pace how it ended.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    pub(crate) meter: Meter,
+    pub(crate) pace: Option<Arc<Pace>>,
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Counts {
+    fn name(&self) -> &'static str {
+        "Counts"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let is_throttled = context.response().is_some_and(is_throttled);
+        let is_retry = cfg.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1);
+        let operation = cfg.load::<Metadata>().map_or("", Metadata::name);
+        self.meter.add(operation, is_retry, is_throttled);
+        match &self.pace {
+            Some(pace) if is_throttled => pace.throttled(),
+            Some(pace) if context.response().is_some() => pace.answered(),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether an answer asks to slow down.
+fn is_throttled(response: &HttpResponse) -> bool {
+    let status = response.status().as_u16();
+    let says = |words: &str| {
+        let body = response.body().bytes().unwrap_or_default();
+        body.windows(words.len()).any(|part| part == words.as_bytes())
+    };
+    let codes = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
+    status == 429 || ((400..600).contains(&status) && status != 403 && codes.iter().any(|code| says(code)))
+}
+
+/// An HTTP client that lets requests go at a pace.
+#[derive(Debug)]
+pub(crate) struct Paced {
+    pub(crate) client: SharedHttpClient,
+    pub(crate) pace: Arc<Pace>,
+}
+
+impl HttpClient for Paced {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let connector = self.client.http_connector(settings, components);
+        SharedHttpConnector::new(PacedConnector { connector, pace: Arc::clone(&self.pace) })
+    }
+}
+
+#[derive(Debug)]
+struct PacedConnector {
+    connector: SharedHttpConnector,
+    pace: Arc<Pace>,
+}
+
+/// A call that is under way, until it is dropped.
+struct UnderWay(Arc<Pace>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.returned();
+    }
+}
+
+impl HttpConnector for PacedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (connector, pace) = (self.connector.clone(), Arc::clone(&self.pace));
+        HttpConnectorFuture::new(async move {
+            pace.leave().await;
+            let _under_way = UnderWay(pace);
+            connector.call(request).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use futures_util::{StreamExt, stream};
+    use tokio::time::{Instant, sleep};
+
+    use super::Pace;
+
+    /// A token bucket as IAM has one.
+    struct Bucket {
+        rate: f64,
+        tokens: f64,
+        at: Instant,
+    }
+
+    impl Bucket {
+        fn gives(&mut self) -> bool {
+            let now = Instant::now();
+            let filled = self.tokens + now.duration_since(self.at).as_secs_f64() * self.rate;
+            (self.tokens, self.at) = (filled.min(self.rate), now);
+            let gives = self.tokens >= 1.0;
+            if gives {
+                self.tokens -= 1.0;
+            }
+            gives
+        }
+    }
+
+    /// How long so many calls take, eight side by side and 20 ms each, and how many are throttled on the way.
+    async fn take(calls: usize, rate: f64) -> (f64, usize) {
+        let pace = Pace::default();
+        let bucket = RefCell::new(Bucket { rate, tokens: rate, at: Instant::now() });
+        let throttled = RefCell::new(0);
+        let began = Instant::now();
+        stream::iter(0..calls)
+            .for_each_concurrent(8, async |_| {
+                loop {
+                    pace.leave().await;
+                    sleep(Duration::from_millis(20)).await;
+                    let gives = bucket.borrow_mut().gives();
+                    pace.returned();
+                    if gives {
+                        pace.answered();
+                        return;
+                    }
+                    pace.throttled();
+                    *throttled.borrow_mut() += 1;
+                    sleep(Duration::from_millis(200)).await;
+                }
+            })
+            .await;
+        (began.elapsed().as_secs_f64(), throttled.into_inner())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pace_of_an_account_is_found_with_few_throttles() {
+        for (rate, calls, seconds, most) in [
+            (20.0, 201, 11.0, 2),
+            (20.0, 5_000, 262.0, 25),
+            (10.0, 1_000, 110.0, 20),
+            (5.0, 1_000, 216.0, 20),
+            (50.0, 10_000, 216.0, 20),
+        ] {
+            let (took, throttled) = take(calls, rate).await;
+            assert!(took <= seconds, "{calls} calls at {rate} a second took {took} s");
+            assert!(throttled <= most, "of {calls} calls at {rate} a second {throttled} were throttled");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_that_throttles_nobody_is_held_back_for_a_moment_alone() {
+        let (took, throttled) = take(2_000, 1e9).await;
+        assert_eq!(throttled, 0);
+        assert!(took < 2_000.0 / 8.0 * 0.020 + 0.5, "{took}");
+    }
+}
