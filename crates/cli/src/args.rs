@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use rolecall_core::collect::{Collect, Reads};
 use rolecall_core::settings::{self, Limits, Settings};
 use rolecall_core::targets::Template;
 use rolecall_emulator::{Behaviour, Recipe};
@@ -220,8 +221,12 @@ Examples:
 Credentials, region, proxy (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are taken as by the AWS CLI. \
 Data goes to stdout, all else to stderr.
 
-A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. What is not typed under \"Session, pace and patience\" is taken from the \
+A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. What is not typed under \"What to read, session, pace and patience\" is taken from the \
 environment: --max-attempts from ROLECALL_MAX_ATTEMPTS, and so on.
+
+FACTS are users, access_keys (the two of `default`), last_used, control_total, console_password, mfa_devices, policies, \
+credential_report (all of `recommended`), account_alias, root_credentials. Each needs its IAM actions; sessions are \
+narrowed to those.
 
 Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 11 not all was read.";
 
@@ -245,6 +250,14 @@ pub(crate) struct Scan {
     /// missing in it
     #[arg(long, value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
+
+    /// Of the users this one alone, by name
+    #[arg(long, value_name = "NAME", conflicts_with = "path_prefix")]
+    pub(crate) user: Option<String>,
+
+    /// Of the users those below this path, as /ci/
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path_prefix: Option<String>,
 
     /// Ask so many accounts first, and no more where all of them refuse; 0 asks all regardless
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -371,7 +384,7 @@ pub(crate) struct Whom {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Session, pace and patience")]
+#[command(next_help_heading = "What to read, session, pace and patience")]
 pub(crate) struct How {
     #[arg(
         long,
@@ -388,6 +401,15 @@ pub(crate) struct How {
     /// Do not narrow the session to the actions that are needed
     #[arg(long)]
     no_session_policy: bool,
+
+    /// Which facts to read, with commas between, or `default`, `recommended`, `all`; see below [default: default]
+    #[arg(long, value_name = "FACTS")]
+    collect: Option<Collect>,
+
+    /// Each user live, or from the credential report, and live only those who have keys there or are younger; keys made
+    /// since are missing then [default: exact]
+    #[arg(long, value_name = "exact|report")]
+    reads: Option<Reads>,
 
     /// Who is behind it, as CloudTrail shows it; the roles' trust policies must allow sts:SetSourceIdentity
     #[arg(long, value_name = "NAME")]
@@ -441,20 +463,17 @@ pub(crate) struct How {
 impl How {
     /// These settings, but for what was typed.
     pub(crate) fn over(&self, settings: Settings) -> Settings {
-        let Settings {
-            role_session_name,
-            session_duration,
-            narrow_session,
-            source_identity,
-            session_tags,
-            limits,
-        } = settings;
+        let Settings { limits, session_tags, .. } = settings;
         Settings {
-            source_identity: self.source_identity.clone().or(source_identity),
+            role_session_name: self.session_name.clone().unwrap_or(settings.role_session_name),
+            session_duration: self.session_duration.unwrap_or(settings.session_duration),
+            narrow_session: settings.narrow_session && !self.no_session_policy,
+            source_identity: self.source_identity.clone().or(settings.source_identity),
             session_tags: if self.session_tag.is_empty() { session_tags } else { self.session_tag.clone() },
-            role_session_name: self.session_name.clone().unwrap_or(role_session_name),
-            session_duration: self.session_duration.unwrap_or(session_duration),
-            narrow_session: narrow_session && !self.no_session_policy,
+            collect: self.collect.clone().unwrap_or(settings.collect),
+            reads: self.reads.unwrap_or(settings.reads),
+            user: settings.user,
+            path_prefix: settings.path_prefix,
             limits: Limits {
                 max_attempts: self.max_attempts.unwrap_or(limits.max_attempts),
                 initial_backoff: self.initial_backoff.unwrap_or(limits.initial_backoff),
@@ -552,6 +571,8 @@ mod tests {
                 None => "1",
                 Some("TIME") => "17m",
                 Some("KEY=VALUE") => "team=17",
+                Some("FACTS") => "all",
+                Some("exact|report") => "report",
                 Some(_) => "17",
             };
             let typed =

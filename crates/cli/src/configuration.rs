@@ -27,6 +27,8 @@ pub(crate) struct Configuration {
     role_template: Option<Spanned<String>>,
     external_id: Option<Spanned<toml::Value>>,
     pub(crate) via: Vec<RoleArn>,
+    collect: Option<Spanned<String>>,
+    reads: Option<Spanned<String>>,
     pub(crate) accounts: Option<PathBuf>,
     pub(crate) include: Vec<String>,
     pub(crate) exclude: Vec<String>,
@@ -176,6 +178,8 @@ impl Configuration {
         if let Some(name) = name {
             settings.role_session_name = name.clone();
         }
+        set(&mut settings.collect, self.collect.as_ref(), str::parse)?;
+        set(&mut settings.reads, self.reads.as_ref(), str::parse)?;
         set(&mut settings.session_duration, duration.as_ref(), settings::session_duration)?;
         settings.narrow_session = narrow.unwrap_or(settings.narrow_session);
         settings.source_identity = source_identity.clone().or(settings.source_identity);

@@ -80,7 +80,9 @@ impl Interruptions {
 async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let plan = Plan::of(&arguments.whom, &arguments.caller)?;
     let settings = environment::over(plan.configuration.settings(Settings::default()))?;
-    let settings = arguments.how.over(settings);
+    let mut settings = arguments.how.over(settings);
+    settings.user.clone_from(&arguments.user);
+    settings.path_prefix.clone_from(&arguments.path_prefix);
     let accepted = plan.configuration.accepted();
     // Before anything is asked: a file that cannot be written is heard of now, not after an hour.
     let out = output::open(arguments.out.as_deref())?;
@@ -97,6 +99,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     }
     let mut header = Header::new(run_id, as_of, caller, targets.for_header());
     header.organization = organization;
+    header.collect = scanner.settings.what();
     header.accepted = accepted;
     if let (Some(before), Some(roll)) = (&earlier.header, &arguments.roll) {
         same_roll(before, &header).map_err(|problem| {
@@ -225,6 +228,9 @@ fn same_roll(before: &Header, now: &Header) -> Result<(), String> {
     match (id(before), id(now)) {
         (None, None) if before.targets != now.targets => {
             Err("it is the roll of other accounts, or through other roles".to_owned())
+        }
+        _ if before.collect != now.collect => {
+            Err(format!("it is a roll of {}, and now it is to be one of {}", before.collect, now.collect))
         }
         (before, now) if before != now => {
             let of = |id: Option<String>| {

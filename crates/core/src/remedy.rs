@@ -53,21 +53,43 @@ fn of_denial(step: Step, message: &str) -> &'static str {
         Step::Session if says("with an explicit deny in an identity-based policy") => {
             "a policy of the caller's own denies it; take the deny away"
         }
-        Step::Session if says("because no resource-based policy allows") => {
+        Step::Session if says("resource-based policy") || says("role trust policy") => {
             "the role's trust policy does not name the caller (or asks for another external id); add the caller to it"
         }
         Step::Session => {
             "AWS does not say which side refused: check that the role exists, that its trust policy names the caller \
              and the same external id, and that the caller's own policy allows sts:AssumeRole on it"
         }
-        Step::Users | Step::AccessKeys if says("with an explicit deny in an identity-based policy") => {
+        _ if says("with an explicit deny in an identity-based policy") => {
             "a policy of the role's own denies it; take the deny away"
         }
-        Step::Users | Step::AccessKeys if says("session policy") => {
+        _ if says("session policy") => {
             "the session policy does not allow it; go without it with --no-session-policy"
         }
         Step::Users => "the role's own policy does not allow iam:ListUsers; add it, on resource *",
         Step::AccessKeys => "the role's own policy does not allow iam:ListAccessKeys; add it, on resource *",
+        Step::LastUsed => {
+            "the role's own policy does not allow iam:GetAccessKeyLastUsed; add it, on resource *"
+        }
+        Step::ControlTotal => {
+            "the role's own policy does not allow iam:GetAccountSummary; add it, on resource *"
+        }
+        Step::ConsolePassword => {
+            "the role's own policy does not allow iam:GetLoginProfile and iam:GetUser; add it, on resource *"
+        }
+        Step::MfaDevices => "the role's own policy does not allow iam:ListMFADevices; add it, on resource *",
+        Step::Policies => {
+            "the role's own policy does not allow iam:GetAccountAuthorizationDetails; add it, on resource *"
+        }
+        Step::CredentialReport => {
+            "the role's own policy does not allow iam:GenerateCredentialReport and iam:GetCredentialReport; add it, on resource *"
+        }
+        Step::AccountAlias => {
+            "the role's own policy does not allow iam:ListAccountAliases; add it, on resource *"
+        }
+        Step::RootCredentials => {
+            "the role's own policy does not allow iam:ListOrganizationsFeatures; add it, on resource *"
+        }
     }
 }
 

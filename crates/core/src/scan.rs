@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
-use crate::collect::{self, Seen};
+use crate::collect::{self, Plan, Seen};
 use crate::connect::AnswersAreWhole;
 use crate::pace::{Counts, Meter, Pace};
 use crate::remedy;
@@ -195,17 +195,18 @@ impl Scanner {
             return AccountRoll::failed(target.for_roll(), end.gap(Step::Session, message));
         }
         let limits = &self.settings.limits;
-        let mut seen = Seen::default();
+        let plan = self.plan();
+        let seen = Seen::default();
         let work = async {
             // Boxed, since all that follows would else be one function, with the stack of all of it together.
             let session = match &target.access {
                 Access::Role(role) => {
-                    let actions = collect::actions();
+                    let actions = self.settings.actions();
                     Session::open(role, &actions, self.asking()).boxed_local().await?
                 }
                 Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking()),
             };
-            collect::collect(&session, limits.calls_at_once, &mut seen).boxed_local().await;
+            collect::collect(&session, plan, &seen).boxed_local().await;
             Ok::<_, CallError>(())
         };
         let end = tokio::select! {
@@ -213,7 +214,7 @@ impl Scanner {
             ended = work => match ended {
                 Ok(()) => None,
                 Err(error) => {
-                    seen.gaps.push(error.into_gap(Step::Session, None));
+                    seen.gap(error.into_gap(Step::Session, None));
                     None
                 }
             },
@@ -221,16 +222,27 @@ impl Scanner {
             end = until.comes() => Some(end),
         };
         if let Some(end) = end {
-            let step = seen.step.unwrap_or(Step::Session);
-            let unread = seen.users.iter().flatten().filter(|user| user.access_keys.is_none()).count();
+            let step = seen.step();
             let message = match step {
-                Step::AccessKeys => format!("{end}, the keys of {unread} user(s) are not read"),
-                Step::Users => format!("{end}, not all users are listed"),
                 Step::Session => end.to_string(),
+                Step::Users => format!("{end}, not all users are listed"),
+                _ => format!("{end}, the keys of {} user(s) are not read", seen.without_keys()),
             };
-            seen.gaps.push(end.gap(step, message));
+            seen.gap(end.gap(step, message));
         }
-        line(target, seen)
+        let no_reason = "no users were read, and no reason was kept".to_owned();
+        seen.into_line(target.for_roll(), plan, own_gap(Step::Users, Class::Internal, no_reason))
+    }
+
+    fn plan(&self) -> Plan<'_> {
+        let Settings { collect, reads, user, path_prefix, limits, .. } = &self.settings;
+        Plan {
+            collect,
+            reads: *reads,
+            user: user.as_deref(),
+            path_prefix: path_prefix.as_deref(),
+            calls_at_once: limits.calls_at_once,
+        }
     }
 }
 
@@ -322,19 +334,6 @@ impl Until {
             end = deadline => end,
             end = stopped => end,
         }
-    }
-}
-
-/// The line of what was seen.
-fn line(target: &Target, seen: Seen) -> AccountRoll {
-    if let Some(users) = seen.users {
-        AccountRoll::read(target.for_roll(), users, seen.gaps, seen.notes)
-    } else {
-        let first = seen.gaps.into_iter().next();
-        let gap = first.unwrap_or_else(|| {
-            own_gap(Step::Users, Class::Internal, "no users were read, and no reason was kept".into())
-        });
-        AccountRoll::failed(target.for_roll(), gap)
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use rolecall_roll::RoleSessionName;
 
+use crate::collect::{Collect, Reads};
+
 /// What every account's session and reading has in common.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -21,6 +23,14 @@ pub struct Settings {
     pub source_identity: Option<RoleSessionName>,
     /// Tags of each session; they need `sts:TagSession` in the roles' trust policies.
     pub session_tags: Vec<(String, String)>,
+    /// Which facts are read.
+    pub collect: Collect,
+    /// How users are read.
+    pub reads: Reads,
+    /// Of the users this one alone.
+    pub user: Option<String>,
+    /// Of the users those below this path.
+    pub path_prefix: Option<String>,
     /// Patience and pace.
     pub limits: Limits,
 }
@@ -33,12 +43,35 @@ impl Default for Settings {
             narrow_session: true,
             source_identity: None,
             session_tags: Vec::new(),
+            collect: Collect::default(),
+            reads: Reads::default(),
+            user: None,
+            path_prefix: None,
             limits: Limits::default(),
         }
     }
 }
 
 impl Settings {
+    /// The IAM actions that a session needs.
+    #[must_use]
+    pub fn actions(&self) -> Vec<&'static str> {
+        let mut actions = self.collect.actions(self.reads);
+        if self.user.is_some() && !actions.contains(&"iam:GetUser") {
+            actions.push("iam:GetUser");
+        }
+        actions
+    }
+
+    /// What is read, in words: the facts, how, and of whom.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let reads = if self.reads == Reads::Report { "; reads from the report" } else { "" };
+        let user = self.user.as_ref().map_or(String::new(), |user| format!("; of user {user}"));
+        let path = self.path_prefix.as_ref().map_or(String::new(), |path| format!("; of users below {path}"));
+        format!("{}{reads}{user}{path}", self.collect)
+    }
+
     /// The defaults, but for what `variable` gives: `ROLECALL_MAX_ATTEMPTS` and so on, a variable for each setting. An
     /// empty one counts as not set.
     ///
@@ -64,6 +97,8 @@ impl Settings {
         variables.set(&mut settings.session_tags, "ROLECALL_SESSION_TAG", |text| {
             text.split(',').map(tag).collect::<Result<Vec<_>, _>>()
         })?;
+        variables.set(&mut settings.collect, "ROLECALL_COLLECT", Collect::from_str)?;
+        variables.set(&mut settings.reads, "ROLECALL_READS", Reads::from_str)?;
         let limits = &mut settings.limits;
         variables.set(&mut limits.accounts_at_once, "ROLECALL_CONCURRENCY", at_once)?;
         variables.set(&mut limits.calls_at_once, "ROLECALL_ACCOUNT_CONCURRENCY", at_once)?;

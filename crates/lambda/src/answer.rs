@@ -51,14 +51,12 @@ mod tests {
 
     #[test]
     fn an_answer_above_6_mb_is_refused_with_what_to_do() {
-        let user = |number: usize| User {
-            user_name: format!("{number}{}", "x".repeat(100)),
-            user_id: String::new(),
-            arn: String::new(),
-            path: "/".into(),
-            create_date: jiff::Timestamp::UNIX_EPOCH,
-            password_last_used: None,
-            access_keys: Some(Vec::new()),
+        let user = |number: usize| {
+            let (name, none) = (format!("{number}{}", "x".repeat(100)), String::new);
+            User {
+                access_keys: Some(Vec::new()),
+                ..User::new(name, none(), none(), "/".into(), jiff::Timestamp::UNIX_EPOCH)
+            }
         };
         let role_arn: rolecall_roll::RoleArn = "arn:aws:iam::111111111111:role/R".parse().unwrap();
         let header =

@@ -95,7 +95,8 @@ impl Function {
             .caller()
             .await
             .map_err(|error| Failure::NoCaller(format!("{error}; {}", error.remedy(Step::Session))))?;
-        let header = Header::new(RunId::random(), as_of, caller, targets.for_header());
+        let mut header = Header::new(RunId::random(), as_of, caller, targets.for_header());
+        header.collect = self.scanner.settings.what();
         let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
         let until = Until::new(time);
         let accounts: Vec<_> = self.scanner.scan(targets.as_slice(), &until).collect().await;

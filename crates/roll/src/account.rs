@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::fact::{Fact, Source};
 use crate::file::Target;
 use crate::ids::{AccountId, RoleArn};
 
@@ -29,7 +30,56 @@ pub struct AccountRoll {
     skipped: Option<String>,
     gaps: Vec<Gap>,
     notes: Vec<Note>,
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    facts: Facts,
     users: Option<Vec<User>>,
+}
+
+/// What is known of an account as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// The alias, where it has one.
+    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    pub alias: Fact<Option<String>>,
+    /// What `GetAccountSummary` counts.
+    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    pub summary: Fact<Summary>,
+    /// The root user.
+    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    pub root: Fact<Root>,
+    /// Whether the organisation manages the credentials of its members' root users centrally.
+    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    pub root_credentials_managed: Fact<bool>,
+}
+
+impl Facts {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an account counts, as
+/// [`GetAccountSummary`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html) says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Users.
+    pub users: u64,
+    /// Whether the root user has an access key.
+    pub root_has_access_keys: bool,
+    /// Whether the root user has an MFA device.
+    pub root_has_mfa: bool,
+}
+
+/// The root user, as the credential report tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// Whether its first and its second access key are active.
+    pub access_keys_active: [bool; 2],
+    /// Whether it has an MFA device.
+    pub mfa_active: bool,
+    /// When its password was last used; `None` where it was not, or nobody knows.
+    pub password_last_used: Option<Timestamp>,
 }
 
 /// What is known of an account from whoever named it: AWS Organizations, a file, the configuration.
@@ -69,8 +119,20 @@ impl AccountRoll {
 
     fn of(target: impl Into<Target>, outcome: Outcome) -> Self {
         let Target { account_id, role_arn } = target.into();
-        let (gaps, notes) = (Vec::new(), Vec::new());
-        Self { account_id, role_arn, account: None, outcome, skipped: None, gaps, notes, users: None }
+        let (gaps, notes, facts) = (Vec::new(), Vec::new(), Facts::default());
+        Self { account_id, role_arn, account: None, outcome, skipped: None, gaps, notes, facts, users: None }
+    }
+
+    /// The same, with what is known of the account as a whole.
+    #[must_use]
+    pub fn with_facts(self, facts: Facts) -> Self {
+        Self { facts, ..self }
+    }
+
+    /// What is known of the account as a whole.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// The same, with what is known of the account besides.
@@ -147,6 +209,8 @@ struct Stored {
     gaps: Vec<Gap>,
     #[serde(default)]
     notes: Vec<Note>,
+    #[serde(default)]
+    facts: Facts,
     users: Option<Vec<User>>,
 }
 
@@ -154,7 +218,7 @@ impl TryFrom<Stored> for AccountRoll {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Self, String> {
-        let Stored { account_id, role_arn, account, outcome, skipped, gaps, notes, users } = stored;
+        let Stored { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, users } = stored;
         if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != &account_id) {
             return Err(format!("account_id is {account_id}, but role_arn is {role_arn}"));
         }
@@ -177,7 +241,7 @@ impl TryFrom<Stored> for AccountRoll {
         if names.len() != users.as_ref().map_or(0, Vec::len) {
             return Err(format!("account {account_id} has two users of one name"));
         }
-        Ok(Self { account_id, role_arn, account, outcome, skipped, gaps, notes, users })
+        Ok(Self { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, users })
     }
 }
 
@@ -236,6 +300,22 @@ pub enum Step {
     Users,
     /// The users' access keys: `iam:ListAccessKeys`.
     AccessKeys,
+    /// When, for what and where the keys were last used: `iam:GetAccessKeyLastUsed`.
+    LastUsed,
+    /// Whether all users were listed: `iam:GetAccountSummary`.
+    ControlTotal,
+    /// The users' console passwords: `iam:GetLoginProfile`.
+    ConsolePassword,
+    /// The users' MFA devices: `iam:ListMFADevices`.
+    MfaDevices,
+    /// The users' groups, policies, boundaries and tags: `iam:GetAccountAuthorizationDetails`.
+    Policies,
+    /// The credential report: `iam:GenerateCredentialReport`, `iam:GetCredentialReport`.
+    CredentialReport,
+    /// The account's alias: `iam:ListAccountAliases`.
+    AccountAlias,
+    /// Whether root credentials are managed centrally: `iam:ListOrganizationsFeatures`.
+    RootCredentials,
 }
 
 impl fmt::Display for Step {
@@ -244,6 +324,14 @@ impl fmt::Display for Step {
             Self::Session => "session",
             Self::Users => "users",
             Self::AccessKeys => "access_keys",
+            Self::LastUsed => "last_used",
+            Self::ControlTotal => "control_total",
+            Self::ConsolePassword => "console_password",
+            Self::MfaDevices => "mfa_devices",
+            Self::Policies => "policies",
+            Self::CredentialReport => "credential_report",
+            Self::AccountAlias => "account_alias",
+            Self::RootCredentials => "root_credentials",
         })
     }
 }
@@ -256,6 +344,14 @@ impl Step {
             Self::Session => "everything",
             Self::Users => "users",
             Self::AccessKeys => "access keys",
+            Self::LastUsed => "last use",
+            Self::ControlTotal => "number of users",
+            Self::ConsolePassword => "console passwords",
+            Self::MfaDevices => "MFA devices",
+            Self::Policies => "groups and policies",
+            Self::CredentialReport => "credential report",
+            Self::AccountAlias => "account alias",
+            Self::RootCredentials => "management of root credentials",
         }
     }
 }
@@ -329,6 +425,114 @@ pub struct User {
     pub password_last_used: Option<Timestamp>,
     /// The user's access keys, by id; `None` where they could not be read, which is not "no keys".
     pub access_keys: Option<Vec<AccessKey>>,
+    /// Where it is known from that there are none, if not from a live call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_access_keys_source: Option<Source>,
+    /// The console password, where the user has one.
+    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    pub console_password: Fact<Option<ConsolePassword>>,
+    /// The MFA devices.
+    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    pub mfa_devices: Fact<Vec<MfaDevice>>,
+    /// Groups, policies, boundary and tags.
+    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    pub policies: Fact<Policies>,
+    /// What the credential report says of the user.
+    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    pub report: Fact<ReportRow>,
+}
+
+impl User {
+    /// A user of whom nothing is known but what `ListUsers` says.
+    #[must_use]
+    pub fn new(
+        user_name: String,
+        user_id: String,
+        arn: String,
+        path: String,
+        create_date: Timestamp,
+    ) -> Self {
+        Self {
+            user_name,
+            user_id,
+            arn,
+            path,
+            create_date,
+            password_last_used: None,
+            access_keys: None,
+            no_access_keys_source: None,
+            console_password: Fact::NotAsked,
+            mfa_devices: Fact::NotAsked,
+            policies: Fact::NotAsked,
+            report: Fact::NotAsked,
+        }
+    }
+}
+
+/// A password for the console, as in
+/// [`LoginProfile`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_LoginProfile.html).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsolePassword {
+    /// When it was made.
+    pub create_date: Option<Timestamp>,
+    /// Whether the user must set a new one.
+    pub password_reset_required: bool,
+}
+
+/// An MFA device, as in [`MFADevice`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_MFADevice.html).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MfaDevice {
+    /// The serial number, for a virtual device its ARN.
+    pub serial_number: String,
+    /// Since when it is the user's.
+    pub enable_date: Option<Timestamp>,
+}
+
+/// What a user may do, as far as names tell it, as in
+/// [`UserDetail`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_UserDetail.html).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policies {
+    /// The groups' names.
+    pub groups: Vec<String>,
+    /// The ARNs of the managed policies that are attached to the user.
+    pub attached_policies: Vec<String>,
+    /// The names of the user's own policies.
+    pub inline_policies: Vec<String>,
+    /// The ARN of the permissions boundary.
+    pub permissions_boundary: Option<String>,
+    /// `true` where administrator access is recognised: `AdministratorAccess`, or a policy of the user's own that allows
+    /// `*` on `*`. `None` where it is not, which does not say that there is none.
+    pub is_administrator: Option<bool>,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A row of the credential report.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRow {
+    /// Whether the user has a console password; `None` where the report does not say.
+    pub password_enabled: Option<bool>,
+    /// When it was last used; `None` where it was not, or nobody knows.
+    pub password_last_used: Option<Timestamp>,
+    /// When it was last set.
+    pub password_last_changed: Option<Timestamp>,
+    /// Whether the user has an MFA device.
+    pub mfa_active: bool,
+    /// The first and the second access key. The report does not say their ids.
+    pub access_keys: [ReportKey; 2],
+}
+
+/// An access key in the credential report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportKey {
+    /// Whether it is active.
+    pub active: bool,
+    /// When it was made, or made active again; `None` where there is no such key.
+    pub last_rotated: Option<Timestamp>,
+    /// Its last use; `None` where it was not used, or nobody knows.
+    pub last_used: Option<LastUsed>,
 }
 
 /// An access key, named as in
@@ -341,6 +545,21 @@ pub struct AccessKey {
     pub status: AccessKeyStatus,
     /// When the key was made; `None` where AWS did not say.
     pub create_date: Option<Timestamp>,
+    /// When, for what and where it was last used; nothing where it never was, or not since AWS began to record it.
+    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    pub last_used: Fact<Option<LastUsed>>,
+}
+
+/// The last use of an access key, as in
+/// [`AccessKeyLastUsed`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyLastUsed.html).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUsed {
+    /// When; AWS records it with hours of delay.
+    pub date: Timestamp,
+    /// The service, as `s3`; `None` where AWS does not say.
+    pub service: Option<String>,
+    /// The region; `None` where AWS does not say.
+    pub region: Option<String>,
 }
 
 /// The status of an access key. One that AWS adds later is kept as it is spelled.

@@ -33,6 +33,9 @@ pub struct Header {
     pub caller: Option<Caller>,
     /// The organisation whose accounts these are; `None` where AWS Organizations was not asked.
     pub organization: Option<Organization>,
+    /// What was asked for: the facts by name, with commas between, and what narrows them.
+    #[serde(default)]
+    pub collect: String,
     /// Who was asked, sorted.
     pub targets: Vec<Target>,
     /// Gaps that somebody answers for.
@@ -52,6 +55,7 @@ impl Header {
             as_of,
             caller,
             organization: None,
+            collect: String::new(),
             targets,
             accepted: Vec::new(),
         }
@@ -230,8 +234,8 @@ enum RecordRef<'a> {
 #[derive(Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 enum Record {
-    Header(Header),
-    Account(AccountRoll),
+    Header(Box<Header>),
+    Account(Box<AccountRoll>),
     Trailer(Trailer),
 }
 
@@ -375,7 +379,7 @@ pub(crate) fn read_records(
                 if found.schema_version > SCHEMA_VERSION {
                     return Err(ReadError::Newer(found.schema_version));
                 }
-                header = Some(found);
+                header = Some(*found);
                 trailer = None;
                 lines_of_run.clear();
             }
@@ -389,7 +393,7 @@ pub(crate) fn read_records(
                     return Err(wrong(format!("account {account_id} stands on line {first} already")));
                 }
                 if known.add(&account) {
-                    take(account, length, line.len());
+                    take(*account, length, line.len());
                 }
             }
             (Ok(Record::Trailer(found)), Some(_)) => {

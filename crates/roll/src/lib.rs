@@ -13,13 +13,18 @@
 pub mod account;
 pub mod coverage;
 pub mod document;
+pub mod fact;
 pub mod file;
 pub mod ids;
 pub mod store;
 
-pub use account::{AccessKey, AccessKeyStatus, Account, AccountRoll, Class, Gap, Note, Outcome, Step, User};
+pub use account::{
+    AccessKey, AccessKeyStatus, Account, AccountRoll, Class, ConsolePassword, Facts, Gap, LastUsed,
+    MfaDevice, Note, Outcome, Policies, ReportKey, ReportRow, Root, Step, Summary, User,
+};
 pub use coverage::Coverage;
 pub use document::Document;
+pub use fact::{Fact, Source};
 pub use file::{
     AcceptedGap, Caller, Calls, Counts, Header, Organization, ReadError, Roll, RollWriter, Statistics,
     Target, Trailer,

@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
-    AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, Counts, Document, Earlier, Gap,
-    Header, Note, Organization, ReadError, RoleArn, Roll, RollWriter, RunId, Statistics, Step, Target, User,
+    AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, Counts, Document, Earlier, Fact,
+    Facts, Gap, Header, LastUsed, Note, Organization, Policies, ReadError, RoleArn, Roll, RollWriter, Root,
+    RunId, Source, Statistics, Step, Summary, Target, User,
 };
 use serde_json::Value;
 
@@ -29,6 +30,7 @@ fn access_keys() -> impl Strategy<Value = AccessKey> {
             access_key_id,
             status: status.to_owned().into(),
             create_date,
+            last_used: Fact::live(create_date.map(|date| LastUsed { date, service: None, region: None })),
         },
     )
 }
@@ -38,14 +40,19 @@ fn users() -> impl Strategy<Value = Vec<User>> {
     let user = (texts(), timestamps(), proptest::option::of(timestamps()), keys);
     proptest::collection::vec(user, 0..5).prop_map(|users| {
         let numbered = users.into_iter().enumerate();
-        let user = |(number, (text, create_date, password_last_used, access_keys))| User {
-            user_name: format!("{number}{text}"),
-            user_id: format!("AIDA{number}"),
-            arn: format!("arn:aws:iam::111111111111:user/{number}"),
-            path: "/".to_owned(),
-            create_date,
-            password_last_used,
-            access_keys,
+        let user = |(number, (text, create_date, password_last_used, access_keys))| {
+            let name = format!("{number}{text}");
+            let arn = format!("arn:aws:iam::111111111111:user/{number}");
+            let made = Source::CredentialReport(create_date);
+            User {
+                password_last_used,
+                access_keys,
+                no_access_keys_source: Some(made),
+                console_password: Fact::Known { value: None, source: made },
+                mfa_devices: Fact::Unknown { unknown: name.clone() },
+                policies: Fact::live(Policies { tags: [(text, name.clone())].into(), ..Policies::default() }),
+                ..User::new(name, format!("AIDA{number}"), arn, "/".to_owned(), create_date)
+            }
         };
         numbered.map(user).collect()
     })
@@ -91,7 +98,22 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
                         gaps.extend(last);
                         let note =
                             Note { step: Step::Users, user_name: Some(text), message: "gone".to_owned() };
-                        AccountRoll::read(role_arn, users, gaps, vec![note])
+                        let summary = Summary { users: 3, root_has_access_keys: false, root_has_mfa: true };
+                        let root = Root {
+                            access_keys_active: [true, false],
+                            mfa_active: true,
+                            password_last_used: None,
+                        };
+                        let facts = Facts {
+                            alias: Fact::live(None),
+                            summary: Fact::live(summary),
+                            root: Fact::Known {
+                                value: root,
+                                source: Source::CredentialReport(Timestamp::UNIX_EPOCH),
+                            },
+                            root_credentials_managed: Fact::NotAsked,
+                        };
+                        AccountRoll::read(role_arn, users, gaps, vec![note]).with_facts(facts)
                     }
                 }
             })
@@ -278,13 +300,14 @@ fn run(path: &std::path::Path, accounts: &[AccountRoll]) -> rolecall_roll::Store
 #[test]
 fn a_run_that_was_killed_at_any_byte_is_gone_on_with_to_the_same_roll() {
     let user = |name: &str| User {
-        user_name: name.to_owned(),
-        user_id: "AIDA".to_owned(),
-        arn: "arn".to_owned(),
-        path: "/".to_owned(),
-        create_date: Timestamp::UNIX_EPOCH,
-        password_last_used: None,
         access_keys: Some(Vec::new()),
+        ..User::new(
+            name.to_owned(),
+            "AIDA".to_owned(),
+            "arn".to_owned(),
+            "/".to_owned(),
+            Timestamp::UNIX_EPOCH,
+        )
     };
     let whole = |id: &str| AccountRoll::read(role_arn(id), vec![user("alice")], vec![], vec![]);
     let accounts = [whole("333333333333"), whole("111111111111"), whole("222222222222")];

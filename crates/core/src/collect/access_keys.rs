@@ -2,10 +2,9 @@
 
 use aws_sdk_iam::operation::RequestId as _;
 use aws_sdk_iam::types::AccessKeyMetadata;
-use futures_util::{FutureExt, StreamExt, stream};
-use rolecall_roll::{AccessKey, Class, Note, Step};
+use rolecall_roll::{AccessKey, Fact, Step};
 
-use super::{Collector, Seen, timestamp};
+use super::{Collector, timestamp};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
@@ -15,47 +14,8 @@ pub const COLLECTOR: Collector = Collector { step: Step::AccessKeys, actions: &[
 
 const LIST_ACCESS_KEYS: &str = "ListAccessKeys";
 
-/// For how many users a further connection is worth its handshake, which takes as long as some calls.
-const USERS_A_CONNECTION: usize = 4;
-
-/// Reads the keys of the users that were seen, some users side by side.
-pub(super) async fn collect(session: &Session<'_>, calls_at_once: usize, seen: &mut Seen) {
-    seen.step = Some(Step::AccessKeys);
-    let Seen { users: Some(users), gaps, notes, .. } = seen else {
-        return;
-    };
-    let mut gone = Vec::new();
-    let names: Vec<String> = users.iter().map(|user| user.user_name.clone()).collect();
-    // Two at least, so that one call that hangs does not hold up all others.
-    let side_by_side = names.len().div_ceil(USERS_A_CONNECTION).max(2).min(calls_at_once);
-    let mut answers = stream::iter(names.iter().enumerate())
-        .map(|(index, user_name)| {
-            of_user(session, user_name).map(move |answer| (index, user_name, answer)).boxed_local()
-        })
-        .buffer_unordered(side_by_side);
-    while let Some((index, user_name, answer)) = answers.next().await {
-        match answer {
-            Ok(keys) => {
-                if let Some(user) = users.get_mut(index) {
-                    user.access_keys = Some(keys);
-                }
-            }
-            Err(error) if error.class == Class::NotFound => gone.push(user_name.as_str()),
-            Err(error) => gaps.push(error.into_gap(Step::AccessKeys, Some(user_name))),
-        }
-    }
-    users.retain(|user| !gone.contains(&user.user_name.as_str()));
-    notes.extend(gone.into_iter().map(|user_name| Note {
-        step: Step::AccessKeys,
-        user_name: Some(user_name.to_owned()),
-        message: "was deleted while the account was read, and is left out".into(),
-    }));
-    // In order of name and not of arrival, so that two runs over the same world say the same.
-    gaps.sort_by(|a, b| (a.step, &a.user_name).cmp(&(b.step, &b.user_name)));
-    notes.sort_by(|a, b| (a.step, &a.user_name).cmp(&(b.step, &b.user_name)));
-}
-
-async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<AccessKey>, CallError> {
+/// The keys of a user, by id.
+pub(super) async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<AccessKey>, CallError> {
     let mut keys = Vec::new();
     let fetch = async |marker| page(session, user_name, marker).await;
     pages::each(LIST_ACCESS_KEYS, fetch, |page| keys.extend(page)).await?;
@@ -96,5 +56,6 @@ fn access_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
         access_key_id,
         status: status.into(),
         create_date: key.create_date.as_ref().and_then(timestamp),
+        last_used: Fact::NotAsked,
     })
 }

@@ -1,11 +1,11 @@
 //! The account's users: `iam:ListUsers`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_iam::operation::RequestId as _;
-use rolecall_roll::{Step, User};
+use rolecall_roll::{Class, Step, User};
 
-use super::{Collector, Seen, timestamp};
+use super::{Collector, Plan, Seen, timestamp};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
@@ -21,29 +21,68 @@ const LIST_USERS: &str = "ListUsers";
 const MAX_ITEMS: i32 = 1000;
 
 /// Reads the account's users, their keys yet unknown.
-pub(super) async fn collect(session: &Session<'_>, seen: &mut Seen) {
-    seen.step = Some(Step::Users);
-    let Seen { users, gaps, .. } = seen;
-    let ended = pages::each(
-        LIST_USERS,
-        async |marker| page(session, marker).await,
-        |page| users.get_or_insert_default().extend(page),
-    )
-    .await;
+pub(super) async fn collect(session: &Session<'_>, plan: Plan<'_>, seen: &Seen) {
+    seen.step.set(Some(Step::Users));
+    let ended = match plan.user {
+        Some(user_name) => {
+            // One that is not there is none, and no gap.
+            let user = one(session, user_name).await;
+            user.map(|user| *seen.users.borrow_mut() = Some(user.into_iter().collect()))
+        }
+        None => {
+            pages::each(
+                LIST_USERS,
+                async |marker| page(session, plan, marker).await,
+                |page| seen.users.borrow_mut().get_or_insert_default().extend(page),
+            )
+            .await
+        }
+    };
     if let Err(error) = ended {
-        gaps.push(error.into_gap(Step::Users, None));
+        seen.gap(error.into_gap(Step::Users, None));
     }
-    if let Some(users) = users {
+    if let Some(users) = seen.users.borrow_mut().as_mut() {
         forget_earlier_namesakes(users);
     }
 }
 
-async fn page(session: &Session<'_>, marker: Option<String>) -> Result<Page<User>, CallError> {
+/// The names of the account's users, once more.
+pub(super) async fn names(session: &Session<'_>, plan: Plan<'_>) -> Result<BTreeSet<String>, CallError> {
+    let mut names = BTreeSet::new();
+    let fetch = async |marker| page(session, plan, marker).await;
+    let take = |page: Vec<User>| names.extend(page.into_iter().map(|user| user.user_name));
+    pages::each(LIST_USERS, fetch, take).await?;
+    Ok(names)
+}
+
+async fn one(session: &Session<'_>, user_name: &str) -> Result<Option<User>, CallError> {
+    let iam = session.iam().await?;
+    let answer = iam.client.get_user().user_name(user_name).send().await;
+    match answer.map_err(|error| iam.error("GetUser", &error)) {
+        Ok(answer) => {
+            session.is_let_in();
+            let wrong = || CallError::malformed("GetUser", "the answer does not tell of the user", None);
+            answer.user.as_ref().and_then(user).map(Some).ok_or_else(wrong)
+        }
+        Err(error) if error.class == Class::NotFound => {
+            session.is_let_in();
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn page(
+    session: &Session<'_>,
+    plan: Plan<'_>,
+    marker: Option<String>,
+) -> Result<Page<User>, CallError> {
     let iam = session.iam().await?;
     let answer = iam
         .client
         .list_users()
         .max_items(MAX_ITEMS)
+        .set_path_prefix(plan.path_prefix.map(str::to_owned))
         .set_marker(marker)
         .send()
         .await
@@ -69,15 +108,12 @@ fn user(user: &aws_sdk_iam::types::User) -> Option<User> {
     if holes.iter().any(|text| text.is_empty()) || create_date.as_second() == 0 {
         return None;
     }
-    Some(User {
-        user_name: user.user_name.clone(),
-        user_id: user.user_id.clone(),
-        arn: user.arn.clone(),
-        path: user.path.clone(),
-        create_date,
-        password_last_used: user.password_last_used.as_ref().and_then(timestamp),
-        access_keys: None,
-    })
+    let user_of = |user: &aws_sdk_iam::types::User| {
+        let (user_name, user_id, arn) = (user.user_name.clone(), user.user_id.clone(), user.arn.clone());
+        User::new(user_name, user_id, arn, user.path.clone(), create_date)
+    };
+    let password_last_used = user.password_last_used.as_ref().and_then(timestamp);
+    Some(User { password_last_used, ..user_of(user) })
 }
 
 /// A user that was deleted and made again while the list was read stands in it twice: the later one is there now.

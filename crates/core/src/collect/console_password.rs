@@ -1,0 +1,38 @@
+//! Console passwords: `iam:GetLoginProfile`, a call for each user.
+
+use rolecall_roll::{Class, ConsolePassword, Step};
+
+use super::{Collector, timestamp};
+use crate::call::CallError;
+use crate::session::Session;
+
+/// What this file reads and needs.
+pub const COLLECTOR: Collector =
+    Collector { step: Step::ConsolePassword, actions: &["iam:GetLoginProfile", "iam:GetUser"] };
+
+/// The user's password, where there is one. That AWS knows no such entity means that there is none, or no such user:
+/// unless the user was just seen (`is_there`), `GetUser` tells.
+pub(super) async fn of_user(
+    session: &Session<'_>,
+    user_name: &str,
+    is_there: bool,
+) -> Result<Option<ConsolePassword>, CallError> {
+    let iam = session.iam().await?;
+    let answer = iam.client.get_login_profile().user_name(user_name).send().await;
+    let profile = match answer.map_err(|error| iam.error("GetLoginProfile", &error)) {
+        Ok(answer) => answer.login_profile,
+        Err(error) if error.class == Class::NotFound => {
+            if !is_there {
+                let answer = iam.client.get_user().user_name(user_name).send().await;
+                answer.map_err(|error| iam.error("GetUser", &error))?;
+            }
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let profile = profile.ok_or_else(|| {
+        CallError::malformed("GetLoginProfile", "the answer does not speak of the password", None)
+    })?;
+    let create_date = timestamp(&profile.create_date);
+    Ok(Some(ConsolePassword { create_date, password_reset_required: profile.password_reset_required }))
+}

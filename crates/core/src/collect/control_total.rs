@@ -1,0 +1,73 @@
+//! Whether all users were listed: `iam:GetAccountSummary` says live how many there are.
+
+use aws_sdk_iam::types::SummaryKeyType;
+use rolecall_roll::{Class, Fact, Gap, Step, Summary};
+
+use super::{Collector, Plan, Seen, users};
+use crate::call::CallError;
+use crate::session::Session;
+
+/// What this file reads and needs.
+pub const COLLECTOR: Collector = Collector { step: Step::ControlTotal, actions: &["iam:GetAccountSummary"] };
+
+const GET_ACCOUNT_SUMMARY: &str = "GetAccountSummary";
+
+/// Reads the summary, and holds the users that were read against it: a user may come or go in between, so they are
+/// counted a second time before there is a gap.
+pub(super) async fn collect(session: &Session<'_>, plan: Plan<'_>, seen: &Seen) {
+    let summary = match read(session).await {
+        Ok(summary) => summary,
+        Err(error) => {
+            let unknown = seen.failed(Step::ControlTotal, None, error);
+            seen.facts.borrow_mut().summary = unknown;
+            return;
+        }
+    };
+    let listed = seen.users.borrow().as_ref().map(Vec::len);
+    let counted = usize::try_from(summary.users).unwrap_or(usize::MAX);
+    let mut last = summary;
+    if let Some(listed) = listed.filter(|listed| *listed != counted) {
+        match (users::names(session, plan).await, read(session).await) {
+            (Ok(names), Ok(again)) => {
+                let counted = usize::try_from(again.users).unwrap_or(usize::MAX);
+                last = again;
+                if names.len() == counted {
+                    let message =
+                        format!("there were {listed} users when they were listed, and {counted} at the end");
+                    seen.note(Step::ControlTotal, None, message);
+                } else {
+                    seen.gap(differ(names.len(), counted));
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => seen.gap(error.into_gap(Step::ControlTotal, None)),
+        }
+    }
+    seen.facts.borrow_mut().summary = Fact::live(last);
+}
+
+fn differ(listed: usize, counted: usize) -> Gap {
+    Gap {
+        step: Step::ControlTotal,
+        operation: Some(GET_ACCOUNT_SUMMARY.to_owned()),
+        user_name: None,
+        class: Class::Other,
+        code: None,
+        message: format!("ListUsers lists {listed} users, and GetAccountSummary counts {counted}"),
+        request_id: None,
+        remedy: "ask again in a while; where it stays so, open a case with AWS".to_owned(),
+    }
+}
+
+async fn read(session: &Session<'_>) -> Result<Summary, CallError> {
+    let iam = session.iam().await?;
+    let answer = iam.client.get_account_summary().send().await;
+    let answer = answer.map_err(|error| iam.error(GET_ACCOUNT_SUMMARY, &error))?;
+    let map = answer.summary_map.unwrap_or_default();
+    let number = |key: SummaryKeyType| map.get(&key).and_then(|number| u64::try_from(*number).ok());
+    let wrong = || CallError::malformed(GET_ACCOUNT_SUMMARY, "the answer does not count the users", None);
+    Ok(Summary {
+        users: number(SummaryKeyType::Users).ok_or_else(wrong)?,
+        root_has_access_keys: number(SummaryKeyType::AccountAccessKeysPresent).ok_or_else(wrong)? > 0,
+        root_has_mfa: number(SummaryKeyType::AccountMfaEnabled).ok_or_else(wrong)? > 0,
+    })
+}

@@ -1,0 +1,121 @@
+//! Groups, policies, boundaries and tags of all users: `iam:GetAccountAuthorizationDetails`, a thousand users a call.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::operation::RequestId as _;
+use aws_sdk_iam::types::{EntityType, UserDetail};
+use rolecall_roll::{Fact, Policies, Step};
+use serde_json::Value;
+
+use super::{Collector, Seen};
+use crate::call::CallError;
+use crate::pages::{self, Page};
+use crate::session::Session;
+
+/// What this file reads and needs.
+pub const COLLECTOR: Collector =
+    Collector { step: Step::Policies, actions: &["iam:GetAccountAuthorizationDetails"] };
+
+const GET_DETAILS: &str = "GetAccountAuthorizationDetails";
+
+/// What was read of one user.
+#[derive(Debug)]
+pub struct OfUser {
+    /// The user.
+    pub user_name: String,
+    /// What was read.
+    pub policies: Policies,
+}
+
+/// Reads those of all users.
+pub(super) async fn collect(session: &Session<'_>, seen: &Seen) -> Vec<OfUser> {
+    let mut all = Vec::new();
+    let fetch = async |marker| {
+        let iam = session.iam().await?;
+        let call = iam.client.get_account_authorization_details().filter(EntityType::User).max_items(1000);
+        let answer = call.set_marker(marker).send().await;
+        let answer = answer.map_err(|error| iam.error(GET_DETAILS, &error))?;
+        let request_id = answer.request_id().map(str::to_owned);
+        let items: Option<Vec<OfUser>> = answer.user_detail_list().iter().map(of_user).collect();
+        let items = items.ok_or_else(|| {
+            CallError::malformed(GET_DETAILS, "a user in the answer has no name", request_id.as_deref())
+        })?;
+        Ok(Page { items, is_truncated: answer.is_truncated, marker: answer.marker, request_id })
+    };
+    if let Err(error) = pages::each(GET_DETAILS, fetch, |page| all.extend(page)).await {
+        let unknown: Fact<Policies> = seen.failed(Step::Policies, None, error);
+        for user in seen.users.borrow_mut().iter_mut().flatten() {
+            user.policies = unknown.clone();
+        }
+    }
+    all
+}
+
+fn of_user(detail: &UserDetail) -> Option<OfUser> {
+    let user_name = detail.user_name.clone()?;
+    let attached = detail.attached_managed_policies().iter();
+    let attached_policies: Vec<String> = attached.filter_map(|policy| policy.policy_arn.clone()).collect();
+    let inline_policies: Vec<String> =
+        detail.user_policy_list().iter().filter_map(|policy| policy.policy_name.clone()).collect();
+    let documents = detail.user_policy_list().iter().filter_map(|policy| policy.policy_document());
+    let is_administrator =
+        attached_policies.iter().any(|arn| arn.ends_with(":iam::aws:policy/AdministratorAccess"))
+            || documents.into_iter().any(allows_everything);
+    let tags: BTreeMap<String, String> =
+        detail.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+    let boundary = detail.permissions_boundary.as_ref();
+    let policies = Policies {
+        groups: detail.group_list().to_vec(),
+        attached_policies,
+        inline_policies,
+        permissions_boundary: boundary.and_then(|boundary| boundary.permissions_boundary_arn.clone()),
+        is_administrator: is_administrator.then_some(true),
+        tags,
+    };
+    Some(OfUser { user_name, policies })
+}
+
+/// Whether a policy's document, percent-encoded as IAM gives it, allows `*` on `*` without a condition.
+fn allows_everything(document: &str) -> bool {
+    let decoded: Vec<u8> = percent_encoding::percent_decode_str(document).collect();
+    let Ok(document) = serde_json::from_slice::<Value>(&decoded) else { return false };
+    let is_star = |value: &Value| match value {
+        Value::String(text) => text == "*",
+        Value::Array(texts) => texts.iter().any(|text| text == "*"),
+        _ => false,
+    };
+    let statements = match document.get("Statement") {
+        Some(Value::Array(statements)) => statements.clone(),
+        Some(statement) => vec![statement.clone()],
+        None => Vec::new(),
+    };
+    statements.iter().any(|statement| {
+        statement.get("Effect").is_some_and(|effect| effect == "Allow")
+            && statement.get("Action").is_some_and(is_star)
+            && statement.get("Resource").is_some_and(is_star)
+            && statement.get("Condition").is_none()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allows_everything;
+
+    #[test]
+    fn a_policy_that_allows_everything_is_recognised() {
+        for (document, is) in [
+            (
+                "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D",
+                true,
+            ),
+            (r#"{"Statement": [{"Effect": "Allow", "Action": ["s3:*", "*"], "Resource": ["*"]}]}"#, true),
+            (r#"{"Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}]}"#, false),
+            (r#"{"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}"#, false),
+            (r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}}"#, false),
+            ("%zz", false),
+            ("", false),
+        ] {
+            assert_eq!(allows_everything(document), is, "{document}");
+        }
+    }
+}
