@@ -359,3 +359,125 @@ async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
     command.env("ROLECALL_ROLE_ARN", "arn:aws:iam::111111111111:role/IAMListRole");
     assert_eq!(ended(&mut command).await.code, Some(0));
 }
+
+#[tokio::test]
+async fn every_fact_equals_the_world_and_what_fails_is_unknown_with_the_reason() {
+    let recipe = recipe("accounts=6,users=12,seed=21,denied=0,suspended=0");
+    let world = recipe.world().unwrap();
+    let mut slow = recipe.world().unwrap();
+    slow.behaviour.report_ms = 700;
+    let emulator = start(slow).await;
+    let (ended, document) = document(&emulator, &["--collect", "all", "--exclude", "999999999999"]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stderr, ended.stdout);
+    let accounts = of_outcome(&document, "Complete");
+    assert_eq!(accounts.len(), 7);
+    let date = |date: Option<Timestamp>| date.map_or(Value::Null, |date| json!(date));
+    let (mut administrators, mut used) = (0, 0);
+    for account in accounts {
+        let truth = world.account(account["account_id"].as_str().unwrap()).unwrap();
+        let facts = &account["facts"];
+        assert_eq!(facts["alias"], json!({ "value": truth.alias, "source": "live" }));
+        assert_eq!(facts["summary"]["value"]["users"], 12);
+        assert_eq!(facts["summary"]["value"]["root_has_mfa"], truth.root.mfa);
+        let root = &facts["root"];
+        assert_eq!(root["value"]["access_keys_active"], json!(truth.root.access_keys_active));
+        assert_eq!(root["value"]["password_last_used"], date(truth.root.password_last_used));
+        let generated = root["source"]["credential_report"].as_str().unwrap();
+        assert!(generated.parse::<Timestamp>().is_ok(), "{generated}");
+        for user in account["users"].as_array().unwrap() {
+            let of_world = &truth.users[user["user_name"].as_str().unwrap()];
+            let password = of_world.login_profile.as_ref().map(|profile| {
+                json!({ "create_date": profile.create_date, "password_reset_required": profile.password_reset_required })
+            });
+            assert_eq!(user["console_password"], json!({ "value": password, "source": "live" }));
+            let serials: Vec<_> =
+                of_world.mfa_devices.iter().map(|device| device.serial_number.clone()).collect();
+            let read = user["mfa_devices"]["value"].as_array().unwrap().iter();
+            assert_eq!(read.map(|device| device["serial_number"].clone()).collect::<Vec<_>>(), serials);
+            let policies = &user["policies"]["value"];
+            assert_eq!(policies["groups"], json!(of_world.groups));
+            assert_eq!(policies["attached_policies"], json!(of_world.attached_policies));
+            assert_eq!(policies["tags"], json!(of_world.tags));
+            let is_administrator = !of_world.inline_policies.is_empty()
+                || of_world.attached_policies.iter().any(|arn| arn.ends_with("/AdministratorAccess"));
+            assert_eq!(
+                policies["is_administrator"],
+                if is_administrator { json!(true) } else { Value::Null }
+            );
+            administrators += usize::from(is_administrator);
+            let report = &user["report"]["value"];
+            assert_eq!(report["mfa_active"], !of_world.mfa_devices.is_empty());
+            assert_eq!(report["password_enabled"], of_world.login_profile.is_some());
+            for key in user["access_keys"].as_array().unwrap() {
+                let of_world =
+                    of_world.access_keys.iter().find(|it| it.access_key_id == key["access_key_id"]).unwrap();
+                let last = of_world
+                    .last_used
+                    .as_ref()
+                    .map(|last| json!({ "date": last.date, "service": last.service, "region": last.region }));
+                assert_eq!(key["last_used"], json!({ "value": last, "source": "live" }));
+                used += 1;
+            }
+        }
+    }
+    assert!(administrators > 0 && used > 20);
+
+    let mut hides = recipe.world().unwrap();
+    hides.behaviour.users_hidden = 1;
+    let emulator = start(hides).await;
+    let more = ["--collect", "users,control_total", "--include", "001618033989"];
+    let (ended, document) = self::document(&emulator, &more).await;
+    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+    assert_eq!(document["accounts"][0]["gaps"][0]["step"], "control_total");
+    let message = document["accounts"][0]["gaps"][0]["message"].as_str().unwrap();
+    assert_eq!(message, "ListUsers lists 12 users, and GetAccountSummary counts 13");
+}
+
+#[tokio::test]
+async fn from_the_report_fewer_calls_give_the_same_keys() {
+    let recipe = recipe("accounts=3,users=50,seed=9,with_keys=20,denied=0,suspended=0");
+    let calls = async |more: &[&str]| {
+        let emulator = start(recipe.world().unwrap()).await;
+        let more = [&["--exclude", "999999999999", "--exclude", "222222222222"], more].concat();
+        let (ended, document) = document(&emulator, &more).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let asked = emulator.requests().iter().filter(|line| line.operation.starts_with("iam:")).count();
+        let keys: Vec<Value> = document["accounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|account| account["users"].as_array().unwrap())
+            .map(|user| json!([user["user_name"], user["access_keys"]]))
+            .collect();
+        (keys, asked, document)
+    };
+    let (exact_keys, exact, _) = calls(&["--reads", "exact"]).await;
+    let (report_keys, report, document) = calls(&["--reads", "report"]).await;
+    assert_eq!(exact_keys, report_keys);
+    assert!(report * 3 < exact, "{report} calls, and {exact}");
+    let account = &document["accounts"][0];
+    assert!(
+        account["notes"][0]["message"].as_str().unwrap().contains("keys that were made since are missing")
+    );
+    let without =
+        account["users"].as_array().unwrap().iter().find(|user| user["access_keys"] == json!([])).unwrap();
+    assert!(without["no_access_keys_source"]["credential_report"].is_string());
+}
+
+#[tokio::test]
+async fn one_user_and_a_path_are_read_alone() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let scan = ["scan", "--role-arn", "arn:aws:iam::111111111111:role/IAMListRole", "--format", "json"];
+    let of_path = run(&emulator, &[&scan[..], &["--path-prefix", "/ci/"]].concat()).await;
+    let document: Value = serde_json::from_str(&of_path.stdout).unwrap();
+    let names = |document: &Value| {
+        let users = document["accounts"][0]["users"].as_array().unwrap();
+        users.iter().map(|user| user["user_name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&document), ["runner"]);
+    assert_eq!(document["collect"], "users,access_keys; of users below /ci/");
+    // The tutorial's role may not ask for one user.
+    let refused = run(&emulator, &[&scan[..], &["--user", "carol"]].concat()).await;
+    assert_eq!(refused.code, Some(11), "{}", refused.stderr);
+    assert!(refused.stdout.contains("iam:GetUser"), "{}", refused.stdout);
+}

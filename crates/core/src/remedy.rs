@@ -66,6 +66,9 @@ fn of_denial(step: Step, message: &str) -> &'static str {
         _ if says("session policy") => {
             "the session policy does not allow it; go without it with --no-session-policy"
         }
+        Step::Users if says("iam:GetUser") => {
+            "the role's own policy does not allow iam:GetUser; add it, on resource *"
+        }
         Step::Users => "the role's own policy does not allow iam:ListUsers; add it, on resource *",
         Step::AccessKeys => "the role's own policy does not allow iam:ListAccessKeys; add it, on resource *",
         Step::LastUsed => {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::authorization::Asked;
 use crate::operations::Call;
 use crate::query::{NAME, Refusal, Rule, Xml};
-use crate::world::{AccessKey, User};
+use crate::world::{AccessKey, MfaDevice, User};
 
 /// Its version.
 pub(crate) const VERSION: &str = "2010-05-08";
@@ -70,6 +70,35 @@ pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     Ok(page.answer("AccessKeyMetadata", keys).text("UserName", &name))
 }
 
+/// `iam:GetLoginProfile`.
+pub(crate) fn get_login_profile(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+    let (name, user) = user_of(call, "iam:GetLoginProfile")?;
+    let profile = user.login_profile.as_ref();
+    let profile = profile
+        .ok_or_else(|| Refusal::no_such_entity(format!("Login Profile for User {name} cannot be found.")))?;
+    let profile = Xml::new()
+        .text("UserName", &name)
+        .text("CreateDate", date(profile.create_date))
+        .text("PasswordResetRequired", profile.password_reset_required.to_string());
+    Ok(Xml::new().element("LoginProfile", &profile))
+}
+
+/// `iam:ListMFADevices`.
+pub(crate) fn list_mfa_devices(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+    let page = Page::asked(call, "ListMFADevices")?;
+    let (name, user) = user_of(call, "iam:ListMFADevices")?;
+    let device = |device: &MfaDevice| {
+        Xml::new()
+            .text("UserName", &name)
+            .text("SerialNumber", &device.serial_number)
+            .text("EnableDate", date(device.enable_date))
+    };
+    let mut devices: Vec<(&str, Xml)> =
+        user.mfa_devices.iter().map(|it| (it.serial_number.as_str(), device(it))).collect();
+    devices.sort_by_key(|(serial_number, _)| *serial_number);
+    Ok(page.answer("MFADevices", devices.into_iter()))
+}
+
 /// `iam:GetAccessKeyLastUsed`.
 pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let parameters = call.parameters;
@@ -96,7 +125,7 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
     Ok(Xml::new().text("UserName", name).element("AccessKeyLastUsed", &used))
 }
 
-fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> Asked<'a> {
+pub(crate) fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> Asked<'a> {
     let (resource_tags, context) = (BTreeMap::new(), BTreeMap::new());
     Asked { action, resource, shown, trust: None, resource_tags, context }
 }
@@ -123,7 +152,7 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Ref
     user.map(|user| (name.clone(), user)).ok_or_else(|| Refusal::no_such_entity(message()))
 }
 
-fn member(name: &str, user: &User) -> Xml {
+pub(crate) fn member(name: &str, user: &User) -> Xml {
     Xml::new()
         .text("Path", &user.path)
         .text("UserName", name)
@@ -138,7 +167,7 @@ fn date(date: Timestamp) -> String {
 }
 
 /// A page of a list.
-struct Page {
+pub(crate) struct Page {
     max_items: usize,
     /// The list that it is of: a marker of another one is none.
     list: String,
@@ -147,7 +176,7 @@ struct Page {
 }
 
 impl Page {
-    fn asked(call: &Call<'_>, operation: &str) -> Result<Self, Refusal> {
+    pub(crate) fn asked(call: &Call<'_>, operation: &str) -> Result<Self, Refusal> {
         let parameters = call.parameters;
         let of = |name| parameters.get(name).unwrap_or_default();
         let list = format!("{operation}/{}/{}", of("UserName"), of("PathPrefix"));
@@ -161,7 +190,7 @@ impl Page {
         Ok(Self { max_items: usize::try_from(max_items).unwrap_or(1000), list, after })
     }
 
-    fn answer<'a>(&self, name: &str, items: impl Iterator<Item = (&'a str, Xml)>) -> Xml {
+    pub(crate) fn answer<'a>(&self, name: &str, items: impl Iterator<Item = (&'a str, Xml)>) -> Xml {
         let is_before = |name: &str| self.after.as_deref().is_some_and(|after| name <= after);
         let mut rest = items.skip_while(|(name, _)| is_before(name)).peekable();
         let (mut members, mut last) = (Vec::new(), "");

@@ -1,5 +1,7 @@
 //! Requests in, answers out, in the protocol of their service.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::Request;
 use jiff::Timestamp;
@@ -10,9 +12,9 @@ use crate::authentication::{Claim, Sessions};
 use crate::authorization::{Asked, Caller};
 use crate::log::Line;
 use crate::query::{Parameters, Refusal, Xml};
-use crate::server::Shared;
+use crate::server::{Shared, State};
 use crate::world::World;
-use crate::{iam, organizations, sts};
+use crate::{account, iam, organizations, sts};
 
 /// A request whose caller is known.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Call<'a> {
     pub(crate) world: &'a World,
     /// The sessions that there are.
     pub(crate) sessions: &'a mut Sessions,
+    /// Of each account, when its credential report is ready.
+    pub(crate) reports: &'a mut BTreeMap<String, Timestamp>,
     /// The time.
     pub(crate) now: Timestamp,
     line: &'a mut Line,
@@ -60,7 +64,7 @@ enum Does {
 }
 
 /// Service, version, name and what it does.
-const OPERATIONS: [(&str, &str, &str, Does); 15] = [
+const OPERATIONS: [(&str, &str, &str, Does); 23] = [
     ("sts", sts::VERSION, "AssumeRole", Does::Query(sts::assume_role)),
     ("sts", sts::VERSION, "GetCallerIdentity", Does::Query(sts::get_caller_identity)),
     ("sts", sts::VERSION, "GetAccessKeyInfo", Does::Query(sts::get_access_key_info)),
@@ -68,6 +72,19 @@ const OPERATIONS: [(&str, &str, &str, Does); 15] = [
     ("iam", iam::VERSION, "GetUser", Does::Query(iam::get_user)),
     ("iam", iam::VERSION, "ListAccessKeys", Does::Query(iam::list_access_keys)),
     ("iam", iam::VERSION, "GetAccessKeyLastUsed", Does::Query(iam::get_access_key_last_used)),
+    ("iam", iam::VERSION, "GetAccountSummary", Does::Query(account::get_account_summary)),
+    ("iam", iam::VERSION, "ListAccountAliases", Does::Query(account::list_account_aliases)),
+    ("iam", iam::VERSION, "GetLoginProfile", Does::Query(iam::get_login_profile)),
+    ("iam", iam::VERSION, "ListMFADevices", Does::Query(iam::list_mfa_devices)),
+    (
+        "iam",
+        iam::VERSION,
+        "GetAccountAuthorizationDetails",
+        Does::Query(account::get_account_authorization_details),
+    ),
+    ("iam", iam::VERSION, "GenerateCredentialReport", Does::Query(account::generate_credential_report)),
+    ("iam", iam::VERSION, "GetCredentialReport", Does::Query(account::get_credential_report)),
+    ("iam", iam::VERSION, "ListOrganizationsFeatures", Does::Query(account::list_organizations_features)),
     ("organizations", organizations::VERSION, "DescribeAccount", Does::Json(organizations::describe_account)),
     (
         "organizations",
@@ -222,8 +239,8 @@ async fn operate(
     if rate.is_some_and(|rate| !state.has_left(service, &caller.account_id, rate, now)) {
         return Err(Refusal::new(400, "Throttling", "Rate exceeded"));
     }
-    let sessions = &mut state.sessions;
-    let mut call = Call { caller, parameters, world, sessions, now, line };
+    let State { sessions, reports, .. } = &mut *state;
+    let mut call = Call { caller, parameters, world, sessions, reports, now, line };
     match does {
         Does::Query(does) => does(&mut call).map(Body::Xml),
         Does::Json(does) => does(&mut call).map(Body::Json),

@@ -219,6 +219,12 @@ impl Refusal {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Xml(String);
 
+impl FromIterator<Self> for Xml {
+    fn from_iter<I: IntoIterator<Item = Self>>(parts: I) -> Self {
+        Self(parts.into_iter().map(|part| part.0).collect())
+    }
+}
+
 impl Xml {
     /// Nothing yet.
     #[must_use]
@@ -257,6 +263,13 @@ impl Xml {
     #[must_use]
     pub(crate) fn list(self, name: &str, members: impl IntoIterator<Item = Self>) -> Self {
         let members = members.into_iter().fold(Self::new(), |list, member| list.element("member", &member));
+        self.element(name, &members)
+    }
+
+    /// Adds a list of texts.
+    #[must_use]
+    pub(crate) fn texts(self, name: &str, texts: &[&str]) -> Self {
+        let members = texts.iter().fold(Self::new(), |list, text| list.text("member", text));
         self.element(name, &members)
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     /// What is left of how many calls a service answers to an account, and since when.
     buckets: BTreeMap<(&'static str, String), (f64, Timestamp)>,
+    /// Of each account, when its credential report is ready.
+    pub(crate) reports: BTreeMap<String, Timestamp>,
     lines: VecDeque<Line>,
     /// How many requests there were.
     count: u64,

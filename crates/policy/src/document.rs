@@ -3,6 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -31,6 +32,7 @@ pub enum Kind {
 /// A policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
+    source: Arc<Value>,
     has_variables: bool,
     pub(crate) statements: Vec<Statement>,
 }
@@ -127,7 +129,13 @@ impl Policy {
     /// A policy that says nothing.
     #[must_use]
     pub fn empty() -> Self {
-        Self { has_variables: false, statements: Vec::new() }
+        Self { source: Arc::default(), has_variables: false, statements: Vec::new() }
+    }
+
+    /// The document as it was written.
+    #[must_use]
+    pub fn source(&self) -> &Value {
+        &self.source
     }
 
     /// Reads a document.
@@ -154,7 +162,7 @@ impl Policy {
         let statements = numbered
             .map(|(index, statement)| Statement::parse(index, statement, kind))
             .collect::<Result<_, _>>()?;
-        Ok(Self { has_variables, statements })
+        Ok(Self { source: Arc::new(document.clone()), has_variables, statements })
     }
 
     /// The statements with this effect that match what is asked, and how nearly each names the caller.

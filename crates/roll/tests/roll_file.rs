@@ -176,7 +176,9 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_was_cut_anywhere_reads_as_the_accounts_that_were_whole(accounts in accounts()) {
+    fn a_file_that_was_cut_anywhere_reads_as_the_accounts_that_were_whole(mut accounts in accounts()) {
+        // Every place is cut at, so a few accounts are enough.
+        accounts.truncate(2);
         let header = header(&accounts);
         let file = written(&header, &accounts);
         for end in 0..file.len() {

@@ -406,9 +406,21 @@ fn timestamp(date: &DateTime) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use rolecall_roll::Step;
 
     use super::{Collect, Reads};
+
+    #[test]
+    fn the_document_of_the_recommended_permissions_gives_what_is_needed_and_nothing_else() {
+        let document = include_str!("../../../../infra/policies/member-permissions-recommended.json");
+        let document: serde_json::Value = serde_json::from_str(document).unwrap();
+        let given = document["Statement"][0]["Action"].as_array().unwrap().iter();
+        let given: BTreeSet<&str> = given.map(|action| action.as_str().unwrap()).collect();
+        let needed = "recommended".parse::<Collect>().unwrap().actions(Reads::Exact);
+        assert_eq!(given, needed.into_iter().collect());
+    }
 
     #[test]
     fn facts_are_chosen_by_name_and_bring_what_they_need() {

@@ -15,6 +15,12 @@ pub const COLLECTOR: Collector =
 pub(super) async fn collect(session: &Session<'_>, seen: &Seen) {
     let managed = match read(session).await {
         Ok(managed) => Fact::live(managed),
+        // Of the organisation another account can tell: that is no gap of this one.
+        Err(error) if error.code.as_deref() == Some("CallerIsNotManagementAccountException") => {
+            Fact::Unknown {
+                unknown: "the management account or a delegated administrator can tell".to_owned(),
+            }
+        }
         Err(error) => seen.failed(Step::RootCredentials, None, error),
     };
     seen.facts.borrow_mut().root_credentials_managed = managed;

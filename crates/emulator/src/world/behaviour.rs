@@ -20,6 +20,10 @@ pub struct Behaviour {
     pub error_rate: f64,
     /// The part of requests that are not answered, their connection cut, from 0 to 1.
     pub reset_rate: f64,
+    /// How long IAM takes to make a credential report, in milliseconds.
+    pub report_ms: u64,
+    /// How many users `GetAccountSummary` counts that `ListUsers` does not list.
+    pub users_hidden: u64,
     /// Whether Organizations gives empty pages among the others, as it may.
     pub empty_pages: bool,
     /// Whether Organizations says `Status`, as it did until September 2026, and not `State`.

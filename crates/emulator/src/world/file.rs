@@ -10,7 +10,10 @@ use rolecall_policy::{Document, Kind, Policy};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{AccessKey, Account, Behaviour, Member, Organization, Role, Unit, User, World, unique_id};
+use super::{
+    AccessKey, Account, Behaviour, LoginProfile, Member, MfaDevice, Organization, Role, Root, Unit, User,
+    World, unique_id,
+};
 
 /// What is wrong with a world's file.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +152,9 @@ struct FileAccount {
     rcps: Vec<Value>,
     #[serde(default)]
     hangs: bool,
+    alias: Option<String>,
+    #[serde(default)]
+    root: Root,
     #[serde(default)]
     roles: BTreeMap<String, FileRole>,
     #[serde(default)]
@@ -183,6 +189,13 @@ struct FileUser {
     permissions_boundary: Option<Value>,
     #[serde(default)]
     access_keys: Vec<AccessKey>,
+    login_profile: Option<LoginProfile>,
+    #[serde(default)]
+    mfa_devices: Vec<MfaDevice>,
+    #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
+    attached_policies: Vec<String>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
 }
@@ -194,6 +207,8 @@ struct FileOrganization {
     management_account: String,
     #[serde(default)]
     delegated_administrators: Vec<String>,
+    #[serde(default)]
+    manages_root_credentials: bool,
     root: FileUnit,
 }
 
@@ -257,7 +272,9 @@ impl FileAccount {
         account_id: &str,
         documents: &Documents<'_, F>,
     ) -> Result<Account, BadWorld> {
-        let mut account = Account { hangs: self.hangs, ..Account::default() };
+        let Self { hangs, alias, root, .. } = &self;
+        let mut account =
+            Account { hangs: *hangs, alias: alias.clone(), root: root.clone(), ..Account::default() };
         distinct(&format!("accounts.{account_id}.roles"), self.roles.keys())?;
         distinct(&format!("accounts.{account_id}.users"), self.users.keys())?;
         for (name, role) in self.roles {
@@ -290,13 +307,27 @@ impl FileAccount {
             for (number, key) in user.access_keys.iter().enumerate() {
                 key.check(&format!("{at}.access_keys[{number}]"))?;
             }
+            let mut policies = documents.all(&format!("{at}.policies"), user.policies, Kind::Identity)?;
+            let numbered = policies.iter().enumerate();
+            let inline_policies = numbered.map(|(number, document)| {
+                (format!("policy-{}", number + 1), document.policy.source().to_string())
+            });
+            let inline_policies = inline_policies.collect();
+            for arn in &user.attached_policies {
+                policies.push(documents.managed(&at, arn)?);
+            }
             let user = User {
+                login_profile: user.login_profile,
+                mfa_devices: user.mfa_devices,
+                groups: user.groups,
+                inline_policies,
+                attached_policies: user.attached_policies,
                 arn: format!("arn:aws:iam::{account_id}:user{}{name}", user.path),
                 path: user.path,
                 user_id: user.user_id.unwrap_or_else(|| unique_id("AIDA", account_id, &name)),
                 create_date: user.create_date,
                 password_last_used: user.password_last_used,
-                policies: documents.all(&format!("{at}.policies"), user.policies, Kind::Identity)?,
+                policies,
                 permissions_boundary: documents.optional(&at, user.permissions_boundary)?,
                 access_keys: user.access_keys,
                 tags: user.tags,
@@ -332,7 +363,7 @@ impl FileOrganization {
         accounts: &BTreeMap<String, Member>,
         documents: &Documents<'_, F>,
     ) -> Result<Organization, BadWorld> {
-        let Self { id, management_account, delegated_administrators, root } = self;
+        let Self { id, management_account, delegated_administrators, manages_root_credentials, root } = self;
         if management_account.len() != 12 || !management_account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(BadWorld(format!(
                 "organization.management_account: {management_account:?} is no account id of 12 digits"
@@ -365,7 +396,14 @@ impl FileOrganization {
                 )));
             }
         }
-        Ok(Organization { id, management_account, delegated_administrators, units, members })
+        Ok(Organization {
+            id,
+            management_account,
+            delegated_administrators,
+            manages_root_credentials,
+            units,
+            members,
+        })
     }
 }
 
@@ -471,6 +509,24 @@ fn tags_of(at: &str, tags: &BTreeMap<String, String>) -> Result<(), BadWorld> {
     })
 }
 
+/// Managed policies of AWS's, and what they allow on everything.
+///
+/// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
+const MANAGED: [(&str, &[&str]); 2] = [
+    ("arn:aws:iam::aws:policy/AdministratorAccess", &["*"]),
+    (
+        "arn:aws:iam::aws:policy/IAMReadOnlyAccess",
+        &[
+            "iam:GenerateCredentialReport",
+            "iam:GenerateServiceLastAccessedDetails",
+            "iam:Get*",
+            "iam:List*",
+            "iam:SimulateCustomPolicy",
+            "iam:SimulatePrincipalPolicy",
+        ],
+    ),
+];
+
 /// Reads policies, written out or named by path.
 struct Documents<'a, F> {
     open: &'a F,
@@ -500,6 +556,21 @@ impl<F: Fn(&str) -> io::Result<String>> Documents<'_, F> {
     fn all(&self, at: &str, values: Vec<Value>, kind: Kind) -> Result<Vec<Document>, BadWorld> {
         let numbered = values.into_iter().enumerate();
         numbered.map(|(number, value)| self.one(&format!("{at}[{number}]"), value, kind)).collect()
+    }
+
+    /// A managed policy of AWS's that this emulator knows.
+    fn managed(&self, at: &str, arn: &str) -> Result<Document, BadWorld> {
+        let Some((_, actions)) = MANAGED.iter().find(|(known, _)| *known == arn) else {
+            let known: Vec<&str> = MANAGED.iter().map(|(arn, _)| *arn).collect();
+            return Err(BadWorld(format!(
+                "{at}.attached_policies: {arn:?} is none that the emulator knows, which are {}",
+                known.join(", ")
+            )));
+        };
+        let statement = serde_json::json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+        let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] });
+        let document = self.one(at, policy, Kind::Identity)?;
+        Ok(Document { name: arn.to_owned(), ..document })
     }
 
     fn optional(&self, at: &str, value: Option<Value>) -> Result<Option<Document>, BadWorld> {

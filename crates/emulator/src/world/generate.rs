@@ -13,7 +13,10 @@ use rolecall_policy::{Document, Kind, Policy};
 use serde_json::{Value, json};
 
 use super::file::BadWorld;
-use super::{AccessKey, Account, LastUsed, Member, Organization, Role, Unit, User, World, unique_id};
+use super::{
+    AccessKey, Account, LastUsed, LoginProfile, Member, MfaDevice, Organization, Role, Root, Unit, User,
+    World, unique_id,
+};
 
 /// How many accounts, how many users in each, and the mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +185,7 @@ impl Recipe {
             id: ORGANIZATION.to_owned(),
             management_account: MANAGEMENT.to_owned(),
             delegated_administrators: vec![HUB.to_owned()],
+            manages_root_credentials: false,
             units: UNITS.iter().enumerate().map(unit).collect(),
             members,
         };
@@ -308,17 +312,44 @@ impl Recipe {
                 });
             }
         }
-        let password_used = !is_service && befalls("password", 70);
+        let has_password = befalls("password", if is_service { 3 } else { 75 });
+        let password_age = random("password age") % age;
+        let login_profile = has_password
+            .then(|| LoginProfile { create_date: date(age), password_reset_required: befalls("reset", 4) });
+        let mfa = (has_password && befalls("mfa", 70)).then(|| MfaDevice {
+            serial_number: format!("arn:aws:iam::{account_id}:mfa/{name}"),
+            enable_date: date(random("mfa age") % age),
+        });
+        let group = pick("group", &["developers", "operators", "auditors"]);
+        let attached = match random("attached") % 100 {
+            0..3 => Some("arn:aws:iam::aws:policy/AdministratorAccess"),
+            3..15 => Some("arn:aws:iam::aws:policy/PowerUserAccess"),
+            _ => None,
+        };
+        let inline = (random("inline") % 100 < 2).then(|| {
+            let document =
+                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+            ("break-glass".to_owned(), document.to_owned())
+        });
         let made = User {
             arn: format!("arn:aws:iam::{account_id}:user{path}{name}"),
             path: path.to_owned(),
             user_id: unique_id("AIDA", account_id, &name),
             create_date: date(age),
-            password_last_used: password_used.then(|| date(random("password age") % age)),
+            password_last_used: (has_password && befalls("password used", 80)).then(|| date(password_age)),
+            login_profile,
+            mfa_devices: mfa.into_iter().collect(),
+            groups: if is_service { Vec::new() } else { vec![group.to_owned()] },
+            attached_policies: attached.map(str::to_owned).into_iter().collect(),
+            inline_policies: inline.into_iter().collect(),
             policies: Vec::new(),
             permissions_boundary: None,
             access_keys,
-            tags: BTreeMap::new(),
+            tags: if befalls("tagged", 50) {
+                BTreeMap::from([("owner".to_owned(), format!("{group}@example.com"))])
+            } else {
+                BTreeMap::new()
+            },
         };
         (name, Arc::new(made))
     }
@@ -415,6 +446,14 @@ impl Accounts {
             roles: roles.into_iter().collect(),
             users: recipe.users_of(account_id, number),
             hangs: lot == Lot::Hangs,
+            alias: recipe.befalls(number, 0, "alias", 50).then(|| format!("example-{number}")),
+            root: Root {
+                access_keys_active: [recipe.befalls(number, 0, "root key", 4), false],
+                mfa: recipe.befalls(number, 0, "root mfa", 92),
+                password_last_used: recipe
+                    .befalls(number, 0, "root used", 30)
+                    .then(|| date(recipe.random(number, 0, "root age") % 1_000)),
+            },
         }
     }
 }

@@ -42,6 +42,49 @@ pub struct Account {
     pub users: BTreeMap<String, Arc<User>>,
     /// Whether its IAM never answers.
     pub hangs: bool,
+    /// Its alias.
+    pub alias: Option<String>,
+    /// Its root user.
+    pub root: Root,
+}
+
+/// The root user of an account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Root {
+    /// Whether its first and its second access key are active.
+    pub access_keys_active: [bool; 2],
+    /// Whether it has an MFA device.
+    pub mfa: bool,
+    /// When its password was last used.
+    pub password_last_used: Option<Timestamp>,
+}
+
+impl Default for Root {
+    fn default() -> Self {
+        Self { access_keys_active: [false; 2], mfa: true, password_last_used: None }
+    }
+}
+
+/// A password for the console.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginProfile {
+    /// When it was made.
+    pub create_date: Timestamp,
+    /// Whether the user must set a new one.
+    #[serde(default)]
+    pub password_reset_required: bool,
+}
+
+/// An MFA device.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MfaDevice {
+    /// The serial number, or the ARN of a virtual one.
+    pub serial_number: String,
+    /// Since when it is the user's.
+    pub enable_date: Timestamp,
 }
 
 /// A role.
@@ -80,6 +123,16 @@ pub struct User {
     pub permissions_boundary: Option<Document>,
     /// Its keys.
     pub access_keys: Vec<AccessKey>,
+    /// Its password for the console.
+    pub login_profile: Option<LoginProfile>,
+    /// Its MFA devices.
+    pub mfa_devices: Vec<MfaDevice>,
+    /// The groups that it is in, by name.
+    pub groups: Vec<String>,
+    /// Managed policies, by ARN.
+    pub attached_policies: Vec<String>,
+    /// Policies of its own, by name, as they were written.
+    pub inline_policies: Vec<(String, String)>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -122,6 +175,8 @@ pub struct Organization {
     pub management_account: String,
     /// Accounts that may ask about it as the management account may.
     pub delegated_administrators: Vec<String>,
+    /// Whether it manages the credentials of its members' root users centrally.
+    pub manages_root_credentials: bool,
     /// The root, and behind it all units.
     pub units: Vec<Unit>,
     /// Its accounts, by id.
