@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Show which accounts a scan would ask, and how, and ask none of them
     #[command(after_help = ACCOUNTS_HELP)]
     Accounts(Box<Accounts>),
+    /// Find the account and the user of an access key, its status, age and last use
+    #[command(after_help = WHOSE_HELP)]
+    Whose(Box<Whose>),
     /// Write a rolecall.toml with all that may stand in it
     Init(Init),
     /// Decide situations as IAM does, without asking AWS
@@ -296,6 +299,36 @@ pub(crate) struct Accounts {
     pub(crate) out: Option<PathBuf>,
 }
 
+const WHOSE_HELP: &str = "\
+Examples:
+  rolecall whose AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
+  rolecall whose AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      asks nobody
+
+Live it needs sts:GetAccessKeyInfo, and in the key's account iam:GetAccessKeyLastUsed and iam:ListAccessKeys.
+
+Exit codes: 0 found, 1 something unexpected, 2 wrong usage, 10 there is no such key, 11 that cannot be told.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Whose {
+    /// The access key's id
+    #[arg(value_name = "AKIA…")]
+    pub(crate) access_key_id: Unparsed,
+
+    /// Look it up in this roll file, and ask nobody
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roll: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) through: Through,
+
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]
+    pub(crate) format: VerdictFormat,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// The file
@@ -365,6 +398,14 @@ pub(crate) struct Whom {
     #[arg(long, value_name = "ACCOUNT")]
     pub(crate) exclude: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+/// Through which roles.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Whom to ask")]
+pub(crate) struct Through {
     /// The name of the role to become in each account
     #[arg(long, value_name = "NAME")]
     pub(crate) role_name: Option<RoleName>,

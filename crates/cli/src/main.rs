@@ -13,6 +13,7 @@ mod output;
 mod policy;
 mod scan;
 mod whom;
+mod whose;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ fn run(arguments: &args::Arguments) -> Result<ExitCode, Failure> {
     match &arguments.command {
         args::Command::Scan(arguments) => scan::run(arguments),
         args::Command::Accounts(arguments) => accounts::run(arguments),
+        args::Command::Whose(arguments) => whose::run(arguments),
         args::Command::Init(arguments) => init::run(arguments),
         args::Command::Demo => demo::run(),
         args::Command::Emulator(arguments) => emulator::run(arguments),

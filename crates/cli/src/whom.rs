@@ -11,10 +11,10 @@ use rolecall_core::scan::Scanner;
 use rolecall_core::settings::Settings;
 use rolecall_core::targets::named::Defaults;
 use rolecall_core::targets::organization::{Unknown, Wanted};
-use rolecall_core::targets::{Choice, Named, Targets, accounts_file};
-use rolecall_roll::{Caller, Class, ExternalId, Organization, Partition, RoleArn, Step};
+use rolecall_core::targets::{Choice, Named, Target, Targets, accounts_file};
+use rolecall_roll::{AccountId, Caller, Class, ExternalId, Organization, Partition, RoleArn, Step};
 
-use crate::args::{self, Whom};
+use crate::args::{self, Through, Whom};
 use crate::configuration::{self, Configuration};
 use crate::environment;
 use crate::failure::{Code, Failure};
@@ -93,24 +93,57 @@ impl Plan {
             exclude: or(&whom.exclude, &configuration.exclude),
             tags,
         };
-        let template = whom.role_template.clone().or_else(|| configuration.template.clone());
-        let explicit = named.iter().find_map(|named| named.role_arn.as_ref()).map(RoleArn::partition);
-        let of_region = region.as_deref().map_or(Partition::Aws, Partition::of_region);
-        let defaults = Defaults {
-            template: template.unwrap_or_default(),
-            partition: explicit.unwrap_or(of_region),
-            role_name: whom.role_name.clone().or_else(|| configuration.role_name.clone()),
-            external_id: external_id(whom)?.or_else(|| configuration.secret.clone()),
-            via: if whom.via.is_empty() { configuration.via.clone() } else { whom.via.clone() },
-            own_account: None,
-        };
-        let plan = Self { named, organization, choice, defaults, configuration };
+        let plan = Self::with(named, organization, choice, &whom.through, configuration, region.as_deref())?;
         // What contradicts itself is told before anything is asked.
         if plan.organization.is_none() {
             let targets = plan.targets(plan.choice.of(plan.named.clone()).map_err(usage)?)?;
             region.map_or(Ok(()), |region| targets.fit_region(&region)).map_err(usage)?;
         }
         Ok(plan)
+    }
+
+    /// A plan for accounts that are not known yet.
+    pub(crate) fn of_nobody(through: &Through, caller: &args::Caller) -> Result<Self, Failure> {
+        let configuration = configuration::read(caller.config.as_deref())?;
+        let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
+        Self::with(Vec::new(), None, Choice::default(), through, configuration, region.as_deref())
+    }
+
+    /// How one account would be asked.
+    pub(crate) fn target_of(
+        &mut self,
+        account_id: AccountId,
+        scanner: &Scanner,
+        own: Option<&Caller>,
+    ) -> Result<Target, Failure> {
+        let region = scanner.sdk_config().region().map_or("", AsRef::as_ref);
+        self.defaults.partition = Partition::of_region(region);
+        self.defaults.own_account = own.map(|caller| caller.account_id.clone());
+        // It may be one that is asked otherwise than the others.
+        let known = self.configuration.named.iter().find(|named| named.account_id == account_id).cloned();
+        self.defaults.target(known.unwrap_or_else(|| Named::of(account_id))).map_err(usage)
+    }
+
+    fn with(
+        named: Vec<Named>,
+        organization: Option<(Wanted, Vec<RoleArn>)>,
+        choice: Choice,
+        through: &Through,
+        configuration: Configuration,
+        region: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let template = through.role_template.clone().or_else(|| configuration.template.clone());
+        let explicit = named.iter().find_map(|named| named.role_arn.as_ref()).map(RoleArn::partition);
+        let of_region = region.map_or(Partition::Aws, Partition::of_region);
+        let defaults = Defaults {
+            template: template.unwrap_or_default(),
+            partition: explicit.unwrap_or(of_region),
+            role_name: through.role_name.clone().or_else(|| configuration.role_name.clone()),
+            external_id: external_id(through)?.or_else(|| configuration.secret.clone()),
+            via: if through.via.is_empty() { configuration.via.clone() } else { through.via.clone() },
+            own_account: None,
+        };
+        Ok(Self { named, organization, choice, defaults, configuration })
     }
 
     /// A scanner that asks as the caller.
@@ -188,8 +221,8 @@ fn accounts_of(file: &Path) -> Result<Vec<Named>, Failure> {
     accounts_file::parse(&text.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))
 }
 
-fn external_id(whom: &Whom) -> Result<Option<ExternalId>, Failure> {
-    let typed = whom.external_id.as_ref().map(|id| id.0.clone());
+fn external_id(through: &Through) -> Result<Option<ExternalId>, Failure> {
+    let typed = through.external_id.as_ref().map(|id| id.0.clone());
     let text = typed.map_or_else(environment::external_id, |id| Ok(Some(id)))?;
     let id = text.map(|id| id.parse()).transpose();
     id.map_err(|error: rolecall_roll::Invalid| {
@@ -197,7 +230,7 @@ fn external_id(whom: &Whom) -> Result<Option<ExternalId>, Failure> {
     })
 }
 
-fn no_caller(error: &CallError, profile: Option<&str>) -> Failure {
+pub(crate) fn no_caller(error: &CallError, profile: Option<&str>) -> Failure {
     let why = match (error.class, profile) {
         (Class::Credentials, Some(profile)) => {
             format!("profile {profile:?} gives no credentials that AWS accepts")

@@ -481,3 +481,40 @@ async fn one_user_and_a_path_are_read_alone() {
     assert_eq!(refused.code, Some(11), "{}", refused.stderr);
     assert!(refused.stdout.contains("iam:GetUser"), "{}", refused.stdout);
 }
+
+#[tokio::test]
+async fn a_key_is_found_live_and_in_a_roll() {
+    let recipe = recipe("accounts=20,users=3,seed=8,denied=0,suspended=0");
+    let world = recipe.world().unwrap();
+    let emulator = start(recipe.world().unwrap()).await;
+    let mut ids = world.organization.as_ref().unwrap().members.keys().filter(|id| id.as_str() < "1");
+    let (id, name, key) = ids
+        .find_map(|id| {
+            let account = world.account(id).unwrap();
+            let mut users = account.users.iter();
+            users.find_map(|(name, user)| Some((id.clone(), name.clone(), user.access_keys.first()?.clone())))
+        })
+        .unwrap();
+    let live = run(&emulator, &["whose", &key.access_key_id, "--role-name", "IAMListRole"]).await;
+    assert_eq!(live.code, Some(0), "{}", live.stderr);
+    for words in [id.as_str(), name.as_str(), key.status.as_str(), "last used", "(live)"] {
+        assert!(live.stdout.contains(words), "{words} is not in {}", live.stdout);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl");
+    let roll = roll.to_str().unwrap();
+    let scanned = run(&emulator, &[&ORGANIZATION[..], &["--roll", roll]].concat()).await;
+    assert_eq!(scanned.code, Some(11), "the management account has no such role");
+    let before = emulator.requests().len();
+    let found = run(&emulator, &["whose", &key.access_key_id, "--roll", roll, "--format", "json"]).await;
+    let document: Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!((&document["user_name"], &document["account_id"]), (&json!(name), &json!(id)));
+    let missing = run(&emulator, &["whose", "AKIANOBODYNOBODYNOBO", "--roll", roll]).await;
+    assert_eq!(missing.code, Some(11), "the roll does not cover everything: {}", missing.stderr);
+    assert_eq!(emulator.requests().len(), before, "nobody was asked");
+    let nobody = run(&emulator, &["whose", "AKIANOBODYNOBODYNOBO", "--role-name", "IAMListRole"]).await;
+    assert_eq!(nobody.code, Some(10), "{}", nobody.stderr);
+    let secret = run(&emulator, &["whose", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"]).await;
+    assert_eq!(secret.code, Some(2));
+    assert!(!secret.stderr.contains("wJalr"), "it may be a secret: {}", secret.stderr);
+}

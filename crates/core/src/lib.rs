@@ -8,7 +8,7 @@
 //! 6. [`collect`]: the facts, one file each, with the IAM actions that each needs;
 //! 7. [`scan`]: account by account to its line in the roll, whatever happens on the way.
 //!
-//! Beside the way stand [`call`], the one reading of what went wrong with a call, [`caller`], whose secrets to keep out
+//! Beside the way stand [`whose`], which finds one key's user, [`call`], the one reading of what went wrong with a call, [`caller`], whose secrets to keep out
 //! of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
 //!
 //! No clock but the one handed in, no output, no trait over AWS: functions take the SDK's clients, and tests speak
@@ -26,6 +26,7 @@ pub mod scan;
 pub mod session;
 pub mod settings;
 pub mod targets;
+pub mod whose;
 
 pub use call::CallError;
 pub use scan::Scanner;

@@ -1,5 +1,6 @@
 //! Account by account to its line in the roll, whatever happens on the way.
 
+use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,9 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_iam::config::IdentityCache;
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use rolecall_roll::{AccountRoll, Caller, Class, Gap, RoleArn, Step};
@@ -103,17 +107,9 @@ impl Scanner {
         // The first call of all: where nothing answers it, a person is waiting to hear so.
         let retries = self.sdk_config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
         let attempts = retries.max_attempts().min(3);
-        let config = aws_sdk_sts::config::Builder::from(&self.sdk_config)
-            .retry_config(retries.with_max_attempts(attempts))
-            .interceptor(AnswersAreWhole)
-            .interceptor(Counts { meter: self.meter.clone(), pace: None })
-            .build();
-        let answer = aws_sdk_sts::Client::from_conf(config)
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| CallError::new(GET_CALLER_IDENTITY, &error))
-            .map_err(|error| error.without(self.secrets.known().iter().map(|secret| secret.as_str())))?;
+        let config = self.sts_config().retry_config(retries.with_max_attempts(attempts));
+        let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
+        let answer = answer.map_err(|error| self.error(GET_CALLER_IDENTITY, &error))?;
         let account_id = answer.account.as_deref().and_then(|id| id.parse().ok());
         match (account_id, answer.arn) {
             (Some(account_id), Some(arn)) => Ok(Caller { account_id, arn }),
@@ -123,6 +119,26 @@ impl Scanner {
                 None,
             )),
         }
+    }
+
+    /// STS, as the caller.
+    pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::from_conf(self.sts_config().build())
+    }
+
+    fn sts_config(&self) -> aws_sdk_sts::config::Builder {
+        aws_sdk_sts::config::Builder::from(&self.sdk_config)
+            .interceptor(AnswersAreWhole)
+            .interceptor(Counts { meter: self.meter.clone(), pace: None })
+    }
+
+    /// What went wrong with a call as the caller, with nothing secret in it.
+    pub(crate) fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let secrets = self.secrets.known();
+        CallError::new(operation, error).without(secrets.iter().map(|secret| secret.as_str()))
     }
 
     /// AWS Organizations, as the caller or as the last of a chain of roles.

@@ -18,6 +18,7 @@ pub(crate) use accounts::accounts;
 use page::grouped;
 pub(crate) use progress::Progress;
 use sink::Sink;
+pub(crate) use table::printable;
 pub(crate) use verdicts::verdicts;
 
 /// Opens the file that the roll goes to, or stdout.

@@ -254,6 +254,6 @@ fn age(date: Timestamp, as_of: Timestamp) -> String {
 }
 
 /// The text without what would steer a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

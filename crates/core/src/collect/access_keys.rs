@@ -15,7 +15,7 @@ pub const COLLECTOR: Collector = Collector { step: Step::AccessKeys, actions: &[
 const LIST_ACCESS_KEYS: &str = "ListAccessKeys";
 
 /// The keys of a user, by id.
-pub(super) async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<AccessKey>, CallError> {
+pub(crate) async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<AccessKey>, CallError> {
     let mut keys = Vec::new();
     let fetch = async |marker| page(session, user_name, marker).await;
     pages::each(LIST_ACCESS_KEYS, fetch, |page| keys.extend(page)).await?;

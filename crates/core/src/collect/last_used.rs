@@ -18,14 +18,18 @@ const NONE: &str = "N/A";
 pub(super) async fn collect(session: &Session<'_>, user_name: &str, keys: &mut [AccessKey], seen: &Seen) {
     for key in keys {
         key.last_used = match of_key(session, &key.access_key_id).await {
-            Ok(last_used) => Fact::live(last_used),
+            Ok((_, last_used)) => Fact::live(last_used),
             // An error is not "never used".
             Err(error) => seen.failed(Step::LastUsed, Some(user_name), error),
         };
     }
 }
 
-async fn of_key(session: &Session<'_>, access_key_id: &str) -> Result<Option<LastUsed>, CallError> {
+/// The user of a key, and its last use.
+pub(crate) async fn of_key(
+    session: &Session<'_>,
+    access_key_id: &str,
+) -> Result<(String, Option<LastUsed>), CallError> {
     let iam = session.iam().await?;
     let answer = iam.client.get_access_key_last_used().access_key_id(access_key_id).send().await;
     let answer = answer.map_err(|error| iam.error(GET_ACCESS_KEY_LAST_USED, &error))?;
@@ -35,5 +39,7 @@ async fn of_key(session: &Session<'_>, access_key_id: &str) -> Result<Option<Las
     // Without a date it was never used, or not since AWS began to record it; the texts are "N/A" then.
     let date = used.last_used_date.as_ref().and_then(timestamp);
     let text = |text: String| Some(text).filter(|text| !text.is_empty() && text != NONE);
-    Ok(date.map(|date| LastUsed { date, service: text(used.service_name), region: text(used.region) }))
+    let last_used =
+        date.map(|date| LastUsed { date, service: text(used.service_name), region: text(used.region) });
+    Ok((answer.user_name.unwrap_or_default(), last_used))
 }

@@ -1,0 +1,168 @@
+//! `rolecall whose`: from an access key's id to its user.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use rolecall_core::targets::Access;
+use rolecall_core::whose;
+use rolecall_core::{CallError, Settings};
+use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Roll, Step};
+use serde_json::json;
+
+use crate::args::{VerdictFormat, Whose};
+use crate::environment;
+use crate::failure::{Code, Failure};
+use crate::output;
+use crate::scan::in_runtime;
+use crate::whom::{Plan, no_caller};
+
+/// What was found.
+struct Found {
+    account_id: String,
+    account_name: Option<String>,
+    user_name: String,
+    access_key: AccessKey,
+    as_of: Timestamp,
+    source: &'static str,
+}
+
+/// Finds it, and shows it.
+pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
+    let id = &arguments.access_key_id.0;
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
+    if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        // It is not repeated: it may be the secret key.
+        let problem = "what was typed is no access key id, one is like AKIAIOSFODNN7EXAMPLE";
+        return Err(Failure::new(Code::Usage, problem));
+    }
+    in_runtime(async {
+        let found = match &arguments.roll {
+            Some(file) => in_roll(file, id)?,
+            None => live(arguments, id).await?,
+        };
+        output::to_stdout(show(&found, arguments.format).as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
+    let wrong = |problem: &dyn std::fmt::Display| {
+        Failure::new(Code::Usage, format!("--roll {}: {problem}", file.display()))
+    };
+    let opened = File::open(file).map_err(|error| wrong(&error))?;
+    let roll = Roll::read(BufReader::new(opened)).map_err(|error| wrong(&error))?;
+    for account in &roll.accounts {
+        if let Some((user_name, key)) = key_in(account, access_key_id) {
+            return Ok(Found {
+                account_id: account.account_id().to_string(),
+                account_name: account.account().and_then(|account| account.name.clone()),
+                user_name: user_name.to_owned(),
+                access_key: key.clone(),
+                as_of: roll.header.as_of,
+                source: "roll",
+            });
+        }
+    }
+    let mut coverage = Coverage::new(&roll.header);
+    roll.accounts.iter().for_each(|account| coverage.add(account));
+    if coverage.is_complete && roll.trailer.is_some() {
+        let problem =
+            format!("no account of the roll of {:.0} has access key {access_key_id}", roll.header.as_of);
+        return Err(Failure::new(Code::Different, problem)
+            .with_remedy("it may be younger, or of another organisation"));
+    }
+    let problem = format!(
+        "access key {access_key_id} is not in the roll, which does not cover everything: {}",
+        output::summary(&coverage)
+    );
+    Err(Failure::new(Code::Incomplete, problem).with_remedy("ask live, without --roll"))
+}
+
+fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str, &'a AccessKey)> {
+    account.users()?.iter().find_map(|user| {
+        let key = user.access_keys.iter().flatten().find(|key| key.access_key_id == access_key_id)?;
+        Some((user.user_name.as_str(), key))
+    })
+}
+
+async fn live(arguments: &Whose, id: &str) -> Result<Found, Failure> {
+    let mut plan = Plan::of_nobody(&arguments.through, &arguments.caller)?;
+    let settings = environment::over(plan.configuration.settings(Settings::default()))?;
+    let scanner = plan.connect(&arguments.caller, settings).await?;
+    let profile = arguments.caller.profile.as_deref();
+    let caller = scanner.caller().await.map_err(|error| no_caller(&error, profile))?;
+    let account_id = whose::account_of(&scanner, id).await.map_err(|error| not_told(&error, id))?;
+    let target = plan.target_of(account_id.clone(), &scanner, caller.as_ref())?;
+    let owner = whose::owner(&scanner, &target, id).await.map_err(|error| {
+        let remedy = match (&target.access, error.class) {
+            (Access::Role(role), Class::Denied) => {
+                format!("{}; it was asked as {}", error.remedy(Step::Session), role.role_arn)
+            }
+            _ => error.remedy(Step::Session).to_owned(),
+        };
+        let problem =
+            format!("access key {id} is of account {account_id}, which does not say whose: {error}");
+        Failure::new(Code::Incomplete, problem).with_remedy(remedy)
+    })?;
+    let owner = owner.ok_or_else(|| {
+        let problem =
+            format!("access key {id} is of account {account_id}, and of no user there: it was deleted");
+        Failure::new(Code::Different, problem).with_remedy("CloudTrail knows what it did before")
+    })?;
+    Ok(Found {
+        account_id: account_id.to_string(),
+        account_name: target.account.and_then(|account| account.name),
+        user_name: owner.user_name,
+        access_key: owner.access_key,
+        as_of: environment::now(),
+        source: "live",
+    })
+}
+
+fn not_told(error: &CallError, access_key_id: &str) -> Failure {
+    if error.class == Class::Other {
+        let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
+        return Failure::new(Code::Different, problem).with_remedy("look at it once more, letter by letter");
+    }
+    let remedy = match error.class {
+        Class::Denied => "the caller's policies must allow sts:GetAccessKeyInfo",
+        _ => error.remedy(Step::Session),
+    };
+    Failure::new(Code::Incomplete, error).with_remedy(remedy)
+}
+
+fn show(found: &Found, format: VerdictFormat) -> String {
+    let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
+    if format == VerdictFormat::Json {
+        let document = json!({
+            "account_id": account_id, "account_name": account_name, "user_name": user_name,
+            "access_key": access_key, "as_of": as_of, "source": source,
+        });
+        return format!("{document:#}\n");
+    }
+    let days = |date: Timestamp| as_of.duration_since(date).as_hours() / 24;
+    let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date));
+    let last = match &access_key.last_used {
+        Fact::Known { value: Some(last), .. } => {
+            let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+            format!("{}, for {} in {}", day(last.date), text(&last.service), text(&last.region))
+        }
+        Fact::Known { value: None, .. } => "never, or not since AWS records it".to_owned(),
+        Fact::Unknown { unknown } => format!("unknown: {unknown}"),
+        Fact::NotAsked => "not asked".to_owned(),
+    };
+    let name = account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    let lines = [
+        ("access key", access_key.access_key_id.clone()),
+        ("account", format!("{account_id}{name}")),
+        ("user", user_name.clone()),
+        ("status", access_key.status.as_str().to_owned()),
+        ("created", access_key.create_date.map_or("unknown".to_owned(), day)),
+        ("last used", last),
+        ("as of", format!("{as_of:.0} ({source})")),
+    ];
+    lines.iter().map(|(name, value)| format!("{name:<11} {}\n", output::printable(value))).collect()
+}

@@ -1,0 +1,58 @@
+//! Whose an access key is: in the middle of the night one has an id and nothing else.
+
+use futures_util::FutureExt;
+use rolecall_roll::{AccessKey, AccountId, Fact};
+
+use crate::call::CallError;
+use crate::collect::{access_keys, last_used};
+use crate::scan::Scanner;
+use crate::session::Session;
+use crate::targets::{Access, Target};
+
+/// The actions that finding a key's user needs.
+pub const ACTIONS: &[&str] = &["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"];
+
+/// An access key's user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The user.
+    pub user_name: String,
+    /// The key; its last use is known.
+    pub access_key: AccessKey,
+}
+
+/// The account that a key belongs to, whatever account it is in: `sts:GetAccessKeyInfo`.
+///
+/// # Errors
+/// What AWS answers, which for an id that is no key's is `ValidationError`.
+pub async fn account_of(scanner: &Scanner, access_key_id: &str) -> Result<AccountId, CallError> {
+    const GET_ACCESS_KEY_INFO: &str = "GetAccessKeyInfo";
+    let sts = scanner.sts();
+    let answer = sts.get_access_key_info().access_key_id(access_key_id).send().boxed_local().await;
+    let answer = answer.map_err(|error| scanner.error(GET_ACCESS_KEY_INFO, &error))?;
+    let account_id = answer.account.and_then(|id| id.parse().ok());
+    account_id.ok_or_else(|| CallError::malformed(GET_ACCESS_KEY_INFO, "the answer names no account", None))
+}
+
+/// The user of a key in its account; `None` where the account has no such key any more.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn owner(
+    scanner: &Scanner,
+    target: &Target,
+    access_key_id: &str,
+) -> Result<Option<Owner>, CallError> {
+    let session = match &target.access {
+        Access::Role(role) => Session::open(role, ACTIONS, scanner.asking()).boxed_local().await?,
+        Access::Own | Access::Skipped(_) => Session::own(&target.account_id, scanner.asking()),
+    };
+    let (user_name, used) = match last_used::of_key(&session, access_key_id).boxed_local().await {
+        Ok(found) => found,
+        Err(error) if error.class == rolecall_roll::Class::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let keys = access_keys::of_user(&session, &user_name).boxed_local().await?;
+    let key = keys.into_iter().find(|key| key.access_key_id == access_key_id);
+    Ok(key.map(|key| Owner { user_name, access_key: AccessKey { last_used: Fact::live(used), ..key } }))
+}
