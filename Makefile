@@ -102,6 +102,11 @@ bench-cold: ## cold and warm start and memory, against the same work in Python
 	cargo build --release -p rolecall-lambda
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary target/release/rolecall-lambda
 
+.PHONY: bench-sweep
+bench-sweep: ## how fast many accounts are read, against boto3 and a client without SDK
+	cargo build --release -p rolecall -p rolecall-sweep
+	"$$(tools/venv bench)/bin/python" bench/sweep/bench.py
+
 .PHONY: bench-emulator
 bench-emulator: ## how many requests a second the emulator enforces
 	cargo bench -p rolecall-emulator --bench throughput

@@ -28,11 +28,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 /// The calls that go as they come: what a bucket holds at least.
-const AT_ONCE: u64 = 16;
-/// The answered calls after which an account is taken for one that does not throttle at this pace.
-const PROBED: u64 = 40;
-/// How many calls are under way in between.
-const FEW: usize = 2;
+const AT_ONCE: u64 = 20;
+/// After those, how many calls are under way until so many were answered; then the account is taken for one that does not
+/// throttle at this pace.
+const PROBES: [(u64, usize); 2] = [(30, 2), (40, 4)];
 /// The pace after a first throttle, in calls a second: of the order that IAM is known to give an account.
 const FIRST_RATE: f64 = 19.0;
 /// The slowest pace.
@@ -150,8 +149,8 @@ impl Pace {
 impl State {
     fn leave(&mut self, now: Instant) -> Option<Wait> {
         let Some(mut rate) = self.rate else {
-            let is_probing = self.sent >= AT_ONCE && self.answered < PROBED;
-            if is_probing && self.under_way >= FEW {
+            let probe = PROBES.iter().find(|(answered, _)| self.answered < *answered);
+            if self.sent >= AT_ONCE && probe.is_some_and(|(_, under_way)| self.under_way >= *under_way) {
                 return Some(Wait::ForAnother);
             }
             self.depart();
