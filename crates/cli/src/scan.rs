@@ -119,7 +119,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let canary = arguments.canary;
     let asked = missing.iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count();
     if asked > canary {
-        say(output::about_to_ask(&header, asked, missing.len(), earlier.counts()));
+        say(output::about_to_ask(&header, asked, missing.len(), scanner.settings.collect.calls()));
     }
 
     let store = earlier.go_on(&header).map_err(|error| output::not_written(&error))?;

@@ -192,6 +192,9 @@ impl Plan {
             notes = listed.notes;
             organization = Some(listed.organization);
         }
+        for name in self.choice.excluded_in_vain(&named) {
+            notes.push(format!("--exclude {name}: no account has this id or name"));
+        }
         let targets = self.targets(self.choice.of(named).map_err(usage)?)?;
         check(&targets)?;
         Ok(Known { targets, caller, organization, notes })

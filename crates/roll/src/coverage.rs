@@ -24,6 +24,8 @@ pub struct Coverage {
     pub users: usize,
     /// Access keys that were read.
     pub access_keys: usize,
+    /// Users that the summaries of all accounts that were read whole count; `None` where one of them was not asked for.
+    pub control_total: Option<u64>,
     /// Accounts that were read in part, by reason.
     pub partial: BTreeMap<String, usize>,
     /// Accounts that refused, by reason.
@@ -55,6 +57,7 @@ impl Coverage {
             complete: 0,
             users: 0,
             access_keys: 0,
+            control_total: Some(0),
             partial: BTreeMap::new(),
             denied: BTreeMap::new(),
             failed: BTreeMap::new(),
@@ -76,6 +79,9 @@ impl Coverage {
         let (reasons, reason) = match account.outcome() {
             Outcome::Complete => {
                 self.complete += 1;
+                let summary = account.facts().summary.known();
+                self.control_total =
+                    self.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
                 return;
             }
             Outcome::Skipped => (&mut self.skipped, account.why_skipped().unwrap_or_default().to_owned()),

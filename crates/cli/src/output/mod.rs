@@ -10,7 +10,7 @@ mod verdicts;
 use std::io::{self, Write};
 use std::path::Path;
 
-use rolecall_roll::{AccountRoll, Counts, Coverage, Document, Header, RollWriter, Statistics, Store};
+use rolecall_roll::{AccountRoll, Coverage, Document, Header, RollWriter, Statistics, Store};
 
 use crate::args::Format;
 use crate::failure::{Code, Failure};
@@ -72,21 +72,21 @@ pub(crate) fn summary(coverage: &Coverage) -> String {
 }
 
 /// What is about to be done, in a line.
-pub(crate) fn about_to_ask(header: &Header, asked: usize, missing: usize, earlier: Counts) -> String {
+pub(crate) fn about_to_ask(header: &Header, asked: usize, missing: usize, calls: (usize, usize)) -> String {
     let caller =
         header.caller.as_ref().map_or("somebody whom AWS does not name", |caller| caller.arn.as_str());
     let organization =
         header.organization.as_ref().map_or(String::new(), |it| format!(" of organisation {}", it.id));
-    let done = match earlier.accounts {
+    let done = match header.targets.len() - missing {
         0 => String::new(),
-        _ => format!(" ({} are in the roll file already)", grouped(header.targets.len() - missing)),
+        done => format!(" ({} are in the roll file already)", grouped(done)),
     };
-    let calls = asked * 2;
+    let (of_account, of_user) = calls;
     format!(
-        "asking {} accounts{organization} as {}{done}: {} calls, and one for each user",
+        "asking {} accounts{organization} as {}{done}: {} calls at least, and {of_user} for each user",
         grouped(asked),
         table::printable(caller),
-        grouped(calls)
+        grouped(asked * of_account)
     )
 }
 

@@ -44,7 +44,9 @@ pub(super) fn render(header: &Header, coverage: &Coverage, statistics: &Statisti
         Some(listed) => line(listed, "accounts", "listed by AWS Organizations"),
         None => line(coverage.accounts, if coverage.accounts == 1 { "account" } else { "accounts" }, ""),
     }
-    let read = format!("{} users, {} keys", grouped(coverage.users), grouped(coverage.access_keys));
+    let is_total = coverage.control_total == u64::try_from(coverage.users).ok() && coverage.complete > 0;
+    let total = if is_total { " (= account summaries)" } else { "" };
+    let read = format!("{} users{total}, {} keys", grouped(coverage.users), grouped(coverage.access_keys));
     line(coverage.complete, "complete", &read);
     let groups = [
         ("partial", &coverage.partial),
@@ -69,6 +71,13 @@ pub(super) fn render(header: &Header, coverage: &Coverage, statistics: &Statisti
             })
             .collect();
         line(gaps.len(), "accepted", &gaps.join("; "));
+    }
+    if !coverage.is_complete && header.targets.len() > 1 {
+        let _ = writeln!(
+            page,
+            "{:>7} the same command with --roll FILE asks again what is missing, and that alone",
+            "retry"
+        );
     }
     for gap in &coverage.lapsed {
         let (account, owner, until) = (&gap.account_id, printable(&gap.owner), gap.until);

@@ -80,6 +80,17 @@ impl Collect {
         self.0.contains(&step)
     }
 
+    /// How many calls they take at least: for an account, and for each user of it.
+    #[must_use]
+    pub fn calls(&self) -> (usize, usize) {
+        let of_users = [Step::AccessKeys, Step::ConsolePassword, Step::MfaDevices];
+        // Of a key's last use nobody knows how often it is asked for.
+        let is_of_account = |step: &&Step| !of_users.contains(step) && **step != Step::LastUsed;
+        let of_account = self.0.iter().filter(is_of_account).count();
+        // And the session.
+        (of_account + 1, of_users.iter().filter(|step| self.has(**step)).count())
+    }
+
     /// The IAM actions that they together need.
     #[must_use]
     pub fn actions(&self, reads: Reads) -> Vec<&'static str> {

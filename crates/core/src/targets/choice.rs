@@ -27,13 +27,11 @@ impl Choice {
     /// # Errors
     /// Where a name is that of no account, or none is left.
     pub fn of(&self, named: Vec<Named>) -> Result<Vec<Named>, NoneMeant> {
-        for (flag, names) in [("include", &self.include), ("exclude", &self.exclude)] {
-            if let Some(name) = names.iter().find(|name| !named.iter().any(|named| is(name, named))) {
-                return Err(NoneMeant(format!(
-                    "--{flag} {name}: no account has this id or name, of {} that there are",
-                    named.len()
-                )));
-            }
+        if let Some(name) = unknown(&self.include, &named).next() {
+            return Err(NoneMeant(format!(
+                "--include {name}: no account has this id or name, of {} that there are",
+                named.len()
+            )));
         }
         let found = named.len();
         let meant: Vec<Named> = named.into_iter().filter(|named| self.means(named)).collect();
@@ -45,6 +43,12 @@ impl Choice {
         Ok(meant)
     }
 
+    /// What is excluded and not there: a slip, or an account that is gone, which is no reason to ask nobody.
+    #[must_use]
+    pub fn excluded_in_vain(&self, named: &[Named]) -> Vec<String> {
+        unknown(&self.exclude, named).cloned().collect()
+    }
+
     fn means(&self, named: &Named) -> bool {
         let is_included = self.include.is_empty() || self.include.iter().any(|name| is(name, named));
         let is_excluded = self.exclude.iter().any(|name| is(name, named));
@@ -52,6 +56,11 @@ impl Choice {
         let has = |(key, value): &(String, String)| tags.is_some_and(|tags| tags.get(key) == Some(value));
         is_included && !is_excluded && self.tags.iter().all(has)
     }
+}
+
+/// The names that are no account's.
+fn unknown<'a>(names: &'a [String], of: &'a [Named]) -> impl Iterator<Item = &'a String> {
+    names.iter().filter(|name| !of.iter().any(|account| is(name, account)))
 }
 
 fn is(pattern: &str, named: &Named) -> bool {
@@ -99,7 +108,9 @@ mod tests {
         assert_eq!(chosen(&[], &["2222*", "billing-????"], &[]).unwrap(), "1");
         assert_eq!(chosen(&["*-prod"], &[], &[("team", "search")]).unwrap(), "1");
         assert!(chosen(&["serach-*"], &[], &[]).unwrap_err().contains("--include serach-*"));
-        assert!(chosen(&[], &["44*"], &[]).unwrap_err().contains("--exclude 44*"));
+        assert_eq!(chosen(&[], &["44*"], &[]).unwrap(), "123");
+        let choice = Choice { exclude: vec!["44*".to_owned(), "1*".to_owned()], ..Choice::default() };
+        assert_eq!(choice.excluded_in_vain(&named()), ["44*"]);
         assert!(chosen(&[], &[], &[("team", "none")]).unwrap_err().contains("none is left"));
     }
 }
