@@ -104,7 +104,7 @@ bench-cold: ## cold and warm start and memory, against the same work in Python
 
 .PHONY: bench-sweep
 bench-sweep: ## how fast many accounts are read, against boto3 and a client without SDK
-	cargo build --release -p rolecall -p rolecall-sweep
+	cargo build --profile fast -p rolecall -p rolecall-sweep
 	"$$(tools/venv bench)/bin/python" bench/sweep/bench.py
 
 .PHONY: bench-emulator

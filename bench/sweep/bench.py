@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-RELEASE = ROOT / "target/release"
+RELEASE = ROOT / "target/fast"
 PATIENCE = 600
 
 

@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep_until};
 const AT_ONCE: u64 = 20;
 /// After those, how many calls are under way until so many were answered; then the account is taken for one that does not
 /// throttle at this pace.
-const PROBES: [(u64, usize); 2] = [(30, 2), (40, 4)];
+const PROBES: [(u64, usize); 2] = [(28, 2), (36, 4)];
 /// The pace after a first throttle, in calls a second: of the order that IAM is known to give an account.
 const FIRST_RATE: f64 = 19.0;
 /// The slowest pace.
