@@ -34,6 +34,8 @@ const AT_ONCE: u64 = 20;
 const PROBES: [(u64, usize); 2] = [(28, 2), (36, 4)];
 /// The pace after a first throttle, in calls a second: of the order that IAM is known to give an account.
 const FIRST_RATE: f64 = 19.0;
+/// Of a rate that is known, how much of it may go at once.
+const SLACK: Duration = Duration::from_millis(100);
 /// The slowest pace.
 const SLOWEST: f64 = 1.0;
 /// Throttles that come together are one: they were under way when the first of them was answered.
@@ -58,6 +60,8 @@ struct State {
     rate: Option<f64>,
     /// When the next call may go.
     next: Instant,
+    /// How far behind its time a call may go: so many calls go at once after a pause.
+    slack: Duration,
     sent: u64,
     answered: u64,
     under_way: usize,
@@ -90,6 +94,8 @@ impl Pace {
         let state = State {
             rate,
             next: now,
+            // Where the rate is known, so is that there is a bucket behind it; one that was found is empty.
+            slack: if rate.is_some() { SLACK } else { Duration::ZERO },
             sent: 0,
             answered: 0,
             under_way: 0,
@@ -166,8 +172,13 @@ impl State {
             };
             (self.rate, self.raised) = (Some(rate), now);
         }
-        let at = self.next.max(now);
+        let at = self.next.max(now.checked_sub(self.slack).unwrap_or(now));
         self.next = at + Duration::from_secs_f64(1.0 / rate);
+        if at <= now {
+            // Not even for a moment: the timer's moments are milliseconds.
+            self.depart();
+            return None;
+        }
         Some(Wait::Until(at, self.throttled))
     }
 
@@ -205,6 +216,7 @@ impl State {
             (None, _) => FIRST_RATE,
         };
         self.rate = Some(rate.max(SLOWEST));
+        self.slack = Duration::ZERO;
         self.empty = Some((now, self.answered));
         self.raised = now;
         // What was reserved before holds no more, and the bucket is empty: one call's time to fill it.
