@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rolecall_core::targets::Access;
 use serde_json::json;
 
-use crate::args::{Accounts, VerdictFormat};
+use crate::args::{Accounts, Rendering};
 use crate::environment;
 use crate::failure::Failure;
 use crate::output;
@@ -25,10 +25,10 @@ pub(crate) fn run(arguments: &Accounts) -> Result<ExitCode, Failure> {
             output::say(&format!("note: {note}"));
         }
         let written = match arguments.format {
-            VerdictFormat::Table => {
+            Rendering::Table => {
                 out.write_all(output::accounts(known.targets.as_slice(), out.look()).as_bytes())
             }
-            VerdictFormat::Json => {
+            Rendering::Json => {
                 let one = |target: &rolecall_core::Target| {
                     let (skipped, role) = match &target.access {
                         Access::Skipped(why) => (Some(why), None),

@@ -91,8 +91,8 @@ pub(crate) struct Evaluate {
     pub(crate) file: PathBuf,
 
     /// How to show the verdicts
-    #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]
-    pub(crate) format: VerdictFormat,
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
 
     /// Write to this file, whole or not at all, and not to stdout, which is `-`
     #[arg(long, value_name = "FILE")]
@@ -194,10 +194,10 @@ pub(crate) enum LogFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum VerdictFormat {
+pub(crate) enum Rendering {
     /// For people
     Table,
-    /// A list of name, verdict and what decided
+    /// For machines
     Json,
 }
 
@@ -235,12 +235,6 @@ Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 11 not all wa
 
 #[derive(Debug, Args)]
 pub(crate) struct Scan {
-    #[command(flatten)]
-    pub(crate) whom: Whom,
-
-    #[command(flatten)]
-    pub(crate) caller: Caller,
-
     /// How to show the roll
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -275,6 +269,12 @@ pub(crate) struct Scan {
     pub(crate) quiet: bool,
 
     #[command(flatten)]
+    pub(crate) whom: Whom,
+
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+
+    #[command(flatten)]
     pub(crate) how: How,
 
     /// What the AWS CLI calls --format.
@@ -284,19 +284,19 @@ pub(crate) struct Scan {
 
 #[derive(Debug, Args)]
 pub(crate) struct Accounts {
+    /// How to show the accounts
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
+
+    /// Write to this file, whole or not at all, and not to stdout, which is `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) whom: Whom,
 
     #[command(flatten)]
     pub(crate) caller: Caller,
-
-    /// How to show the accounts
-    #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]
-    pub(crate) format: VerdictFormat,
-
-    /// Write to this file, whole or not at all, and not to stdout, which is `-`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
 }
 
 const WHOSE_HELP: &str = "\
@@ -318,15 +318,15 @@ pub(crate) struct Whose {
     #[arg(long, value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
 
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
+
     #[command(flatten)]
     pub(crate) through: Through,
 
     #[command(flatten)]
     pub(crate) caller: Caller,
-
-    /// How to show it
-    #[arg(long, value_enum, default_value_t = VerdictFormat::Table)]
-    pub(crate) format: VerdictFormat,
 }
 
 #[derive(Debug, Args)]
@@ -338,6 +338,7 @@ pub(crate) struct Init {
 
 /// Who asks, from where.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Who asks")]
 pub(crate) struct Caller {
     /// The profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]

@@ -9,7 +9,7 @@ use rolecall_policy::Case;
 use rolecall_policy::case::Verdict;
 use serde::Serialize;
 
-use crate::args::{Evaluate, VerdictFormat};
+use crate::args::{Evaluate, Rendering};
 use crate::failure::{Code, Failure};
 use crate::output;
 
@@ -54,8 +54,8 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<ExitCode, Failure> {
     }
     let mut out = output::open(arguments.out.as_deref())?;
     let written = match arguments.format {
-        VerdictFormat::Table => out.write_all(output::verdicts(&answers, out.look()).as_bytes()),
-        VerdictFormat::Json => serde_json::to_writer_pretty(&mut out, &answers)
+        Rendering::Table => out.write_all(output::verdicts(&answers, out.look()).as_bytes()),
+        Rendering::Json => serde_json::to_writer_pretty(&mut out, &answers)
             .map_err(io::Error::from)
             .and_then(|()| out.write_all(b"\n")),
     };

@@ -12,7 +12,7 @@ use rolecall_core::{CallError, Settings};
 use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Roll, Step};
 use serde_json::json;
 
-use crate::args::{VerdictFormat, Whose};
+use crate::args::{Rendering, Whose};
 use crate::environment;
 use crate::failure::{Code, Failure};
 use crate::output;
@@ -134,9 +134,9 @@ fn not_told(error: &CallError, access_key_id: &str) -> Failure {
     Failure::new(Code::Incomplete, error).with_remedy(remedy)
 }
 
-fn show(found: &Found, format: VerdictFormat) -> String {
+fn show(found: &Found, format: Rendering) -> String {
     let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
-    if format == VerdictFormat::Json {
+    if format == Rendering::Json {
         let document = json!({
             "account_id": account_id, "account_name": account_name, "user_name": user_name,
             "access_key": access_key, "as_of": as_of, "source": source,

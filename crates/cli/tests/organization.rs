@@ -518,3 +518,38 @@ async fn a_key_is_found_live_and_in_a_roll() {
     assert_eq!(secret.code, Some(2));
     assert!(!secret.stderr.contains("wJalr"), "it may be a secret: {}", secret.stderr);
 }
+
+#[tokio::test]
+async fn a_source_identity_and_session_tags_are_passed_and_accounts_come_from_stdin() {
+    let world = World::tutorial_with(|name, document| {
+        if name != "member-trust.json" {
+            return document.to_owned();
+        }
+        let condition = json!({ "StringEquals": { "sts:SourceIdentity": "j.ruiz", "aws:RequestTag/purpose": "roll-call" } });
+        let actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
+        let statement = json!({ "Effect": "Allow", "Principal": { "AWS": LAMBDA_ROLE }, "Action": actions, "Condition": condition });
+        json!({ "Version": "2012-10-17", "Statement": statement }).to_string()
+    });
+    // The caller's own side has to allow them too.
+    let world = world.unwrap();
+    let emulator = start(world).await;
+    let scan = ["scan", "--role-arn", "arn:aws:iam::111111111111:role/IAMListRole"];
+    let flags = ["--source-identity", "j.ruiz", "--session-tag", "purpose=roll-call"];
+    let refused = run(&emulator, &[&scan[..], &flags].concat()).await;
+    assert_eq!(refused.code, Some(11), "{}", refused.stderr);
+    assert!(refused.stdout.contains("sts:TagSession"), "the caller may not tag sessions: {}", refused.stdout);
+    let without = run(&emulator, &scan).await;
+    assert!(!without.stdout.contains("sts:TagSession") && without.code == Some(11), "{}", without.stdout);
+
+    let emulator = start(World::tutorial().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command =
+        as_lambda(&emulator, folder.path(), &["scan", "--accounts", "-", "--role-name", "IAMListRole"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stdin, b"111111111111\n").await.unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("ROLL COMPLETE"));
+}
