@@ -102,6 +102,9 @@ bench-cold: ## cold and warm start and memory, against the same work in Python
 	cargo build --release -p rolecall-lambda
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary target/release/rolecall-lambda
 
+.PHONY: bench
+bench: bench-sweep bench-cold bench-emulator ## all of these, one after the other
+
 .PHONY: bench-sweep
 bench-sweep: ## how fast many accounts are read, against boto3 and a client without SDK
 	cargo build --profile fast -p rolecall -p rolecall-sweep
