@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::account::{AccountRoll, Class, Gap, Outcome, Step};
-use crate::file::{AcceptedGap, Header};
+use crate::account::{AccountRoll, Outcome};
+use crate::gap::{Class, Gap, Step};
+use crate::header::{AcceptedGap, Header};
 use crate::ids::AccountId;
 
 /// What a roll covers, accounts added one by one.
@@ -157,8 +158,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::Coverage;
-    use crate::account::{AccountRoll, Class, Gap, Step};
-    use crate::file::{AcceptedGap, Header, Organization, Target};
+    use crate::account::AccountRoll;
+    use crate::gap::{Class, Gap, Step};
+    use crate::header::{AcceptedGap, Header, Organization, Target};
     use crate::ids::{RoleArn, RunId};
 
     fn role_arn(number: u32) -> RoleArn {

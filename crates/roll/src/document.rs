@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 
 use crate::account::AccountRoll;
 use crate::coverage::Coverage;
-use crate::file::{Counts, Header, Roll, Statistics};
+use crate::file::{Counts, Roll, Statistics};
+use crate::header::Header;
 use crate::store::Stored;
 
 /// The rendering `json`.

@@ -2,8 +2,9 @@
 //!
 //! - [`ids`]: account ids, role ARNs, external ids and the other names that AWS gives a shape; parsed once, at the
 //!   border, and never bare strings past it;
-//! - [`account`]: what was seen in one account, and what was not, with the reason;
-//! - [`mod@file`]: the roll file, JSON lines: a header, one account a line, a trailer;
+//! - [`account`], [`user`], [`fact`]: what was seen in one account, and from where;
+//! - [`gap`]: what was not, with the reason;
+//! - [`header`], [`mod@file`]: the roll file, JSON lines: a header, one account a line, a trailer;
 //! - [`store`]: that file on a disk, added to and read account by account;
 //! - [`coverage`]: what a roll covers, and what not, for which reasons;
 //! - [`document`]: the same roll as one JSON document, sorted.
@@ -15,19 +16,21 @@ pub mod coverage;
 pub mod document;
 pub mod fact;
 pub mod file;
+pub mod gap;
+pub mod header;
 pub mod ids;
 pub mod store;
+pub mod user;
 
-pub use account::{
-    AccessKey, AccessKeyStatus, Account, AccountRoll, Class, ConsolePassword, Facts, Gap, LastUsed,
-    MfaDevice, Note, Outcome, Policies, ReportKey, ReportRow, Root, Step, Summary, User,
-};
+pub use account::{Account, AccountRoll, Facts, Outcome, Root, Summary};
 pub use coverage::Coverage;
 pub use document::Document;
 pub use fact::{Fact, Source};
-pub use file::{
-    AcceptedGap, Caller, Calls, Counts, Header, Organization, ReadError, Roll, RollWriter, Statistics,
-    Target, Trailer,
-};
+pub use file::{Calls, Counts, ReadError, Roll, RollWriter, Statistics, Trailer};
+pub use gap::{Class, Gap, Note, Step};
+pub use header::{AcceptedGap, Caller, Header, Organization, Target};
 pub use ids::{AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName, RoleSessionName, RunId};
 pub use store::{Earlier, Store, Stored};
+pub use user::{
+    AccessKey, AccessKeyStatus, ConsolePassword, LastUsed, MfaDevice, Policies, ReportKey, ReportRow, User,
+};

@@ -7,7 +7,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use crate::account::AccountRoll;
-use crate::file::{Counts, Frame, Header, Known, ReadError, RollWriter, Statistics, read_records};
+use crate::file::{Counts, Frame, Known, ReadError, RollWriter, Statistics, read_records};
+use crate::header::Header;
 use crate::ids::AccountId;
 
 /// A roll file that a run may go on with.
