@@ -9,8 +9,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rolecall_core::collect::{Collect, Reads};
-use rolecall_core::settings::{self, Limits, Settings};
+use rolecall_core::settings;
 use rolecall_core::targets::Template;
+use rolecall_core::{Limits, SessionSettings, Settings};
 use rolecall_emulator::{Behaviour, Recipe};
 use rolecall_roll::{AccountId, RoleArn, RoleName, RoleSessionName};
 
@@ -505,13 +506,15 @@ pub(crate) struct How {
 impl How {
     /// These settings, but for what was typed.
     pub(crate) fn over(&self, settings: Settings) -> Settings {
-        let Settings { limits, session_tags, .. } = settings;
+        let Settings { limits, session, .. } = settings;
         Settings {
-            role_session_name: self.session_name.clone().unwrap_or(settings.role_session_name),
-            session_duration: self.session_duration.unwrap_or(settings.session_duration),
-            narrow_session: settings.narrow_session && !self.no_session_policy,
-            source_identity: self.source_identity.clone().or(settings.source_identity),
-            session_tags: if self.session_tag.is_empty() { session_tags } else { self.session_tag.clone() },
+            session: SessionSettings {
+                name: self.session_name.clone().unwrap_or(session.name),
+                duration: self.session_duration.unwrap_or(session.duration),
+                narrow: session.narrow && !self.no_session_policy,
+                source_identity: self.source_identity.clone().or(session.source_identity),
+                tags: if self.session_tag.is_empty() { session.tags } else { self.session_tag.clone() },
+            },
             collect: self.collect.clone().unwrap_or(settings.collect),
             reads: self.reads.unwrap_or(settings.reads),
             user: settings.user,

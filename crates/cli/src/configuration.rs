@@ -175,17 +175,18 @@ impl Configuration {
 
     fn over(&self, mut settings: Settings) -> Result<Settings, (Range<usize>, String)> {
         let Session { name, duration, narrow, source_identity, tags } = &self.session;
+        let session = &mut settings.session;
         if let Some(name) = name {
-            settings.role_session_name = name.clone();
+            session.name = name.clone();
+        }
+        set(&mut session.duration, duration.as_ref(), settings::session_duration)?;
+        session.narrow = narrow.unwrap_or(session.narrow);
+        session.source_identity = source_identity.clone().or(session.source_identity.take());
+        if !tags.is_empty() {
+            session.tags = tags.clone().into_iter().collect();
         }
         set(&mut settings.collect, self.collect.as_ref(), str::parse)?;
         set(&mut settings.reads, self.reads.as_ref(), str::parse)?;
-        set(&mut settings.session_duration, duration.as_ref(), settings::session_duration)?;
-        settings.narrow_session = narrow.unwrap_or(settings.narrow_session);
-        settings.source_identity = source_identity.clone().or(settings.source_identity);
-        if !tags.is_empty() {
-            settings.session_tags = tags.clone().into_iter().collect();
-        }
         let (from, to) = (&self.limits, &mut settings.limits);
         set_number(&mut to.accounts_at_once, from.concurrency.as_ref(), settings::at_once)?;
         set_number(&mut to.calls_at_once, from.account_concurrency.as_ref(), settings::at_once)?;

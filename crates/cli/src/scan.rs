@@ -93,9 +93,9 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let mut scanner = plan.connect(&arguments.caller, settings).await?;
     let Known { targets, caller, organization, notes } =
         plan.resolve(&scanner, arguments.caller.profile.as_deref()).await?;
-    if organization.is_some() && scanner.settings.role_session_name == RoleSessionName::default() {
+    if organization.is_some() && scanner.settings.session.name == RoleSessionName::default() {
         // So that CloudTrail tells the runs over an organisation apart.
-        scanner.settings.role_session_name = session_name_of(run_id);
+        scanner.settings.session.name = session_name_of(run_id);
     }
     let mut header = Header::new(run_id, as_of, caller, targets.for_header());
     header.organization = organization;

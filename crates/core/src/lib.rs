@@ -1,6 +1,6 @@
 //! The first half of Rolecall's journey, from whom to ask to what was seen:
 //!
-//! 1. [`settings`]: how a roll is taken: session, pace, patience;
+//! 1. [`settings`]: how a roll is taken: session, facts, and in [`limits`] pace and patience;
 //! 2. [`connect`]: the one HTTP client (proxy, private CA, system's roots) and the SDK's configuration;
 //! 3. [`targets`]: whom to ask, each account once, all in one partition;
 //! 4. [`session`]: becoming the account's role, and staying it while the account is read;
@@ -8,8 +8,8 @@
 //! 6. [`collect`]: the facts, one file each, with the IAM actions that each needs;
 //! 7. [`scan`]: account by account to its line in the roll, whatever happens on the way.
 //!
-//! Beside the way stand [`whose`], which finds one key's user, [`call`], the one reading of what went wrong with a call, [`caller`], whose secrets to keep out
-//! of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
+//! Beside the way stand [`whose`], which finds one key's user, [`call`], the one reading of what went wrong with a
+//! call, [`caller`], whose secrets to keep out of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
 //!
 //! No clock but the one handed in, no output, no trait over AWS: functions take the SDK's clients, and tests speak
 //! HTTP.
@@ -18,6 +18,7 @@ pub mod call;
 pub mod caller;
 pub mod collect;
 pub mod connect;
+pub mod limits;
 pub mod logs;
 pub mod pace;
 mod pages;
@@ -29,6 +30,8 @@ pub mod targets;
 pub mod whose;
 
 pub use call::CallError;
+pub use limits::Limits;
 pub use scan::Scanner;
-pub use settings::{Limits, Settings};
+pub use session::SessionSettings;
+pub use settings::Settings;
 pub use targets::Target;

@@ -162,7 +162,7 @@ impl Scanner {
     #[must_use]
     pub fn asking(&self) -> Asking<'_> {
         Asking {
-            settings: &self.settings,
+            settings: &self.settings.session,
             sdk_config: &self.sdk_config,
             caller_secrets: &self.secrets,
             hops: &self.hops,

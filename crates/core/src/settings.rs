@@ -9,20 +9,14 @@ use jiff::SignedDuration;
 use rolecall_roll::RoleSessionName;
 
 use crate::collect::{Collect, Reads};
+use crate::limits::Limits;
+use crate::session::SessionSettings;
 
 /// What every account's session and reading has in common.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The session's name, as CloudTrail shows it in the accounts that are read.
-    pub role_session_name: RoleSessionName,
-    /// How long a session is asked to last: 15 minutes to 12 hours, and to what the role allows.
-    pub session_duration: Duration,
-    /// Whether a session policy narrows the session to the actions that are needed, whatever else the role may do.
-    pub narrow_session: bool,
-    /// Who is behind it, as CloudTrail shows it; needs `sts:SetSourceIdentity` in the roles' trust policies.
-    pub source_identity: Option<RoleSessionName>,
-    /// Tags of each session; they need `sts:TagSession` in the roles' trust policies.
-    pub session_tags: Vec<(String, String)>,
+    /// How sessions are asked for.
+    pub session: SessionSettings,
     /// Which facts are read.
     pub collect: Collect,
     /// How users are read.
@@ -38,11 +32,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            role_session_name: RoleSessionName::default(),
-            session_duration: Duration::from_hours(1),
-            narrow_session: true,
-            source_identity: None,
-            session_tags: Vec::new(),
+            session: SessionSettings::default(),
             collect: Collect::default(),
             reads: Reads::default(),
             user: None,
@@ -88,15 +78,17 @@ impl Settings {
     pub fn over(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
         let variables = Variables(variable);
         let mut settings = self;
-        let mut wide = !settings.narrow_session;
-        variables.set(&mut settings.role_session_name, "ROLECALL_SESSION_NAME", RoleSessionName::from_str)?;
-        variables.set(&mut settings.session_duration, "ROLECALL_SESSION_DURATION", session_duration)?;
+        let session = &mut settings.session;
+        let mut wide = !session.narrow;
+        variables.set(&mut session.name, "ROLECALL_SESSION_NAME", RoleSessionName::from_str)?;
+        variables.set(&mut session.duration, "ROLECALL_SESSION_DURATION", session_duration)?;
         variables.set(&mut wide, "ROLECALL_NO_SESSION_POLICY", switch)?;
         variables
-            .set(&mut settings.source_identity, "ROLECALL_SOURCE_IDENTITY", |text| text.parse().map(Some))?;
-        variables.set(&mut settings.session_tags, "ROLECALL_SESSION_TAG", |text| {
+            .set(&mut session.source_identity, "ROLECALL_SOURCE_IDENTITY", |text| text.parse().map(Some))?;
+        variables.set(&mut session.tags, "ROLECALL_SESSION_TAG", |text| {
             text.split(',').map(tag).collect::<Result<Vec<_>, _>>()
         })?;
+        session.narrow = !wide;
         variables.set(&mut settings.collect, "ROLECALL_COLLECT", Collect::from_str)?;
         variables.set(&mut settings.reads, "ROLECALL_READS", Reads::from_str)?;
         let limits = &mut settings.limits;
@@ -110,52 +102,7 @@ impl Settings {
         variables.set(&mut limits.read_timeout, "ROLECALL_READ_TIMEOUT", duration)?;
         variables.set(&mut limits.attempt_timeout, "ROLECALL_ATTEMPT_TIMEOUT", duration)?;
         variables.set(&mut limits.account_timeout, "ROLECALL_ACCOUNT_TIMEOUT", duration)?;
-        settings.narrow_session = !wide;
         Ok(settings)
-    }
-}
-
-/// Patience and pace. All of it is set here: the SDK's defaults change between its versions.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// How often a call is made at most, the first time included.
-    pub max_attempts: u32,
-    /// The pause before the second attempt; it doubles with each, with jitter.
-    pub initial_backoff: Duration,
-    /// The longest pause between attempts.
-    pub max_backoff: Duration,
-    /// For a TCP and TLS connection to stand.
-    pub connect_timeout: Duration,
-    /// From a request sent to the first byte of its answer.
-    pub read_timeout: Duration,
-    /// For one attempt, answer read.
-    pub attempt_timeout: Duration,
-    /// For a whole account. What it has by then is kept.
-    pub account_timeout: Duration,
-    /// Accounts that are read side by side.
-    pub accounts_at_once: usize,
-    /// Calls that are made side by side in one account.
-    pub calls_at_once: usize,
-    /// Sessions that are asked for in a second. STS answers 600 calls a second to an account, whoever in it asks.
-    pub sts_rate: f64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            // IAM throttles long before it tires; ten attempts lost no user under 20 calls a second.
-            max_attempts: 10,
-            initial_backoff: Duration::from_millis(200),
-            max_backoff: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(20),
-            attempt_timeout: Duration::from_secs(30),
-            account_timeout: Duration::from_mins(10),
-            // Best on two cores; memory grows with calls in flight.
-            accounts_at_once: 64,
-            calls_at_once: 8,
-            sts_rate: 600.0,
-        }
     }
 }
 
@@ -298,8 +245,8 @@ mod tests {
         let default = format!("{:?}", Settings::default());
         assert_eq!(format!("{:?}", of("ROLECALL_MAX_ATTEMPTS", "").unwrap()), default);
         assert_eq!(of("ROLECALL_MAX_ATTEMPTS", "3").unwrap().limits.max_attempts, 3);
-        assert!(!of("ROLECALL_NO_SESSION_POLICY", "1").unwrap().narrow_session);
-        assert!(of("ROLECALL_NO_SESSION_POLICY", "false").unwrap().narrow_session);
+        assert!(!of("ROLECALL_NO_SESSION_POLICY", "1").unwrap().session.narrow);
+        assert!(of("ROLECALL_NO_SESSION_POLICY", "false").unwrap().session.narrow);
         for (name, value, words) in [
             ("ROLECALL_MAX_ATTEMPTS", "many", "1 to 100"),
             ("ROLECALL_SESSION_DURATION", "5m", "15m to 12h"),

@@ -46,8 +46,8 @@ async fn the_roll_is_the_world() {
 async fn the_session_is_asked_for_as_set() {
     let aws = FakeAws::start().await;
     let mut settings = settings();
-    settings.role_session_name = "audit@b".parse().unwrap();
-    settings.session_duration = Duration::from_mins(15);
+    settings.session.name = "audit@b".parse().unwrap();
+    settings.session.duration = Duration::from_mins(15);
     scan_one(&scanner(&aws.uri(), settings.clone()).await).await;
     let asked = |requests: &[wiremock::Request]| {
         let first = requests.iter().find(|r| r.body.starts_with(b"Action=AssumeRole")).unwrap();
@@ -64,7 +64,7 @@ async fn the_session_is_asked_for_as_set() {
     }
     aws.server.reset().await;
     let aws = FakeAws::start().await;
-    settings.narrow_session = false;
+    settings.session.narrow = false;
     scan_one(&scanner(&aws.uri(), settings).await).await;
     assert!(!asked(&aws.server.received_requests().await.unwrap()).contains("Policy="));
 }

@@ -2,6 +2,7 @@
 
 mod hops;
 mod policy;
+mod settings;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -28,9 +29,9 @@ use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::connect::AnswersAreWhole;
 use crate::pace::{Counts, Meter, Pace, Paced};
-use crate::settings::Settings;
 use crate::targets::Role;
 pub use hops::Hops;
+pub use settings::SessionSettings;
 
 const ASSUME_ROLE: &str = "AssumeRole";
 
@@ -49,7 +50,7 @@ enum Kind<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Asking<'a> {
     /// How sessions are made.
-    pub settings: &'a Settings,
+    pub settings: &'a SessionSettings,
     /// What the SDK is told, the caller's credentials among it.
     pub sdk_config: &'a SdkConfig,
     /// What no message may hold.
@@ -117,7 +118,7 @@ impl<'a> Session<'a> {
     /// What AWS refused, or an answer that is no session of the account that was asked for.
     pub async fn open(role: &'a Role, actions: &[&str], asking: Asking<'a>) -> Result<Self, CallError> {
         let retries = retries(role.role_arn.account_id());
-        let session_policy = asking.settings.narrow_session.then(|| policy::allowing(actions));
+        let session_policy = asking.settings.narrow.then(|| policy::allowing(actions));
         let time = asking.sdk_config.time_source().unwrap_or_default();
         let pace = Arc::new(Pace::default());
         let role = Assumable { role, session_policy, asking, pace, retries, time };
@@ -223,16 +224,16 @@ fn request(
     sts: &aws_sdk_sts::Client,
     role_arn: &RoleArn,
     external_id: Option<&ExternalId>,
-    settings: &Settings,
+    settings: &SessionSettings,
     is_in_a_chain: bool,
 ) -> AssumeRoleFluentBuilder {
-    let asked = settings.session_duration;
+    let asked = settings.duration;
     let duration = if is_in_a_chain { asked.min(LONGEST_IN_A_CHAIN) } else { asked };
     let tag = |(key, value): &(String, String)| Tag::builder().key(key).value(value).build().ok();
-    let tags: Vec<Tag> = settings.session_tags.iter().filter_map(tag).collect();
+    let tags: Vec<Tag> = settings.tags.iter().filter_map(tag).collect();
     sts.assume_role()
         .role_arn(role_arn.as_str())
-        .role_session_name(settings.role_session_name.as_str())
+        .role_session_name(settings.name.as_str())
         .duration_seconds(i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
         .set_external_id(external_id.map(|id| id.expose().to_owned()))
         .set_source_identity(settings.source_identity.as_ref().map(|name| name.as_str().to_owned()))
