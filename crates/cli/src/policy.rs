@@ -7,27 +7,10 @@ use std::process::ExitCode;
 
 use rolecall_policy::Case;
 use rolecall_policy::case::Verdict;
-use serde::Serialize;
 
 use crate::args::{Evaluate, Rendering};
 use crate::failure::{Code, Failure};
-use crate::output;
-
-/// What became of a situation.
-#[derive(Debug, Serialize)]
-pub(crate) struct Answer {
-    pub(crate) name: String,
-    pub(crate) verdict: Verdict,
-    pub(crate) decided_by: String,
-    #[serde(skip)]
-    pub(crate) expected: Option<Verdict>,
-}
-
-impl Answer {
-    pub(crate) fn is_as_expected(&self) -> bool {
-        self.expected.is_none_or(|expected| expected == self.verdict)
-    }
-}
+use crate::output::{self, Answer};
 
 /// Decides the situations of a file.
 pub(crate) fn evaluate(arguments: &Evaluate) -> Result<ExitCode, Failure> {

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::call::Call;
 use crate::iam::{Page, asked, member};
-use crate::operations::Call;
 use crate::query::{Refusal, Xml};
 use crate::world::{AccessKey, User};
 

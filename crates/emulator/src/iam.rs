@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use crate::authorization::Asked;
-use crate::operations::Call;
+use crate::call::Call;
 use crate::query::{NAME, Refusal, Rule, Xml};
 use crate::world::{AccessKey, MfaDevice, User};
 

@@ -1,11 +1,12 @@
-//! An AWS to try things on that says no: STS, IAM and Organizations over HTTP, with signatures, trust and permissions enforced.
+//! An AWS to try things on that says no: STS, IAM and Organizations over HTTP, with signatures,
+//! trust and permissions enforced.
 //!
 //! 1. [`world`]: accounts, roles, users, an organisation: a file that a person can write;
-//! 2. `server`: connections, and what befalls them;
+//! 2. `server`: connections, and what befalls them; `state`: what requests leave behind;
 //! 3. `operations`: requests in, answers out, in the protocol of their service;
 //! 4. `authentication`: whose signature it is;
 //! 5. `authorization`: whether the policies let them, and AWS's words where they do not;
-//! 6. `sts`, `iam`, `account` and `organizations`: what is done;
+//! 6. `call`, with `sts`, `iam`, `account` and `organizations`: what is done;
 //! 7. [`log`]: who asked for what, and which statement decided.
 //!
 //! It depends on `rolecall-policy` and on nothing else of Rolecall's, so that a mistake there cannot hide in its own
@@ -14,6 +15,7 @@
 mod account;
 mod authentication;
 mod authorization;
+mod call;
 mod clock;
 mod iam;
 pub mod log;
@@ -21,10 +23,12 @@ mod operations;
 mod organizations;
 mod query;
 mod server;
+mod state;
 mod sts;
 pub mod world;
 
 pub use authentication::Credentials;
 pub use clock::Clock;
-pub use server::{Emulator, Told};
+pub use server::Emulator;
+pub use state::Told;
 pub use world::{Behaviour, Recipe, World};

@@ -1,61 +1,16 @@
 //! Requests in, answers out, in the protocol of their service.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use http::Request;
-use jiff::Timestamp;
-use rolecall_policy::Decision;
 use serde_json::Value;
 
-use crate::authentication::{Claim, Sessions};
-use crate::authorization::{Asked, Caller};
+use crate::authentication::Claim;
+use crate::authorization::Caller;
+use crate::call::Call;
 use crate::log::Line;
 use crate::query::{Parameters, Refusal, Xml};
-use crate::server::{Shared, State};
-use crate::world::World;
+use crate::state::{Shared, State};
 use crate::{account, iam, organizations, sts};
-
-/// A request whose caller is known.
-#[derive(Debug)]
-pub(crate) struct Call<'a> {
-    /// Who asks.
-    pub(crate) caller: Caller,
-    /// The parameters.
-    pub(crate) parameters: &'a Parameters,
-    /// The world.
-    pub(crate) world: &'a World,
-    /// The sessions that there are.
-    pub(crate) sessions: &'a mut Sessions,
-    /// Of each account, when its credential report is ready.
-    pub(crate) reports: &'a mut BTreeMap<String, Timestamp>,
-    /// The time.
-    pub(crate) now: Timestamp,
-    line: &'a mut Line,
-}
-
-impl Call<'_> {
-    /// Holds that the caller may do something.
-    ///
-    /// # Errors
-    /// `AccessDenied`, in AWS's words.
-    pub(crate) fn allow(&mut self, asked: &Asked<'_>) -> Result<(), Refusal> {
-        let decision = self.caller.decide(asked, self.world);
-        self.line.resource = Some(asked.resource.to_owned());
-        let account_id = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
-        self.line.account_id = account_id.map(str::to_owned).or_else(|| self.line.account_id.clone());
-        // An operation may need leave for more than itself: AssumeRole for sts:TagSession, where tags are passed.
-        self.line.decided_by = Some(match self.line.decided_by.take() {
-            None => decision.to_string(),
-            Some(before) => format!("{before}; {}: {decision}", asked.action),
-        });
-        if let Decision::Allowed(_) = decision {
-            Ok(())
-        } else {
-            Err(self.caller.denied(asked, &decision, self.world))
-        }
-    }
-}
 
 /// What an operation does, in the protocol of its service.
 enum Does {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::authorization::Asked;
-use crate::operations::Call;
+use crate::call::Call;
 use crate::query::Refusal;
 use crate::world::{Member, Organization, Unit};
 

@@ -1,9 +1,9 @@
 //! Requests in, answers out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,22 +12,20 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use rolecall_policy::{Decision, Policies};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::authentication::{Credentials, Session, Sessions};
+use crate::authentication::{Credentials, Session};
 use crate::clock::Clock;
 use crate::log::Line;
 use crate::operations;
+use crate::state::{Shared, Told};
 use crate::world::{World, unique_id};
 
 /// The most that a request may hold.
 const LARGEST: usize = 1024 * 1024;
-
-/// Hears of every request when it is answered.
-pub type Told = Box<dyn Fn(&Line) + Send + Sync>;
 
 /// An AWS that runs until it is dropped.
 #[derive(Debug)]
@@ -35,69 +33,6 @@ pub struct Emulator {
     address: SocketAddr,
     shared: Arc<Shared>,
     serving: JoinHandle<()>,
-}
-
-pub(crate) struct Shared {
-    pub(crate) world: World,
-    state: Mutex<State>,
-    clock: Clock,
-    told: Option<Told>,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("clock", &self.clock).finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) sessions: Sessions,
-    /// What is left of how many calls a service answers to an account, and since when.
-    buckets: BTreeMap<(&'static str, String), (f64, Timestamp)>,
-    /// Of each account, when its credential report is ready.
-    pub(crate) reports: BTreeMap<String, Timestamp>,
-    lines: VecDeque<Line>,
-    /// How many requests there were.
-    count: u64,
-}
-
-impl State {
-    /// The lines that are kept for whoever asks for them.
-    const LINES: usize = 100_000;
-
-    fn keep(&mut self, line: Line) {
-        if self.lines.len() == Self::LINES {
-            self.lines.pop_front();
-        }
-        self.lines.push_back(line);
-    }
-
-    /// A number from 0 to 1 for the next request, the same each time for the first, the second and so on.
-    fn chance(&mut self) -> f64 {
-        self.count += 1;
-        f64::from(u32::try_from(crate::world::splitmix64(self.count) >> 32).unwrap_or_default())
-            / f64::from(u32::MAX)
-    }
-
-    /// Whether a service still answers a call to an account: so many a second, and so many at once after a pause.
-    pub(crate) fn has_left(
-        &mut self,
-        service: &'static str,
-        account_id: &str,
-        rate: f64,
-        now: Timestamp,
-    ) -> bool {
-        let burst = rate.max(1.0);
-        let bucket = self.buckets.entry((service, account_id.to_owned())).or_insert((burst, now));
-        let passed = now.duration_since(bucket.1).as_secs_f64().max(0.0);
-        *bucket = ((bucket.0 + passed * rate).min(burst), now);
-        let has_left = bucket.0 >= 1.0;
-        if has_left {
-            bucket.0 -= 1.0;
-        }
-        has_left
-    }
 }
 
 impl Emulator {
@@ -113,7 +48,7 @@ impl Emulator {
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { world, state: Mutex::default(), clock, told });
+        let shared = Arc::new(Shared::new(world, clock, told));
         let serving = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, serving })
     }
@@ -192,12 +127,6 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.serving.abort();
-    }
-}
-
-impl Shared {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

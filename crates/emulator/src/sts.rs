@@ -9,7 +9,7 @@ use rolecall_policy::{Document, Kind, Policy};
 
 use crate::authentication::{Principal, Session};
 use crate::authorization::Asked;
-use crate::operations::Call;
+use crate::call::Call;
 use crate::query::{Refusal, Rule, Xml};
 use crate::world::unique_id;
 

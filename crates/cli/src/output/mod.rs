@@ -19,7 +19,7 @@ use page::grouped;
 pub(crate) use progress::Progress;
 use sink::Sink;
 pub(crate) use table::printable;
-pub(crate) use verdicts::verdicts;
+pub(crate) use verdicts::{Answer, verdicts};
 
 /// Opens the file that the roll goes to, or stdout.
 pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {

@@ -2,11 +2,28 @@
 
 use comfy_table::{Attribute, Cell, Color};
 use rolecall_policy::case::Verdict;
+use serde::Serialize;
 
 use super::sink::Look;
 use super::table::{lines, printable, table};
-use crate::policy::Answer;
 
+/// What became of a situation.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) name: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) decided_by: String,
+    #[serde(skip)]
+    pub(crate) expected: Option<Verdict>,
+}
+
+impl Answer {
+    pub(crate) fn is_as_expected(&self) -> bool {
+        self.expected.is_none_or(|expected| expected == self.verdict)
+    }
+}
+
+/// A row for each.
 pub(crate) fn verdicts(answers: &[Answer], look: Look) -> String {
     let header = ["VERDICT", "SITUATION", "DECIDED BY"];
     let mut rows = table(look, header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
