@@ -11,7 +11,9 @@ use futures_util::StreamExt;
 use rolecall_core::Settings;
 use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::{Access, Target};
-use rolecall_roll::{AccountRoll, Class, Earlier, Header, Outcome, RoleSessionName, RunId, Statistics};
+use rolecall_roll::{
+    AccountRoll, Class, Earlier, Fact, Header, Outcome, RoleSessionName, RunId, Statistics, Step,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Scan;
@@ -91,15 +93,23 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let as_of = environment::now();
     let run_id = RunId::random();
     let mut scanner = plan.connect(&arguments.caller, settings).await?;
-    let Known { targets, caller, organization, notes } =
+    let Known { targets, caller, mut organization, asker, mut notes } =
         plan.resolve(&scanner, arguments.caller.profile.as_deref()).await?;
     if organization.is_some() && scanner.settings.session.name == RoleSessionName::default() {
         // So that CloudTrail tells the runs over an organisation apart.
         scanner.settings.session.name = session_name_of(run_id);
     }
     let mut header = Header::new(run_id, as_of, caller, targets.for_header());
-    header.organization = organization;
     header.collect = scanner.settings.what();
+    if let (Some(organization), Some(asker)) = (&mut organization, &asker)
+        && scanner.settings.collect.take(Step::RootCredentials)
+    {
+        organization.root_credentials_managed = asker.root_credentials_managed().await;
+        if let Fact::Unknown { unknown } = &organization.root_credentials_managed {
+            notes.push(format!("whether root credentials are managed centrally is unknown: {unknown}"));
+        }
+    }
+    header.organization = organization;
     header.accepted = accepted;
     if let (Some(before), Some(roll)) = (&earlier.header, &arguments.roll) {
         same_roll(before, &header).map_err(|problem| {

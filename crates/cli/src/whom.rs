@@ -10,7 +10,7 @@ use rolecall_core::connect::{Connect, Roots, http_client};
 use rolecall_core::scan::Scanner;
 use rolecall_core::settings::Settings;
 use rolecall_core::targets::named::Defaults;
-use rolecall_core::targets::organization::{Unknown, Wanted};
+use rolecall_core::targets::organization::{Asker, Unknown, Wanted};
 use rolecall_core::targets::{Choice, Named, Target, Targets, accounts_file};
 use rolecall_roll::{AccountId, Caller, Class, ExternalId, Organization, Partition, RoleArn, Step};
 
@@ -36,6 +36,8 @@ pub(crate) struct Known {
     pub(crate) targets: Targets,
     pub(crate) caller: Option<Caller>,
     pub(crate) organization: Option<Organization>,
+    /// Who can tell more of it.
+    pub(crate) asker: Option<Asker>,
     /// What could not be learned besides, for a person.
     pub(crate) notes: Vec<String>,
 }
@@ -183,21 +185,23 @@ impl Plan {
         }
         let caller = scanner.caller().await.map_err(|error| no_caller(&error, profile))?;
         self.defaults.own_account = caller.as_ref().map(|caller| caller.account_id.clone());
-        let (mut named, mut notes, mut organization) = (self.named.clone(), Vec::new(), None);
+        let (mut named, mut notes) = (self.named.clone(), Vec::new());
+        let (mut organization, mut asker) = (None, None);
         if let Some((wanted, via)) = &self.organization {
             let failed = |error: Unknown| organization_unknown(&error);
-            let asker = scanner.organization(via).await.map_err(|error| failed(error.into()))?;
-            let listed = asker.list(wanted).await.map_err(failed)?;
+            let who = scanner.organization(via).await.map_err(|error| failed(error.into()))?;
+            let listed = who.list(wanted).await.map_err(failed)?;
             named.extend(listed.named);
             notes = listed.notes;
             organization = Some(listed.organization);
+            asker = Some(who);
         }
         for name in self.choice.excluded_in_vain(&named) {
             notes.push(format!("--exclude {name}: no account has this id or name"));
         }
         let targets = self.targets(self.choice.of(named).map_err(usage)?)?;
         check(&targets)?;
-        Ok(Known { targets, caller, organization, notes })
+        Ok(Known { targets, caller, organization, asker, notes })
     }
 
     fn targets(&self, named: Vec<Named>) -> Result<Targets, Failure> {

@@ -366,9 +366,13 @@ async fn every_fact_equals_the_world_and_what_fails_is_unknown_with_the_reason()
     let world = recipe.world().unwrap();
     let mut slow = recipe.world().unwrap();
     slow.behaviour.report_ms = 700;
+    slow.organization.as_mut().unwrap().manages_root_credentials = true;
     let emulator = start(slow).await;
     let (ended, document) = document(&emulator, &["--collect", "all", "--exclude", "999999999999"]).await;
     assert_eq!(ended.code, Some(0), "{}{}", ended.stderr, ended.stdout);
+    let managed = json!({ "value": true, "source": "live" });
+    assert_eq!(document["organization"]["root_credentials_managed"], managed);
+    assert_eq!(document["statistics"]["calls"]["ListOrganizationsFeatures"]["attempts"], 1, "asked once");
     let accounts = of_outcome(&document, "Complete");
     assert_eq!(accounts.len(), 7);
     let date = |date: Option<Timestamp>| date.map_or(Value::Null, |date| json!(date));

@@ -148,14 +148,19 @@ impl Scanner {
     pub async fn organization(&self, via: &[RoleArn]) -> Result<Asker, CallError> {
         let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config)
             .interceptor(Counts { meter: self.meter.clone(), pace: None });
+        let mut iam = aws_sdk_iam::config::Builder::from(&self.sdk_config)
+            .interceptor(AnswersAreWhole)
+            .interceptor(Counts { meter: self.meter.clone(), pace: None });
         if !via.is_empty() {
             let budget = TokenBucket::builder().capacity(100_000).build();
             let retries = RetryPartition::custom("rolecall-organization").token_bucket(budget).build();
             let credentials = self.hops.credentials(via, self.asking(), &retries).boxed_local().await?;
-            config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
+            config =
+                config.credentials_provider(credentials.clone()).identity_cache(IdentityCache::no_cache());
+            iam = iam.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
         }
         let client = aws_sdk_organizations::Client::from_conf(config.build());
-        Ok(Asker::new(client, self.secrets.clone()))
+        Ok(Asker::new(client, aws_sdk_iam::Client::from_conf(iam.build()), self.secrets.clone()))
     }
 
     /// Who asks, and how.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::Fact;
-use crate::gap::{Gap, Note};
+use crate::gap::{Gap, Note, Step};
 use crate::header::Target;
 use crate::ids::{AccountId, RoleArn};
 use crate::user::User;
@@ -197,6 +197,25 @@ impl AccountRoll {
         let users = self.users().unwrap_or_default();
         let keys = users.iter().filter_map(|user| user.access_keys.as_ref()).map(Vec::len).sum();
         (users.len(), keys)
+    }
+}
+
+impl AccountRoll {
+    /// Of how many users, and of how many access keys, what a step reads was asked for and is unknown.
+    #[must_use]
+    pub fn without(&self, step: Step) -> (usize, usize) {
+        let users = || self.users().unwrap_or_default().iter();
+        let is_unknown = |user: &&User| match step {
+            Step::AccessKeys => user.access_keys.is_none(),
+            Step::ConsolePassword => user.console_password.is_unknown(),
+            Step::MfaDevices => user.mfa_devices.is_unknown(),
+            Step::Policies => user.policies.is_unknown(),
+            Step::CredentialReport => user.report.is_unknown(),
+            _ => false,
+        };
+        let access_keys = users().flat_map(|user| user.access_keys.iter().flatten());
+        let unknown = access_keys.filter(|key| step == Step::LastUsed && key.last_used.is_unknown());
+        (users().filter(is_unknown).count(), unknown.count())
     }
 }
 

@@ -27,8 +27,8 @@ pub struct Coverage {
     pub access_keys: usize,
     /// Users that the summaries of all accounts that were read whole count; `None` where one of them was not asked for.
     pub control_total: Option<u64>,
-    /// Accounts that were read in part, by reason.
-    pub partial: BTreeMap<String, usize>,
+    /// Accounts that were read in part, by what is missing and why.
+    pub partial: BTreeMap<String, Missing>,
     /// Accounts that refused, by reason.
     pub denied: BTreeMap<String, usize>,
     /// Accounts of which nothing was read otherwise, by reason.
@@ -43,6 +43,17 @@ pub struct Coverage {
     management_account_id: Option<AccountId>,
     #[serde(skip)]
     answered_for: Vec<(AcceptedGap, bool)>,
+}
+
+/// What is missing of accounts that were read in part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// Accounts.
+    pub accounts: usize,
+    /// Users of whom it is missing.
+    pub users: usize,
+    /// Access keys of which it is missing.
+    pub access_keys: usize,
 }
 
 impl Coverage {
@@ -100,7 +111,16 @@ impl Coverage {
                 self.is_complete = false;
                 let is_management = self.management_account_id.as_ref() == Some(account.account_id());
                 match account.outcome() {
-                    Outcome::Partial => (&mut self.partial, what_is_missing(account.gaps())),
+                    Outcome::Partial => {
+                        let (step, class) = most_of(account.gaps());
+                        let (users, access_keys) = account.without(step);
+                        let reason = format!("{} unknown: {class}", step.what());
+                        let missing = self.partial.entry(reason).or_default();
+                        missing.accounts += 1;
+                        missing.users += users;
+                        missing.access_keys += access_keys;
+                        return;
+                    }
                     _ if first.is_some_and(|gap| gap.class == Class::Denied) => {
                         (&mut self.denied, first.map_or(String::new(), |gap| who_refused(gap, is_management)))
                     }
@@ -137,13 +157,13 @@ fn who_refused(gap: &Gap, is_management: bool) -> String {
 }
 
 /// What of an account is missing, and why: of the reasons the most frequent.
-fn what_is_missing(gaps: &[Gap]) -> String {
+fn most_of(gaps: &[Gap]) -> (Step, Class) {
     let mut kinds: BTreeMap<(Step, Class), usize> = BTreeMap::new();
     for gap in gaps {
         *kinds.entry((gap.step, gap.class)).or_default() += 1;
     }
     let most = kinds.into_iter().max_by_key(|(_, number)| *number).map(|(kind, _)| kind);
-    most.map_or(String::new(), |(step, class)| format!("{} unknown: {class}", step.what()))
+    most.unwrap_or((Step::Users, Class::Other))
 }
 
 /// What happened with an account that did not refuse.
@@ -157,11 +177,13 @@ fn what_happened(gap: &Gap) -> String {
 mod tests {
     use jiff::Timestamp;
 
-    use super::Coverage;
+    use super::{Coverage, Missing};
     use crate::account::AccountRoll;
+    use crate::fact::Fact;
     use crate::gap::{Class, Gap, Step};
     use crate::header::{AcceptedGap, Header, Organization, Target};
     use crate::ids::{RoleArn, RunId};
+    use crate::user::User;
 
     fn role_arn(number: u32) -> RoleArn {
         format!("arn:aws:iam::{number:012}:role/R").parse().unwrap()
@@ -185,8 +207,12 @@ mod tests {
         let mut header =
             Header::new(RunId::random(), "2026-11-24T09:12:00Z".parse::<Timestamp>().unwrap(), None, vec![]);
         let management_account_id = "000000000009".parse().unwrap();
-        header.organization =
-            Some(Organization { id: "o-a".to_owned(), management_account_id, accounts: 12 });
+        header.organization = Some(Organization {
+            id: "o-a".to_owned(),
+            management_account_id,
+            accounts: 12,
+            root_credentials_managed: Fact::NotAsked,
+        });
         let accepted = |number: u32, until: &str| AcceptedGap {
             account_id: format!("{number:012}").parse().unwrap(),
             owner: "j.ruiz".to_owned(),
@@ -217,7 +243,8 @@ mod tests {
         ));
         coverage.add(&denied(8, Step::Session, "no"));
         let partial = vec![gap(Step::AccessKeys, Class::Throttled, "slow")];
-        coverage.add(&AccountRoll::read(role_arn(6), vec![], partial, vec![]));
+        let user = User::new("u".into(), "AIDA".into(), "arn".into(), "/".into(), header.as_of);
+        coverage.add(&AccountRoll::read(role_arn(6), vec![user], partial, vec![]));
         coverage.add(&AccountRoll::failed(role_arn(10), gap(Step::Session, Class::TimedOut, "late")));
 
         assert!(!coverage.is_complete);
@@ -232,11 +259,13 @@ mod tests {
                 ("service control policy p-2kgnabcd (named by AWS)", 1),
             ]
         );
-        assert_eq!(coverage.partial.keys().collect::<Vec<_>>(), ["access keys unknown: throttled"]);
+        let missing = Missing { accounts: 1, users: 1, access_keys: 0 };
+        assert_eq!(coverage.partial, [("access keys unknown: throttled".to_owned(), missing)].into());
         assert_eq!(coverage.failed.keys().collect::<Vec<_>>(), ["AssumeRole: timed out"]);
         assert_eq!((coverage.accepted.len(), coverage.lapsed.len()), (1, 1));
-        let all = [&coverage.partial, &coverage.denied, &coverage.failed, &coverage.skipped];
-        let counted: usize = all.iter().flat_map(|reasons| reasons.values()).sum();
+        let all = [&coverage.denied, &coverage.failed, &coverage.skipped];
+        let counted: usize =
+            all.iter().flat_map(|reasons| reasons.values()).sum::<usize>() + missing.accounts;
         assert_eq!(coverage.complete + coverage.accepted.len() + counted, coverage.accounts);
     }
 }

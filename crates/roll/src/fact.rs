@@ -49,6 +49,11 @@ impl<T> Fact<T> {
         }
     }
 
+    /// Whether it was asked for and is unknown.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+
     /// Whether nobody asked for it.
     pub fn is_not_asked(&self) -> bool {
         matches!(self, Self::NotAsked)

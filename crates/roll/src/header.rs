@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::fact::Fact;
 use crate::ids::{AccountId, RoleArn, RunId};
 
 /// The version of the format that this crate writes, and the newest that it reads.
@@ -61,6 +62,9 @@ pub struct Organization {
     pub management_account_id: AccountId,
     /// How many accounts AWS Organizations lists, chosen or not.
     pub accounts: usize,
+    /// Whether it manages the credentials of its members' root users centrally.
+    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    pub root_credentials_managed: Fact<bool>,
 }
 
 /// A gap that somebody answers for, until a day: it does not make a roll incomplete.

@@ -23,7 +23,7 @@ pub mod store;
 pub mod user;
 
 pub use account::{Account, AccountRoll, Facts, Outcome, Root, Summary};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Missing};
 pub use document::Document;
 pub use fact::{Fact, Source};
 pub use file::{Calls, Counts, ReadError, Roll, RollWriter, Statistics, Trailer};

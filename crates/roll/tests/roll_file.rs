@@ -131,8 +131,12 @@ fn header(accounts: &[AccountRoll]) -> Header {
     let targets = accounts.iter().map(target).collect();
     let header = Header::new(RunId::random(), Timestamp::UNIX_EPOCH, Some(caller), targets);
     let management_account_id = "999999999999".parse().unwrap();
-    let organization =
-        Organization { id: "o-abc".to_owned(), management_account_id, accounts: accounts.len() };
+    let organization = Organization {
+        id: "o-abc".to_owned(),
+        management_account_id,
+        accounts: accounts.len(),
+        root_credentials_managed: Fact::live(true),
+    };
     let accepted = AcceptedGap {
         account_id: "111111111111".parse().unwrap(),
         owner: "j.ruiz".to_owned(),

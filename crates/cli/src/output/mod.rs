@@ -58,7 +58,7 @@ pub(crate) fn summary(coverage: &Coverage) -> String {
     let accounts = coverage.accounts;
     let mut text = format!("{} of {accounts} {} complete", coverage.complete, plural(accounts, "account"));
     let others = [
-        (of(&coverage.partial), "partial"),
+        (coverage.partial.values().map(|missing| missing.accounts).sum(), "partial"),
         (of(&coverage.denied), "denied"),
         (of(&coverage.failed), "failed"),
         (coverage.accepted.len(), "accepted"),

@@ -1,10 +1,9 @@
 //! The end of a roll on one page: what it covers, and of what it does not how much for which reason.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use rolecall_roll::{Coverage, Header, Statistics};
+use rolecall_roll::{Coverage, Header, Missing, Statistics};
 
 use super::sink::Look;
 use super::table::printable;
@@ -48,14 +47,14 @@ pub(super) fn render(header: &Header, coverage: &Coverage, statistics: &Statisti
     let total = if is_total { " (= account summaries)" } else { "" };
     let read = format!("{} users{total}, {} keys", grouped(coverage.users), grouped(coverage.access_keys));
     line(coverage.complete, "complete", &read);
-    let groups = [
-        ("partial", &coverage.partial),
-        ("denied", &coverage.denied),
-        ("failed", &coverage.failed),
-        ("skipped", &coverage.skipped),
-    ];
+    group(
+        &mut line,
+        "partial",
+        coverage.partial.iter().map(|(reason, it)| (for_how_many(reason, *it), it.accounts)),
+    );
+    let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
     for (word, reasons) in groups {
-        group(&mut line, word, reasons);
+        group(&mut line, word, reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
     }
     if !coverage.accepted.is_empty() {
         let gaps: Vec<String> = coverage
@@ -88,10 +87,13 @@ pub(super) fn render(header: &Header, coverage: &Coverage, statistics: &Statisti
 }
 
 /// A line for each reason, the most frequent first; the first line has how many they are together.
-fn group(line: &mut impl FnMut(usize, &str, &str), word: &str, reasons: &BTreeMap<String, usize>) {
-    let mut sorted: Vec<(&String, usize)> =
-        reasons.iter().map(|(reason, number)| (reason, *number)).collect();
-    sorted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+fn group(
+    line: &mut impl FnMut(usize, &str, &str),
+    word: &str,
+    reasons: impl Iterator<Item = (String, usize)>,
+) {
+    let mut sorted: Vec<(String, usize)> = reasons.collect();
+    sorted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let all: usize = sorted.iter().map(|(_, number)| number).sum();
     match &sorted[..] {
         [] => {}
@@ -101,6 +103,20 @@ fn group(line: &mut impl FnMut(usize, &str, &str), word: &str, reasons: &BTreeMa
                 several.iter().map(|(reason, number)| format!("{number} {}", printable(reason))).collect();
             line(all, word, &lines.join(&format!("\n{:19}", "")));
         }
+    }
+}
+
+/// What is missing and why, with how many users or keys it is missing of: `last use unknown for 41 keys: throttled`.
+fn for_how_many(reason: &str, missing: Missing) -> String {
+    let (what, why) = reason.split_once(": ").unwrap_or((reason, ""));
+    let of = |number: usize, one: &str| {
+        let s = if number == 1 { "" } else { "s" };
+        format!("{what} for {} {one}{s}: {why}", grouped(number))
+    };
+    match missing {
+        Missing { access_keys: keys @ 1.., .. } => of(keys, "key"),
+        Missing { users: users @ 1.., .. } => of(users, "user"),
+        _ => reason.to_owned(),
     }
 }
 

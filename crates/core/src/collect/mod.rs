@@ -80,6 +80,11 @@ impl Collect {
         self.0.contains(&step)
     }
 
+    /// Takes a fact out, since it is known otherwise; tells whether it was in.
+    pub fn take(&mut self, step: Step) -> bool {
+        self.0.remove(&step)
+    }
+
     /// How many calls they take at least: for an account, and for each user of it.
     #[must_use]
     pub fn calls(&self) -> (usize, usize) {

@@ -1,6 +1,11 @@
-//! Whether the organisation manages its members' root credentials centrally: `iam:ListOrganizationsFeatures`.
+//! Whether the organisation manages its members' root credentials centrally: `iam:ListOrganizationsFeatures`. Where
+//! AWS Organizations lists the accounts it is asked once, of the organisation; else each account is.
 
+use aws_sdk_iam::Client;
+use aws_sdk_iam::operation::list_organizations_features::ListOrganizationsFeaturesError;
 use aws_sdk_iam::types::FeatureType;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use rolecall_roll::{Fact, Step};
 
 use super::{Collector, Seen};
@@ -13,7 +18,7 @@ pub const COLLECTOR: Collector =
 
 /// Reads it.
 pub(super) async fn collect(session: &Session<'_>, seen: &Seen) {
-    let managed = match read(session).await {
+    let managed = match of(session).await {
         Ok(managed) => Fact::live(managed),
         // Of the organisation another account can tell: that is no gap of this one.
         Err(error) if error.code.as_deref() == Some("CallerIsNotManagementAccountException") => {
@@ -26,7 +31,16 @@ pub(super) async fn collect(session: &Session<'_>, seen: &Seen) {
     seen.facts.borrow_mut().root_credentials_managed = managed;
 }
 
-async fn read(session: &Session<'_>) -> Result<bool, CallError> {
+async fn of(session: &Session<'_>) -> Result<bool, CallError> {
+    let iam = session.iam().await?;
+    are_managed(&iam.client, |operation, error| iam.error(operation, error)).await
+}
+
+/// Whether they are, as the organisation that `client` asks in says; `error` reads what went wrong.
+pub(crate) async fn are_managed(
+    client: &Client,
+    error: impl Fn(&'static str, &SdkError<ListOrganizationsFeaturesError, HttpResponse>) -> CallError,
+) -> Result<bool, CallError> {
     const LIST_FEATURES: &str = "ListOrganizationsFeatures";
     /// An account that is in no organisation, or one whose organisation has not switched it on.
     const NOT_IN_USE: [&str; 3] = [
@@ -34,13 +48,7 @@ async fn read(session: &Session<'_>) -> Result<bool, CallError> {
         "OrganizationNotInAllFeaturesModeException",
         "ServiceAccessNotEnabledException",
     ];
-    let iam = session.iam().await?;
-    match iam
-        .client
-        .list_organizations_features()
-        .send()
-        .await
-        .map_err(|error| iam.error(LIST_FEATURES, &error))
+    match client.list_organizations_features().send().await.map_err(|refused| error(LIST_FEATURES, &refused))
     {
         Ok(answer) => {
             Ok(answer.enabled_features.unwrap_or_default().contains(&FeatureType::RootCredentialsManagement))

@@ -14,11 +14,12 @@ use aws_sdk_organizations::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use futures_util::{FutureExt, StreamExt, stream};
-use rolecall_roll::{Account, AccountId, Class, Organization};
+use rolecall_roll::{Account, AccountId, Class, Fact, Organization};
 
 use super::Named;
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
+use crate::collect::root_credentials;
 use crate::pages::{self, Page};
 
 /// What is wanted of an organisation.
@@ -66,15 +67,25 @@ const AT_ONCE: usize = 4;
 #[derive(Debug)]
 pub struct Asker {
     client: Client,
+    iam: aws_sdk_iam::Client,
     /// What no message may hold.
     secrets: CallerSecrets,
 }
 
 impl Asker {
-    /// Asks with this client.
+    /// Asks with these clients.
     #[must_use]
-    pub fn new(client: Client, secrets: CallerSecrets) -> Self {
-        Self { client, secrets }
+    pub fn new(client: Client, iam: aws_sdk_iam::Client, secrets: CallerSecrets) -> Self {
+        Self { client, iam, secrets }
+    }
+
+    /// Whether the organisation manages its members' root credentials centrally.
+    pub async fn root_credentials_managed(&self) -> Fact<bool> {
+        let error = |operation, error: &_| self.error(operation, error);
+        match root_credentials::are_managed(&self.iam, error).boxed_local().await {
+            Ok(managed) => Fact::live(managed),
+            Err(error) => Fact::Unknown { unknown: error.to_string() },
+        }
     }
 
     fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
@@ -103,7 +114,12 @@ impl Asker {
         )
         .boxed_local()
         .await?;
-        let organization = Organization { id, management_account_id, accounts: accounts.len() };
+        let organization = Organization {
+            id,
+            management_account_id,
+            accounts: accounts.len(),
+            root_credentials_managed: Fact::NotAsked,
+        };
         let mut notes = Vec::new();
         match self.units().boxed_local().await {
             Ok(units) => {
