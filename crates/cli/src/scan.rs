@@ -126,15 +126,18 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     for note in &notes {
         say(format!("note: {note}"));
     }
-    let canary = arguments.canary;
     let asked = missing.iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count();
-    if asked > canary {
+    let is_long = asked > arguments.canary;
+    if is_long {
         say(output::about_to_ask(&header, asked, missing.len(), scanner.settings.collect.calls()));
     }
 
+    // Who was let in before need not try a few first: of those that are missing most will refuse again.
+    let was_let_in =
+        header.targets.iter().any(|target| target.role_arn.is_some() && earlier.is_done(&target.account_id));
+    let canary = if was_let_in { 0 } else { arguments.canary };
     let store = earlier.go_on(&header).map_err(|error| output::not_written(&error))?;
-    let progress =
-        Progress::begin(missing.len(), asked > canary && !arguments.quiet, scanner.meter().clone());
+    let progress = Progress::begin(missing.len(), is_long && !arguments.quiet, scanner.meter().clone());
     let mut shown = Shown::begin(arguments.format, out, &header, store)?;
     let is_refused = ask(&scanner, &missing, canary, until, &mut shown, &progress).await?;
     progress.end();

@@ -71,16 +71,24 @@ fn steady(mut document: Value) -> Value {
     document
 }
 
+/// A world that throttles, fails and cuts connections.
+fn troubled(recipe: &Recipe) -> World {
+    let mut world = recipe.world().unwrap();
+    let rates = (Some(6.0), 0.01, 0.005);
+    (world.behaviour.iam_rate, world.behaviour.error_rate, world.behaviour.reset_rate) = rates;
+    world
+}
+
 fn of_outcome<'a>(document: &'a Value, outcome: &str) -> Vec<&'a Value> {
     document["accounts"].as_array().unwrap().iter().filter(|account| account["outcome"] == outcome).collect()
 }
 
 #[tokio::test]
 async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() {
-    let recipe = recipe("accounts=90,users=7,seed=11,denied=120,suspended=80");
+    let recipe = recipe("accounts=1000,users=6,seed=11,denied=60,suspended=30,hanging=4");
     let world = recipe.world().unwrap();
-    let emulator = start(recipe.world().unwrap()).await;
-    let (ended, document) = document(&emulator, &[]).await;
+    let emulator = start(troubled(&recipe)).await;
+    let (ended, document) = document(&emulator, &["--account-timeout", "12s"]).await;
     assert_eq!(ended.code, Some(11), "{}", ended.stderr);
     let members = &world.organization.as_ref().unwrap().members;
     let listed: BTreeSet<&str> = members.keys().map(String::as_str).collect();
@@ -91,7 +99,11 @@ async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() 
     assert_eq!(document["organization"]["accounts"], members.len());
 
     let complete = of_outcome(&document, "Complete");
-    assert!(complete.len() > 60 && of_outcome(&document, "Failed").len() > 5, "{}", ended.stderr);
+    assert!(complete.len() > 800, "{}", ended.stderr);
+    let hanging = members.keys().filter(|id| world.account(id).is_some_and(|account| account.hangs)).count();
+    assert!(hanging > 0);
+    assert_eq!(document["coverage"]["failed"], json!({ "timed out": hanging }));
+    assert!(document["statistics"]["calls"]["ListAccessKeys"]["throttled"].as_u64().unwrap() > 0);
     for account in complete {
         let id = account["account_id"].as_str().unwrap();
         let truth = world.account(id).unwrap();
@@ -133,19 +145,18 @@ async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() 
 
 #[tokio::test]
 async fn a_run_that_is_killed_and_gone_on_with_ends_in_the_same_roll_and_asks_nothing_twice() {
-    let recipe = recipe("accounts=60,users=5,seed=3,denied=100,suspended=50");
-    let mut world = recipe.world().unwrap();
-    world.behaviour.latency_ms = 5;
-    let emulator = start(world).await;
-    let (_, undisturbed) = document(&emulator, &[]).await;
+    let recipe = recipe("accounts=1000,users=3,seed=3,denied=60,suspended=30,hanging=3");
+    let emulator = start(troubled(&recipe)).await;
+    let (_, undisturbed) = document(&emulator, &["--account-timeout", "8s"]).await;
     let folder = tempfile::tempdir().unwrap();
     let roll = folder.path().join("roll.jsonl");
-    let arguments =
-        [&ORGANIZATION[..], &["--roll", roll.to_str().unwrap(), "--format", "json", "--concurrency", "4"]]
-            .concat();
-    for after_ms in [60, 130, 210, 90] {
+    let with_roll = ["--roll", roll.to_str().unwrap(), "--format", "json", "--account-timeout", "8s"];
+    let arguments = [&ORGANIZATION[..], &with_roll].concat();
+    for _ in 0..6 {
         let mut command = as_lambda(&emulator, folder.path(), &arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let after_ms = u64::try_from(Timestamp::now().subsec_nanosecond()).unwrap() / 1_000 % 1_500;
+        println!("killed after {after_ms} ms");
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
         child.kill().await.unwrap();
     }
