@@ -31,6 +31,7 @@ pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         ("AccessKeysPerUserQuota", 2),
         ("AccountAccessKeysPresent", u64::from(has_key)),
         ("AccountMFAEnabled", u64::from(account.root.mfa)),
+        ("AccountPasswordPresent", u64::from(account.root.password)),
     ];
     Ok(Xml::new().element("SummaryMap", &entries.into_iter().map(entry).collect()))
 }

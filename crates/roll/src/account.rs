@@ -71,6 +71,9 @@ pub struct Summary {
     pub root_has_access_keys: bool,
     /// Whether the root user has an MFA device.
     pub root_has_mfa: bool,
+    /// Whether the root user has a password; `None` where AWS does not say.
+    #[serde(default)]
+    pub root_has_password: Option<bool>,
 }
 
 /// The root user, as the credential report tells.

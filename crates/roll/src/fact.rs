@@ -41,6 +41,33 @@ impl<T> Fact<T> {
         Self::Known { value, source: Source::Live }
     }
 
+    /// The same of a reference.
+    pub fn as_ref(&self) -> Fact<&T> {
+        match self {
+            Self::Known { value, source } => Fact::Known { value, source: *source },
+            Self::Unknown { unknown } => Fact::Unknown { unknown: unknown.clone() },
+            Self::NotAsked => Fact::NotAsked,
+        }
+    }
+
+    /// What follows from it.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Fact<U> {
+        match self {
+            Self::Known { value, source } => Fact::Known { value: of(value), source },
+            Self::Unknown { unknown } => Fact::Unknown { unknown },
+            Self::NotAsked => Fact::NotAsked,
+        }
+    }
+
+    /// It, or where it is not known, the other.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Known { .. }, _) | (Self::Unknown { .. }, Self::NotAsked | Self::Unknown { .. }) => self,
+            _ => other,
+        }
+    }
+
     /// What is known.
     pub fn known(&self) -> Option<&T> {
         match self {

@@ -98,7 +98,12 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
                         gaps.extend(last);
                         let note =
                             Note { step: Step::Users, user_name: Some(text), message: "gone".to_owned() };
-                        let summary = Summary { users: 3, root_has_access_keys: false, root_has_mfa: true };
+                        let summary = Summary {
+                            users: 3,
+                            root_has_access_keys: false,
+                            root_has_mfa: true,
+                            root_has_password: Some(true),
+                        };
                         let root = Root {
                             access_keys_active: [true, false],
                             mfa_active: true,

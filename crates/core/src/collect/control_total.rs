@@ -69,5 +69,6 @@ async fn read(session: &Session<'_>) -> Result<Summary, CallError> {
         users: number(SummaryKeyType::Users).ok_or_else(wrong)?,
         root_has_access_keys: number(SummaryKeyType::AccountAccessKeysPresent).ok_or_else(wrong)? > 0,
         root_has_mfa: number(SummaryKeyType::AccountMfaEnabled).ok_or_else(wrong)? > 0,
+        root_has_password: number(SummaryKeyType::AccountPasswordPresent).map(|number| number > 0),
     })
 }

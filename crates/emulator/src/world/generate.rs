@@ -450,6 +450,7 @@ impl Accounts {
             root: Root {
                 access_keys_active: [recipe.befalls(number, 0, "root key", 4), false],
                 mfa: recipe.befalls(number, 0, "root mfa", 92),
+                password: true,
                 password_last_used: recipe
                     .befalls(number, 0, "root used", 30)
                     .then(|| date(recipe.random(number, 0, "root age") % 1_000)),

@@ -56,13 +56,15 @@ pub struct Root {
     pub access_keys_active: [bool; 2],
     /// Whether it has an MFA device.
     pub mfa: bool,
+    /// Whether it has a password.
+    pub password: bool,
     /// When its password was last used.
     pub password_last_used: Option<Timestamp>,
 }
 
 impl Default for Root {
     fn default() -> Self {
-        Self { access_keys_active: [false; 2], mfa: true, password_last_used: None }
+        Self { access_keys_active: [false; 2], mfa: true, password: true, password_last_used: None }
     }
 }
 

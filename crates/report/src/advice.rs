@@ -1,0 +1,113 @@
+//! One advice a user: what its credentials, taken together, call for.
+
+use std::fmt;
+
+use rolecall_roll::{AccessKey, AccessKeyStatus, Fact};
+use serde::{Serialize, Serializer};
+
+use crate::case::{OfKey, OfUser, days};
+
+/// What to do with a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// What.
+    pub action: Action,
+    /// Why.
+    pub because: String,
+}
+
+/// What can be done with a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Nothing of it is in use.
+    DeleteUser,
+    /// A key works and is not in use, something else is.
+    Deactivate,
+    /// The password is not in use, a key is.
+    RemovePassword,
+    /// A key is in use and old.
+    Rotate,
+    /// Nothing calls for more, or what would tell is unknown.
+    Leave,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::DeleteUser => "delete the user",
+            Self::Deactivate => "deactivate",
+            Self::RemovePassword => "remove the password",
+            Self::Rotate => "rotate",
+            Self::Leave => "leave",
+        })
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// How long a credential may lie idle, and how old an active key may be, in days.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a credential that is not used, or never was.
+    pub idle: u32,
+    /// For an active key.
+    pub age: u32,
+}
+
+/// The advice. What is unknown is never taken for unused.
+#[must_use]
+pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
+    let because = |action, because: &str| Advice { action, because: because.to_owned() };
+    let leave = |what: &str| because(Action::Leave, &format!("{what} is unknown"));
+    let idle = i64::from(patience.idle);
+    let Some(keys) = of.access_keys().known().copied() else { return leave("which keys there are") };
+    let active: Vec<OfKey<'_>> =
+        keys.iter().filter(|key| is_active(key)).map(|key| OfKey { of: *of, key }).collect();
+    let Fact::Known { value: password, .. } = of.password() else {
+        return leave("whether there is a password");
+    };
+    let mut idle_keys = 0;
+    for key in &active {
+        match is_idle(key, idle) {
+            None => return leave("when a key was last used"),
+            Some(is_idle) => idle_keys += usize::from(is_idle),
+        }
+    }
+    let is_password_idle = password.map(|password| {
+        let last = of.password_last_used().or(password.made).unwrap_or(of.user.create_date);
+        of.days_since(last) > idle
+    });
+    let is_password_used = is_password_idle == Some(false);
+    if idle_keys == active.len() && !is_password_used {
+        if of.days_since(of.user.create_date) <= idle {
+            return because(Action::Leave, "the user is new");
+        }
+        return because(Action::DeleteUser, "no credential of it is in use");
+    }
+    if idle_keys > 0 {
+        return because(Action::Deactivate, "a key works that is not in use");
+    }
+    if is_password_idle == Some(true) {
+        return because(Action::RemovePassword, "the password is not in use");
+    }
+    let age = i64::from(patience.age);
+    if active.iter().any(|key| key.created().is_ok_and(|(_, days)| days > age)) {
+        return because(Action::Rotate, "a key in use is older than allowed");
+    }
+    because(Action::Leave, "nothing is old or idle")
+}
+
+fn is_active(key: &AccessKey) -> bool {
+    key.status == AccessKeyStatus::Active
+}
+
+/// Whether a key is not in use; `None` where that is unknown.
+fn is_idle(of: &OfKey<'_>, idle: i64) -> Option<bool> {
+    let last = of.key.last_used.known()?;
+    let since = last.as_ref().map(|last| last.date).or(of.key.create_date)?;
+    Some(days(since, of.of.of.as_of) > idle)
+}

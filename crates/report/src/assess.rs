@@ -1,0 +1,304 @@
+//! The rules over an account.
+
+use std::collections::BTreeMap;
+
+use rolecall_roll::{AccountId, AccountRoll, Header, Outcome, Step};
+use serde::Serialize;
+
+use crate::advice::{self, Advice, Patience};
+use crate::case::{Checked, Failed, OfAccount, OfKey, OfUser, Untold, told};
+use crate::finding::{Finding, Subject};
+use crate::rank::Score;
+use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
+use crate::settings::{Applied, Exception, Settings};
+
+/// Judges accounts one by one.
+#[derive(Debug)]
+pub struct Assessor<'a> {
+    header: &'a Header,
+    settings: &'a Settings,
+    applied: Vec<Applied>,
+    results: Vec<RuleResult>,
+    unknown: Vec<Unknown>,
+    matched: Vec<usize>,
+}
+
+/// What came of a rule over all accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleResult {
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: &'static Rule,
+    /// The threshold that was applied, in days.
+    #[serde(rename = "days")]
+    pub applied_days: Option<u32>,
+    /// The severity that was applied.
+    #[serde(rename = "severity")]
+    pub applied_severity: Severity,
+    /// How many keys, users or root users were judged.
+    pub judged: usize,
+    /// Findings, those aside that somebody answers for.
+    pub open: usize,
+    /// Findings that somebody answers for.
+    pub excepted: usize,
+    /// Keys, users or root users that could not be judged, since what was asked for is unknown.
+    pub unknown: usize,
+    /// Those that could not be judged since nobody asked for what would tell.
+    pub not_asked: usize,
+    /// What would tell.
+    pub not_asked_for: Option<Step>,
+    /// Accounts of which nothing was read.
+    pub accounts_not_read: usize,
+}
+
+/// What could not be judged in an account, by a rule, for a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unknown {
+    /// The account.
+    pub account_id: AccountId,
+    /// The rule.
+    pub rule: &'static str,
+    /// What would tell.
+    pub fact: Step,
+    /// Why it is unknown.
+    pub reason: String,
+    /// How many keys, users or root users it is about.
+    pub number: usize,
+    /// The names of some of them.
+    pub some: Vec<String>,
+}
+
+/// How often an exception matched.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExceptionUse {
+    /// The exception.
+    #[serde(flatten)]
+    pub exception: Exception,
+    /// How many findings it matches.
+    pub matched: usize,
+    /// Whether its last day is over.
+    pub has_lapsed: bool,
+}
+
+/// What was judged, the findings themselves aside.
+#[derive(Debug, Clone, Serialize)]
+pub struct Assessment {
+    /// What came of each rule.
+    pub rules: Vec<RuleResult>,
+    /// What could not be judged.
+    pub unknown: Vec<Unknown>,
+    /// The exceptions, and how often they matched.
+    pub exceptions: Vec<ExceptionUse>,
+}
+
+/// The user, or the key, that is judged.
+#[derive(Clone, Copy)]
+struct Judged<'a> {
+    user: Option<&'a OfUser<'a>>,
+    key: Option<&'a OfKey<'a>>,
+    advice: Option<&'a Advice>,
+}
+
+/// How many names are kept of what could not be judged.
+const SOME: usize = 5;
+
+impl<'a> Assessor<'a> {
+    /// Judges the accounts of this roll.
+    #[must_use]
+    pub fn new(header: &'a Header, settings: &'a Settings) -> Self {
+        let applied: Vec<Applied> = settings.applied().collect();
+        let results = applied.iter().map(RuleResult::of).collect();
+        let matched = vec![0; settings.exceptions.len()];
+        Self { header, settings, applied, results, unknown: Vec::new(), matched }
+    }
+
+    /// The findings of an account, those among them that somebody answers for.
+    pub fn account(&mut self, roll: &AccountRoll) -> Vec<Finding> {
+        match roll.outcome() {
+            Outcome::Skipped => return Vec::new(),
+            Outcome::Failed => {
+                self.results.iter_mut().for_each(|result| result.accounts_not_read += 1);
+                return Vec::new();
+            }
+            Outcome::Complete | Outcome::Partial => {}
+        }
+        let of =
+            OfAccount { as_of: self.header.as_of, roll, organization: self.header.organization.as_ref() };
+        let mut judging = Judging { findings: Vec::new(), unknown: BTreeMap::new() };
+        let nobody = Judged { user: None, key: None, advice: None };
+        let patience = Patience {
+            idle: self.settings.days(&access_key_unused::RULE),
+            age: self.settings.days(&access_key_age::RULE),
+        };
+        for index in 0..self.applied.len() {
+            if let Some(Applied { rule: Rule { check: Check::Root(check), .. }, .. }) =
+                self.applied.get(index)
+            {
+                self.take(index, &of, check(&of), nobody, &mut judging);
+            }
+        }
+        for user in roll.users().unwrap_or_default() {
+            let user = OfUser { of, user };
+            let advice = advice::of(&user, patience);
+            let judged = Judged { user: Some(&user), key: None, advice: Some(&advice) };
+            for index in 0..self.applied.len() {
+                let Some(Applied { rule, days, .. }) = self.applied.get(index).copied() else { continue };
+                match rule.check {
+                    Check::Root(_) => {}
+                    Check::User(check) => self.take(index, &of, check(&user, days), judged, &mut judging),
+                    Check::Key(check) => match told(user.access_keys(), Step::AccessKeys) {
+                        Ok((keys, _)) => {
+                            for key in keys {
+                                let key = OfKey { of: user, key };
+                                let judged = Judged { key: Some(&key), ..judged };
+                                self.take(index, &of, check(&key, days), judged, &mut judging);
+                            }
+                        }
+                        Err(untold) => self.take(index, &of, Err(untold), judged, &mut judging),
+                    },
+                }
+            }
+        }
+        self.unknown.extend(judging.unknown.into_values());
+        judging.findings
+    }
+
+    /// What was judged, the findings themselves aside.
+    #[must_use]
+    pub fn finish(self) -> Assessment {
+        let as_of = self.header.as_of;
+        let used = |(exception, matched): (&Exception, usize)| ExceptionUse {
+            exception: exception.clone(),
+            matched,
+            has_lapsed: exception.has_lapsed(as_of),
+        };
+        let exceptions = self.settings.exceptions.iter().zip(self.matched).map(used).collect();
+        Assessment { rules: self.results, unknown: self.unknown, exceptions }
+    }
+
+    fn take(
+        &mut self,
+        index: usize,
+        of: &OfAccount<'_>,
+        checked: Checked,
+        judged: Judged<'_>,
+        judging: &mut Judging,
+    ) {
+        let (Some(applied), Some(result)) = (self.applied.get(index).copied(), self.results.get_mut(index))
+        else {
+            return;
+        };
+        match checked {
+            Ok(None) => result.judged += 1,
+            Ok(Some(failed)) => {
+                result.judged += 1;
+                let mut finding = finding(applied, of, failed, judged, self.settings);
+                let account = of.roll.account();
+                for (exception, matched) in self.settings.exceptions.iter().zip(&mut self.matched) {
+                    if exception.matches(&finding, account, judged.user) {
+                        *matched += 1;
+                        // One that holds counts before one that has lapsed.
+                        let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.has_lapsed);
+                        if !holds {
+                            finding.exception = Some(exception.excepted(of.as_of));
+                        }
+                    }
+                }
+                *(if finding.is_open() { &mut result.open } else { &mut result.excepted }) += 1;
+                judging.findings.push(finding);
+            }
+            Err(Untold { step, reason: None }) => {
+                result.not_asked += 1;
+                result.not_asked_for = Some(step);
+            }
+            Err(Untold { step, reason: Some(reason) }) => {
+                result.unknown += 1;
+                let unknown =
+                    judging.unknown.entry((index, step, reason.clone())).or_insert_with(|| Unknown {
+                        account_id: of.roll.account_id().clone(),
+                        rule: applied.rule.id,
+                        fact: step,
+                        reason,
+                        number: 0,
+                        some: Vec::new(),
+                    });
+                unknown.number += 1;
+                if unknown.some.len() < SOME {
+                    let key = judged.key.map(|of| of.key.access_key_id.as_str());
+                    let user = judged.user.map(|of| of.user.user_name.as_str());
+                    unknown.some.push(key.or(user).unwrap_or("the root user").to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// What comes of one account.
+struct Judging {
+    findings: Vec<Finding>,
+    unknown: BTreeMap<(usize, Step, String), Unknown>,
+}
+
+impl RuleResult {
+    fn of(applied: &Applied) -> Self {
+        Self {
+            rule: applied.rule,
+            applied_days: applied.rule.days.map(|_| applied.days),
+            applied_severity: applied.severity,
+            judged: 0,
+            open: 0,
+            excepted: 0,
+            unknown: 0,
+            not_asked: 0,
+            not_asked_for: None,
+            accounts_not_read: 0,
+        }
+    }
+}
+
+fn finding(
+    applied: Applied,
+    of: &OfAccount<'_>,
+    failed: Failed,
+    judged: Judged<'_>,
+    settings: &Settings,
+) -> Finding {
+    let Applied { rule, severity, .. } = applied;
+    let account_id = of.roll.account_id();
+    let account = of.roll.account();
+    let user = judged.user.map(|of| of.user);
+    let access_key_id = judged.key.map(|of| of.key.access_key_id.clone());
+    let partition = of.roll.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
+    let mut score = Score::of(severity);
+    match judged.user {
+        None => score.add_root(),
+        Some(user) => score.add_user(user),
+    }
+    if let Some(key) = judged.key {
+        score.add_key(key);
+    }
+    // Users of one name, one after the other, are not one user: their ids tell them apart.
+    let about = access_key_id.as_deref().or(user.map(|user| user.user_id.as_str())).unwrap_or("root");
+    Finding {
+        id: format!("{account_id}/{}/{about}", rule.id),
+        rule,
+        title: rule.title,
+        severity,
+        subject: Subject {
+            account_id: account_id.clone(),
+            account_name: account.and_then(|account| account.name.clone()),
+            organizational_unit: account.and_then(|account| account.organizational_unit.clone()),
+            user_name: user.map(|user| user.user_name.clone()),
+            user_arn: user
+                .map_or_else(|| format!("arn:{partition}:iam::{account_id}:root"), |user| user.arn.clone()),
+            access_key_id,
+        },
+        message: failed.message,
+        evidence: failed.evidence,
+        remedy: failed.remedy,
+        score,
+        advice: judged.advice.cloned(),
+        owner: settings.owner(of.roll, judged.user),
+        exception: None,
+    }
+}

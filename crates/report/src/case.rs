@@ -1,0 +1,298 @@
+//! What a rule looks at: facts, each with its source, or unknown with the reason. Where several sources tell a fact,
+//! the live one comes first.
+
+use jiff::Timestamp;
+use rolecall_roll::{
+    AccessKey, AccessKeyStatus, AccountRoll, Fact, LastUsed, Organization, Policies, Source, Step, User,
+};
+
+use crate::finding::Evidence;
+
+/// What came of a rule: nothing is wrong, something is, or what it needs is unknown.
+pub type Checked = Result<Option<Failed>, Untold>;
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// What, in a clause: `it is 412 days old, 90 are allowed`.
+    pub message: String,
+    /// The facts that it follows from.
+    pub evidence: Vec<Evidence>,
+    /// What to do, as commands of the AWS CLI.
+    pub remedy: String,
+}
+
+/// A fact that a rule needs and does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untold {
+    /// What would tell it.
+    pub step: Step,
+    /// Why it is unknown; `None` where nobody asked for it.
+    pub reason: Option<String>,
+}
+
+/// An account.
+#[derive(Debug, Clone, Copy)]
+pub struct OfAccount<'a> {
+    /// The moment that ages are counted to.
+    pub as_of: Timestamp,
+    /// What was seen of it.
+    pub roll: &'a AccountRoll,
+    /// The organisation that it is in.
+    pub organization: Option<&'a Organization>,
+}
+
+/// A user of an account.
+#[derive(Debug, Clone, Copy)]
+pub struct OfUser<'a> {
+    /// The account.
+    pub of: OfAccount<'a>,
+    /// The user.
+    pub user: &'a User,
+}
+
+/// An access key of a user.
+#[derive(Debug, Clone, Copy)]
+pub struct OfKey<'a> {
+    /// The user.
+    pub of: OfUser<'a>,
+    /// The key.
+    pub key: &'a AccessKey,
+}
+
+/// What is known, and where from.
+///
+/// # Errors
+/// Where it is not known.
+pub fn told<T>(fact: Fact<T>, step: Step) -> Result<(T, Source), Untold> {
+    match fact {
+        Fact::Known { value, source } => Ok((value, source)),
+        Fact::Unknown { unknown } => Err(Untold { step, reason: Some(unknown) }),
+        Fact::NotAsked => Err(Untold { step, reason: None }),
+    }
+}
+
+/// Whole days from one moment to another, which is how ages are told.
+#[must_use]
+pub fn days(from: Timestamp, to: Timestamp) -> i64 {
+    to.duration_since(from).as_hours().div_euclid(24)
+}
+
+/// A date for people.
+#[must_use]
+pub fn date(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+impl OfAccount<'_> {
+    /// Whether the account is the organisation's management account, whose root user nobody else manages.
+    #[must_use]
+    pub fn is_management(&self) -> bool {
+        self.organization.is_some_and(|it| &it.management_account_id == self.roll.account_id())
+    }
+
+    /// Whether the organisation manages this account's root credentials.
+    #[must_use]
+    pub fn root_is_managed(&self) -> Fact<bool> {
+        if self.is_management() {
+            return Fact::live(false);
+        }
+        let of_organization =
+            self.organization.map_or(Fact::NotAsked, |it| it.root_credentials_managed.clone());
+        self.roll.facts().root_credentials_managed.clone().or(of_organization)
+    }
+
+    /// Whether the root user has an access key.
+    #[must_use]
+    pub fn root_has_keys(&self) -> Fact<bool> {
+        let facts = self.roll.facts();
+        let report = facts.root.as_ref().map(|root| root.access_keys_active.contains(&true));
+        facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report)
+    }
+
+    /// Whether the root user has an MFA device, or no password that one would guard.
+    #[must_use]
+    pub fn root_is_guarded(&self) -> Fact<bool> {
+        let facts = self.roll.facts();
+        let report = facts.root.as_ref().map(|root| root.mfa_active);
+        let summary = facts.summary.as_ref();
+        summary.map(|it| it.root_has_mfa || it.root_has_password == Some(false)).or(report)
+    }
+}
+
+/// What is known of a console password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Password {
+    /// When it was made, or last changed; `None` where AWS does not say.
+    pub made: Option<Timestamp>,
+}
+
+impl<'a> OfUser<'a> {
+    /// The access keys.
+    #[must_use]
+    pub fn access_keys(&self) -> Fact<&'a [AccessKey]> {
+        if let Some(keys) = &self.user.access_keys {
+            let source = self.user.no_access_keys_source.unwrap_or(Source::Live);
+            return Fact::Known { value: keys, source };
+        }
+        let gaps = self.of.roll.gaps();
+        let of_user = gaps.iter().find(|gap| {
+            gap.step == Step::AccessKeys && gap.user_name.as_deref() == Some(&self.user.user_name)
+        });
+        match of_user.or_else(|| gaps.iter().find(|gap| gap.user_name.is_none())) {
+            Some(gap) => Fact::Unknown { unknown: gap.class.to_string() },
+            None => Fact::NotAsked,
+        }
+    }
+
+    /// The keys that work.
+    ///
+    /// # Errors
+    /// Where the keys are not known.
+    pub fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), Untold> {
+        let (keys, source) = told(self.access_keys(), Step::AccessKeys)?;
+        Ok((keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect(), source))
+    }
+
+    /// The console password, where there is one.
+    #[must_use]
+    pub fn password(&self) -> Fact<Option<Password>> {
+        let live = self.user.console_password.as_ref();
+        let live = live.map(|password| password.as_ref().map(|it| Password { made: it.create_date }));
+        let report = match self.user.report.as_ref() {
+            Fact::Known { value, source } => match value.password_enabled {
+                Some(true) => {
+                    Fact::Known { value: Some(Password { made: value.password_last_changed }), source }
+                }
+                Some(false) => Fact::Known { value: None, source },
+                None => Fact::Unknown { unknown: "the credential report does not say".to_owned() },
+            },
+            Fact::Unknown { unknown } => Fact::Unknown { unknown },
+            Fact::NotAsked => Fact::NotAsked,
+        };
+        live.or(report)
+    }
+
+    /// Whether there is an MFA device.
+    #[must_use]
+    pub fn has_mfa(&self) -> Fact<bool> {
+        let report = self.user.report.as_ref().map(|row| row.mfa_active);
+        self.user.mfa_devices.as_ref().map(|devices| !devices.is_empty()).or(report)
+    }
+
+    /// When the console password was last used; `None` where it was not, or not since AWS records it.
+    #[must_use]
+    pub fn password_last_used(&self) -> Option<Timestamp> {
+        let report = self.user.report.known().and_then(|row| row.password_last_used);
+        self.user.password_last_used.max(report)
+    }
+
+    /// Groups, policies and tags.
+    #[must_use]
+    pub fn policies(&self) -> Fact<&'a Policies> {
+        self.user.policies.as_ref()
+    }
+
+    /// Whether administrator access is recognised. Where it is not, that does not say that there is none.
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        self.policies().known().is_some_and(|policies| policies.is_administrator == Some(true))
+    }
+
+    /// Days up to now since a moment.
+    #[must_use]
+    pub fn days_since(&self, moment: Timestamp) -> i64 {
+        days(moment, self.of.as_of)
+    }
+
+    /// The user's name, as a shell takes it.
+    #[must_use]
+    pub fn quoted(&self) -> String {
+        quoted(&self.user.user_name)
+    }
+}
+
+impl<'a> OfKey<'a> {
+    /// Whether the key works.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.key.status == AccessKeyStatus::Active
+    }
+
+    /// When the key was made, and how many days ago that is.
+    ///
+    /// # Errors
+    /// Where AWS did not say.
+    pub fn created(&self) -> Result<(Timestamp, i64), Untold> {
+        let created = self.key.create_date.ok_or_else(|| Untold {
+            step: Step::AccessKeys,
+            reason: Some("AWS does not say when it was made".to_owned()),
+        })?;
+        Ok((created, self.of.days_since(created)))
+    }
+
+    /// The last use, where there was one.
+    ///
+    /// # Errors
+    /// Where it is not known.
+    pub fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), Untold> {
+        told(self.key.last_used.as_ref().map(Option::as_ref), Step::LastUsed)
+    }
+
+    /// That the key was made then.
+    #[must_use]
+    pub fn evidence_created(&self, created: Timestamp) -> Evidence {
+        Evidence::of(Step::AccessKeys, format!("created {}", date(created)), Source::Live)
+    }
+
+    /// The command that switches the key off.
+    #[must_use]
+    pub fn deactivate(&self) -> String {
+        format!("{} --status Inactive", self.command("update-access-key"))
+    }
+
+    /// The command that deletes the key.
+    #[must_use]
+    pub fn delete(&self) -> String {
+        self.command("delete-access-key")
+    }
+
+    fn command(&self, command: &str) -> String {
+        let id = quoted(&self.key.access_key_id);
+        format!("aws iam {command} --user-name {} --access-key-id {id}", self.of.quoted())
+    }
+}
+
+/// A word, as a POSIX shell takes it.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/:".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    // What would break the line, or steer a terminal, is no part of a name that AWS allows.
+    let shown: String =
+        word.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    format!("'{}'", shown.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{days, quoted};
+
+    #[test]
+    fn days_are_whole_ones_over_leap_days_too() {
+        let at = |text: &str| text.parse().unwrap();
+        assert_eq!(days(at("2024-02-28T12:00:00Z"), at("2024-03-01T11:59:59Z")), 1);
+        assert_eq!(days(at("2024-02-28T12:00:00Z"), at("2024-03-01T12:00:00Z")), 2);
+        assert_eq!(days(at("2025-02-28T12:00:00Z"), at("2025-03-01T12:00:00Z")), 1);
+        assert_eq!(days(at("2025-03-01T00:00:01Z"), at("2025-03-01T00:00:00Z")), -1);
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_more_into_them() {
+        assert_eq!(quoted("a+b=c,d.e@f_g-h"), "a+b=c,d.e@f_g-h");
+        assert_eq!(quoted("$(rm -r ~)'\n"), "'$(rm -r ~)'\\''\u{fffd}'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,108 @@
+//! Findings: something that is wrong with one key, one user or one root user, why it is thought to be, and what to do.
+
+use rolecall_roll::{AccountId, Source, Step};
+use serde::{Serialize, Serializer};
+
+use crate::advice::Advice;
+use crate::rank::Score;
+use crate::rules::{Rule, Severity};
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// The same in every run: account, rule, and the key's or the user's id.
+    pub id: String,
+    /// The rule.
+    #[serde(serialize_with = "id_of")]
+    pub rule: &'static Rule,
+    /// The rule's title.
+    pub title: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// What is wrong.
+    pub message: String,
+    /// The facts that it follows from.
+    pub evidence: Vec<Evidence>,
+    /// What to do, as commands of the AWS CLI.
+    pub remedy: String,
+    /// How urgent it is, line by line.
+    pub score: Score,
+    /// What to do with the user as a whole.
+    pub advice: Option<Advice>,
+    /// Who is to act, where the tags or the account tell.
+    pub owner: Option<Owner>,
+    /// The exception that it falls under.
+    pub exception: Option<Excepted>,
+}
+
+fn id_of<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(rule.id)
+}
+
+impl Finding {
+    /// Whether nobody answers for it, or nobody any more.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.exception.as_ref().is_none_or(|exception| exception.has_lapsed)
+    }
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subject {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its name.
+    pub account_name: Option<String>,
+    /// The organizational unit that it is in.
+    pub organizational_unit: Option<String>,
+    /// The user; `None` for the root user.
+    pub user_name: Option<String>,
+    /// The user's ARN; the root user's too.
+    pub user_arn: String,
+    /// The access key, where it is about one.
+    pub access_key_id: Option<String>,
+}
+
+/// A fact that a finding follows from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Which.
+    pub fact: Step,
+    /// What it says.
+    pub value: String,
+    /// Where it is from; a credential report with the time when it was made.
+    pub source: Source,
+}
+
+impl Evidence {
+    /// What a fact says, and where from.
+    pub fn of(fact: Step, value: impl Into<String>, source: Source) -> Self {
+        Self { fact, value: value.into(), source }
+    }
+}
+
+/// Who is to act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// The name or address.
+    pub name: String,
+    /// What told it: `user_tag:Owner`.
+    pub from: String,
+}
+
+/// An exception that a finding falls under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excepted {
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds.
+    pub until: jiff::civil::Date,
+    /// Whether that day is over, so that the finding is open again.
+    pub has_lapsed: bool,
+}

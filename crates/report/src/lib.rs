@@ -1,0 +1,24 @@
+//! The second half of Rolecall's journey, from what was seen to what to do:
+//!
+//! 1. [`rules`]: the catalogue, a file each: what is wrong with a key, a user, the root user, and by which clause;
+//! 2. [`case`]: what a rule looks at: facts, each with its source, or unknown with the reason;
+//! 3. [`settings`]: thresholds, exceptions, owners;
+//! 4. [`assess`]: the rules over an account, its findings ranked and explained;
+//! 5. [`report`]: the findings of a whole roll, with what it covers and what could not be judged.
+//!
+//! Pure functions of a roll, settings and the moment that the roll stands for: no clock, no network, no AWS SDK.
+
+pub mod advice;
+pub mod assess;
+pub mod case;
+pub mod finding;
+pub mod rank;
+pub mod report;
+pub mod rules;
+pub mod settings;
+
+pub use assess::Assessor;
+pub use finding::Finding;
+pub use report::Report;
+pub use rules::{Benchmark, CATALOGUE, Rule, Severity};
+pub use settings::Settings;

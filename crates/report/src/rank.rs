@@ -1,0 +1,90 @@
+//! Which first: points that are explained line by line.
+
+use rolecall_roll::{AccessKeyStatus, Fact};
+use serde::Serialize;
+
+use crate::case::{OfKey, OfUser};
+use crate::rules::Severity;
+
+/// How urgent something is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// All lines together.
+    pub points: u32,
+    /// What adds to it.
+    pub lines: Vec<Line>,
+}
+
+/// A line of a score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// How much.
+    pub points: u32,
+    /// Why.
+    pub because: String,
+}
+
+impl Score {
+    /// That of something of this severity.
+    #[must_use]
+    pub fn of(severity: Severity) -> Self {
+        let points = match severity {
+            Severity::Critical => 60,
+            Severity::High => 40,
+            Severity::Medium => 20,
+            Severity::Low => 5,
+            Severity::Informational => 1,
+        };
+        let mut score = Self::default();
+        score.add(points, format!("{severity} severity"));
+        score
+    }
+
+    fn add(&mut self, points: u32, because: impl Into<String>) {
+        self.points += points;
+        self.lines.push(Line { points, because: because.into() });
+    }
+
+    /// The root user may do everything, and no policy takes it away.
+    pub fn add_root(&mut self) {
+        self.add(30, "root user");
+    }
+
+    /// What is known of the user.
+    pub fn add_user(&mut self, of: &OfUser<'_>) {
+        if of.is_administrator() {
+            self.add(25, "administrator access");
+        } else if of.policies().known().is_none() {
+            self.add(5, "what the user may do is unknown");
+        }
+        let has_password = of.password().known().is_some_and(Option::is_some);
+        if has_password && of.has_mfa().known() == Some(&false) {
+            self.add(10, "console password without MFA");
+        }
+    }
+
+    /// What is known of the key.
+    pub fn add_key(&mut self, of: &OfKey<'_>) {
+        if of.key.status != AccessKeyStatus::Active {
+            return;
+        }
+        if let Ok((_, age)) = of.created() {
+            // A point a month: past five years it makes no more difference.
+            let points = u32::try_from(age / 30).unwrap_or(0).min(60) / 3;
+            if points > 0 {
+                self.add(points, format!("active for {age} days"));
+            }
+        }
+        match &of.key.last_used {
+            Fact::Known { value: None, .. } => self.add(10, "never used: nothing breaks without it"),
+            Fact::Known { value: Some(last), .. } => {
+                let idle = of.of.days_since(last.date);
+                if idle > 90 {
+                    self.add(8, format!("not used for {idle} days: little breaks without it"));
+                }
+            }
+            Fact::Unknown { .. } => self.add(3, "its last use is unknown"),
+            Fact::NotAsked => {}
+        }
+    }
+}

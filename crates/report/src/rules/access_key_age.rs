@@ -1,0 +1,41 @@
+//! An active access key is older than allowed.
+//!
+//! Source: CIS 1.14 (3.0): rotated every 90 days or less
+
+use super::{Check, Rule, Severity, clauses};
+
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfKey};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "access-key-age",
+    version: 1,
+    title: "An active access key is older than allowed",
+    why: "The longer a key lives, the more places it has been in.",
+    severity: Severity::Medium,
+    days: Some(90),
+    needs: &[&[Step::AccessKeys]],
+    benchmarks: &clauses("1.14", "1.13", "2.13", "2.12"),
+    security_hub: &["IAM.3"],
+    config_rule: Some("access-keys-rotated"),
+    check: Check::Key(check),
+};
+
+fn check(of: &OfKey<'_>, days: u32) -> Checked {
+    if !of.is_active() {
+        return Ok(None);
+    }
+    let (created, age) = of.created()?;
+    let user = of.of.quoted();
+    Ok((age > i64::from(days)).then(|| Failed {
+        message: format!("the key is {age} days old, {days} are allowed"),
+        evidence: vec![of.evidence_created(created)],
+        remedy: format!(
+            "aws iam create-access-key --user-name {user}\n# use the new key, then:\n{}\n# a week later:\n{}",
+            of.deactivate(),
+            of.delete()
+        ),
+    }))
+}

@@ -1,0 +1,49 @@
+//! An access key was made together with a user who has a console password.
+//!
+//! Source: CIS 1.11 (3.0): no access keys during initial setup for users with a console password
+
+use super::{Check, Rule, Severity, clauses_to_6};
+use jiff::SignedDuration;
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfKey, date, told};
+use crate::finding::Evidence;
+
+/// The console makes user and key within moments.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "access-key-at-setup",
+    version: 1,
+    title: "An access key was made when the console user was set up",
+    why: "It was made in case, and such keys lie unused.",
+    severity: Severity::Low,
+    days: None,
+    needs: &[&[Step::AccessKeys], &[Step::ConsolePassword, Step::CredentialReport]],
+    benchmarks: &clauses_to_6("1.11", "1.10", "2.10"),
+    security_hub: &[],
+    config_rule: None,
+    check: Check::Key(check),
+};
+
+fn check(of: &OfKey<'_>, _: u32) -> Checked {
+    if !of.is_active() {
+        return Ok(None);
+    }
+    let (created, _) = of.created()?;
+    let user = of.of.user;
+    if created.duration_since(user.create_date).abs() > TOGETHER {
+        return Ok(None);
+    }
+    let (password, source) = told(of.of.password(), Step::ConsolePassword)?;
+    Ok(password.map(|_| Failed {
+        message: "the key was made when the user was, who has a console password".to_owned(),
+        evidence: vec![
+            of.evidence_created(created),
+            Evidence::of(Step::Users, format!("user created {}", date(user.create_date)), source),
+            Evidence::of(Step::ConsolePassword, "has a console password", source),
+        ],
+        remedy: format!("# where nobody uses it:\n{}", of.deactivate()),
+    }))
+}

@@ -1,0 +1,46 @@
+//! An inactive access key was left over.
+//!
+//! IAM does not say since when a key is inactive: it is judged by its last use, or where it was never used by its
+//! creation.
+
+use super::{Check, Rule, Severity};
+use rolecall_roll::{AccessKeyStatus, Step};
+
+use crate::case::{Checked, Failed, OfKey, date};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "access-key-inactive",
+    version: 1,
+    title: "An inactive access key was left over",
+    why: "Whoever may can switch it on again; nobody would look for it.",
+    severity: Severity::Low,
+    days: Some(90),
+    needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
+    benchmarks: &[],
+    security_hub: &[],
+    config_rule: None,
+    check: Check::Key(check),
+};
+
+fn check(of: &OfKey<'_>, days: u32) -> Checked {
+    if of.key.status != AccessKeyStatus::Inactive {
+        return Ok(None);
+    }
+    let (last, source) = of.last_used()?;
+    let (since, evidence) = if let Some(last) = last {
+        let evidence = Evidence::of(Step::LastUsed, format!("last used {}", date(last.date)), source);
+        (last.date, vec![evidence])
+    } else {
+        let (created, _) = of.created()?;
+        (created, vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)])
+    };
+    let idle = of.of.days_since(since);
+    let what = if last.is_some() { "last used" } else { "made and never used" };
+    Ok((idle > i64::from(days)).then(|| Failed {
+        message: format!("the inactive key was {what} {idle} days ago, {days} are allowed"),
+        evidence,
+        remedy: of.delete(),
+    }))
+}

@@ -1,0 +1,39 @@
+//! An active access key was never used, and is not new.
+//!
+//! Judged by its creation date: a key that was made yesterday is no finding.
+//!
+//! Source: CIS 1.12 (3.0)
+
+use super::{Check, Rule, Severity, clauses};
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfKey};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "access-key-never-used",
+    version: 1,
+    title: "An active access key was never used",
+    why: "It was made and lies somewhere; nothing breaks without it.",
+    severity: Severity::Medium,
+    days: Some(45),
+    needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
+    benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
+    security_hub: &["IAM.22", "IAM.8"],
+    config_rule: Some("iam-user-unused-credentials-check"),
+    check: Check::Key(check),
+};
+
+fn check(of: &OfKey<'_>, days: u32) -> Checked {
+    if !of.is_active() {
+        return Ok(None);
+    }
+    let (None, source) = of.last_used()? else { return Ok(None) };
+    let (created, age) = of.created()?;
+    Ok((age > i64::from(days)).then(|| Failed {
+        message: format!("the key is {age} days old and was never used, {days} are allowed"),
+        evidence: vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)],
+        remedy: format!("{}\n# a week later:\n{}", of.deactivate(), of.delete()),
+    }))
+}

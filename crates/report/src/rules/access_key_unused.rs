@@ -1,0 +1,38 @@
+//! An active access key was used, and not for long.
+//!
+//! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
+
+use super::{Check, Rule, Severity, clauses};
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfKey, date};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "access-key-unused",
+    version: 1,
+    title: "An active access key has not been used for long",
+    why: "Nobody misses it, and nobody would notice who else uses it.",
+    severity: Severity::Medium,
+    days: Some(45),
+    needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
+    benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
+    security_hub: &["IAM.22", "IAM.8"],
+    config_rule: Some("iam-user-unused-credentials-check"),
+    check: Check::Key(check),
+};
+
+fn check(of: &OfKey<'_>, days: u32) -> Checked {
+    if !of.is_active() {
+        return Ok(None);
+    }
+    let (Some(last), source) = of.last_used()? else { return Ok(None) };
+    let idle = of.of.days_since(last.date);
+    let by = last.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
+    Ok((idle > i64::from(days)).then(|| Failed {
+        message: format!("the key was last used {idle} days ago, {days} are allowed"),
+        evidence: vec![Evidence::of(Step::LastUsed, format!("last used {}{by}", date(last.date)), source)],
+        remedy: of.deactivate(),
+    }))
+}

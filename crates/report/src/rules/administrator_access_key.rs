@@ -1,0 +1,42 @@
+//! A user with administrator access has an active access key.
+//!
+//! Administrator access is found where it is recognised; that it is not does not say that there is none.
+
+use super::{Check, Rule, Severity};
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfKey, Untold, told};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "administrator-access-key",
+    version: 1,
+    title: "A user with administrator access has an active access key",
+    why: "Whoever finds the key has the account.",
+    severity: Severity::High,
+    days: None,
+    needs: &[&[Step::AccessKeys], &[Step::Policies]],
+    benchmarks: &[],
+    security_hub: &[],
+    config_rule: None,
+    check: Check::Key(check),
+};
+
+fn check(of: &OfKey<'_>, _: u32) -> Checked {
+    if !of.is_active() {
+        return Ok(None);
+    }
+    let (policies, source) = told(of.of.policies(), Step::Policies)?;
+    if policies.is_administrator != Some(true) {
+        let none = policies.attached_policies.is_empty()
+            && policies.inline_policies.is_empty()
+            && policies.groups.is_empty();
+        let reason =
+            "administrator access is not recognised, which does not say that there is none".to_owned();
+        return if none { Ok(None) } else { Err(Untold { step: Step::Policies, reason: Some(reason) }) };
+    }
+    let remedy = format!("# let what uses it assume a role, then:\n{}", of.deactivate());
+    let evidence = vec![Evidence::of(Step::Policies, "administrator access", source)];
+    Ok(Some(Failed { message: "the key is an administrator's".to_owned(), evidence, remedy }))
+}

@@ -1,0 +1,44 @@
+//! A user has a console password and no MFA device.
+//!
+//! Source: CIS 1.10 (3.0)
+
+use super::{Check, Rule, Severity, clauses};
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfUser, told};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "console-without-mfa",
+    version: 1,
+    title: "A console password without MFA",
+    why: "A password alone is guessed, phished and reused.",
+    severity: Severity::High,
+    days: None,
+    needs: &[&[Step::ConsolePassword, Step::CredentialReport], &[Step::MfaDevices, Step::CredentialReport]],
+    benchmarks: &clauses("1.10", "1.9", "2.9", "2.10"),
+    security_hub: &["IAM.5", "IAM.19"],
+    config_rule: Some("mfa-enabled-for-iam-console-access"),
+    check: Check::User(check),
+};
+
+fn check(of: &OfUser<'_>, _: u32) -> Checked {
+    let (password, from) = told(of.password(), Step::ConsolePassword)?;
+    if password.is_none() {
+        return Ok(None);
+    }
+    let (has_mfa, source) = told(of.has_mfa(), Step::MfaDevices)?;
+    Ok((!has_mfa).then(|| Failed {
+        message: "the user has a console password and no MFA device".to_owned(),
+        evidence: vec![
+            Evidence::of(Step::ConsolePassword, "has a console password", from),
+            Evidence::of(Step::MfaDevices, "no MFA device", source),
+        ],
+        remedy: format!(
+            "# let the user assign an MFA device, or take the password away:\n\
+             aws iam delete-login-profile --user-name {}",
+            of.quoted()
+        ),
+    }))
+}

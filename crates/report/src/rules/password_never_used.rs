@@ -1,0 +1,46 @@
+//! A console password was never used, and is not new.
+//!
+//! Judged by when it was made: a user who was invited yesterday is no finding.
+//!
+//! Source: CIS 1.12 (3.0)
+
+use super::{Check, Rule, Severity, clauses};
+use rolecall_roll::{Source, Step};
+
+use crate::case::{Checked, Failed, OfUser, Untold, date, told};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "password-never-used",
+    version: 1,
+    title: "A console password was never used",
+    why: "It was sent to somebody once, and whoever reads that can sign in.",
+    severity: Severity::Medium,
+    days: Some(45),
+    needs: &[&[Step::Users], &[Step::ConsolePassword, Step::CredentialReport]],
+    benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
+    security_hub: &["IAM.22", "IAM.8"],
+    config_rule: Some("iam-user-unused-credentials-check"),
+    check: Check::User(check),
+};
+
+fn check(of: &OfUser<'_>, days: u32) -> Checked {
+    let (Some(password), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
+    if of.password_last_used().is_some() {
+        return Ok(None);
+    }
+    let made = password.made.ok_or_else(|| Untold {
+        step: Step::ConsolePassword,
+        reason: Some("AWS does not say when the password was made".to_owned()),
+    })?;
+    let age = of.days_since(made);
+    Ok((age > i64::from(days)).then(|| Failed {
+        message: format!("the password was made {age} days ago and never used, {days} are allowed"),
+        evidence: vec![
+            Evidence::of(Step::ConsolePassword, format!("password made {}", date(made)), from),
+            Evidence::of(Step::Users, "password never used", Source::Live),
+        ],
+        remedy: format!("aws iam delete-login-profile --user-name {}", of.quoted()),
+    }))
+}

@@ -1,0 +1,38 @@
+//! A console password was used, and not for long.
+//!
+//! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
+
+use super::{Check, Rule, Severity, clauses};
+use rolecall_roll::{Source, Step};
+
+use crate::case::{Checked, Failed, OfUser, date, told};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "password-unused",
+    version: 1,
+    title: "A console password has not been used for long",
+    why: "Nobody misses it, and nobody would notice who else signs in.",
+    severity: Severity::Medium,
+    days: Some(45),
+    needs: &[&[Step::Users], &[Step::ConsolePassword, Step::CredentialReport]],
+    benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
+    security_hub: &["IAM.22", "IAM.8"],
+    config_rule: Some("iam-user-unused-credentials-check"),
+    check: Check::User(check),
+};
+
+fn check(of: &OfUser<'_>, days: u32) -> Checked {
+    let (Some(_), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
+    let Some(last) = of.password_last_used() else { return Ok(None) };
+    let idle = of.days_since(last);
+    Ok((idle > i64::from(days)).then(|| Failed {
+        message: format!("the password was last used {idle} days ago, {days} are allowed"),
+        evidence: vec![
+            Evidence::of(Step::ConsolePassword, "has a console password", from),
+            Evidence::of(Step::Users, format!("password last used {}", date(last)), Source::Live),
+        ],
+        remedy: format!("aws iam delete-login-profile --user-name {}", of.quoted()),
+    }))
+}

@@ -1,0 +1,49 @@
+//! Policies are attached to a user, or are a user's own.
+//!
+//! Source: CIS 1.15 (3.0): permissions come through groups
+
+use super::{Check, Rule, Severity, clauses};
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfUser, quoted, told};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "policies-on-user",
+    version: 1,
+    title: "Policies are attached to a user",
+    why: "What each user may do has to be looked up one by one, and is forgotten one by one.",
+    severity: Severity::Low,
+    days: None,
+    needs: &[&[Step::Policies]],
+    benchmarks: &clauses("1.15", "1.14", "2.14", "2.13"),
+    security_hub: &["IAM.2"],
+    config_rule: Some("iam-user-no-policies-check"),
+    check: Check::User(check),
+};
+
+fn check(of: &OfUser<'_>, _: u32) -> Checked {
+    let (policies, source) = told(of.policies(), Step::Policies)?;
+    let (attached, inline) = (&policies.attached_policies, &policies.inline_policies);
+    if attached.is_empty() && inline.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<&str> = attached.iter().chain(inline).map(String::as_str).collect();
+    let user = of.quoted();
+    let mut remedy = format!("aws iam add-user-to-group --user-name {user} --group-name GROUP");
+    for arn in attached {
+        remedy += &format!("\naws iam detach-user-policy --user-name {user} --policy-arn {}", quoted(arn));
+    }
+    for name in inline {
+        remedy += &format!("\naws iam delete-user-policy --user-name {user} --policy-name {}", quoted(name));
+    }
+    Ok(Some(Failed {
+        message: match names.len() {
+            1 => "a policy is the user's own and no group's".to_owned(),
+            several => format!("{several} policies are the user's own and no group's"),
+        },
+        evidence: vec![Evidence::of(Step::Policies, names.join(", "), source)],
+        remedy,
+    }))
+}

@@ -1,0 +1,41 @@
+//! A user has neither a key nor a password.
+
+use super::{Check, Rule, Severity};
+use rolecall_roll::Step;
+
+use crate::case::{Checked, Failed, OfUser, told};
+use crate::finding::Evidence;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "user-without-credentials",
+    version: 1,
+    title: "A user has no credentials at all",
+    why: "It can do nothing but come back to life with somebody else behind it.",
+    severity: Severity::Informational,
+    days: None,
+    needs: &[&[Step::AccessKeys], &[Step::ConsolePassword, Step::CredentialReport]],
+    benchmarks: &[],
+    security_hub: &[],
+    config_rule: None,
+    check: Check::User(check),
+};
+
+fn check(of: &OfUser<'_>, _: u32) -> Checked {
+    let (keys, source) = told(of.access_keys(), Step::AccessKeys)?;
+    if !keys.is_empty() {
+        return Ok(None);
+    }
+    let (password, from) = told(of.password(), Step::ConsolePassword)?;
+    Ok(password.is_none().then(|| Failed {
+        message: "the user has neither an access key nor a password".to_owned(),
+        evidence: vec![
+            Evidence::of(Step::AccessKeys, "no access keys", source),
+            Evidence::of(Step::ConsolePassword, "no console password", from),
+        ],
+        remedy: format!(
+            "# once its groups and policies are taken from it:\naws iam delete-user --user-name {}",
+            of.quoted()
+        ),
+    }))
+}
