@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::session::SessionSettings;
 
 /// What every account's session and reading has in common.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// How sessions are asked for.
     pub session: SessionSettings,
@@ -27,19 +27,6 @@ pub struct Settings {
     pub path_prefix: Option<String>,
     /// Patience and pace.
     pub limits: Limits,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            session: SessionSettings::default(),
-            collect: Collect::default(),
-            reads: Reads::default(),
-            user: None,
-            path_prefix: None,
-            limits: Limits::default(),
-        }
-    }
 }
 
 impl Settings {
