@@ -79,11 +79,11 @@ pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
     }
     let is_password_idle = password.map(|password| {
         let last = of.password_last_used().or(password.made).unwrap_or(of.user.create_date);
-        of.days_since(last) > idle
+        of.days_since(last) >= idle
     });
     let is_password_used = is_password_idle == Some(false);
     if idle_keys == active.len() && !is_password_used {
-        if of.days_since(of.user.create_date) <= idle {
+        if of.days_since(of.user.create_date) < idle {
             return because(Action::Leave, "the user is new");
         }
         return because(Action::DeleteUser, "no credential of it is in use");
@@ -109,5 +109,5 @@ fn is_active(key: &AccessKey) -> bool {
 fn is_idle(of: &OfKey<'_>, idle: i64) -> Option<bool> {
     let last = of.key.last_used.known()?;
     let since = last.as_ref().map(|last| last.date).or(of.key.create_date)?;
-    Some(days(since, of.of.of.as_of) > idle)
+    Some(days(since, of.of.of.as_of) >= idle)
 }

@@ -47,7 +47,7 @@ pub struct RuleResult {
     pub not_asked: usize,
     /// What would tell.
     pub not_asked_for: Option<Step>,
-    /// Accounts of which nothing was read.
+    /// Accounts of which nothing was read, or whose users could not all be listed.
     pub accounts_not_read: usize,
 }
 
@@ -121,6 +121,10 @@ impl<'a> Assessor<'a> {
                 return Vec::new();
             }
             Outcome::Complete | Outcome::Partial => {}
+        }
+        if roll.gaps().iter().any(|gap| gap.step == Step::Users) {
+            let of_users = self.results.iter_mut().filter(|result| !result.rule.is_of_root());
+            of_users.for_each(|result| result.accounts_not_read += 1);
         }
         let of =
             OfAccount { as_of: self.header.as_of, roll, organization: self.header.organization.as_ref() };

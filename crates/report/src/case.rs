@@ -75,7 +75,7 @@ pub fn told<T>(fact: Fact<T>, step: Step) -> Result<(T, Source), Untold> {
 /// Whole days from one moment to another, which is how ages are told.
 #[must_use]
 pub fn days(from: Timestamp, to: Timestamp) -> i64 {
-    to.duration_since(from).as_hours().div_euclid(24)
+    to.duration_since(from).as_secs().div_euclid(24 * 60 * 60)
 }
 
 /// A date for people.

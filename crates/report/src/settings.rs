@@ -55,8 +55,7 @@ impl Settings {
     pub fn applied(&self) -> impl Iterator<Item = Applied> + '_ {
         CATALOGUE.iter().filter_map(|rule| {
             let change = self.rules.get(rule.id).copied().unwrap_or_default();
-            let is_wanted =
-                self.benchmark.is_none_or(|benchmark| rule.benchmarks.iter().any(|(it, _)| *it == benchmark));
+            let is_wanted = self.benchmark.is_none_or(|benchmark| rule.clause_of(benchmark).is_some());
             let days = change.days.or(rule.days).unwrap_or_default();
             let severity = change.severity.unwrap_or(rule.severity);
             (is_wanted && change.enabled != Some(false)).then_some(Applied { rule, days, severity })

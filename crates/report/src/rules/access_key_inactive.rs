@@ -3,9 +3,9 @@
 //! IAM does not say since when a key is inactive: it is judged by its last use, or where it was never used by its
 //! creation.
 
-use super::{Check, Rule, Severity};
 use rolecall_roll::{AccessKeyStatus, Step};
 
+use super::{Check, Rule, Severity};
 use crate::case::{Checked, Failed, OfKey, date};
 use crate::finding::Evidence;
 
@@ -38,8 +38,8 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     };
     let idle = of.of.days_since(since);
     let what = if last.is_some() { "last used" } else { "made and never used" };
-    Ok((idle > i64::from(days)).then(|| Failed {
-        message: format!("the inactive key was {what} {idle} days ago, {days} are allowed"),
+    Ok((idle >= i64::from(days)).then(|| Failed {
+        message: format!("the inactive key was {what} {idle} days ago, the limit is {days}"),
         evidence,
         remedy: of.delete(),
     }))

@@ -4,9 +4,9 @@
 //!
 //! Source: CIS 1.12 (3.0)
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfKey};
 use crate::finding::Evidence;
 
@@ -31,8 +31,8 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     }
     let (None, source) = of.last_used()? else { return Ok(None) };
     let (created, age) = of.created()?;
-    Ok((age > i64::from(days)).then(|| Failed {
-        message: format!("the key is {age} days old and was never used, {days} are allowed"),
+    Ok((age >= i64::from(days)).then(|| Failed {
+        message: format!("the key is {age} days old and was never used, the limit is {days}"),
         evidence: vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)],
         remedy: format!("{}\n# a week later:\n{}", of.deactivate(), of.delete()),
     }))

@@ -2,9 +2,9 @@
 //!
 //! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfKey, date};
 use crate::finding::Evidence;
 
@@ -30,8 +30,8 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     let (Some(last), source) = of.last_used()? else { return Ok(None) };
     let idle = of.of.days_since(last.date);
     let by = last.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
-    Ok((idle > i64::from(days)).then(|| Failed {
-        message: format!("the key was last used {idle} days ago, {days} are allowed"),
+    Ok((idle >= i64::from(days)).then(|| Failed {
+        message: format!("the key was last used {idle} days ago, the limit is {days}"),
         evidence: vec![Evidence::of(Step::LastUsed, format!("last used {}{by}", date(last.date)), source)],
         remedy: of.deactivate(),
     }))

@@ -2,9 +2,9 @@
 //!
 //! Source: CIS 1.13 (3.0)
 
-use super::{Check, Rule, Severity, clauses_to_6};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity, clauses_to_6};
 use crate::case::{Checked, Failed, OfKey, OfUser};
 use crate::finding::Evidence;
 

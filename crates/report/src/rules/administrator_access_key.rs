@@ -2,9 +2,9 @@
 //!
 //! Administrator access is found where it is recognised; that it is not does not say that there is none.
 
-use super::{Check, Rule, Severity};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity};
 use crate::case::{Checked, Failed, OfKey, Untold, told};
 use crate::finding::Evidence;
 

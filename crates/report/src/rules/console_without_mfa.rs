@@ -2,9 +2,9 @@
 //!
 //! Source: CIS 1.10 (3.0)
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfUser, told};
 use crate::finding::Evidence;
 

@@ -51,7 +51,8 @@ pub struct Rule {
     pub check: Check,
 }
 
-/// What a rule looks at. A threshold comes in days; it is passed where more days went by.
+/// What a rule looks at. A threshold comes in whole days, as CIS words it: an age may reach it ("every 90 days or
+/// less"), idleness may not ("unused for 45 days or more").
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
     /// The root user of an account.
@@ -60,6 +61,20 @@ pub enum Check {
     User(fn(&OfUser<'_>, u32) -> Checked),
     /// Each access key.
     Key(fn(&OfKey<'_>, u32) -> Checked),
+}
+
+impl Rule {
+    /// Whether it is about root users.
+    #[must_use]
+    pub fn is_of_root(&self) -> bool {
+        matches!(self.check, Check::Root(_))
+    }
+
+    /// The clause of a benchmark that it covers.
+    #[must_use]
+    pub fn clause_of(&self, benchmark: Benchmark) -> Option<&'static str> {
+        self.benchmarks.iter().find(|(it, _)| *it == benchmark).map(|(_, clause)| *clause)
+    }
 }
 
 impl PartialEq for Check {

@@ -4,9 +4,9 @@
 //!
 //! Source: CIS 1.12 (3.0)
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::{Source, Step};
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfUser, Untold, date, told};
 use crate::finding::Evidence;
 
@@ -35,8 +35,8 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
         reason: Some("AWS does not say when the password was made".to_owned()),
     })?;
     let age = of.days_since(made);
-    Ok((age > i64::from(days)).then(|| Failed {
-        message: format!("the password was made {age} days ago and never used, {days} are allowed"),
+    Ok((age >= i64::from(days)).then(|| Failed {
+        message: format!("the password was made {age} days ago and never used, the limit is {days}"),
         evidence: vec![
             Evidence::of(Step::ConsolePassword, format!("password made {}", date(made)), from),
             Evidence::of(Step::Users, "password never used", Source::Live),

@@ -2,9 +2,9 @@
 //!
 //! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::{Source, Step};
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfUser, date, told};
 use crate::finding::Evidence;
 
@@ -27,8 +27,8 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
     let (Some(_), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
     let Some(last) = of.password_last_used() else { return Ok(None) };
     let idle = of.days_since(last);
-    Ok((idle > i64::from(days)).then(|| Failed {
-        message: format!("the password was last used {idle} days ago, {days} are allowed"),
+    Ok((idle >= i64::from(days)).then(|| Failed {
+        message: format!("the password was last used {idle} days ago, the limit is {days}"),
         evidence: vec![
             Evidence::of(Step::ConsolePassword, "has a console password", from),
             Evidence::of(Step::Users, format!("password last used {}", date(last)), Source::Live),

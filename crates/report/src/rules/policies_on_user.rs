@@ -2,9 +2,9 @@
 //!
 //! Source: CIS 1.15 (3.0): permissions come through groups
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfUser, quoted, told};
 use crate::finding::Evidence;
 

@@ -2,9 +2,9 @@
 //!
 //! Source: CIS 1.4 (3.0), <https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html>
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfAccount, told};
 use crate::finding::Evidence;
 

@@ -4,9 +4,9 @@
 //!
 //! Source: CIS 1.5 (3.0), <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html>
 
-use super::{Check, Rule, Severity, clauses};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity, clauses};
 use crate::case::{Checked, Failed, OfAccount, told};
 use crate::finding::Evidence;
 

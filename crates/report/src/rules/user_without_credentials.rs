@@ -1,8 +1,8 @@
 //! A user has neither a key nor a password.
 
-use super::{Check, Rule, Severity};
 use rolecall_roll::Step;
 
+use super::{Check, Rule, Severity};
 use crate::case::{Checked, Failed, OfUser, told};
 use crate::finding::Evidence;
 

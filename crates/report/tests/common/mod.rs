@@ -1,0 +1,114 @@
+//! Rolls that are made up, an account at a time.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what one test needs, another does not"
+)]
+
+use jiff::{Timestamp, ToSpan};
+use rolecall_report::{Report, Settings};
+use rolecall_roll::{
+    AccessKey, Account, AccountRoll, Caller, ConsolePassword, Fact, Header, LastUsed, MfaDevice,
+    Organization, Policies, RoleArn, RunId, Summary, User,
+};
+
+/// The moment that rolls stand for: the day after a leap day.
+pub(crate) const AS_OF: &str = "2028-03-01T12:00:00Z";
+
+/// So many days before.
+pub(crate) fn days_ago(days: i64) -> Timestamp {
+    at(AS_OF) - (24 * days).hours()
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn role_arn(account_id: &str) -> RoleArn {
+    format!("arn:aws:iam::{account_id}:role/IAMListRole").parse().unwrap()
+}
+
+pub(crate) fn header() -> Header {
+    let caller = Caller {
+        account_id: "222222222222".parse().unwrap(),
+        arn: "arn:aws:sts::222222222222:assumed-role/LambdaRole/run".to_owned(),
+    };
+    Header::new(
+        "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f".parse::<RunId>().unwrap(),
+        at(AS_OF),
+        Some(caller),
+        Vec::new(),
+    )
+}
+
+/// An active key, made so many days ago and used so many days ago.
+pub(crate) fn key(id: &str, made: i64, used: Option<i64>) -> AccessKey {
+    let used =
+        used.map(|days| LastUsed { date: days_ago(days), service: Some("s3".to_owned()), region: None });
+    AccessKey {
+        access_key_id: id.to_owned(),
+        status: "Active".to_owned().into(),
+        create_date: Some(days_ago(made)),
+        last_used: Fact::live(used),
+    }
+}
+
+/// A user of whom all is known, and nothing is wrong but that there are no keys and no password.
+pub(crate) fn user(name: &str, keys: Vec<AccessKey>) -> User {
+    let arn = format!("arn:aws:iam::111111111111:user/{name}");
+    User {
+        access_keys: Some(keys),
+        console_password: Fact::live(None),
+        mfa_devices: Fact::live(Vec::new()),
+        policies: Fact::live(Policies::default()),
+        ..User::new(name.to_owned(), format!("AIDA{name}"), arn, "/".to_owned(), days_ago(1000))
+    }
+}
+
+/// A console password that was made and last used so many days ago.
+pub(crate) fn password(user: User, made: i64, used: Option<i64>) -> User {
+    let password = ConsolePassword { create_date: Some(days_ago(made)), password_reset_required: false };
+    User { console_password: Fact::live(Some(password)), password_last_used: used.map(days_ago), ..user }
+}
+
+pub(crate) fn mfa(user: User) -> User {
+    let device = MfaDevice { serial_number: "arn:aws:iam::111111111111:mfa/x".to_owned(), enable_date: None };
+    User { mfa_devices: Fact::live(vec![device]), ..user }
+}
+
+pub(crate) fn account(account_id: &str, users: Vec<User>) -> AccountRoll {
+    AccountRoll::read(role_arn(account_id), users, Vec::new(), Vec::new())
+}
+
+pub(crate) fn known(account: AccountRoll, name: &str, tags: &[(&str, &str)]) -> AccountRoll {
+    account.known_as(Some(Account {
+        name: Some(name.to_owned()),
+        email: Some(format!("{name}@example.com")),
+        organizational_unit: Some("Workloads/Prod".to_owned()),
+        tags: Some(tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()),
+    }))
+}
+
+pub(crate) fn root(has_keys: bool, has_mfa: bool, has_password: Option<bool>) -> Fact<Summary> {
+    Fact::live(Summary {
+        users: 0,
+        root_has_access_keys: has_keys,
+        root_has_mfa: has_mfa,
+        root_has_password: has_password,
+    })
+}
+
+pub(crate) fn organization(managed: Fact<bool>) -> Organization {
+    Organization {
+        id: "o-example".to_owned(),
+        management_account_id: "999999999999".parse().unwrap(),
+        accounts: 2,
+        root_credentials_managed: managed,
+    }
+}
+
+/// The report of these accounts.
+pub(crate) fn report<'a>(header: &'a Header, accounts: Vec<AccountRoll>, settings: &Settings) -> Report<'a> {
+    Report::of(header, accounts.into_iter().map(Ok), None, settings).unwrap()
+}

@@ -1,0 +1,597 @@
+//! Each rule at its edges: on the day before, on the day, on the day after; over a leap day; never used; unknown.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{
+    AS_OF, account, at, days_ago, header, key, known, mfa, organization, password, report, root, user,
+};
+use jiff::ToSpan;
+use rolecall_report::rules::{self, Rule};
+use rolecall_report::settings::{Change, Exception, OwnerSource};
+use rolecall_report::{Benchmark, CATALOGUE, Finding, Report, Settings, Severity};
+use rolecall_roll::{
+    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, LastUsed, Policies, ReportKey, ReportRow, Root,
+    Source, Step, User,
+};
+
+/// What came of one rule.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Pass,
+    Fail(String),
+    Unknown(String),
+    NotAsked(Step),
+}
+use Verdict::{Fail, NotAsked, Pass, Unknown};
+
+fn only(rule: &'static Rule) -> Settings {
+    let others = CATALOGUE.iter().filter(|it| it.id != rule.id);
+    let off = Change { enabled: Some(false), ..Change::default() };
+    Settings { rules: others.map(|it| (it.id, off)).collect(), ..Settings::default() }
+}
+
+/// The verdict of a rule over an account in which it judges one thing.
+fn judged(id: &str, account: AccountRoll, header: &Header) -> Verdict {
+    let report = report(header, vec![account], &only(rules::of_id(id).unwrap()));
+    let [result] = report.assessment.rules.as_slice() else { panic!("one rule is on") };
+    assert_eq!(result.judged + result.unknown + result.not_asked, 1, "one thing is judged: {result:?}");
+    assert_eq!(result.open, report.findings.len());
+    match (report.findings.as_slice(), report.assessment.unknown.as_slice()) {
+        ([finding], []) => Fail(finding.message.clone()),
+        ([], [unknown]) => Unknown(format!("{}: {}", unknown.fact, unknown.reason)),
+        ([], []) if result.not_asked == 1 => NotAsked(result.not_asked_for.unwrap()),
+        ([], []) => Pass,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn of_user(id: &str, user: User) -> Verdict {
+    judged(id, account("111111111111", vec![user]), &header())
+}
+
+fn of_key(id: &str, key: AccessKey) -> Verdict {
+    of_user(id, user("ann", vec![key]))
+}
+
+fn fail(text: &str) -> Verdict {
+    Fail(text.to_owned())
+}
+
+fn inactive(key: AccessKey) -> AccessKey {
+    AccessKey { status: "Inactive".to_owned().into(), ..key }
+}
+
+fn throttled<T>() -> Fact<T> {
+    Fact::Unknown { unknown: "throttled".to_owned() }
+}
+
+#[test]
+fn a_key_may_be_ninety_days_old() {
+    for (days, verdict) in [
+        (89, Pass),
+        (90, Pass),
+        (91, fail("the key is 91 days old, 90 are allowed")),
+        (412, fail("the key is 412 days old, 90 are allowed")),
+    ] {
+        assert_eq!(of_key("access-key-age", key("AKIA1", days, Some(0))), verdict, "{days}");
+    }
+    // A second makes the day.
+    let nearly = AccessKey { create_date: Some(days_ago(91) + 1.second()), ..key("AKIA1", 0, None) };
+    assert_eq!(of_key("access-key-age", nearly), Pass);
+    // 2028 has a 29th of February: the 91st day before the first of March, noon, is the first of December.
+    assert_eq!(days_ago(91), at("2027-12-01T12:00:00Z"));
+    assert_eq!(of_key("access-key-age", inactive(key("AKIA1", 412, None))), Pass);
+    let unsaid = AccessKey { create_date: None, ..key("AKIA1", 0, None) };
+    assert_eq!(
+        of_key("access-key-age", unsaid),
+        Unknown("access_keys: AWS does not say when it was made".to_owned())
+    );
+}
+
+#[test]
+fn a_key_that_was_used_counts_as_unused_from_the_forty_fifth_day_on() {
+    for (days, verdict) in [
+        (44, Pass),
+        (45, fail("the key was last used 45 days ago, the limit is 45")),
+        (46, fail("the key was last used 46 days ago, the limit is 45")),
+    ] {
+        assert_eq!(of_key("access-key-unused", key("AKIA1", 500, Some(days))), verdict, "{days}");
+        assert_eq!(of_key("access-key-never-used", key("AKIA1", 500, Some(days))), Pass, "{days}");
+    }
+    assert_eq!(of_key("access-key-unused", inactive(key("AKIA1", 500, Some(400)))), Pass);
+}
+
+#[test]
+fn a_key_that_was_never_used_is_judged_by_when_it_was_made() {
+    for (days, verdict) in [
+        (0, Pass),
+        (44, Pass),
+        (45, fail("the key is 45 days old and was never used, the limit is 45")),
+        (46, fail("the key is 46 days old and was never used, the limit is 45")),
+    ] {
+        assert_eq!(of_key("access-key-never-used", key("AKIA1", days, None)), verdict, "{days}");
+        assert_eq!(of_key("access-key-unused", key("AKIA1", days, None)), Pass, "{days}");
+    }
+}
+
+#[test]
+fn an_unknown_last_use_is_neither_never_nor_long_ago() {
+    for id in ["access-key-unused", "access-key-never-used"] {
+        let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 500, None) };
+        assert_eq!(of_key(id, unknown), Unknown("last_used: throttled".to_owned()), "{id}");
+        let not_asked = AccessKey { last_used: Fact::NotAsked, ..key("AKIA1", 500, None) };
+        assert_eq!(of_key(id, not_asked), NotAsked(Step::LastUsed), "{id}");
+    }
+}
+
+#[test]
+fn an_inactive_key_is_judged_by_its_last_use_else_by_when_it_was_made() {
+    let id = "access-key-inactive";
+    for (key, verdict) in [
+        (key("AKIA1", 900, Some(89)), Pass),
+        (key("AKIA1", 900, Some(90)), fail("the inactive key was last used 90 days ago, the limit is 90")),
+        (key("AKIA1", 89, None), Pass),
+        (
+            key("AKIA1", 90, None),
+            fail("the inactive key was made and never used 90 days ago, the limit is 90"),
+        ),
+        (
+            AccessKey { last_used: throttled(), ..key("AKIA1", 900, None) },
+            Unknown("last_used: throttled".to_owned()),
+        ),
+    ] {
+        assert_eq!(of_key(id, inactive(key)), verdict);
+    }
+    assert_eq!(of_key(id, key("AKIA1", 900, Some(400))), Pass);
+}
+
+#[test]
+fn a_key_is_of_the_set_up_where_both_were_made_together() {
+    let id = "access-key-at-setup";
+    let made = |after| {
+        let user = password(user("ann", vec![key("AKIA1", 0, None)]), 1000, None);
+        let create_date = user.create_date + jiff::SignedDuration::from_secs(after);
+        let key = AccessKey { create_date: Some(create_date), ..key("AKIA1", 0, None) };
+        User { access_keys: Some(vec![key]), ..user }
+    };
+    let found = fail("the key was made when the user was, who has a console password");
+    assert_eq!(of_user(id, made(0)), found);
+    assert_eq!(of_user(id, made(24 * 60 * 60)), Pass);
+    let unknown = User { console_password: throttled(), ..made(0) };
+    assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
+    assert_eq!(of_user(id, User { console_password: Fact::live(None), ..made(0) }), Pass);
+}
+
+#[test]
+fn one_active_key_is_enough() {
+    let id = "access-keys-several";
+    let keys = || vec![key("AKIA1", 500, Some(400)), key("AKIA2", 10, Some(1))];
+    assert_eq!(of_user(id, user("ann", keys())), fail("2 keys are active"));
+    let one = vec![inactive(key("AKIA1", 500, Some(400))), key("AKIA2", 10, Some(1))];
+    assert_eq!(of_user(id, user("ann", one)), Pass);
+    // The one to spare is the one that was not used for longest.
+    let header = header();
+    let report = report(
+        &header,
+        vec![account("111111111111", vec![user("ann", keys())])],
+        &only(rules::of_id(id).unwrap()),
+    );
+    assert_eq!(
+        report.findings[0].remedy,
+        "aws iam update-access-key --user-name ann --access-key-id AKIA1 --status Inactive"
+    );
+}
+
+#[test]
+fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
+    let gap = Gap {
+        step: Step::AccessKeys,
+        operation: None,
+        user_name: Some("ann".to_owned()),
+        class: Class::Denied,
+        code: None,
+        message: "no".to_owned(),
+        request_id: None,
+        remedy: "ask".to_owned(),
+    };
+    let unread = || {
+        let user = User { access_keys: None, ..user("ann", Vec::new()) };
+        AccountRoll::read(common::role_arn("111111111111"), vec![user], vec![gap.clone()], Vec::new())
+    };
+    for id in ["access-key-age", "access-key-unused", "access-keys-several", "user-without-credentials"] {
+        assert_eq!(judged(id, unread(), &header()), Unknown("access_keys: denied".to_owned()), "{id}");
+    }
+}
+
+#[test]
+fn a_password_needs_mfa() {
+    let id = "console-without-mfa";
+    let ann = || password(user("ann", Vec::new()), 10, Some(1));
+    assert_eq!(of_user(id, ann()), fail("the user has a console password and no MFA device"));
+    assert_eq!(of_user(id, mfa(ann())), Pass);
+    assert_eq!(of_user(id, user("ann", Vec::new())), Pass);
+    assert_eq!(
+        of_user(id, User { mfa_devices: throttled(), ..ann() }),
+        Unknown("mfa_devices: throttled".to_owned())
+    );
+    let unknown = User { console_password: throttled(), ..ann() };
+    assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
+    assert_eq!(of_user(id, User { mfa_devices: Fact::NotAsked, ..ann() }), NotAsked(Step::MfaDevices));
+}
+
+#[test]
+fn the_credential_report_tells_what_was_not_asked_live_and_says_so() {
+    let made = at("2028-03-01T09:00:00Z");
+    let row = ReportRow {
+        password_enabled: Some(true),
+        password_last_used: None,
+        password_last_changed: Some(days_ago(45)),
+        mfa_active: false,
+        access_keys: [(); 2].map(|()| ReportKey { active: false, last_rotated: None, last_used: None }),
+    };
+    let ann = User {
+        console_password: Fact::NotAsked,
+        mfa_devices: throttled(),
+        report: Fact::Known { value: row, source: Source::CredentialReport(made) },
+        ..user("ann", Vec::new())
+    };
+    let header = header();
+    let report = report(&header, vec![account("111111111111", vec![ann])], &Settings::default());
+    let found: BTreeMap<_, _> = report.findings.iter().map(|it| (it.rule.id, it)).collect();
+    assert_eq!(found.keys().copied().collect::<Vec<_>>(), ["console-without-mfa", "password-never-used"]);
+    for evidence in &found["console-without-mfa"].evidence {
+        assert_eq!(evidence.source, Source::CredentialReport(made), "{evidence:?}");
+    }
+}
+
+#[test]
+fn passwords_are_judged_by_their_last_use_else_by_when_they_were_made() {
+    for (made, used, unused, never) in [
+        (500, Some(44), Pass, Pass),
+        (500, Some(45), fail("the password was last used 45 days ago, the limit is 45"), Pass),
+        (500, Some(46), fail("the password was last used 46 days ago, the limit is 45"), Pass),
+        (44, None, Pass, Pass),
+        (45, None, Pass, fail("the password was made 45 days ago and never used, the limit is 45")),
+        (46, None, Pass, fail("the password was made 46 days ago and never used, the limit is 45")),
+    ] {
+        let ann = || password(user("ann", Vec::new()), made, used);
+        assert_eq!(of_user("password-unused", ann()), unused, "{made} {used:?}");
+        assert_eq!(of_user("password-never-used", ann()), never, "{made} {used:?}");
+    }
+    for id in ["password-unused", "password-never-used"] {
+        let unknown = User { console_password: throttled(), ..user("ann", Vec::new()) };
+        assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
+        assert_eq!(of_user(id, user("ann", Vec::new())), Pass);
+    }
+}
+
+#[test]
+fn policies_belong_to_groups() {
+    let id = "policies-on-user";
+    let with = |policies| User { policies: policies, ..user("ann", Vec::new()) };
+    let in_group = Policies { groups: vec!["dev".to_owned()], ..Policies::default() };
+    assert_eq!(of_user(id, with(Fact::live(in_group))), Pass);
+    let inline = Policies { inline_policies: vec!["mine".to_owned()], ..Policies::default() };
+    assert_eq!(of_user(id, with(Fact::live(inline))), fail("a policy is the user's own and no group's"));
+    assert_eq!(of_user(id, with(throttled())), Unknown("policies: throttled".to_owned()));
+    assert_eq!(of_user(id, with(Fact::NotAsked)), NotAsked(Step::Policies));
+}
+
+#[test]
+fn an_administrator_who_is_not_recognised_may_be_one_still() {
+    let id = "administrator-access-key";
+    let with = |policies| User { policies, ..user("ann", vec![key("AKIA1", 1, None)]) };
+    let administrator = Policies {
+        attached_policies: vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()],
+        is_administrator: Some(true),
+        ..Policies::default()
+    };
+    assert_eq!(of_user(id, with(Fact::live(administrator))), fail("the key is an administrator's"));
+    let grouped = Policies { groups: vec!["dev".to_owned()], ..Policies::default() };
+    assert_eq!(
+        of_user(id, with(Fact::live(grouped))),
+        Unknown(
+            "policies: administrator access is not recognised, which does not say that there is none"
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        of_user(id, with(Fact::live(Policies::default()))),
+        Pass,
+        "no policy and no group allow nothing"
+    );
+    assert_eq!(of_user(id, with(throttled())), Unknown("policies: throttled".to_owned()));
+}
+
+#[test]
+fn a_user_without_key_and_password_is_left_over() {
+    let id = "user-without-credentials";
+    assert_eq!(
+        of_user(id, user("ann", Vec::new())),
+        fail("the user has neither an access key nor a password")
+    );
+    assert_eq!(of_key(id, inactive(key("AKIA1", 1, None))), Pass);
+    assert_eq!(of_user(id, password(user("ann", Vec::new()), 1, None)), Pass);
+    let unknown = User { console_password: throttled(), ..user("ann", Vec::new()) };
+    assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
+}
+
+#[test]
+fn root_has_no_keys_and_has_mfa_unless_its_credentials_are_managed_centrally() {
+    let of = |id, facts, managed: Option<Fact<bool>>| {
+        let header = Header { organization: managed.map(organization), ..header() };
+        judged(id, account("111111111111", Vec::new()).with_facts(facts), &header)
+    };
+    let summary = |keys, mfa, password| Facts { summary: root(keys, mfa, password), ..Facts::default() };
+    let (keys, no_mfa) = (fail("the root user has an access key"), fail("the root user has no MFA device"));
+    assert_eq!(of("root-access-key", summary(true, true, None), None), keys);
+    assert_eq!(of("root-access-key", summary(false, false, None), None), Pass);
+    assert_eq!(of("root-without-mfa", summary(false, false, None), None), no_mfa);
+    assert_eq!(
+        of("root-without-mfa", summary(false, false, Some(false)), None),
+        Pass,
+        "no password to guard"
+    );
+    assert_eq!(of("root-without-mfa", summary(false, true, Some(true)), None), Pass);
+    for (managed, verdict) in [
+        (Fact::live(true), Pass),
+        (Fact::live(false), fail("the root user has no MFA device")),
+        (throttled(), fail("the root user has no MFA device")),
+    ] {
+        assert_eq!(of("root-without-mfa", summary(false, false, Some(true)), Some(managed)), verdict);
+    }
+    // A key of root's is one, whoever manages its credentials.
+    assert_eq!(of("root-access-key", summary(true, true, None), Some(Fact::live(true))), keys);
+    let facts = Facts {
+        summary: throttled(),
+        root: Fact::Known {
+            value: Root { access_keys_active: [false, true], mfa_active: false, password_last_used: None },
+            source: Source::CredentialReport(days_ago(0)),
+        },
+        ..Facts::default()
+    };
+    assert_eq!(
+        of("root-access-key", facts.clone(), None),
+        keys,
+        "the report tells it where the summary does not"
+    );
+    assert_eq!(of("root-without-mfa", facts, None), no_mfa);
+    for id in ["root-access-key", "root-without-mfa"] {
+        let unknown = Facts { summary: throttled(), ..Facts::default() };
+        assert_eq!(of(id, unknown, None), Unknown("control_total: throttled".to_owned()));
+        assert_eq!(of(id, Facts::default(), None), NotAsked(Step::ControlTotal));
+    }
+}
+
+#[test]
+fn management_account_root_is_nobody_elses_to_manage() {
+    let header = Header { organization: Some(organization(Fact::live(true))), ..header() };
+    let facts = Facts { summary: root(false, false, Some(true)), ..Facts::default() };
+    let account = account("999999999999", Vec::new()).with_facts(facts);
+    assert_eq!(judged("root-without-mfa", account, &header), fail("the root user has no MFA device"));
+}
+
+#[test]
+fn accounts_that_were_not_read_pass_no_rule() {
+    let gap = |step| Gap {
+        step,
+        operation: None,
+        user_name: None,
+        class: Class::Denied,
+        code: None,
+        message: "no".to_owned(),
+        request_id: None,
+        remedy: "ask".to_owned(),
+    };
+    let header = header();
+    let failed = AccountRoll::failed(common::role_arn("111111111111"), gap(Step::Session));
+    let cut =
+        AccountRoll::read(common::role_arn("333333333333"), Vec::new(), vec![gap(Step::Users)], Vec::new());
+    let report = report(&header, vec![failed, cut], &Settings::default());
+    for result in &report.assessment.rules {
+        let wanted = if result.rule.is_of_root() { 1 } else { 2 };
+        assert_eq!((result.judged, result.accounts_not_read), (0, wanted), "{}", result.rule.id);
+    }
+}
+
+/// An account with findings of many kinds.
+fn shop() -> Vec<AccountRoll> {
+    let tags =
+        Policies { tags: [("Owner".to_owned(), "team-shop".to_owned())].into(), ..Policies::default() };
+    let cart = User {
+        policies: Fact::live(tags),
+        ..user("cart", vec![key("AKIAOLD", 900, None), key("AKIANEW", 100, Some(1))])
+    };
+    vec![known(account("111111111111", vec![cart, user("idle", Vec::new())]), "shop", &[("cost", "42")])]
+}
+
+fn of_shop(header: &Header, settings: Settings) -> Report<'_> {
+    report(header, shop(), &settings)
+}
+
+fn ids(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+#[test]
+fn findings_have_stable_ids_and_the_most_urgent_comes_first() {
+    let header = header();
+    let report = of_shop(&header, Settings::default());
+    assert_eq!(
+        ids(&report.findings),
+        [
+            "111111111111/access-key-age/AKIAOLD",
+            "111111111111/access-key-never-used/AKIAOLD",
+            "111111111111/access-key-age/AKIANEW",
+            "111111111111/access-keys-several/AIDAcart",
+            "111111111111/user-without-credentials/AIDAidle",
+        ]
+    );
+    let first = &report.findings[0];
+    let total: u32 = first.score.lines.iter().map(|line| line.points).sum();
+    assert_eq!(first.score.points, total, "the score is its lines");
+    assert_eq!(first.subject.access_key_id.as_deref(), Some("AKIAOLD"));
+    assert_eq!(first.advice.as_ref().unwrap().action.to_string(), "deactivate");
+    assert!(report.has(Severity::Medium) && !report.has(Severity::Critical));
+}
+
+fn exception(until: &str) -> Exception {
+    Exception {
+        owner: "j.ruiz".to_owned(),
+        reason: "a vendor".to_owned(),
+        until: until.parse().unwrap(),
+        ..Exception::default()
+    }
+}
+
+#[test]
+fn an_exception_holds_through_its_last_day_and_is_told_when_it_lapsed() {
+    let header = header();
+    let with = |until| Settings {
+        exceptions: vec![Exception { key: Some("AKIAO*".to_owned()), ..exception(until) }],
+        ..Settings::default()
+    };
+    let report = of_shop(&header, with("2028-03-01"));
+    assert_eq!(
+        ids(&report.excepted),
+        ["111111111111/access-key-age/AKIAOLD", "111111111111/access-key-never-used/AKIAOLD"]
+    );
+    let used = &report.assessment.exceptions[0];
+    assert_eq!((used.matched, used.has_lapsed), (2, false));
+    let report = of_shop(&header, with("2028-02-29"));
+    assert!(report.excepted.is_empty());
+    let lapsed = report.findings.iter().filter(|it| it.exception.as_ref().is_some_and(|it| it.has_lapsed));
+    assert_eq!(lapsed.count(), 2, "shown again, and said so");
+    assert!(report.assessment.exceptions[0].has_lapsed);
+}
+
+#[test]
+fn an_exception_that_holds_counts_before_one_that_lapsed_whatever_their_order() {
+    let header = header();
+    let (holds, lapsed) = (exception("2028-12-31"), exception("2028-01-01"));
+    for exceptions in [vec![holds.clone(), lapsed.clone()], vec![lapsed, holds]] {
+        let report = of_shop(&header, Settings { exceptions, ..Settings::default() });
+        assert_eq!((report.findings.len(), report.excepted.len()), (0, 5));
+    }
+}
+
+#[test]
+fn exceptions_match_by_account_user_key_rule_and_tag() {
+    let header = header();
+    let some = |text: &str| Some(text.to_owned());
+    let tag = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
+    let base = || exception("2028-12-31");
+    for (exception, matched) in [
+        (Exception { account: some("111111111111"), ..base() }, 5),
+        (Exception { account: some("sh?p"), ..base() }, 5),
+        (Exception { account: some("bank"), ..base() }, 0),
+        (Exception { user: some("cart"), ..base() }, 4),
+        (Exception { user: some("c*"), rule: some("access-key-*"), ..base() }, 3),
+        (Exception { key: some("*"), ..base() }, 3),
+        (Exception { tag: tag("Owner", "team-*"), ..base() }, 4),
+        (Exception { tag: tag("cost", "42"), ..base() }, 5),
+        (Exception { tag: tag("cost", "43"), ..base() }, 0),
+    ] {
+        let text = format!("{exception:?}");
+        let report = of_shop(&header, Settings { exceptions: vec![exception], ..Settings::default() });
+        assert_eq!(report.excepted.len(), matched, "{text}");
+        assert_eq!(
+            report.assessment.exceptions[0].matched, matched,
+            "one that matches nothing is told: {text}"
+        );
+    }
+}
+
+#[test]
+fn the_owner_is_the_first_that_anything_tells() {
+    let header = header();
+    let owner_of = |owners: &[&str]| {
+        let owners = owners.iter().map(|text| text.parse::<OwnerSource>().unwrap()).collect();
+        let report = of_shop(&header, Settings { owners, ..Settings::default() });
+        let of = |user: &str| {
+            let finding = report.findings.iter().find(|it| it.subject.user_name.as_deref() == Some(user));
+            finding.unwrap().owner.as_ref().map(|owner| format!("{} by {}", owner.name, owner.from))
+        };
+        (of("cart"), of("idle"))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(owner_of(&[]), (None, None));
+    assert_eq!(
+        owner_of(&["user_tag:Owner", "account_email"]),
+        (some("team-shop by user_tag:Owner"), some("shop@example.com by account_email"))
+    );
+    assert_eq!(
+        owner_of(&["account_tag:cost"]),
+        (some("42 by account_tag:cost"), some("42 by account_tag:cost"))
+    );
+}
+
+#[test]
+fn thresholds_severities_and_rules_are_set() {
+    let header = header();
+    let change = |change| Settings { rules: [("access-key-age", change)].into(), ..Settings::default() };
+    let age = |settings| {
+        let report = of_shop(&header, settings);
+        let of_rule = report.findings.iter().filter(|it| it.rule.id == "access-key-age");
+        of_rule.map(|it| it.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(age(Settings::default()).len(), 2);
+    assert_eq!(age(change(Change { days: Some(100), ..Change::default() })).len(), 1);
+    assert_eq!(age(change(Change { enabled: Some(false), ..Change::default() })).len(), 0);
+    let critical = Change { severity: Some(Severity::Critical), ..Change::default() };
+    assert_eq!(age(change(critical)), [Severity::Critical; 2]);
+}
+
+#[test]
+fn a_benchmark_picks_its_rules() {
+    let header = header();
+    let several = |benchmark| {
+        let settings = Settings { benchmark: Some(benchmark), ..Settings::default() };
+        let report = of_shop(&header, settings);
+        assert!(report.findings.iter().all(|it| it.rule.clause_of(benchmark).is_some()));
+        report.findings.iter().any(|it| it.rule.id == "access-keys-several")
+    };
+    assert!(several(Benchmark::Cis60));
+    assert!(!several(Benchmark::Cis70), "7.0 has no such clause");
+}
+
+#[test]
+fn advice_takes_nothing_unknown_for_unused() {
+    let header = header();
+    let advice = |user: User| {
+        // So that every user has a finding.
+        let never = Change { days: Some(0), ..Change::default() };
+        let on = ["access-key-age", "access-key-never-used", "password-never-used"].map(|id| (id, never));
+        let idle = Change { days: Some(45), ..Change::default() };
+        let rules = on.into_iter().chain([("access-key-unused", idle)]).collect();
+        let user = User {
+            policies: Fact::live(Policies { inline_policies: vec!["x".to_owned()], ..Policies::default() }),
+            ..user
+        };
+        let report = report(
+            &header,
+            vec![account("111111111111", vec![user])],
+            &Settings { rules, ..Settings::default() },
+        );
+        report.findings[0].advice.clone().unwrap().action.to_string()
+    };
+    let with = |keys| user("ann", keys);
+    assert_eq!(advice(with(vec![key("AKIA1", 500, None)])), "delete the user");
+    assert_eq!(advice(with(vec![key("AKIA1", 500, None), key("AKIA2", 50, Some(1))])), "deactivate");
+    assert_eq!(advice(password(with(vec![key("AKIA1", 50, Some(1))]), 400, None)), "remove the password");
+    assert_eq!(advice(with(vec![key("AKIA1", 500, Some(1))])), "rotate");
+    let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 500, None) };
+    assert_eq!(advice(with(vec![unknown])), "leave");
+    let password_unknown = User { console_password: throttled(), ..with(vec![key("AKIA1", 500, None)]) };
+    assert_eq!(advice(password_unknown), "leave");
+}
+
+#[test]
+fn a_last_use_in_a_later_second_than_the_run_is_today() {
+    let tomorrow = LastUsed { date: at(AS_OF) + 1.hour(), service: None, region: None };
+    let key = AccessKey { last_used: Fact::live(Some(tomorrow)), ..key("AKIA1", 10, None) };
+    assert_eq!(of_key("access-key-unused", key), Pass);
+}
