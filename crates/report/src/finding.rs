@@ -106,3 +106,14 @@ pub struct Excepted {
     /// Whether that day is over, so that the finding is open again.
     pub has_lapsed: bool,
 }
+
+impl std::fmt::Display for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.source {
+            Source::Live => write!(f, "{} ({}, live)", self.value, self.fact),
+            Source::CredentialReport(made) => {
+                write!(f, "{} ({}, credential report of {made:.0})", self.value, self.fact)
+            }
+        }
+    }
+}

@@ -4,7 +4,9 @@
 //! 2. [`case`]: what a rule looks at: facts, each with its source, or unknown with the reason;
 //! 3. [`settings`]: thresholds, exceptions, owners;
 //! 4. [`assess`]: the rules over an account, its findings ranked and explained;
-//! 5. [`report`]: the findings of a whole roll, with what it covers and what could not be judged.
+//! 5. [`report`]: the findings of a whole roll, with what it covers and what could not be judged;
+//! 6. [`statement`]: that in words, which every output carries;
+//! 7. [`render`]: the outputs.
 //!
 //! Pure functions of a roll, settings and the moment that the roll stands for: no clock, no network, no AWS SDK.
 
@@ -13,9 +15,11 @@ pub mod assess;
 pub mod case;
 pub mod finding;
 pub mod rank;
+pub mod render;
 pub mod report;
 pub mod rules;
 pub mod settings;
+pub mod statement;
 
 pub use assess::Assessor;
 pub use finding::Finding;

@@ -1,24 +1,56 @@
 //! The findings of a whole roll, with what it covers and what could not be judged.
 
+use std::collections::BTreeMap;
 use std::io;
 
-use rolecall_roll::{AccountRoll, Coverage, Header, Statistics};
+use rolecall_roll::{AccountRoll, Coverage, Covering, Header, Stored};
 use serde::Serialize;
 
 use crate::assess::{Assessment, Assessor};
 use crate::finding::Finding;
-use crate::rules::Severity;
+use crate::rules::{Benchmark, Severity};
 use crate::settings::Settings;
+
+/// What findings are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// Who is to act.
+    Owner,
+    /// The account.
+    Account,
+    /// The rule.
+    Rule,
+}
+
+impl Grouping {
+    fn of(self, finding: &Finding) -> String {
+        let subject = &finding.subject;
+        match self {
+            Self::Owner => finding
+                .owner
+                .as_ref()
+                .map_or_else(|| "nobody is named".to_owned(), |owner| owner.name.clone()),
+            Self::Account => {
+                let name = subject.account_name.as_deref().unwrap_or_default();
+                format!("{} {name}", subject.account_id).trim_end().to_owned()
+            }
+            Self::Rule => finding.title.to_owned(),
+        }
+    }
+}
 
 /// What a roll means.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report<'a> {
-    /// Who asked whom, and when.
-    pub header: &'a Header,
+pub struct Report {
     /// What the roll covers.
+    #[serde(skip)]
     pub coverage: Coverage,
-    /// What the run took; `None` where it was cut short.
-    pub statistics: Option<&'a Statistics>,
+    /// The benchmark whose rules these are, and no others.
+    pub benchmark: Option<Benchmark>,
+    /// How many open findings there are of each severity.
+    pub open: BTreeMap<Severity, usize>,
+    /// How many findings somebody answers for.
+    pub answered_for: usize,
     /// The open findings, the most urgent first.
     pub findings: Vec<Finding>,
     /// The findings that somebody answers for.
@@ -28,43 +60,105 @@ pub struct Report<'a> {
     pub assessment: Assessment,
 }
 
-impl<'a> Report<'a> {
+/// How many findings are kept: all, or the most urgent, which takes no more memory the larger the organisation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of them.
+    All,
+    /// So many.
+    MostUrgent(usize),
+}
+
+impl Report {
     /// Judges the accounts of a roll.
     ///
     /// # Errors
     /// Those of reading an account.
     pub fn of(
-        header: &'a Header,
+        header: &Header,
         accounts: impl Iterator<Item = io::Result<AccountRoll>>,
-        statistics: Option<&'a Statistics>,
         settings: &Settings,
+        keep: Keep,
     ) -> io::Result<Self> {
-        let mut coverage = Coverage::new(header);
+        let mut covering = Covering::new(header);
         let mut assessor = Assessor::new(header, settings);
+        let mut open: BTreeMap<Severity, usize> =
+            Severity::ALL.into_iter().map(|severity| (severity, 0)).collect();
+        let mut answered_for = 0;
         let (mut findings, mut excepted) = (Vec::new(), Vec::new());
         for account in accounts {
             let account = account?;
-            coverage.add(&account);
+            covering.add(&account);
             for finding in assessor.account(&account) {
-                if finding.is_open() { &mut findings } else { &mut excepted }.push(finding);
+                if finding.is_open() {
+                    *open.entry(finding.severity).or_default() += 1;
+                    findings.push(finding);
+                } else {
+                    answered_for += 1;
+                    excepted.push(finding);
+                }
+            }
+            if let Keep::MostUrgent(number) = keep {
+                // Not after each account: sorting a few at a time costs more than keeping a few too many.
+                for list in [&mut findings, &mut excepted] {
+                    if list.len() > 2 * number + 1000 {
+                        rank(list, keep);
+                    }
+                }
             }
         }
-        for list in [&mut findings, &mut excepted] {
-            list.sort_by(|a, b| b.score.points.cmp(&a.score.points).then_with(|| a.id.cmp(&b.id)));
-        }
-        Ok(Self { header, coverage, statistics, findings, excepted, assessment: assessor.finish() })
+        rank(&mut findings, keep);
+        rank(&mut excepted, keep);
+        let (coverage, benchmark) = (covering.finish(), settings.benchmark);
+        let assessment = assessor.finish();
+        Ok(Self { coverage, benchmark, open, answered_for, findings, excepted, assessment })
     }
 
-    /// How many open findings are of each severity, the worst first.
+    /// Judges the accounts of a roll file.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn of_file(stored: &Stored, settings: &Settings, keep: Keep) -> io::Result<Self> {
+        Self::of(&stored.header, stored.accounts(), settings, keep)
+    }
+
+    /// How many open findings there are.
     #[must_use]
-    pub fn by_severity(&self) -> Vec<(Severity, usize)> {
-        let number = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
-        Severity::ALL.iter().map(|severity| (*severity, number(*severity))).collect()
+    pub fn number(&self) -> usize {
+        self.open.values().sum()
+    }
+
+    /// The open findings in groups, the most urgent first; without a grouping all together.
+    #[must_use]
+    pub fn groups(&self, grouping: Option<Grouping>) -> Vec<(Option<String>, Vec<&Finding>)> {
+        let Some(grouping) = grouping else {
+            return vec![(None, self.findings.iter().collect())];
+        };
+        let mut groups: Vec<(Option<String>, Vec<&Finding>)> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        for finding in &self.findings {
+            let name = grouping.of(finding);
+            let next = groups.len();
+            let place = *places.entry(name.clone()).or_insert(next);
+            match groups.get_mut(place) {
+                Some((_, findings)) => findings.push(finding),
+                None => groups.push((Some(name), vec![finding])),
+            }
+        }
+        groups
     }
 
     /// Whether an open finding is as bad as this, or worse.
     #[must_use]
     pub fn has(&self, severity: Severity) -> bool {
-        self.findings.iter().any(|finding| finding.severity >= severity)
+        self.open.range(severity..).any(|(_, number)| *number > 0)
+    }
+}
+
+/// The most urgent first; those that are as urgent by their ids, so that they come in the same order in every run.
+fn rank(findings: &mut Vec<Finding>, keep: Keep) {
+    findings.sort_by(|a, b| b.score.points.cmp(&a.score.points).then_with(|| a.id.cmp(&b.id)));
+    if let Keep::MostUrgent(number) = keep {
+        findings.truncate(number);
     }
 }

@@ -16,7 +16,7 @@ use crate::finding::{Excepted, Finding, Owner};
 use crate::rules::{Benchmark, CATALOGUE, Rule, Severity};
 
 /// How a roll is judged.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// What is changed of rules, by their ids.
     pub rules: BTreeMap<&'static str, Change>,
@@ -48,6 +48,20 @@ pub struct Applied {
     pub days: u32,
     /// Its severity.
     pub severity: Severity,
+}
+
+impl Default for Settings {
+    /// The catalogue as it is, no exceptions, and for owners what most organisations tag with.
+    fn default() -> Self {
+        let owners = vec![
+            OwnerSource::UserTag("Owner".to_owned()),
+            OwnerSource::UserTag("owner".to_owned()),
+            OwnerSource::AccountTag("Owner".to_owned()),
+            OwnerSource::AccountTag("owner".to_owned()),
+            OwnerSource::AccountEmail,
+        ];
+        Self { rules: BTreeMap::new(), benchmark: None, exceptions: Vec::new(), owners }
+    }
 }
 
 impl Settings {

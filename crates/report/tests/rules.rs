@@ -1,5 +1,10 @@
 //! Each rule at its edges: on the day before, on the day, on the day after; over a leap day; never used; unknown.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on ends"
+)]
 
 mod common;
 
@@ -271,7 +276,7 @@ fn passwords_are_judged_by_their_last_use_else_by_when_they_were_made() {
 #[test]
 fn policies_belong_to_groups() {
     let id = "policies-on-user";
-    let with = |policies| User { policies: policies, ..user("ann", Vec::new()) };
+    let with = |policies| User { policies, ..user("ann", Vec::new()) };
     let in_group = Policies { groups: vec!["dev".to_owned()], ..Policies::default() };
     assert_eq!(of_user(id, with(Fact::live(in_group))), Pass);
     let inline = Policies { inline_policies: vec!["mine".to_owned()], ..Policies::default() };
@@ -408,8 +413,8 @@ fn shop() -> Vec<AccountRoll> {
     vec![known(account("111111111111", vec![cart, user("idle", Vec::new())]), "shop", &[("cost", "42")])]
 }
 
-fn of_shop(header: &Header, settings: Settings) -> Report<'_> {
-    report(header, shop(), &settings)
+fn of_shop(header: &Header, settings: &Settings) -> Report {
+    report(header, shop(), settings)
 }
 
 fn ids(findings: &[Finding]) -> Vec<&str> {
@@ -419,7 +424,7 @@ fn ids(findings: &[Finding]) -> Vec<&str> {
 #[test]
 fn findings_have_stable_ids_and_the_most_urgent_comes_first() {
     let header = header();
-    let report = of_shop(&header, Settings::default());
+    let report = of_shop(&header, &Settings::default());
     assert_eq!(
         ids(&report.findings),
         [
@@ -454,14 +459,14 @@ fn an_exception_holds_through_its_last_day_and_is_told_when_it_lapsed() {
         exceptions: vec![Exception { key: Some("AKIAO*".to_owned()), ..exception(until) }],
         ..Settings::default()
     };
-    let report = of_shop(&header, with("2028-03-01"));
+    let report = of_shop(&header, &with("2028-03-01"));
     assert_eq!(
         ids(&report.excepted),
         ["111111111111/access-key-age/AKIAOLD", "111111111111/access-key-never-used/AKIAOLD"]
     );
     let used = &report.assessment.exceptions[0];
     assert_eq!((used.matched, used.has_lapsed), (2, false));
-    let report = of_shop(&header, with("2028-02-29"));
+    let report = of_shop(&header, &with("2028-02-29"));
     assert!(report.excepted.is_empty());
     let lapsed = report.findings.iter().filter(|it| it.exception.as_ref().is_some_and(|it| it.has_lapsed));
     assert_eq!(lapsed.count(), 2, "shown again, and said so");
@@ -473,7 +478,7 @@ fn an_exception_that_holds_counts_before_one_that_lapsed_whatever_their_order() 
     let header = header();
     let (holds, lapsed) = (exception("2028-12-31"), exception("2028-01-01"));
     for exceptions in [vec![holds.clone(), lapsed.clone()], vec![lapsed, holds]] {
-        let report = of_shop(&header, Settings { exceptions, ..Settings::default() });
+        let report = of_shop(&header, &Settings { exceptions, ..Settings::default() });
         assert_eq!((report.findings.len(), report.excepted.len()), (0, 5));
     }
 }
@@ -496,7 +501,7 @@ fn exceptions_match_by_account_user_key_rule_and_tag() {
         (Exception { tag: tag("cost", "43"), ..base() }, 0),
     ] {
         let text = format!("{exception:?}");
-        let report = of_shop(&header, Settings { exceptions: vec![exception], ..Settings::default() });
+        let report = of_shop(&header, &Settings { exceptions: vec![exception], ..Settings::default() });
         assert_eq!(report.excepted.len(), matched, "{text}");
         assert_eq!(
             report.assessment.exceptions[0].matched, matched,
@@ -510,7 +515,7 @@ fn the_owner_is_the_first_that_anything_tells() {
     let header = header();
     let owner_of = |owners: &[&str]| {
         let owners = owners.iter().map(|text| text.parse::<OwnerSource>().unwrap()).collect();
-        let report = of_shop(&header, Settings { owners, ..Settings::default() });
+        let report = of_shop(&header, &Settings { owners, ..Settings::default() });
         let of = |user: &str| {
             let finding = report.findings.iter().find(|it| it.subject.user_name.as_deref() == Some(user));
             finding.unwrap().owner.as_ref().map(|owner| format!("{} by {}", owner.name, owner.from))
@@ -533,8 +538,8 @@ fn the_owner_is_the_first_that_anything_tells() {
 fn thresholds_severities_and_rules_are_set() {
     let header = header();
     let change = |change| Settings { rules: [("access-key-age", change)].into(), ..Settings::default() };
-    let age = |settings| {
-        let report = of_shop(&header, settings);
+    let age = |settings: Settings| {
+        let report = of_shop(&header, &settings);
         let of_rule = report.findings.iter().filter(|it| it.rule.id == "access-key-age");
         of_rule.map(|it| it.severity).collect::<Vec<_>>()
     };
@@ -550,7 +555,7 @@ fn a_benchmark_picks_its_rules() {
     let header = header();
     let several = |benchmark| {
         let settings = Settings { benchmark: Some(benchmark), ..Settings::default() };
-        let report = of_shop(&header, settings);
+        let report = of_shop(&header, &settings);
         assert!(report.findings.iter().all(|it| it.rule.clause_of(benchmark).is_some()));
         report.findings.iter().any(|it| it.rule.id == "access-keys-several")
     };

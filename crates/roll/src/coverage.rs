@@ -1,7 +1,7 @@
 //! What a roll covers: how many accounts were read whole, and of the others how many for which reason. Every output
 //! carries it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -10,14 +10,14 @@ use crate::gap::{Class, Gap, Step};
 use crate::header::{AcceptedGap, Header};
 use crate::ids::AccountId;
 
-/// What a roll covers, accounts added one by one.
+/// What a roll covers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Coverage {
     /// Whether nothing is missing but what somebody answers for.
     pub is_complete: bool,
     /// Accounts that AWS Organizations lists; `None` where it was not asked.
     pub listed: Option<usize>,
-    /// Accounts in the roll.
+    /// Accounts that were to be in the roll.
     pub accounts: usize,
     /// Accounts that were read whole.
     pub complete: usize,
@@ -39,10 +39,16 @@ pub struct Coverage {
     pub accepted: Vec<AcceptedGap>,
     /// Gaps that somebody answered for, until a day that is over.
     pub lapsed: Vec<AcceptedGap>,
-    #[serde(skip)]
+}
+
+/// Finds out what a roll covers, account by account.
+#[derive(Debug)]
+pub struct Covering {
+    coverage: Coverage,
     management_account_id: Option<AccountId>,
-    #[serde(skip)]
     answered_for: Vec<(AcceptedGap, bool)>,
+    /// Who was to be asked and has no line yet.
+    waiting: BTreeSet<AccountId>,
 }
 
 /// What is missing of accounts that were read in part.
@@ -57,12 +63,22 @@ pub struct Missing {
 }
 
 impl Coverage {
+    /// What these accounts cover of what was asked for.
+    #[must_use]
+    pub fn of<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRoll>) -> Self {
+        let mut covering = Covering::new(header);
+        accounts.into_iter().for_each(|account| covering.add(account));
+        covering.finish()
+    }
+}
+
+impl Covering {
     /// That of no account yet.
     #[must_use]
     pub fn new(header: &Header) -> Self {
         let organization = header.organization.as_ref();
         let answered_for = header.accepted.iter().map(|gap| (gap.clone(), gap.holds(header.as_of))).collect();
-        Self {
+        let coverage = Coverage {
             is_complete: true,
             listed: organization.map(|it| it.accounts),
             accounts: 0,
@@ -76,59 +92,79 @@ impl Coverage {
             skipped: BTreeMap::new(),
             accepted: Vec::new(),
             lapsed: Vec::new(),
+        };
+        Self {
+            coverage,
             management_account_id: organization.map(|it| it.management_account_id.clone()),
             answered_for,
+            waiting: header.targets.iter().map(|target| target.account_id.clone()).collect(),
         }
     }
 
     /// Adds an account.
     pub fn add(&mut self, account: &AccountRoll) {
+        self.waiting.remove(account.account_id());
+        let coverage = &mut self.coverage;
         let (users, access_keys) = account.count();
-        self.accounts += 1;
-        self.users += users;
-        self.access_keys += access_keys;
+        coverage.accounts += 1;
+        coverage.users += users;
+        coverage.access_keys += access_keys;
         let first = account.gaps().first();
         let (reasons, reason) = match account.outcome() {
             Outcome::Complete => {
-                self.complete += 1;
+                coverage.complete += 1;
                 let summary = account.facts().summary.known();
-                self.control_total =
-                    self.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
+                coverage.control_total =
+                    coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
                 return;
             }
-            Outcome::Skipped => (&mut self.skipped, account.why_skipped().unwrap_or_default().to_owned()),
+            Outcome::Skipped => (&mut coverage.skipped, account.why_skipped().unwrap_or_default().to_owned()),
             _ => {
                 let answered =
                     self.answered_for.iter().find(|(gap, _)| &gap.account_id == account.account_id());
                 match answered {
                     Some((gap, true)) => {
-                        self.accepted.push(gap.clone());
+                        coverage.accepted.push(gap.clone());
                         return;
                     }
-                    Some((gap, false)) => self.lapsed.push(gap.clone()),
+                    Some((gap, false)) => coverage.lapsed.push(gap.clone()),
                     None => {}
                 }
-                self.is_complete = false;
+                coverage.is_complete = false;
                 let is_management = self.management_account_id.as_ref() == Some(account.account_id());
                 match account.outcome() {
                     Outcome::Partial => {
                         let (step, class) = most_of(account.gaps());
                         let (users, access_keys) = account.without(step);
                         let reason = format!("{} unknown: {class}", step.what());
-                        let missing = self.partial.entry(reason).or_default();
+                        let missing = coverage.partial.entry(reason).or_default();
                         missing.accounts += 1;
                         missing.users += users;
                         missing.access_keys += access_keys;
                         return;
                     }
-                    _ if first.is_some_and(|gap| gap.class == Class::Denied) => {
-                        (&mut self.denied, first.map_or(String::new(), |gap| who_refused(gap, is_management)))
-                    }
-                    _ => (&mut self.failed, first.map_or(String::new(), what_happened)),
+                    _ if first.is_some_and(|gap| gap.class == Class::Denied) => (
+                        &mut coverage.denied,
+                        first.map_or(String::new(), |gap| who_refused(gap, is_management)),
+                    ),
+                    _ => (&mut coverage.failed, first.map_or(String::new(), what_happened)),
                 }
             }
         };
         *reasons.entry(reason).or_default() += 1;
+    }
+
+    /// What the accounts cover. Those that were to be asked and have no line are missing for that reason: of a run that
+    /// was killed nothing says that they have no users.
+    #[must_use]
+    pub fn finish(self) -> Coverage {
+        let Self { mut coverage, waiting, .. } = self;
+        if !waiting.is_empty() {
+            coverage.is_complete = false;
+            coverage.accounts += waiting.len();
+            coverage.failed.insert("the run ended before they were read".to_owned(), waiting.len());
+        }
+        coverage
     }
 }
 
@@ -177,7 +213,7 @@ fn what_happened(gap: &Gap) -> String {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Coverage, Missing};
+    use super::{Covering, Missing};
     use crate::account::AccountRoll;
     use crate::fact::Fact;
     use crate::gap::{Class, Gap, Step};
@@ -219,34 +255,36 @@ mod tests {
             reason: "legal hold".to_owned(),
             until: until.parse().unwrap(),
         };
+        header.targets = [1, 11, 12].map(|number| role_arn(number).into()).to_vec();
         header.accepted = vec![accepted(7, "2026-11-24"), accepted(8, "2026-11-23")];
-        let mut coverage = Coverage::new(&header);
+        let mut covering = Covering::new(&header);
         let denied = |number, step, message: &str| {
             AccountRoll::failed(role_arn(number), gap(step, Class::Denied, message))
         };
         let scp = "is not authorized … with an explicit deny in a service control policy: \
                    arn:aws:organizations::1:policy/o-a/service_control_policy/p-2kgnabcd";
-        coverage.add(&AccountRoll::read(role_arn(1), vec![], vec![], vec![]));
-        assert!(coverage.is_complete);
+        covering.add(&AccountRoll::read(role_arn(1), vec![], vec![], vec![]));
+        assert!(covering.coverage.is_complete);
         let target = Target { account_id: "000000000002".parse().unwrap(), role_arn: None };
-        coverage.add(&AccountRoll::skipped(target, "suspended"));
-        assert!(coverage.is_complete, "nobody can read what is suspended");
-        coverage.add(&denied(7, Step::Session, "no"));
-        assert!(coverage.is_complete, "somebody answers for it, today still");
-        coverage.add(&denied(3, Step::Session, "not authorized to perform: sts:AssumeRole on resource: x"));
-        coverage.add(&denied(4, Step::Users, scp));
-        coverage.add(&denied(9, Step::Session, "not authorized"));
-        coverage.add(&denied(
+        covering.add(&AccountRoll::skipped(target, "suspended"));
+        assert!(covering.coverage.is_complete, "nobody can read what is suspended");
+        covering.add(&denied(7, Step::Session, "no"));
+        assert!(covering.coverage.is_complete, "somebody answers for it, today still");
+        covering.add(&denied(3, Step::Session, "not authorized to perform: sts:AssumeRole on resource: x"));
+        covering.add(&denied(4, Step::Users, scp));
+        covering.add(&denied(9, Step::Session, "not authorized"));
+        covering.add(&denied(
             5,
             Step::Users,
             "x because no identity-based policy allows the iam:ListUsers action",
         ));
-        coverage.add(&denied(8, Step::Session, "no"));
+        covering.add(&denied(8, Step::Session, "no"));
         let partial = vec![gap(Step::AccessKeys, Class::Throttled, "slow")];
         let user = User::new("u".into(), "AIDA".into(), "arn".into(), "/".into(), header.as_of);
-        coverage.add(&AccountRoll::read(role_arn(6), vec![user], partial, vec![]));
-        coverage.add(&AccountRoll::failed(role_arn(10), gap(Step::Session, Class::TimedOut, "late")));
+        covering.add(&AccountRoll::read(role_arn(6), vec![user], partial, vec![]));
+        covering.add(&AccountRoll::failed(role_arn(10), gap(Step::Session, Class::TimedOut, "late")));
 
+        let coverage = covering.finish();
         assert!(!coverage.is_complete);
         let denied: Vec<_> =
             coverage.denied.iter().map(|(reason, number)| (reason.as_str(), *number)).collect();
@@ -261,7 +299,11 @@ mod tests {
         );
         let missing = Missing { accounts: 1, users: 1, access_keys: 0 };
         assert_eq!(coverage.partial, [("access keys unknown: throttled".to_owned(), missing)].into());
-        assert_eq!(coverage.failed.keys().collect::<Vec<_>>(), ["AssumeRole: timed out"]);
+        assert_eq!(
+            coverage.failed.iter().map(|(reason, number)| (reason.as_str(), *number)).collect::<Vec<_>>(),
+            [("AssumeRole: timed out", 1), ("the run ended before they were read", 2)],
+            "whoever was to be asked and has no line is missing"
+        );
         assert_eq!((coverage.accepted.len(), coverage.lapsed.len()), (1, 1));
         let all = [&coverage.denied, &coverage.failed, &coverage.skipped];
         let counted: usize =

@@ -27,10 +27,7 @@ impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRoll>> {
         let mut accounts: Vec<_> = roll.accounts.iter().collect();
         accounts.sort_by(|a, b| a.account_id().cmp(b.account_id()));
         let statistics = roll.trailer.as_ref().map(|trailer| &trailer.statistics);
-        let mut coverage = Coverage::new(&roll.header);
-        for account in &accounts {
-            coverage.add(account);
-        }
+        let coverage = Coverage::of(&roll.header, accounts.iter().copied());
         Self { header: &roll.header, coverage, accounts, counts: roll.counts(), statistics }
     }
 }
@@ -38,14 +35,15 @@ impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRoll>> {
 impl<'a> Document<'a, OneByOne<'a>> {
     /// The document of a roll file, whose accounts are read when it is their turn.
     #[must_use]
-    pub fn of_file(
-        header: &'a Header,
-        coverage: Coverage,
-        stored: &'a Stored,
-        counts: Counts,
-        statistics: &'a Statistics,
-    ) -> Self {
-        Self { header, coverage, accounts: OneByOne(stored), counts, statistics: Some(statistics) }
+    pub fn of_file(stored: &'a Stored, coverage: Coverage) -> Self {
+        let Stored { header, counts, statistics, .. } = stored;
+        Self {
+            header,
+            coverage,
+            accounts: OneByOne(stored),
+            counts: *counts,
+            statistics: statistics.as_ref(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::{AccountRoll, Outcome};
 use crate::header::{Header, SCHEMA_VERSION};
 use crate::ids::AccountId;
+use crate::json;
 
 /// The last record: the run came to its end, with these counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,7 +193,8 @@ impl<W: Write> RollWriter<W> {
     }
 
     fn line(&mut self, record: &RecordRef<'_>) -> io::Result<usize> {
-        let mut line = serde_json::to_vec(record)?;
+        let mut line = Vec::new();
+        json::to_writer(&mut line, record)?;
         line.push(b'\n');
         self.out.write_all(&line)?;
         self.out.flush()?;

@@ -7,7 +7,8 @@
 //! - [`header`], [`mod@file`]: the roll file, JSON lines: a header, one account a line, a trailer;
 //! - [`store`]: that file on a disk, added to and read account by account;
 //! - [`coverage`]: what a roll covers, and what not, for which reasons;
-//! - [`document`]: the same roll as one JSON document, sorted.
+//! - [`document`]: the same roll as one JSON document, sorted;
+//! - [`json`]: writes JSON in which nothing steers a terminal.
 //!
 //! No clock, no network, no AWS SDK.
 
@@ -19,11 +20,12 @@ pub mod file;
 pub mod gap;
 pub mod header;
 pub mod ids;
+pub mod json;
 pub mod store;
 pub mod user;
 
 pub use account::{Account, AccountRoll, Facts, Outcome, Root, Summary};
-pub use coverage::{Coverage, Missing};
+pub use coverage::{Coverage, Covering, Missing};
 pub use document::Document;
 pub use fact::{Fact, Source};
 pub use file::{Calls, Counts, ReadError, Roll, RollWriter, Statistics, Trailer};

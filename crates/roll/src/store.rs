@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use crate::account::AccountRoll;
+use crate::coverage::{Coverage, Covering};
 use crate::file::{Counts, Frame, Known, ReadError, RollWriter, Statistics, read_records};
 use crate::header::Header;
 use crate::ids::AccountId;
@@ -25,6 +26,7 @@ pub struct Earlier {
 /// A roll file that a run is adding to.
 #[derive(Debug)]
 pub struct Store {
+    header: Header,
     writer: RollWriter<File>,
     /// Of each account, where its line begins and how long it is.
     lines: BTreeMap<AccountId, (u64, usize)>,
@@ -82,7 +84,7 @@ impl Earlier {
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
         let writer = RollWriter::go_on(file, known, header)?;
-        Store::of(writer, lines)
+        Store::of(header.clone(), writer, lines)
     }
 }
 
@@ -97,9 +99,13 @@ fn first_bytes(mut file: &File) -> io::Result<Vec<u8>> {
 }
 
 impl Store {
-    fn of(mut writer: RollWriter<File>, lines: BTreeMap<AccountId, (u64, usize)>) -> io::Result<Self> {
+    fn of(
+        header: Header,
+        mut writer: RollWriter<File>,
+        lines: BTreeMap<AccountId, (u64, usize)>,
+    ) -> io::Result<Self> {
         let length = writer.out().stream_position()?;
-        Ok(Self { writer, lines, length })
+        Ok(Self { header, writer, lines, length })
     }
 
     /// Adds an account, and tells whether its line counts.
@@ -131,19 +137,53 @@ impl Store {
     /// # Errors
     /// Those of the file.
     pub fn finish(self, statistics: Statistics) -> io::Result<Stored> {
-        let file = self.writer.finish(statistics)?;
-        Ok(Stored { file, lines: self.lines })
+        let Self { header, writer, lines, .. } = self;
+        let counts = writer.counts();
+        let file = writer.finish(statistics.clone())?;
+        Ok(Stored { header, counts, statistics: Some(statistics), file, lines })
     }
 }
 
 /// A roll file to which nothing is added any more.
 #[derive(Debug)]
 pub struct Stored {
+    /// Who asked whom, and when; of several runs, the last.
+    pub header: Header,
+    /// What its lines add up to.
+    pub counts: Counts,
+    /// What the last run took; `None` where it was cut short.
+    pub statistics: Option<Statistics>,
     file: File,
     lines: BTreeMap<AccountId, (u64, usize)>,
 }
 
 impl Stored {
+    /// Reads what a roll file holds, of a run that is over or one that still adds to it.
+    ///
+    /// # Errors
+    /// [`ReadError`] names the line.
+    pub fn read(file: File) -> Result<Self, ReadError> {
+        let mut lines = BTreeMap::new();
+        let read = read_records(BufReader::new(&file), |account, begin, length| {
+            lines.insert(account.account_id().clone(), (begin, length));
+        })?;
+        let Frame { header, trailer, known, .. } = read;
+        let statistics = trailer.map(|trailer| trailer.statistics);
+        Ok(Self { header, counts: known.counts(), statistics, file, lines })
+    }
+
+    /// What it covers.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn coverage(&self) -> io::Result<Coverage> {
+        let mut covering = Covering::new(&self.header);
+        for account in self.accounts() {
+            covering.add(&account?);
+        }
+        Ok(covering.finish())
+    }
+
     /// The accounts by id, each read when it is its turn.
     pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRoll>> + '_ {
         self.lines.values().map(|(begin, length)| read_line(&self.file, *begin, *length))

@@ -228,6 +228,20 @@ impl Benchmark {
     }
 }
 
+impl Benchmark {
+    /// Its version, as CIS counts it.
+    #[must_use]
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::Cis30 => "3.0.0",
+            Self::Cis401 => "4.0.1",
+            Self::Cis50 => "5.0.0",
+            Self::Cis60 => "6.0.0",
+            Self::Cis70 => "7.0.0",
+        }
+    }
+}
+
 impl fmt::Display for Benchmark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

@@ -7,6 +7,7 @@
 )]
 
 use jiff::{Timestamp, ToSpan};
+use rolecall_report::report::Keep;
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
     AccessKey, Account, AccountRoll, Caller, ConsolePassword, Fact, Header, LastUsed, MfaDevice,
@@ -67,9 +68,9 @@ pub(crate) fn user(name: &str, keys: Vec<AccessKey>) -> User {
 }
 
 /// A console password that was made and last used so many days ago.
-pub(crate) fn password(user: User, made: i64, used: Option<i64>) -> User {
+pub(crate) fn password(user: User, made: i64, last: Option<i64>) -> User {
     let password = ConsolePassword { create_date: Some(days_ago(made)), password_reset_required: false };
-    User { console_password: Fact::live(Some(password)), password_last_used: used.map(days_ago), ..user }
+    User { console_password: Fact::live(Some(password)), password_last_used: last.map(days_ago), ..user }
 }
 
 pub(crate) fn mfa(user: User) -> User {
@@ -109,6 +110,6 @@ pub(crate) fn organization(managed: Fact<bool>) -> Organization {
 }
 
 /// The report of these accounts.
-pub(crate) fn report<'a>(header: &'a Header, accounts: Vec<AccountRoll>, settings: &Settings) -> Report<'a> {
-    Report::of(header, accounts.into_iter().map(Ok), None, settings).unwrap()
+pub(crate) fn report(header: &Header, accounts: Vec<AccountRoll>, settings: &Settings) -> Report {
+    Report::of(header, accounts.into_iter().map(Ok), settings, Keep::All).unwrap()
 }

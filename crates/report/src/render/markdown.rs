@@ -1,0 +1,141 @@
+//! The report as GitHub Flavored Markdown, for tickets and wikis. Names neither link, nor format, nor call anybody.
+//!
+//! Source: <https://github.github.com/gfm/>
+
+use std::io::{self, Write};
+
+use rolecall_roll::Stored;
+
+use super::csv::{in_words, name, not_read};
+use super::harmless;
+use crate::finding::Finding;
+use crate::report::{Grouping, Report};
+use crate::statement::{Statement, grouped};
+
+/// Writes it.
+///
+/// # Errors
+/// Those of `out` and of the roll file.
+pub fn render(
+    out: &mut impl Write,
+    stored: &Stored,
+    report: &Report,
+    grouping: Option<Grouping>,
+) -> io::Result<()> {
+    let statement = Statement::of(stored, &report.coverage, Some(report));
+    writeln!(out, "# IAM users and access keys\n")?;
+    writeln!(out, "**{}** {}\n", statement.verdict(), escaped(&statement.origin().join(" · ")))?;
+    if let Some(caller) = &statement.caller {
+        writeln!(out, "Caller {}\n", escaped(caller))?;
+    }
+    writeln!(out, "| | | |\n|--:|---|---|")?;
+    for line in &statement.lines {
+        let what: Vec<String> = line.what.iter().map(|what| escaped(what)).collect();
+        writeln!(out, "| {} | {} | {} |", grouped(line.number), line.word, what.join("<br>"))?;
+    }
+    for note in &statement.notes {
+        writeln!(out, "\n{}", escaped(note))?;
+    }
+    let mut begun = false;
+    for account in stored.accounts() {
+        let account = account?;
+        for gap in not_read(&account) {
+            if !begun {
+                writeln!(
+                    out,
+                    "\n## Not read\n\n| account | user | what, and why | to do |\n|---|---|---|---|"
+                )?;
+                begun = true;
+            }
+            let account = format!("{} {}", account.account_id(), name(&account));
+            let user = gap.user_name.as_deref().unwrap_or_default();
+            let cells = [account.trim(), user, &in_words(gap), &gap.remedy].map(escaped);
+            writeln!(out, "| {} |", cells.join(" | "))?;
+        }
+    }
+    for (group, findings) in report.groups(grouping) {
+        let title = group.map_or("Findings, the most urgent first".to_owned(), |group| escaped(&group));
+        writeln!(out, "\n## {title}\n")?;
+        write_findings(out, &findings)?;
+    }
+    if !report.excepted.is_empty() {
+        writeln!(out, "\n## Findings that somebody answers for\n")?;
+        writeln!(out, "| account | user | access key | what | owner | reason | until |")?;
+        writeln!(out, "|---|---|---|---|---|---|---|")?;
+        for finding in &report.excepted {
+            let exception = finding.exception.as_ref();
+            let of = |of: fn(&crate::finding::Excepted) -> String| exception.map(of).unwrap_or_default();
+            let [account, user, key] = where_is(finding);
+            let (owner, reason) = (of(|it| it.owner.clone()), of(|it| it.reason.clone()));
+            let until = of(|it| it.until.to_string());
+            let cells = [&account, &user, &key, &finding.message, &owner, &reason, &until];
+            writeln!(out, "| {} |", cells.map(|cell| escaped(cell)).join(" | "))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()> {
+    if findings.is_empty() {
+        return writeln!(out, "None.");
+    }
+    writeln!(out, "| score | severity | account | user | access key | what | owner | to do with the user |")?;
+    writeln!(out, "|--:|---|---|---|---|---|---|---|")?;
+    for finding in findings {
+        let [account, user, key] = where_is(finding);
+        let owner = finding.owner.as_ref().map_or("", |owner| &owner.name);
+        let advice = finding.advice.as_ref().map_or(String::new(), |advice| advice.action.to_string());
+        let severity = finding.severity.as_str();
+        let points = finding.score.points.to_string();
+        let cells = [&points, severity, &account, &user, &key, &finding.message, owner, &advice];
+        writeln!(out, "| {} |", cells.map(escaped).join(" | "))?;
+    }
+    Ok(())
+}
+
+/// Account, user, key.
+fn where_is(finding: &Finding) -> [String; 3] {
+    let subject = &finding.subject;
+    let name = subject.account_name.as_deref().unwrap_or_default();
+    let account = format!("{} {name}", subject.account_id).trim_end().to_owned();
+    let user = subject.user_name.clone().unwrap_or_else(|| "root user".to_owned());
+    [account, user, subject.access_key_id.clone().unwrap_or_default()]
+}
+
+/// The text, and nothing but text: no table cell ends, no markup, no HTML, no link, no mention begins in it.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in harmless(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            // Backslashes do not keep an address or a mention from being linked.
+            '@' => escaped.push_str("&#64;"),
+            '|' => escaped.push_str("&#124;"),
+            '`' => escaped.push_str("&#96;"),
+            '\\' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '~' | '#' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped.replace("://", "&#58;//").replace("www.", "www&#46;").replace("WWW.", "WWW&#46;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn names_are_text() {
+        assert_eq!(escaped("a|b"), "a&#124;b");
+        assert_eq!(escaped("<img src=x>"), "&lt;img src=x&gt;");
+        assert_eq!(escaped("[x](javascript:y)"), r"\[x\]\(javascript:y\)");
+        assert_eq!(escaped("@team `x` *y* _z_ \\"), r"&#64;team &#96;x&#96; \*y\* \_z\_ \\");
+        assert_eq!(escaped("https://a.b www.c.d"), "https&#58;//a.b www&#46;c.d");
+        assert_eq!(escaped("a\nb\u{1b}[1m"), "a\u{fffd}b\u{fffd}\\[1m");
+    }
+}

@@ -1,0 +1,254 @@
+//! What a roll covers, and what not and why, in words: the statement that every output carries.
+
+use rolecall_roll::{Coverage, Missing, Statistics, Stored};
+
+use crate::report::Report;
+
+/// The statement. Its texts hold what AWS and people said, as they said it: who shows it takes the sting out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Whether nothing is missing but what somebody answers for.
+    pub is_complete: bool,
+    /// The organisation.
+    pub organization: Option<String>,
+    /// The run's id.
+    pub run_id: String,
+    /// The moment that the roll stands for: `2026-11-25T03:23Z`.
+    pub as_of: String,
+    /// How long the run took; `None` where it was cut short.
+    pub elapsed: Option<String>,
+    /// Who asked: account, and what the ARN says behind it.
+    pub caller: Option<String>,
+    /// How many of what.
+    pub lines: Vec<Line>,
+    /// Gaps that were accepted until a day that is over, exceptions that have lapsed or match nothing.
+    pub notes: Vec<String>,
+}
+
+/// How many of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// How many.
+    pub number: usize,
+    /// Of what: `complete`, `denied`.
+    pub word: &'static str,
+    /// What more there is to say; of reasons the most frequent first.
+    pub what: Vec<String>,
+}
+
+impl Statement {
+    /// What a roll covers, and where rules were applied, what they found and could not judge.
+    #[must_use]
+    pub fn of(stored: &Stored, coverage: &Coverage, report: Option<&Report>) -> Self {
+        let header = &stored.header;
+        let mut lines = of_accounts(coverage);
+        let mut notes = Vec::new();
+        for gap in &coverage.lapsed {
+            let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
+            notes.push(format!(
+                "the gap of {account}, owner {owner}, was accepted until {until}, and is no more"
+            ));
+        }
+        if let Some(report) = report {
+            lines.extend(of_findings(report));
+            notes.extend(of_exceptions(report));
+        }
+        Self {
+            is_complete: coverage.is_complete,
+            organization: header.organization.as_ref().map(|it| it.id.clone()),
+            run_id: header.run_id.to_string(),
+            as_of: header.as_of.strftime("%Y-%m-%dT%H:%MZ").to_string(),
+            elapsed: stored.statistics.as_ref().map(|Statistics { elapsed_ms, .. }| time(*elapsed_ms)),
+            caller: header
+                .caller
+                .as_ref()
+                .map(|caller| format!("{} {}", caller.account_id, of_arn(&caller.arn))),
+            lines,
+            notes,
+        }
+    }
+
+    /// `ROLL COMPLETE`, or not.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        if self.is_complete { "ROLL COMPLETE" } else { "ROLL INCOMPLETE" }
+    }
+
+    /// Where the roll is from: organisation, run, moment, time.
+    #[must_use]
+    pub fn origin(&self) -> Vec<String> {
+        let run = format!("run {}", self.run_id);
+        let elapsed = self.elapsed.clone().unwrap_or_else(|| "cut short".to_owned());
+        self.organization.iter().cloned().chain([run, self.as_of.clone(), elapsed]).collect()
+    }
+
+    /// All of it in one line.
+    #[must_use]
+    pub fn in_a_line(&self) -> String {
+        let of = |line: &Line| {
+            format!("{} {} {}", grouped(line.number), line.word, line.what.join(", ")).trim_end().to_owned()
+        };
+        let lines: Vec<String> = self.lines.iter().map(of).collect();
+        format!("{}: {}", self.verdict(), lines.join("; "))
+    }
+}
+
+fn of_accounts(coverage: &Coverage) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut line = |number, word, what: Vec<String>| lines.push(Line { number, word, what });
+    match coverage.listed {
+        Some(listed) if listed != coverage.accounts => {
+            let chosen = grouped(coverage.accounts);
+            line(listed, "accounts", vec![format!("listed by AWS Organizations, {chosen} chosen")]);
+        }
+        Some(listed) => line(listed, "accounts", vec!["listed by AWS Organizations".to_owned()]),
+        None => {
+            line(coverage.accounts, if coverage.accounts == 1 { "account" } else { "accounts" }, Vec::new());
+        }
+    }
+    let is_total = coverage.control_total == u64::try_from(coverage.users).ok() && coverage.complete > 0;
+    let total = if is_total { " (= account summaries)" } else { "" };
+    let read = format!("{} users{total}, {} keys", grouped(coverage.users), grouped(coverage.access_keys));
+    line(coverage.complete, "complete", vec![read]);
+    let partial: usize = coverage.partial.values().map(|missing| missing.accounts).sum();
+    if partial > 0 {
+        let reasons = coverage.partial.iter().map(|(reason, it)| (for_how_many(reason, *it), it.accounts));
+        line(partial, "partial", sorted(reasons));
+    }
+    let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
+    for (word, reasons) in groups.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
+        let what = sorted(reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
+        line(reasons.values().sum(), word, what);
+    }
+    if !coverage.accepted.is_empty() {
+        let gaps = coverage.accepted.iter();
+        let gaps = gaps.map(|gap| format!("gap: {}, owner {}, until {}", gap.reason, gap.owner, gap.until));
+        line(coverage.accepted.len(), "accepted", gaps.collect());
+    }
+    lines
+}
+
+fn of_findings(report: &Report) -> Vec<Line> {
+    let by_severity = report.open.iter().rev().filter(|(_, number)| **number > 0);
+    let by_severity: Vec<String> =
+        by_severity.map(|(severity, number)| format!("{} {severity}", grouped(*number))).collect();
+    let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
+    let rules = report.assessment.rules.len();
+    let found = match by_severity.as_slice() {
+        [] => format!("none by {rules} rules{benchmark}"),
+        some => format!("{}, by {rules} rules{benchmark}", some.join(", ")),
+    };
+    let mut lines = vec![Line { number: report.number(), word: "findings", what: vec![found] }];
+    if report.answered_for > 0 {
+        let what = vec!["findings that somebody answers for".to_owned()];
+        lines.push(Line { number: report.answered_for, word: "excepted", what });
+    }
+    let mut unknown: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    for it in &report.assessment.unknown {
+        *unknown.entry(format!("{}: {} unknown: {}", it.rule, it.fact.what(), it.reason)).or_default() +=
+            it.number;
+    }
+    if !unknown.is_empty() {
+        lines.push(Line {
+            number: unknown.values().sum(),
+            word: "unknown",
+            what: sorted(unknown.into_iter()),
+        });
+    }
+    let not_asked: Vec<String> = report
+        .assessment
+        .rules
+        .iter()
+        .filter_map(|result| {
+            let fact = result.not_asked_for.filter(|_| result.not_asked > 0)?;
+            Some(format!("{} needs {fact}", result.rule.id))
+        })
+        .collect();
+    if !not_asked.is_empty() {
+        lines.push(Line { number: not_asked.len(), word: "not judged", what: not_asked });
+    }
+    lines
+}
+
+fn of_exceptions(report: &Report) -> Vec<String> {
+    let used = report.assessment.exceptions.iter();
+    let noted = used.filter_map(|used| {
+        let exception = &used.exception;
+        let of = format!("the exception of {}, \"{}\"", exception.owner, exception.reason);
+        if used.has_lapsed {
+            Some(format!(
+                "{of}, was until {}: its findings, {}, are open again",
+                exception.until, used.matched
+            ))
+        } else {
+            (used.matched == 0).then(|| format!("{of}, until {}, matches nothing", exception.until))
+        }
+    });
+    noted.collect()
+}
+
+/// Reasons with their numbers, the most frequent first; one alone needs no number.
+fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
+    let mut reasons: Vec<(String, usize)> = reasons.collect();
+    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    match reasons.as_slice() {
+        [(reason, _)] => vec![reason.clone()],
+        several => several.iter().map(|(reason, number)| format!("{} {reason}", grouped(*number))).collect(),
+    }
+}
+
+/// What is missing and why, with how many users or keys it is missing of: `last use unknown for 41 keys: throttled`.
+fn for_how_many(reason: &str, missing: Missing) -> String {
+    let (what, why) = reason.split_once(": ").unwrap_or((reason, ""));
+    let of = |number: usize, one: &str| {
+        let s = if number == 1 { "" } else { "s" };
+        format!("{what} for {} {one}{s}: {why}", grouped(number))
+    };
+    match missing {
+        Missing { access_keys: keys @ 1.., .. } => of(keys, "key"),
+        Missing { users: users @ 1.., .. } => of(users, "user"),
+        _ => reason.to_owned(),
+    }
+}
+
+/// What an ARN is of, without the account, which stands beside it.
+fn of_arn(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
+/// A time as people say it.
+#[must_use]
+pub fn time(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
+        10..120 => format!("{seconds} s"),
+        _ => format!("{}m{:02}s", seconds / 60, seconds % 60),
+    }
+}
+
+/// A number with its thousands apart.
+#[must_use]
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{grouped, time};
+
+    #[test]
+    fn numbers_and_times_are_said_as_people_say_them() {
+        assert_eq!([0, 999, 1_000, 8_204_001].map(grouped), ["0", "999", "1,000", "8,204,001"]);
+        assert_eq!([340, 9_999, 60_000, 108_000].map(time), ["0.3 s", "9.9 s", "60 s", "108 s"]);
+        assert_eq!(time(125_000), "2m05s");
+    }
+}

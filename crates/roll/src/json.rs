@@ -1,0 +1,118 @@
+//! JSON that is harmless where it is shown: names are other people's, and a terminal, an editor or a line-based tool may
+//! act on what stands in them. What would steer one is written as `\u…`, which reads as the same text.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
+
+/// Writes a value on one line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn to_writer(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(out, Escaping(CompactFormatter));
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// Writes a value for people, indented.
+///
+/// # Errors
+/// Those of `out`.
+pub fn to_writer_pretty(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(out, Escaping(PrettyFormatter::new()));
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// Whether a character steers what shows it: control characters, line separators, and the marks and overrides that turn
+/// the direction of the text around them.
+///
+/// Source: <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
+#[must_use]
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A formatter that escapes what steers.
+struct Escaping<F>(F);
+
+impl<F: Formatter> Formatter for Escaping<F> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| byte.is_ascii() && byte != 0x7f) {
+            return self.0.write_string_fragment(out, fragment);
+        }
+        let mut rest = fragment;
+        // All that steers is beyond ASCII, or DEL: what JSON must escape was escaped before.
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| steers(*c)) {
+            let (plain, from) = rest.split_at(at);
+            self.0.write_string_fragment(out, plain)?;
+            write!(out, "\\u{:04x}", u32::from(c))?;
+            rest = from.get(c.len_utf8()..).unwrap_or_default();
+        }
+        self.0.write_string_fragment(out, rest)
+    }
+
+    fn write_char_escape<W: ?Sized + Write>(&mut self, out: &mut W, escape: CharEscape) -> io::Result<()> {
+        self.0.write_char_escape(out, escape)
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn end_object_key<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_key(out)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{to_writer, to_writer_pretty};
+
+    #[test]
+    fn what_steers_is_escaped_and_reads_as_what_it_was() {
+        let text = "a\"\\\u{1b}[2J\n\u{9b}31m\u{7f}\u{202e}gpj\u{2028}é日";
+        let mut line = Vec::new();
+        to_writer(&mut line, &[text]).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert_eq!(line, "[\"a\\\"\\\\\\u001b[2J\\n\\u009b31m\\u007f\\u202egpj\\u2028é日\"]");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&line).unwrap(), [text]);
+        let mut pretty = Vec::new();
+        to_writer_pretty(&mut pretty, &[text]).unwrap();
+        assert!(String::from_utf8(pretty).unwrap().starts_with("[\n  \"a"));
+    }
+}
