@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use rolecall_core::collect::{Collect, Reads};
 use rolecall_core::settings;
 use rolecall_core::targets::Template;
 use rolecall_core::{Limits, SessionSettings, Settings};
 use rolecall_emulator::{Behaviour, Recipe};
+use rolecall_report::report::Grouping;
+use rolecall_report::{Benchmark, Severity};
 use rolecall_roll::{AccountId, RoleArn, RoleName, RoleSessionName};
 
 /// Takes the roll of IAM users and access keys across AWS accounts: which users, which keys, and which accounts could
@@ -32,6 +35,9 @@ pub(crate) enum Command {
     /// Read the users and access keys of accounts, each through a role in it
     #[command(override_usage = SCAN_USAGE, after_help = SCAN_HELP)]
     Scan(Box<Scan>),
+    /// Judge a roll again, offline, with today's configuration
+    #[command(after_help = REPORT_HELP)]
+    Report(Box<Report>),
     /// Show which accounts a scan would ask, and how, and ask none of them
     #[command(after_help = ACCOUNTS_HELP)]
     Accounts(Box<Accounts>),
@@ -232,17 +238,109 @@ FACTS are users, access_keys (the two of `default`), last_used, control_total, c
 credential_report (all of `recommended`), account_alias, root_credentials. Each needs its IAM actions; sessions are \
 narrowed to those.
 
-Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 11 not all was read.";
+Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 10 a finding as bad as --fail-on says, 11 not all \
+was read, whatever was found.";
 
+const REPORT_HELP: &str = "\
+Examples:
+  rolecall report roll.jsonl
+  rolecall report roll.jsonl --format html --out report.html --format csv --out findings.csv
+  rolecall report roll.jsonl --benchmark cis-5.0 --fail-on high
+
+Thresholds, exceptions and owners are those of rolecall.toml, and so are accepted gaps where there is one.
+
+Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage or no roll, 10 a finding as bad as --fail-on says, 11 \
+the roll does not cover all, whatever was found.";
+
+/// What to write, and where.
 #[derive(Debug, Args)]
-pub(crate) struct Scan {
-    /// How to show the roll
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+pub(crate) struct Outputs {
+    /// How to show it; may be given more than once, each with its --out [default: table]
+    #[arg(long, value_enum)]
+    pub(crate) format: Vec<Format>,
 
     /// Write to this file, whole or not at all, and not to stdout, which is `-`
     #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
+    pub(crate) out: Vec<PathBuf>,
+}
+
+/// How to judge a roll.
+#[derive(Debug, Args)]
+pub(crate) struct Judging {
+    /// Apply the rules that this benchmark has, and no others: cis-3.0, cis-4.0.1, cis-5.0, cis-6.0, cis-7.0
+    #[arg(long, value_name = "BENCHMARK")]
+    pub(crate) benchmark: Option<Benchmark>,
+
+    /// End with code 10 where a finding is as bad as this or worse: critical, high, medium, low, informational
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Severity>,
+}
+
+impl Judging {
+    /// These settings, but for what was typed.
+    pub(crate) fn over(&self, judging: rolecall_report::Settings) -> rolecall_report::Settings {
+        rolecall_report::Settings { benchmark: self.benchmark.or(judging.benchmark), ..judging }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The roll file, as --roll or --format jsonl wrote it
+    #[arg(value_name = "ROLL")]
+    pub(crate) roll: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
+
+    #[command(flatten)]
+    pub(crate) judging: Judging,
+
+    /// Put findings together, in `table` and `markdown`
+    #[arg(long, value_enum, value_name = "BY")]
+    pub(crate) group_by: Option<GroupBy>,
+
+    /// Count ages, and the days of exceptions, to this moment [default: that of the roll]
+    #[arg(long, value_name = "TIMESTAMP", value_parser = moment)]
+    pub(crate) as_of: Option<Timestamp>,
+
+    /// What a person would else type each time [default: rolecall.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "no moment, one is as 2027-01-31T12:00:00Z".to_owned())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupBy {
+    /// Who is to act
+    Owner,
+    Account,
+    Rule,
+}
+
+impl From<GroupBy> for Grouping {
+    fn from(by: GroupBy) -> Self {
+        match by {
+            GroupBy::Owner => Self::Owner,
+            GroupBy::Account => Self::Account,
+            GroupBy::Rule => Self::Rule,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
+
+    #[command(flatten)]
+    pub(crate) judging: Judging,
+
+    /// Apply no rules: the roll alone
+    #[arg(long, conflicts_with_all = ["benchmark", "fail_on"])]
+    pub(crate) no_rules: bool,
 
     /// Keep the roll in this file, an account a line as it is done; a run that finds the file there asks only what is
     /// missing in it
@@ -539,10 +637,27 @@ impl How {
 pub(crate) enum Format {
     /// For people
     Table,
-    /// One document, sorted
+    /// One document: the roll, sorted, and the findings
     Json,
     /// The roll file: header, an account a line as it is done, trailer
     Jsonl,
+    /// Findings, a row each
+    Csv,
+    /// The roll, a row a key
+    RollCsv,
+    /// Findings for tickets and wikis
+    Markdown,
+    /// A report to read, sort and filter in a browser, in one file
+    Html,
+    /// Findings as OCSF Compliance Findings, a JSON document a line
+    Ocsf,
+}
+
+impl Format {
+    /// Whether it shows findings and nothing else.
+    pub(crate) fn is_of_findings(self) -> bool {
+        matches!(self, Self::Csv | Self::Markdown | Self::Html | Self::Ocsf)
+    }
 }
 
 /// A text that is parsed later, since the command line's own errors repeat what they refuse.
@@ -563,8 +678,8 @@ impl fmt::Debug for Unparsed {
 
 fn output_of_the_aws_cli(text: &str) -> Result<String, String> {
     let hint = match text {
-        "json" | "table" | "jsonl" => format!("--format {text}"),
-        "text" | "yaml" | "yaml-stream" => "--format table, json or jsonl".to_owned(),
+        "json" | "table" | "jsonl" | "csv" => format!("--format {text}"),
+        "text" | "yaml" | "yaml-stream" => "--format table, json or csv".to_owned(),
         _ => format!("--out {text}"),
     };
     Err(format!(

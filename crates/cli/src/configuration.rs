@@ -1,5 +1,6 @@
 //! `rolecall.toml`: what a person would else type each time. Flags and variables come before it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use rolecall_core::settings::{self, Settings};
 use rolecall_core::targets::{Named, Template};
+use rolecall_report::rules::{self, Severity};
+use rolecall_report::settings::{Change, Exception, OwnerSource};
 use rolecall_roll::{AcceptedGap, Account, AccountId, ExternalId, RoleArn, RoleName, RoleSessionName};
 use serde::Deserialize;
 use toml::Spanned;
@@ -20,6 +23,9 @@ const FILE: &str = "rolecall.toml";
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Configuration {
+    /// Whether there is such a file.
+    #[serde(skip)]
+    pub(crate) is_there: bool,
     /// The folder of the file, from which the paths in it are looked for.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -36,7 +42,10 @@ pub(crate) struct Configuration {
     account: Vec<OneAccount>,
     session: Session,
     limits: Limits,
-    accept: Vec<AcceptedGap>,
+    accept: Vec<Accepted>,
+    rules: BTreeMap<Spanned<String>, RuleChange>,
+    exception: Vec<Spanned<OneException>>,
+    owners: Owners,
     /// Of the file, what of it is read above and then checked.
     #[serde(skip)]
     pub(crate) template: Option<Template>,
@@ -44,6 +53,11 @@ pub(crate) struct Configuration {
     pub(crate) secret: Option<ExternalId>,
     #[serde(skip)]
     pub(crate) named: Vec<Named>,
+    #[serde(skip)]
+    pub(crate) accepted: Vec<AcceptedGap>,
+    /// How a roll is judged.
+    #[serde(skip)]
+    pub(crate) judging: rolecall_report::Settings,
 }
 
 /// What is wanted of AWS Organizations.
@@ -98,6 +112,42 @@ struct Limits {
     account_timeout: Option<Spanned<String>>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accepted {
+    account_id: AccountId,
+    owner: String,
+    reason: String,
+    until: Spanned<toml::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleChange {
+    enabled: Option<bool>,
+    days: Option<Spanned<i64>>,
+    severity: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneException {
+    account: Option<String>,
+    user: Option<String>,
+    key: Option<String>,
+    rule: Option<Spanned<String>>,
+    tag: Option<Spanned<String>>,
+    owner: Spanned<String>,
+    reason: Spanned<String>,
+    until: Spanned<toml::Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Owners {
+    order: Option<Vec<Spanned<String>>>,
+}
+
 /// The file that is named, or `rolecall.toml` of the folder that one is in, where there is one.
 pub(crate) fn read(named: Option<&Path>) -> Result<Configuration, Failure> {
     let path = named.unwrap_or(Path::new(FILE));
@@ -124,6 +174,7 @@ fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
     };
     let read: Result<Configuration, toml::de::Error> = toml::from_str(text);
     let mut configuration = read.map_err(|error| at(error.span(), error.message()))?;
+    configuration.is_there = true;
     configuration.folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let external_id = |value: &Option<Spanned<toml::Value>>| -> Result<Option<ExternalId>, String> {
         let Some(value) = value else { return Ok(None) };
@@ -156,6 +207,13 @@ fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
             organization.tags.push(parsed);
         }
     }
+    let wrong = |(span, problem): (Range<usize>, String)| at(Some(span), &problem);
+    for Accepted { account_id, owner, reason, until } in &configuration.accept {
+        let (account_id, owner, reason) = (account_id.clone(), owner.clone(), reason.clone());
+        let until = date(until).map_err(wrong)?;
+        configuration.accepted.push(AcceptedGap { account_id, owner, reason, until });
+    }
+    configuration.judging = configuration.judge().map_err(wrong)?;
     // Tried now, so that what is wrong is told with its place.
     configuration.over(Settings::default()).map_err(|(span, problem)| at(Some(span), &problem))?;
     Ok(configuration)
@@ -168,9 +226,34 @@ impl Configuration {
         self.over(settings).unwrap_or_default()
     }
 
-    /// Gaps that somebody answers for.
-    pub(crate) fn accepted(&self) -> Vec<AcceptedGap> {
-        self.accept.clone()
+    fn judge(&self) -> Result<rolecall_report::Settings, (Range<usize>, String)> {
+        let mut judging = rolecall_report::Settings::default();
+        for (id, change) in &self.rules {
+            let rule = rules::of_id(id.get_ref()).map_err(|problem| (id.span(), problem))?;
+            let mut changed = Change { enabled: change.enabled, ..Change::default() };
+            if let Some(days) = &change.days {
+                let problem = |problem: String| (days.span(), format!("{}: {problem}", days.get_ref()));
+                if rule.days.is_none() {
+                    return Err(problem(format!("{} counts no days", rule.id)));
+                }
+                let number = u32::try_from(*days.get_ref()).ok().filter(|days| *days <= 36_500);
+                changed.days =
+                    Some(number.ok_or_else(|| problem("not a number of days from 0 to 36500".to_owned()))?);
+            }
+            if let Some(severity) = &change.severity {
+                let parsed: Result<Severity, String> = severity.get_ref().parse();
+                changed.severity = Some(parsed.map_err(|problem| (severity.span(), problem))?);
+            }
+            judging.rules.insert(rule.id, changed);
+        }
+        judging.exceptions = self.exception.iter().map(exception_of).collect::<Result<_, _>>()?;
+        if let Some(order) = &self.owners.order {
+            let parse = |source: &Spanned<String>| {
+                source.get_ref().parse::<OwnerSource>().map_err(|problem| (source.span(), problem))
+            };
+            judging.owners = order.iter().map(parse).collect::<Result<_, _>>()?;
+        }
+        Ok(judging)
     }
 
     fn over(&self, mut settings: Settings) -> Result<Settings, (Range<usize>, String)> {
@@ -205,6 +288,45 @@ impl Configuration {
         }
         Ok(settings)
     }
+}
+
+fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usize>, String)> {
+    let one = spanned.get_ref();
+    let OneException { account, user, key, rule, tag, owner, reason, until } = one;
+    if account.is_none() && user.is_none() && key.is_none() && rule.is_none() && tag.is_none() {
+        let problem = "an exception of everything; name account, user, key, rule or tag";
+        return Err((spanned.span(), problem.to_owned()));
+    }
+    for (name, text) in [("owner", owner), ("reason", reason)] {
+        if text.get_ref().trim().is_empty() {
+            return Err((text.span(), format!("{name} is empty; say who answers for it, and why")));
+        }
+    }
+    if let Some(rule) = rule {
+        rules::matched_by(rule.get_ref()).map_err(|problem| (rule.span(), problem))?;
+    }
+    let tag = tag.as_ref().map(|tag| settings::tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
+    Ok(Exception {
+        account: account.clone(),
+        user: user.clone(),
+        key: key.clone(),
+        rule: rule.as_ref().map(|rule| rule.get_ref().clone()),
+        tag: tag.transpose()?,
+        owner: owner.get_ref().clone(),
+        reason: reason.get_ref().clone(),
+        until: date(until)?,
+    })
+}
+
+/// A date, as TOML writes one or in quotes.
+fn date(value: &Spanned<toml::Value>) -> Result<jiff::civil::Date, (Range<usize>, String)> {
+    let text = match value.get_ref() {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    // A date alone: of a moment nobody would know in whose day it ends.
+    let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
+    date.ok_or_else(|| (value.span(), format!("{text:?} is no date, one is as 2027-01-31")))
 }
 
 fn set<T>(
@@ -251,7 +373,9 @@ mod tests {
             .map(|line| format!("{line}\n"))
             .collect();
         let whole = parse(&uncommented, Path::new("rolecall.toml")).unwrap();
-        assert_eq!((whole.named.len(), whole.accepted().len()), (1, 1));
+        assert_eq!((whole.named.len(), whole.accepted.len()), (1, 1));
+        assert_eq!((whole.judging.exceptions.len(), whole.judging.rules.len()), (1, 2));
+        assert_eq!(whole.judging.owners, rolecall_report::Settings::default().owners);
         assert!(whole.secret.is_some() && whole.template.is_some());
         assert_eq!(whole.settings(rolecall_core::Settings::default()).limits.accounts_at_once, 64);
     }
@@ -272,6 +396,32 @@ mod tests {
                 "missing field `until`",
             ),
             ("[[account]]\naccount_id = \"42\"", "rolecall.toml:2:14: "),
+            (
+                "[rules.access-key-agee]\ndays = 1",
+                "rolecall.toml:1:8: there is no rule \"access-key-agee\"; there are ",
+            ),
+            ("[rules.access-key-age]\ndays = -1", "rolecall.toml:2:8: -1: not a number of days"),
+            ("[rules.access-key-age]\nseverity = \"bad\"", "rolecall.toml:2:12: \"bad\" is none of critical"),
+            ("[rules.root-access-key]\ndays = 1", "rolecall.toml:2:8: 1: root-access-key counts no days"),
+            ("[rules.access-key-age]\nday = 1", "rolecall.toml:2:1: unknown field `day`"),
+            (
+                "[[exception]]\nuser = \"a\"\nowner = \"j\"\nreason = \"r\"\nuntil = \"2027-02-29\"",
+                "rolecall.toml:5:9: \"2027-02-29\" is no date",
+            ),
+            (
+                "[[exception]]\nuser = \"a\"\nowner = \"j\"\nreason = \"r\"\nuntil = 2027-01-31T00:00:00Z",
+                "rolecall.toml:5:9: ",
+            ),
+            ("[[exception]]\nuser = \"a\"\nowner = \"j\"\nuntil = 2027-01-31", "missing field `reason`"),
+            (
+                "[[exception]]\nowner = \"j\"\nreason = \"r\"\nuntil = 2027-01-31",
+                "rolecall.toml:1:1: an exception of everything",
+            ),
+            (
+                "[[exception]]\nrule = \"keys-*\"\nowner = \"j\"\nreason = \"r\"\nuntil = 2027-01-31",
+                "rolecall.toml:2:8: there is no rule \"keys-*\"",
+            ),
+            ("[owners]\norder = [\"user_tag\"]", "rolecall.toml:2:10: \"user_tag\" is none of user_tag:NAME"),
             ("role_template = \"x\"", "rolecall.toml:1:17: role template"),
             ("[organization]\naccount_tag = [\"search\"]", "rolecall.toml:2:16: not a tag"),
         ] {

@@ -11,6 +11,7 @@ mod failure;
 mod init;
 mod output;
 mod policy;
+mod report;
 mod scan;
 mod whom;
 mod whose;
@@ -36,6 +37,7 @@ fn run(arguments: &args::Arguments) -> Result<ExitCode, Failure> {
     environment::prepare(quiet)?;
     match &arguments.command {
         args::Command::Scan(arguments) => scan::run(arguments),
+        args::Command::Report(arguments) => report::run(arguments),
         args::Command::Accounts(arguments) => accounts::run(arguments),
         args::Command::Whose(arguments) => whose::run(arguments),
         args::Command::Init(arguments) => init::run(arguments),

@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::args::Scan;
 use crate::environment;
 use crate::failure::{Code, Failure};
-use crate::output::{self, Progress, Shown};
+use crate::output::{self, Destinations, Look, Progress, Shown};
 use crate::whom::{Known, Plan};
 
 /// Reads the accounts that were asked for, and shows the roll.
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
             biased;
             () = interruptions.next() => {
                 let failure = Failure::new(Code::Incomplete, "interrupted before all accounts were read");
-                Err(match (&arguments.roll, &arguments.out) {
+                Err(match (&arguments.roll, arguments.outputs.out.first()) {
                     (Some(roll), _) => failure.with_remedy(format!("what was read is in {}", roll.display())),
                     (None, Some(out)) => failure.with_remedy(format!("{} was not touched", out.display())),
                     (None, None) => failure,
@@ -85,9 +85,10 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let mut settings = arguments.how.over(settings);
     settings.user.clone_from(&arguments.user);
     settings.path_prefix.clone_from(&arguments.path_prefix);
-    let accepted = plan.configuration.accepted();
-    // Before anything is asked: a file that cannot be written is heard of now, not after an hour.
-    let out = output::open(arguments.out.as_deref())?;
+    let accepted = plan.configuration.accepted.clone();
+    let judging = arguments.judging.over(plan.configuration.judging.clone());
+    let destinations = Destinations::open(&arguments.outputs, arguments.no_rules)?;
+    let files = destinations.files.clone();
     let earlier = earlier(arguments.roll.as_deref())?;
 
     let as_of = environment::now();
@@ -138,7 +139,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let canary = if was_let_in { 0 } else { arguments.canary };
     let store = earlier.go_on(&header).map_err(|error| output::not_written(&error))?;
     let progress = Progress::begin(missing.len(), is_long && !arguments.quiet, scanner.meter().clone());
-    let mut shown = Shown::begin(arguments.format, out, &header, store)?;
+    let mut shown = Shown::begin(destinations, &header, store)?;
     let is_refused = ask(&scanner, &missing, canary, until, &mut shown, &progress).await?;
     progress.end();
     if let Some(refused) = is_refused {
@@ -146,12 +147,20 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     }
     let elapsed_ms = environment::now().duration_since(as_of).as_millis();
     let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
-    let coverage = shown.finish(&header, Statistics { elapsed_ms, calls: scanner.meter().calls() })?;
-    if let (Some(path), false) = (&arguments.out, arguments.quiet) {
-        output::say(&format!("{}; written to {}", output::summary(&coverage), path.display()));
-    }
-    Ok(if coverage.is_complete { ExitCode::SUCCESS } else { Code::Incomplete.into() })
+    let look = Look {
+        judging: (!arguments.no_rules).then_some(&judging),
+        grouping: None,
+        keys: true,
+        retry: (header.targets.len() > 1).then_some(RETRY),
+    };
+    let statistics = Statistics { elapsed_ms, calls: scanner.meter().calls() };
+    let judged = shown.finish(&statistics, &look)?;
+    judged.tell_of(&files, arguments.quiet);
+    Ok(judged.exit_code(arguments.judging.fail_on))
 }
+
+/// What to do where something is missing of several accounts.
+const RETRY: &str = "the same command with --roll FILE asks again what is missing, and that alone";
 
 /// How long the first few accounts are waited for at most, should they hang.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -66,9 +66,8 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
             });
         }
     }
-    let mut coverage = Coverage::new(&roll.header);
-    roll.accounts.iter().for_each(|account| coverage.add(account));
-    if coverage.is_complete && roll.trailer.is_some() {
+    let coverage = Coverage::of(&roll.header, &roll.accounts);
+    if coverage.is_complete {
         let problem =
             format!("no account of the roll of {:.0} has access key {access_key_id}", roll.header.as_of);
         return Err(Failure::new(Code::Different, problem)

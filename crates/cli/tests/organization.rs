@@ -49,7 +49,7 @@ async fn run(emulator: &Emulator, arguments: &[&str]) -> Ended {
 }
 
 async fn document(emulator: &Emulator, more: &[&str]) -> (Ended, Value) {
-    let ended = run(emulator, &[&ORGANIZATION[..], &["--format", "json"], more].concat()).await;
+    let ended = run(emulator, &[&ORGANIZATION[..], &["--format", "json", "--no-rules"], more].concat()).await;
     let document = serde_json::from_str(&ended.stdout).unwrap_or_default();
     (ended, document)
 }
@@ -74,7 +74,7 @@ fn steady(mut document: Value) -> Value {
 /// A world that throttles, fails and cuts connections.
 fn troubled(recipe: &Recipe) -> World {
     let mut world = recipe.world().unwrap();
-    let rates = (Some(6.0), 0.01, 0.005);
+    let rates = (Some(3.0), 0.01, 0.005);
     (world.behaviour.iam_rate, world.behaviour.error_rate, world.behaviour.reset_rate) = rates;
     world
 }
@@ -150,7 +150,8 @@ async fn a_run_that_is_killed_and_gone_on_with_ends_in_the_same_roll_and_asks_no
     let (_, undisturbed) = document(&emulator, &["--account-timeout", "8s"]).await;
     let folder = tempfile::tempdir().unwrap();
     let roll = folder.path().join("roll.jsonl");
-    let with_roll = ["--roll", roll.to_str().unwrap(), "--format", "json", "--account-timeout", "8s"];
+    let with_roll =
+        ["--roll", roll.to_str().unwrap(), "--format", "json", "--no-rules", "--account-timeout", "8s"];
     let arguments = [&ORGANIZATION[..], &with_roll].concat();
     for _ in 0..6 {
         let mut command = as_lambda(&emulator, folder.path(), &arguments);

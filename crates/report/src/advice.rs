@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rolecall_roll::{AccessKey, AccessKeyStatus, Fact};
+use rolecall_roll::{AccessKey, AccessKeyStatus};
 use serde::{Serialize, Serializer};
 
 use crate::case::{OfKey, OfUser, days};
@@ -58,45 +58,47 @@ pub struct Patience {
     pub age: u32,
 }
 
-/// The advice. What is unknown is never taken for unused.
+/// The advice. What is unknown is never taken for unused: a user is deleted where all is known, and an old key is rotated
+/// where nobody knows whether it is used.
 #[must_use]
 pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
     let because = |action, because: &str| Advice { action, because: because.to_owned() };
-    let leave = |what: &str| because(Action::Leave, &format!("{what} is unknown"));
     let idle = i64::from(patience.idle);
-    let Some(keys) = of.access_keys().known().copied() else { return leave("which keys there are") };
+    let Some(keys) = of.access_keys().known().copied() else {
+        return because(Action::Leave, "which keys there are is unknown");
+    };
     let active: Vec<OfKey<'_>> =
         keys.iter().filter(|key| is_active(key)).map(|key| OfKey { of: *of, key }).collect();
-    let Fact::Known { value: password, .. } = of.password() else {
-        return leave("whether there is a password");
-    };
-    let mut idle_keys = 0;
-    for key in &active {
-        match is_idle(key, idle) {
-            None => return leave("when a key was last used"),
-            Some(is_idle) => idle_keys += usize::from(is_idle),
-        }
-    }
-    let is_password_idle = password.map(|password| {
-        let last = of.password_last_used().or(password.made).unwrap_or(of.user.create_date);
-        of.days_since(last) >= idle
+    let idle_keys: Vec<Option<bool>> = active.iter().map(|key| is_idle(key, idle)).collect();
+    let password = of.password();
+    let is_password_idle = password.known().map(|password| {
+        password.map(|password| {
+            let last = of.password_last_used().or(password.made).unwrap_or(of.user.create_date);
+            of.days_since(last) >= idle
+        })
     });
-    let is_password_used = is_password_idle == Some(false);
-    if idle_keys == active.len() && !is_password_used {
+    let are_keys_idle = idle_keys.iter().all(|is_idle| *is_idle == Some(true));
+    if are_keys_idle && matches!(is_password_idle, Some(None | Some(true))) {
         if of.days_since(of.user.create_date) < idle {
             return because(Action::Leave, "the user is new");
         }
         return because(Action::DeleteUser, "no credential of it is in use");
     }
-    if idle_keys > 0 {
+    if idle_keys.contains(&Some(true)) {
         return because(Action::Deactivate, "a key works that is not in use");
     }
-    if is_password_idle == Some(true) {
+    if is_password_idle == Some(Some(true)) {
         return because(Action::RemovePassword, "the password is not in use");
     }
     let age = i64::from(patience.age);
     if active.iter().any(|key| key.created().is_ok_and(|(_, days)| days > age)) {
-        return because(Action::Rotate, "a key in use is older than allowed");
+        return because(Action::Rotate, "a key is older than allowed, and not known to be idle");
+    }
+    if idle_keys.contains(&None) {
+        return because(Action::Leave, "when a key was last used is unknown");
+    }
+    if is_password_idle.is_none() {
+        return because(Action::Leave, "whether there is a password is unknown");
     }
     because(Action::Leave, "nothing is old or idle")
 }

@@ -29,7 +29,7 @@ impl Score {
     #[must_use]
     pub fn of(severity: Severity) -> Self {
         let points = match severity {
-            Severity::Critical => 60,
+            Severity::Critical => 80,
             Severity::High => 40,
             Severity::Medium => 20,
             Severity::Low => 5,

@@ -1,6 +1,8 @@
 //! What a roll covers, and what not and why, in words: the statement that every output carries.
 
-use rolecall_roll::{Coverage, Missing, Statistics, Stored};
+use std::collections::{BTreeMap, BTreeSet};
+
+use rolecall_roll::{Coverage, Missing, Statistics, Step, Stored};
 
 use crate::report::Report;
 
@@ -138,34 +140,40 @@ fn of_findings(report: &Report) -> Vec<Line> {
         [] => format!("none by {rules} rules{benchmark}"),
         some => format!("{}, by {rules} rules{benchmark}", some.join(", ")),
     };
-    let mut lines = vec![Line { number: report.number(), word: "findings", what: vec![found] }];
+    let mut lines = vec![Line {
+        number: report.number(),
+        word: if report.number() == 1 { "finding" } else { "findings" },
+        what: vec![found],
+    }];
     if report.answered_for > 0 {
         let what = vec!["findings that somebody answers for".to_owned()];
         lines.push(Line { number: report.answered_for, word: "excepted", what });
     }
-    let mut unknown: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    let mut unknown: BTreeMap<(Step, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     for it in &report.assessment.unknown {
-        *unknown.entry(format!("{}: {} unknown: {}", it.rule, it.fact.what(), it.reason)).or_default() +=
-            it.number;
+        let (number, rules) = unknown.entry((it.fact, &it.reason)).or_default();
+        *number += it.number;
+        rules.insert(it.rule);
     }
     if !unknown.is_empty() {
-        lines.push(Line {
-            number: unknown.values().sum(),
-            word: "unknown",
-            what: sorted(unknown.into_iter()),
+        let number = unknown.values().map(|(number, _)| number).sum();
+        let what = unknown.into_iter().map(|((fact, reason), (number, rules))| {
+            let by = match rules.len() {
+                1 => rules.into_iter().collect::<String>(),
+                several => format!("{several} rules"),
+            };
+            (format!("verdicts of {by}: {} unknown: {reason}", fact.what()), number)
         });
+        lines.push(Line { number, word: "unknown", what: sorted(what) });
     }
-    let not_asked: Vec<String> = report
-        .assessment
-        .rules
-        .iter()
-        .filter_map(|result| {
-            let fact = result.not_asked_for.filter(|_| result.not_asked > 0)?;
-            Some(format!("{} needs {fact}", result.rule.id))
-        })
-        .collect();
-    if !not_asked.is_empty() {
-        lines.push(Line { number: not_asked.len(), word: "not judged", what: not_asked });
+    let rules = report.assessment.rules.iter();
+    let unasked: Vec<Step> =
+        rules.filter_map(|result| result.not_asked_for.filter(|_| result.not_asked > 0)).collect();
+    if !unasked.is_empty() {
+        let facts: BTreeSet<Step> = unasked.iter().copied().collect();
+        let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
+        let what = format!("rules need {}: --collect recommended", facts.join(", "));
+        lines.push(Line { number: unasked.len(), word: "unasked", what: vec![what] });
     }
     lines
 }

@@ -299,8 +299,7 @@ fn an_administrator_who_is_not_recognised_may_be_one_still() {
     assert_eq!(
         of_user(id, with(Fact::live(grouped))),
         Unknown(
-            "policies: administrator access is not recognised, which does not say that there is none"
-                .to_owned()
+            "policies: not recognised as an administrator, which does not say that it is none".to_owned()
         )
     );
     assert_eq!(
@@ -569,7 +568,7 @@ fn advice_takes_nothing_unknown_for_unused() {
     let advice = |user: User| {
         // So that every user has a finding.
         let never = Change { days: Some(0), ..Change::default() };
-        let on = ["access-key-age", "access-key-never-used", "password-never-used"].map(|id| (id, never));
+        let on = ["access-key-never-used", "password-never-used"].map(|id| (id, never));
         let idle = Change { days: Some(45), ..Change::default() };
         let rules = on.into_iter().chain([("access-key-unused", idle)]).collect();
         let user = User {
@@ -588,10 +587,13 @@ fn advice_takes_nothing_unknown_for_unused() {
     assert_eq!(advice(with(vec![key("AKIA1", 500, None), key("AKIA2", 50, Some(1))])), "deactivate");
     assert_eq!(advice(password(with(vec![key("AKIA1", 50, Some(1))]), 400, None)), "remove the password");
     assert_eq!(advice(with(vec![key("AKIA1", 500, Some(1))])), "rotate");
-    let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 500, None) };
-    assert_eq!(advice(with(vec![unknown])), "leave");
+    let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 80, None) };
+    assert_eq!(advice(with(vec![unknown])), "leave", "neither old nor known to be idle");
     let password_unknown = User { console_password: throttled(), ..with(vec![key("AKIA1", 500, None)]) };
-    assert_eq!(advice(password_unknown), "leave");
+    assert_eq!(advice(password_unknown), "deactivate", "an idle key is one, whatever else there is");
+    let unknown = || AccessKey { last_used: throttled(), ..key("AKIA1", 91, None) };
+    assert_eq!(advice(with(vec![unknown()])), "rotate", "an old key is to be rotated, in use or not");
+    assert_eq!(advice(with(vec![unknown(), key("AKIA2", 50, None)])), "deactivate");
 }
 
 #[test]

@@ -172,6 +172,21 @@ impl Stored {
         Ok(Self { header, counts: known.counts(), statistics, file, lines })
     }
 
+    /// Writes the file as of one run that came to its end, or was cut short: the accounts by id.
+    ///
+    /// # Errors
+    /// Those of either file.
+    pub fn copy(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let mut writer = RollWriter::new(out, &self.header)?;
+        for account in self.accounts() {
+            writer.account(&account?)?;
+        }
+        match &self.statistics {
+            Some(statistics) => writer.finish(statistics.clone()).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// What it covers.
     ///
     /// # Errors

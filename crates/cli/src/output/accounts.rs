@@ -3,8 +3,9 @@
 use comfy_table::{Attribute, Cell};
 use rolecall_core::targets::{Access, Target};
 
+use super::printable;
 use super::sink::Look;
-use super::table::{lines, printable, table};
+use super::table::{lines, table};
 
 /// A row an account, and how many there are.
 pub(crate) fn accounts(targets: &[Target], look: Look) -> String {

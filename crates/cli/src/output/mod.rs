@@ -1,8 +1,11 @@
 //! Where the roll goes, and how it looks there. Data goes to stdout or a file, all else to stderr.
 
 mod accounts;
+mod destinations;
+mod findings;
 mod page;
 mod progress;
+mod shown;
 mod sink;
 mod table;
 mod verdicts;
@@ -10,15 +13,16 @@ mod verdicts;
 use std::io::{self, Write};
 use std::path::Path;
 
-use rolecall_roll::{AccountRoll, Coverage, Document, Header, RollWriter, Statistics, Store};
+use rolecall_report::statement::grouped;
+use rolecall_roll::{Coverage, Header};
 
-use crate::args::Format;
 use crate::failure::{Code, Failure};
 pub(crate) use accounts::accounts;
-use page::grouped;
+pub(crate) use destinations::Destinations;
 pub(crate) use progress::Progress;
+pub(crate) use rolecall_report::render::harmless as printable;
+pub(crate) use shown::{Look, Shown, show};
 use sink::Sink;
-pub(crate) use table::printable;
 pub(crate) use verdicts::{Answer, verdicts};
 
 /// Opens the file that the roll goes to, or stdout.
@@ -85,83 +89,13 @@ pub(crate) fn about_to_ask(header: &Header, asked: usize, missing: usize, calls:
     format!(
         "asking {} accounts{organization} as {}{done}: {} calls at least, and {of_user} for each user",
         grouped(asked),
-        table::printable(caller),
+        printable(caller),
         grouped(asked * of_account)
     )
 }
 
 fn plural(number: usize, noun: &str) -> String {
     if number == 1 { noun.to_owned() } else { format!("{noun}s") }
-}
-
-/// A roll on its way into its file, and into what is shown of it.
-pub(crate) struct Shown {
-    store: Store,
-    format: Format,
-    out: Out,
-}
-
-enum Out {
-    /// A line as each account is done.
-    Lines(Box<RollWriter<Sink>>),
-    /// All at the end.
-    Whole(Sink),
-}
-
-impl Shown {
-    /// Begins with what the store holds already.
-    pub(crate) fn begin(format: Format, sink: Sink, header: &Header, store: Store) -> Result<Self, Failure> {
-        let out = if format == Format::Jsonl {
-            let mut writer = RollWriter::new(sink, header).map_err(|error| not_written(&error))?;
-            for account in store.accounts() {
-                account.and_then(|account| writer.account(&account)).map_err(|error| not_written(&error))?;
-            }
-            Out::Lines(Box::new(writer))
-        } else {
-            Out::Whole(sink)
-        };
-        Ok(Self { store, format, out })
-    }
-
-    /// Adds an account.
-    pub(crate) fn account(&mut self, account: &AccountRoll) -> Result<(), Failure> {
-        let added = self.store.add(account);
-        let shown = added.and_then(|counts| match &mut self.out {
-            Out::Lines(writer) if counts => writer.account(account).map(|_| ()),
-            _ => Ok(()),
-        });
-        shown.map_err(|error| not_written(&error))
-    }
-
-    /// Ends the roll file, and shows what is shown at the end.
-    pub(crate) fn finish(self, header: &Header, statistics: Statistics) -> Result<Coverage, Failure> {
-        let Self { store, format, out } = self;
-        let finish = || {
-            let counts = store.counts();
-            let stored = store.finish(statistics.clone())?;
-            let mut coverage = Coverage::new(header);
-            for account in stored.accounts() {
-                coverage.add(&account?);
-            }
-            match out {
-                Out::Lines(writer) => writer.finish(statistics).and_then(Sink::finish)?,
-                Out::Whole(mut sink) if format == Format::Table => {
-                    let look = sink.look();
-                    table::render(&mut sink, header, &stored, look)?;
-                    sink.write_all(page::render(header, &coverage, &statistics, look).as_bytes())?;
-                    sink.finish()?;
-                }
-                Out::Whole(mut sink) => {
-                    let document = Document::of_file(header, coverage.clone(), &stored, counts, &statistics);
-                    serde_json::to_writer_pretty(&mut sink, &document)?;
-                    sink.write_all(b"\n")?;
-                    sink.finish()?;
-                }
-            }
-            Ok(coverage)
-        };
-        finish().map_err(|error: io::Error| not_written(&error))
-    }
 }
 
 pub(crate) fn not_written(error: &io::Error) -> Failure {

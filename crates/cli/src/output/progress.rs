@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rolecall_core::pace::Meter;
 use rolecall_roll::{AccountRoll, Class, Outcome};
 
-use super::page::{grouped, time};
 use super::say;
+use rolecall_report::statement::{grouped, time};
 
 /// How often a line is said where nobody looks at a terminal.
 const EVERY: Duration = Duration::from_secs(30);

@@ -6,20 +6,21 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
 };
 use jiff::Timestamp;
-use rolecall_roll::{AccessKeyStatus, AccountRoll, Gap, Header, Outcome, Stored, User};
+use rolecall_roll::{AccessKeyStatus, AccountRoll, Gap, Outcome, Stored, User};
 
+use super::printable;
 use super::sink::Look;
 
 /// How many rows are laid out at a time: a roll may have more than there is memory for.
 const ROWS: usize = 500;
 
-/// Writes the rows of all keys, then what was not read and why.
-pub(super) fn render(out: &mut impl Write, header: &Header, stored: &Stored, look: Look) -> io::Result<()> {
-    let widths = Widths::of(stored)?;
+/// Writes the rows of all keys, where they are wanted, then what was not read and why.
+pub(super) fn render(out: &mut impl Write, stored: &Stored, keys: bool, look: Look) -> io::Result<()> {
+    let widths = if keys { Widths::of(stored)? } else { Widths::default() };
     if widths.rows > 0 {
         let mut block = Block::new(&widths, look);
         for account in stored.accounts() {
-            rows(&account?, header.as_of, &mut |row| block.add(row, out))?;
+            rows(&account?, stored.header.as_of, &mut |row| block.add(row, out))?;
         }
         block.write(out)?;
         writeln!(out)?;
@@ -42,6 +43,7 @@ pub(super) fn render(out: &mut impl Write, header: &Header, stored: &Stored, loo
 const HEADER: [&str; 6] = ["ACCOUNT", "USER", "ACCESS KEY", "STATUS", "CREATED", "AGE"];
 
 /// How wide the columns are, over all accounts.
+#[derive(Default)]
 struct Widths {
     columns: [u16; 6],
     rows: usize,
@@ -251,9 +253,4 @@ fn dim(text: &str) -> Cell {
 /// Whole days, which is how key ages are told.
 fn age(date: Timestamp, as_of: Timestamp) -> String {
     format!("{} d", as_of.duration_since(date).as_hours() / 24)
-}
-
-/// The text without what would steer a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -4,8 +4,9 @@ use comfy_table::{Attribute, Cell, Color};
 use rolecall_policy::case::Verdict;
 use serde::Serialize;
 
+use super::printable;
 use super::sink::Look;
-use super::table::{lines, printable, table};
+use super::table::{lines, table};
 
 /// What became of a situation.
 #[derive(Debug, Serialize)]

@@ -32,8 +32,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
         let none = policies.attached_policies.is_empty()
             && policies.inline_policies.is_empty()
             && policies.groups.is_empty();
-        let reason =
-            "administrator access is not recognised, which does not say that there is none".to_owned();
+        let reason = "not recognised as an administrator, which does not say that it is none".to_owned();
         return if none { Ok(None) } else { Err(Untold { step: Step::Policies, reason: Some(reason) }) };
     }
     let remedy = format!("# let what uses it assume a role, then:\n{}", of.deactivate());

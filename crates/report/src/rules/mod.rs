@@ -141,6 +141,15 @@ pub fn of_id(id: &str) -> Result<&'static Rule, String> {
     })
 }
 
+/// Checks that a pattern, in which `*` and `?` are wildcards, matches the id of a rule.
+///
+/// # Errors
+/// Where it matches none, with those that there are.
+pub fn matched_by(pattern: &str) -> Result<(), String> {
+    let matches = wildmatch::WildMatch::new(pattern);
+    if CATALOGUE.iter().any(|rule| matches.matches(rule.id)) { Ok(()) } else { of_id(pattern).map(|_| ()) }
+}
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {

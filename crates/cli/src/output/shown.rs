@@ -1,0 +1,159 @@
+//! A roll on its way into its file, and into what is shown of it.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use rolecall_report::render;
+use rolecall_report::report::{Grouping, Keep};
+use rolecall_report::statement::Statement;
+use rolecall_report::{Report, Settings, Severity};
+use rolecall_roll::{AccountRoll, Coverage, Header, RollWriter, Statistics, Store, Stored};
+
+use super::sink::Sink;
+use super::{Destinations, findings, not_written, page, table};
+use crate::args::Format;
+use crate::failure::{Code, Failure};
+
+/// How many findings a terminal shows behind the keys.
+const MOST_URGENT: usize = 20;
+
+/// A roll on its way.
+pub(crate) struct Shown {
+    store: Store,
+    /// What gets a line as each account is done.
+    lines: Vec<RollWriter<Sink>>,
+    at_the_end: Destinations,
+}
+
+impl Shown {
+    /// Begins with what the store holds already.
+    pub(crate) fn begin(destinations: Destinations, header: &Header, store: Store) -> Result<Self, Failure> {
+        let Destinations { each, files } = destinations;
+        let (jsonl, others): (Vec<_>, Vec<_>) =
+            each.into_iter().partition(|(format, _)| *format == Format::Jsonl);
+        let mut lines = Vec::new();
+        for (_, sink) in jsonl {
+            let mut writer = RollWriter::new(sink, header).map_err(|error| not_written(&error))?;
+            for account in store.accounts() {
+                account.and_then(|account| writer.account(&account)).map_err(|error| not_written(&error))?;
+            }
+            lines.push(writer);
+        }
+        Ok(Self { store, lines, at_the_end: Destinations { each: others, files } })
+    }
+
+    /// Adds an account.
+    pub(crate) fn account(&mut self, account: &AccountRoll) -> Result<(), Failure> {
+        let Self { store, lines, .. } = self;
+        let added = store.add(account).and_then(|counts| {
+            let mut lines = lines.iter_mut().filter(|_| counts);
+            lines.try_for_each(|writer| writer.account(account).map(|_| ()))
+        });
+        added.map_err(|error: io::Error| not_written(&error))
+    }
+
+    /// Ends the roll file, and shows what is shown at the end.
+    pub(crate) fn finish(self, statistics: &Statistics, look: &Look<'_>) -> Result<Judged, Failure> {
+        let Self { store, lines, at_the_end } = self;
+        let finish = || {
+            let stored = store.finish(statistics.clone())?;
+            for writer in lines {
+                writer.finish(statistics.clone()).and_then(Sink::finish)?;
+            }
+            Ok(stored)
+        };
+        let stored = finish().map_err(|error: io::Error| not_written(&error))?;
+        show(&stored, at_the_end, look)
+    }
+}
+
+/// What is shown of a roll besides what its formats are.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    /// How it is judged; `None` where it is not.
+    pub(crate) judging: Option<&'a Settings>,
+    pub(crate) grouping: Option<Grouping>,
+    /// Whether tables show the keys, and of the findings the most urgent alone.
+    pub(crate) keys: bool,
+    /// What to do where something is missing.
+    pub(crate) retry: Option<&'a str>,
+}
+
+/// What came of a roll.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) coverage: Coverage,
+    pub(crate) report: Option<Report>,
+}
+
+impl Judged {
+    /// Says what is in the files that were written.
+    pub(crate) fn tell_of(&self, files: &[PathBuf], quiet: bool) {
+        if files.is_empty() || quiet {
+            return;
+        }
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        super::say(&format!("{}; written to {}", super::summary(&self.coverage), files.join(", ")));
+    }
+
+    /// What is missing counts before what was found.
+    pub(crate) fn exit_code(&self, fail_on: Option<Severity>) -> ExitCode {
+        let is_found =
+            fail_on.is_some_and(|severity| self.report.as_ref().is_some_and(|report| report.has(severity)));
+        if !self.coverage.is_complete {
+            Code::Incomplete.into()
+        } else if is_found {
+            Code::Different.into()
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Shows a roll in all formats that were asked for.
+pub(crate) fn show(stored: &Stored, destinations: Destinations, look: &Look<'_>) -> Result<Judged, Failure> {
+    let keep = if look.keys && !destinations.show_all() { Keep::MostUrgent(MOST_URGENT) } else { Keep::All };
+    let show = || {
+        let report = look.judging.map(|settings| Report::of_file(stored, settings, keep)).transpose()?;
+        let coverage = match &report {
+            Some(report) => report.coverage.clone(),
+            None => stored.coverage()?,
+        };
+        for (format, mut sink) in destinations.each {
+            write(&mut sink, format, stored, &coverage, report.as_ref(), look)?;
+            sink.finish()?;
+        }
+        Ok(Judged { coverage, report })
+    };
+    show().map_err(|error: io::Error| not_written(&error))
+}
+
+fn write(
+    sink: &mut Sink,
+    format: Format,
+    stored: &Stored,
+    coverage: &Coverage,
+    report: Option<&Report>,
+    look: &Look<'_>,
+) -> io::Result<()> {
+    match (format, report) {
+        (Format::Json, _) => render::json::render(sink, stored, coverage, report),
+        (Format::RollCsv, _) => render::roll_csv::render(sink, stored, coverage),
+        (Format::Jsonl, _) => stored.copy(sink),
+        (Format::Csv, Some(report)) => render::csv::render(sink, stored, report),
+        (Format::Markdown, Some(report)) => render::markdown::render(sink, stored, report, look.grouping),
+        (Format::Html, Some(report)) => render::html::render(sink, stored, report),
+        (Format::Ocsf, Some(report)) => render::ocsf::render(sink, stored, report),
+        (Format::Table | Format::Csv | Format::Markdown | Format::Html | Format::Ocsf, _) => {
+            let of_sink = sink.look();
+            table::render(sink, stored, look.keys, of_sink)?;
+            if let Some(report) = report {
+                let most = if look.keys { MOST_URGENT } else { usize::MAX };
+                findings::render(sink, report, look.grouping, most, of_sink)?;
+            }
+            let statement = Statement::of(stored, coverage, report);
+            sink.write_all(page::render(&statement, look.retry, of_sink).as_bytes())
+        }
+    }
+}
