@@ -22,10 +22,21 @@ test: build-dev ## all tests; those that need Python 3.13 where it is found
 	@if tools/python3.13 >/dev/null 2>&1; then $(MAKE) --no-print-directory test-python; \
 	elif [ -n "$$CI" ]; then tools/python3.13; \
 	else echo "not run: the tests against LocalStack and moto; $$(tools/python3.13 2>&1)"; fi
+	@if tools/chromium >/dev/null 2>&1 && node --version >/dev/null 2>&1; then \
+	    $(MAKE) --no-print-directory test-report; \
+	elif [ -n "$$CI" ]; then tools/chromium && node --version; \
+	else echo "not run: the report in a browser, which needs Node 20 and Chromium; $$(tools/chromium 2>&1)"; fi
 
 .PHONY: test-python
 test-python: build-dev ## the tests against LocalStack and moto
 	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" "$$(tools/venv tests)/bin/python" -m pytest
+
+.PHONY: test-report
+test-report: build-dev ## the HTML report in a browser; needs Node 20 and Chromium
+	@node --version >/dev/null || { echo "Node is not here; the browser is driven with it" >&2; exit 1; }
+	cd crates/report/tests/browser && npm ci --silent --no-fund --no-audit
+	ROLECALL="$(CURDIR)/target/debug/rolecall" CHROMIUM="$$(tools/chromium)" \
+	    node --test --test-reporter=spec crates/report/tests/browser/report.test.mjs
 
 .PHONY: check
 check: $(CARGO_DENY) ## formatting, lints, documentation, licences

@@ -13,6 +13,7 @@
 pub mod advice;
 pub mod assess;
 pub mod case;
+pub mod distribution;
 pub mod finding;
 pub mod rank;
 pub mod render;

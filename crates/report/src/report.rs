@@ -7,6 +7,7 @@ use rolecall_roll::{AccountRoll, Coverage, Covering, Header, Stored};
 use serde::Serialize;
 
 use crate::assess::{Assessment, Assessor};
+use crate::distribution::Distributions;
 use crate::finding::Finding;
 use crate::rules::{Benchmark, Severity};
 use crate::settings::Settings;
@@ -51,6 +52,8 @@ pub struct Report {
     pub open: BTreeMap<Severity, usize>,
     /// How many findings somebody answers for.
     pub answered_for: usize,
+    /// How old active keys are, and how long ago they were used.
+    pub distributions: Distributions,
     /// The open findings, the most urgent first.
     pub findings: Vec<Finding>,
     /// The findings that somebody answers for.
@@ -85,10 +88,12 @@ impl Report {
         let mut open: BTreeMap<Severity, usize> =
             Severity::ALL.into_iter().map(|severity| (severity, 0)).collect();
         let mut answered_for = 0;
+        let mut distributions = Distributions::default();
         let (mut findings, mut excepted) = (Vec::new(), Vec::new());
         for account in accounts {
             let account = account?;
             covering.add(&account);
+            distributions.add(header, &account);
             for finding in assessor.account(&account) {
                 if finding.is_open() {
                     *open.entry(finding.severity).or_default() += 1;
@@ -111,7 +116,7 @@ impl Report {
         rank(&mut excepted, keep);
         let (coverage, benchmark) = (covering.finish(), settings.benchmark);
         let assessment = assessor.finish();
-        Ok(Self { coverage, benchmark, open, answered_for, findings, excepted, assessment })
+        Ok(Self { coverage, benchmark, open, answered_for, distributions, findings, excepted, assessment })
     }
 
     /// Judges the accounts of a roll file.

@@ -1,6 +1,7 @@
 //! What a roll covers, and what not and why, in words: the statement that every output carries.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use rolecall_roll::{Coverage, Missing, Statistics, Step, Stored};
 
@@ -235,9 +236,9 @@ pub fn time(milliseconds: u64) -> String {
     }
 }
 
-/// A number with its thousands apart.
+/// A whole number with its thousands apart.
 #[must_use]
-pub fn grouped(number: usize) -> String {
+pub fn grouped(number: impl Display) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -1,15 +1,190 @@
-//! The report to read, sort and filter in a browser, in one file.
+//! The report to read, sort and filter in a browser: one file that asks nothing of any network.
+//!
+//! The page is a template that escapes by itself; the findings are data in it, which its script shows a hundred at a
+//! time, so that tens of thousands stay fluent. The most urgent are in the page itself, for those who run no scripts.
+//! A content security policy lets in this style and this script, by their hashes, and nothing else.
 
+mod data;
+
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use askama::Template;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use rolecall_roll::Stored;
+use sha2::{Digest, Sha256};
 
+use super::csv::{name, not_read};
+use super::harmless;
+use crate::distribution::Bar;
+use crate::finding::Finding;
 use crate::report::Report;
+use crate::statement::{Statement, grouped};
+
+const STYLE: &str = include_str!("../../templates/report.css");
+const SCRIPT: &str = include_str!("../../templates/report.js");
+
+/// How many findings are in the page itself, for those who run no scripts.
+const WITHOUT_SCRIPTS: usize = 50;
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    version: &'a str,
+    statement: Statement,
+    severities: Vec<(&'static str, usize)>,
+    not_read: Vec<NotRead>,
+    charts: Vec<Chart>,
+    first: Vec<Row<'a>>,
+    report: &'a Report,
+    data: String,
+}
+
+/// Something that could not be read.
+struct NotRead {
+    account: String,
+    user: String,
+    what: String,
+    message: String,
+    request_id: String,
+    remedy: String,
+}
+
+/// A row of the page itself.
+struct Row<'a> {
+    finding: &'a Finding,
+    account: String,
+    user: String,
+    key: String,
+}
+
+/// A distribution, drawn.
+struct Chart {
+    id: &'static str,
+    title: &'static str,
+    height: usize,
+    bars: Vec<Drawn>,
+}
+
+/// A bar with its place.
+struct Drawn {
+    label: String,
+    number: String,
+    y: usize,
+    width: usize,
+    after: usize,
+    class: &'static str,
+}
 
 /// Writes it.
 ///
 /// # Errors
 /// Those of `out` and of the roll file.
-pub fn render(_out: &mut impl Write, _stored: &Stored, _report: &Report) -> io::Result<()> {
-    Ok(())
+pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Result<()> {
+    let mut unread = Vec::new();
+    for account in stored.accounts() {
+        let account = account?;
+        for gap in not_read(&account) {
+            let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
+            unread.push(NotRead {
+                account: harmless(format!("{} {}", account.account_id(), name(&account)).trim_end()),
+                user: harmless(gap.user_name.as_deref().unwrap_or_default()),
+                what: harmless(&format!("{} {}", gap.step.what(), call.join(": "))),
+                message: harmless(&gap.message),
+                request_id: harmless(gap.request_id.as_deref().unwrap_or_default()),
+                remedy: harmless(&gap.remedy),
+            });
+        }
+    }
+    let page = Page {
+        policy: policy(),
+        style: STYLE,
+        script: SCRIPT,
+        version: &stored.header.rolecall_version,
+        statement: Statement::of(stored, &report.coverage, Some(report)),
+        severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
+        not_read: unread,
+        charts: charts(report),
+        first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::of).collect(),
+        report,
+        data: data::of(report)?,
+    };
+    page.write_into(out)
+}
+
+impl<'a> Row<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let subject = &finding.subject;
+        Self {
+            finding,
+            account: harmless(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str())),
+            user: harmless(subject.user_name.as_deref().unwrap_or("root user")),
+            key: harmless(subject.access_key_id.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// What a browser lets this page do: show itself.
+fn policy() -> String {
+    let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+/// The height of a bar with the room around it, and the widths that bars and labels have.
+const STEP: usize = 26;
+const WIDEST: usize = 260;
+const LABELS: usize = 150;
+
+fn charts(report: &Report) -> Vec<Chart> {
+    let days_of = |id: &str| {
+        let rule = report.assessment.rules.iter().find(|result| result.rule.id == id);
+        rule.and_then(|result| result.applied_days).map(i64::from)
+    };
+    // A key may be as old as its threshold, and not as idle.
+    let too_old = days_of("access-key-age").map(|days| days + 1);
+    let too_idle = days_of("access-key-unused");
+    let distributions = &report.distributions;
+    vec![
+        chart("age", "Active keys by age", &distributions.age, too_old),
+        chart("last-use", "Active keys by last use", &distributions.last_use, too_idle),
+    ]
+}
+
+fn chart(id: &'static str, title: &'static str, bars: &[Bar], limit: Option<i64>) -> Chart {
+    let shown: Vec<&Bar> = bars.iter().filter(|bar| bar.from_days.is_some() || bar.number > 0).collect();
+    let most = shown.iter().map(|bar| bar.number).max().unwrap_or_default().max(1);
+    let drawn = shown.iter().enumerate().map(|(place, bar)| {
+        let width = (bar.number * WIDEST).div_ceil(most);
+        let is_over = bar.from_days.zip(limit).is_some_and(|(from, limit)| from >= limit);
+        let class = match bar.from_days {
+            Some(_) if is_over => "over",
+            None if bar.label == "never used" => "over",
+            Some(_) => "within",
+            None => "unknown",
+        };
+        let (label, number) = (bar.label.clone(), grouped(bar.number));
+        Drawn { label, number, y: place * STEP, width, after: LABELS + width + 8, class }
+    });
+    Chart { id, title, height: shown.len() * STEP, bars: drawn.collect() }
+}
+
+/// Text in a `script` element that is data: no tag ends or begins in it.
+fn push_escaped(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '<' | '>' | '&' => {
+                // Writing to a String does not fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
 }
