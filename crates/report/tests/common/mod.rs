@@ -6,12 +6,16 @@
     reason = "what one test needs, another does not"
 )]
 
+use std::collections::BTreeMap;
+use std::io::{self, Seek};
+
 use jiff::{Timestamp, ToSpan};
-use rolecall_report::report::Keep;
+use rolecall_report::render;
+use rolecall_report::report::{Grouping, Keep};
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
     AccessKey, Account, AccountRoll, Caller, ConsolePassword, Fact, Header, LastUsed, MfaDevice,
-    Organization, Policies, RoleArn, RunId, Summary, User,
+    Organization, Policies, RoleArn, RollWriter, RunId, Statistics, Stored, Summary, User,
 };
 
 /// The moment that rolls stand for: the day after a leap day.
@@ -112,4 +116,34 @@ pub(crate) fn organization(managed: Fact<bool>) -> Organization {
 /// The report of these accounts.
 pub(crate) fn report(header: &Header, accounts: Vec<AccountRoll>, settings: &Settings) -> Report {
     Report::of(header, accounts.into_iter().map(Ok), settings, Keep::All).unwrap()
+}
+
+/// A roll file of these accounts, of a run that came to its end.
+pub(crate) fn stored(header: &Header, accounts: &[AccountRoll]) -> Stored {
+    let mut writer = RollWriter::new(tempfile::tempfile().unwrap(), header).unwrap();
+    for account in accounts {
+        writer.account(account).unwrap();
+    }
+    let mut file = writer.finish(Statistics { elapsed_ms: 1234, calls: BTreeMap::new() }).unwrap();
+    file.rewind().unwrap();
+    Stored::read(file).unwrap()
+}
+
+/// All renderings of a roll, by name.
+pub(crate) fn rendered(stored: &Stored, settings: &Settings) -> BTreeMap<&'static str, String> {
+    let report = Report::of_file(stored, settings, Keep::All).unwrap();
+    let text = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
+        let mut bytes = Vec::new();
+        write(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    [
+        ("json", text(&|out| render::json::render(out, stored, &report.coverage, Some(&report)))),
+        ("csv", text(&|out| render::csv::render(out, stored, &report))),
+        ("roll-csv", text(&|out| render::roll_csv::render(out, stored, &report.coverage))),
+        ("markdown", text(&|out| render::markdown::render(out, stored, &report, Some(Grouping::Owner)))),
+        ("html", text(&|out| render::html::render(out, stored, &report))),
+        ("ocsf", text(&|out| render::ocsf::render(out, stored, &report))),
+    ]
+    .into()
 }

@@ -1,0 +1,407 @@
+//! What is written: the same bytes for the same roll; and whatever names people choose, text and nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on ends"
+)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{account, header, key, known, mfa, organization, password, rendered, role_arn, stored, user};
+use proptest::prelude::*;
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use rolecall_report::Settings;
+use rolecall_report::settings::{Exception, OwnerSource};
+use rolecall_roll::{
+    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, Note, Policies, Stored, Target, User,
+    json::steers,
+};
+use scraper::{Html, Selector};
+use serde_json::Value;
+
+fn gap(step: rolecall_roll::Step, user_name: Option<&str>, message: &str) -> Gap {
+    Gap {
+        step,
+        operation: Some("ListAccessKeys".to_owned()),
+        user_name: user_name.map(str::to_owned),
+        class: Class::Denied,
+        code: Some("AccessDenied".to_owned()),
+        message: message.to_owned(),
+        request_id: Some("8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f".to_owned()),
+        remedy: "ask the account's owner".to_owned(),
+    }
+}
+
+fn tagged(user: User, tags: &[(&str, &str)]) -> User {
+    let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    User { policies: Fact::live(Policies { tags, ..Policies::default() }), ..user }
+}
+
+/// One of each: complete, partial, denied, skipped; findings, excepted ones, lapsed ones, unknown facts.
+fn world() -> Vec<AccountRoll> {
+    let ann = tagged(
+        mfa(password(
+            user("ann", vec![key("AKIAANN1", 900, None), key("AKIAANN2", 10, Some(1))]),
+            800,
+            Some(2),
+        )),
+        &[("Owner", "team-shop")],
+    );
+    let old = user("=HYPERLINK(\"x\")", vec![key("AKIAOLD", 91, Some(46))]);
+    let throttled =
+        AccessKey { last_used: Fact::Unknown { unknown: "throttled".to_owned() }, ..key("AKIATHR", 5, None) };
+    let root = Facts { summary: common::root(true, false, Some(true)), ..Facts::default() };
+    let unread = User { access_keys: None, ..user("unread", Vec::new()) };
+    let partial = vec![
+        gap(rolecall_roll::Step::AccessKeys, Some("unread"), "User: x is not authorized"),
+        gap(rolecall_roll::Step::LastUsed, Some("slow"), "Rate exceeded"),
+    ];
+    let note = Note { step: rolecall_roll::Step::Users, user_name: None, message: "made since".to_owned() };
+    vec![
+        known(account("111111111111", vec![ann, old]).with_facts(root), "shop", &[("cost", "42")]),
+        known(
+            AccountRoll::read(
+                role_arn("333333333333"),
+                vec![unread, user("slow", vec![throttled])],
+                partial,
+                vec![note],
+            ),
+            "bank",
+            &[],
+        ),
+        AccountRoll::failed(
+            role_arn("444444444444"),
+            gap(rolecall_roll::Step::Session, None, "not authorized"),
+        ),
+        AccountRoll::skipped(
+            Target { account_id: "555555555555".parse().unwrap(), role_arn: None },
+            "suspended",
+        ),
+    ]
+}
+
+fn settings() -> Settings {
+    let exception = |user: &str, until: &str| Exception {
+        user: Some(user.to_owned()),
+        owner: "j.ruiz".to_owned(),
+        reason: "a vendor".to_owned(),
+        until: until.parse().unwrap(),
+        ..Exception::default()
+    };
+    Settings {
+        exceptions: vec![
+            exception("=*", "2028-12-31"),
+            exception("ann", "2028-02-01"),
+            exception("nobody", "2028-12-31"),
+        ],
+        ..Settings::default()
+    }
+}
+
+fn of_world() -> (Stored, Header) {
+    let header = Header { organization: Some(organization(Fact::live(false))), ..header() };
+    (stored(&header, &world()), header)
+}
+
+#[test]
+fn each_format_is_what_it_was() {
+    let (stored, _) = of_world();
+    for (format, text) in rendered(&stored, &settings()) {
+        // Style and script are files of their own, and tested in a browser.
+        let text = if format == "html" { without_style_and_script(&text) } else { text };
+        insta::assert_snapshot!(format, text);
+    }
+}
+
+fn without_style_and_script(html: &str) -> String {
+    let between = |html: &str, begin: &str, end: &str| {
+        let (before, rest) = html.split_once(begin).unwrap();
+        let (_, after) = rest.split_once(end).unwrap();
+        format!("{before}{begin}…{end}{after}")
+    };
+    let html = between(html, "<style>", "</style>");
+    let html = between(&html, "\n<script>", "</script>");
+    // The hashes of both.
+    html.lines()
+        .map(|line| if line.contains("Content-Security-Policy") { "…" } else { line })
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn the_same_roll_and_configuration_give_the_same_bytes() {
+    let (stored, _) = of_world();
+    assert_eq!(rendered(&stored, &settings()), rendered(&stored, &settings()));
+}
+
+#[test]
+fn every_format_says_what_the_roll_does_not_cover() {
+    let (stored, _) = of_world();
+    for (format, text) in rendered(&stored, &settings()) {
+        let words: &[&str] = match format {
+            "json" => &["\"is_complete\": false", "\"AccessDenied\""],
+            _ => &["ROLL INCOMPLETE", "not authorized"],
+        };
+        for words in words {
+            assert!(text.contains(words), "{format} does not say {words}");
+        }
+        assert!(text.contains("444444444444"), "{format}");
+    }
+}
+
+#[test]
+fn the_document_is_what_the_schema_says_of_its_parts() {
+    let (stored, _) = of_world();
+    let schema: Value = serde_json::from_str(include_str!("../../roll/schema/roll.schema.json")).unwrap();
+    let document: Value = serde_json::from_str(&rendered(&stored, &settings())["json"]).unwrap();
+    for account in document["accounts"].as_array().unwrap() {
+        let mut record = account.clone();
+        record["record"] = "account".into();
+        jsonschema::validate(&schema, &record).unwrap();
+    }
+    assert_eq!(document["findings"].as_array().unwrap().len(), 5);
+    assert_eq!(document["open"]["critical"], 2);
+}
+
+/// What people call users, tags and accounts who mean no good.
+const NASTY: &[&str] = &[
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "|",
+    "||---|",
+    "\"",
+    "'",
+    "`",
+    "``",
+    "*a*",
+    "_a_",
+    "**",
+    "~~x~~",
+    "#",
+    "\\",
+    "[x](y)",
+    "![x](y)",
+    "<b>",
+    "</td>",
+    "<!--",
+    "-->",
+    "]]>",
+    "</script>",
+    "<script>",
+    "&lt;",
+    "&#60;",
+    "<br>",
+    "@team",
+    "http://a.b",
+    "www.a.b",
+    "a@b.c",
+    "\u{1b}[2J",
+    "\u{9b}31m",
+    "\r\n",
+    "\n",
+    "\u{2028}",
+    "\u{202e}",
+    "\u{2066}",
+    "\0",
+    "\u{7f}",
+    ",",
+    ";",
+    "$(id)",
+    "{{7*7}}",
+    "מפתח",
+    "\u{feff}",
+    "e\u{301}",
+];
+
+fn nasty() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => prop::sample::select(NASTY).prop_map(str::to_owned),
+        1 => "\\PC{0,6}",
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat())
+}
+
+/// The world with names that are chosen.
+fn called(names: &[String]) -> (Vec<AccountRoll>, Settings) {
+    let name = |at: usize| names[at % names.len()].clone();
+    let mut ann =
+        tagged(user("x", vec![key(&name(0), 900, None)]), &[("Owner", &name(1)), (&name(2), &name(3))]);
+    ann.user_name = name(4);
+    ann.arn = format!("arn:aws:iam::111111111111:user/{}", name(4));
+    let mut bob = user("y", vec![key("AKIABOB", 900, None)]);
+    bob.user_name = format!("{}2", name(4));
+    bob.policies =
+        Fact::live(Policies { inline_policies: vec![name(5)], groups: vec![name(6)], ..Policies::default() });
+    let failed = AccountRoll::failed(
+        role_arn("444444444444"),
+        Gap {
+            request_id: Some(name(7)),
+            code: Some(name(8)),
+            ..gap(rolecall_roll::Step::Session, Some(&name(9)), &name(10))
+        },
+    );
+    let accounts = vec![
+        known(account("111111111111", vec![ann, bob]), &name(11), &[]),
+        known(failed, &name(12), &[]),
+        AccountRoll::skipped(
+            Target { account_id: "555555555555".parse().unwrap(), role_arn: None },
+            name(13),
+        ),
+    ];
+    let exception = Exception {
+        rule: Some("policies-on-user".to_owned()),
+        owner: name(14),
+        reason: name(15),
+        until: "2028-12-31".parse().unwrap(),
+        ..Exception::default()
+    };
+    let owners = vec![OwnerSource::UserTag("Owner".to_owned()), OwnerSource::AccountEmail];
+    (accounts, Settings { exceptions: vec![exception], owners, ..Settings::default() })
+}
+
+fn columns(text: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader.deserialize().collect::<Result<_, _>>().unwrap()
+}
+
+/// What stands in a table's cells, and what else the Markdown makes of the text.
+fn markdown(text: &str) -> Vec<String> {
+    let mut options = Options::ENABLE_TABLES;
+    options.insert(Options::ENABLE_STRIKETHROUGH);
+    let (mut cells, mut cell, mut in_cell) = (Vec::new(), String::new(), false);
+    let (mut strong, mut columns) = (0, 0);
+    for event in Parser::new_ext(text, options) {
+        match event {
+            Event::Start(Tag::TableCell) => (in_cell, cell) = (true, String::new()),
+            Event::End(TagEnd::TableCell) => {
+                in_cell = false;
+                columns += 1;
+                cells.push(cell.clone());
+            }
+            Event::Start(Tag::TableRow | Tag::TableHead) => columns = 0,
+            Event::End(TagEnd::TableRow | TagEnd::TableHead) => assert!([3, 4, 7, 8].contains(&columns)),
+            Event::Text(text) if in_cell => cell.push_str(&text),
+            Event::Text(_)
+            | Event::SoftBreak
+            | Event::Start(Tag::Paragraph | Tag::Heading { .. } | Tag::Table(_))
+            | Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Table | TagEnd::Strong) => {}
+            Event::Start(Tag::Strong) => strong += 1,
+            Event::InlineHtml(html) if html.as_ref() == "<br>" => cell.push(' '),
+            other => panic!("a name became {other:?}"),
+        }
+    }
+    assert_eq!(strong, 1, "the verdict, and nothing else");
+    cells
+}
+
+const ELEMENTS: &[&str] = &[
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "a",
+    "header",
+    "h1",
+    "h2",
+    "p",
+    "span",
+    "bdi",
+    "button",
+    "main",
+    "section",
+    "div",
+    "table",
+    "caption",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "details",
+    "summary",
+    "figure",
+    "figcaption",
+    "svg",
+    "text",
+    "rect",
+    "form",
+    "label",
+    "input",
+    "select",
+    "option",
+    "nav",
+    "footer",
+    "script",
+    "br",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn names_are_text_in_every_format(names in prop::collection::vec(nasty(), 16)) {
+        let (accounts, settings) = called(&names);
+        let stored = stored(&header(), &accounts);
+        let texts = rendered(&stored, &settings);
+        for (format, text) in &texts {
+            let steering: Vec<char> = text.chars().filter(|c| steers(*c) && !['\n', '\r'].contains(c)).collect();
+            prop_assert!(steering.is_empty(), "{format}: {steering:?}");
+        }
+
+        let document: Value = serde_json::from_str(&texts["json"]).unwrap();
+        let users = document["accounts"][0]["users"].as_array().unwrap();
+        let read: BTreeSet<&str> = users.iter().map(|user| user["user_name"].as_str().unwrap()).collect();
+        let second = format!("{}2", names[4]);
+        prop_assert_eq!(read, BTreeSet::from([names[4].as_str(), second.as_str()]), "JSON loses nothing");
+
+        for format in ["csv", "roll-csv"] {
+            for row in columns(&texts[format]) {
+                for (column, cell) in row {
+                    let first = cell.trim_start().chars().next().unwrap_or('a');
+                    prop_assert!(!"=+-@＝＋－＠".contains(first), "{format} {column}: {cell:?}");
+                }
+            }
+            prop_assert!(!texts[format].replace("\r\n", "").contains('\r'));
+        }
+        let rows = columns(&texts["csv"]);
+        let number = |record: &str| rows.iter().filter(|row| row["record"] == record).count();
+        prop_assert_eq!(number("finding"), document["findings"].as_array().unwrap().len());
+        prop_assert_eq!(number("excepted"), 1);
+        prop_assert_eq!((number("not_read"), number("coverage")), (1, 1));
+
+        let cells = markdown(&texts["markdown"]);
+        let shown = rolecall_report::render::harmless(&names[4]);
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        prop_assert!(cells.iter().any(|cell| plain(cell) == plain(&shown)), "{shown:?} is not in {cells:?}");
+
+        for line in texts["ocsf"].lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            prop_assert_eq!(&event["class_uid"], 2003);
+        }
+
+        let page = Html::parse_document(&texts["html"]);
+        let all = Selector::parse("*").unwrap();
+        for element in page.select(&all) {
+            let name = element.value().name();
+            prop_assert!(ELEMENTS.contains(&name), "{name}");
+            for (attribute, _) in element.value().attrs() {
+                prop_assert!(!attribute.starts_with("on") && attribute != "src", "{attribute} of {name}");
+            }
+        }
+        prop_assert_eq!(page.select(&Selector::parse("script").unwrap()).count(), 2);
+        let data = page.select(&Selector::parse("#data").unwrap()).next().unwrap().inner_html();
+        let data: Value = serde_json::from_str(&data).unwrap();
+        let texts = data["texts"].as_array().unwrap();
+        prop_assert!(texts.iter().any(|text| text == &shown), "{shown:?} is not among the texts");
+        prop_assert!(page.select(&Selector::parse("#rows bdi").unwrap()).any(|it| it.text().collect::<String>() == shown));
+    }
+}
