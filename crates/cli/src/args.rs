@@ -23,7 +23,8 @@ use rolecall_roll::{AccountId, RoleArn, RoleName, RoleSessionName};
 #[derive(Debug, Parser)]
 #[command(name = "rolecall", version, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 11 not all was read."
+    after_help = "Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 10 something was found, 11 not all was \
+                  read; each command's help says more."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -308,6 +309,14 @@ pub(crate) struct Report {
     pub(crate) config: Option<PathBuf>,
 }
 
+fn path_prefix(text: &str) -> Result<String, String> {
+    // https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html
+    if text.len() <= 512 && text.starts_with('/') && text.chars().all(|c| ('!'..='\u{7f}').contains(&c)) {
+        return Ok(text.to_owned());
+    }
+    Err("a path begins with /, as /ci/".to_owned())
+}
+
 fn moment(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "no moment, one is as 2027-01-31T12:00:00Z".to_owned())
 }
@@ -352,7 +361,7 @@ pub(crate) struct Scan {
     pub(crate) user: Option<String>,
 
     /// Of the users those below this path, as /ci/
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = path_prefix)]
     pub(crate) path_prefix: Option<String>,
 
     /// Ask so many accounts first, and no more where all of them refuse; 0 asks all regardless
@@ -474,12 +483,12 @@ pub(crate) struct Whom {
     pub(crate) organization: bool,
 
     /// The role to ask AWS Organizations as: of the management account or a delegated administrator
-    #[arg(long, value_name = "ARN", requires = "organization")]
+    #[arg(long, value_name = "ARN")]
     pub(crate) organization_role_arn: Option<RoleArn>,
 
     /// Of the organisation, what is in this unit and below: its id, or its names from below the root on, as
     /// Workloads/Prod; may be given more than once
-    #[arg(long, value_name = "OU", requires = "organization")]
+    #[arg(long, value_name = "OU")]
     pub(crate) ou: Vec<String>,
 
     /// Of all accounts, those that carry this tag; given more than once, all of them
@@ -487,7 +496,7 @@ pub(crate) struct Whom {
     pub(crate) account_tag: Vec<(String, String)>,
 
     /// Ask for the tags of the organisation's accounts, a call for each
-    #[arg(long, requires = "organization")]
+    #[arg(long)]
     pub(crate) account_tags: bool,
 
     /// Of all accounts, those of this id or name, `*` standing for any characters; may be given more than once

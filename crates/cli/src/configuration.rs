@@ -115,9 +115,9 @@ struct Limits {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Accepted {
-    account_id: AccountId,
-    owner: String,
-    reason: String,
+    account_id: Spanned<AccountId>,
+    owner: Spanned<String>,
+    reason: Spanned<String>,
     until: Spanned<toml::Value>,
 }
 
@@ -209,9 +209,17 @@ fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
     }
     let wrong = |(span, problem): (Range<usize>, String)| at(Some(span), &problem);
     for Accepted { account_id, owner, reason, until } in &configuration.accept {
-        let (account_id, owner, reason) = (account_id.clone(), owner.clone(), reason.clone());
-        let until = date(until).map_err(wrong)?;
-        configuration.accepted.push(AcceptedGap { account_id, owner, reason, until });
+        is_said("owner", owner).and_then(|()| is_said("reason", reason)).map_err(wrong)?;
+        if configuration.accepted.iter().any(|gap| gap.account_id == *account_id.get_ref()) {
+            let problem = format!("the gap of {} is accepted twice; say it once", account_id.get_ref());
+            return Err(at(Some(account_id.span()), &problem));
+        }
+        configuration.accepted.push(AcceptedGap {
+            account_id: account_id.get_ref().clone(),
+            owner: owner.get_ref().clone(),
+            reason: reason.get_ref().clone(),
+            until: date(until).map_err(wrong)?,
+        });
     }
     configuration.judging = configuration.judge().map_err(wrong)?;
     // Tried now, so that what is wrong is told with its place.
@@ -297,11 +305,8 @@ fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usi
         let problem = "an exception of everything; name account, user, key, rule or tag";
         return Err((spanned.span(), problem.to_owned()));
     }
-    for (name, text) in [("owner", owner), ("reason", reason)] {
-        if text.get_ref().trim().is_empty() {
-            return Err((text.span(), format!("{name} is empty; say who answers for it, and why")));
-        }
-    }
+    is_said("owner", owner)?;
+    is_said("reason", reason)?;
     if let Some(rule) = rule {
         rules::matched_by(rule.get_ref()).map_err(|problem| (rule.span(), problem))?;
     }
@@ -316,6 +321,14 @@ fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usi
         reason: reason.get_ref().clone(),
         until: date(until)?,
     })
+}
+
+/// Somebody answers for it, for a reason: neither is left blank.
+fn is_said(name: &str, text: &Spanned<String>) -> Result<(), (Range<usize>, String)> {
+    if text.get_ref().trim().is_empty() {
+        return Err((text.span(), format!("{name} is empty; say who answers for it, and why")));
+    }
+    Ok(())
 }
 
 /// A date, as TOML writes one or in quotes.

@@ -12,7 +12,7 @@ use rolecall_core::Settings;
 use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::{Access, Target};
 use rolecall_roll::{
-    AccountRoll, Class, Earlier, Fact, Header, Outcome, RoleSessionName, RunId, Statistics, Step,
+    AccountRoll, Class, Earlier, Fact, Header, Outcome, ReadError, RoleSessionName, RunId, Statistics, Step,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -87,6 +87,9 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     settings.path_prefix.clone_from(&arguments.path_prefix);
     let accepted = plan.configuration.accepted.clone();
     let judging = arguments.judging.over(plan.configuration.judging.clone());
+    if let Some(roll) = &arguments.roll {
+        output::is_apart(roll, &arguments.outputs.out)?;
+    }
     let destinations = Destinations::open(&arguments.outputs, arguments.no_rules)?;
     let files = destinations.files.clone();
     let earlier = earlier(arguments.roll.as_deref())?;
@@ -94,8 +97,14 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let as_of = environment::now();
     let run_id = RunId::random();
     let mut scanner = plan.connect(&arguments.caller, settings).await?;
-    let Known { targets, caller, mut organization, asker, mut notes } =
-        plan.resolve(&scanner, arguments.caller.profile.as_deref()).await?;
+    let known = tokio::select! {
+        known = plan.resolve(&scanner, arguments.caller.profile.as_deref()) => known?,
+        end = until.comes() => {
+            let problem = format!("no account was read: {end} before it was known whom to ask");
+            return Err(Failure::new(Code::Incomplete, problem));
+        }
+    };
+    let Known { targets, caller, mut organization, asker, mut notes } = known;
     if organization.is_some() && scanner.settings.session.name == RoleSessionName::default() {
         // So that CloudTrail tells the runs over an organisation apart.
         scanner.settings.session.name = session_name_of(run_id);
@@ -111,6 +120,11 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
         }
     }
     header.organization = organization;
+    for gap in &accepted {
+        if !header.targets.iter().any(|target| target.account_id == gap.account_id) {
+            notes.push(format!("the accepted gap of {} is of no account that is asked", gap.account_id));
+        }
+    }
     header.accepted = accepted;
     if let (Some(before), Some(roll)) = (&earlier.header, &arguments.roll) {
         same_roll(before, &header).map_err(|problem| {
@@ -129,8 +143,11 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     }
     let asked = missing.iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count();
     let is_long = asked > arguments.canary;
+    if missing.len() < header.targets.len() {
+        say(output::read_before(header.targets.len() - missing.len(), &earlier));
+    }
     if is_long {
-        say(output::about_to_ask(&header, asked, missing.len(), scanner.settings.collect.calls()));
+        say(output::about_to_ask(&header, asked, scanner.settings.collect.calls()));
     }
 
     // Who was let in before need not try a few first: of those that are missing most will refuse again.
@@ -151,7 +168,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
         judging: (!arguments.no_rules).then_some(&judging),
         grouping: None,
         keys: true,
-        retry: (header.targets.len() > 1).then_some(RETRY),
+        retry: (header.targets.len() > 1).then_some(if arguments.roll.is_some() { RETRY } else { KEEP }),
     };
     let statistics = Statistics { elapsed_ms, calls: scanner.meter().calls() };
     let judged = shown.finish(&statistics, &look)?;
@@ -160,7 +177,8 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
 }
 
 /// What to do where something is missing of several accounts.
-const RETRY: &str = "the same command with --roll FILE asks again what is missing, and that alone";
+const RETRY: &str = "the same command asks again what is missing, and that alone";
+const KEEP: &str = "with --roll FILE another run would ask again what is missing, and that alone";
 
 /// How long the first few accounts are waited for at most, should they hang.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -191,7 +209,7 @@ async fn ask(
                 if is_refused(&account) { refusals.push(account.clone()) } else { go = true }
                 if !go && refusals.len() == few {
                     progress.done(&account);
-                    shown.account(&account)?;
+                    shown.account(account)?;
                     return Ok(Some(all_refuse(&refusals, others.len())));
                 }
                 account
@@ -204,7 +222,7 @@ async fn ask(
             else => return Ok(None),
         };
         progress.done(&account);
-        shown.account(&account)?;
+        shown.account(account)?;
     }
 }
 
@@ -236,11 +254,21 @@ fn earlier(named: Option<&Path>) -> Result<Earlier, Failure> {
         let file: File = tempfile::tempfile().map_err(unexpected)?;
         return Earlier::read(file).map_err(|error| Failure::new(Code::Unexpected, error));
     };
+    let is_special = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
+    if is_special || path == Path::new("-") {
+        let problem = format!("--roll {}: it is no ordinary file", path.display());
+        return Err(Failure::new(Code::Usage, problem).with_remedy(
+            "name a file, which later runs go on with; --format jsonl writes a roll to stdout",
+        ));
+    }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| output::not_there("--roll", path, &error))?;
     Earlier::read(file).map_err(|error| {
-        Failure::new(Code::Usage, format!("--roll {}: {error}", path.display()))
-            .with_remedy("name a roll file of an earlier run, or one that is not there yet")
+        let failure = Failure::new(Code::Usage, format!("--roll {}: {error}", path.display()));
+        match error {
+            ReadError::Locked => failure,
+            _ => failure.with_remedy("name a roll file of an earlier run, or one that is not there yet"),
+        }
     })
 }
 
@@ -250,6 +278,10 @@ fn same_roll(before: &Header, now: &Header) -> Result<(), String> {
     match (id(before), id(now)) {
         (None, None) if before.targets != now.targets => {
             Err("it is the roll of other accounts, or through other roles".to_owned())
+        }
+        _ if other_role(before, now).is_some() => {
+            let (before, now) = other_role(before, now).unwrap_or_default();
+            Err(format!("it is a roll through {before}, and now it is to be one through {now}"))
         }
         _ if before.collect != now.collect => {
             Err(format!("it is a roll of {}, and now it is to be one of {}", before.collect, now.collect))
@@ -262,6 +294,15 @@ fn same_roll(before: &Header, now: &Header) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// The first account that is asked through another role than before.
+fn other_role(before: &Header, now: &Header) -> Option<(String, String)> {
+    before.targets.iter().find_map(|target| {
+        let place = now.targets.binary_search_by(|it| it.account_id.cmp(&target.account_id)).ok()?;
+        let (before, now) = (target.role_arn.as_ref()?, now.targets.get(place)?.role_arn.as_ref()?);
+        (before != now).then(|| (before.to_string(), now.to_string()))
+    })
 }
 
 /// `rolecall-` and the run's id, which together are shorter than a session's name may be.

@@ -23,6 +23,8 @@ use crate::failure::{Code, Failure};
 pub(crate) struct Plan {
     /// Accounts that were named.
     named: Vec<Named>,
+    /// Of the organisation's accounts those that are asked otherwise than the others, and those that it does not list.
+    written: Vec<Named>,
     /// Whether and how AWS Organizations is asked for more.
     organization: Option<(Wanted, Vec<RoleArn>)>,
     choice: Choice,
@@ -47,7 +49,10 @@ impl Plan {
     pub(crate) fn of(whom: &Whom, caller: &args::Caller) -> Result<Self, Failure> {
         let configuration = configuration::read(caller.config.as_deref())?;
         let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
-        let mut named: Vec<Named> = whom.account.iter().cloned().map(Named::of).collect();
+        // One that is typed by its id alone may be one that the file says more of.
+        let written = |id: &AccountId| configuration.named.iter().find(|it| it.account_id == *id).cloned();
+        let of_id = |id: &AccountId| written(id).unwrap_or_else(|| Named::of(id.clone()));
+        let mut named: Vec<Named> = whom.account.iter().map(of_id).collect();
         named.extend(whom.role_arn.iter().map(by_role));
         if let Some(file) = &whom.accounts {
             named.extend(accounts_of(file)?);
@@ -60,19 +65,26 @@ impl Plan {
         if named.is_empty() && organization.is_none() {
             named.extend(environment::role_arns()?.iter().map(by_role));
         }
-        // What stands in the file is for who types nothing.
+        let of_file = configuration.organization.as_ref();
+        let asks = organization.is_some() || (named.is_empty() && of_file.is_some_and(|it| it.ask));
+        let of_organization = [
+            ("--organization-role-arn", whom.organization_role_arn.is_some()),
+            ("--ou", !whom.ou.is_empty()),
+            ("--account-tags", whom.account_tags),
+        ];
+        if let Some((flag, _)) = of_organization.iter().find(|(_, is_typed)| *is_typed && !asks) {
+            return Err(usage(format!("{flag} is about AWS Organizations, which is not asked"))
+                .with_remedy("type --organization, or let rolecall.toml say `[organization] ask = true`"));
+        }
+        // Whom to ask stands in the file for who types nobody.
         if named.is_empty() && organization.is_none() {
-            named.extend(configuration.named.clone());
-            if let Some(file) = &configuration.accounts {
-                named.extend(accounts_of(&configuration.folder.join(file))?);
-            }
-            organization = configuration.organization.as_ref().filter(|it| it.ask).map(|it| {
-                let wanted = Wanted { units: it.ou.clone(), tags: false };
-                (wanted, Vec::from_iter(it.role_arn.clone()))
+            let file = configuration.accounts.as_ref();
+            let of_file = file.map(|file| accounts_of(&configuration.folder.join(file))).transpose()?;
+            named.extend(Named::merge(of_file.unwrap_or_default(), &configuration.named));
+            organization = asks.then(|| {
+                let wanted = Wanted { units: whom.ou.clone(), tags: whom.account_tags };
+                (wanted, Vec::from_iter(whom.organization_role_arn.clone()))
             });
-            if tags.is_empty() && organization.is_some() {
-                tags = configuration.organization.as_ref().map(|it| it.tags.clone()).unwrap_or_default();
-            }
         }
         if named.is_empty() && organization.is_none() {
             return Err(Failure::new(Code::Usage, "nobody says whom to ask").with_remedy(
@@ -81,11 +93,20 @@ impl Plan {
             ));
         }
         if let Some((wanted, via)) = &mut organization {
-            let file = configuration.organization.as_ref();
-            wanted.tags |= !tags.is_empty() || file.is_some_and(|it| it.account_tags);
-            if via.is_empty() {
-                via.extend(file.and_then(|it| it.role_arn.clone()));
+            // What is typed of it comes before what the file says of it.
+            if let Some(file) = of_file {
+                if wanted.units.is_empty() {
+                    wanted.units.clone_from(&file.ou);
+                }
+                if tags.is_empty() {
+                    tags.clone_from(&file.tags);
+                }
+                if via.is_empty() {
+                    via.extend(file.role_arn.clone());
+                }
+                wanted.tags |= file.account_tags;
             }
+            wanted.tags |= !tags.is_empty();
         }
         let or = |typed: &[String], written: &[String]| {
             if typed.is_empty() { written.to_vec() } else { typed.to_vec() }
@@ -95,6 +116,8 @@ impl Plan {
             exclude: or(&whom.exclude, &configuration.exclude),
             tags,
         };
+        let written = if organization.is_some() { configuration.named.clone() } else { Vec::new() };
+        let named = (named, written);
         let plan = Self::with(named, organization, choice, &whom.through, configuration, region.as_deref())?;
         // What contradicts itself is told before anything is asked.
         if plan.organization.is_none() {
@@ -108,7 +131,14 @@ impl Plan {
     pub(crate) fn of_nobody(through: &Through, caller: &args::Caller) -> Result<Self, Failure> {
         let configuration = configuration::read(caller.config.as_deref())?;
         let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
-        Self::with(Vec::new(), None, Choice::default(), through, configuration, region.as_deref())
+        Self::with(
+            (Vec::new(), Vec::new()),
+            None,
+            Choice::default(),
+            through,
+            configuration,
+            region.as_deref(),
+        )
     }
 
     /// How one account would be asked.
@@ -127,7 +157,7 @@ impl Plan {
     }
 
     fn with(
-        named: Vec<Named>,
+        (named, written): (Vec<Named>, Vec<Named>),
         organization: Option<(Wanted, Vec<RoleArn>)>,
         choice: Choice,
         through: &Through,
@@ -135,7 +165,8 @@ impl Plan {
         region: Option<&str>,
     ) -> Result<Self, Failure> {
         let template = through.role_template.clone().or_else(|| configuration.template.clone());
-        let explicit = named.iter().find_map(|named| named.role_arn.as_ref()).map(RoleArn::partition);
+        let explicit =
+            named.iter().chain(&written).find_map(|named| named.role_arn.as_ref()).map(RoleArn::partition);
         let of_region = region.map_or(Partition::Aws, Partition::of_region);
         let defaults = Defaults {
             template: template.unwrap_or_default(),
@@ -145,7 +176,7 @@ impl Plan {
             via: if through.via.is_empty() { configuration.via.clone() } else { through.via.clone() },
             own_account: None,
         };
-        Ok(Self { named, organization, choice, defaults, configuration })
+        Ok(Self { named, written, organization, choice, defaults, configuration })
     }
 
     /// A scanner that asks as the caller.
@@ -191,7 +222,7 @@ impl Plan {
             let failed = |error: Unknown| organization_unknown(&error);
             let who = scanner.organization(via).await.map_err(|error| failed(error.into()))?;
             let listed = who.list(wanted).await.map_err(failed)?;
-            named.extend(listed.named);
+            named.extend(Named::merge(listed.named, &self.written));
             notes = listed.notes;
             organization = Some(listed.organization);
             asker = Some(who);
@@ -225,7 +256,13 @@ fn accounts_of(file: &Path) -> Result<Vec<Named>, Failure> {
     } else {
         fs::read_to_string(file)
     };
-    accounts_file::parse(&text.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))
+    let text = text.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            wrong(&"it is no UTF-8; save it as that, which a spreadsheet offers as CSV UTF-8")
+        }
+        _ => wrong(&error),
+    })?;
+    accounts_file::parse(&text).map_err(|error| wrong(&error))
 }
 
 fn external_id(through: &Through) -> Result<Option<ExternalId>, Failure> {

@@ -1,7 +1,5 @@
 //! `rolecall whose`: from an access key's id to its user.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +7,7 @@ use jiff::Timestamp;
 use rolecall_core::targets::Access;
 use rolecall_core::whose;
 use rolecall_core::{CallError, Settings};
-use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Roll, Step};
+use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header, Step};
 use serde_json::json;
 
 use crate::args::{Rendering, Whose};
@@ -31,12 +29,20 @@ struct Found {
 
 /// Finds it, and shows it.
 pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
-    let id = &arguments.access_key_id.0;
+    let id = &arguments.access_key_id.0.to_ascii_uppercase();
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
     if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         // It is not repeated: it may be the secret key.
         let problem = "what was typed is no access key id, one is like AKIAIOSFODNN7EXAMPLE";
         return Err(Failure::new(Code::Usage, problem));
+    }
+    if id.starts_with("ASIA") {
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+        let problem = format!("{id} is the key of a session, which ends by itself, and no user's access key");
+        return Err(Failure::new(Code::Incomplete, problem).with_remedy(
+            "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
+             tells the account",
+        ));
     }
     in_runtime(async {
         let found = match &arguments.roll {
@@ -49,35 +55,58 @@ pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
 }
 
 fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
-    let wrong = |problem: &dyn std::fmt::Display| {
-        Failure::new(Code::Usage, format!("--roll {}: {problem}", file.display()))
-    };
-    let opened = File::open(file).map_err(|error| wrong(&error))?;
-    let roll = Roll::read(BufReader::new(opened)).map_err(|error| wrong(&error))?;
-    for account in &roll.accounts {
-        if let Some((user_name, key)) = key_in(account, access_key_id) {
+    let stored = crate::report::read(file)?;
+    let unexpected = |error: std::io::Error| Failure::new(Code::Unexpected, error);
+    for account in stored.accounts() {
+        let account = account.map_err(unexpected)?;
+        if let Some((user_name, key)) = key_in(&account, access_key_id) {
             return Ok(Found {
                 account_id: account.account_id().to_string(),
                 account_name: account.account().and_then(|account| account.name.clone()),
                 user_name: user_name.to_owned(),
                 access_key: key.clone(),
-                as_of: roll.header.as_of,
+                as_of: account.as_of().unwrap_or(stored.header.as_of),
                 source: "roll",
             });
         }
     }
-    let coverage = Coverage::of(&roll.header, &roll.accounts);
-    if coverage.is_complete {
-        let problem =
-            format!("no account of the roll of {:.0} has access key {access_key_id}", roll.header.as_of);
-        return Err(Failure::new(Code::Different, problem)
-            .with_remedy("it may be younger, or of another organisation"));
+    let coverage = stored.coverage().map_err(unexpected)?;
+    if let Some(why) = may_hold_others(&stored.header, &coverage) {
+        let problem = format!("access key {access_key_id} is not in the roll, which {why}");
+        return Err(Failure::new(Code::Incomplete, problem).with_remedy("ask live, without --roll"));
     }
-    let problem = format!(
-        "access key {access_key_id} is not in the roll, which does not cover everything: {}",
-        output::summary(&coverage)
-    );
-    Err(Failure::new(Code::Incomplete, problem).with_remedy("ask live, without --roll"))
+    let problem =
+        format!("no account of the roll of {:.0} has access key {access_key_id}", stored.header.as_of);
+    Err(Failure::new(Code::Different, problem)
+        .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
+}
+
+/// Why a key that is not in the roll may be there all the same; `None` where the roll has all keys of an organisation.
+fn may_hold_others(header: &Header, coverage: &Coverage) -> Option<String> {
+    if coverage.access_keys.is_none() {
+        return Some("holds no access keys: they were not asked for".to_owned());
+    }
+    if let [first, ..] = coverage.narrowed.as_slice() {
+        return Some(format!("is {first} alone"));
+    }
+    match coverage.listed {
+        None => {
+            return Some(format!(
+                "is of {} accounts that were named, and of no organisation",
+                coverage.accounts
+            ));
+        }
+        Some(listed) if listed > coverage.accounts => {
+            return Some(format!("is of {} accounts of {listed} of the organisation", coverage.accounts));
+        }
+        Some(_) => {}
+    }
+    if !coverage.is_complete || !coverage.accepted.is_empty() {
+        return Some(format!("does not cover everything: {}", output::summary(coverage)));
+    }
+    // Not asked, and not empty for all that: a suspended account keeps its keys.
+    (!coverage.skipped.is_empty() && header.organization.is_some())
+        .then(|| format!("leaves out accounts that were not asked: {}", output::summary(coverage)))
 }
 
 fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str, &'a AccessKey)> {

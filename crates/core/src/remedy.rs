@@ -111,6 +111,8 @@ pub fn of_class(step: Step, class: Class) -> &'static str {
         (Class::TimedOut, _) => {
             "try again, or allow more time: --account-timeout for all of an account, --attempt-timeout for a call"
         }
+        (Class::Interrupted, _) => "ask again what is missing: the same command with --roll FILE",
+        (Class::Inconsistent, _) => "ask again in a while; where it stays so, open a case with AWS",
         (Class::Transport, _) => {
             "check the way to AWS: name resolution, HTTPS_PROXY and NO_PROXY, AWS_CA_BUNDLE, AWS_ENDPOINT_URL"
         }

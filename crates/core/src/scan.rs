@@ -301,7 +301,8 @@ impl std::fmt::Display for End {
 impl End {
     /// The gap that it leaves.
     fn gap(self, step: Step, message: String) -> Gap {
-        let gap = own_gap(step, Class::TimedOut, message);
+        let class = if self == Self::Stopped { Class::Interrupted } else { Class::TimedOut };
+        let gap = own_gap(step, class, message);
         match self {
             Self::AccountTimeout(_) => gap,
             Self::Deadline(_) | Self::Stopped => Gap {
@@ -334,7 +335,8 @@ impl Until {
         self.deadline.filter(|(at, _)| Instant::now() >= *at).map(|(_, within)| End::Deadline(within))
     }
 
-    async fn comes(&self) -> End {
+    /// Waits until it is time to end.
+    pub async fn comes(&self) -> End {
         let mut stopped = self.stopped.subscribe();
         let deadline = async {
             match self.deadline {

@@ -99,7 +99,8 @@ impl Function {
         header.collect = self.scanner.settings.what();
         let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
         let until = Until::new(time);
-        let accounts: Vec<_> = self.scanner.scan(targets.as_slice(), &until).collect().await;
+        let accounts = self.scanner.scan(targets.as_slice(), &until);
+        let accounts: Vec<_> = accounts.map(|account| account.of_run(as_of)).collect().await;
 
         let elapsed_ms = environment::now().duration_since(as_of).as_millis();
         let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();

@@ -45,7 +45,8 @@ impl Statement {
     pub fn of(stored: &Stored, coverage: &Coverage, report: Option<&Report>) -> Self {
         let header = &stored.header;
         let mut lines = of_accounts(coverage);
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> =
+            coverage.narrowed.iter().map(|to| format!("narrowed: this roll is {to} alone")).collect();
         for gap in &coverage.lapsed {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
             notes.push(format!(
@@ -111,8 +112,8 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
     }
     let is_total = coverage.control_total == u64::try_from(coverage.users).ok() && coverage.complete > 0;
     let total = if is_total { " (= account summaries)" } else { "" };
-    let read = format!("{} users{total}, {} keys", grouped(coverage.users), grouped(coverage.access_keys));
-    line(coverage.complete, "complete", vec![read]);
+    let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| of(keys, "key"));
+    line(coverage.complete, "complete", vec![format!("{}{total}, {keys}", of(coverage.users, "user"))]);
     let partial: usize = coverage.partial.values().map(|missing| missing.accounts).sum();
     if partial > 0 {
         let reasons = coverage.partial.iter().map(|(reason, it)| (for_how_many(reason, *it), it.accounts));
@@ -122,6 +123,10 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
     for (word, reasons) in groups.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
         let what = sorted(reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
         line(reasons.values().sum(), word, what);
+    }
+    if let Some(earlier) = coverage.earlier {
+        let of = format!("read by an earlier run, from {} on", earlier.as_of.strftime("%Y-%m-%dT%H:%MZ"));
+        line(earlier.accounts, "earlier", vec![of]);
     }
     if !coverage.accepted.is_empty() {
         let gaps = coverage.accepted.iter();
@@ -209,13 +214,10 @@ fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
 /// What is missing and why, with how many users or keys it is missing of: `last use unknown for 41 keys: throttled`.
 fn for_how_many(reason: &str, missing: Missing) -> String {
     let (what, why) = reason.split_once(": ").unwrap_or((reason, ""));
-    let of = |number: usize, one: &str| {
-        let s = if number == 1 { "" } else { "s" };
-        format!("{what} for {} {one}{s}: {why}", grouped(number))
-    };
+    let of = |of: String| format!("{what} for {of}: {why}");
     match missing {
-        Missing { access_keys: keys @ 1.., .. } => of(keys, "key"),
-        Missing { users: users @ 1.., .. } => of(users, "user"),
+        Missing { access_keys: keys @ 1.., .. } => of(self::of(keys, "key")),
+        Missing { users: users @ 1.., .. } => of(self::of(users, "user")),
         _ => reason.to_owned(),
     }
 }
@@ -223,6 +225,11 @@ fn for_how_many(reason: &str, missing: Missing) -> String {
 /// What an ARN is of, without the account, which stands beside it.
 fn of_arn(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
+/// So many of something.
+fn of(number: usize, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A time as people say it.

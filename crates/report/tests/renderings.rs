@@ -398,7 +398,7 @@ proptest! {
             }
         }
         prop_assert_eq!(page.select(&Selector::parse("script").unwrap()).count(), 2);
-        let data = page.select(&Selector::parse("#data").unwrap()).next().unwrap().inner_html();
+        let data: String = page.select(&Selector::parse("#data").unwrap()).next().unwrap().text().collect();
         let data: Value = serde_json::from_str(&data).unwrap();
         let texts = data["texts"].as_array().unwrap();
         prop_assert!(texts.iter().any(|text| text == &shown), "{shown:?} is not among the texts");

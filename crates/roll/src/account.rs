@@ -34,6 +34,8 @@ pub struct AccountRoll {
     notes: Vec<Note>,
     #[serde(default, skip_serializing_if = "Facts::is_empty")]
     facts: Facts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    as_of: Option<Timestamp>,
     users: Option<Vec<User>>,
 }
 
@@ -125,7 +127,18 @@ impl AccountRoll {
     fn of(target: impl Into<Target>, outcome: Outcome) -> Self {
         let Target { account_id, role_arn } = target.into();
         let (gaps, notes, facts) = (Vec::new(), Vec::new(), Facts::default());
-        Self { account_id, role_arn, account: None, outcome, skipped: None, gaps, notes, facts, users: None }
+        Self {
+            account_id,
+            role_arn,
+            account: None,
+            outcome,
+            skipped: None,
+            gaps,
+            notes,
+            facts,
+            as_of: None,
+            users: None,
+        }
     }
 
     /// The same, with what is known of the account as a whole.
@@ -144,6 +157,19 @@ impl AccountRoll {
     #[must_use]
     pub fn known_as(self, account: Option<Account>) -> Self {
         Self { account, ..self }
+    }
+
+    /// The same, of the run of this moment.
+    #[must_use]
+    pub fn of_run(self, as_of: Timestamp) -> Self {
+        Self { as_of: Some(as_of), ..self }
+    }
+
+    /// The moment of the run that read it, which in a roll that was gone on with may be an earlier one than the roll's;
+    /// `None` where the line does not say.
+    #[must_use]
+    pub fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
     }
 
     /// The account's id.
@@ -235,6 +261,8 @@ struct Stored {
     notes: Vec<Note>,
     #[serde(default)]
     facts: Facts,
+    #[serde(default)]
+    as_of: Option<Timestamp>,
     users: Option<Vec<User>>,
 }
 
@@ -242,7 +270,8 @@ impl TryFrom<Stored> for AccountRoll {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Self, String> {
-        let Stored { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, users } = stored;
+        let Stored { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, as_of, users } =
+            stored;
         if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != &account_id) {
             return Err(format!("account_id is {account_id}, but role_arn is {role_arn}"));
         }
@@ -265,7 +294,7 @@ impl TryFrom<Stored> for AccountRoll {
         if names.len() != users.as_ref().map_or(0, Vec::len) {
             return Err(format!("account {account_id} has two users of one name"));
         }
-        Ok(Self { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, users })
+        Ok(Self { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, as_of, users })
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::{AccountRoll, Outcome};
@@ -23,8 +24,8 @@ pub struct Coverage {
     pub complete: usize,
     /// Users that were read.
     pub users: usize,
-    /// Access keys that were read.
-    pub access_keys: usize,
+    /// Access keys that were read; `None` where nobody asked for them.
+    pub access_keys: Option<usize>,
     /// Users that the summaries of all accounts that were read whole count; `None` where one of them was not asked for.
     pub control_total: Option<u64>,
     /// Accounts that were read in part, by what is missing and why.
@@ -39,12 +40,26 @@ pub struct Coverage {
     pub accepted: Vec<AcceptedGap>,
     /// Gaps that somebody answered for, until a day that is over.
     pub lapsed: Vec<AcceptedGap>,
+    /// What narrows the roll besides its accounts.
+    pub narrowed: Vec<String>,
+    /// Accounts that an earlier run read, with which this one went on.
+    pub earlier: Option<Earlier>,
+}
+
+/// Accounts that an earlier run read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Earlier {
+    /// How many.
+    pub accounts: usize,
+    /// The moment of the earliest.
+    pub as_of: Timestamp,
 }
 
 /// Finds out what a roll covers, account by account.
 #[derive(Debug)]
 pub struct Covering {
     coverage: Coverage,
+    as_of: Timestamp,
     management_account_id: Option<AccountId>,
     answered_for: Vec<(AcceptedGap, bool)>,
     /// Who was to be asked and has no line yet.
@@ -84,7 +99,7 @@ impl Covering {
             accounts: 0,
             complete: 0,
             users: 0,
-            access_keys: 0,
+            access_keys: header.reads(Step::AccessKeys).then_some(0),
             control_total: Some(0),
             partial: BTreeMap::new(),
             denied: BTreeMap::new(),
@@ -92,9 +107,12 @@ impl Covering {
             skipped: BTreeMap::new(),
             accepted: Vec::new(),
             lapsed: Vec::new(),
+            narrowed: header.narrowed().into_iter().map(str::to_owned).collect(),
+            earlier: None,
         };
         Self {
             coverage,
+            as_of: header.as_of,
             management_account_id: organization.map(|it| it.management_account_id.clone()),
             answered_for,
             waiting: header.targets.iter().map(|target| target.account_id.clone()).collect(),
@@ -108,7 +126,12 @@ impl Covering {
         let (users, access_keys) = account.count();
         coverage.accounts += 1;
         coverage.users += users;
-        coverage.access_keys += access_keys;
+        coverage.access_keys = coverage.access_keys.map(|sum| sum + access_keys);
+        if let Some(as_of) = account.as_of().filter(|as_of| *as_of < self.as_of) {
+            let earlier = coverage.earlier.get_or_insert(Earlier { accounts: 0, as_of });
+            earlier.accounts += 1;
+            earlier.as_of = earlier.as_of.min(as_of);
+        }
         let first = account.gaps().first();
         let (reasons, reason) = match account.outcome() {
             Outcome::Complete => {

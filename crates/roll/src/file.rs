@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountRoll, Outcome};
@@ -49,7 +50,7 @@ impl Counts {
     /// Adds an account.
     pub fn add(&mut self, account: &AccountRoll) {
         let (users, access_keys) = account.count();
-        self.plus(Share { outcome: account.outcome(), users, access_keys });
+        self.plus(Share { as_of: account.as_of(), outcome: account.outcome(), users, access_keys });
     }
 
     fn plus(&mut self, share: Share) {
@@ -82,9 +83,21 @@ impl Counts {
     }
 }
 
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { accounts, complete, partial, failed, skipped, users, access_keys } = self;
+        write!(
+            f,
+            "{accounts} accounts ({complete} complete, {partial} partial, {failed} failed, {skipped} skipped), \
+             {users} users and {access_keys} keys"
+        )
+    }
+}
+
 /// What one account adds to the counts.
 #[derive(Debug, Clone, Copy)]
 struct Share {
+    as_of: Option<Timestamp>,
     outcome: Outcome,
     users: usize,
     access_keys: usize,
@@ -213,7 +226,7 @@ impl Known {
     /// Takes note of an account, unless more of it was read before; tells whether it counts.
     fn add(&mut self, account: &AccountRoll) -> bool {
         let (users, access_keys) = account.count();
-        let share = Share { outcome: account.outcome(), users, access_keys };
+        let share = Share { as_of: account.as_of(), outcome: account.outcome(), users, access_keys };
         let rank = |outcome| match outcome {
             Outcome::Complete => 2,
             Outcome::Partial => 1,
@@ -232,6 +245,11 @@ impl Known {
 
     pub(crate) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// The moment of the earliest run whose lines count.
+    pub(crate) fn as_of(&self) -> Option<Timestamp> {
+        self.shares.values().filter_map(|share| share.as_of).min()
     }
 
     /// Whether an account need not be asked again.
@@ -298,7 +316,7 @@ pub(crate) fn read_records(
             (Ok(Record::Trailer(found)), Some(_)) => {
                 if found.counts != known.counts {
                     return Err(wrong(format!(
-                        "the trailer counts {:?}, the lines before it {:?}",
+                        "the trailer counts {}, the lines before it {}; a line was lost, or edited",
                         found.counts, known.counts
                     )));
                 }

@@ -105,6 +105,10 @@ pub enum Class {
     NotFound,
     /// The time that was allowed ran out.
     TimedOut,
+    /// Somebody ended the run.
+    Interrupted,
+    /// Two answers of AWS contradict each other.
+    Inconsistent,
     /// No answer came: name resolution, connection, TLS, proxy.
     Transport,
     /// An answer came that AWS does not give.
@@ -123,6 +127,8 @@ impl fmt::Display for Class {
             Self::Throttled => "throttled",
             Self::NotFound => "not found",
             Self::TimedOut => "timed out",
+            Self::Interrupted => "interrupted",
+            Self::Inconsistent => "answers contradict each other",
             Self::Transport => "no answer",
             Self::Malformed => "malformed answer",
             Self::Internal => "rolecall went wrong",

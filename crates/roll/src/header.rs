@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::Fact;
+use crate::gap::Step;
 use crate::ids::{AccountId, RoleArn, RunId};
 
 /// The version of the format that this crate writes, and the newest that it reads.
@@ -50,6 +51,22 @@ impl Header {
             targets,
             accepted: Vec::new(),
         }
+    }
+}
+
+impl Header {
+    /// Whether a fact was asked for.
+    #[must_use]
+    pub fn reads(&self, step: Step) -> bool {
+        // Rolls of the first version do not say: they have users and keys.
+        let facts = self.collect.split(';').next().filter(|facts| !facts.is_empty());
+        facts.unwrap_or("users,access_keys").split(',').any(|fact| fact == step.to_string())
+    }
+
+    /// What narrows the roll besides its accounts: to one user, to a path; that keys are read from the report.
+    #[must_use]
+    pub fn narrowed(&self) -> Vec<&str> {
+        self.collect.split(';').skip(1).map(str::trim).collect()
     }
 }
 

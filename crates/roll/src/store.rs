@@ -6,6 +6,8 @@ use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
+use jiff::Timestamp;
+
 use crate::account::AccountRoll;
 use crate::coverage::{Coverage, Covering};
 use crate::file::{Counts, Frame, Known, ReadError, RollWriter, Statistics, read_records};
@@ -67,6 +69,12 @@ impl Earlier {
     #[must_use]
     pub fn is_done(&self, account_id: &AccountId) -> bool {
         self.known.is_done(account_id)
+    }
+
+    /// The moment of the earliest run whose lines count; `None` where none counts.
+    #[must_use]
+    pub fn as_of(&self) -> Option<Timestamp> {
+        self.known.as_of()
     }
 
     /// What the earlier runs read adds up to.

@@ -11,10 +11,10 @@ mod table;
 mod verdicts;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rolecall_report::statement::grouped;
-use rolecall_roll::{Coverage, Header};
+use rolecall_roll::{Coverage, Earlier, Header};
 
 use crate::failure::{Code, Failure};
 pub(crate) use accounts::accounts;
@@ -71,23 +71,47 @@ pub(crate) fn summary(coverage: &Coverage) -> String {
     for (number, what) in others.iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {number} {what}");
     }
-    let (users, keys) = (coverage.users, coverage.access_keys);
-    format!("{text}: {users} {}, {keys} {}", plural(users, "user"), plural(keys, "access key"))
+    let users = coverage.users;
+    let keys = coverage
+        .access_keys
+        .map_or("keys not asked for".to_owned(), |keys| format!("{keys} {}", plural(keys, "access key")));
+    format!("{text}: {users} {}, {keys}", plural(users, "user"))
+}
+
+/// What is not asked, since the roll file has it; and of when that is.
+pub(crate) fn read_before(number: usize, earlier: &Earlier) -> String {
+    let of = earlier.as_of().map_or(String::new(), |as_of| format!(", read {as_of:.0} or later"));
+    let number = grouped(number);
+    format!(
+        "{number} accounts are in the roll file already{of}, and are not asked again; a new file asks all"
+    )
+}
+
+/// A roll file goes into no output's place.
+pub(crate) fn is_apart(roll: &Path, outs: &[PathBuf]) -> Result<(), Failure> {
+    let real = |path: &Path| {
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let real = std::fs::canonicalize(folder).ok().zip(path.file_name()).map(|(it, name)| it.join(name));
+        std::fs::canonicalize(path).ok().or(real).unwrap_or_else(|| path.to_owned())
+    };
+    if outs.iter().any(|out| real(out) == real(roll)) {
+        let problem = format!("--roll and --out are both {}", roll.display());
+        return Err(Failure::new(Code::Usage, problem).with_remedy(
+            "name two files: the roll is what later runs go on with, --out what is shown of it",
+        ));
+    }
+    Ok(())
 }
 
 /// What is about to be done, in a line.
-pub(crate) fn about_to_ask(header: &Header, asked: usize, missing: usize, calls: (usize, usize)) -> String {
+pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: (usize, usize)) -> String {
     let caller =
         header.caller.as_ref().map_or("somebody whom AWS does not name", |caller| caller.arn.as_str());
     let organization =
         header.organization.as_ref().map_or(String::new(), |it| format!(" of organisation {}", it.id));
-    let done = match header.targets.len() - missing {
-        0 => String::new(),
-        done => format!(" ({} are in the roll file already)", grouped(done)),
-    };
     let (of_account, of_user) = calls;
     format!(
-        "asking {} accounts{organization} as {}{done}: {} calls at least, and {of_user} for each user",
+        "asking {} accounts{organization} as {}: {} calls at least, and {of_user} for each user",
         grouped(asked),
         printable(caller),
         grouped(asked * of_account)

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use rolecall_report::render;
 use rolecall_report::report::{Grouping, Keep};
 use rolecall_report::statement::Statement;
@@ -20,6 +21,7 @@ const MOST_URGENT: usize = 20;
 
 /// A roll on its way.
 pub(crate) struct Shown {
+    as_of: Timestamp,
     store: Store,
     /// What gets a line as each account is done.
     lines: Vec<RollWriter<Sink>>,
@@ -40,11 +42,12 @@ impl Shown {
             }
             lines.push(writer);
         }
-        Ok(Self { store, lines, at_the_end: Destinations { each: others, files } })
+        Ok(Self { as_of: header.as_of, store, lines, at_the_end: Destinations { each: others, files } })
     }
 
     /// Adds an account.
-    pub(crate) fn account(&mut self, account: &AccountRoll) -> Result<(), Failure> {
+    pub(crate) fn account(&mut self, account: AccountRoll) -> Result<(), Failure> {
+        let account = &account.of_run(self.as_of);
         let Self { store, lines, .. } = self;
         let added = store.add(account).and_then(|counts| {
             let mut lines = lines.iter_mut().filter(|_| counts);
@@ -55,7 +58,7 @@ impl Shown {
 
     /// Ends the roll file, and shows what is shown at the end.
     pub(crate) fn finish(self, statistics: &Statistics, look: &Look<'_>) -> Result<Judged, Failure> {
-        let Self { store, lines, at_the_end } = self;
+        let Self { store, lines, at_the_end, .. } = self;
         let finish = || {
             let stored = store.finish(statistics.clone())?;
             for writer in lines {

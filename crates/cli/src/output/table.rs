@@ -6,10 +6,13 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
 };
 use jiff::Timestamp;
-use rolecall_roll::{AccessKeyStatus, AccountRoll, Gap, Outcome, Stored, User};
+use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, Gap, Header, Outcome, Step, Stored, User};
 
 use super::printable;
 use super::sink::Look;
+
+/// The place of the column of ages.
+const AGE: usize = 5;
 
 /// How many rows are laid out at a time: a roll may have more than there is memory for.
 const ROWS: usize = 500;
@@ -40,31 +43,38 @@ pub(super) fn render(out: &mut impl Write, stored: &Stored, keys: bool, look: Lo
     Ok(())
 }
 
-const HEADER: [&str; 6] = ["ACCOUNT", "USER", "ACCESS KEY", "STATUS", "CREATED", "AGE"];
+const HEADER: [&str; 7] = ["ACCOUNT", "USER", "ACCESS KEY", "STATUS", "CREATED", "AGE", "LAST USED"];
+
+/// The columns that are shown: the last use where it was asked for.
+fn columns(header: &Header) -> usize {
+    if header.reads(Step::LastUsed) { HEADER.len() } else { HEADER.len() - 1 }
+}
 
 /// How wide the columns are, over all accounts.
 #[derive(Default)]
 struct Widths {
-    columns: [u16; 6],
+    columns: Vec<u16>,
     rows: usize,
 }
 
 impl Widths {
     fn of(stored: &Stored) -> io::Result<Self> {
         let width = |text: &str| u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
-        let mut widths = Self { columns: HEADER.map(width), rows: 0 };
+        let shown = columns(&stored.header);
+        let mut widths = Self { columns: HEADER.into_iter().take(shown).map(width).collect(), rows: 0 };
         for account in stored.accounts() {
             // Ages have up to five digits; what they are counted to is of no account here.
             rows(&account?, Timestamp::MAX, &mut |row| {
                 widths.rows += 1;
-                for (column, cell) in widths.columns.iter_mut().zip(&row).take(5) {
+                for (column, cell) in widths.columns.iter_mut().zip(&row) {
                     *column = (*column).max(width(&cell.content()));
                 }
                 Ok(())
             })?;
         }
-        let [.., age] = &mut widths.columns;
-        *age = 7;
+        if let Some(age) = widths.columns.get_mut(AGE) {
+            *age = 7;
+        }
         Ok(widths)
     }
 }
@@ -80,11 +90,13 @@ struct Block<'a> {
 
 impl<'a> Block<'a> {
     fn new(widths: &'a Widths, look: Look) -> Self {
-        let header = HEADER.map(|name| Cell::new(name).add_attribute(Attribute::Bold));
+        let names = HEADER.into_iter().take(widths.columns.len());
+        let header: Vec<Cell> = names.map(|name| Cell::new(name).add_attribute(Attribute::Bold)).collect();
         Self { widths, look, table: keys_table(widths, look, header), rows: 0, is_first: true }
     }
 
-    fn add(&mut self, row: Vec<Cell>, out: &mut impl Write) -> io::Result<()> {
+    fn add(&mut self, mut row: Vec<Cell>, out: &mut impl Write) -> io::Result<()> {
+        row.truncate(self.widths.columns.len());
         self.table.add_row(row);
         self.rows += 1;
         if self.rows == ROWS { self.write(out) } else { Ok(()) }
@@ -106,14 +118,14 @@ fn keys_table(widths: &Widths, look: Look, header: impl IntoIterator<Item = Cell
     // Below this there is no room left for names; a terminal that is narrower breaks the lines itself.
     let look = Look { width: look.width.map(|width| width.max(78)), ..look };
     let mut table = table(look, header);
-    let [account, user, rest @ ..] = &widths.columns;
+    let [account, user, rest @ ..] = widths.columns.as_slice() else { return table };
     let others: u16 = rest.iter().chain([account]).map(|width| width.saturating_add(2)).sum();
     // In a narrow terminal the names give way: an id that is broken cannot be copied.
     let user = look.width.map_or(*user, |width| (*user).min(width.saturating_sub(others + 2).max(8)));
     let widths = [*account, user].into_iter().chain(rest.iter().copied());
     let constraints = widths.map(|width| ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(2))));
     table.set_constraints(constraints);
-    if let Some(column) = table.column_mut(5) {
+    if let Some(column) = table.column_mut(AGE) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
@@ -154,7 +166,13 @@ fn add_user(
                 key.create_date.map_or("unknown".into(), |date| date.strftime("%Y-%m-%d").to_string());
             let age = key.create_date.map_or(String::new(), |date| age(date, as_of));
             let id = Cell::new(printable(&key.access_key_id));
-            add(row(vec![id, status, Cell::new(created), Cell::new(age)]))
+            let last = match &key.last_used {
+                Fact::Known { value: Some(last), .. } => Cell::new(last.date.strftime("%Y-%m-%d")),
+                Fact::Known { value: None, .. } => Cell::new("never"),
+                Fact::Unknown { .. } => Cell::new("unknown").fg(Color::Red),
+                Fact::NotAsked => Cell::new(""),
+            };
+            add(row(vec![id, status, Cell::new(created), Cell::new(age), last]))
         }),
     }
 }

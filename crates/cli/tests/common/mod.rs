@@ -2,8 +2,11 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::disallowed_methods,
     reason = "each test file uses its part; a test that cannot go on ends"
 )]
+
+pub(crate) mod organization;
 
 use std::process::Stdio;
 use std::time::Duration;

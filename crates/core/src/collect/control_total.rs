@@ -50,7 +50,7 @@ fn differ(listed: usize, counted: usize) -> Gap {
         step: Step::ControlTotal,
         operation: Some(GET_ACCOUNT_SUMMARY.to_owned()),
         user_name: None,
-        class: Class::Other,
+        class: Class::Inconsistent,
         code: None,
         message: format!("ListUsers lists {listed} users, and GetAccountSummary counts {counted}"),
         request_id: None,

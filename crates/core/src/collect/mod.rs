@@ -109,6 +109,9 @@ impl FromStr for Collect {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("it names no fact; users are read with each".to_owned());
+        }
         // Users are what all else is about.
         let mut steps = BTreeSet::from([Step::Users]);
         for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -441,7 +444,8 @@ mod tests {
     #[test]
     fn facts_are_chosen_by_name_and_bring_what_they_need() {
         let collect = |text: &str| text.parse::<Collect>();
-        assert_eq!(collect("").unwrap().to_string(), "users");
+        assert!(collect(" ").unwrap_err().contains("names no fact"));
+        assert_eq!(collect("users").unwrap().to_string(), "users");
         assert_eq!(collect("default").unwrap(), Collect::default());
         assert_eq!(collect("last_used").unwrap().to_string(), "users,access_keys,last_used");
         assert!(collect("recommended, account_alias").unwrap().has(Step::AccountAlias));

@@ -85,8 +85,13 @@ fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
     // A list of bare ids needs no header.
     let has_header = cells.iter().any(|cell| COLUMNS.contains(&cell.to_ascii_lowercase().as_str()));
     if !has_header && cells.first().is_none_or(|cell| !cell.starts_with(|c: char| c.is_ascii_digit())) {
+        let hint = match first {
+            first if first.starts_with('[') => "; write a JSON object a line, without a list around them",
+            first if first.contains([';', '\t']) => "; cells are separated by commas",
+            _ => "",
+        };
         return Err(BadFile(format!(
-            "line 1: there is no column account_id or role_arn; columns are {}",
+            "line 1: there is no column account_id or role_arn; columns are {}{hint}",
             COLUMNS.join(", ")
         )));
     }
@@ -110,9 +115,20 @@ fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
             if let Some(column) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
                 return Err(wrong(format!("column {column:?} is none of {}", COLUMNS.join(", "))));
             }
+            let mut seen = std::collections::BTreeSet::new();
+            if let Some(column) = columns.iter().find(|column| !seen.insert(column.as_str())) {
+                return Err(wrong(format!("column {column:?} stands twice")));
+            }
             continue;
         }
-        if record.len() > columns.len() {
+        if record.iter().any(|cell| cell.contains('\n')) {
+            return Err(wrong("a cell goes over the end of the line; is a quote not closed?".to_owned()));
+        }
+        if record.iter().all(str::is_empty) {
+            continue;
+        }
+        // Of a row that holds an id alone nothing was forgotten.
+        if record.len() > columns.len() || (record.len() < columns.len() && record.len() > 1) {
             return Err(wrong(format!("there are {} cells, and {} columns", record.len(), columns.len())));
         }
         let mut row = Row::default();
@@ -168,14 +184,26 @@ impl Row {
             (Some(account_id), _) | (None, Some(account_id)) => account_id,
             (None, None) => return Err(wrong("account_id", &"it is missing")),
         };
+        let role_name: Option<rolecall_roll::RoleName> = parsed("role_name", role_name, &wrong)?;
+        if let (Some(role_arn), Some(role_name)) = (&role_arn, &role_name)
+            && role_arn.to_string().rsplit('/').next() != Some(role_name.as_str())
+        {
+            return Err(wrong(
+                "role_name",
+                &format!("it is {role_name}, and role_arn is {role_arn}; name one"),
+            ));
+        }
         let is_known = name.is_some() || email.is_some() || tags.is_some();
         let account = is_known.then_some(Account { name, email, organizational_unit: None, tags });
+        if let Some(several) = via.iter().find(|text| text.matches("arn:").count() > 1) {
+            return Err(wrong("via", &format!("{several:?} is more than one role; put blanks between them")));
+        }
         let via =
             via.into_iter().map(|text| parsed("via", Some(text), &wrong)).collect::<Result<Vec<_>, _>>()?;
         Ok(Named {
             account_id,
             role_arn,
-            role_name: parsed("role_name", role_name, &wrong)?,
+            role_name,
             external_id: parsed("external_id", external_id, &wrong)?,
             via: via.into_iter().flatten().collect(),
             skipped: None,
@@ -233,6 +261,25 @@ mod tests {
             ("account_id,role\n111111111111,R", "line 1: column \"role\""),
             ("account_id\n42\n", "line 2: account_id"),
             ("account_id\n111111111111,R\n", "line 2: there are 2 cells"),
+            ("account_id,role_name,name\n111111111111,R\n", "line 2: there are 2 cells, and 3 columns"),
+            (
+                "account_id,account_id\n111111111111,222222222222\n",
+                "line 1: column \"account_id\" stands twice",
+            ),
+            (
+                "account_id,name\n111111111111,\"x\n222222222222,y\n",
+                "line 2: a cell goes over the end of the line",
+            ),
+            ("account_id;name\n111111111111;x\n", "cells are separated by commas"),
+            ("[{\"account_id\": \"111111111111\"}]", "a JSON object a line"),
+            (
+                "account_id,via\n111111111111,arn:aws:iam::222222222222:role/A|arn:aws:iam::222222222222:role/B\n",
+                "line 2: via: ",
+            ),
+            (
+                "{\"role_arn\": \"arn:aws:iam::111111111111:role/R\", \"role_name\": \"S\"}",
+                "line 1: role_name: it is S, and role_arn is",
+            ),
             ("account_id,role_name\n111111111111,a/b\n", "line 2: role_name"),
             ("account_id,external_id\n111111111111,s3cret id\n", "line 2: external_id"),
             ("account_id,tags\n111111111111,search\n", "line 2: tags: \"search\""),

@@ -116,8 +116,14 @@ impl Targets {
                 }
                 _ => return Err(Contradiction::Access(target.account_id)),
             }
-            if first.account.is_none() {
-                first.account = target.account;
+            match (&first.account, target.account) {
+                (None, known) => first.account = known,
+                (Some(Account { name: Some(first), .. }), Some(Account { name: Some(second), .. }))
+                    if *first != second =>
+                {
+                    return Err(Contradiction::Names(target.account_id, Box::new([first.clone(), second])));
+                }
+                (Some(_), _) => {}
             }
         }
         let targets: Vec<Target> = by_account.into_values().collect();
@@ -194,6 +200,9 @@ pub enum Contradiction {
     /// An account is named with a role and without, or to be skipped and not.
     #[error("account {0} is named twice, and not in the same way; name it once")]
     Access(AccountId),
+    /// An account is called two names.
+    #[error("account {0} is called {first:?} and {second:?}; call it one", first = .1[0], second = .1[1])]
+    Names(AccountId, Box<[String; 2]>),
     /// They are in different partitions, and no credentials are good in two.
     #[error(
         "{0} and {1} are in different partitions, and no credentials are good in both; ask them in two runs"
@@ -247,6 +256,11 @@ mod tests {
         let other_id = target("arn:aws:iam::111111111111:role/R", Some("secret-id"));
         let refused = all([a(), other_id]).unwrap_err();
         assert!(!refused.to_string().contains("secret-id"), "{refused}");
+        let called = |name: &str| {
+            let account = Account { name: Some(name.to_owned()), ..Account::default() };
+            Target { account: Some(account), ..a() }
+        };
+        assert!(matches!(all([called("x"), called("y")]), Err(Contradiction::Names(..))));
         let china = target("arn:aws-cn:iam::333333333333:role/R", None);
         assert!(matches!(all([a(), china]), Err(Contradiction::Partitions(..))));
         assert!(matches!(all([a(), own]), Err(Contradiction::Access(_))));

@@ -1,5 +1,6 @@
 //! From an account that somebody named to how it is asked.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -27,6 +28,42 @@ pub struct Named {
 }
 
 impl Named {
+    /// Accounts of a list, those of them asked otherwise that are written down, and behind them what is written down and
+    /// not in the list.
+    #[must_use]
+    pub fn merge(list: Vec<Self>, written: &[Self]) -> Vec<Self> {
+        let listed: BTreeSet<AccountId> = list.iter().map(|named| named.account_id.clone()).collect();
+        let written_of = |named: &Self| written.iter().find(|it| it.account_id == named.account_id);
+        let others = written.iter().filter(|it| !listed.contains(&it.account_id)).cloned();
+        list.into_iter()
+            .map(|named| match written_of(&named) {
+                Some(written) => named.asked_as(written),
+                None => named,
+            })
+            .chain(others)
+            .collect()
+    }
+
+    /// The same account, asked as it is written down.
+    fn asked_as(self, written: &Self) -> Self {
+        let known = self.account.unwrap_or_default();
+        let more = written.account.clone().unwrap_or_default();
+        let account = Account {
+            name: more.name.or(known.name),
+            email: more.email.or(known.email),
+            organizational_unit: known.organizational_unit,
+            tags: match (known.tags, more.tags) {
+                (Some(known), Some(more)) => Some(known.into_iter().chain(more).collect()),
+                (known, more) => more.or(known),
+            },
+        };
+        Self {
+            account: (account != Account::default()).then_some(account),
+            skipped: self.skipped,
+            ..written.clone()
+        }
+    }
+
     /// An account of which the id alone is known.
     #[must_use]
     pub fn of(account_id: AccountId) -> Self {

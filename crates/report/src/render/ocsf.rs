@@ -80,7 +80,10 @@ fn of_finding(header: &Header, finding: &Finding) -> Value {
     let Finding { rule, subject, severity, score, .. } = finding;
     let mut event = event(header, &finding.message, *severity, Compliance::Fail);
     let user = subject.user_name.as_deref().unwrap_or("root");
-    let owner = finding.owner.as_ref().map(|owner| json!({"name": owner.name}));
+    let cloud = cloud(header, &subject.account_id, subject.account_name.as_deref());
+    let owner = finding.owner.as_ref().map(|owner| {
+        json!({"name": owner.name, "uid": owner.name, "type": "Unknown", "type_id": 0, "account": cloud["account"]})
+    });
     let mut resources =
         vec![json!({"type": "AWS::IAM::User", "uid": subject.user_arn, "name": user, "owner": owner})];
     if let Some(id) = &subject.access_key_id {
@@ -89,7 +92,7 @@ fn of_finding(header: &Header, finding: &Finding) -> Value {
     merge(
         &mut event,
         json!({
-            "cloud": cloud(header, &subject.account_id, subject.account_name.as_deref()),
+            "cloud": cloud,
             "compliance": of_rule(rule),
             "finding_info": {
                 "uid": finding.id,

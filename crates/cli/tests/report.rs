@@ -1,0 +1,126 @@
+//! `rolecall report`, over the roll of the built-in world.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; it may read the clock"
+)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::organization::{as_lambda, start};
+use common::{Ended, ROLE_ARN, ended};
+use rolecall_emulator::{Emulator, World};
+use rolecall_roll::json::steers;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const RUN_ID: &str = "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f";
+
+/// The roll of the built-in world as if by a run of a fixed moment.
+async fn roll() -> (Emulator, TempDir) {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        ["scan", "--role-arn", ROLE_ARN, "--roll", "roll.jsonl", "--collect", "users,access_keys"];
+    let scanned = ended(&mut as_lambda(&emulator, folder.path(), &arguments)).await;
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
+    let path = folder.path().join("roll.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let header: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let text = text.replace(header["run_id"].as_str().unwrap(), RUN_ID);
+    let text = text.replace(header["as_of"].as_str().unwrap(), "2026-12-01T12:00:00Z");
+    let trailer = text.find("\"elapsed_ms\":").unwrap();
+    let (before, after) = text.split_at(trailer);
+    let rest = after.trim_start_matches("\"elapsed_ms\":").trim_start_matches(|c: char| c.is_ascii_digit());
+    fs::write(&path, format!("{before}\"elapsed_ms\":250{rest}")).unwrap();
+    (emulator, folder)
+}
+
+async fn report(emulator: &Emulator, folder: &Path, more: &[&str]) -> Ended {
+    let arguments = [&["report", "roll.jsonl"][..], more].concat();
+    ended(&mut as_lambda(emulator, folder, &arguments)).await
+}
+
+#[tokio::test]
+async fn the_table_shows_findings_the_most_urgent_first_and_what_the_roll_covers() {
+    let (emulator, folder) = roll().await;
+    let before = emulator.requests().len();
+    let ended = report(&emulator, folder.path(), &[]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    insta::assert_snapshot!(ended.stdout);
+    let again = report(&emulator, folder.path(), &["--group-by", "owner"]).await;
+    assert!(again.stdout.starts_with("nobody is named\n"), "{}", again.stdout);
+    assert_eq!(emulator.requests().len(), before, "nobody was asked");
+}
+
+#[tokio::test]
+async fn todays_configuration_is_applied_and_the_exit_code_tells_what_was_found() {
+    let (emulator, folder) = roll().await;
+    let report = async |more: &[&str]| report(&emulator, folder.path(), more).await;
+    assert_eq!(report(&["--fail-on", "medium"]).await.code, Some(10));
+    assert_eq!(report(&["--fail-on", "high"]).await.code, Some(0));
+    assert_eq!(report(&["--fail-on", "medium", "--benchmark", "cis-7.0"]).await.code, Some(10));
+    let toml = folder.path().join("rolecall.toml");
+    fs::write(&toml, "[rules.access-key-age]\nseverity = \"critical\"\ndays = 1605\n").unwrap();
+    assert_eq!(report(&["--fail-on", "high"]).await.code, Some(10));
+    let exception = "[[exception]]\nuser = \"*\"\nowner = \"j.ruiz\"\nreason = \"training\"\n";
+    fs::write(&toml, format!("{exception}until = 2026-12-01\n")).unwrap();
+    let ended = report(&["--fail-on", "informational"]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(ended.stdout.contains("excepted   findings that somebody answers for"), "{}", ended.stdout);
+    let later = report(&["--fail-on", "medium", "--as-of", "2026-12-02T00:00:00Z"]).await;
+    assert_eq!(later.code, Some(10));
+    assert!(
+        later.stdout.contains("was until 2026-12-01: its findings, 5, are open again"),
+        "{}",
+        later.stdout
+    );
+    let earlier = report(&["--as-of", "2026-01-01T00:00:00Z"]).await;
+    assert_eq!(earlier.code, Some(2));
+    assert!(earlier.stderr.contains("is before 2026-12-01T12:00:00Z"), "{}", earlier.stderr);
+    fs::write(&toml, "[rules.access-key-agee]\ndays = 1\n").unwrap();
+    let wrong = report(&[]).await;
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("rolecall.toml:1:8: there is no rule"), "{}", wrong.stderr);
+}
+
+#[tokio::test]
+async fn several_formats_are_written_at_once_and_each_whole() {
+    let (emulator, folder) = roll().await;
+    let all = ["table", "json", "jsonl", "csv", "roll-csv", "markdown", "html", "ocsf"];
+    let mut more = Vec::new();
+    for format in all {
+        more.extend(["--format", format, "--out", format]);
+    }
+    let ended = report(&emulator, folder.path(), &more).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("written to table, json, jsonl, csv, roll-csv, markdown, html, ocsf\n"));
+    for format in all {
+        let text = fs::read_to_string(folder.path().join(format)).unwrap();
+        assert!(text.contains("AKIAK2DEPLOYEXAMPLE1"), "{format}");
+        let out = report(&emulator, folder.path(), &["--format", format]).await.stdout;
+        assert_eq!(out, text, "the same bytes to stdout: {format}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_names_steer_no_terminal() {
+    let (emulator, folder) = roll().await;
+    let path = folder.path().join("roll.jsonl");
+    let hostile = "\\u001b[2J\\u009b31m\\u202egpj\\u2028\\r\\nnew\\u0007</script><img src=x>|`*";
+    let text = fs::read_to_string(&path).unwrap();
+    let text = text.replace("\"user_name\":\"alice\"", &format!("\"user_name\":\"{hostile}\""));
+    fs::write(&path, text).unwrap();
+    for format in ["table", "json", "jsonl", "csv", "roll-csv", "markdown", "html", "ocsf"] {
+        let ended = report(&emulator, folder.path(), &["--format", format]).await;
+        assert_eq!(ended.code, Some(0), "{format}: {}", ended.stderr);
+        let steering: Vec<char> =
+            ended.stdout.chars().filter(|c| steers(*c) && !['\n', '\r'].contains(c)).collect();
+        assert!(steering.is_empty(), "{format}: {steering:?}");
+        assert!(ended.stdout.contains("gpj"), "{format}");
+    }
+}

@@ -1,0 +1,228 @@
+//! Roll files: gone on with, looked up in, and never taken for more than they are.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; it may read the clock"
+)]
+
+mod common;
+
+use std::fs;
+
+use common::organization::{ORGANIZATION, as_lambda, document, recipe, run, start};
+use common::{Ended, ended};
+use rolecall_emulator::{Emulator, World};
+use serde_json::{Value, json};
+
+/// Twenty accounts that all let themselves be read, but for the management account.
+fn world() -> World {
+    recipe("accounts=20,users=3,seed=8,denied=0,suspended=0").world().unwrap()
+}
+
+async fn in_folder(emulator: &Emulator, folder: &std::path::Path, arguments: &[&str]) -> Ended {
+    ended(&mut as_lambda(emulator, folder, arguments)).await
+}
+
+#[tokio::test]
+async fn a_key_is_found_live_and_in_a_roll() {
+    let recipe = recipe("accounts=20,users=3,seed=8,denied=0,suspended=0");
+    let world = recipe.world().unwrap();
+    let emulator = start(recipe.world().unwrap()).await;
+    let mut ids = world.organization.as_ref().unwrap().members.keys().filter(|id| id.as_str() < "1");
+    let (id, name, key) = ids
+        .find_map(|id| {
+            let account = world.account(id).unwrap();
+            let mut users = account.users.iter();
+            users.find_map(|(name, user)| Some((id.clone(), name.clone(), user.access_keys.first()?.clone())))
+        })
+        .unwrap();
+    let live = run(&emulator, &["whose", &key.access_key_id, "--role-name", "IAMListRole"]).await;
+    assert_eq!(live.code, Some(0), "{}", live.stderr);
+    for words in [id.as_str(), name.as_str(), key.status.as_str(), "last used", "(live)"] {
+        assert!(live.stdout.contains(words), "{words} is not in {}", live.stdout);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl");
+    let roll = roll.to_str().unwrap();
+    let scanned = run(&emulator, &[&ORGANIZATION[..], &["--roll", roll]].concat()).await;
+    assert_eq!(scanned.code, Some(11), "the management account has no such role");
+    let before = emulator.requests().len();
+    let found = run(&emulator, &["whose", &key.access_key_id, "--roll", roll, "--format", "json"]).await;
+    let document: Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!((&document["user_name"], &document["account_id"]), (&json!(name), &json!(id)));
+    let missing = run(&emulator, &["whose", "AKIANOBODYNOBODYNOBO", "--roll", roll]).await;
+    assert_eq!(missing.code, Some(11), "the roll does not cover everything: {}", missing.stderr);
+    assert_eq!(emulator.requests().len(), before, "nobody was asked");
+    let nobody = run(&emulator, &["whose", "AKIANOBODYNOBODYNOBO", "--role-name", "IAMListRole"]).await;
+    assert_eq!(nobody.code, Some(10), "{}", nobody.stderr);
+    let secret = run(&emulator, &["whose", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"]).await;
+    assert_eq!(secret.code, Some(2));
+    assert!(!secret.stderr.contains("wJalr"), "it may be a secret: {}", secret.stderr);
+}
+
+#[tokio::test]
+async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys() {
+    let emulator = start(world()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let all = ["--exclude", "999999999999"];
+    for (name, more, words) in [
+        ("a", &["--collect", "users"][..], "they were not asked for"),
+        ("b", &["--user", "nobody"][..], "of user nobody alone"),
+        ("c", &["--path-prefix", "/ci/"][..], "of users below /ci/ alone"),
+        ("d", &[][..], "is of 21 accounts of 22"),
+        ("e", &["--collect", "all", "--reads", "report"][..], "alone"),
+    ] {
+        let with = [&ORGANIZATION[..], &all, &["--roll", name], more].concat();
+        in_folder(&emulator, folder.path(), &with).await;
+        let missing =
+            in_folder(&emulator, folder.path(), &["whose", "AKIANOBODYNOBODYNOBO", "--roll", name]).await;
+        assert_eq!(missing.code, Some(11), "{more:?}: {}", missing.stderr);
+        assert!(missing.stderr.contains(words), "{words} is not in {}", missing.stderr);
+    }
+    let one = ["scan", "--account", "222222222222", "--role-name", "IAMListRole", "--roll", "named"];
+    assert_eq!(in_folder(&emulator, folder.path(), &one).await.code, Some(0));
+    let missing =
+        in_folder(&emulator, folder.path(), &["whose", "AKIANOBODYNOBODYNOBO", "--roll", "named"]).await;
+    assert_eq!(missing.code, Some(11), "{}", missing.stderr);
+    let session = in_folder(&emulator, folder.path(), &["whose", "ASIANOBODYNOBODYNOBO"]).await;
+    assert_eq!(session.code, Some(11));
+    assert!(session.stderr.contains("CloudTrail tells whose session"), "{}", session.stderr);
+}
+
+#[tokio::test]
+async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
+    let emulator = start(world()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--format", "json"]].concat();
+    let first = in_folder(&emulator, folder.path(), &with_roll).await;
+    let first: Value = serde_json::from_str(&first.stdout).unwrap();
+    assert_eq!(first["coverage"]["earlier"], Value::Null);
+    let as_of = first["as_of"].as_str().unwrap();
+    let before = emulator.requests().len();
+    let again = in_folder(&emulator, folder.path(), &with_roll).await;
+    assert!(again.stderr.contains("21 accounts are in the roll file already, read 2"), "{}", again.stderr);
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(again["coverage"]["earlier"], json!({ "accounts": 21, "as_of": as_of }));
+    assert_eq!(again["accounts"][0]["as_of"], as_of);
+    let asked = emulator.requests();
+    let asked = asked[before..].iter().filter(|line| line.operation == "ListUsers");
+    assert_eq!(asked.count(), 0);
+    let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
+    assert!(report.stdout.contains("21 earlier    read by an earlier run, from "), "{}", report.stdout);
+
+    let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
+    let other = in_folder(&emulator, folder.path(), &role).await;
+    assert_eq!(other.code, Some(2), "{}", other.stderr);
+    assert!(other.stderr.contains("now it is to be one through arn:aws:iam::"), "{}", other.stderr);
+}
+
+#[tokio::test]
+async fn a_roll_that_was_cut_says_who_is_missing() {
+    let emulator = start(world()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl"]].concat();
+    in_folder(&emulator, folder.path(), &with_roll).await;
+    let path = folder.path().join("roll.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    let cut: String = whole.lines().take(8).map(|line| format!("{line}\n")).collect();
+    fs::write(&path, format!("{cut}{{\"record\":\"acc")).unwrap();
+    let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
+    assert_eq!(report.code, Some(11));
+    assert!(report.stdout.contains("15 failed     the run ended before they were read"), "{}", report.stdout);
+    assert!(report.stdout.contains("cut short"), "{}", report.stdout);
+
+    for (text, words) in [
+        (whole.replacen("\"schema_version\":2", "\"schema_version\":3", 1), "schema version 3"),
+        (
+            whole.replacen("\"outcome\":\"Complete\"", "\"outcome\":\"Failed\"", 1),
+            "is called Failed, but what it holds makes it Complete",
+        ),
+        (
+            whole
+                .lines()
+                .filter(|line| !line.starts_with("{\"record\":\"account\",\"account_id\":\"222222222222\""))
+                .map(|line| format!("{line}\n"))
+                .collect(),
+            "a line was lost, or edited",
+        ),
+        ("{}\n".to_owned(), "line 1: "),
+        (String::new(), "no roll"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
+        assert_eq!(report.code, Some(2), "{words}: {}{}", report.stdout, report.stderr);
+        assert!(report.stderr.contains(words), "{words} is not in {}", report.stderr);
+        assert!(report.stderr.contains("name a roll file"), "{}", report.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_roll_goes_into_an_ordinary_file_of_its_own() {
+    let emulator = start(world()).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (more, words) in [
+        (&["--roll", "a.jsonl", "--out", "./a.jsonl"][..], "--roll and --out are both a.jsonl"),
+        (&["--roll", "/dev/full"][..], "--roll /dev/full: it is no ordinary file"),
+        (&["--roll", "-"][..], "--roll -: it is no ordinary file"),
+        (&["--collect", ""][..], "it names no fact"),
+        (&["--format", "json", "--out", "a", "--out", "b"][..], "--format stands 1 times and --out 2 times"),
+        (&["--format", "json", "--format", "csv", "--out", "a", "--out", "a"][..], "--out a stands twice"),
+        (&["--no-rules", "--format", "ocsf"][..], "--format ocsf shows findings"),
+        (&["--fail-on", "bad"][..], "\"bad\" is none of critical, high"),
+        (&["--benchmark", "cis-1.0"][..], "\"cis-1.0\" is none of cis-3.0"),
+    ] {
+        let ended = in_folder(&emulator, folder.path(), &[&ORGANIZATION[..], more].concat()).await;
+        assert_eq!(ended.code, Some(2), "{more:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was written");
+}
+
+#[tokio::test]
+async fn the_time_for_the_run_holds_while_the_organisation_is_listed() {
+    let mut slow = world();
+    slow.behaviour.latency_ms = 1_500;
+    let emulator = start(slow).await;
+    let ended = run(&emulator, &[&ORGANIZATION[..], &["--deadline", "500ms"]].concat()).await;
+    assert_eq!(ended.code, Some(11));
+    assert!(
+        ended.stderr.contains("the 500ms for this run ran out before it was known whom to ask"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn what_rolecall_toml_says_of_the_organisation_holds_for_who_types_organization_too() {
+    let emulator = start(world()).await;
+    let (_, document) = document(&emulator, &[]).await;
+    let first = document["accounts"][0]["account_id"].as_str().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let toml = format!(
+        "role_name = \"IAMListRole\"\n[organization]\nou = [\"Sandbox\"]\n\
+         [[account]]\naccount_id = \"{first}\"\nrole_name = \"Otherwise\"\n\
+         [[account]]\naccount_id = \"123456789012\"\nname = \"acquired\"\n"
+    );
+    fs::write(folder.path().join("rolecall.toml"), &toml).unwrap();
+    let listed = in_folder(&emulator, folder.path(), &["accounts", "--organization"]).await;
+    assert!(listed.stdout.contains("123456789012  acquired"), "{}", listed.stdout);
+    assert!(listed.stdout.contains(&format!("arn:aws:iam::{first}:role/Otherwise")), "{}", listed.stdout);
+    assert!(listed.stdout.contains("Sandbox") && !listed.stdout.contains("Workloads"), "{}", listed.stdout);
+
+    // One that the organisation lists keeps what the organisation says of it.
+    fs::write(folder.path().join("rolecall.toml"), toml.replace("ou = [\"Sandbox\"]", "ask = true")).unwrap();
+    for arguments in [&["accounts"][..], &["accounts", "--organization"]] {
+        let listed = in_folder(&emulator, folder.path(), arguments).await;
+        assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+        let line = listed.stdout.lines().find(|line| line.starts_with(&first)).unwrap();
+        let name = document["accounts"][0]["account"]["name"].as_str().unwrap();
+        assert!(line.contains(name) && line.contains("role/Otherwise"), "{line}");
+    }
+    let unit = in_folder(&emulator, folder.path(), &["accounts", "--ou", "Sandbox"]).await;
+    assert_eq!(unit.code, Some(0), "the file asks the organisation: {}", unit.stderr);
+    fs::write(folder.path().join("rolecall.toml"), "role_name = \"IAMListRole\"\n").unwrap();
+    let unit = in_folder(&emulator, folder.path(), &["accounts", "--ou", "Sandbox"]).await;
+    assert_eq!(unit.code, Some(2));
+    assert!(unit.stderr.contains("--ou is about AWS Organizations, which is not asked"), "{}", unit.stderr);
+}
