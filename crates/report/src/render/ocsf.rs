@@ -82,7 +82,7 @@ fn of_finding(header: &Header, finding: &Finding) -> Value {
     let user = subject.user_name.as_deref().unwrap_or("root");
     let cloud = cloud(header, &subject.account_id, subject.account_name.as_deref());
     let owner = finding.owner.as_ref().map(|owner| {
-        json!({"name": owner.name, "uid": owner.name, "type": "Unknown", "type_id": 0, "account": cloud["account"]})
+        json!({"name": owner.name, "uid": owner.name, "type": "Unknown", "type_id": 0, "account": cloud.get("account")})
     });
     let mut resources =
         vec![json!({"type": "AWS::IAM::User", "uid": subject.user_arn, "name": user, "owner": owner})];
