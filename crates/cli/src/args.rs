@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Judge a roll again, offline, with today's configuration
     #[command(after_help = REPORT_HELP)]
     Report(Box<Report>),
+    /// Tell what differs between two rolls: users, keys, findings, accounts
+    #[command(after_help = DIFF_HELP)]
+    Diff(Diff),
     /// Show which accounts a scan would ask, and how, and ask none of them
     #[command(after_help = ACCOUNTS_HELP)]
     Accounts(Box<Accounts>),
@@ -307,6 +310,57 @@ pub(crate) struct Report {
     /// What a person would else type each time [default: rolecall.toml, where there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+const DIFF_HELP: &str = "\
+Examples:
+  rolecall diff roll-2026-11-01.jsonl roll-2026-12-01.jsonl
+  rolecall diff old.jsonl new.jsonl --format markdown --out changes.md
+
+Both are judged by the rules with today's rolecall.toml, each as of its own moment. What is unknown in one of them is \
+neither gone nor new, and is told as what it is. With --benchmark the rules of that benchmark alone.
+
+Exit codes: 0 nothing differs, 1 something unexpected, 2 wrong usage or no roll, 10 something differs.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The earlier roll file
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+
+    /// The later one
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Comparison::Table)]
+    pub(crate) format: Comparison,
+
+    /// Write to this file, whole or not at all, and not to stdout, which is `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Tell of each key that was used since, too
+    #[arg(long)]
+    pub(crate) last_used: bool,
+
+    /// Apply the rules that this benchmark has, and no others
+    #[arg(long, value_name = "BENCHMARK")]
+    pub(crate) benchmark: Option<Benchmark>,
+
+    /// What a person would else type each time [default: rolecall.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Comparison {
+    /// For people
+    Table,
+    /// For machines
+    Json,
+    /// For tickets and wikis
+    Markdown,
 }
 
 fn path_prefix(text: &str) -> Result<String, String> {

@@ -5,6 +5,7 @@ mod args;
 mod completions;
 mod configuration;
 mod demo;
+mod diff;
 mod emulator;
 mod environment;
 mod failure;
@@ -38,6 +39,7 @@ fn run(arguments: &args::Arguments) -> Result<ExitCode, Failure> {
     match &arguments.command {
         args::Command::Scan(arguments) => scan::run(arguments),
         args::Command::Report(arguments) => report::run(arguments),
+        args::Command::Diff(arguments) => diff::run(arguments),
         args::Command::Accounts(arguments) => accounts::run(arguments),
         args::Command::Whose(arguments) => whose::run(arguments),
         args::Command::Init(arguments) => init::run(arguments),

@@ -124,3 +124,33 @@ async fn hostile_names_steer_no_terminal() {
         assert!(ended.stdout.contains("gpj"), "{format}");
     }
 }
+
+#[tokio::test]
+async fn two_rolls_are_compared() {
+    let (emulator, folder) = roll().await;
+    let diff = async |more: &[&str]| {
+        ended(&mut as_lambda(&emulator, folder.path(), &[&["diff"][..], more].concat())).await
+    };
+    let same = diff(&["roll.jsonl", "roll.jsonl"]).await;
+    assert_eq!(same.code, Some(0), "{}{}", same.stdout, same.stderr);
+    assert!(same.stdout.ends_with("nothing differs\n"), "{}", same.stdout);
+    let text = fs::read_to_string(folder.path().join("roll.jsonl")).unwrap();
+    let key = "\"access_key_id\":\"AKIAI44QH8DHBEXAMPLE\",\"status\":\"Inactive\"";
+    assert!(text.contains(key));
+    let text =
+        text.replace(key, &key.replace("Inactive", "Active")).replace("2026-12-01T12", "2026-12-20T12");
+    fs::write(folder.path().join("new.jsonl"), text).unwrap();
+    let table = diff(&["roll.jsonl", "new.jsonl"]).await;
+    assert_eq!(table.code, Some(10));
+    insta::assert_snapshot!(table.stdout);
+    let markdown = diff(&["roll.jsonl", "new.jsonl", "--format", "markdown"]).await;
+    insta::assert_snapshot!("two_rolls_are_compared_in_markdown", markdown.stdout);
+    let json = diff(&["roll.jsonl", "new.jsonl", "--format", "json", "--out", "diff.json"]).await;
+    assert_eq!((json.code, json.stdout.as_str()), (Some(10), ""));
+    let json: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("diff.json")).unwrap()).unwrap();
+    assert_eq!(json["keys_changed"][0]["before"], "Inactive");
+    let none = diff(&["roll.jsonl", "none.jsonl"]).await;
+    assert_eq!(none.code, Some(2));
+    assert!(none.stderr.contains("none.jsonl: No such file"), "{}", none.stderr);
+}

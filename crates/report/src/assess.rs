@@ -297,6 +297,7 @@ fn finding(
                 .map_or_else(|| format!("arn:{partition}:iam::{account_id}:root"), |user| user.arn.clone()),
             access_key_id,
         },
+        user_id: user.map(|user| user.user_id.clone()),
         message: failed.message,
         evidence: failed.evidence,
         remedy: failed.remedy,

@@ -22,6 +22,8 @@ pub struct Finding {
     /// Where.
     #[serde(flatten)]
     pub subject: Subject,
+    /// The user's stable id; `None` for the root user.
+    pub user_id: Option<String>,
     /// What is wrong.
     pub message: String,
     /// The facts that it follows from.

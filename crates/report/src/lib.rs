@@ -6,13 +6,15 @@
 //! 4. [`assess`]: the rules over an account, its findings ranked and explained;
 //! 5. [`report`]: the findings of a whole roll, with what it covers and what could not be judged;
 //! 6. [`statement`]: that in words, which every output carries;
-//! 7. [`render`]: the outputs.
+//! 7. [`render`]: the outputs;
+//! 8. [`diff`]: what became of a roll.
 //!
 //! Pure functions of a roll, settings and the moment that the roll stands for: no clock, no network, no AWS SDK.
 
 pub mod advice;
 pub mod assess;
 pub mod case;
+pub mod diff;
 pub mod distribution;
 pub mod finding;
 pub mod rank;
@@ -23,6 +25,7 @@ pub mod settings;
 pub mod statement;
 
 pub use assess::Assessor;
+pub use diff::Diff;
 pub use finding::Finding;
 pub use report::Report;
 pub use rules::{Benchmark, CATALOGUE, Rule, Severity};

@@ -180,6 +180,20 @@ impl Stored {
         Ok(Self { header, counts: known.counts(), statistics, file, lines })
     }
 
+    /// The ids of the accounts, sorted.
+    pub fn account_ids(&self) -> impl Iterator<Item = &AccountId> {
+        self.lines.keys()
+    }
+
+    /// An account; `None` where it has no line.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn account(&self, account_id: &AccountId) -> io::Result<Option<AccountRoll>> {
+        let line = self.lines.get(account_id);
+        line.map(|(begin, length)| read_line(&self.file, *begin, *length)).transpose()
+    }
+
     /// Writes the file as of one run that came to its end, or was cut short: the accounts by id.
     ///
     /// # Errors

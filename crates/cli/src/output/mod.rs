@@ -2,6 +2,7 @@
 
 mod accounts;
 mod destinations;
+mod diff;
 mod findings;
 mod page;
 mod progress;
@@ -19,6 +20,7 @@ use rolecall_roll::{Coverage, Earlier, Header};
 use crate::failure::{Code, Failure};
 pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
+pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
 pub(crate) use rolecall_report::render::harmless as printable;
 pub(crate) use shown::{Look, Shown, show};

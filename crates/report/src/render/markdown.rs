@@ -8,6 +8,7 @@ use rolecall_roll::Stored;
 
 use super::csv::{in_words, name, not_read};
 use super::harmless;
+use crate::diff::{Diff, Section};
 use crate::finding::Finding;
 use crate::report::{Grouping, Report};
 use crate::statement::{Statement, grouped};
@@ -93,6 +94,32 @@ fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()>
     Ok(())
 }
 
+/// Writes what became of a roll.
+///
+/// # Errors
+/// Those of `out`.
+pub fn render_diff(out: &mut impl Write, diff: &Diff) -> io::Result<()> {
+    writeln!(out, "# IAM users and access keys: what changed\n")?;
+    for note in diff.notes() {
+        writeln!(out, "{}\n", escaped(&note))?;
+    }
+    let sections = diff.sections();
+    if sections.is_empty() {
+        writeln!(out, "Nothing.")?;
+    }
+    for Section { title, columns, rows } in sections {
+        writeln!(out, "## {title} ({})\n", grouped(rows.len()))?;
+        writeln!(out, "| {} |", columns.join(" | "))?;
+        writeln!(out, "|{}", "---|".repeat(columns.len()))?;
+        for row in rows {
+            let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+            writeln!(out, "| {} |", cells.join(" | "))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
 /// Account, user, key.
 fn where_is(finding: &Finding) -> [String; 3] {
     let subject = &finding.subject;
@@ -115,7 +142,7 @@ pub fn escaped(text: &str) -> String {
             '@' => escaped.push_str("&#64;"),
             '|' => escaped.push_str("&#124;"),
             '`' => escaped.push_str("&#96;"),
-            '\\' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '~' | '#' => {
+            '\\' | '*' | '_' | '[' | ']' | '~' | '#' => {
                 escaped.push('\\');
                 escaped.push(c);
             }
@@ -133,7 +160,7 @@ mod tests {
     fn names_are_text() {
         assert_eq!(escaped("a|b"), "a&#124;b");
         assert_eq!(escaped("<img src=x>"), "&lt;img src=x&gt;");
-        assert_eq!(escaped("[x](javascript:y)"), r"\[x\]\(javascript:y\)");
+        assert_eq!(escaped("[x](javascript:y)"), r"\[x\](javascript:y)");
         assert_eq!(escaped("@team `x` *y* _z_ \\"), r"&#64;team &#96;x&#96; \*y\* \_z\_ \\");
         assert_eq!(escaped("https://a.b www.c.d"), "https&#58;//a.b www&#46;c.d");
         assert_eq!(escaped("a\nb\u{1b}[1m"), "a\u{fffd}b\u{fffd}\\[1m");

@@ -1,0 +1,535 @@
+//! What became of a roll: who came and went, what was found and mended, which accounts opened up or closed.
+//!
+//! What is unknown on one side is never gone, and never new: it is told as what it is. The last use of keys moves on from
+//! day to day, and is told only where somebody asks for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use rolecall_roll::{
+    AccessKey, AccountId, AccountRoll, Fact, Header, LastUsed, Organization, Outcome, Step, Stored, User,
+};
+use serde::Serialize;
+
+use crate::assess::Assessor;
+use crate::case::{Checked, OfAccount, OfKey, OfUser};
+use crate::finding::Finding;
+use crate::rules::{Check, Rule};
+use crate::settings::Settings;
+
+/// What differs between two rolls.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Diff {
+    /// The earlier roll.
+    pub old: Side,
+    /// The later one.
+    pub new: Side,
+    /// Accounts.
+    pub accounts: Vec<AccountChange>,
+    /// Users that came.
+    pub users_came: Vec<Name>,
+    /// Users that went.
+    pub users_went: Vec<Name>,
+    /// Access keys that came.
+    pub keys_came: Vec<KeyName>,
+    /// Access keys that went.
+    pub keys_went: Vec<KeyName>,
+    /// Access keys whose status is another.
+    pub keys_changed: Vec<KeyChange>,
+    /// Access keys that were used since; empty where nobody asked.
+    pub keys_used: Vec<KeyUse>,
+    /// Findings that were none before.
+    pub opened: Vec<Finding>,
+    /// Findings that somebody answered for before, and nobody does now.
+    pub reopened: Vec<Finding>,
+    /// Findings that are none any more, as they were.
+    pub resolved: Vec<Finding>,
+    /// Findings that somebody answers for now.
+    pub answered_for: Vec<Finding>,
+    /// Findings about which nothing was known before.
+    pub newly_known: Vec<Finding>,
+    /// Findings about which nothing is known now, as they were.
+    pub now_unknown: Vec<Finding>,
+    /// Rules whose findings were not compared, since one roll did not ask for a fact that they need, and for how many.
+    pub not_compared: BTreeMap<&'static str, usize>,
+}
+
+/// A roll that is compared.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Side {
+    /// The run's id.
+    pub run_id: String,
+    /// The moment that it stands for.
+    pub as_of: String,
+    /// Whether nothing is missing in it but what somebody answers for.
+    pub is_complete: bool,
+}
+
+/// What became of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountChange {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its name.
+    pub account_name: Option<String>,
+    /// What it was; `None` where it was not in the roll.
+    pub before: Option<Outcome>,
+    /// What it is.
+    pub now: Option<Outcome>,
+    /// Why it is not read whole now.
+    pub why: Option<String>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Name {
+    /// The account.
+    pub account_id: AccountId,
+    /// The user.
+    pub user_name: String,
+    /// The user's id: of users of one name, one after the other, it tells which.
+    pub user_id: String,
+}
+
+/// An access key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct KeyName {
+    /// The account.
+    pub account_id: AccountId,
+    /// The user.
+    pub user_name: String,
+    /// The key.
+    pub access_key_id: String,
+    /// Its status.
+    pub status: String,
+}
+
+/// An access key whose status is another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct KeyChange {
+    /// The key, with its status now.
+    #[serde(flatten)]
+    pub key: KeyName,
+    /// What it was.
+    pub before: String,
+}
+
+/// An access key that was used since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyUse {
+    /// The key.
+    #[serde(flatten)]
+    pub key: KeyName,
+    /// Its last use then; `None` where it never was.
+    pub before: Option<LastUsed>,
+    /// Its last use now.
+    pub now: LastUsed,
+}
+
+/// Why two rolls cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum NotComparable {
+    /// They are of two organisations.
+    #[error("one is of {0}, the other of {1}")]
+    Organizations(String, String),
+    /// One is narrowed to a user or a path.
+    #[error("they do not cover the same users: one is {0}, the other {1}")]
+    Narrowed(String, String),
+    /// A file could not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What a rule says of one thing in the other roll.
+enum Verdict {
+    Fails,
+    Passes,
+    NotThere,
+    Unknown,
+    NotAsked,
+}
+
+impl Diff {
+    /// Compares two rolls, both judged by the same settings.
+    ///
+    /// # Errors
+    /// [`NotComparable`] where they are of different things, or a file cannot be read.
+    pub fn of(
+        old: &Stored,
+        new: &Stored,
+        settings: &Settings,
+        with_last_used: bool,
+    ) -> Result<Self, NotComparable> {
+        are_comparable(&old.header, &new.header)?;
+        let mut diff = Self { old: side(old)?, new: side(new)?, ..Self::default() };
+        let ids: BTreeSet<&AccountId> = old.account_ids().chain(new.account_ids()).collect();
+        let (mut before, mut now) =
+            (Assessor::new(&old.header, settings), Assessor::new(&new.header, settings));
+        for id in ids {
+            let (was, is) = (old.account(id)?, new.account(id)?);
+            diff.account(was.as_ref(), is.as_ref());
+            if let (Some(was), Some(is)) = (&was, &is) {
+                diff.users(was, is, with_last_used);
+            }
+            let found =
+                |assessor: &mut Assessor<'_>, account: Option<&AccountRoll>| -> BTreeMap<String, Finding> {
+                    let findings = account.map(|account| assessor.account(account)).unwrap_or_default();
+                    findings.into_iter().map(|finding| (finding.id.clone(), finding)).collect()
+                };
+            let (old_findings, new_findings) =
+                (found(&mut before, was.as_ref()), found(&mut now, is.as_ref()));
+            let sides = Sides { old: &old.header, new: &new.header, settings };
+            diff.findings(&sides, (was.as_ref(), old_findings), (is.as_ref(), new_findings));
+        }
+        for list in [
+            &mut diff.opened,
+            &mut diff.reopened,
+            &mut diff.resolved,
+            &mut diff.answered_for,
+            &mut diff.newly_known,
+            &mut diff.now_unknown,
+        ] {
+            list.sort_by(|a, b| b.score.points.cmp(&a.score.points).then_with(|| a.id.cmp(&b.id)));
+        }
+        Ok(diff)
+    }
+
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let findings = [
+            &self.opened,
+            &self.reopened,
+            &self.resolved,
+            &self.answered_for,
+            &self.newly_known,
+            &self.now_unknown,
+        ];
+        self.accounts.is_empty()
+            && self.users_came.is_empty()
+            && self.users_went.is_empty()
+            && self.keys_came.is_empty()
+            && self.keys_went.is_empty()
+            && self.keys_changed.is_empty()
+            && self.keys_used.is_empty()
+            && findings.iter().all(|list| list.is_empty())
+    }
+
+    fn account(&mut self, was: Option<&AccountRoll>, is: Option<&AccountRoll>) {
+        let (before, now) = (was.map(AccountRoll::outcome), is.map(AccountRoll::outcome));
+        if before == now {
+            return;
+        }
+        let Some(any) = is.or(was) else { return };
+        let gap = is.and_then(|account| account.gaps().first());
+        let why = gap.map(|gap| format!("{} unknown: {}", gap.step.what(), gap.class));
+        self.accounts.push(AccountChange {
+            account_id: any.account_id().clone(),
+            account_name: any.account().and_then(|account| account.name.clone()),
+            before,
+            now,
+            why: why.or_else(|| is.and_then(AccountRoll::why_skipped).map(str::to_owned)),
+        });
+    }
+
+    /// Users and keys, where both rolls know them.
+    fn users(&mut self, was: &AccountRoll, is: &AccountRoll, with_last_used: bool) {
+        let (Some(old), Some(new)) = (was.users(), is.users()) else { return };
+        let by_id = |users: &'_ [User]| -> BTreeMap<String, User> {
+            users.iter().map(|user| (user.user_id.clone(), user.clone())).collect()
+        };
+        let (old, new) = (by_id(old), by_id(new));
+        let account_id = is.account_id();
+        let name = |user: &User| Name {
+            account_id: account_id.clone(),
+            user_name: user.user_name.clone(),
+            user_id: user.user_id.clone(),
+        };
+        let lists_all = |account: &AccountRoll| !account.gaps().iter().any(|gap| gap.step == Step::Users);
+        for (id, user) in &new {
+            match old.get(id) {
+                Some(before) => self.keys(account_id, before, user, with_last_used),
+                None if lists_all(was) => {
+                    self.users_came.push(name(user));
+                    let keys = user.access_keys.iter().flatten();
+                    self.keys_came.extend(keys.map(|key| key_name(account_id, user, key)));
+                }
+                None => {}
+            }
+        }
+        for user in old.iter().filter(|(id, _)| !new.contains_key(*id)).map(|(_, user)| user) {
+            if lists_all(is) {
+                self.users_went.push(name(user));
+                let keys = user.access_keys.iter().flatten();
+                self.keys_went.extend(keys.map(|key| key_name(account_id, user, key)));
+            }
+        }
+    }
+
+    fn keys(&mut self, account_id: &AccountId, was: &User, is: &User, with_last_used: bool) {
+        let (Some(old), Some(new)) = (&was.access_keys, &is.access_keys) else { return };
+        for key in new {
+            let name = key_name(account_id, is, key);
+            let Some(before) = old.iter().find(|it| it.access_key_id == key.access_key_id) else {
+                self.keys_came.push(name);
+                continue;
+            };
+            if before.status != key.status {
+                let before = before.status.as_str().to_owned();
+                self.keys_changed.push(KeyChange { key: name.clone(), before });
+            }
+            if let (true, Fact::Known { value: last, .. }, Fact::Known { value: Some(now), .. }) =
+                (with_last_used, &before.last_used, &key.last_used)
+                && last.as_ref() != Some(now)
+            {
+                self.keys_used.push(KeyUse { key: name, before: last.clone(), now: now.clone() });
+            }
+        }
+        let went = old.iter().filter(|key| !new.iter().any(|it| it.access_key_id == key.access_key_id));
+        self.keys_went.extend(went.map(|key| key_name(account_id, was, key)));
+    }
+
+    fn findings(
+        &mut self,
+        sides: &Sides<'_>,
+        (was, old): (Option<&AccountRoll>, BTreeMap<String, Finding>),
+        (is, new): (Option<&AccountRoll>, BTreeMap<String, Finding>),
+    ) {
+        for (id, finding) in &new {
+            match old.get(id) {
+                Some(before) if before.is_open() == finding.is_open() => {}
+                Some(_) if finding.is_open() => self.reopened.push(finding.clone()),
+                Some(_) => self.answered_for.push(finding.clone()),
+                None if !finding.is_open() => {}
+                None => match sides.verdict(sides.old, was, finding) {
+                    Verdict::Passes | Verdict::NotThere | Verdict::Fails => self.opened.push(finding.clone()),
+                    Verdict::Unknown => self.newly_known.push(finding.clone()),
+                    Verdict::NotAsked => *self.not_compared.entry(finding.rule.id).or_default() += 1,
+                },
+            }
+        }
+        for finding in old.into_iter().filter(|(id, _)| !new.contains_key(id)).map(|(_, finding)| finding) {
+            if !finding.is_open() {
+                continue;
+            }
+            match sides.verdict(sides.new, is, &finding) {
+                Verdict::Passes | Verdict::NotThere | Verdict::Fails => self.resolved.push(finding),
+                Verdict::Unknown => self.now_unknown.push(finding),
+                Verdict::NotAsked => *self.not_compared.entry(finding.rule.id).or_default() += 1,
+            }
+        }
+    }
+}
+
+/// The two rolls, and how they are judged.
+struct Sides<'a> {
+    old: &'a Header,
+    new: &'a Header,
+    settings: &'a Settings,
+}
+
+impl Sides<'_> {
+    /// What the rule of a finding says of the same thing in an account of the other roll.
+    fn verdict(&self, header: &Header, account: Option<&AccountRoll>, finding: &Finding) -> Verdict {
+        // An account that is not in the roll, or not read, tells nothing; nobody says that it is empty.
+        let Some(roll) = account.filter(|account| account.users().is_some()) else { return Verdict::Unknown };
+        let organization: Option<&Organization> = header.organization.as_ref();
+        let of = OfAccount { as_of: header.as_of, roll, organization };
+        let days = self.settings.days(finding.rule);
+        let check: &Rule = finding.rule;
+        if let Check::Root(check) = check.check {
+            return Verdict::of(check(&of));
+        }
+        let users = roll.users().unwrap_or_default();
+        let Some(user) = users.iter().find(|user| Some(&user.user_id) == finding.user_id.as_ref()) else {
+            let is_cut = roll.gaps().iter().any(|gap| gap.step == Step::Users);
+            return if is_cut { Verdict::Unknown } else { Verdict::NotThere };
+        };
+        let user = OfUser { of, user };
+        match check.check {
+            Check::Root(_) => Verdict::Unknown,
+            Check::User(check) => Verdict::of(check(&user, days)),
+            Check::Key(check) => match user.access_keys() {
+                Fact::Known { value: keys, .. } => {
+                    let id = finding.subject.access_key_id.as_deref();
+                    let key = keys.iter().find(|key| Some(key.access_key_id.as_str()) == id);
+                    key.map_or(Verdict::NotThere, |key| Verdict::of(check(&OfKey { of: user, key }, days)))
+                }
+                Fact::Unknown { .. } => Verdict::Unknown,
+                Fact::NotAsked => Verdict::NotAsked,
+            },
+        }
+    }
+}
+
+impl Verdict {
+    fn of(checked: Checked) -> Self {
+        match checked {
+            Ok(None) => Self::Passes,
+            Ok(Some(_)) => Self::Fails,
+            Err(untold) if untold.reason.is_none() => Self::NotAsked,
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
+    let of = |header: &Header| {
+        header.organization.as_ref().map_or("accounts that were named".to_owned(), |it| it.id.clone())
+    };
+    if let (Some(first), Some(second)) = (&old.organization, &new.organization)
+        && first.id != second.id
+    {
+        return Err(NotComparable::Organizations(of(old), of(new)));
+    }
+    let narrowed = |header: &Header| -> Vec<String> {
+        let narrowed = header.narrowed().into_iter().filter(|it| it.starts_with("of user"));
+        narrowed.map(str::to_owned).collect()
+    };
+    if narrowed(old) != narrowed(new) {
+        let said = |header: &Header| match narrowed(header).as_slice() {
+            [] => "of all users".to_owned(),
+            some => some.join(", "),
+        };
+        return Err(NotComparable::Narrowed(said(old), said(new)));
+    }
+    Ok(())
+}
+
+fn side(stored: &Stored) -> io::Result<Side> {
+    Ok(Side {
+        run_id: stored.header.run_id.to_string(),
+        as_of: stored.header.as_of.to_string(),
+        is_complete: stored.coverage()?.is_complete,
+    })
+}
+
+fn key_name(account_id: &AccountId, user: &User, key: &AccessKey) -> KeyName {
+    KeyName {
+        account_id: account_id.clone(),
+        user_name: user.user_name.clone(),
+        access_key_id: key.access_key_id.clone(),
+        status: key.status.as_str().to_owned(),
+    }
+}
+
+/// A part of the comparison in words: what it is of, and a row for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// What they have in common: `Findings that are new`.
+    pub title: &'static str,
+    /// What the cells are.
+    pub columns: &'static [&'static str],
+    /// A row for each.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Diff {
+    /// What differs, in words; parts in which nothing does are left out.
+    #[must_use]
+    pub fn sections(&self) -> Vec<Section> {
+        let outcome = |outcome: Option<Outcome>| {
+            outcome.map_or("not in the roll".to_owned(), |it| it.to_string().to_lowercase())
+        };
+        let accounts = self.accounts.iter().map(|it| {
+            let name = it.account_name.clone().unwrap_or_default();
+            let why = it.why.clone().unwrap_or_default();
+            vec![it.account_id.to_string(), name, outcome(it.before), outcome(it.now), why]
+        });
+        let user = |it: &Name| vec![it.account_id.to_string(), it.user_name.clone()];
+        let key = |it: &KeyName| {
+            vec![it.account_id.to_string(), it.user_name.clone(), it.access_key_id.clone(), it.status.clone()]
+        };
+        let changed = self.keys_changed.iter().map(|it| {
+            let mut row = key(&it.key);
+            row.insert(3, it.before.clone());
+            row
+        });
+        let date = |last: &LastUsed| crate::case::date(last.date);
+        let since = self.keys_used.iter().map(|it| {
+            let mut row = key(&it.key);
+            row.truncate(3);
+            row.push(it.before.as_ref().map_or("never".to_owned(), date));
+            row.push(date(&it.now));
+            row
+        });
+        let mut sections = vec![
+            Section {
+                title: "Accounts",
+                columns: &["account", "name", "before", "now", "why"],
+                rows: accounts.collect(),
+            },
+            of_findings("Findings that are new", &self.opened),
+            of_findings("Findings that somebody answered for, and nobody does now", &self.reopened),
+            of_findings("Findings that are mended", &self.resolved),
+            of_findings("Findings that somebody answers for now", &self.answered_for),
+            of_findings("Findings about which nothing was known before", &self.newly_known),
+            of_findings("Findings about which nothing is known now", &self.now_unknown),
+            Section {
+                title: "Users that came",
+                columns: &["account", "user"],
+                rows: self.users_came.iter().map(user).collect(),
+            },
+            Section {
+                title: "Users that went",
+                columns: &["account", "user"],
+                rows: self.users_went.iter().map(user).collect(),
+            },
+            Section {
+                title: "Access keys that came",
+                columns: KEY,
+                rows: self.keys_came.iter().map(key).collect(),
+            },
+            Section {
+                title: "Access keys that went",
+                columns: KEY,
+                rows: self.keys_went.iter().map(key).collect(),
+            },
+            Section {
+                title: "Access keys of another status",
+                columns: &["account", "user", "access key", "before", "now"],
+                rows: changed.collect(),
+            },
+            Section {
+                title: "Access keys that were used since",
+                columns: &["account", "user", "access key", "before", "now"],
+                rows: since.collect(),
+            },
+        ];
+        sections.retain(|section| !section.rows.is_empty());
+        sections
+    }
+
+    /// The comparison in a line, and what it leaves out.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let side = |side: &Side| {
+            let cut = if side.is_complete { "" } else { ", incomplete" };
+            format!("{} (run {}{cut})", side.as_of, side.run_id)
+        };
+        let mut notes = vec![format!("from {} to {}", side(&self.old), side(&self.new))];
+        for (rule, number) in &self.not_compared {
+            notes.push(format!(
+                "{number} findings of {rule} are not compared: one of the rolls did not ask for what it needs"
+            ));
+        }
+        notes
+    }
+}
+
+const KEY: &[&str] = &["account", "user", "access key", "status"];
+
+fn of_findings(title: &'static str, findings: &[Finding]) -> Section {
+    let row = |finding: &Finding| {
+        let subject = &finding.subject;
+        vec![
+            finding.severity.to_string(),
+            subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string()),
+            subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
+            subject.access_key_id.clone().unwrap_or_default(),
+            finding.message.clone(),
+        ]
+    };
+    let columns = &["severity", "account", "user", "access key", "finding"];
+    Section { title, columns, rows: findings.iter().map(row).collect() }
+}

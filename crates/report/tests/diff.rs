@@ -1,0 +1,185 @@
+//! What became of a roll: nothing that is unknown is gone, or new.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+mod common;
+
+use common::{account, at, header, key, mfa, password, role_arn, stored, user};
+use jiff::ToSpan;
+use rolecall_report::diff::{NotComparable, Section};
+use rolecall_report::settings::Exception;
+use rolecall_report::{Diff, Finding, Settings};
+use rolecall_roll::{AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, LastUsed, Step, User};
+
+const A: &str = "111111111111";
+
+fn gap(step: Step, user_name: Option<&str>) -> Gap {
+    Gap {
+        step,
+        operation: None,
+        user_name: user_name.map(str::to_owned),
+        class: Class::Denied,
+        code: None,
+        message: "no".to_owned(),
+        request_id: None,
+        remedy: "ask".to_owned(),
+    }
+}
+
+fn later() -> Header {
+    Header { as_of: at(common::AS_OF) + 24.hours(), ..header() }
+}
+
+fn compared(old: &[AccountRoll], new: &[AccountRoll], settings: &Settings, with_last_used: bool) -> Diff {
+    Diff::of(&stored(&header(), old), &stored(&later(), new), settings, with_last_used).unwrap()
+}
+
+fn diff(old: Vec<User>, new: Vec<User>) -> Diff {
+    compared(&[account(A, old)], &[account(A, new)], &Settings::default(), false)
+}
+
+fn rules(findings: &[Finding]) -> Vec<&str> {
+    let mut ids: Vec<&str> = findings.iter().map(|finding| finding.rule.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn titles(diff: &Diff) -> Vec<&'static str> {
+    diff.sections().iter().map(|section: &Section| section.title).collect()
+}
+
+fn ann(keys: Vec<AccessKey>) -> User {
+    user("ann", keys)
+}
+
+#[test]
+fn the_same_roll_a_day_later_differs_in_nothing() {
+    // Used a day ago in both: the last use moved on.
+    let at_old = ann(vec![key("AKIA1", 500, Some(1))]);
+    let mut at_new = at_old.clone();
+    let used = LastUsed { date: later().as_of - 24.hours(), service: Some("s3".to_owned()), region: None };
+    at_new.access_keys.as_mut().unwrap()[0].last_used = Fact::live(Some(used));
+    let (old, new) = ([account(A, vec![at_old])], [account(A, vec![at_new])]);
+    let quiet = compared(&old, &new, &Settings::default(), false);
+    assert!(quiet.is_empty(), "{:?}", titles(&quiet));
+    let told = compared(&old, &new, &Settings::default(), true);
+    assert_eq!(titles(&told), ["Access keys that were used since"]);
+}
+
+#[test]
+fn users_and_keys_come_go_and_change() {
+    let inactive = AccessKey { status: "Inactive".to_owned().into(), ..key("AKIA1", 10, Some(1)) };
+    let diff = diff(
+        vec![
+            ann(vec![key("AKIA1", 10, Some(1)), key("AKIA2", 10, Some(1))]),
+            user("gone", vec![key("AKIAG", 1, None)]),
+        ],
+        vec![ann(vec![inactive, key("AKIA3", 1, Some(0))]), user("new", vec![key("AKIAN", 1, None)])],
+    );
+    let names =
+        |list: &[rolecall_report::diff::Name]| list.iter().map(|it| it.user_name.clone()).collect::<Vec<_>>();
+    let keys = |list: &[rolecall_report::diff::KeyName]| {
+        list.iter().map(|it| it.access_key_id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((names(&diff.users_came), names(&diff.users_went)), (vec!["new".into()], vec!["gone".into()]));
+    assert_eq!(keys(&diff.keys_came), ["AKIA3", "AKIAN"]);
+    assert_eq!(keys(&diff.keys_went), ["AKIA2", "AKIAG"]);
+    assert_eq!(diff.keys_changed[0].before, "Active");
+    assert_eq!(rules(&diff.resolved), ["access-keys-several"]);
+}
+
+#[test]
+fn a_user_made_again_under_the_same_name_is_another() {
+    let again = User { user_id: "AIDAOTHER".to_owned(), ..ann(Vec::new()) };
+    let diff = diff(vec![ann(Vec::new())], vec![again]);
+    assert_eq!((diff.users_came.len(), diff.users_went.len()), (1, 1));
+}
+
+#[test]
+fn findings_open_and_are_mended() {
+    // Ninety days old, and a day later too old.
+    let old = password(ann(vec![key("AKIA1", 90, Some(0))]), 10, Some(1));
+    let diff = diff(vec![old.clone()], vec![mfa(old)]);
+    assert_eq!(rules(&diff.opened), ["access-key-age"]);
+    assert_eq!(rules(&diff.resolved), ["console-without-mfa"]);
+}
+
+#[test]
+fn what_is_unknown_now_is_not_mended_and_what_was_unknown_is_not_new() {
+    let known = || account(A, vec![ann(vec![key("AKIA1", 500, None)])]);
+    let unread = || {
+        let ann = User { access_keys: None, ..ann(Vec::new()) };
+        AccountRoll::read(role_arn(A), vec![ann], vec![gap(Step::AccessKeys, Some("ann"))], Vec::new())
+    };
+    let denied = || AccountRoll::failed(role_arn(A), gap(Step::Session, None));
+    let cut = || AccountRoll::read(role_arn(A), Vec::new(), vec![gap(Step::Users, None)], Vec::new());
+    let settings = Settings::default();
+    for other in [unread, denied, cut] {
+        let lost = compared(&[known()], &[other()], &settings, false);
+        assert_eq!(rules(&lost.now_unknown), ["access-key-age", "access-key-never-used"]);
+        assert!(lost.resolved.is_empty() && lost.users_went.is_empty() && lost.keys_went.is_empty());
+        assert_eq!(lost.accounts.len(), 1, "the account became less readable");
+        let found = compared(&[other()], &[known()], &settings, false);
+        assert_eq!(rules(&found.newly_known), ["access-key-age", "access-key-never-used"]);
+        assert!(found.opened.is_empty() && found.users_came.is_empty() && found.keys_came.is_empty());
+    }
+    let gone = compared(&[known()], &[], &settings, false);
+    assert_eq!((gone.now_unknown.len(), gone.users_went.len()), (2, 0), "not in the roll is not gone");
+    assert_eq!(gone.accounts[0].now, None);
+}
+
+#[test]
+fn a_fact_that_one_roll_did_not_ask_for_is_not_compared_and_said_so() {
+    let without = AccessKey { last_used: Fact::NotAsked, ..key("AKIA1", 80, None) };
+    let diff = diff(vec![ann(vec![key("AKIA1", 80, None)])], vec![ann(vec![without])]);
+    assert!(diff.is_empty(), "{:?}", titles(&diff));
+    assert_eq!(diff.not_compared, [("access-key-never-used", 1)].into());
+    assert!(diff.notes()[1].contains("1 findings of access-key-never-used are not compared"));
+}
+
+#[test]
+fn an_exception_that_lapses_opens_its_findings_again() {
+    let exception = Exception {
+        user: Some("ann".to_owned()),
+        owner: "j.ruiz".to_owned(),
+        reason: "r".to_owned(),
+        until: "2028-03-01".parse().unwrap(),
+        ..Exception::default()
+    };
+    let settings = Settings { exceptions: vec![exception], ..Settings::default() };
+    let both = || [account(A, vec![ann(vec![key("AKIA1", 500, Some(1))])])];
+    let diff = compared(&both(), &both(), &settings, false);
+    assert_eq!(rules(&diff.reopened), ["access-key-age"]);
+    assert!(diff.opened.is_empty());
+}
+
+#[test]
+fn roots_findings_are_compared_too() {
+    let with = |facts| [account(A, Vec::new()).with_facts(facts)];
+    let keys = |has| Facts { summary: common::root(has, true, None), ..Facts::default() };
+    let settings = Settings::default();
+    assert_eq!(
+        rules(&compared(&with(keys(false)), &with(keys(true)), &settings, false).opened),
+        ["root-access-key"]
+    );
+    assert_eq!(
+        rules(&compared(&with(keys(true)), &with(keys(false)), &settings, false).resolved),
+        ["root-access-key"]
+    );
+    let unknown = Facts { summary: Fact::Unknown { unknown: "denied".to_owned() }, ..Facts::default() };
+    let lost = compared(&with(keys(true)), &with(unknown), &settings, false);
+    assert_eq!((rules(&lost.now_unknown), lost.resolved.len()), (vec!["root-access-key"], 0));
+}
+
+#[test]
+fn rolls_of_different_things_are_not_compared() {
+    let of = |id: &str| {
+        let mut organization = common::organization(Fact::NotAsked);
+        id.clone_into(&mut organization.id);
+        stored(&Header { organization: Some(organization), ..header() }, &[])
+    };
+    let refused = Diff::of(&of("o-a"), &of("o-b"), &Settings::default(), false);
+    assert!(matches!(refused, Err(NotComparable::Organizations(..))));
+    let narrowed = Header { collect: "users,access_keys; of user ann".to_owned(), ..header() };
+    let refused = Diff::of(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
+    assert!(refused.unwrap_err().to_string().contains("one is of all users, the other of user ann"));
+}
