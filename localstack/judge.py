@@ -56,8 +56,8 @@ def with_dates(said):
     if isinstance(said, list):
         return [with_dates(item) for item in said]
     if isinstance(said, dict):
-        # The moment of the run is the run's, and nothing of the account's.
-        said = {name: value for name, value in said.items() if name != "as_of"}
+        # The run's moment and its calls are the run's, and nothing of the account's.
+        said = {name: value for name, value in said.items() if name not in ("as_of", "request_ids")}
         return {name: date(value) if name in DATES and value else with_dates(value) for name, value in said.items()}
     return said
 

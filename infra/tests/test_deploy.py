@@ -261,7 +261,7 @@ def users_and_keys(roll):
 def comparable(node):
     """A roll without what differs between two scans of the same account."""
     if isinstance(node, dict):
-        passing = ("run_id", "as_of", "request_id", "statistics")
+        passing = ("run_id", "as_of", "request_id", "request_ids", "statistics")
         return {name: comparable(value) for name, value in node.items() if name not in passing}
     if isinstance(node, list):
         return [comparable(item) for item in node]

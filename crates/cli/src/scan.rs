@@ -110,6 +110,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
         scanner.settings.session.name = session_name_of(run_id);
     }
     let mut header = Header::new(run_id, as_of, caller, targets.for_header());
+    header.session_name = Some(scanner.settings.session.name.clone());
     header.collect = scanner.settings.what();
     if let (Some(organization), Some(asker)) = (&mut organization, &asker)
         && scanner.settings.collect.take(Step::RootCredentials)
@@ -170,7 +171,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
         keys: true,
         retry: (header.targets.len() > 1).then_some(if arguments.roll.is_some() { RETRY } else { KEEP }),
     };
-    let statistics = Statistics { elapsed_ms, calls: scanner.meter().calls() };
+    let statistics = Statistics { elapsed_ms, calls: scanner.meter().calls(), hops: scanner.hops() };
     let judged = shown.finish(&statistics, &look)?;
     judged.tell_of(&files, arguments.quiet);
     Ok(judged.exit_code(arguments.judging.fail_on))

@@ -25,8 +25,10 @@ fn steady(mut document: Value) -> Value {
         document[name].take();
     }
     document["coverage"]["earlier"].take();
+    document["session_name"].take();
     for account in document["accounts"].as_array_mut().unwrap() {
         account["as_of"].take();
+        account["request_ids"].take();
         for gap in account["gaps"].as_array_mut().unwrap() {
             gap["request_id"].take();
             // A refusal names the session, and the session the run.

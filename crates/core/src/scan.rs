@@ -66,6 +66,12 @@ impl Scanner {
         &self.meter
     }
 
+    /// The sessions of roles on the way to the accounts' roles.
+    #[must_use]
+    pub fn hops(&self) -> Vec<rolecall_roll::Hop> {
+        self.hops.made()
+    }
+
     /// Waits until some account has let itself be read through its role; for ever where none does.
     pub async fn is_let_in(&self) {
         let mut is_let_in = self.is_let_in.subscribe();
@@ -227,7 +233,9 @@ impl Scanner {
                 }
                 Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking()),
             };
+            seen.came_in(session.request_ids());
             collect::collect(&session, plan, &seen).boxed_local().await;
+            seen.came_in(session.request_ids());
             Ok::<_, CallError>(())
         };
         let end = tokio::select! {

@@ -29,6 +29,9 @@ pub struct Line {
     pub source_ip: String,
     /// As the answer has it.
     pub request_id: String,
+    /// The name of the session that `AssumeRole` asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
 }
 
 impl Line {
@@ -46,6 +49,7 @@ impl Line {
             region: None,
             source_ip,
             request_id: uuid::Uuid::new_v4().to_string(),
+            session_name: None,
         }
     }
 
@@ -82,7 +86,9 @@ impl Line {
             "sourceIPAddress": self.source_ip,
             "errorCode": error_code,
             "errorMessage": self.message,
-            "requestParameters": role.map(|role_arn| json!({ "roleArn": role_arn })),
+            "requestParameters": role.map(|role_arn| {
+                json!({ "roleArn": role_arn, "roleSessionName": self.session_name })
+            }),
             "responseElements": null,
             "requestID": self.request_id,
             "eventID": self.request_id,

@@ -79,6 +79,7 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     }
     parameters.required("RoleSessionName")?;
     let role_session_name = parameters.text("RoleSessionName", ROLE_SESSION_NAME)?.unwrap_or_default();
+    call.line.session_name = Some(role_session_name.to_owned());
     let external_id = parameters.text("ExternalId", EXTERNAL_ID)?;
     let duration = parameters.number("DurationSeconds", 900, 43_200)?.unwrap_or(3600);
     if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {

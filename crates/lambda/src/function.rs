@@ -96,6 +96,7 @@ impl Function {
             .await
             .map_err(|error| Failure::NoCaller(format!("{error}; {}", error.remedy(Step::Session))))?;
         let mut header = Header::new(RunId::random(), as_of, caller, targets.for_header());
+        header.session_name = Some(self.scanner.settings.session.name.clone());
         header.collect = self.scanner.settings.what();
         let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
         let until = Until::new(time);
@@ -104,7 +105,8 @@ impl Function {
 
         let elapsed_ms = environment::now().duration_since(as_of).as_millis();
         let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
-        let statistics = Statistics { elapsed_ms, calls: self.scanner.meter().calls() };
+        let statistics =
+            Statistics { elapsed_ms, calls: self.scanner.meter().calls(), hops: self.scanner.hops() };
         answer::of(&Roll::new(header, accounts, statistics))
     }
 }

@@ -36,6 +36,8 @@ pub struct AccountRoll {
     facts: Facts,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     as_of: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    request_ids: Vec<String>,
     users: Option<Vec<User>>,
 }
 
@@ -137,6 +139,7 @@ impl AccountRoll {
             notes,
             facts,
             as_of: None,
+            request_ids: Vec::new(),
             users: None,
         }
     }
@@ -170,6 +173,18 @@ impl AccountRoll {
     #[must_use]
     pub fn as_of(&self) -> Option<Timestamp> {
         self.as_of
+    }
+
+    /// The same, with the request ids of the calls that gave its sessions.
+    #[must_use]
+    pub fn through(self, request_ids: Vec<String>) -> Self {
+        Self { request_ids, ..self }
+    }
+
+    /// The request ids of the `AssumeRole` calls that gave its sessions, by which CloudTrail knows them.
+    #[must_use]
+    pub fn request_ids(&self) -> &[String] {
+        &self.request_ids
     }
 
     /// The account's id.
@@ -263,6 +278,8 @@ struct Stored {
     facts: Facts,
     #[serde(default)]
     as_of: Option<Timestamp>,
+    #[serde(default)]
+    request_ids: Vec<String>,
     users: Option<Vec<User>>,
 }
 
@@ -270,8 +287,19 @@ impl TryFrom<Stored> for AccountRoll {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Self, String> {
-        let Stored { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, as_of, users } =
-            stored;
+        let Stored {
+            account_id,
+            role_arn,
+            account,
+            outcome,
+            skipped,
+            gaps,
+            notes,
+            facts,
+            as_of,
+            request_ids,
+            users,
+        } = stored;
         if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != &account_id) {
             return Err(format!("account_id is {account_id}, but role_arn is {role_arn}"));
         }
@@ -294,7 +322,19 @@ impl TryFrom<Stored> for AccountRoll {
         if names.len() != users.as_ref().map_or(0, Vec::len) {
             return Err(format!("account {account_id} has two users of one name"));
         }
-        Ok(Self { account_id, role_arn, account, outcome, skipped, gaps, notes, facts, as_of, users })
+        Ok(Self {
+            account_id,
+            role_arn,
+            account,
+            outcome,
+            skipped,
+            gaps,
+            notes,
+            facts,
+            as_of,
+            request_ids,
+            users,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountRoll, Outcome};
 use crate::header::{Header, SCHEMA_VERSION};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, RoleArn};
 use crate::json;
 
 /// The last record: the run came to its end, with these counts.
@@ -121,6 +121,18 @@ pub struct Statistics {
     /// The calls that were made, by operation.
     #[serde(default)]
     pub calls: BTreeMap<String, Calls>,
+    /// The sessions of roles on the way to the accounts' roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hop>,
+}
+
+/// A session of a role on the way to the accounts' roles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop {
+    /// The role.
+    pub role_arn: RoleArn,
+    /// The id by which CloudTrail knows the call that gave it.
+    pub request_id: Option<String>,
 }
 
 /// How often an operation was called.
@@ -267,6 +279,8 @@ pub(crate) struct Frame {
     pub(crate) trailer: Option<Trailer>,
     /// The lines together.
     pub(crate) known: Known,
+    /// All headers, the last among them: a run each.
+    pub(crate) runs: Vec<Header>,
     /// How many bytes of whole lines there are.
     pub(crate) length: u64,
 }
@@ -277,7 +291,8 @@ pub(crate) fn read_records(
     mut input: impl BufRead,
     mut take: impl FnMut(AccountRoll, u64, usize),
 ) -> Result<Frame, ReadError> {
-    let mut header = None;
+    let mut header: Option<Header> = None;
+    let mut runs = Vec::new();
     let mut trailer = None;
     let mut known = Known::default();
     let mut lines_of_run: BTreeMap<AccountId, usize> = BTreeMap::new();
@@ -296,6 +311,7 @@ pub(crate) fn read_records(
                 if found.schema_version > SCHEMA_VERSION {
                     return Err(ReadError::Newer(found.schema_version));
                 }
+                runs.push(Header { targets: Vec::new(), ..(*found).clone() });
                 header = Some(*found);
                 trailer = None;
                 lines_of_run.clear();
@@ -326,7 +342,7 @@ pub(crate) fn read_records(
         length += u64::try_from(line.len()).unwrap_or_default();
     }
     let header = header.ok_or(ReadError::Empty)?;
-    Ok(Frame { header, trailer, known, length })
+    Ok(Frame { header, trailer, known, runs, length })
 }
 
 /// A roll, whole or cut short.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::Fact;
 use crate::gap::Step;
-use crate::ids::{AccountId, RoleArn, RunId};
+use crate::ids::{AccountId, RoleArn, RoleSessionName, RunId};
 
 /// The version of the format that this crate writes, and the newest that it reads.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -25,6 +25,9 @@ pub struct Header {
     pub caller: Option<Caller>,
     /// The organisation whose accounts these are; `None` where AWS Organizations was not asked.
     pub organization: Option<Organization>,
+    /// The name of the sessions in the accounts, as CloudTrail has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<RoleSessionName>,
     /// What was asked for: the facts by name, with commas between, and what narrows them.
     #[serde(default)]
     pub collect: String,
@@ -47,6 +50,7 @@ impl Header {
             as_of,
             caller,
             organization: None,
+            session_name: None,
             collect: String::new(),
             targets,
             accepted: Vec::new(),

@@ -21,6 +21,7 @@ pub struct Earlier {
     /// The header of the last run; `None` where the file is empty.
     pub header: Option<Header>,
     known: Known,
+    runs: Vec<Header>,
     lines: BTreeMap<AccountId, (u64, usize)>,
     length: u64,
 }
@@ -29,6 +30,7 @@ pub struct Earlier {
 #[derive(Debug)]
 pub struct Store {
     header: Header,
+    earlier: Vec<Header>,
     writer: RollWriter<File>,
     /// Of each account, where its line begins and how long it is.
     lines: BTreeMap<AccountId, (u64, usize)>,
@@ -50,19 +52,19 @@ impl Earlier {
         let read = read_records(BufReader::new(&file), |account, begin, length| {
             lines.insert(account.account_id().clone(), (begin, length));
         });
-        let (header, known, length) = match read {
-            Ok(Frame { header, known, length, .. }) => (Some(header), known, length),
+        let (header, known, runs, length) = match read {
+            Ok(Frame { header, known, runs, length, .. }) => (Some(header), known, runs, length),
             Err(ReadError::Empty) => {
                 // What was cut before its first line ended may be one of ours; anything else is somebody's.
                 let begin = first_bytes(&file)?;
                 if !OURS.starts_with(&begin) && !begin.starts_with(OURS) {
                     return Err(ReadError::Empty);
                 }
-                (None, Known::default(), 0)
+                (None, Known::default(), Vec::new(), 0)
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { file, header, known, lines, length })
+        Ok(Self { file, header, known, runs, lines, length })
     }
 
     /// Whether an account need not be asked again.
@@ -88,11 +90,11 @@ impl Earlier {
     /// # Errors
     /// Those of the file.
     pub fn go_on(self, header: &Header) -> io::Result<Store> {
-        let Self { mut file, known, lines, length, .. } = self;
+        let Self { mut file, known, runs, lines, length, .. } = self;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
         let writer = RollWriter::go_on(file, known, header)?;
-        Store::of(header.clone(), writer, lines)
+        Store::of(header.clone(), runs, writer, lines)
     }
 }
 
@@ -109,11 +111,12 @@ fn first_bytes(mut file: &File) -> io::Result<Vec<u8>> {
 impl Store {
     fn of(
         header: Header,
+        earlier: Vec<Header>,
         mut writer: RollWriter<File>,
         lines: BTreeMap<AccountId, (u64, usize)>,
     ) -> io::Result<Self> {
         let length = writer.out().stream_position()?;
-        Ok(Self { header, writer, lines, length })
+        Ok(Self { header, earlier, writer, lines, length })
     }
 
     /// Adds an account, and tells whether its line counts.
@@ -145,10 +148,11 @@ impl Store {
     /// # Errors
     /// Those of the file.
     pub fn finish(self, statistics: Statistics) -> io::Result<Stored> {
-        let Self { header, writer, lines, .. } = self;
+        let Self { header, earlier, writer, lines, .. } = self;
         let counts = writer.counts();
         let file = writer.finish(statistics.clone())?;
-        Ok(Stored { header, counts, statistics: Some(statistics), file, lines })
+        let runs = [earlier, vec![Header { targets: Vec::new(), ..header.clone() }]].concat();
+        Ok(Stored { header, runs, counts, statistics: Some(statistics), file, lines })
     }
 }
 
@@ -157,6 +161,8 @@ impl Store {
 pub struct Stored {
     /// Who asked whom, and when; of several runs, the last.
     pub header: Header,
+    /// The headers of all runs that added to it, without their targets.
+    pub runs: Vec<Header>,
     /// What its lines add up to.
     pub counts: Counts,
     /// What the last run took; `None` where it was cut short.
@@ -175,9 +181,9 @@ impl Stored {
         let read = read_records(BufReader::new(&file), |account, begin, length| {
             lines.insert(account.account_id().clone(), (begin, length));
         })?;
-        let Frame { header, trailer, known, .. } = read;
+        let Frame { header, trailer, known, runs, .. } = read;
         let statistics = trailer.map(|trailer| trailer.statistics);
-        Ok(Self { header, counts: known.counts(), statistics, file, lines })
+        Ok(Self { header, runs, counts: known.counts(), statistics, file, lines })
     }
 
     /// The ids of the accounts, sorted.

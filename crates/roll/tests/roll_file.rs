@@ -157,7 +157,13 @@ fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {
         writer.account(account).unwrap();
     }
     let calls = Calls { attempts: 3, throttled: 1, retries: 2 };
-    writer.finish(Statistics { elapsed_ms: 7, calls: [("ListUsers".to_owned(), calls)].into() }).unwrap()
+    writer
+        .finish(Statistics {
+            elapsed_ms: 7,
+            calls: [("ListUsers".to_owned(), calls)].into(),
+            ..Statistics::default()
+        })
+        .unwrap()
 }
 
 fn schema() -> jsonschema::Validator {

@@ -189,6 +189,7 @@ pub struct Seen {
     facts: RefCell<Facts>,
     gaps: RefCell<Vec<Gap>>,
     notes: RefCell<Vec<Note>>,
+    request_ids: RefCell<Vec<String>>,
     step: Cell<Option<Step>>,
 }
 
@@ -197,6 +198,11 @@ impl Seen {
     #[must_use]
     pub fn step(&self) -> Step {
         self.step.get().unwrap_or(Step::Session)
+    }
+
+    /// The calls that gave the session.
+    pub fn came_in(&self, request_ids: Vec<String>) {
+        self.request_ids.replace(request_ids);
     }
 
     /// How many users there are whose keys are not read.
@@ -233,6 +239,7 @@ impl Seen {
     #[must_use]
     pub fn into_line(self, target: Target, plan: Plan<'_>, no_reason: Gap) -> AccountRoll {
         let (mut gaps, mut notes) = (self.gaps.into_inner(), self.notes.into_inner());
+        let request_ids = self.request_ids.into_inner();
         // In order of name and not of arrival, so that two runs over the same world say the same.
         gaps.sort_by(|a, b| (a.step, &a.user_name).cmp(&(b.step, &b.user_name)));
         notes.sort_by(|a, b| (a.step, &a.user_name, &a.message).cmp(&(b.step, &b.user_name, &b.message)));
@@ -241,7 +248,7 @@ impl Seen {
             let first =
                 gaps.iter().position(|gap| matches!(gap.step, Step::Session | Step::Users)).unwrap_or(0);
             let gap = if gaps.is_empty() { no_reason } else { gaps.swap_remove(first) };
-            return AccountRoll::failed(target, gap);
+            return AccountRoll::failed(target, gap).through(request_ids);
         };
         let has = |step| plan.collect.has(step);
         for user in &mut users {
@@ -259,7 +266,7 @@ impl Seen {
         unread(&mut facts.summary, has(Step::ControlTotal));
         unread(&mut facts.root, has(Step::CredentialReport));
         unread(&mut facts.root_credentials_managed, has(Step::RootCredentials));
-        AccountRoll::read(target, users, gaps, notes).with_facts(facts)
+        AccountRoll::read(target, users, gaps, notes).with_facts(facts).through(request_ids)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
+use aws_sdk_sts::operation::RequestId as _;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use futures_util::FutureExt;
 use rolecall_roll::RoleArn;
@@ -14,7 +15,10 @@ use crate::call::CallError;
 
 /// Sessions of roles that lead to other roles, by the chain of roles that each ends.
 #[derive(Default)]
-pub struct Hops(Mutex<BTreeMap<Vec<RoleArn>, Hop>>);
+pub struct Hops {
+    known: Mutex<BTreeMap<Vec<RoleArn>, Hop>>,
+    made: std::sync::Mutex<Vec<rolecall_roll::Hop>>,
+}
 
 struct Hop {
     credentials: Credentials,
@@ -28,6 +32,12 @@ impl std::fmt::Debug for Hops {
 }
 
 impl Hops {
+    /// The sessions that were made on the way.
+    #[must_use]
+    pub fn made(&self) -> Vec<rolecall_roll::Hop> {
+        self.made.lock().map(|made| made.clone()).unwrap_or_default()
+    }
+
     /// STS, as the last of a chain of roles; as the caller where there is none.
     ///
     /// # Errors
@@ -56,7 +66,7 @@ impl Hops {
         retries: &RetryPartition,
     ) -> Result<Credentials, CallError> {
         // One asks and the others wait: they want the same.
-        let mut known = self.0.lock().await;
+        let mut known = self.known.lock().await;
         let time = asking.sdk_config.time_source().unwrap_or_default();
         let mut before: Option<Credentials> = None;
         for (index, role_arn) in via.iter().enumerate() {
@@ -73,6 +83,10 @@ impl Hops {
                 let error = CallError::new(ASSUME_ROLE, &error);
                 on_the_way(role_arn, error.without(secrets.iter().map(|secret| secret.as_str())))
             })?;
+            if let Ok(mut made) = self.made.lock() {
+                let request_id = answer.request_id().map(str::to_owned);
+                made.push(rolecall_roll::Hop { role_arn: role_arn.clone(), request_id });
+            }
             let now = time.now();
             let (credentials, expires_at) = credentials_of(answer, role_arn.account_id(), now)
                 .map_err(|error| on_the_way(role_arn, error))?;

@@ -74,6 +74,8 @@ struct Assumable<'a> {
     /// The account's own budget of retries: with one for all, a throttled account takes the others' too.
     retries: RetryPartition,
     time: SharedTimeSource,
+    /// Of the calls that gave a session.
+    request_ids: std::sync::Mutex<Vec<String>>,
 }
 
 /// What one `AssumeRole` gave.
@@ -121,7 +123,8 @@ impl<'a> Session<'a> {
         let session_policy = asking.settings.narrow.then(|| policy::allowing(actions));
         let time = asking.sdk_config.time_source().unwrap_or_default();
         let pace = Arc::new(Pace::default());
-        let role = Assumable { role, session_policy, asking, pace, retries, time };
+        let request_ids = std::sync::Mutex::default();
+        let role = Assumable { role, session_policy, asking, pace, retries, time, request_ids };
         let opened = role.assume().await?;
         Ok(Self(Kind::OfRole { role: Box::new(role), opened: Mutex::new(opened) }))
     }
@@ -131,6 +134,15 @@ impl<'a> Session<'a> {
     pub fn own(account_id: &AccountId, asking: Asking<'a>) -> Self {
         let client = iam_client(asking, &Arc::new(Pace::default()), &retries(account_id), None);
         Self(Kind::Own(Iam { client, secrets: Arc::new([]), caller_secrets: asking.caller_secrets.clone() }))
+    }
+
+    /// The request ids of the calls that gave it, one and one more for each time that it was renewed.
+    #[must_use]
+    pub fn request_ids(&self) -> Vec<String> {
+        match &self.0 {
+            Kind::Own(_) => Vec::new(),
+            Kind::OfRole { role, .. } => role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default(),
+        }
     }
 
     /// Takes note that the account lets itself be read.
@@ -184,7 +196,7 @@ impl std::fmt::Debug for Session<'_> {
 
 impl Assumable<'_> {
     async fn assume(&self) -> Result<Opened, CallError> {
-        let Self { role, session_policy, asking, pace, retries, time } = self;
+        let Self { role, session_policy, asking, pace, retries, time, request_ids } = self;
         let sts = asking.hops.sts(&role.via, *asking, retries).boxed_local().await?;
         let request =
             request(&sts, &role.role_arn, role.external_id.as_ref(), asking.settings, !role.via.is_empty())
@@ -195,6 +207,9 @@ impl Assumable<'_> {
             CallError::new(ASSUME_ROLE, &error).without(secrets)
         })?;
 
+        if let (Some(id), Ok(mut ids)) = (answer.request_id(), request_ids.lock()) {
+            ids.push(id.to_owned());
+        }
         let now = time.now();
         let (credentials, expires_at) = credentials_of(answer, role.role_arn.account_id(), now)?;
         let secrets = [

@@ -124,7 +124,7 @@ pub(crate) fn stored(header: &Header, accounts: &[AccountRoll]) -> Stored {
     for account in accounts {
         writer.account(account).unwrap();
     }
-    let mut file = writer.finish(Statistics { elapsed_ms: 1234, calls: BTreeMap::new() }).unwrap();
+    let mut file = writer.finish(Statistics { elapsed_ms: 1234, ..Statistics::default() }).unwrap();
     file.rewind().unwrap();
     Stored::read(file).unwrap()
 }
