@@ -42,6 +42,12 @@ pub(crate) enum Command {
     /// Tell what differs between two rolls: users, keys, findings, accounts
     #[command(after_help = DIFF_HELP)]
     Diff(Diff),
+    /// Write all that an auditor asks for into a folder, with its sums
+    #[command(after_help = EVIDENCE_HELP)]
+    Evidence(Evidence),
+    /// Check that evidence is unchanged, or that a roll's calls are those in CloudTrail
+    #[command(after_help = VERIFY_HELP)]
+    Verify(Verify),
     /// Show which accounts a scan would ask, and how, and ask none of them
     #[command(after_help = ACCOUNTS_HELP)]
     Accounts(Box<Accounts>),
@@ -310,6 +316,55 @@ pub(crate) struct Report {
     /// What a person would else type each time [default: rolecall.toml, where there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+const EVIDENCE_HELP: &str = "\
+Example:
+  rolecall evidence roll.jsonl --out evidence-2026-11
+
+The folder holds the roll, the accounts as AWS Organizations gave them, the configuration without its external ids, rules \
+with their versions, exceptions and accepted gaps, coverage, request ids, the report, this program's version and sum, and \
+SHA256SUMS over all of them: the one file to sign.
+
+Exit codes: 0 written, 1 something unexpected, 2 wrong usage or no roll.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// The roll file
+    #[arg(value_name = "ROLL")]
+    pub(crate) roll: PathBuf,
+
+    /// The folder, which is not there yet; it is written whole or not at all
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// What a person would else type each time [default: rolecall.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+const VERIFY_HELP: &str = "\
+Examples:
+  rolecall verify evidence-2026-11
+  rolecall verify roll.jsonl --cloudtrail events.json
+
+Events are a log file of CloudTrail's, gunzipped; what `aws cloudtrail lookup-events` prints as JSON; or an event a line.
+
+Exit codes: 0 all is as it was, 1 something unexpected, 2 wrong usage, 10 something was changed, is missing, or was added.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A folder of evidence; or a roll file, with --cloudtrail
+    #[arg(value_name = "DIR|ROLL")]
+    pub(crate) path: PathBuf,
+
+    /// Hold the roll's calls of `AssumeRole` against these events
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cloudtrail: Option<PathBuf>,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
 }
 
 const DIFF_HELP: &str = "\

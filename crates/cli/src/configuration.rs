@@ -26,6 +26,9 @@ pub(crate) struct Configuration {
     /// Whether there is such a file.
     #[serde(skip)]
     pub(crate) is_there: bool,
+    /// The file without its secrets.
+    #[serde(skip)]
+    without_secrets: Option<String>,
     /// The folder of the file, from which the paths in it are looked for.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -175,6 +178,10 @@ fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
     let read: Result<Configuration, toml::de::Error> = toml::from_str(text);
     let mut configuration = read.map_err(|error| at(error.span(), error.message()))?;
     configuration.is_there = true;
+    configuration.without_secrets = toml::from_str::<toml::Table>(text).ok().map(|mut table| {
+        table.iter_mut().for_each(|(name, value)| redact(name, value));
+        table.to_string()
+    });
     configuration.folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let external_id = |value: &Option<Spanned<toml::Value>>| -> Result<Option<ExternalId>, String> {
         let Some(value) = value else { return Ok(None) };
@@ -232,6 +239,11 @@ impl Configuration {
     pub(crate) fn settings(&self, settings: Settings) -> Settings {
         // What it says was tried when it was read.
         self.over(settings).unwrap_or_default()
+    }
+
+    /// What the file says, its external ids left out and its comments with them.
+    pub(crate) fn without_secrets(&self) -> Option<&str> {
+        self.without_secrets.as_deref()
     }
 
     fn judge(&self) -> Result<rolecall_report::Settings, (Range<usize>, String)> {
@@ -321,6 +333,16 @@ fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usi
         reason: reason.get_ref().clone(),
         until: date(until)?,
     })
+}
+
+/// Takes away what is secret.
+fn redact(name: &str, value: &mut toml::Value) {
+    match value {
+        _ if name == "external_id" => *value = toml::Value::String("redacted".to_owned()),
+        toml::Value::Table(table) => table.iter_mut().for_each(|(name, value)| redact(name, value)),
+        toml::Value::Array(values) => values.iter_mut().for_each(|value| redact("", value)),
+        _ => {}
+    }
 }
 
 /// Somebody answers for it, for a reason: neither is left blank.

@@ -8,12 +8,14 @@ mod demo;
 mod diff;
 mod emulator;
 mod environment;
+mod evidence;
 mod failure;
 mod init;
 mod output;
 mod policy;
 mod report;
 mod scan;
+mod verify;
 mod whom;
 mod whose;
 
@@ -40,6 +42,8 @@ fn run(arguments: &args::Arguments) -> Result<ExitCode, Failure> {
         args::Command::Scan(arguments) => scan::run(arguments),
         args::Command::Report(arguments) => report::run(arguments),
         args::Command::Diff(arguments) => diff::run(arguments),
+        args::Command::Evidence(arguments) => evidence::run(arguments),
+        args::Command::Verify(arguments) => verify::run(arguments),
         args::Command::Accounts(arguments) => accounts::run(arguments),
         args::Command::Whose(arguments) => whose::run(arguments),
         args::Command::Init(arguments) => init::run(arguments),

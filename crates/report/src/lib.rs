@@ -7,13 +7,15 @@
 //! 5. [`report`]: the findings of a whole roll, with what it covers and what could not be judged;
 //! 6. [`statement`]: that in words, which every output carries;
 //! 7. [`render`]: the outputs;
-//! 8. [`diff`]: what became of a roll.
+//! 8. [`diff`]: what became of a roll;
+//! 9. [`cloudtrail`]: what CloudTrail knows of it.
 //!
 //! Pure functions of a roll, settings and the moment that the roll stands for: no clock, no network, no AWS SDK.
 
 pub mod advice;
 pub mod assess;
 pub mod case;
+pub mod cloudtrail;
 pub mod diff;
 pub mod distribution;
 pub mod finding;

@@ -1,0 +1,182 @@
+//! `rolecall verify`: evidence against its sums, a roll against CloudTrail. Offline, both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use rolecall_report::cloudtrail::{self, Matched};
+use rolecall_report::statement::grouped;
+use rolecall_roll::json;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::args::{Rendering, Verify};
+use crate::evidence::{Hashing, SUMS, hex};
+use crate::failure::{Code, Failure};
+use crate::output;
+use crate::report::read;
+
+/// Checks one or the other.
+pub(crate) fn run(arguments: &Verify) -> Result<ExitCode, Failure> {
+    let path = &arguments.path;
+    match &arguments.cloudtrail {
+        Some(events) => roll(path, events, arguments.format),
+        None if path.is_dir() => folder(path, arguments.format),
+        None => {
+            let problem = format!("{}: it is no folder of evidence", path.display());
+            Err(Failure::new(Code::Usage, problem).with_remedy(
+                "name the folder that `rolecall evidence ROLL --out DIR` wrote, or give events: --cloudtrail FILE",
+            ))
+        }
+    }
+}
+
+/// What became of a folder of evidence.
+#[derive(Debug, Default, Serialize)]
+struct Checked {
+    unchanged: Vec<String>,
+    changed: Vec<String>,
+    missing: Vec<String>,
+    added: Vec<String>,
+}
+
+fn folder(folder: &Path, format: Rendering) -> Result<ExitCode, Failure> {
+    let checked = check(folder)?;
+    let is_whole = checked.changed.is_empty() && checked.missing.is_empty() && checked.added.is_empty();
+    if format == Rendering::Json {
+        show(&checked)?;
+    } else {
+        let mut text = String::new();
+        let lists = [("changed", &checked.changed), ("missing", &checked.missing), ("added", &checked.added)];
+        for (word, names) in lists {
+            for name in names {
+                text += &format!("{word:<8} {}\n", output::printable(name));
+            }
+        }
+        let number = checked.unchanged.len();
+        text += &if is_whole {
+            format!("unchanged: all {number} files of {SUMS}\n")
+        } else {
+            format!("{number} files are unchanged\n")
+        };
+        output::to_stdout(text.as_bytes())?;
+    }
+    Ok(if is_whole { ExitCode::SUCCESS } else { Code::Different.into() })
+}
+
+fn check(folder: &Path) -> Result<Checked, Failure> {
+    let usage = |problem: String| {
+        Failure::new(Code::Usage, problem).with_remedy("name the folder that `rolecall evidence` wrote")
+    };
+    let sums = folder.join(SUMS);
+    let text = fs::read_to_string(&sums).map_err(|error| usage(format!("{}: {error}", sums.display())))?;
+    let mut wanted: BTreeMap<String, String> = BTreeMap::new();
+    for (index, line) in text.lines().enumerate() {
+        let parsed = line.split_once("  ").filter(|(sum, name)| {
+            sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_plain(name)
+        });
+        let (sum, name) = parsed.ok_or_else(|| {
+            usage(format!("{}: line {}: it is no sum and the name of a file", sums.display(), index + 1))
+        })?;
+        wanted.insert(name.to_owned(), sum.to_ascii_lowercase());
+    }
+    let unexpected =
+        |error: io::Error| Failure::new(Code::Unexpected, format!("{}: {error}", folder.display()));
+    let mut there = BTreeSet::new();
+    for entry in fs::read_dir(folder).map_err(unexpected)? {
+        there.insert(entry.map_err(unexpected)?.file_name().to_string_lossy().into_owned());
+    }
+    let mut checked = Checked::default();
+    // A signature stands beside the sums: SHA256SUMS.asc, SHA256SUMS.sig.
+    let is_known =
+        |name: &String| wanted.contains_key(name) || name == SUMS || name.starts_with("SHA256SUMS.");
+    checked.added = there.iter().filter(|name| !is_known(name)).cloned().collect();
+    for (name, sum) in &wanted {
+        if !there.contains(name) {
+            checked.missing.push(name.clone());
+        } else if sum_of(&folder.join(name)).is_ok_and(|now| now == *sum) {
+            checked.unchanged.push(name.clone());
+        } else {
+            checked.changed.push(name.clone());
+        }
+    }
+    Ok(checked)
+}
+
+/// The name of a file in the folder itself, and of no other.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.contains('/') && name != "." && name != ".."
+}
+
+fn sum_of(path: &Path) -> io::Result<String> {
+    let mut sum = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut Hashing(&mut sum))?;
+    Ok(hex(&sum.finalize()))
+}
+
+fn roll(path: &Path, events: &Path, format: Rendering) -> Result<ExitCode, Failure> {
+    let stored = read(path)?;
+    let wrong = |problem: &dyn std::fmt::Display| {
+        Failure::new(Code::Usage, format!("--cloudtrail {}: {problem}", events.display()))
+    };
+    let bytes = fs::read(events).map_err(|error| wrong(&error))?;
+    let matched = cloudtrail::hold_against(&stored, &bytes)
+        .map_err(|error| Failure::new(Code::Unexpected, error))?
+        .map_err(|bad| wrong(&bad))?;
+    if format == Rendering::Json {
+        show(&matched)?;
+    } else {
+        output::to_stdout(in_words(&matched).as_bytes())?;
+    }
+    Ok(if matched.is_whole() { ExitCode::SUCCESS } else { Code::Different.into() })
+}
+
+fn in_words(matched: &Matched) -> String {
+    let mut text = String::new();
+    let or = |text: &Option<String>| text.as_deref().map_or("unknown".to_owned(), output::printable);
+    for call in &matched.missing {
+        let of = call.account_id.as_ref().map_or("a role on the way".to_owned(), ToString::to_string);
+        let refused = if call.is_refused { ", refused" } else { "" };
+        text += &format!(
+            "missing  {of}  {}  request {}{refused}\n",
+            or(&call.role_arn),
+            output::printable(&call.request_id)
+        );
+    }
+    for record in &matched.foreign {
+        let error = record.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
+        text += &format!(
+            "foreign  {}  {} from {}  became {}  request {}{}\n",
+            record.time,
+            or(&record.principal),
+            or(&record.source_ip),
+            or(&record.role_arn),
+            or(&record.request_id),
+            output::printable(&error)
+        );
+    }
+    let again = match matched.turned_away {
+        0 => String::new(),
+        number => format!(", {} attempts that AWS turned away and that were made again", grouped(number)),
+    };
+    text += &format!(
+        "{} AssumeRole calls of the roll are in CloudTrail, {} are missing, {} under its session name are not its own{again}\n",
+        grouped(matched.matched),
+        grouped(matched.missing.len()),
+        grouped(matched.foreign.len())
+    );
+    if matched.records == 0 {
+        text +=
+            "the file holds no AssumeRole event: CloudTrail records them in the region whose STS was asked\n";
+    }
+    text
+}
+
+fn show(value: &impl Serialize) -> Result<(), Failure> {
+    let mut bytes = Vec::new();
+    json::to_writer_pretty(&mut bytes, value).map_err(|error| output::not_written(&error))?;
+    bytes.push(b'\n');
+    output::to_stdout(&bytes)
+}

@@ -1,0 +1,219 @@
+//! Evidence for an auditor: unchanged, or it is told what was changed; and the same in CloudTrail, or it is told what is not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends; it may read the clock"
+)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command as Plain;
+
+use common::organization::{ORGANIZATION, as_lambda, recipe, start};
+use common::{Ended, ended};
+use rolecall_emulator::Emulator;
+use rolecall_emulator::log::Line;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+async fn run(emulator: &Emulator, folder: &Path, arguments: &[&str]) -> Ended {
+    ended(&mut as_lambda(emulator, folder, arguments)).await
+}
+
+/// A folder with the roll of an organisation, and the emulator that it was read from.
+async fn roll(more: &[&str]) -> (Emulator, TempDir) {
+    let world = recipe("accounts=12,users=3,seed=4,denied=100,suspended=100").world().unwrap();
+    let emulator = start(world).await;
+    let folder = tempfile::tempdir().unwrap();
+    let toml = "external_id = \"s3cret-of-all\"\n[[account]]\naccount_id = \"123456789012\"\n\
+                external_id = \"s3cret-of-one\"\nname = \"acquired\"\n[[exception]]\nuser = \"*\"\n\
+                rule = \"access-key-age\"\nowner = \"j.ruiz\"\nreason = \"r\"\nuntil = 2999-01-01\n";
+    fs::write(folder.path().join("rolecall.toml"), toml).unwrap();
+    let scan = [&ORGANIZATION[..], &["--roll", "roll.jsonl"], more].concat();
+    let scanned = run(&emulator, folder.path(), &scan).await;
+    assert_eq!(scanned.code, Some(11), "{}", scanned.stderr);
+    (emulator, folder)
+}
+
+#[tokio::test]
+async fn what_was_changed_missing_or_added_is_named() {
+    let (emulator, folder) = roll(&[]).await;
+    let path = folder.path();
+    let written = run(&emulator, path, &["evidence", "roll.jsonl", "--out", "evidence"]).await;
+    assert_eq!(written.code, Some(0), "{}", written.stderr);
+    let evidence = path.join("evidence");
+    let mut names: Vec<String> = fs::read_dir(&evidence)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "SHA256SUMS",
+            "accounts.json",
+            "coverage.json",
+            "exceptions.json",
+            "findings.csv",
+            "report.html",
+            "report.json",
+            "requests.json",
+            "rolecall.json",
+            "rolecall.toml",
+            "roll.jsonl",
+            "rules.json",
+        ]
+    );
+    for name in &names {
+        let text = fs::read_to_string(evidence.join(name)).unwrap();
+        assert!(!text.contains("s3cret"), "{name} holds an external id");
+    }
+    assert_eq!(fs::read(evidence.join("roll.jsonl")).unwrap(), fs::read(path.join("roll.jsonl")).unwrap());
+    let text = |name: &str| fs::read_to_string(evidence.join(name)).unwrap();
+    let accounts: Value = serde_json::from_str(&text("accounts.json")).unwrap();
+    assert_eq!(accounts["accounts"].as_array().unwrap().len(), 15, "with those that were not asked");
+    assert!(text("rolecall.toml").contains("redacted") && text("rolecall.toml").contains("j.ruiz"));
+    assert!(text("rules.json").contains("\"version\": 1"));
+
+    let verify =
+        async |arguments: &[&str]| run(&emulator, path, &[&["verify"][..], arguments].concat()).await;
+    let whole = verify(&["evidence"]).await;
+    assert_eq!((whole.code, whole.stdout.as_str()), (Some(0), "unchanged: all 11 files of SHA256SUMS\n"));
+    // What others wrote says the same.
+    let others =
+        Plain::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(&evidence).output();
+    if let Ok(others) = others {
+        assert!(others.status.success(), "{}", String::from_utf8_lossy(&others.stdout));
+    }
+    fs::write(evidence.join("SHA256SUMS.asc"), "a signature").unwrap();
+    assert_eq!(verify(&["evidence"]).await.code, Some(0), "a signature stands beside the sums");
+
+    let again = run(&emulator, path, &["evidence", "roll.jsonl", "--out", "again"]).await;
+    assert_eq!(again.code, Some(0));
+    assert_eq!(
+        text("SHA256SUMS"),
+        fs::read_to_string(path.join("again/SHA256SUMS")).unwrap(),
+        "the same bytes"
+    );
+    let over = run(&emulator, path, &["evidence", "roll.jsonl", "--out", "again"]).await;
+    assert_eq!(over.code, Some(2), "evidence is not written over: {}", over.stderr);
+
+    let mut report = text("report.html");
+    report.push(' ');
+    fs::write(evidence.join("report.html"), report).unwrap();
+    fs::remove_file(evidence.join("coverage.json")).unwrap();
+    fs::write(evidence.join("more.txt"), "").unwrap();
+    let changed = verify(&["evidence"]).await;
+    assert_eq!(changed.code, Some(10));
+    assert_eq!(
+        changed.stdout,
+        "changed  report.html\nmissing  coverage.json\nadded    more.txt\n9 files are unchanged\n"
+    );
+    let document = verify(&["evidence", "--format", "json"]).await;
+    let document: Value = serde_json::from_str(&document.stdout).unwrap();
+    assert_eq!(document["missing"], json!(["coverage.json"]));
+
+    for (sums, words) in
+        [("nonsense\n", "SHA256SUMS: line 1"), (&format!("{}  ../roll.jsonl\n", "0".repeat(64)), "line 1")]
+    {
+        fs::write(evidence.join("SHA256SUMS"), sums).unwrap();
+        let refused = verify(&["evidence"]).await;
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    let none = verify(&["roll.jsonl"]).await;
+    assert_eq!(none.code, Some(2));
+    assert!(none.stderr.contains("--cloudtrail FILE"), "{}", none.stderr);
+    let nowhere = run(&emulator, path, &["evidence", "roll.jsonl", "--out", "no/such/folder"]).await;
+    assert_eq!(nowhere.code, Some(2), "{}", nowhere.stderr);
+}
+
+#[tokio::test]
+async fn the_calls_of_a_roll_are_those_in_cloudtrail_and_no_others_bear_its_name() {
+    let (emulator, folder) = roll(&["--via", "arn:aws:iam::222222222222:role/LambdaRole"]).await;
+    // LambdaRole does not trust itself: every call on the way is refused, and CloudTrail has it all the same.
+    let verify = async |events: &[Value], form: &str| {
+        let text = match form {
+            "lines" => events.iter().map(|event| format!("{event}\n")).collect(),
+            "file" => json!({ "Records": events }).to_string(),
+            _ => {
+                let events: Vec<Value> =
+                    events.iter().map(|event| json!({ "CloudTrailEvent": event.to_string() })).collect();
+                json!({ "Events": events }).to_string()
+            }
+        };
+        fs::write(folder.path().join("events.json"), text).unwrap();
+        run(&emulator, folder.path(), &["verify", "roll.jsonl", "--cloudtrail", "events.json"]).await
+    };
+    let events: Vec<Value> = emulator.requests().iter().map(Line::to_cloudtrail).collect();
+    for form in ["lines", "file", "lookup"] {
+        let whole = verify(&events, form).await;
+        assert_eq!(whole.code, Some(0), "{form}: {}{}", whole.stdout, whole.stderr);
+        assert!(
+            whole.stdout.contains("0 are missing, 0 under its session name are not its own"),
+            "{}",
+            whole.stdout
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
+    let (emulator, folder) = roll(&[]).await;
+    let verify = async |events: &[Value]| {
+        fs::write(folder.path().join("events.json"), json!({ "Records": events }).to_string()).unwrap();
+        let arguments = ["verify", "roll.jsonl", "--cloudtrail", "events.json"];
+        let words = run(&emulator, folder.path(), &arguments).await;
+        let document = run(&emulator, folder.path(), &[&arguments[..], &["--format", "json"]].concat()).await;
+        (words, serde_json::from_str::<Value>(&document.stdout).unwrap_or_default())
+    };
+    let mut events: Vec<Value> = emulator.requests().iter().map(Line::to_cloudtrail).collect();
+    let (whole, document) = verify(&events).await;
+    assert_eq!(whole.code, Some(0), "{}{}", whole.stdout, whole.stderr);
+    let asked = emulator.requests().iter().filter(|line| line.operation == "sts:AssumeRole").count();
+    assert_eq!(document["matched"], asked, "the refused ones too");
+
+    let place = events.iter().position(|event| event["eventName"] == "AssumeRole").unwrap();
+    let mut taken = events.remove(place);
+    let (missing, document) = verify(&events).await;
+    assert_eq!(missing.code, Some(10));
+    assert_eq!(document["missing"][0]["request_id"], taken["requestID"]);
+    assert!(missing.stdout.starts_with("missing  "), "{}", missing.stdout);
+
+    // Somebody else, under the run's name.
+    events.insert(place, taken.clone());
+    taken["requestID"] = json!("00000000-0000-0000-0000-000000000000");
+    taken["sourceIPAddress"] = json!("203.0.113.7\u{1b}[2J");
+    events.push(taken.clone());
+    let (foreign, document) = verify(&events).await;
+    assert_eq!(foreign.code, Some(10));
+    assert_eq!(document["foreign"].as_array().unwrap().len(), 1);
+    assert!(foreign.stdout.contains("from 203.0.113.7\u{fffd}[2J"), "{}", foreign.stdout);
+    // One that AWS turned away was made again, and is nobody else's.
+    events.pop();
+    taken["errorCode"] = json!("Throttling");
+    events.push(taken.clone());
+    assert_eq!(verify(&events).await.0.code, Some(0));
+    // Another day's run of that name is another run.
+    events.pop();
+    taken["errorCode"] = Value::Null;
+    taken["eventTime"] = json!("2020-01-01T00:00:00Z");
+    events.push(taken);
+    assert_eq!(verify(&events).await.0.code, Some(0));
+
+    for (bytes, words) in [
+        (&b"\x1f\x8b\x08"[..], "gunzip it first"),
+        (b"{}", "neither \"Records\" nor \"Events\""),
+        (b"", "there is no event in it"),
+        (b"{\"eventName\": 1}\n{}", "line 1"),
+    ] {
+        fs::write(folder.path().join("events.json"), bytes).unwrap();
+        let wrong =
+            run(&emulator, folder.path(), &["verify", "roll.jsonl", "--cloudtrail", "events.json"]).await;
+        assert_eq!(wrong.code, Some(2), "{words}: {}", wrong.stdout);
+        assert!(wrong.stderr.contains(words), "{words} is not in {}", wrong.stderr);
+    }
+}

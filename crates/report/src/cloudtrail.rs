@@ -1,0 +1,250 @@
+//! A run's `AssumeRole` calls held against what CloudTrail recorded: which are there, which are missing, and which were
+//! made under the run's session name that the run knows nothing of.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html>
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use jiff::{SignedDuration, Timestamp};
+use rolecall_roll::{AccountId, Header, Statistics, Stored};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Matched {
+    /// The calls of the roll that CloudTrail has.
+    pub matched: usize,
+    /// The calls of the roll that it does not have.
+    pub missing: Vec<Call>,
+    /// Calls under the run's session name, in its time, that the roll knows nothing of.
+    pub foreign: Vec<Recorded>,
+    /// Attempts under that name that AWS turned away to be made again.
+    pub turned_away: usize,
+    /// Records that were looked at: `AssumeRole` among all.
+    pub records: usize,
+}
+
+/// A call that the roll knows of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Call {
+    /// The account; `None` for a role on the way to several.
+    pub account_id: Option<AccountId>,
+    /// The role.
+    pub role_arn: Option<String>,
+    /// The id by which CloudTrail knows it.
+    pub request_id: String,
+    /// Whether AWS refused it.
+    pub is_refused: bool,
+}
+
+/// A call that CloudTrail recorded.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Recorded {
+    /// When.
+    pub time: Timestamp,
+    /// Who made it.
+    pub principal: Option<String>,
+    /// From where.
+    pub source_ip: Option<String>,
+    /// The role.
+    pub role_arn: Option<String>,
+    /// The name of the session.
+    pub session_name: Option<String>,
+    /// Its id.
+    pub request_id: Option<String>,
+    /// Why it was refused.
+    pub error_code: Option<String>,
+}
+
+/// Why a file of events could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BadEvents {
+    /// It is compressed.
+    #[error("it is compressed; gunzip it first")]
+    Compressed,
+    /// It is none of the forms that CloudTrail's events come in.
+    #[error(
+        "{0}; it takes a file of CloudTrail's with \"Records\", what `aws cloudtrail lookup-events` prints, or an event a line"
+    )]
+    Form(String),
+    /// A line is no event.
+    #[error("line {0}: {1}")]
+    Line(usize, String),
+}
+
+/// A record of CloudTrail's, as far as it is of account here.
+#[derive(Debug, Clone, Deserialize)]
+struct Event {
+    #[serde(rename = "eventTime")]
+    time: Timestamp,
+    #[serde(rename = "eventName")]
+    name: String,
+    #[serde(rename = "requestID")]
+    request_id: Option<String>,
+    #[serde(rename = "sourceIPAddress")]
+    source_ip: Option<String>,
+    #[serde(rename = "errorCode")]
+    error_code: Option<String>,
+    #[serde(rename = "userIdentity", default)]
+    user_identity: Value,
+    #[serde(rename = "requestParameters", default)]
+    request_parameters: Value,
+}
+
+/// Reads events: a log file of CloudTrail's, the output of `lookup-events`, or an event a line.
+fn events(bytes: &[u8]) -> Result<Vec<Event>, BadEvents> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return Err(BadEvents::Compressed);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| BadEvents::Form("it is no text".to_owned()))?;
+    let event = |value: Value| serde_json::from_value::<Event>(value).map_err(|error| error.to_string());
+    if let Ok(Value::Object(mut whole)) = serde_json::from_str::<Value>(text) {
+        if let Some(Value::Array(records)) = whole.remove("Records") {
+            let records = records.into_iter().map(event).collect::<Result<_, _>>();
+            return records.map_err(BadEvents::Form);
+        }
+        if let Some(Value::Array(found)) = whole.remove("Events") {
+            let inner = |found: Value| {
+                let text = found.get("CloudTrailEvent").and_then(Value::as_str).unwrap_or_default();
+                serde_json::from_str::<Value>(text).map_err(|error| error.to_string()).and_then(event)
+            };
+            return found.into_iter().map(inner).collect::<Result<_, _>>().map_err(BadEvents::Form);
+        }
+        if !whole.contains_key("eventName") {
+            return Err(BadEvents::Form("it has neither \"Records\" nor \"Events\"".to_owned()));
+        }
+    }
+    let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let line = |(index, line): (usize, &str)| {
+        let read = serde_json::from_str::<Value>(line).map_err(|error| error.to_string()).and_then(event);
+        read.map_err(|problem| BadEvents::Line(index + 1, problem))
+    };
+    let events: Vec<Event> = numbered.map(line).collect::<Result<_, _>>()?;
+    if events.is_empty() {
+        return Err(BadEvents::Form("there is no event in it".to_owned()));
+    }
+    Ok(events)
+}
+
+/// The time by which a record may stand before the roll's moment or behind its end: clocks differ.
+const LEEWAY: SignedDuration = SignedDuration::from_secs(120);
+
+/// Codes of attempts that the SDK makes again, so that the roll does not know their ids.
+const MADE_AGAIN: &[&str] =
+    &["Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure"];
+
+/// Holds the calls of a roll against recorded events.
+///
+/// # Errors
+/// Those of the roll file, inside; [`BadEvents`] where the events cannot be read.
+pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched, BadEvents>> {
+    let events = match events(bytes) {
+        Ok(events) => events,
+        Err(bad) => return Ok(Err(bad)),
+    };
+    let calls = calls(stored)?;
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    let mut foreign: BTreeMap<String, Recorded> = BTreeMap::new();
+    let mut turned_away: BTreeSet<&str> = BTreeSet::new();
+    let times = times(stored);
+    let assumed: Vec<&Event> = events.iter().filter(|event| event.name == "AssumeRole").collect();
+    for event in &assumed {
+        let id = event.request_id.as_deref().unwrap_or_default();
+        if calls.contains_key(id) {
+            found.insert(id);
+            continue;
+        }
+        let text = |name: &str| event.request_parameters.get(name).and_then(Value::as_str).map(str::to_owned);
+        let session_name = text("roleSessionName");
+        let is_ours = times.iter().any(|(name, from, to)| {
+            session_name.as_deref() == Some(name) && (*from..=*to).contains(&event.time)
+        });
+        if !is_ours {
+            continue;
+        }
+        if event.error_code.as_deref().is_some_and(|code| MADE_AGAIN.contains(&code)) {
+            turned_away.insert(id);
+            continue;
+        }
+        // CloudTrail records a call across accounts in both of them, under one id.
+        foreign.entry(id.to_owned()).or_insert_with(|| Recorded {
+            time: event.time,
+            principal: event.user_identity.get("arn").and_then(Value::as_str).map(str::to_owned),
+            source_ip: event.source_ip.clone(),
+            role_arn: text("roleArn"),
+            session_name,
+            request_id: event.request_id.clone(),
+            error_code: event.error_code.clone(),
+        });
+    }
+    let matched = found.len();
+    let missing = calls.iter().filter(|(id, _)| !found.contains(id.as_str())).map(|(_, call)| call.clone());
+    let mut foreign: Vec<Recorded> = foreign.into_values().collect();
+    foreign.sort();
+    Ok(Ok(Matched {
+        matched,
+        missing: missing.collect(),
+        foreign,
+        turned_away: turned_away.len(),
+        records: assumed.len(),
+    }))
+}
+
+/// The calls that the roll knows of, by their ids.
+fn calls(stored: &Stored) -> io::Result<BTreeMap<String, Call>> {
+    let mut calls = BTreeMap::new();
+    for account in stored.accounts() {
+        let account = account?;
+        let mut call = |request_id: &str, is_refused| {
+            let call = Call {
+                account_id: Some(account.account_id().clone()),
+                role_arn: account.role_arn().map(ToString::to_string),
+                request_id: request_id.to_owned(),
+                is_refused,
+            };
+            calls.insert(request_id.to_owned(), call);
+        };
+        account.request_ids().iter().for_each(|id| call(id, false));
+        let refused = account.gaps().iter().filter(|gap| gap.operation.as_deref() == Some("AssumeRole"));
+        refused.filter_map(|gap| gap.request_id.as_deref()).for_each(|id| call(id, true));
+    }
+    let hops = stored.statistics.iter().flat_map(|statistics| &statistics.hops);
+    for hop in hops {
+        if let Some(request_id) = &hop.request_id {
+            let role_arn = Some(hop.role_arn.to_string());
+            let call = Call { account_id: None, role_arn, request_id: request_id.clone(), is_refused: false };
+            calls.insert(request_id.clone(), call);
+        }
+    }
+    Ok(calls)
+}
+
+/// The runs' session names, each with the time in which the run made its calls.
+fn times(stored: &Stored) -> Vec<(String, Timestamp, Timestamp)> {
+    let elapsed = |header: &Header| {
+        let is_last = header.run_id == stored.header.run_id;
+        let statistics = stored.statistics.as_ref().filter(|_| is_last);
+        statistics.map(|Statistics { elapsed_ms, .. }| {
+            SignedDuration::from_millis(i64::try_from(*elapsed_ms).unwrap_or(i64::MAX))
+        })
+    };
+    let of = |header: &Header| {
+        let name = header.session_name.as_ref()?.to_string();
+        let from = header.as_of.checked_sub(LEEWAY).unwrap_or(Timestamp::MIN);
+        // Of a run that was cut short nobody knows when; sessions last twelve hours at most.
+        let lasted = elapsed(header).unwrap_or(SignedDuration::from_hours(12));
+        let to = header.as_of.checked_add(lasted).and_then(|at| at.checked_add(LEEWAY));
+        Some((name, from, to.unwrap_or(Timestamp::MAX)))
+    };
+    stored.runs.iter().filter_map(of).collect()
+}
+
+impl Matched {
+    /// Whether CloudTrail has all calls of the roll, and no others under its name.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty() && self.foreign.is_empty()
+    }
+}
