@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use rolecall_roll::{AccountRoll, Coverage, Covering, Header, Stored};
+use rolecall_roll::{AccountId, AccountRoll, Coverage, Covering, Gap, Header, Stored};
 use serde::Serialize;
 
 use crate::assess::{Assessment, Assessor};
@@ -54,6 +54,9 @@ pub struct Report {
     pub answered_for: usize,
     /// How old active keys are, and how long ago they were used.
     pub distributions: Distributions,
+    /// What could not be read, account by account; empty where only the most urgent findings are kept.
+    #[serde(skip)]
+    pub not_read: Vec<NotRead>,
     /// The open findings, the most urgent first.
     pub findings: Vec<Finding>,
     /// The findings that somebody answers for.
@@ -61,6 +64,31 @@ pub struct Report {
     /// What came of each rule, what could not be judged, and the exceptions.
     #[serde(flatten)]
     pub assessment: Assessment,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone)]
+pub struct NotRead {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its name.
+    pub account_name: Option<String>,
+    /// The organizational unit that it is in.
+    pub organizational_unit: Option<String>,
+    /// What, and why.
+    pub gap: Gap,
+}
+
+impl NotRead {
+    fn of(account: &AccountRoll) -> impl Iterator<Item = Self> + '_ {
+        let known = account.account();
+        account.gaps().iter().map(move |gap| Self {
+            account_id: account.account_id().clone(),
+            account_name: known.and_then(|it| it.name.clone()),
+            organizational_unit: known.and_then(|it| it.organizational_unit.clone()),
+            gap: gap.clone(),
+        })
+    }
 }
 
 /// How many findings are kept: all, or the most urgent, which takes no more memory the larger the organisation is.
@@ -87,13 +115,16 @@ impl Report {
         let mut assessor = Assessor::new(header, settings);
         let mut open: BTreeMap<Severity, usize> =
             Severity::ALL.into_iter().map(|severity| (severity, 0)).collect();
-        let mut answered_for = 0;
+        let (mut answered_for, mut not_read) = (0, Vec::new());
         let mut distributions = Distributions::default();
         let (mut findings, mut excepted) = (Vec::new(), Vec::new());
         for account in accounts {
             let account = account?;
             covering.add(&account);
             distributions.add(header, &account);
+            if keep == Keep::All {
+                not_read.extend(NotRead::of(&account));
+            }
             for finding in assessor.account(&account) {
                 if finding.is_open() {
                     *open.entry(finding.severity).or_default() += 1;
@@ -116,7 +147,17 @@ impl Report {
         rank(&mut excepted, keep);
         let (coverage, benchmark) = (covering.finish(), settings.benchmark);
         let assessment = assessor.finish();
-        Ok(Self { coverage, benchmark, open, answered_for, distributions, findings, excepted, assessment })
+        Ok(Self {
+            coverage,
+            benchmark,
+            open,
+            answered_for,
+            distributions,
+            not_read,
+            findings,
+            excepted,
+            assessment,
+        })
     }
 
     /// Judges the accounts of a roll file.

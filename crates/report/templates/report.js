@@ -1,23 +1,24 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const { texts, rules, findings } = data;
   const PAGE = 100, PRINTED = 2000;
-  // Places in a finding, as the program that wrote them counts.
-  const SCORE = 0, SEVERITY = 1, RULE = 2, ACCOUNT = 3, NAME = 4, UNIT = 5, OWNER = 6, USER = 7, ARN = 8, KEY = 9,
-    MESSAGE = 10, EVIDENCE = 11, LINES = 12, ADVICE = 13, BECAUSE = 14, REMEDY = 15, EXCEPTION = 16;
-  const SEVERITIES = ["critical", "high", "medium", "low", "informational"];
+  const SEVERITIES = data.severities;
   const byId = (id) => document.getElementById(id);
-  const text = (finding, place) => texts[finding[place]];
-  const userOf = (finding) => text(finding, USER) || "root user";
-  const accountOf = (finding) => text(finding, NAME) || text(finding, ACCOUNT);
-  const isExcepted = (finding) => text(finding, EXCEPTION).startsWith("excepted");
   const number = new Intl.NumberFormat("en-US");
 
+  // In the order in which the program that wrote them has them.
+  const rules = data.rules.map(([id, title, why, clauses]) => ({ id, title, why, clauses }));
+  const users = data.users.map(([account, accountName, unit, owner, name, arn, advice, because]) =>
+    ({ account, accountName: accountName || account, unit, owner, name: name || "root user", arn, advice, because }));
+  const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, lines, remedy, exception]) => ({
+    score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, lines, remedy,
+    exception: exception ?? "",
+  }));
+  const isExcepted = (finding) => finding.exception.startsWith("excepted");
+
   // What a finding is searched by, once.
-  const haystacks = findings.map((it) => [
-    text(it, ACCOUNT), text(it, NAME), text(it, UNIT), text(it, OWNER), userOf(it), text(it, ARN), text(it, KEY),
-    text(it, MESSAGE), texts[rules[it[RULE]][0]], texts[rules[it[RULE]][1]], text(it, ADVICE),
+  const haystacks = findings.map(({ user, rule, key, message }) => [
+    user.account, user.accountName, user.unit, user.owner, user.name, user.arn, user.advice, key, message, rule.id, rule.title,
   ].join("\n").toLowerCase());
 
   const element = (name, properties = {}, ...children) => {
@@ -29,11 +30,11 @@
   const bdi = (words) => element("bdi", {}, words);
 
   const filters = {
-    account: { of: (it) => text(it, ACCOUNT), label: (it) => `${text(it, ACCOUNT)} ${text(it, NAME)}`.trim() },
-    unit: { of: (it) => text(it, UNIT), label: (it) => text(it, UNIT) },
-    owner: { of: (it) => text(it, OWNER), label: (it) => text(it, OWNER) },
-    severity: { of: (it) => text(it, SEVERITY), label: (it) => text(it, SEVERITY), order: SEVERITIES },
-    rule: { of: (it) => texts[rules[it[RULE]][0]], label: (it) => texts[rules[it[RULE]][1]] },
+    account: { of: ({ user }) => user.account, label: ({ user }) => user.accountName === user.account ? user.account : `${user.account} ${user.accountName}` },
+    unit: { of: ({ user }) => user.unit, label: ({ user }) => user.unit },
+    owner: { of: ({ user }) => user.owner, label: ({ user }) => user.owner },
+    severity: { of: ({ severity }) => severity, label: ({ severity }) => severity, order: SEVERITIES },
+    rule: { of: ({ rule }) => rule.id, label: ({ rule }) => rule.title },
   };
   const NONE = "\u0000none";
 
@@ -56,7 +57,18 @@
     if (values.length < 2 && id !== "severity") select.closest("label").hidden = true;
   }
 
-  let sort = { place: SCORE, ascending: false };
+  // What the columns are sorted by.
+  const columns = {
+    score: ({ score }) => score,
+    severity: ({ severity }) => -SEVERITIES.indexOf(severity),
+    account: ({ user }) => user.accountName,
+    user: ({ user }) => user.name,
+    key: ({ key }) => key,
+    message: ({ message }) => message,
+    owner: ({ user }) => user.owner,
+    advice: ({ user }) => user.advice,
+  };
+  let sort = { column: "score", ascending: false };
   let shown = [];
   let page = 0;
 
@@ -78,20 +90,11 @@
     return found;
   };
 
-  const sortKey = (finding) => {
-    switch (sort.place) {
-      case SCORE: return finding[SCORE];
-      case SEVERITY: return -SEVERITIES.indexOf(text(finding, SEVERITY));
-      case NAME: return accountOf(finding);
-      case USER: return userOf(finding);
-      default: return text(finding, sort.place);
-    }
-  };
   const collator = new Intl.Collator("en", { numeric: true });
 
   const update = () => {
     shown = matching();
-    const keys = new Map(shown.map((at) => [at, sortKey(findings[at])]));
+    const keys = new Map(shown.map((at) => [at, columns[sort.column](findings[at])]));
     const compare = typeof keys.get(shown[0]) === "number" ? (a, b) => a - b : collator.compare;
     const direction = sort.ascending ? 1 : -1;
     // The places are ranks: what is equal stays in that order.
@@ -118,19 +121,18 @@
 
   let rowNumber = 0;
   const row = (finding) => {
-    const severity = text(finding, SEVERITY);
-    const button = element("button", { type: "button", className: "open" }, bdi(text(finding, MESSAGE)));
+    const { score, severity, user, key, message, exception } = finding;
+    const button = element("button", { type: "button", className: "open" }, bdi(message));
     button.setAttribute("aria-expanded", "false");
-    const exception = text(finding, EXCEPTION);
     const made = element("tr", { className: "row" },
-      element("td", { className: "number" }, String(finding[SCORE])),
+      element("td", { className: "number" }, String(score)),
       element("td", {}, element("span", { className: `severity ${severity}` }, severity)),
-      element("td", { title: text(finding, ACCOUNT) }, bdi(accountOf(finding)), element("div", { className: "small" }, bdi(text(finding, UNIT)))),
-      element("td", {}, bdi(userOf(finding))),
-      element("td", { className: "key" }, text(finding, KEY)),
+      element("td", { title: user.account }, bdi(user.accountName), element("div", { className: "small" }, bdi(user.unit))),
+      element("td", {}, bdi(user.name)),
+      element("td", { className: "key" }, key),
       element("td", {}, button, exception ? element("div", { className: "small" }, bdi(exception)) : null),
-      element("td", {}, bdi(text(finding, OWNER))),
-      element("td", {}, text(finding, ADVICE)));
+      element("td", {}, bdi(user.owner)),
+      element("td", {}, user.advice));
     button.addEventListener("click", () => {
       const isOpen = button.getAttribute("aria-expanded") === "true";
       button.setAttribute("aria-expanded", String(!isOpen));
@@ -145,14 +147,13 @@
     return made;
   };
 
-  const more = (finding, id) => {
-    const [rule, title, why, clauses] = rules[finding[RULE]].map((place) => texts[place]);
+  const more = ({ rule, user, evidence, lines, remedy: commands }, id) => {
     const list = (items) => element("ul", {}, ...items.map((words) => element("li", {}, bdi(words))));
-    const remedy = element("pre", {}, text(finding, REMEDY));
+    const remedy = element("pre", {}, commands);
     const copy = element("button", { type: "button" }, "Copy");
     copy.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(text(finding, REMEDY));
+        await navigator.clipboard.writeText(commands);
         copy.textContent = "Copied";
       } catch {
         // A file may not be let near the clipboard: then it is selected, for a person to copy.
@@ -161,13 +162,13 @@
       }
     });
     const terms = [
-      ["why", `${title}. ${why}`],
-      ["account", `${text(finding, ACCOUNT)} ${text(finding, NAME)}`],
-      ["user", text(finding, ARN)],
-      ["from", list(finding[EVIDENCE].map((place) => texts[place]))],
-      ["score", list(finding[LINES].map(([points, place]) => `${points}: ${texts[place]}`))],
-      ["user calls for", text(finding, ADVICE) && `${text(finding, ADVICE)}: ${text(finding, BECAUSE)}`],
-      ["rule", clauses ? `${rule}: ${clauses}` : rule],
+      ["why", `${rule.title}. ${rule.why}`],
+      ["account", user.accountName === user.account ? user.account : `${user.account} ${user.accountName}`],
+      ["user", user.arn],
+      ["from", list(evidence)],
+      ["score", list(lines.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],
+      ["user calls for", user.advice && `${user.advice}: ${user.because}`],
+      ["rule", rule.clauses ? `${rule.id}: ${rule.clauses}` : rule.id],
       ["to do", element("div", {}, remedy, copy)],
     ].filter(([, value]) => value);
     const dl = element("dl");
@@ -180,12 +181,12 @@
   const byOwner = (most) => {
     const owners = new Map();
     for (const finding of findings.filter((it) => !isExcepted(it))) {
-      const name = text(finding, OWNER);
-      const of = owners.get(name) ?? { all: 0, critical: 0, high: 0, users: new Set() };
+      const { user, severity } = finding;
+      const of = owners.get(user.owner) ?? { all: 0, critical: 0, high: 0, users: new Set() };
       of.all += 1;
-      if (text(finding, SEVERITY) in of) of[text(finding, SEVERITY)] += 1;
-      of.users.add(finding[ARN]);
-      owners.set(name, of);
+      if (severity in of) of[severity] += 1;
+      of.users.add(user);
+      owners.set(user.owner, of);
     }
     if (owners.size < 2) return;
     const sorted = [...owners].sort(([, a], [, b]) => b.critical - a.critical || b.high - a.high || b.all - a.all);
@@ -207,13 +208,13 @@
   };
 
   for (const th of document.querySelectorAll("#table th[data-sort]")) {
-    const place = Number(th.dataset.sort);
+    const column = th.dataset.sort;
     const button = element("button", { type: "button" }, th.textContent);
     th.replaceChildren(button);
     button.addEventListener("click", () => {
       // Numbers begin with the most, words with A.
-      const first = place === SCORE || place === SEVERITY ? false : true;
-      sort = { place, ascending: sort.place === place ? !sort.ascending : first };
+      const first = column !== "score" && column !== "severity";
+      sort = { column, ascending: sort.column === column ? !sort.ascending : first };
       for (const other of document.querySelectorAll("#table th[aria-sort]")) other.removeAttribute("aria-sort");
       th.setAttribute("aria-sort", sort.ascending ? "ascending" : "descending");
       update();

@@ -22,7 +22,6 @@ pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
-pub(crate) use rolecall_report::render::harmless as printable;
 pub(crate) use shown::{Look, Shown, show};
 use sink::Sink;
 pub(crate) use verdicts::{Answer, verdicts};
@@ -44,6 +43,11 @@ pub(crate) fn not_there(flag: &str, path: &Path, error: &io::Error) -> Failure {
     };
     Failure::new(Code::Usage, format!("{flag} {}: {problem}", path.display()))
         .with_remedy("name a file in a folder that is there and can be written")
+}
+
+/// The text without what would steer a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    rolecall_report::render::harmless(text).into_owned()
 }
 
 /// A line for a person, on stderr.

@@ -1,17 +1,21 @@
 //! Findings as RFC 4180, a row each; and as rows of their own what somebody answers for, what could not be judged, which
 //! accounts could not be read, and what the roll covers: whoever counts rows does not miss what is missing.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use rolecall_roll::{AccountRoll, Gap, Outcome, Stored};
+use rolecall_roll::{Gap, Stored};
 
 use super::harmless_lines;
-use crate::finding::Finding;
+use crate::finding::{Excepted, Finding};
 use crate::report::Report;
+use crate::rules::Rule;
 use crate::statement::Statement;
 
-/// The columns. `record` is `finding`, `excepted`, `unknown`, `not_read` or `coverage`.
+/// The columns, as [`Row`] has them.
 const COLUMNS: [&str; 22] = [
     "record",
     "id",
@@ -37,97 +41,143 @@ const COLUMNS: [&str; 22] = [
     "as_of",
 ];
 
+/// A row. `record` is `finding`, `excepted`, `unknown`, `not_read` or `coverage`.
+#[derive(Default)]
+struct Row<'a> {
+    record: &'a str,
+    id: &'a str,
+    score: &'a str,
+    severity: &'a str,
+    rule: &'a str,
+    account_id: &'a str,
+    account_name: &'a str,
+    organizational_unit: &'a str,
+    owner: &'a str,
+    user_name: &'a str,
+    user_arn: &'a str,
+    access_key_id: &'a str,
+    message: &'a str,
+    evidence: &'a str,
+    advice: &'a str,
+    remedy: &'a str,
+    clauses: &'a str,
+    security_hub: &'a str,
+    exception: Option<&'a Excepted>,
+}
+
 /// Writes them.
 ///
 /// # Errors
-/// Those of `out` and of the roll file.
+/// Those of `out`.
 pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Result<()> {
-    let mut rows = Rows::new(out, &COLUMNS);
     let as_of = stored.header.as_of.to_string();
-    rows.header()?;
+    let mut rows = Rows::new(out);
+    rows.write(COLUMNS)?;
+    let mut write = |row: &Row<'_>| rows.write(row.cells(&as_of));
+    let joined = |rule: &Rule| {
+        let clauses = rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}"));
+        (clauses.collect::<Vec<_>>().join(", "), rule.security_hub.join(", "))
+    };
+    let rules: HashMap<&str, (String, String)> =
+        report.assessment.rules.iter().map(|it| (it.rule.id, joined(it.rule))).collect();
     for (record, findings) in [("finding", &report.findings), ("excepted", &report.excepted)] {
         for finding in findings {
-            of_finding(&mut rows, record, finding, &as_of)?;
+            let of_rule = rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
+            of_finding(record, finding, of_rule, &mut write)?;
         }
     }
     for unknown in &report.assessment.unknown {
-        let some = unknown.some.join(", ");
-        rows.write(&[
-            ("record", "unknown"),
-            ("rule", unknown.rule),
-            ("account_id", unknown.account_id.as_str()),
-            (
-                "message",
-                &format!(
-                    "{} unknown for {}: {}; {some}",
-                    unknown.fact.what(),
-                    unknown.number,
-                    unknown.reason
-                ),
-            ),
-            ("as_of", &as_of),
-        ])?;
+        let (what, some) = (unknown.fact.what(), unknown.some.join(", "));
+        let message = format!("{what} unknown for {}: {}; {some}", unknown.number, unknown.reason);
+        write(&Row {
+            record: "unknown",
+            rule: unknown.rule,
+            account_id: unknown.account_id.as_str(),
+            message: &message,
+            ..Row::default()
+        })?;
     }
-    for account in stored.accounts() {
-        let account = account?;
-        for gap in not_read(&account) {
-            rows.write(&[
-                ("record", "not_read"),
-                ("account_id", account.account_id().as_str()),
-                ("account_name", name(&account)),
-                ("organizational_unit", unit(&account)),
-                ("user_name", gap.user_name.as_deref().unwrap_or_default()),
-                ("message", &in_words(gap)),
-                ("remedy", &gap.remedy),
-                ("as_of", &as_of),
-            ])?;
-        }
+    for it in &report.not_read {
+        write(&Row {
+            record: "not_read",
+            account_id: it.account_id.as_str(),
+            account_name: it.account_name.as_deref().unwrap_or_default(),
+            organizational_unit: it.organizational_unit.as_deref().unwrap_or_default(),
+            user_name: it.gap.user_name.as_deref().unwrap_or_default(),
+            message: &in_words(&it.gap),
+            remedy: &it.gap.remedy,
+            ..Row::default()
+        })?;
     }
     let statement = Statement::of(stored, &report.coverage, Some(report)).in_a_line();
-    rows.write(&[("record", "coverage"), ("message", &statement), ("as_of", &as_of)])?;
+    write(&Row { record: "coverage", message: &statement, ..Row::default() })?;
     rows.finish()
 }
 
-fn of_finding<W: Write>(rows: &mut Rows<W>, record: &str, finding: &Finding, as_of: &str) -> io::Result<()> {
-    let subject = &finding.subject;
-    let clauses: Vec<String> =
-        finding.rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}")).collect();
-    let evidence: Vec<String> = finding.evidence.iter().map(ToString::to_string).collect();
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let advice = finding.advice.as_ref().map(|it| format!("{}: {}", it.action, it.because));
-    let exception = finding.exception.as_ref();
-    let of_exception = |of: fn(&crate::finding::Excepted) -> String| exception.map(of).unwrap_or_default();
-    rows.write(&[
-        ("record", record),
-        ("id", &finding.id),
-        ("score", &finding.score.points.to_string()),
-        ("severity", finding.severity.as_str()),
-        ("rule", finding.rule.id),
-        ("account_id", subject.account_id.as_str()),
-        ("account_name", &text(&subject.account_name)),
-        ("organizational_unit", &text(&subject.organizational_unit)),
-        ("owner", finding.owner.as_ref().map_or("", |owner| &owner.name)),
-        ("user_name", &text(&subject.user_name)),
-        ("user_arn", &subject.user_arn),
-        ("access_key_id", &text(&subject.access_key_id)),
-        ("message", &finding.message),
-        ("evidence", &evidence.join("; ")),
-        ("advice", &advice.unwrap_or_default()),
-        ("remedy", &finding.remedy),
-        ("clauses", &clauses.join(", ")),
-        ("security_hub", &finding.rule.security_hub.join(", ")),
-        ("exception_owner", &of_exception(|it| it.owner.clone())),
-        ("exception_reason", &of_exception(|it| it.reason.clone())),
-        ("exception_until", &of_exception(|it| it.until.to_string())),
-        ("as_of", as_of),
-    ])
+fn of_finding(
+    record: &str,
+    finding: &Finding,
+    (clauses, security_hub): (&str, &str),
+    write: &mut impl FnMut(&Row<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let Finding { rule, subject, .. } = finding;
+    let mut evidence = String::new();
+    for it in &finding.evidence {
+        let between = if evidence.is_empty() { "" } else { "; " };
+        // Writing to a String does not fail.
+        let _ = write!(evidence, "{between}{it}");
+    }
+    let advice = finding.advice.as_ref().map(|it| [it.action.as_str(), ": ", &it.because].concat());
+    write(&Row {
+        record,
+        id: &finding.id,
+        score: &finding.score.points.to_string(),
+        severity: finding.severity.as_str(),
+        rule: rule.id,
+        account_id: subject.account_id.as_str(),
+        account_name: subject.account_name.as_deref().unwrap_or_default(),
+        organizational_unit: subject.organizational_unit.as_deref().unwrap_or_default(),
+        owner: finding.owner.as_ref().map_or("", |owner| &owner.name),
+        user_name: subject.user_name.as_deref().unwrap_or_default(),
+        user_arn: &subject.user_arn,
+        access_key_id: subject.access_key_id.as_deref().unwrap_or_default(),
+        message: &finding.message,
+        evidence: &evidence,
+        advice: &advice.unwrap_or_default(),
+        remedy: &finding.remedy,
+        clauses,
+        security_hub,
+        exception: finding.exception.as_ref(),
+    })
 }
 
-/// What of an account was not read.
-pub(super) fn not_read(account: &AccountRoll) -> &[Gap] {
-    match account.outcome() {
-        Outcome::Partial | Outcome::Failed => account.gaps(),
-        Outcome::Complete | Outcome::Skipped => &[],
+impl Row<'_> {
+    fn cells<'b>(&'b self, as_of: &'b str) -> [Cow<'b, str>; 22] {
+        let until = self.exception.map(|it| it.until.to_string()).unwrap_or_default();
+        [
+            self.record.into(),
+            self.id.into(),
+            self.score.into(),
+            self.severity.into(),
+            self.rule.into(),
+            self.account_id.into(),
+            self.account_name.into(),
+            self.organizational_unit.into(),
+            self.owner.into(),
+            self.user_name.into(),
+            self.user_arn.into(),
+            self.access_key_id.into(),
+            self.message.into(),
+            self.evidence.into(),
+            self.advice.into(),
+            self.remedy.into(),
+            self.clauses.into(),
+            self.security_hub.into(),
+            self.exception.map_or("", |it| &it.owner).into(),
+            self.exception.map_or("", |it| &it.reason).into(),
+            until.into(),
+            as_of.into(),
+        ]
     }
 }
 
@@ -138,50 +188,37 @@ pub(super) fn in_words(gap: &Gap) -> String {
     format!("{} unknown: {call}{}", gap.step.what(), gap.message)
 }
 
-pub(super) fn name(account: &AccountRoll) -> &str {
-    account.account().and_then(|account| account.name.as_deref()).unwrap_or_default()
-}
-
-pub(super) fn unit(account: &AccountRoll) -> &str {
-    account.account().and_then(|account| account.organizational_unit.as_deref()).unwrap_or_default()
-}
-
-/// Rows of the same columns, cells named by their columns.
-pub(super) struct Rows<W: Write> {
-    out: Writer<W>,
-    columns: &'static [&'static str],
-}
+/// Rows of harmless cells.
+pub(super) struct Rows<W: Write>(Writer<W>);
 
 impl<W: Write> Rows<W> {
-    pub(super) fn new(out: W, columns: &'static [&'static str]) -> Self {
-        Self { out: WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out), columns }
+    pub(super) fn new(out: W) -> Self {
+        Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out))
     }
 
-    pub(super) fn header(&mut self) -> io::Result<()> {
-        self.out.write_record(self.columns).map_err(io::Error::from)
-    }
-
-    pub(super) fn write(&mut self, cells: &[(&str, &str)]) -> io::Result<()> {
-        for column in self.columns {
-            let cell = cells.iter().find(|(name, _)| name == column).map_or("", |(_, text)| text);
-            self.out.write_field(cell_of(cell)).map_err(io::Error::from)?;
+    pub(super) fn write<'a, T: Into<Cow<'a, str>>>(
+        &mut self,
+        cells: impl IntoIterator<Item = T>,
+    ) -> io::Result<()> {
+        for cell in cells {
+            self.0.write_field(cell_of(&cell.into()).as_bytes()).map_err(io::Error::from)?;
         }
-        self.out.write_record(None::<&[u8]>).map_err(io::Error::from)
+        self.0.write_record(None::<&[u8]>).map_err(io::Error::from)
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {
-        self.out.flush()
+        self.0.flush()
     }
 }
 
 /// The text, which no spreadsheet takes for a formula: that is what a cell that begins with one of these is to it.
 ///
 /// Source: <https://owasp.org/www-community/attacks/CSV_Injection>
-fn cell_of(text: &str) -> String {
+fn cell_of(text: &str) -> Cow<'_, str> {
     let text = harmless_lines(text);
     if text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || text.starts_with('\'')
     {
-        return format!("'{text}");
+        return format!("'{text}").into();
     }
     text
 }

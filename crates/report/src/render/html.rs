@@ -6,7 +6,6 @@
 
 mod data;
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use askama::Template;
@@ -15,7 +14,6 @@ use base64::prelude::BASE64_STANDARD;
 use rolecall_roll::Stored;
 use sha2::{Digest, Sha256};
 
-use super::csv::{name, not_read};
 use super::harmless;
 use crate::distribution::Bar;
 use crate::finding::Finding;
@@ -24,6 +22,9 @@ use crate::statement::{Statement, grouped};
 
 const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
+
+/// What stands in the page where the data go. No text of the page is like it: what steers is taken out of them.
+const DATA: &str = "\u{0}data\u{0}";
 
 /// How many findings are in the page itself, for those who run no scripts.
 const WITHOUT_SCRIPTS: usize = 50;
@@ -41,7 +42,8 @@ struct Page<'a> {
     charts: Vec<Chart>,
     first: Vec<Row<'a>>,
     report: &'a Report,
-    data: String,
+    /// The place of the data, which are written and not rendered: they are most of the page.
+    data: &'static str,
 }
 
 /// Something that could not be read.
@@ -85,21 +87,20 @@ struct Drawn {
 /// # Errors
 /// Those of `out` and of the roll file.
 pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Result<()> {
-    let mut unread = Vec::new();
-    for account in stored.accounts() {
-        let account = account?;
-        for gap in not_read(&account) {
-            let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
-            unread.push(NotRead {
-                account: harmless(format!("{} {}", account.account_id(), name(&account)).trim_end()),
-                user: harmless(gap.user_name.as_deref().unwrap_or_default()),
-                what: harmless(&format!("{} {}", gap.step.what(), call.join(": "))),
-                message: harmless(&gap.message),
-                request_id: harmless(gap.request_id.as_deref().unwrap_or_default()),
-                remedy: harmless(&gap.remedy),
-            });
+    let unread = report.not_read.iter().map(|it| {
+        let gap = &it.gap;
+        let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
+        let name = it.account_name.as_deref().unwrap_or_default();
+        let text = |text: &str| harmless(text).into_owned();
+        NotRead {
+            account: text(format!("{} {name}", it.account_id).trim_end()),
+            user: text(gap.user_name.as_deref().unwrap_or_default()),
+            what: text(&format!("{} {}", gap.step.what(), call.join(": "))),
+            message: text(&gap.message),
+            request_id: text(gap.request_id.as_deref().unwrap_or_default()),
+            remedy: text(&gap.remedy),
         }
-    }
+    });
     let page = Page {
         policy: policy(),
         style: STYLE,
@@ -107,13 +108,18 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
         version: &stored.header.rolecall_version,
         statement: Statement::of(stored, &report.coverage, Some(report)),
         severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
-        not_read: unread,
+        not_read: unread.collect(),
         charts: charts(report),
         first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::of).collect(),
         report,
-        data: data::of(report)?,
+        data: DATA,
     };
-    page.write_into(out)
+    let page = page.render().map_err(io::Error::other)?;
+    let (before, after) =
+        page.split_once(DATA).ok_or_else(|| io::Error::other("the page has no place for data"))?;
+    out.write_all(before.as_bytes())?;
+    data::write(&mut *out, report)?;
+    out.write_all(after.as_bytes())
 }
 
 impl<'a> Row<'a> {
@@ -121,9 +127,10 @@ impl<'a> Row<'a> {
         let subject = &finding.subject;
         Self {
             finding,
-            account: harmless(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str())),
-            user: harmless(subject.user_name.as_deref().unwrap_or("root user")),
-            key: harmless(subject.access_key_id.as_deref().unwrap_or_default()),
+            account: harmless(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str()))
+                .into_owned(),
+            user: harmless(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
+            key: harmless(subject.access_key_id.as_deref().unwrap_or_default()).into_owned(),
         }
     }
 }
@@ -174,17 +181,4 @@ fn chart(id: &'static str, title: &'static str, bars: &[Bar], limit: Option<i64>
         Drawn { label, number, y: place * STEP, width, after: LABELS + width + 8, class }
     });
     Chart { id, title, height: shown.len() * STEP, bars: drawn.collect() }
-}
-
-/// Text in a `script` element that is data: no tag ends or begins in it.
-fn push_escaped(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '<' | '>' | '&' => {
-                // Writing to a String does not fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
 }

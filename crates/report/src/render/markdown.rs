@@ -2,11 +2,12 @@
 //!
 //! Source: <https://github.github.com/gfm/>
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use rolecall_roll::Stored;
 
-use super::csv::{in_words, name, not_read};
+use super::csv::in_words;
 use super::harmless;
 use crate::diff::{Diff, Section};
 use crate::finding::Finding;
@@ -31,31 +32,24 @@ pub fn render(
     }
     writeln!(out, "| | | |\n|--:|---|---|")?;
     for line in &statement.lines {
-        let what: Vec<String> = line.what.iter().map(|what| escaped(what)).collect();
+        let what: Vec<Cow<'_, str>> = line.what.iter().map(|what| escaped(what)).collect();
         writeln!(out, "| {} | {} | {} |", grouped(line.number), line.word, what.join("<br>"))?;
     }
     for note in &statement.notes {
         writeln!(out, "\n{}", escaped(note))?;
     }
-    let mut begun = false;
-    for account in stored.accounts() {
-        let account = account?;
-        for gap in not_read(&account) {
-            if !begun {
-                writeln!(
-                    out,
-                    "\n## Not read\n\n| account | user | what, and why | to do |\n|---|---|---|---|"
-                )?;
-                begun = true;
-            }
-            let account = format!("{} {}", account.account_id(), name(&account));
-            let user = gap.user_name.as_deref().unwrap_or_default();
-            let cells = [account.trim(), user, &in_words(gap), &gap.remedy].map(escaped);
-            writeln!(out, "| {} |", cells.join(" | "))?;
-        }
+    if !report.not_read.is_empty() {
+        writeln!(out, "\n## Not read\n\n| account | user | what, and why | to do |\n|---|---|---|---|")?;
+    }
+    for it in &report.not_read {
+        let account = format!("{} {}", it.account_id, it.account_name.as_deref().unwrap_or_default());
+        let user = it.gap.user_name.as_deref().unwrap_or_default();
+        let what = in_words(&it.gap);
+        let cells = [account.trim(), user, &what, &it.gap.remedy].map(escaped);
+        writeln!(out, "| {} |", cells.join(" | "))?;
     }
     for (group, findings) in report.groups(grouping) {
-        let title = group.map_or("Findings, the most urgent first".to_owned(), |group| escaped(&group));
+        let title = group.as_deref().map_or("Findings, the most urgent first".into(), escaped);
         writeln!(out, "\n## {title}\n")?;
         write_findings(out, &findings)?;
     }
@@ -83,13 +77,22 @@ fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()>
     writeln!(out, "| score | severity | account | user | access key | what | owner | to do with the user |")?;
     writeln!(out, "|--:|---|---|---|---|---|---|---|")?;
     for finding in findings {
-        let [account, user, key] = where_is(finding);
-        let owner = finding.owner.as_ref().map_or("", |owner| &owner.name);
-        let advice = finding.advice.as_ref().map_or(String::new(), |advice| advice.action.to_string());
-        let severity = finding.severity.as_str();
-        let points = finding.score.points.to_string();
-        let cells = [&points, severity, &account, &user, &key, &finding.message, owner, &advice];
-        writeln!(out, "| {} |", cells.map(escaped).join(" | "))?;
+        let subject = &finding.subject;
+        write!(out, "| {} | {} | {}", finding.score.points, finding.severity, subject.account_id)?;
+        if let Some(name) = &subject.account_name {
+            write!(out, " {}", escaped(name))?;
+        }
+        let cells = [
+            subject.user_name.as_deref().unwrap_or("root user"),
+            subject.access_key_id.as_deref().unwrap_or_default(),
+            &finding.message,
+            finding.owner.as_ref().map_or("", |owner| &owner.name),
+            finding.advice.as_ref().map_or("", |advice| advice.action.as_str()),
+        ];
+        for cell in cells {
+            write!(out, " | {}", escaped(cell))?;
+        }
+        out.write_all(b" |\n")?;
     }
     Ok(())
 }
@@ -112,7 +115,7 @@ pub fn render_diff(out: &mut impl Write, diff: &Diff) -> io::Result<()> {
         writeln!(out, "| {} |", columns.join(" | "))?;
         writeln!(out, "|{}", "---|".repeat(columns.len()))?;
         for row in rows {
-            let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+            let cells: Vec<Cow<'_, str>> = row.iter().map(|cell| escaped(cell)).collect();
             writeln!(out, "| {} |", cells.join(" | "))?;
         }
         writeln!(out)?;
@@ -131,7 +134,12 @@ fn where_is(finding: &Finding) -> [String; 3] {
 
 /// The text, and nothing but text: no table cell ends, no markup, no HTML, no link, no mention begins in it.
 #[must_use]
-pub fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    let is_plain =
+        |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b',' | b'.' | b'-' | b'/');
+    if text.bytes().all(is_plain) && !text.contains("www.") && !text.contains("WWW.") {
+        return text.into();
+    }
     let mut escaped = String::new();
     for c in harmless(text).chars() {
         match c {
@@ -149,7 +157,7 @@ pub fn escaped(text: &str) -> String {
             c => escaped.push(c),
         }
     }
-    escaped.replace("://", "&#58;//").replace("www.", "www&#46;").replace("WWW.", "WWW&#46;")
+    escaped.replace("://", "&#58;//").replace("www.", "www&#46;").replace("WWW.", "WWW&#46;").into()
 }
 
 #[cfg(test)]

@@ -8,17 +8,26 @@ pub mod markdown;
 pub mod ocsf;
 pub mod roll_csv;
 
+use std::borrow::Cow;
+
 use rolecall_roll::json::steers;
 
 /// The text without what would steer whoever shows it.
 #[must_use]
-pub fn harmless(text: &str) -> String {
-    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    without(text, steers)
 }
 
 /// The same, but lines stay lines.
 #[must_use]
-pub fn harmless_lines(text: &str) -> String {
-    let steering = |c: char| steers(c) && c != '\n';
-    text.chars().map(|c| if steering(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+pub fn harmless_lines(text: &str) -> Cow<'_, str> {
+    without(text, |c| steers(c) && c != '\n')
+}
+
+fn without(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
+    // Nearly all texts are of plain characters, of which none steers.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(&is_bad) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if is_bad(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

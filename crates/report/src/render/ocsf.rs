@@ -7,210 +7,350 @@
 
 use std::io::{self, Write};
 
-use jiff::Timestamp;
-use rolecall_roll::{AccountId, Header, Stored, json};
-use serde_json::{Value, json};
+use rolecall_roll::{AccountId, Coverage, Header, Stored, json};
+use serde::Serialize;
 
-use super::csv::{in_words, name, not_read};
-use crate::assess::Unknown;
-use crate::finding::Finding;
+use super::csv::in_words;
+use crate::advice::Advice;
+use crate::finding::{Evidence, Excepted, Finding};
+use crate::rank::Score;
 use crate::report::Report;
 use crate::rules::{Rule, Severity, of_id};
 use crate::statement::Statement;
 
-/// Compliance status: the check could not be made, was passed, or was not.
+/// An event. What OCSF has no place for is `unmapped`.
+#[derive(Serialize)]
+struct Event<'a> {
+    activity_id: u32,
+    activity_name: &'static str,
+    category_name: &'static str,
+    category_uid: u32,
+    class_name: &'static str,
+    class_uid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<Cloud<'a>>,
+    compliance: Compliance<'a>,
+    finding_info: FindingInfo<'a>,
+    message: &'a str,
+    metadata: &'a Metadata<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remediation: Option<Remediation<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Resource<'a>>,
+    severity: &'static str,
+    severity_id: u32,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_detail: Option<&'a str>,
+    status_id: u32,
+    time: i64,
+    time_dt: &'a str,
+    type_name: &'static str,
+    type_uid: u32,
+    unmapped: Unmapped<'a>,
+}
+
+#[derive(Clone, Serialize)]
+struct Cloud<'a> {
+    account: Account<'a>,
+    org: Option<Org<'a>>,
+    provider: &'static str,
+}
+
+#[derive(Clone, Serialize)]
+struct Account<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    type_id: u32,
+    uid: &'a str,
+}
+
+#[derive(Clone, Serialize)]
+struct Org<'a> {
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct Compliance<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    control: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    desc: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    requirements: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    standards: Vec<String>,
+    status: &'static str,
+    status_id: u32,
+}
+
+#[derive(Default, Serialize)]
+struct FindingInfo<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    desc: Option<&'a str>,
+    title: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    types: Option<[&'a str; 1]>,
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    correlation_uid: String,
+    product: Product<'a>,
+    profiles: [&'static str; 2],
+    tenant_uid: Option<&'a str>,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Product<'a> {
+    name: &'static str,
+    vendor_name: &'static str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct Remediation<'a> {
+    desc: &'a str,
+}
+
+#[derive(Serialize)]
+struct Resource<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<User<'a>>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    account: Account<'a>,
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    type_id: u32,
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Unmapped<'a> {
+    Finding {
+        score: &'a Score,
+        advice: Option<&'a Advice>,
+        evidence: &'a [Evidence],
+        organizational_unit: Option<&'a str>,
+        exception: Option<&'a Excepted>,
+    },
+    Unknown {
+        number: usize,
+        some: &'a [String],
+    },
+    NotRead {
+        aws_error_code: Option<&'a str>,
+        aws_request_id: Option<&'a str>,
+    },
+    Coverage {
+        coverage: &'a Coverage,
+    },
+}
+
+/// Whether the check was passed.
 #[derive(Clone, Copy)]
-enum Compliance {
+enum Status {
     Unknown,
     Pass,
     Fail,
 }
 
+/// What all events have in common.
+struct Common<'a> {
+    header: &'a Header,
+    metadata: Metadata<'a>,
+    time: i64,
+    time_dt: String,
+}
+
 /// Writes them.
 ///
 /// # Errors
-/// Those of `out` and of the roll file.
+/// Those of `out`.
 pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Result<()> {
-    let header = &stored.header;
-    let mut write = |event: &Value| {
+    let common = Common::of(&stored.header);
+    let mut write = |event: &Event<'_>| {
         json::to_writer(&mut *out, event)?;
         out.write_all(b"\n")
     };
     for finding in report.findings.iter().chain(&report.excepted) {
-        write(&of_finding(header, finding))?;
+        write(&of_finding(&common, finding))?;
     }
     for unknown in &report.assessment.unknown {
-        write(&of_unknown(header, unknown))?;
+        let (fact, reason) = (unknown.fact, unknown.reason.as_str());
+        let message = format!("{} unknown for {}: {reason}", fact.what(), unknown.number);
+        let uid = format!("{}/{}/unknown/{fact}/{reason}", unknown.account_id, unknown.rule);
+        let rule = of_id(unknown.rule).ok();
+        let title = rule.map_or("", |rule| rule.title);
+        let unmapped = Unmapped::Unknown { number: unknown.number, some: &unknown.some };
+        write(&Event {
+            cloud: Some(common.cloud(&unknown.account_id, None)),
+            status_detail: Some(reason),
+            finding_info: FindingInfo { title, types: Some([unknown.rule]), uid: &uid, desc: None },
+            ..common.event(&message, Severity::Informational, Compliance::of(Status::Unknown, rule), unmapped)
+        })?;
     }
-    for account in stored.accounts() {
-        let account = account?;
-        for gap in not_read(&account) {
-            let about = format!("{}/{}", gap.step, gap.user_name.as_deref().unwrap_or_default());
-            let mut event = event(header, &in_words(gap), Severity::Medium, Compliance::Unknown);
-            let uid = format!("{}/not-read/{about}", account.account_id());
-            merge(
-                &mut event,
-                json!({
-                    "cloud": cloud(header, account.account_id(), Some(name(&account))),
-                    "finding_info": {"uid": uid, "title": "An account could not be read whole"},
-                    "remediation": {"desc": gap.remedy},
-                    "status_detail": gap.class.to_string(),
-                    "unmapped": {"aws_request_id": gap.request_id, "aws_error_code": gap.code},
-                }),
-            );
-            write(&event)?;
-        }
+    for (number, it) in report.not_read.iter().enumerate() {
+        let gap = &it.gap;
+        let uid = format!("{}/not-read/{}/{number}", it.account_id, gap.step);
+        let (message, class) = (in_words(gap), gap.class.to_string());
+        let (aws_error_code, aws_request_id) = (gap.code.as_deref(), gap.request_id.as_deref());
+        let unmapped = Unmapped::NotRead { aws_error_code, aws_request_id };
+        let title = "An account could not be read whole";
+        write(&Event {
+            cloud: Some(common.cloud(&it.account_id, it.account_name.as_deref())),
+            finding_info: FindingInfo { title, uid: &uid, ..FindingInfo::default() },
+            remediation: Some(Remediation { desc: &gap.remedy }),
+            status_detail: Some(&class),
+            ..common.event(&message, Severity::Medium, Compliance::of(Status::Unknown, None), unmapped)
+        })?;
     }
     let statement = Statement::of(stored, &report.coverage, Some(report));
-    let compliance = if statement.is_complete { Compliance::Pass } else { Compliance::Fail };
-    let mut event = event(header, &statement.in_a_line(), Severity::Informational, compliance);
-    let uid = format!("{}/coverage", header.run_id);
-    let coverage = serde_json::to_value(&report.coverage)?;
-    merge(
-        &mut event,
-        json!({
-            "finding_info": {"uid": uid, "title": "What the roll covers"},
-            "unmapped": {"coverage": coverage},
-        }),
-    );
-    write(&event)
+    let status = if statement.is_complete { Status::Pass } else { Status::Fail };
+    let uid = format!("{}/coverage", stored.header.run_id);
+    let message = statement.in_a_line();
+    let unmapped = Unmapped::Coverage { coverage: &report.coverage };
+    write(&Event {
+        finding_info: FindingInfo { title: "What the roll covers", uid: &uid, ..FindingInfo::default() },
+        ..common.event(&message, Severity::Informational, Compliance::of(status, None), unmapped)
+    })
 }
 
-fn of_finding(header: &Header, finding: &Finding) -> Value {
-    let Finding { rule, subject, severity, score, .. } = finding;
-    let mut event = event(header, &finding.message, *severity, Compliance::Fail);
-    let user = subject.user_name.as_deref().unwrap_or("root");
-    let cloud = cloud(header, &subject.account_id, subject.account_name.as_deref());
-    let owner = finding.owner.as_ref().map(|owner| {
-        json!({"name": owner.name, "uid": owner.name, "type": "Unknown", "type_id": 0, "account": cloud.get("account")})
+fn of_finding<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
+    let Finding { rule, subject, score, .. } = finding;
+    let cloud = common.cloud(&subject.account_id, subject.account_name.as_deref());
+    let owner = finding.owner.as_ref().map(|owner| User {
+        account: cloud.account.clone(),
+        name: &owner.name,
+        kind: "Unknown",
+        type_id: 0,
+        uid: &owner.name,
     });
-    let mut resources =
-        vec![json!({"type": "AWS::IAM::User", "uid": subject.user_arn, "name": user, "owner": owner})];
+    let name = subject.user_name.as_deref().unwrap_or("root");
+    let mut resources = vec![Resource { name, owner, kind: "AWS::IAM::User", uid: &subject.user_arn }];
     if let Some(id) = &subject.access_key_id {
-        resources.push(json!({"type": "AWS::IAM::AccessKey", "uid": id, "name": id}));
+        resources.push(Resource { name: id, owner: None, kind: "AWS::IAM::AccessKey", uid: id });
     }
-    merge(
-        &mut event,
-        json!({
-            "cloud": cloud,
-            "compliance": of_rule(rule),
-            "finding_info": {
-                "uid": finding.id,
-                "title": finding.title,
-                "desc": rule.why,
-                "types": [rule.id],
-                "created_time": millis(header.as_of),
-            },
-            "remediation": {"desc": finding.remedy},
-            "resources": resources,
-            "unmapped": {
-                "score": score,
-                "advice": finding.advice,
-                "evidence": finding.evidence,
-                "organizational_unit": subject.organizational_unit,
-                "exception": finding.exception,
-            },
-        }),
-    );
-    if !finding.is_open() {
-        merge(&mut event, json!({"status": "Suppressed", "status_id": 3}));
-    }
-    event
-}
-
-fn of_unknown(header: &Header, unknown: &Unknown) -> Value {
-    let Unknown { account_id, fact, reason, number, some, .. } = unknown;
-    let message = format!("{} unknown for {number}: {reason}", fact.what());
-    let mut event = event(header, &message, Severity::Informational, Compliance::Unknown);
-    // A rule that is not in the catalogue finds nothing, and is not unknown.
-    let (compliance, title) = of_id(unknown.rule).map_or((json!({}), ""), |rule| (of_rule(rule), rule.title));
-    let uid = format!("{account_id}/{}/unknown/{fact}", unknown.rule);
-    merge(
-        &mut event,
-        json!({
-            "cloud": cloud(header, account_id, None),
-            "compliance": compliance,
-            "finding_info": {"uid": uid, "title": title, "types": [unknown.rule]},
-            "status_detail": reason,
-            "unmapped": {"number": number, "some": some},
-        }),
-    );
-    event
-}
-
-fn of_rule(rule: &Rule) -> Value {
-    let name = |benchmark: crate::rules::Benchmark| {
-        format!("CIS Amazon Web Services Foundations Benchmark v{}", benchmark.version())
+    let unmapped = Unmapped::Finding {
+        score,
+        advice: finding.advice.as_ref(),
+        evidence: &finding.evidence,
+        organizational_unit: subject.organizational_unit.as_deref(),
+        exception: finding.exception.as_ref(),
     };
-    let standards: Vec<String> = rule.benchmarks.iter().map(|(benchmark, _)| name(*benchmark)).collect();
-    let requirements: Vec<String> =
-        rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}")).collect();
-    json!({"control": rule.id, "standards": standards, "requirements": requirements, "desc": rule.why})
-}
-
-/// What all events have in common.
-fn event(header: &Header, message: &str, severity: Severity, compliance: Compliance) -> Value {
-    let (status, status_id) = match compliance {
-        Compliance::Unknown => ("Unknown", 0),
-        Compliance::Pass => ("Pass", 1),
-        Compliance::Fail => ("Fail", 3),
-    };
-    let (severity, severity_id) = match severity {
-        Severity::Informational => ("Informational", 1),
-        Severity::Low => ("Low", 2),
-        Severity::Medium => ("Medium", 3),
-        Severity::High => ("High", 4),
-        Severity::Critical => ("Critical", 5),
-    };
-    json!({
-        "activity_id": 1,
-        "activity_name": "Create",
-        "category_name": "Findings",
-        "category_uid": 2,
-        "class_name": "Compliance Finding",
-        "class_uid": 2003,
-        "compliance": {"status": status, "status_id": status_id},
-        "message": message,
-        "metadata": {
-            "product": {"name": "Rolecall", "vendor_name": "Rolecall", "version": header.rolecall_version},
-            "profiles": ["cloud", "datetime"],
-            "correlation_uid": header.run_id.to_string(),
-            "tenant_uid": header.organization.as_ref().map(|it| &it.id),
-            "version": "1.5.0",
+    let (status, status_id) = if finding.is_open() { ("New", 1) } else { ("Suppressed", 3) };
+    Event {
+        cloud: Some(cloud),
+        finding_info: FindingInfo {
+            desc: Some(rule.why),
+            title: finding.title,
+            types: Some([rule.id]),
+            uid: &finding.id,
         },
-        "severity": severity,
-        "severity_id": severity_id,
-        "status": "New",
-        "status_id": 1,
-        "time": millis(header.as_of),
-        "time_dt": header.as_of.to_string(),
-        "type_name": "Compliance Finding: Create",
-        "type_uid": 200_301,
-    })
+        remediation: Some(Remediation { desc: &finding.remedy }),
+        resources,
+        status,
+        status_id,
+        ..common.event(&finding.message, finding.severity, Compliance::of(Status::Fail, Some(rule)), unmapped)
+    }
 }
 
-fn cloud(header: &Header, account_id: &AccountId, name: Option<&str>) -> Value {
-    let name = name.filter(|name| !name.is_empty()).unwrap_or(account_id.as_str());
-    let org = header.organization.as_ref().map(|it| json!({"uid": it.id}));
-    json!({
-        "provider": "AWS",
-        "account": {"uid": account_id.as_str(), "name": name, "type": "AWS Account", "type_id": 10},
-        "org": org,
-    })
-}
+impl<'a> Common<'a> {
+    fn of(header: &'a Header) -> Self {
+        let metadata = Metadata {
+            correlation_uid: header.run_id.to_string(),
+            product: Product { name: "Rolecall", vendor_name: "Rolecall", version: &header.rolecall_version },
+            profiles: ["cloud", "datetime"],
+            tenant_uid: header.organization.as_ref().map(|it| it.id.as_str()),
+            version: "1.5.0",
+        };
+        let (time, time_dt) = (header.as_of.as_millisecond(), header.as_of.to_string());
+        Self { header, metadata, time, time_dt }
+    }
 
-fn millis(at: Timestamp) -> i64 {
-    at.as_millisecond()
-}
-
-/// Adds the fields of one object to another, and those of its objects to theirs.
-fn merge(into: &mut Value, from: Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                merge(into.entry(key).or_insert(Value::Null), value);
-            }
+    fn event(
+        &'a self,
+        message: &'a str,
+        severity: Severity,
+        compliance: Compliance<'a>,
+        unmapped: Unmapped<'a>,
+    ) -> Event<'a> {
+        let (severity, severity_id) = match severity {
+            Severity::Informational => ("Informational", 1),
+            Severity::Low => ("Low", 2),
+            Severity::Medium => ("Medium", 3),
+            Severity::High => ("High", 4),
+            Severity::Critical => ("Critical", 5),
+        };
+        Event {
+            activity_id: 1,
+            activity_name: "Create",
+            category_name: "Findings",
+            category_uid: 2,
+            class_name: "Compliance Finding",
+            class_uid: 2003,
+            cloud: None,
+            compliance,
+            finding_info: FindingInfo::default(),
+            message,
+            metadata: &self.metadata,
+            remediation: None,
+            resources: Vec::new(),
+            severity,
+            severity_id,
+            status: "New",
+            status_detail: None,
+            status_id: 1,
+            time: self.time,
+            time_dt: &self.time_dt,
+            type_name: "Compliance Finding: Create",
+            type_uid: 200_301,
+            unmapped,
         }
-        (into, from) => *into = from,
+    }
+
+    fn cloud<'b>(&'b self, account_id: &'b AccountId, name: Option<&'b str>) -> Cloud<'b> {
+        let name = name.filter(|name| !name.is_empty()).unwrap_or(account_id.as_str());
+        let org = self.header.organization.as_ref().map(|it| Org { uid: &it.id });
+        Cloud {
+            account: Account { name, kind: "AWS Account", type_id: 10, uid: account_id.as_str() },
+            org,
+            provider: "AWS",
+        }
+    }
+}
+
+impl Compliance<'_> {
+    fn of(status: Status, rule: Option<&'static Rule>) -> Self {
+        let (status, status_id) = match status {
+            Status::Unknown => ("Unknown", 0),
+            Status::Pass => ("Pass", 1),
+            Status::Fail => ("Fail", 3),
+        };
+        let benchmarks = rule.map_or(&[][..], |rule| rule.benchmarks);
+        let standard = |version: &str| format!("CIS Amazon Web Services Foundations Benchmark v{version}");
+        Self {
+            control: rule.map(|rule| rule.id),
+            desc: rule.map(|rule| rule.why),
+            requirements: benchmarks
+                .iter()
+                .map(|(benchmark, clause)| format!("{benchmark} {clause}"))
+                .collect(),
+            standards: benchmarks.iter().map(|(benchmark, _)| standard(benchmark.version())).collect(),
+            status,
+            status_id,
+        }
     }
 }

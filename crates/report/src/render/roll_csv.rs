@@ -7,9 +7,9 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use rolecall_roll::{AccessKey, AccountRoll, Coverage, Fact, Gap, Stored, User};
+use rolecall_roll::{AccessKey, AccountRoll, Coverage, Fact, LastUsed, Outcome, Policies, Stored, User};
 
-use super::csv::{Rows, in_words, name, not_read, unit};
+use super::csv::{Rows, in_words};
 use crate::case::days;
 use crate::statement::Statement;
 
@@ -42,106 +42,115 @@ const COLUMNS: [&str; 25] = [
     "message",
 ];
 
+/// What the columns of an account, of a user and of a key hold where there is none.
+const NO_ACCOUNT: [&str; 4] = [""; 4];
+const NO_USER: [&str; 12] = [""; 12];
+const NO_KEY: [&str; 7] = [""; 7];
+
 /// Writes it.
 ///
 /// # Errors
 /// Those of `out` and of the roll file.
 pub fn render(out: &mut impl Write, stored: &Stored, coverage: &Coverage) -> io::Result<()> {
-    let mut rows = Rows::new(out, &COLUMNS);
-    rows.header()?;
+    let mut table = Table(Rows::new(out));
+    table.0.write(COLUMNS)?;
     for account in stored.accounts() {
-        of_account(&mut rows, &account?, stored.header.as_of)?;
+        of_account(&mut table, &account?, stored.header.as_of)?;
     }
     let statement = Statement::of(stored, coverage, None).in_a_line();
-    rows.write(&[("record", "coverage"), ("message", &statement)])?;
-    rows.finish()
+    table.row("coverage", &NO_ACCOUNT, &NO_USER, &NO_KEY, &statement)?;
+    table.0.finish()
 }
 
-fn of_account<W: Write>(rows: &mut Rows<W>, account: &AccountRoll, as_of: Timestamp) -> io::Result<()> {
-    let outcome = account.outcome().to_string();
-    let common = [
-        ("account_id", account.account_id().as_str()),
-        ("account_name", name(account)),
-        ("organizational_unit", unit(account)),
-        ("outcome", outcome.as_str()),
+struct Table<W: Write>(Rows<W>);
+
+impl<W: Write> Table<W> {
+    fn row(
+        &mut self,
+        record: &str,
+        account: &[impl AsRef<str>; 4],
+        user: &[impl AsRef<str>; 12],
+        key: &[impl AsRef<str>; 7],
+        message: &str,
+    ) -> io::Result<()> {
+        let account = account.iter().map(AsRef::as_ref);
+        let (user, key) = (user.iter().map(AsRef::as_ref), key.iter().map(AsRef::as_ref));
+        self.0.write([record].into_iter().chain(account).chain(user).chain(key).chain([message]))
+    }
+}
+
+fn of_account<W: Write>(table: &mut Table<W>, account: &AccountRoll, as_of: Timestamp) -> io::Result<()> {
+    let known = account.account();
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let of_account = [
+        account.account_id().to_string(),
+        text(known.and_then(|it| it.name.as_ref())),
+        text(known.and_then(|it| it.organizational_unit.as_ref())),
+        account.outcome().to_string(),
     ];
     for user in account.users().unwrap_or_default() {
-        let of_user = cells_of_user(user);
-        let of_user: Vec<(&str, &str)> = of_user.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let user_cells = [&common[..], &of_user[..]].concat();
+        let of_user = of_user(user);
         match user.access_keys.as_deref() {
             None => {
-                let cells = [("record", "user"), ("access_key_id", "unknown")];
-                rows.write(&[&user_cells[..], &cells[..]].concat())?;
+                let mut unknown = NO_KEY;
+                unknown[0] = "unknown";
+                table.row("user", &of_account, &of_user, &unknown, "")?;
             }
-            Some([]) => rows.write(&[&user_cells[..], &[("record", "user")]].concat())?,
+            Some([]) => table.row("user", &of_account, &of_user, &NO_KEY, "")?,
             Some(keys) => {
                 for key in keys {
-                    let cells = cells_of_key(key, as_of);
-                    let cells: Vec<(&str, &str)> =
-                        cells.iter().map(|(name, text)| (*name, text.as_str())).collect();
-                    rows.write(&[&[("record", "access_key")], &user_cells[..], &cells[..]].concat())?;
+                    table.row("access_key", &of_account, &of_user, &of_key(key, as_of), "")?;
                 }
             }
         }
     }
     if account.users().is_none_or(<[User]>::is_empty) {
         let why = account.why_skipped().unwrap_or_default();
-        rows.write(&[&common[..], &[("record", "account"), ("message", why)]].concat())?;
+        table.row("account", &of_account, &NO_USER, &NO_KEY, why)?;
     }
-    for gap in not_read(account) {
-        let Gap { user_name, .. } = gap;
-        let message = in_words(gap);
-        let user_name = user_name.as_deref().unwrap_or_default();
-        let cells = [("record", "not_read"), ("user_name", user_name), ("message", &message)];
-        rows.write(&[&common[..], &cells[..]].concat())?;
+    if matches!(account.outcome(), Outcome::Partial | Outcome::Failed) {
+        for gap in account.gaps() {
+            let mut user = NO_USER;
+            user[0] = gap.user_name.as_deref().unwrap_or_default();
+            table.row("not_read", &of_account, &user, &NO_KEY, &in_words(gap))?;
+        }
     }
     Ok(())
 }
 
-type Cells = Vec<(&'static str, String)>;
-
-fn cells_of_user(user: &User) -> Cells {
-    let policies = |of: fn(&rolecall_roll::Policies) -> String| fact(&user.policies, of);
-    vec![
-        ("user_name", user.user_name.clone()),
-        ("user_arn", user.arn.clone()),
-        ("user_id", user.user_id.clone()),
-        ("user_created", user.create_date.to_string()),
-        ("password_last_used", optional(user.password_last_used)),
-        ("console_password", fact(&user.console_password, |it| it.is_some().to_string())),
-        ("mfa_devices", fact(&user.mfa_devices, |it| it.len().to_string())),
-        ("groups", policies(|it| it.groups.join(", "))),
-        ("attached_policies", policies(|it| it.attached_policies.join(", "))),
-        ("inline_policies", policies(|it| it.inline_policies.join(", "))),
-        (
-            "administrator",
-            policies(|it| it.is_administrator.map_or("unknown".to_owned(), |it| it.to_string())),
-        ),
-        (
-            "tags",
-            policies(|it| {
-                it.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
-            }),
-        ),
+fn of_user(user: &User) -> [String; 12] {
+    let policies = |of: fn(&Policies) -> String| fact(&user.policies, of);
+    let tags = |policies: &Policies| {
+        let tags = policies.tags.iter().map(|(key, value)| format!("{key}={value}"));
+        tags.collect::<Vec<_>>().join(", ")
+    };
+    [
+        user.user_name.clone(),
+        user.arn.clone(),
+        user.user_id.clone(),
+        user.create_date.to_string(),
+        optional(user.password_last_used),
+        fact(&user.console_password, |it| it.is_some().to_string()),
+        fact(&user.mfa_devices, |it| it.len().to_string()),
+        policies(|it| it.groups.join(", ")),
+        policies(|it| it.attached_policies.join(", ")),
+        policies(|it| it.inline_policies.join(", ")),
+        policies(|it| it.is_administrator.map_or("unknown".to_owned(), |it| it.to_string())),
+        fact(&user.policies, tags),
     ]
 }
 
-fn cells_of_key(key: &AccessKey, as_of: Timestamp) -> Cells {
-    let last = |of: fn(&rolecall_roll::LastUsed) -> String| {
-        fact(&key.last_used, |last| last.as_ref().map(of).unwrap_or_default())
-    };
-    vec![
-        ("access_key_id", key.access_key_id.clone()),
-        ("status", key.status.as_str().to_owned()),
-        ("created", optional(key.create_date)),
-        ("age_days", optional(key.create_date.map(|created| days(created, as_of)))),
-        (
-            "last_used",
-            fact(&key.last_used, |it| it.as_ref().map_or("never".to_owned(), |it| it.date.to_string())),
-        ),
-        ("last_used_service", last(|it| it.service.clone().unwrap_or_default())),
-        ("last_used_region", last(|it| it.region.clone().unwrap_or_default())),
+fn of_key(key: &AccessKey, as_of: Timestamp) -> [String; 7] {
+    let last =
+        |of: fn(&LastUsed) -> String| fact(&key.last_used, |last| last.as_ref().map(of).unwrap_or_default());
+    [
+        key.access_key_id.clone(),
+        key.status.as_str().to_owned(),
+        optional(key.create_date),
+        optional(key.create_date.map(|created| days(created, as_of))),
+        fact(&key.last_used, |it| it.as_ref().map_or("never".to_owned(), |it| it.date.to_string())),
+        last(|it| it.service.clone().unwrap_or_default()),
+        last(|it| it.region.clone().unwrap_or_default()),
     ]
 }
 

@@ -1,130 +1,145 @@
-//! The findings as data for the page's script. Texts are kept once and named by their places: of fifty thousand findings
-//! most say the same.
+//! The findings as data for the page's script. What is of a user, of a rule, or of a score is told once, and named by its
+//! place: of fifty thousand findings most share it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 
 use rolecall_roll::json;
 use serde::Serialize;
 
-use super::push_escaped;
 use crate::finding::Finding;
 use crate::render::{harmless, harmless_lines};
 use crate::report::Report;
+use crate::rules::Severity;
 
-#[derive(Default, Serialize)]
-struct Data {
-    texts: Vec<String>,
-    /// The ids of the rules, then of each its title, why it is bad, and its clauses, as places in `texts`.
-    rules: Vec<[usize; 4]>,
-    findings: Vec<Row>,
+type Text<'a> = Cow<'a, str>;
+
+#[derive(Serialize)]
+struct Data<'a> {
+    severities: [&'static str; 5],
+    /// Id, title, why it is bad, clauses.
+    rules: Vec<(&'a str, &'a str, &'a str, String)>,
+    /// Account, its name, unit, owner, user, ARN, advice, its reason.
+    users: Vec<[Text<'a>; 8]>,
+    /// What adds to scores.
+    reasons: Vec<&'a str>,
+    findings: Vec<Row<'a>>,
 }
 
-/// A finding: score, severity, rule, account, its name, unit, owner, user, ARN, key, message, evidence, lines of the score,
-/// advice, its reason, remedy, exception; texts as their places.
+/// A finding: score, severity, rule, user, key, message, evidence, lines of the score, remedy, exception.
 #[derive(Serialize)]
-struct Row(
+struct Row<'a>(
     u32,
     usize,
     usize,
     usize,
-    usize,
-    usize,
-    usize,
-    usize,
-    usize,
-    usize,
-    usize,
-    Vec<usize>,
+    Text<'a>,
+    Text<'a>,
+    Vec<String>,
     Vec<(u32, usize)>,
-    usize,
-    usize,
-    usize,
-    usize,
+    Text<'a>,
+    Option<String>,
 );
 
-/// Texts, each with its place.
-struct Texts<'a> {
-    data: &'a mut Data,
-    places: HashMap<String, usize>,
+/// Things, each with its place.
+struct Places<K, V> {
+    all: Vec<V>,
+    places: HashMap<K, usize>,
 }
 
-impl Texts<'_> {
-    fn place(&mut self, text: String) -> usize {
-        if let Some(place) = self.places.get(&text) {
-            return *place;
-        }
-        let place = self.data.texts.len();
-        self.data.texts.push(text.clone());
-        self.places.insert(text, place);
-        place
+impl<K: std::hash::Hash + Eq, V> Places<K, V> {
+    fn new() -> Self {
+        Self { all: Vec::new(), places: HashMap::new() }
     }
 
-    fn of(&mut self, text: Option<&str>) -> usize {
-        self.place(harmless(text.unwrap_or_default()))
+    fn of(&mut self, key: K, make: impl FnOnce() -> V) -> usize {
+        let next = self.all.len();
+        *self.places.entry(key).or_insert_with(|| {
+            self.all.push(make());
+            next
+        })
     }
 }
 
-/// The data, as the content of a `script` element.
-pub(super) fn of(report: &Report) -> io::Result<String> {
-    let mut data = Data::default();
-    let mut texts = Texts { data: &mut data, places: HashMap::new() };
-    let mut rules: HashMap<&str, usize> = HashMap::new();
-    for result in &report.assessment.rules {
-        let rule = result.rule;
-        rules.insert(rule.id, texts.data.rules.len());
-        let clauses: Vec<String> =
-            rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}")).collect();
-        let clauses =
-            clauses.into_iter().chain(rule.security_hub.iter().map(|it| format!("Security Hub {it}")));
-        let clauses = clauses.collect::<Vec<_>>().join(", ");
-        let rule = [
-            texts.of(Some(rule.id)),
-            texts.of(Some(rule.title)),
-            texts.of(Some(rule.why)),
-            texts.of(Some(&clauses)),
-        ];
-        texts.data.rules.push(rule);
-    }
-    for finding in report.findings.iter().chain(&report.excepted) {
-        let rule = rules.get(finding.rule.id).copied().unwrap_or_default();
-        let row = row(&mut texts, finding, rule);
-        texts.data.findings.push(row);
-    }
+/// Writes the data, as the content of a `script` element.
+pub(super) fn write(out: impl Write, report: &Report) -> io::Result<()> {
+    let mut rules = Places::new();
+    let (mut users, mut reasons) = (Places::new(), Places::new());
+    let findings = report.findings.iter().chain(&report.excepted).map(|finding| {
+        let Finding { rule, subject, score, .. } = finding;
+        let lines = score.lines.iter();
+        let lines = lines
+            .map(|line| (line.points, reasons.of(line.because.as_str(), || line.because.as_str())))
+            .collect();
+        // Of users of one name, one after the other, each has an id of its own.
+        let of_user = (subject.account_id.as_str(), finding.user_id.as_deref());
+        Row(
+            score.points,
+            Severity::ALL.iter().position(|it| *it == finding.severity).unwrap_or_default(),
+            rules.of(rule.id, || (rule.id, rule.title, rule.why, clauses(finding))),
+            users.of(of_user, || user(finding)),
+            harmless(subject.access_key_id.as_deref().unwrap_or_default()),
+            harmless(&finding.message),
+            finding.evidence.iter().map(|it| owned(it.to_string())).collect(),
+            lines,
+            harmless_lines(&finding.remedy),
+            finding.exception.as_ref().map(|it| {
+                let word = if it.has_lapsed { "lapsed" } else { "excepted" };
+                owned(format!("{word}: {}, {}, until {}", it.owner, it.reason, it.until))
+            }),
+        )
+    });
+    let findings = findings.collect();
+    let severities = Severity::ALL.map(Severity::as_str);
+    let data = Data { severities, rules: rules.all, users: users.all, reasons: reasons.all, findings };
     let mut bytes = Vec::new();
     json::to_writer(&mut bytes, &data)?;
-    let plain = String::from_utf8(bytes).map_err(io::Error::other)?;
-    let mut escaped = String::with_capacity(plain.len() + plain.len() / 16);
-    push_escaped(&mut escaped, &plain);
-    Ok(escaped)
+    write_without_tags(out, &bytes)
 }
 
-fn row(texts: &mut Texts<'_>, finding: &Finding, rule: usize) -> Row {
-    let subject = &finding.subject;
-    let advice = finding.advice.as_ref();
-    let exception = finding.exception.as_ref().map(|it| {
-        let word = if it.has_lapsed { "lapsed" } else { "excepted" };
-        format!("{word}: {}, {}, until {}", it.owner, it.reason, it.until)
-    });
-    let evidence = finding.evidence.iter().map(|it| texts.place(harmless(&it.to_string()))).collect();
-    let lines = finding.score.lines.iter().map(|line| (line.points, texts.of(Some(&line.because)))).collect();
-    Row(
-        finding.score.points,
-        texts.of(Some(finding.severity.as_str())),
-        rule,
-        texts.of(Some(subject.account_id.as_str())),
-        texts.of(subject.account_name.as_deref()),
-        texts.of(subject.organizational_unit.as_deref()),
-        texts.of(finding.owner.as_ref().map(|owner| owner.name.as_str())),
-        texts.of(subject.user_name.as_deref()),
-        texts.of(Some(&subject.user_arn)),
-        texts.of(subject.access_key_id.as_deref()),
-        texts.of(Some(&finding.message)),
-        evidence,
-        lines,
-        texts.place(advice.map(|it| it.action.to_string()).unwrap_or_default()),
-        texts.place(advice.map(|it| it.because.clone()).unwrap_or_default()),
-        texts.place(harmless_lines(&finding.remedy)),
-        texts.of(exception.as_deref()),
-    )
+/// A text that was made here of what others chose.
+fn owned(text: String) -> String {
+    match harmless(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(harmless) => harmless,
+    }
+}
+
+fn user(finding: &Finding) -> [Text<'_>; 8] {
+    let (subject, advice) = (&finding.subject, finding.advice.as_ref());
+    let text =
+        |text: Option<&'_ str>| -> Text<'_> { Cow::Owned(harmless(text.unwrap_or_default()).into_owned()) };
+    [
+        text(Some(subject.account_id.as_str())),
+        text(subject.account_name.as_deref()),
+        text(subject.organizational_unit.as_deref()),
+        text(finding.owner.as_ref().map(|owner| owner.name.as_str())),
+        text(subject.user_name.as_deref()),
+        text(Some(&subject.user_arn)),
+        text(advice.map(|it| it.action.as_str())),
+        text(advice.map(|it| it.because.as_str())),
+    ]
+}
+
+fn clauses(finding: &Finding) -> String {
+    let of_benchmarks =
+        finding.rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}"));
+    let of_hub = finding.rule.security_hub.iter().map(|control| format!("Security Hub {control}"));
+    of_benchmarks.chain(of_hub).collect::<Vec<_>>().join(", ")
+}
+
+/// JSON as the content of a `script` element: no tag ends or begins in it, since what one needs is written as `\u…`, which
+/// only texts hold.
+fn write_without_tags(mut out: impl Write, json: &[u8]) -> io::Result<()> {
+    let mut rest = json;
+    while let Some(at) = memchr::memchr3(b'<', b'>', b'&', rest) {
+        let (plain, from) = rest.split_at(at);
+        out.write_all(plain)?;
+        if let [byte, behind @ ..] = from {
+            write!(out, "\\u{byte:04x}")?;
+            rest = behind;
+        }
+    }
+    out.write_all(rest)
 }
