@@ -114,7 +114,7 @@ bench-cold: ## cold and warm start and memory, against the same work in Python
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary target/release/rolecall-lambda
 
 .PHONY: bench
-bench: bench-sweep bench-cold bench-emulator ## all of these, one after the other
+bench: bench-sweep bench-cold bench-emulator bench-report ## all of these, one after the other
 
 .PHONY: bench-sweep
 bench-sweep: ## how fast many accounts are read, against boto3 and a client without SDK
@@ -124,3 +124,7 @@ bench-sweep: ## how fast many accounts are read, against boto3 and a client with
 .PHONY: bench-emulator
 bench-emulator: ## how many requests a second the emulator enforces
 	cargo bench -p rolecall-emulator --bench throughput
+
+.PHONY: bench-report
+bench-report: ## what rendering 20,000 keys costs over writing the same bytes
+	cargo bench -p rolecall-report --bench render

@@ -60,7 +60,11 @@ fn main() {
         stored.counts.access_keys,
         report.number()
     );
-    for (name, render) in FORMATS {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    for (name, render) in FORMATS
+        .into_iter()
+        .filter(|(name, _)| wanted.starts_with("--") || wanted.is_empty() || *name == wanted)
+    {
         let (at, plain) = (folder.path().join(name), folder.path().join("plain"));
         written(&at, |out| render(out, &stored, &report));
         let text = std::fs::read_to_string(&at).unwrap();

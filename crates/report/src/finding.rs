@@ -109,13 +109,19 @@ pub struct Excepted {
     pub has_lapsed: bool,
 }
 
+impl Evidence {
+    /// Which fact it is, and where from: `last_used, live`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        match self.source {
+            Source::Live => format!("{}, live", self.fact),
+            Source::CredentialReport(made) => format!("{}, credential report of {made:.0}", self.fact),
+        }
+    }
+}
+
 impl std::fmt::Display for Evidence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.source {
-            Source::Live => write!(f, "{} ({}, live)", self.value, self.fact),
-            Source::CredentialReport(made) => {
-                write!(f, "{} ({}, credential report of {made:.0})", self.value, self.fact)
-            }
-        }
+        write!(f, "{} ({})", self.value, self.origin())
     }
 }

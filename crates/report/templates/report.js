@@ -165,7 +165,7 @@
       ["why", `${rule.title}. ${rule.why}`],
       ["account", user.accountName === user.account ? user.account : `${user.account} ${user.accountName}`],
       ["user", user.arn],
-      ["from", list(evidence)],
+      ["from", list(evidence.map(([value, source]) => `${value} (${data.sources[source]})`))],
       ["score", list(lines.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],
       ["user calls for", user.advice && `${user.advice}: ${user.because}`],
       ["rule", rule.clauses ? `${rule.id}: ${rule.clauses}` : rule.id],

@@ -40,7 +40,7 @@ struct Escaping<F>(F);
 
 impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.bytes().all(|byte| byte.is_ascii() && byte != 0x7f) {
+        if fragment.bytes().all(|byte| byte < 0x7f) {
             return self.0.write_string_fragment(out, fragment);
         }
         let mut rest = fragment;

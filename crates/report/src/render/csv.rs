@@ -193,7 +193,7 @@ pub(super) struct Rows<W: Write>(Writer<W>);
 
 impl<W: Write> Rows<W> {
     pub(super) fn new(out: W) -> Self {
-        Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out))
+        Self(WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(1 << 16).from_writer(out))
     }
 
     pub(super) fn write<'a, T: Into<Cow<'a, str>>>(
@@ -216,6 +216,10 @@ impl<W: Write> Rows<W> {
 /// Source: <https://owasp.org/www-community/attacks/CSV_Injection>
 fn cell_of(text: &str) -> Cow<'_, str> {
     let text = harmless_lines(text);
+    // As most do; none of these begins a formula.
+    if text.as_bytes().first().is_none_or(u8::is_ascii_alphanumeric) {
+        return text;
+    }
     if text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || text.starts_with('\'')
     {
         return format!("'{text}").into();

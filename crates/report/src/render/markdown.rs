@@ -3,6 +3,7 @@
 //! Source: <https://github.github.com/gfm/>
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use rolecall_roll::Stored;
@@ -76,23 +77,28 @@ fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()>
     }
     writeln!(out, "| score | severity | account | user | access key | what | owner | to do with the user |")?;
     writeln!(out, "|--:|---|---|---|---|---|---|---|")?;
+    let mut row = String::new();
     for finding in findings {
         let subject = &finding.subject;
-        write!(out, "| {} | {} | {}", finding.score.points, finding.severity, subject.account_id)?;
+        row.clear();
+        // Writing to a String does not fail.
+        let (points, severity) = (finding.score.points, finding.severity.as_str());
+        let _ = write!(row, "| {points} | {severity} | {}", subject.account_id.as_str());
+        let mut cell = |between: &str, text: &str| {
+            row.push_str(between);
+            row.push_str(&escaped(text));
+        };
         if let Some(name) = &subject.account_name {
-            write!(out, " {}", escaped(name))?;
+            cell(" ", name);
         }
-        let cells = [
-            subject.user_name.as_deref().unwrap_or("root user"),
-            subject.access_key_id.as_deref().unwrap_or_default(),
-            &finding.message,
-            finding.owner.as_ref().map_or("", |owner| &owner.name),
-            finding.advice.as_ref().map_or("", |advice| advice.action.as_str()),
-        ];
-        for cell in cells {
-            write!(out, " | {}", escaped(cell))?;
-        }
-        out.write_all(b" |\n")?;
+        cell(" | ", subject.user_name.as_deref().unwrap_or("root user"));
+        cell(" | ", subject.access_key_id.as_deref().unwrap_or_default());
+        cell(" | ", &finding.message);
+        cell(" | ", finding.owner.as_ref().map_or("", |owner| &owner.name));
+        row.push_str(" | ");
+        row.push_str(finding.advice.as_ref().map_or("", |advice| advice.action.as_str()));
+        row.push_str(" |\n");
+        out.write_all(row.as_bytes())?;
     }
     Ok(())
 }
@@ -135,9 +141,9 @@ fn where_is(finding: &Finding) -> [String; 3] {
 /// The text, and nothing but text: no table cell ends, no markup, no HTML, no link, no mention begins in it.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    let is_plain =
-        |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b',' | b'.' | b'-' | b'/');
-    if text.bytes().all(is_plain) && !text.contains("www.") && !text.contains("WWW.") {
+    // Text and nothing else, wherever it stands; a dot may be of `www.`.
+    let is_text = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b',' | b'-' | b'/');
+    if text.bytes().all(is_text) {
         return text.into();
     }
     let mut escaped = String::new();

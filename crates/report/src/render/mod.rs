@@ -15,18 +15,23 @@ use rolecall_roll::json::steers;
 /// The text without what would steer whoever shows it.
 #[must_use]
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    without(text, steers)
+    without(text, |byte| (b' '..=b'~').contains(&byte), steers)
 }
 
 /// The same, but lines stay lines.
 #[must_use]
 pub fn harmless_lines(text: &str) -> Cow<'_, str> {
-    without(text, |c| steers(c) && c != '\n')
+    without(text, |byte| (b' '..=b'~').contains(&byte) || byte == b'\n', |c| steers(c) && c != '\n')
 }
 
-fn without(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
+/// Whether all bytes of a text are of a kind. All are looked at, since that is done many at a time.
+fn are_all(text: &str, is_of_it: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |are, byte| are & is_of_it(byte))
+}
+
+fn without(text: &str, is_plain: impl Fn(u8) -> bool, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
     // Nearly all texts are of plain characters, of which none steers.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(&is_bad) {
+    if are_all(text, is_plain) || !text.contains(&is_bad) {
         return Cow::Borrowed(text);
     }
     text.chars().map(|c| if is_bad(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()

@@ -2,11 +2,15 @@
 //! place: of fifty thousand findings most share it.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::io::{self, Write};
 
-use rolecall_roll::json;
-use serde::Serialize;
+use jiff::Timestamp;
+use rolecall_roll::{Source, Step, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::finding::Finding;
 use crate::render::{harmless, harmless_lines};
@@ -15,19 +19,21 @@ use crate::rules::Severity;
 
 type Text<'a> = Cow<'a, str>;
 
-#[derive(Serialize)]
-struct Data<'a> {
-    severities: [&'static str; 5],
+/// What findings share, each with its place.
+#[derive(Default)]
+struct Shared<'a> {
     /// Id, title, why it is bad, clauses.
-    rules: Vec<(&'a str, &'a str, &'a str, String)>,
-    /// Account, its name, unit, owner, user, ARN, advice, its reason.
-    users: Vec<[Text<'a>; 8]>,
+    rules: Places<&'a str, (&'a str, &'a str, &'a str, String)>,
+    /// Account, its name, unit, owner, user, ARN, advice, its reason. Of users of one name, one after the other, each has an
+    /// id of its own.
+    users: Places<(&'a str, &'a str), [Text<'a>; 8]>,
     /// What adds to scores.
-    reasons: Vec<&'a str>,
-    findings: Vec<Row<'a>>,
+    reasons: Places<&'a str, &'a str>,
+    /// Which fact evidence is of, and where it is from.
+    sources: Places<(Step, Option<Timestamp>), String>,
 }
 
-/// A finding: score, severity, rule, user, key, message, evidence, lines of the score, remedy, exception.
+/// A finding: score, severity, rule, user, key, message, evidence with its source, lines of the score, remedy, exception.
 #[derive(Serialize)]
 struct Row<'a>(
     u32,
@@ -36,7 +42,7 @@ struct Row<'a>(
     usize,
     Text<'a>,
     Text<'a>,
-    Vec<String>,
+    Vec<(Text<'a>, usize)>,
     Vec<(u32, usize)>,
     Text<'a>,
     Option<String>,
@@ -48,11 +54,13 @@ struct Places<K, V> {
     places: HashMap<K, usize>,
 }
 
-impl<K: std::hash::Hash + Eq, V> Places<K, V> {
-    fn new() -> Self {
+impl<K, V> Default for Places<K, V> {
+    fn default() -> Self {
         Self { all: Vec::new(), places: HashMap::new() }
     }
+}
 
+impl<K: Hash + Eq, V> Places<K, V> {
     fn of(&mut self, key: K, make: impl FnOnce() -> V) -> usize {
         let next = self.all.len();
         *self.places.entry(key).or_insert_with(|| {
@@ -64,38 +72,70 @@ impl<K: std::hash::Hash + Eq, V> Places<K, V> {
 
 /// Writes the data, as the content of a `script` element.
 pub(super) fn write(out: impl Write, report: &Report) -> io::Result<()> {
-    let mut rules = Places::new();
-    let (mut users, mut reasons) = (Places::new(), Places::new());
-    let findings = report.findings.iter().chain(&report.excepted).map(|finding| {
-        let Finding { rule, subject, score, .. } = finding;
-        let lines = score.lines.iter();
-        let lines = lines
-            .map(|line| (line.points, reasons.of(line.because.as_str(), || line.because.as_str())))
-            .collect();
-        // Of users of one name, one after the other, each has an id of its own.
-        let of_user = (subject.account_id.as_str(), finding.user_id.as_deref());
-        Row(
-            score.points,
-            Severity::ALL.iter().position(|it| *it == finding.severity).unwrap_or_default(),
-            rules.of(rule.id, || (rule.id, rule.title, rule.why, clauses(finding))),
-            users.of(of_user, || user(finding)),
-            harmless(subject.access_key_id.as_deref().unwrap_or_default()),
-            harmless(&finding.message),
-            finding.evidence.iter().map(|it| owned(it.to_string())).collect(),
-            lines,
-            harmless_lines(&finding.remedy),
-            finding.exception.as_ref().map(|it| {
-                let word = if it.has_lapsed { "lapsed" } else { "excepted" };
-                owned(format!("{word}: {}, {}, until {}", it.owner, it.reason, it.until))
-            }),
-        )
-    });
-    let findings = findings.collect();
-    let severities = Severity::ALL.map(Severity::as_str);
-    let data = Data { severities, rules: rules.all, users: users.all, reasons: reasons.all, findings };
-    let mut bytes = Vec::new();
-    json::to_writer(&mut bytes, &data)?;
+    let number = report.findings.len() + report.excepted.len();
+    let mut bytes = Vec::with_capacity(number * 400);
+    json::to_writer(&mut bytes, &Data(report))?;
     write_without_tags(out, &bytes)
+}
+
+/// The findings one by one, and behind them what they share.
+struct Data<'a>(&'a Report);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shared = RefCell::new(Shared::default());
+        let findings = self.0.findings.iter().chain(&self.0.excepted);
+        let rows = findings.map(|finding| row(&mut shared.borrow_mut(), finding));
+        let mut data = serializer.serialize_map(None)?;
+        data.serialize_entry("severities", &Severity::ALL.map(Severity::as_str))?;
+        data.serialize_entry("findings", &OneByOne(RefCell::new(rows)))?;
+        let Shared { rules, users, reasons, sources } = shared.into_inner();
+        data.serialize_entry("rules", &rules.all)?;
+        data.serialize_entry("users", &users.all)?;
+        data.serialize_entry("reasons", &reasons.all)?;
+        data.serialize_entry("sources", &sources.all)?;
+        data.end()
+    }
+}
+
+/// A list that is made as it is written.
+struct OneByOne<I>(RefCell<I>);
+
+impl<T: Serialize, I: Iterator<Item = T>> Serialize for OneByOne<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&mut *self.0.borrow_mut())
+    }
+}
+
+fn row<'a>(shared: &mut Shared<'a>, finding: &'a Finding) -> Row<'a> {
+    let Finding { rule, subject, score, .. } = finding;
+    let of_user = (subject.account_id.as_str(), finding.user_id.as_deref().unwrap_or_default());
+    let lines = score
+        .lines
+        .iter()
+        .map(|line| (line.points, shared.reasons.of(line.because.as_str(), || line.because.as_str())));
+    let evidence = finding.evidence.iter().map(|it| {
+        let made = match it.source {
+            Source::Live => None,
+            Source::CredentialReport(made) => Some(made),
+        };
+        (harmless(&it.value), shared.sources.of((it.fact, made), || it.origin()))
+    });
+    Row(
+        score.points,
+        Severity::ALL.iter().position(|it| *it == finding.severity).unwrap_or_default(),
+        shared.rules.of(rule.id, || (rule.id, rule.title, rule.why, clauses(finding))),
+        shared.users.of(of_user, || user(finding)),
+        harmless(subject.access_key_id.as_deref().unwrap_or_default()),
+        harmless(&finding.message),
+        evidence.collect(),
+        lines.collect(),
+        harmless_lines(&finding.remedy),
+        finding.exception.as_ref().map(|it| {
+            let word = if it.has_lapsed { "lapsed" } else { "excepted" };
+            owned(format!("{word}: {}, {}, until {}", it.owner, it.reason, it.until))
+        }),
+    )
 }
 
 /// A text that was made here of what others chose.
