@@ -34,6 +34,7 @@
     unit: { of: ({ user }) => user.unit, label: ({ user }) => user.unit },
     owner: { of: ({ user }) => user.owner, label: ({ user }) => user.owner },
     severity: { of: ({ severity }) => severity, label: ({ severity }) => severity, order: SEVERITIES },
+    advice: { of: ({ user }) => user.advice, label: ({ user }) => user.advice },
     rule: { of: ({ rule }) => rule.id, label: ({ rule }) => rule.title },
   };
   const NONE = "\u0000none";

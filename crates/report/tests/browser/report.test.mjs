@@ -105,6 +105,9 @@ test("findings are filtered by severity, account, unit, owner, rule and words", 
   await page.selectOption("#rule", "access-key-age");
   assert.deepEqual((await column(page, 5)).sort(), ["AKIAADMIN", "AKIAANN1", "AKIACLERK"]);
   await page.locator("#clear").click();
+  await page.selectOption("#advice", "deactivate");
+  assert.deepEqual([...new Set(await column(page, 8))], ["deactivate"]);
+  await page.locator("#clear").click();
   await page.fill("#search", "akiaann1 never");
   assert.deepEqual(await column(page, 5), ["AKIAANN1"]);
   await page.fill("#search", "there is no such thing");
