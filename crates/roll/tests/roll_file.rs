@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
     AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, Counts, Document, Earlier, Fact,
-    Facts, Gap, Header, LastUsed, Note, Organization, Policies, ReadError, RoleArn, Roll, RollWriter, Root,
-    RunId, Source, Statistics, Step, Summary, Target, User,
+    Facts, Gap, Header, Hop, LastUsed, Note, Organization, Policies, ReadError, RoleArn, Roll, RollWriter,
+    Root, RunId, Source, Statistics, Step, Summary, Target, User,
 };
 use serde_json::Value;
 
@@ -118,7 +118,10 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
                             },
                             root_credentials_managed: Fact::NotAsked,
                         };
-                        AccountRoll::read(role_arn, users, gaps, vec![note]).with_facts(facts)
+                        AccountRoll::read(role_arn, users, gaps, vec![note])
+                            .with_facts(facts)
+                            .of_run(Timestamp::UNIX_EPOCH)
+                            .through(vec!["8a6f0c1e".to_owned()])
                     }
                 }
             })
@@ -148,7 +151,8 @@ fn header(accounts: &[AccountRoll]) -> Header {
         reason: "legal hold".to_owned(),
         until: "2027-01-31".parse().unwrap(),
     };
-    Header { organization: Some(organization), accepted: vec![accepted], ..header }
+    let session_name = Some("rolecall-8a6f0c1e".parse().unwrap());
+    Header { organization: Some(organization), session_name, accepted: vec![accepted], ..header }
 }
 
 fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {
@@ -161,7 +165,9 @@ fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {
         .finish(Statistics {
             elapsed_ms: 7,
             calls: [("ListUsers".to_owned(), calls)].into(),
-            ..Statistics::default()
+            hops: [Some("1".to_owned()), None]
+                .map(|request_id| Hop { role_arn: role_arn("222222222222"), request_id })
+                .to_vec(),
         })
         .unwrap()
 }
