@@ -6,7 +6,7 @@ use rolecall_roll::{
     AccessKey, AccessKeyStatus, AccountRoll, Fact, LastUsed, Organization, Policies, Source, Step, User,
 };
 
-use crate::finding::Evidence;
+use crate::evidence::Evidence;
 
 /// What came of a rule: nothing is wrong, something is, or what it needs is unknown.
 pub type Checked = Result<Option<Failed>, Untold>;

@@ -1,9 +1,10 @@
 //! Findings: something that is wrong with one key, one user or one root user, why it is thought to be, and what to do.
 
-use rolecall_roll::{AccountId, Source, Step};
+use rolecall_roll::AccountId;
 use serde::{Serialize, Serializer};
 
 use crate::advice::Advice;
+use crate::evidence::Evidence;
 use crate::rank::Score;
 use crate::rules::{Rule, Severity};
 
@@ -69,24 +70,6 @@ pub struct Subject {
     pub access_key_id: Option<String>,
 }
 
-/// A fact that a finding follows from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// Which.
-    pub fact: Step,
-    /// What it says.
-    pub value: String,
-    /// Where it is from; a credential report with the time when it was made.
-    pub source: Source,
-}
-
-impl Evidence {
-    /// What a fact says, and where from.
-    pub fn of(fact: Step, value: impl Into<String>, source: Source) -> Self {
-        Self { fact, value: value.into(), source }
-    }
-}
-
 /// Who is to act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Owner {
@@ -107,21 +90,4 @@ pub struct Excepted {
     pub until: jiff::civil::Date,
     /// Whether that day is over, so that the finding is open again.
     pub has_lapsed: bool,
-}
-
-impl Evidence {
-    /// Which fact it is, and where from: `last_used, live`.
-    #[must_use]
-    pub fn origin(&self) -> String {
-        match self.source {
-            Source::Live => format!("{}, live", self.fact),
-            Source::CredentialReport(made) => format!("{}, credential report of {made:.0}", self.fact),
-        }
-    }
-}
-
-impl std::fmt::Display for Evidence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.value, self.origin())
-    }
 }

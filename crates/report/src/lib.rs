@@ -18,6 +18,7 @@ pub mod case;
 pub mod cloudtrail;
 pub mod diff;
 pub mod distribution;
+pub mod evidence;
 pub mod finding;
 pub mod rank;
 pub mod render;

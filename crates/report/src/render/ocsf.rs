@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::csv::in_words;
 use crate::advice::Advice;
-use crate::finding::{Evidence, Excepted, Finding};
+use crate::evidence::Evidence;
+use crate::finding::{Excepted, Finding};
 use crate::rank::Score;
 use crate::report::Report;
 use crate::rules::{Rule, Severity, of_id};

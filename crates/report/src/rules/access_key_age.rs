@@ -2,7 +2,9 @@
 //!
 //! Source: CIS 1.14 (3.0): rotated every 90 days or less
 
-use super::{Check, Rule, Severity, clauses};
+use super::benchmark::clauses;
+use super::rule::{Check, Rule};
+use super::severity::Severity;
 
 use rolecall_roll::Step;
 

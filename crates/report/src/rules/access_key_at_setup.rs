@@ -2,12 +2,14 @@
 //!
 //! Source: CIS 1.11 (3.0): no access keys during initial setup for users with a console password
 
-use super::{Check, Rule, Severity, clauses_to_6};
+use super::benchmark::clauses_to_6;
+use super::rule::{Check, Rule};
+use super::severity::Severity;
 use jiff::SignedDuration;
 use rolecall_roll::Step;
 
 use crate::case::{Checked, Failed, OfKey, date, told};
-use crate::finding::Evidence;
+use crate::evidence::Evidence;
 
 /// The console makes user and key within moments.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(60);

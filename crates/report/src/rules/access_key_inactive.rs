@@ -5,9 +5,10 @@
 
 use rolecall_roll::{AccessKeyStatus, Step};
 
-use super::{Check, Rule, Severity};
+use super::rule::{Check, Rule};
+use super::severity::Severity;
 use crate::case::{Checked, Failed, OfKey, date};
-use crate::finding::Evidence;
+use crate::evidence::Evidence;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -4,9 +4,11 @@
 
 use rolecall_roll::Step;
 
-use super::{Check, Rule, Severity, clauses};
+use super::benchmark::clauses;
+use super::rule::{Check, Rule};
+use super::severity::Severity;
 use crate::case::{Checked, Failed, OfKey, date};
-use crate::finding::Evidence;
+use crate::evidence::Evidence;
 
 /// The rule.
 pub const RULE: Rule = Rule {

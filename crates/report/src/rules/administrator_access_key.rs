@@ -4,9 +4,10 @@
 
 use rolecall_roll::Step;
 
-use super::{Check, Rule, Severity};
+use super::rule::{Check, Rule};
+use super::severity::Severity;
 use crate::case::{Checked, Failed, OfKey, Untold, told};
-use crate::finding::Evidence;
+use crate::evidence::Evidence;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -6,9 +6,11 @@
 
 use rolecall_roll::{Source, Step};
 
-use super::{Check, Rule, Severity, clauses};
+use super::benchmark::clauses;
+use super::rule::{Check, Rule};
+use super::severity::Severity;
 use crate::case::{Checked, Failed, OfUser, Untold, date, told};
-use crate::finding::Evidence;
+use crate::evidence::Evidence;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -1,0 +1,41 @@
+//! What a verdict follows from: facts, each with its source.
+
+use std::fmt;
+
+use rolecall_roll::{Source, Step};
+use serde::Serialize;
+
+/// A fact that a finding follows from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Which.
+    pub fact: Step,
+    /// What it says.
+    pub value: String,
+    /// Where it is from; a credential report with the time when it was made.
+    pub source: Source,
+}
+
+impl Evidence {
+    /// What a fact says, and where from.
+    pub fn of(fact: Step, value: impl Into<String>, source: Source) -> Self {
+        Self { fact, value: value.into(), source }
+    }
+}
+
+impl Evidence {
+    /// Which fact it is, and where from: `last_used, live`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        match self.source {
+            Source::Live => format!("{}, live", self.fact),
+            Source::CredentialReport(made) => format!("{}, credential report of {made:.0}", self.fact),
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.value, self.origin())
+    }
+}
