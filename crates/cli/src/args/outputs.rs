@@ -1,0 +1,52 @@
+//! How things are shown, and where.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// What to write, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Outputs {
+    /// How to show it; may be given more than once, each with its --out [default: table]
+    #[arg(long, value_enum)]
+    pub(crate) format: Vec<Format>,
+
+    /// Write to this file, whole or not at all, and not to stdout, which is `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One document: the roll, sorted, and the findings
+    Json,
+    /// The roll file: header, an account a line as it is done, trailer
+    Jsonl,
+    /// Findings, a row each
+    Csv,
+    /// The roll, a row a key
+    RollCsv,
+    /// Findings for tickets and wikis
+    Markdown,
+    /// A report to read, sort and filter in a browser, in one file
+    Html,
+    /// Findings as OCSF Compliance Findings, a JSON document a line
+    Ocsf,
+}
+
+impl Format {
+    /// Whether it shows findings and nothing else.
+    pub(crate) fn is_of_findings(self) -> bool {
+        matches!(self, Self::Csv | Self::Markdown | Self::Html | Self::Ocsf)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rendering {
+    /// For people
+    Table,
+    /// For machines
+    Json,
+}
