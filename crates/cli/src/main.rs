@@ -14,6 +14,7 @@ mod init;
 mod output;
 mod policy;
 mod report;
+mod rules;
 mod scan;
 mod verify;
 mod whom;
@@ -41,6 +42,7 @@ fn run(arguments: &args::Arguments) -> Result<ExitCode, Failure> {
     match &arguments.command {
         args::Command::Scan(arguments) => scan::run(arguments),
         args::Command::Report(arguments) => report::run(arguments),
+        args::Command::Rules(arguments) => rules::run(arguments),
         args::Command::Diff(arguments) => diff::run(arguments),
         args::Command::Evidence(arguments) => evidence::run(arguments),
         args::Command::Verify(arguments) => verify::run(arguments),

@@ -154,3 +154,18 @@ async fn two_rolls_are_compared() {
     assert_eq!(none.code, Some(2));
     assert!(none.stderr.contains("none.jsonl: No such file"), "{}", none.stderr);
 }
+
+#[tokio::test]
+async fn the_rules_are_shown_as_they_would_be_applied() {
+    let (emulator, folder) = roll().await;
+    let rules = async |more: &[&str]| {
+        ended(&mut as_lambda(&emulator, folder.path(), &[&["rules"][..], more].concat())).await
+    };
+    insta::assert_snapshot!("the_rules", rules(&[]).await.stdout);
+    fs::write(folder.path().join("rolecall.toml"), "[rules.access-key-age]\ndays = 30\n").unwrap();
+    let ended = rules(&["--benchmark", "cis-5.0", "--format", "json"]).await;
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let age = document.as_array().unwrap().iter().find(|rule| rule["id"] == "access-key-age").unwrap();
+    assert_eq!((&age["days"], &age["severity"]), (&30.into(), &"medium".into()));
+    assert!(document.as_array().unwrap().iter().all(|rule| rule["id"] != "access-key-inactive"));
+}

@@ -14,7 +14,7 @@ use clap_complete::Shell;
 
 pub(crate) use emulator::{Emulator, LogFormat};
 pub(crate) use outputs::{Format, Outputs, Rendering};
-pub(crate) use report::{Comparison, Diff, Evidence, Report, Verify};
+pub(crate) use report::{Comparison, Diff, Evidence, Report, Rules, Verify};
 pub(crate) use scan::Scan;
 pub(crate) use whom::{Caller, Through, Unparsed, Whom};
 
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     /// Judge a roll again, offline, with today's configuration
     #[command(after_help = report::REPORT_HELP)]
     Report(Box<Report>),
+    /// Show the rules that a roll is judged by, with today's thresholds
+    Rules(Rules),
     /// Tell what differs between two rolls: users, keys, findings, accounts
     #[command(after_help = report::DIFF_HELP)]
     Diff(Diff),

@@ -113,6 +113,21 @@ pub(crate) struct Verify {
     pub(crate) format: Rendering,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Rules {
+    /// Those that this benchmark has, and no others: cis-3.0, cis-4.0.1, cis-5.0, cis-6.0, cis-7.0
+    #[arg(long, value_name = "BENCHMARK")]
+    pub(crate) benchmark: Option<Benchmark>,
+
+    /// How to show them; `json` has the clauses of all benchmarks, and the facts that each rule needs
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
+
+    /// What a person would else type each time [default: rolecall.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 pub(super) const DIFF_HELP: &str = "\
 Examples:
   rolecall diff roll-2026-11-01.jsonl roll-2026-12-01.jsonl

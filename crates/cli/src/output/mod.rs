@@ -14,6 +14,7 @@ mod verdicts;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use comfy_table::Cell;
 use rolecall_report::statement::grouped;
 use rolecall_roll::{Coverage, Earlier, Header};
 
@@ -60,6 +61,18 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut sink = Sink::stdout();
     sink.write_all(bytes).and_then(|()| sink.finish()).map_err(|error| not_written(&error))
+}
+
+/// Rows as a table, as it looks on stdout.
+pub(crate) fn table(
+    header: impl IntoIterator<Item = Cell>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
+    let mut shown = table::table(Sink::stdout().look(), header);
+    for row in rows {
+        shown.add_row(row);
+    }
+    table::lines(shown)
 }
 
 /// What a roll covers, in a line.

@@ -1,0 +1,67 @@
+//! `rolecall rules`: the catalogue, as it would be applied.
+
+use std::process::ExitCode;
+
+use comfy_table::{Attribute, Cell};
+use rolecall_report::settings::Applied;
+use rolecall_report::{Benchmark, Rule, Severity};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::{Rendering, Rules};
+use crate::configuration;
+use crate::failure::Failure;
+use crate::output;
+
+/// Shows it.
+pub(crate) fn run(arguments: &Rules) -> Result<ExitCode, Failure> {
+    let configuration = configuration::read(arguments.config.as_deref())?;
+    let settings = rolecall_report::Settings {
+        benchmark: arguments.benchmark.or(configuration.judging.benchmark),
+        ..configuration.judging
+    };
+    let applied: Vec<Applied> = settings.applied().collect();
+    let text = match arguments.format {
+        Rendering::Json => {
+            let rules: Vec<Shown> = applied.iter().map(Shown::of).collect();
+            format!("{:#}\n", json!(rules))
+        }
+        Rendering::Table => {
+            // The newest is what most ask for; `json` has all of them.
+            let benchmark = settings.benchmark.unwrap_or(Benchmark::Cis70);
+            let clauses = benchmark.as_str().to_uppercase();
+            let header = ["RULE", "SEVERITY", "DAYS", &clauses, "SECURITY HUB", "FINDS"];
+            output::table(
+                header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
+                applied.iter().map(|it| {
+                    vec![
+                        it.rule.id.to_owned(),
+                        it.severity.to_string(),
+                        it.rule.days.map_or(String::new(), |_| it.days.to_string()),
+                        it.rule.clause_of(benchmark).unwrap_or_default().to_owned(),
+                        it.rule.security_hub.join(", "),
+                        it.rule.title.to_owned(),
+                    ]
+                }),
+            )
+        }
+    };
+    output::to_stdout(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A rule as it would be applied.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    rule: &'static Rule,
+    severity: Severity,
+    days: Option<u32>,
+}
+
+impl Shown {
+    fn of(applied: &Applied) -> Self {
+        let Applied { rule, days, severity } = *applied;
+        Self { rule, severity, days: rule.days.map(|_| days) }
+    }
+}
