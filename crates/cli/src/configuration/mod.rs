@@ -1,5 +1,7 @@
 //! `rolecall.toml`: what a person would else type each time. Flags and variables come before it.
 
+mod judging;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -8,13 +10,12 @@ use std::time::Duration;
 
 use rolecall_core::settings::{self, Settings};
 use rolecall_core::targets::{Named, Template};
-use rolecall_report::rules::{self, Severity};
-use rolecall_report::settings::{Change, Exception, OwnerSource};
 use rolecall_roll::{AcceptedGap, Account, AccountId, ExternalId, RoleArn, RoleName, RoleSessionName};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::failure::{Code, Failure};
+use judging::{OneException, Owners, RuleChange, date, is_said};
 
 /// Where it is looked for when nobody names it.
 const FILE: &str = "rolecall.toml";
@@ -124,33 +125,6 @@ struct Accepted {
     until: Spanned<toml::Value>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleChange {
-    enabled: Option<bool>,
-    days: Option<Spanned<i64>>,
-    severity: Option<Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OneException {
-    account: Option<String>,
-    user: Option<String>,
-    key: Option<String>,
-    rule: Option<Spanned<String>>,
-    tag: Option<Spanned<String>>,
-    owner: Spanned<String>,
-    reason: Spanned<String>,
-    until: Spanned<toml::Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Owners {
-    order: Option<Vec<Spanned<String>>>,
-}
-
 /// The file that is named, or `rolecall.toml` of the folder that one is in, where there is one.
 pub(crate) fn read(named: Option<&Path>) -> Result<Configuration, Failure> {
     let path = named.unwrap_or(Path::new(FILE));
@@ -228,7 +202,8 @@ fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
             until: date(until).map_err(wrong)?,
         });
     }
-    configuration.judging = configuration.judge().map_err(wrong)?;
+    let Configuration { rules, exception, owners, .. } = &configuration;
+    configuration.judging = judging::settings(rules, exception, owners).map_err(wrong)?;
     // Tried now, so that what is wrong is told with its place.
     configuration.over(Settings::default()).map_err(|(span, problem)| at(Some(span), &problem))?;
     Ok(configuration)
@@ -244,36 +219,6 @@ impl Configuration {
     /// What the file says, its external ids left out and its comments with them.
     pub(crate) fn without_secrets(&self) -> Option<&str> {
         self.without_secrets.as_deref()
-    }
-
-    fn judge(&self) -> Result<rolecall_report::Settings, (Range<usize>, String)> {
-        let mut judging = rolecall_report::Settings::default();
-        for (id, change) in &self.rules {
-            let rule = rules::of_id(id.get_ref()).map_err(|problem| (id.span(), problem))?;
-            let mut changed = Change { enabled: change.enabled, ..Change::default() };
-            if let Some(days) = &change.days {
-                let problem = |problem: String| (days.span(), format!("{}: {problem}", days.get_ref()));
-                if rule.days.is_none() {
-                    return Err(problem(format!("{} counts no days", rule.id)));
-                }
-                let number = u32::try_from(*days.get_ref()).ok().filter(|days| *days <= 36_500);
-                changed.days =
-                    Some(number.ok_or_else(|| problem("not a number of days from 0 to 36500".to_owned()))?);
-            }
-            if let Some(severity) = &change.severity {
-                let parsed: Result<Severity, String> = severity.get_ref().parse();
-                changed.severity = Some(parsed.map_err(|problem| (severity.span(), problem))?);
-            }
-            judging.rules.insert(rule.id, changed);
-        }
-        judging.exceptions = self.exception.iter().map(exception_of).collect::<Result<_, _>>()?;
-        if let Some(order) = &self.owners.order {
-            let parse = |source: &Spanned<String>| {
-                source.get_ref().parse::<OwnerSource>().map_err(|problem| (source.span(), problem))
-            };
-            judging.owners = order.iter().map(parse).collect::<Result<_, _>>()?;
-        }
-        Ok(judging)
     }
 
     fn over(&self, mut settings: Settings) -> Result<Settings, (Range<usize>, String)> {
@@ -310,31 +255,6 @@ impl Configuration {
     }
 }
 
-fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usize>, String)> {
-    let one = spanned.get_ref();
-    let OneException { account, user, key, rule, tag, owner, reason, until } = one;
-    if account.is_none() && user.is_none() && key.is_none() && rule.is_none() && tag.is_none() {
-        let problem = "an exception of everything; name account, user, key, rule or tag";
-        return Err((spanned.span(), problem.to_owned()));
-    }
-    is_said("owner", owner)?;
-    is_said("reason", reason)?;
-    if let Some(rule) = rule {
-        rules::matched_by(rule.get_ref()).map_err(|problem| (rule.span(), problem))?;
-    }
-    let tag = tag.as_ref().map(|tag| settings::tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
-    Ok(Exception {
-        account: account.clone(),
-        user: user.clone(),
-        key: key.clone(),
-        rule: rule.as_ref().map(|rule| rule.get_ref().clone()),
-        tag: tag.transpose()?,
-        owner: owner.get_ref().clone(),
-        reason: reason.get_ref().clone(),
-        until: date(until)?,
-    })
-}
-
 /// Takes away what is secret.
 fn redact(name: &str, value: &mut toml::Value) {
     match value {
@@ -343,25 +263,6 @@ fn redact(name: &str, value: &mut toml::Value) {
         toml::Value::Array(values) => values.iter_mut().for_each(|value| redact("", value)),
         _ => {}
     }
-}
-
-/// Somebody answers for it, for a reason: neither is left blank.
-fn is_said(name: &str, text: &Spanned<String>) -> Result<(), (Range<usize>, String)> {
-    if text.get_ref().trim().is_empty() {
-        return Err((text.span(), format!("{name} is empty; say who answers for it, and why")));
-    }
-    Ok(())
-}
-
-/// A date, as TOML writes one or in quotes.
-fn date(value: &Spanned<toml::Value>) -> Result<jiff::civil::Date, (Range<usize>, String)> {
-    let text = match value.get_ref() {
-        toml::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    // A date alone: of a moment nobody would know in whose day it ends.
-    let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
-    date.ok_or_else(|| (value.span(), format!("{text:?} is no date, one is as 2027-01-31")))
 }
 
 fn set<T>(
@@ -389,7 +290,7 @@ fn set_number<T>(
 }
 
 /// The file that `rolecall init` writes: all that may stand in it, what is usual set and the rest as it could be.
-pub(crate) const EXAMPLE: &str = include_str!("rolecall.toml");
+pub(crate) const EXAMPLE: &str = include_str!("../rolecall.toml");
 
 #[cfg(test)]
 mod tests {

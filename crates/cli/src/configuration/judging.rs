@@ -1,0 +1,116 @@
+//! What of the file is about judging: rules, exceptions, owners.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use rolecall_core::settings;
+use rolecall_report::rules::{self, Severity};
+use rolecall_report::settings::{Change, Exception, OwnerSource};
+use serde::Deserialize;
+use toml::Spanned;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleChange {
+    enabled: Option<bool>,
+    days: Option<Spanned<i64>>,
+    severity: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OneException {
+    account: Option<String>,
+    user: Option<String>,
+    key: Option<String>,
+    rule: Option<Spanned<String>>,
+    tag: Option<Spanned<String>>,
+    owner: Spanned<String>,
+    reason: Spanned<String>,
+    until: Spanned<toml::Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Owners {
+    order: Option<Vec<Spanned<String>>>,
+}
+
+/// How a roll is judged, as the file says.
+pub(super) fn settings(
+    rules_changed: &BTreeMap<Spanned<String>, RuleChange>,
+    exceptions: &[Spanned<OneException>],
+    owners: &Owners,
+) -> Result<rolecall_report::Settings, (Range<usize>, String)> {
+    let mut judging = rolecall_report::Settings::default();
+    for (id, change) in rules_changed {
+        let rule = rules::of_id(id.get_ref()).map_err(|problem| (id.span(), problem))?;
+        let mut changed = Change { enabled: change.enabled, ..Change::default() };
+        if let Some(days) = &change.days {
+            let problem = |problem: String| (days.span(), format!("{}: {problem}", days.get_ref()));
+            if rule.days.is_none() {
+                return Err(problem(format!("{} counts no days", rule.id)));
+            }
+            let number = u32::try_from(*days.get_ref()).ok().filter(|days| *days <= 36_500);
+            changed.days =
+                Some(number.ok_or_else(|| problem("not a number of days from 0 to 36500".to_owned()))?);
+        }
+        if let Some(severity) = &change.severity {
+            let parsed: Result<Severity, String> = severity.get_ref().parse();
+            changed.severity = Some(parsed.map_err(|problem| (severity.span(), problem))?);
+        }
+        judging.rules.insert(rule.id, changed);
+    }
+    judging.exceptions = exceptions.iter().map(exception_of).collect::<Result<_, _>>()?;
+    if let Some(order) = &owners.order {
+        let parse = |source: &Spanned<String>| {
+            source.get_ref().parse::<OwnerSource>().map_err(|problem| (source.span(), problem))
+        };
+        judging.owners = order.iter().map(parse).collect::<Result<_, _>>()?;
+    }
+    Ok(judging)
+}
+
+fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usize>, String)> {
+    let one = spanned.get_ref();
+    let OneException { account, user, key, rule, tag, owner, reason, until } = one;
+    if account.is_none() && user.is_none() && key.is_none() && rule.is_none() && tag.is_none() {
+        let problem = "an exception of everything; name account, user, key, rule or tag";
+        return Err((spanned.span(), problem.to_owned()));
+    }
+    is_said("owner", owner)?;
+    is_said("reason", reason)?;
+    if let Some(rule) = rule {
+        rules::matched_by(rule.get_ref()).map_err(|problem| (rule.span(), problem))?;
+    }
+    let tag = tag.as_ref().map(|tag| settings::tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
+    Ok(Exception {
+        account: account.clone(),
+        user: user.clone(),
+        key: key.clone(),
+        rule: rule.as_ref().map(|rule| rule.get_ref().clone()),
+        tag: tag.transpose()?,
+        owner: owner.get_ref().clone(),
+        reason: reason.get_ref().clone(),
+        until: date(until)?,
+    })
+}
+
+/// Somebody answers for it, for a reason: neither is left blank.
+pub(super) fn is_said(name: &str, text: &Spanned<String>) -> Result<(), (Range<usize>, String)> {
+    if text.get_ref().trim().is_empty() {
+        return Err((text.span(), format!("{name} is empty; say who answers for it, and why")));
+    }
+    Ok(())
+}
+
+/// A date, as TOML writes one or in quotes.
+pub(super) fn date(value: &Spanned<toml::Value>) -> Result<jiff::civil::Date, (Range<usize>, String)> {
+    let text = match value.get_ref() {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    // A date alone: of a moment nobody would know in whose day it ends.
+    let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
+    date.ok_or_else(|| (value.span(), format!("{text:?} is no date, one is as 2027-01-31")))
+}
