@@ -17,6 +17,9 @@ use crate::report::read;
 /// Compares two rolls, and shows what differs.
 pub(crate) fn run(arguments: &args::Diff) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.config.as_deref())?;
+    for roll in [&arguments.old, &arguments.new] {
+        output::is_apart("a roll", roll, arguments.out.as_slice())?;
+    }
     let (old, new) = (read(&arguments.old)?, read(&arguments.new)?);
     let settings = rolecall_report::Settings {
         benchmark: arguments.benchmark.or(configuration.judging.benchmark),

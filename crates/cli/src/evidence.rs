@@ -23,6 +23,20 @@ use crate::report::read;
 /// The file of sums, in the form that `sha256sum --check` reads.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
+/// What each folder holds; with a configuration, that besides.
+pub(crate) const ALWAYS: [&str; 10] = [
+    "accounts.json",
+    "coverage.json",
+    "exceptions.json",
+    "findings.csv",
+    "report.html",
+    "report.json",
+    "requests.json",
+    "roll.jsonl",
+    "rolecall.json",
+    "rules.json",
+];
+
 /// Writes the folder, whole or not at all.
 pub(crate) fn run(arguments: &Evidence) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.config.as_deref())?;
@@ -48,6 +62,9 @@ pub(crate) fn run(arguments: &Evidence) -> Result<ExitCode, Failure> {
         .map_err(|error| output::not_written(&error))?;
     // It is no temporary folder any more.
     let _ = folder.keep();
+    if !stored.coverage().map_err(|error| output::not_written(&error))?.is_complete {
+        output::say("note: the roll is incomplete; coverage.json says what is missing, and why");
+    }
     output::say(&format!(
         "{written} files and their sums are in {}; sign {SUMS}, and check all of it with `rolecall verify {}`",
         out.display(),

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
+use rolecall_report::render::harmless_lines;
+
 /// Exit codes, besides 0 for "clean".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -52,9 +54,9 @@ impl Failure {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut stderr = anstream::stderr();
         // Nobody is left to tell where stderr is closed.
-        let _ = writeln!(stderr, "{red}error:{red:#} {}", self.message);
+        let _ = writeln!(stderr, "{red}error:{red:#} {}", harmless_lines(&self.message));
         if let Some(remedy) = self.remedy {
-            let _ = writeln!(stderr, "  {remedy}");
+            let _ = writeln!(stderr, "  {}", harmless_lines(&remedy));
         }
         self.code.into()
     }

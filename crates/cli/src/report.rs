@@ -14,6 +14,7 @@ use crate::output::{self, Destinations, Look};
 /// Judges it, and shows what came of it.
 pub(crate) fn run(arguments: &Report) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.config.as_deref())?;
+    output::is_apart("ROLL", &arguments.roll, &arguments.outputs.out)?;
     let mut stored = read(&arguments.roll)?;
     let destinations = Destinations::open(&arguments.outputs, false)?;
     if let Some(as_of) = arguments.as_of {
@@ -44,5 +45,8 @@ pub(crate) fn read(path: &Path) -> Result<Stored, Failure> {
             .with_remedy("name a roll file, as `rolecall scan --roll FILE` or --format jsonl writes it")
     };
     let file = File::open(path).map_err(|error| wrong(&error))?;
+    if file.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(wrong(&"it is no ordinary file"));
+    }
     Stored::read(file).map_err(|error| wrong(&error))
 }

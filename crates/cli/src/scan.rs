@@ -88,7 +88,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let accepted = plan.configuration.accepted.clone();
     let judging = arguments.judging.over(plan.configuration.judging.clone());
     if let Some(roll) = &arguments.roll {
-        output::is_apart(roll, &arguments.outputs.out)?;
+        output::is_apart("--roll", roll, &arguments.outputs.out)?;
     }
     let destinations = Destinations::open(&arguments.outputs, arguments.no_rules)?;
     let files = destinations.files.clone();

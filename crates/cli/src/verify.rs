@@ -13,7 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::args::{Rendering, Verify};
-use crate::evidence::{Hashing, SUMS, hex};
+use crate::evidence::{ALWAYS, Hashing, SUMS, hex};
 use crate::failure::{Code, Failure};
 use crate::output;
 use crate::report::read;
@@ -71,6 +71,9 @@ fn check(folder: &Path) -> Result<Checked, Failure> {
         Failure::new(Code::Usage, problem).with_remedy("name the folder that `rolecall evidence` wrote")
     };
     let sums = folder.join(SUMS);
+    if !is_ordinary(&sums) {
+        return Err(usage(format!("{}: it is no ordinary file, or not there", sums.display())));
+    }
     let text = fs::read_to_string(&sums).map_err(|error| usage(format!("{}: {error}", sums.display())))?;
     let mut wanted: BTreeMap<String, String> = BTreeMap::new();
     for (index, line) in text.lines().enumerate() {
@@ -80,7 +83,10 @@ fn check(folder: &Path) -> Result<Checked, Failure> {
         let (sum, name) = parsed.ok_or_else(|| {
             usage(format!("{}: line {}: it is no sum and the name of a file", sums.display(), index + 1))
         })?;
-        wanted.insert(name.to_owned(), sum.to_ascii_lowercase());
+        if wanted.insert(name.to_owned(), sum.to_ascii_lowercase()).is_some() {
+            let name = output::printable(name);
+            return Err(usage(format!("{}: line {}: {name} stands twice", sums.display(), index + 1)));
+        }
     }
     let unexpected =
         |error: io::Error| Failure::new(Code::Unexpected, format!("{}: {error}", folder.display()));
@@ -89,20 +95,34 @@ fn check(folder: &Path) -> Result<Checked, Failure> {
         there.insert(entry.map_err(unexpected)?.file_name().to_string_lossy().into_owned());
     }
     let mut checked = Checked::default();
-    // A signature stands beside the sums: SHA256SUMS.asc, SHA256SUMS.sig.
-    let is_known =
-        |name: &String| wanted.contains_key(name) || name == SUMS || name.starts_with("SHA256SUMS.");
+    // A signature, or what it is checked with, stands beside the sums: SHA256SUMS.asc, SHA256SUMS.sig.
+    let is_signature = |name: &String| {
+        let ending = name.strip_prefix("SHA256SUMS.");
+        ending.is_some_and(|ending| SIGNATURES.contains(&ending)) && is_ordinary(&folder.join(name))
+    };
+    let is_known = |name: &String| wanted.contains_key(name) || name == SUMS || is_signature(name);
     checked.added = there.iter().filter(|name| !is_known(name)).cloned().collect();
+    // What every folder holds is missing also where its line is gone with it.
+    let gone = ALWAYS.iter().filter(|name| !wanted.contains_key(**name)).map(|name| (*name).to_owned());
+    checked.missing.extend(gone);
     for (name, sum) in &wanted {
+        // What a link points to can be another file after the check.
         if !there.contains(name) {
             checked.missing.push(name.clone());
-        } else if sum_of(&folder.join(name)).is_ok_and(|now| now == *sum) {
+        } else if is_ordinary(&folder.join(name)) && sum_of(&folder.join(name)).is_ok_and(|now| now == *sum) {
             checked.unchanged.push(name.clone());
         } else {
             checked.changed.push(name.clone());
         }
     }
     Ok(checked)
+}
+
+/// How files end that signatures are in, or what they are checked with.
+const SIGNATURES: [&str; 8] = ["asc", "sig", "gpg", "pem", "crt", "bundle", "sigstore", "sigstore.json"];
+
+fn is_ordinary(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
 }
 
 /// The name of a file in the folder itself, and of no other.
@@ -145,6 +165,20 @@ fn in_words(matched: &Matched) -> String {
             output::printable(&call.request_id)
         );
     }
+    for it in &matched.differing {
+        let of = it.call.account_id.as_ref().map_or("a role on the way".to_owned(), ToString::to_string);
+        let outcome = |is_refused| if is_refused { "refused" } else { "granted" };
+        text += &format!(
+            "differs  {of}  in {}: the roll has {}, {}; CloudTrail {}, session {}, {}; request {}\n",
+            it.what.join(", "),
+            or(&it.call.role_arn),
+            outcome(it.call.is_refused),
+            or(&it.recorded.role_arn),
+            or(&it.recorded.session_name),
+            outcome(it.recorded.error_code.is_some()),
+            output::printable(&it.call.request_id)
+        );
+    }
     for record in &matched.foreign {
         let error = record.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
         text += &format!(
@@ -162,8 +196,10 @@ fn in_words(matched: &Matched) -> String {
         number => format!(", {} attempts that AWS turned away and that were made again", grouped(number)),
     };
     text += &format!(
-        "{} AssumeRole calls of the roll are in CloudTrail, {} are missing, {} under its session name are not its own{again}\n",
+        "{} AssumeRole calls of the roll are in CloudTrail, {} of them otherwise, {} are missing, {} under its session name are \
+         not its own{again}\n",
         grouped(matched.matched),
+        grouped(matched.differing.len()),
         grouped(matched.missing.len()),
         grouped(matched.foreign.len())
     );

@@ -124,6 +124,21 @@ async fn what_was_changed_missing_or_added_is_named() {
         assert_eq!(refused.code, Some(2));
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
+    let sums = format!("{}  a\n", "0".repeat(64));
+    fs::write(evidence.join("SHA256SUMS"), format!("{sums}{sums}")).unwrap();
+    let twice = verify(&["evidence"]).await;
+    assert_eq!(twice.code, Some(2), "{}", twice.stdout);
+    assert!(twice.stderr.contains("line 2: a stands twice"), "{}", twice.stderr);
+    // The other folder: nothing is left; and a link, whatever it points to now.
+    let again = path.join("again");
+    let whole = fs::read_to_string(again.join("SHA256SUMS")).unwrap();
+    fs::remove_file(again.join("rules.json")).unwrap();
+    std::os::unix::fs::symlink(evidence.join("rules.json"), again.join("rules.json")).unwrap();
+    assert!(verify(&["again"]).await.stdout.starts_with("changed  rules.json\n"));
+    fs::write(again.join("SHA256SUMS"), whole.replace("report.html", "report.htm")).unwrap();
+    assert!(verify(&["again"]).await.stdout.contains("missing  report.html\n"));
+    fs::write(again.join("SHA256SUMS"), "").unwrap();
+    assert_eq!(verify(&["again"]).await.code, Some(10), "no sums are no proof");
     let none = verify(&["roll.jsonl"]).await;
     assert_eq!(none.code, Some(2));
     assert!(none.stderr.contains("--cloudtrail FILE"), "{}", none.stderr);
@@ -175,6 +190,27 @@ async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
     assert_eq!(whole.code, Some(0), "{}{}", whole.stdout, whole.stderr);
     let asked = emulator.requests().iter().filter(|line| line.operation == "sts:AssumeRole").count();
     assert_eq!(document["matched"], asked, "the refused ones too");
+
+    // CloudTrail says otherwise: granted, refused, another role, another session.
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut events = events.clone();
+        events.iter_mut().filter(|event| event["eventName"] == "AssumeRole").for_each(change);
+        events
+    };
+    for (events, what) in [
+        (changed(&|event| event["errorCode"] = Value::Null), "outcome"),
+        (changed(&|event| event["errorCode"] = json!("AccessDenied")), "outcome"),
+        (
+            changed(&|event| event["requestParameters"]["roleArn"] = json!("arn:aws:iam::1:role/Admin")),
+            "role",
+        ),
+        (changed(&|event| event["requestParameters"]["roleSessionName"] = json!("other")), "session"),
+    ] {
+        let (differing, document) = verify(&events).await;
+        assert_eq!(differing.code, Some(10), "{what}: {}", differing.stdout);
+        assert_eq!(document["differing"][0]["what"], json!([what]));
+        assert!(differing.stdout.contains(&format!("in {what}: the roll has")), "{}", differing.stdout);
+    }
 
     let place = events.iter().position(|event| event["eventName"] == "AssumeRole").unwrap();
     let mut taken = events.remove(place);

@@ -79,7 +79,10 @@ async fn todays_configuration_is_applied_and_the_exit_code_tells_what_was_found(
         "{}",
         later.stdout
     );
-    let earlier = report(&["--as-of", "2026-01-01T00:00:00Z"]).await;
+    let over = report(&["--out", "roll.jsonl"]).await;
+    assert_eq!(over.code, Some(2));
+    assert!(over.stderr.contains("ROLL and --out are both roll.jsonl"), "{}", over.stderr);
+    let earlier = report(&["--as-of", "2026-01-01"]).await;
     assert_eq!(earlier.code, Some(2));
     assert!(earlier.stderr.contains("is before 2026-12-01T12:00:00Z"), "{}", earlier.stderr);
     fs::write(&toml, "[rules.access-key-agee]\ndays = 1\n").unwrap();
@@ -114,10 +117,19 @@ async fn hostile_names_steer_no_terminal() {
     let hostile = "\\u001b[2J\\u009b31m\\u202egpj\\u2028\\r\\nnew\\u0007</script><img src=x>|`*";
     let text = fs::read_to_string(&path).unwrap();
     let text = text.replace("\"user_name\":\"alice\"", &format!("\"user_name\":\"{hostile}\""));
+    // What AWS says, and what to do about it, is no better than a name.
+    let gap = format!(
+        "{{\"step\":\"users\",\"operation\":null,\"user_name\":\"{hostile}\",\"class\":\"denied\",\"code\":\"{hostile}\",\
+         \"message\":\"{hostile}\",\"request_id\":\"{hostile}\",\"remedy\":\"{hostile}\"}}"
+    );
+    let text = text.replace("\"outcome\":\"Complete\"", "\"outcome\":\"Partial\"");
+    let text = text.replace("\"gaps\":[]", &format!("\"gaps\":[{gap}]"));
+    // The trailer counts otherwise now; a roll may be cut before it.
+    let text: String = text.lines().take(2).map(|line| format!("{line}\n")).collect();
     fs::write(&path, text).unwrap();
     for format in ["table", "json", "jsonl", "csv", "roll-csv", "markdown", "html", "ocsf"] {
         let ended = report(&emulator, folder.path(), &["--format", format]).await;
-        assert_eq!(ended.code, Some(0), "{format}: {}", ended.stderr);
+        assert_eq!(ended.code, Some(11), "{format}: {}", ended.stderr);
         let steering: Vec<char> =
             ended.stdout.chars().filter(|c| steers(*c) && !['\n', '\r'].contains(c)).collect();
         assert!(steering.is_empty(), "{format}: {steering:?}");

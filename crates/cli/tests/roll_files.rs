@@ -109,7 +109,7 @@ async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
     let asked = asked[before..].iter().filter(|line| line.operation == "ListUsers");
     assert_eq!(asked.count(), 0);
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
-    assert!(report.stdout.contains("21 earlier    read by an earlier run, from "), "{}", report.stdout);
+    assert!(report.stdout.contains("21 earlier    read earlier, from "), "{}", report.stdout);
 
     let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
     let other = in_folder(&emulator, folder.path(), &role).await;

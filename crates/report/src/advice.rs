@@ -5,7 +5,7 @@ use std::fmt;
 use rolecall_roll::{AccessKey, AccessKeyStatus};
 use serde::{Serialize, Serializer};
 
-use crate::case::{OfKey, OfUser, days};
+use crate::case::{OfKey, OfUser};
 
 /// What to do with a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,7 +82,7 @@ pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
     let is_password_idle = password.known().map(|password| {
         password.map(|password| {
             let last = of.password_last_used().or(password.made).unwrap_or(of.user.create_date);
-            of.days_since(last) >= idle
+            of.days_idle(last) >= idle
         })
     });
     let are_keys_idle = idle_keys.iter().all(|is_idle| *is_idle == Some(true));
@@ -112,12 +112,14 @@ pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
 }
 
 fn is_active(key: &AccessKey) -> bool {
-    key.status == AccessKeyStatus::Active
+    // One of a status that this version does not know may work.
+    !matches!(key.status, AccessKeyStatus::Inactive | AccessKeyStatus::Expired)
 }
 
 /// Whether a key is not in use; `None` where that is unknown.
 fn is_idle(of: &OfKey<'_>, idle: i64) -> Option<bool> {
+    of.is_active().ok()?;
     let last = of.key.last_used.known()?;
     let since = last.as_ref().map(|last| last.date).or(of.key.create_date)?;
-    Some(days(since, of.of.of.as_of) >= idle)
+    Some(of.of.days_idle(since) >= idle)
 }

@@ -151,7 +151,16 @@ impl<'a> OfUser<'a> {
     /// Where the keys are not known.
     pub fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), Untold> {
         let (keys, source) = told(self.access_keys(), Step::AccessKeys)?;
-        Ok((keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect(), source))
+        let active: Vec<_> = keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect();
+        let unknown = keys.iter().find_map(|key| match &key.status {
+            AccessKeyStatus::Other(status) => Some(unknown_status(status)),
+            _ => None,
+        });
+        // Two that work are two, whatever the third is.
+        match unknown {
+            Some(unknown) if active.len() < 2 => Err(unknown),
+            _ => Ok((active, source)),
+        }
     }
 
     /// The console password, where there is one.
@@ -199,6 +208,13 @@ impl<'a> OfUser<'a> {
         self.policies().known().is_some_and(|policies| policies.is_administrator == Some(true))
     }
 
+    /// Days since a moment, up to when the roll was taken: of what was used later it knows nothing.
+    #[must_use]
+    pub fn days_idle(&self, since: Timestamp) -> i64 {
+        let read = self.of.roll.as_of().unwrap_or(self.of.as_of);
+        days(since, read.min(self.of.as_of))
+    }
+
     /// Days up to now since a moment.
     #[must_use]
     pub fn days_since(&self, moment: Timestamp) -> i64 {
@@ -214,9 +230,15 @@ impl<'a> OfUser<'a> {
 
 impl<'a> OfKey<'a> {
     /// Whether the key works.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.key.status == AccessKeyStatus::Active
+    ///
+    /// # Errors
+    /// Where its status is one that this version does not know.
+    pub fn is_active(&self) -> Result<bool, Untold> {
+        match &self.key.status {
+            AccessKeyStatus::Active => Ok(true),
+            AccessKeyStatus::Inactive | AccessKeyStatus::Expired => Ok(false),
+            AccessKeyStatus::Other(status) => Err(unknown_status(status)),
+        }
     }
 
     /// When the key was made, and how many days ago that is.
@@ -261,6 +283,11 @@ impl<'a> OfKey<'a> {
         let id = quoted(&self.key.access_key_id);
         format!("aws iam {command} --user-name {} --access-key-id {id}", self.of.quoted())
     }
+}
+
+fn unknown_status(status: &str) -> Untold {
+    let reason = format!("this version does not know the status {status:?}");
+    Untold { step: Step::AccessKeys, reason: Some(reason) }
 }
 
 /// A word, as a POSIX shell takes it.

@@ -18,6 +18,8 @@ pub struct Matched {
     pub matched: usize,
     /// The calls of the roll that it does not have.
     pub missing: Vec<Call>,
+    /// Calls of which CloudTrail says otherwise than the roll: of another role, session or outcome.
+    pub differing: Vec<Differing>,
     /// Calls under the run's session name, in its time, that the roll knows nothing of.
     pub foreign: Vec<Recorded>,
     /// Attempts under that name that AWS turned away to be made again.
@@ -37,6 +39,17 @@ pub struct Call {
     pub request_id: String,
     /// Whether AWS refused it.
     pub is_refused: bool,
+}
+
+/// A call of which CloudTrail says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Differing {
+    /// What the roll says.
+    pub call: Call,
+    /// What CloudTrail says.
+    pub recorded: Recorded,
+    /// In what: `role`, `session`, `outcome`.
+    pub what: Vec<&'static str>,
 }
 
 /// A call that CloudTrail recorded.
@@ -93,6 +106,47 @@ struct Event {
     request_parameters: Value,
 }
 
+impl Event {
+    fn recorded(&self) -> Recorded {
+        let text = |name: &str| self.request_parameters.get(name).and_then(Value::as_str).map(str::to_owned);
+        Recorded {
+            time: self.time,
+            principal: self.user_identity.get("arn").and_then(Value::as_str).map(str::to_owned),
+            source_ip: self.source_ip.clone(),
+            role_arn: text("roleArn"),
+            session_name: text("roleSessionName"),
+            request_id: self.request_id.clone(),
+            error_code: self.error_code.clone(),
+        }
+    }
+}
+
+impl Call {
+    /// In what CloudTrail says otherwise. What it leaves out, as it does of some refusals, it does not say otherwise.
+    fn differs_from(
+        &self,
+        recorded: &Recorded,
+        times: &[(String, Timestamp, Timestamp)],
+    ) -> Vec<&'static str> {
+        let is_other = |ours: Option<&String>, theirs: Option<&String>| {
+            ours.zip(theirs).is_some_and(|(ours, theirs)| ours != theirs)
+        };
+        let name = recorded.session_name.as_ref();
+        let mut what = Vec::new();
+        // On the way to an account's role it may be another one that was refused.
+        if !self.is_refused && is_other(self.role_arn.as_ref(), recorded.role_arn.as_ref()) {
+            what.push("role");
+        }
+        if name.is_some_and(|name| !times.is_empty() && !times.iter().any(|(ours, _, _)| ours == name)) {
+            what.push("session");
+        }
+        if self.is_refused != recorded.error_code.is_some() {
+            what.push("outcome");
+        }
+        what
+    }
+}
+
 /// Reads events: a log file of CloudTrail's, the output of `lookup-events`, or an event a line.
 fn events(bytes: &[u8]) -> Result<Vec<Event>, BadEvents> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
@@ -147,17 +201,22 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
     let calls = calls(stored)?;
     let mut found: BTreeSet<&str> = BTreeSet::new();
     let mut foreign: BTreeMap<String, Recorded> = BTreeMap::new();
+    let mut differing: BTreeMap<String, Differing> = BTreeMap::new();
     let mut turned_away: BTreeSet<&str> = BTreeSet::new();
     let times = times(stored);
     let assumed: Vec<&Event> = events.iter().filter(|event| event.name == "AssumeRole").collect();
     for event in &assumed {
         let id = event.request_id.as_deref().unwrap_or_default();
-        if calls.contains_key(id) {
+        let recorded = event.recorded();
+        if let Some(call) = calls.get(id) {
             found.insert(id);
+            let what = call.differs_from(&recorded, &times);
+            if !what.is_empty() {
+                differing.entry(id.to_owned()).or_insert(Differing { call: call.clone(), recorded, what });
+            }
             continue;
         }
-        let text = |name: &str| event.request_parameters.get(name).and_then(Value::as_str).map(str::to_owned);
-        let session_name = text("roleSessionName");
+        let session_name = &recorded.session_name;
         let is_ours = times.iter().any(|(name, from, to)| {
             session_name.as_deref() == Some(name) && (*from..=*to).contains(&event.time)
         });
@@ -169,15 +228,7 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
             continue;
         }
         // CloudTrail records a call across accounts in both of them, under one id.
-        foreign.entry(id.to_owned()).or_insert_with(|| Recorded {
-            time: event.time,
-            principal: event.user_identity.get("arn").and_then(Value::as_str).map(str::to_owned),
-            source_ip: event.source_ip.clone(),
-            role_arn: text("roleArn"),
-            session_name,
-            request_id: event.request_id.clone(),
-            error_code: event.error_code.clone(),
-        });
+        foreign.entry(id.to_owned()).or_insert(recorded);
     }
     let matched = found.len();
     let missing = calls.iter().filter(|(id, _)| !found.contains(id.as_str())).map(|(_, call)| call.clone());
@@ -186,6 +237,7 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
     Ok(Ok(Matched {
         matched,
         missing: missing.collect(),
+        differing: differing.into_values().collect(),
         foreign,
         turned_away: turned_away.len(),
         records: assumed.len(),
@@ -245,6 +297,6 @@ impl Matched {
     /// Whether CloudTrail has all calls of the roll, and no others under its name.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.foreign.is_empty()
+        self.missing.is_empty() && self.foreign.is_empty() && self.differing.is_empty()
     }
 }

@@ -132,6 +132,9 @@ pub enum NotComparable {
     /// They are of two organisations.
     #[error("one is of {0}, the other of {1}")]
     Organizations(String, String),
+    /// The earlier one comes second.
+    #[error("the first is of {0}, the second of {1}, which is earlier; name the earlier one first")]
+    Swapped(String, String),
     /// One is narrowed to a user or a path.
     #[error("they do not cover the same users: one is {0}, the other {1}")]
     Narrowed(String, String),
@@ -381,6 +384,9 @@ fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
         && first.id != second.id
     {
         return Err(NotComparable::Organizations(of(old), of(new)));
+    }
+    if new.as_of < old.as_of {
+        return Err(NotComparable::Swapped(old.as_of.to_string(), new.as_of.to_string()));
     }
     let narrowed = |header: &Header| -> Vec<String> {
         let narrowed = header.narrowed().into_iter().filter(|it| it.starts_with("of user"));

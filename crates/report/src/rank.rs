@@ -78,7 +78,7 @@ impl Score {
         match &of.key.last_used {
             Fact::Known { value: None, .. } => self.add(10, "never used: nothing breaks without it"),
             Fact::Known { value: Some(last), .. } => {
-                let idle = of.of.days_since(last.date);
+                let idle = of.of.days_idle(last.date);
                 if idle > 90 {
                     self.add(8, format!("not used for {idle} days: little breaks without it"));
                 }

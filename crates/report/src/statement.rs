@@ -125,7 +125,7 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
         line(reasons.values().sum(), word, what);
     }
     if let Some(earlier) = coverage.earlier {
-        let of = format!("read by an earlier run, from {} on", earlier.as_of.strftime("%Y-%m-%dT%H:%MZ"));
+        let of = format!("read earlier, from {} on", earlier.as_of.strftime("%Y-%m-%dT%H:%MZ"));
         line(earlier.accounts, "earlier", vec![of]);
     }
     if !coverage.accepted.is_empty() {
@@ -186,6 +186,11 @@ fn of_findings(report: &Report) -> Vec<Line> {
 
 fn of_exceptions(report: &Report) -> Vec<String> {
     let used = report.assessment.exceptions.iter();
+    let is_unjudged = report
+        .assessment
+        .rules
+        .iter()
+        .any(|result| result.unknown + result.not_asked + result.accounts_not_read > 0);
     let noted = used.filter_map(|used| {
         let exception = &used.exception;
         let of = format!("the exception of {}, \"{}\"", exception.owner, exception.reason);
@@ -195,7 +200,9 @@ fn of_exceptions(report: &Report) -> Vec<String> {
                 exception.until, used.matched
             ))
         } else {
-            (used.matched == 0).then(|| format!("{of}, until {}, matches nothing", exception.until))
+            let unjudged = if is_unjudged { "; what could not be judged may hold what it is of" } else { "" };
+            (used.matched == 0)
+                .then(|| format!("{of}, until {}, matches no finding{unjudged}", exception.until))
         }
     });
     noted.collect()

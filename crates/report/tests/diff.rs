@@ -179,6 +179,8 @@ fn rolls_of_different_things_are_not_compared() {
     };
     let refused = Diff::of(&of("o-a"), &of("o-b"), &Settings::default(), false);
     assert!(matches!(refused, Err(NotComparable::Organizations(..))));
+    let swapped = Diff::of(&stored(&later(), &[]), &stored(&header(), &[]), &Settings::default(), false);
+    assert!(swapped.unwrap_err().to_string().contains("name the earlier one first"));
     let narrowed = Header { collect: "users,access_keys; of user ann".to_owned(), ..header() };
     let refused = Diff::of(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
     assert!(refused.unwrap_err().to_string().contains("one is of all users, the other of user ann"));

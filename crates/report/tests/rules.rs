@@ -191,6 +191,24 @@ fn one_active_key_is_enough() {
 }
 
 #[test]
+fn a_status_that_is_new_passes_no_rule() {
+    let new = || AccessKey { status: "Quarantined".to_owned().into(), ..key("AKIA1", 900, None) };
+    let unknown = || Unknown("access_keys: this version does not know the status \"Quarantined\"".to_owned());
+    for id in ["access-key-age", "access-key-never-used", "access-key-inactive", "access-keys-several"] {
+        assert_eq!(of_key(id, new()), unknown(), "{id}");
+    }
+}
+
+#[test]
+fn of_what_was_used_after_the_roll_was_taken_it_knows_nothing() {
+    let header = Header { as_of: at(AS_OF) + 2400.hours(), ..header() };
+    let keys = vec![key("AKIA1", 10, Some(1))];
+    let roll = || account("111111111111", vec![user("ann", keys.clone())]).of_run(at(AS_OF));
+    assert_eq!(judged("access-key-unused", roll(), &header), Pass);
+    assert_eq!(judged("access-key-age", roll(), &header), fail("the key is 110 days old, 90 are allowed"));
+}
+
+#[test]
 fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
     let gap = Gap {
         step: Step::AccessKeys,

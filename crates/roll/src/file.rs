@@ -311,6 +311,10 @@ pub(crate) fn read_records(
                 if found.schema_version > SCHEMA_VERSION {
                     return Err(ReadError::Newer(found.schema_version));
                 }
+                let id = |header: &Header| header.organization.as_ref().map(|it| it.id.clone());
+                if header.as_ref().is_some_and(|before| id(before) != id(&found)) {
+                    return Err(wrong("this run is of another organisation than the one before it".into()));
+                }
                 runs.push(Header { targets: Vec::new(), ..(*found).clone() });
                 header = Some(*found);
                 trailer = None;

@@ -180,7 +180,8 @@ pub(crate) enum Comparison {
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| "no moment, one is as 2027-01-31T12:00:00Z".to_owned())
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    whole.parse().map_err(|_| "no moment, one is as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

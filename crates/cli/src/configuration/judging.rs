@@ -78,6 +78,11 @@ fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usi
         let problem = "an exception of everything; name account, user, key, rule or tag";
         return Err((spanned.span(), problem.to_owned()));
     }
+    for (name, pattern) in [("account", account), ("user", user), ("key", key)] {
+        if pattern.as_ref().is_some_and(|pattern| pattern.trim().is_empty()) {
+            return Err((spanned.span(), format!("{name} is empty, and would match nothing; leave it out")));
+        }
+    }
     is_said("owner", owner)?;
     is_said("reason", reason)?;
     if let Some(rule) = rule {

@@ -13,7 +13,11 @@ pub(crate) fn diff(diff: &Diff, look: Look) -> String {
     let mut text: String = diff.notes().iter().map(|note| format!("{}\n", printable(note))).collect();
     let sections = diff.sections();
     if sections.is_empty() {
-        text += "nothing differs\n";
+        text += if diff.not_compared.is_empty() {
+            "nothing differs\n"
+        } else {
+            "nothing differs in what was compared\n"
+        };
     }
     for section in sections {
         text += &format!("\n{}: {}\n", section.title, grouped(section.rows.len()));

@@ -106,18 +106,17 @@ pub(crate) fn read_before(number: usize, earlier: &Earlier) -> String {
     )
 }
 
-/// A roll file goes into no output's place.
-pub(crate) fn is_apart(roll: &Path, outs: &[PathBuf]) -> Result<(), Failure> {
+/// What is read, or added to, goes into no output's place.
+pub(crate) fn is_apart(what: &str, input: &Path, outs: &[PathBuf]) -> Result<(), Failure> {
     let real = |path: &Path| {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let real = std::fs::canonicalize(folder).ok().zip(path.file_name()).map(|(it, name)| it.join(name));
         std::fs::canonicalize(path).ok().or(real).unwrap_or_else(|| path.to_owned())
     };
-    if outs.iter().any(|out| real(out) == real(roll)) {
-        let problem = format!("--roll and --out are both {}", roll.display());
-        return Err(Failure::new(Code::Usage, problem).with_remedy(
-            "name two files: the roll is what later runs go on with, --out what is shown of it",
-        ));
+    if outs.iter().any(|out| real(out) == real(input)) {
+        let problem = format!("{what} and --out are both {}", input.display());
+        return Err(Failure::new(Code::Usage, problem)
+            .with_remedy("name two files: what is shown of a roll is none, and would take its place"));
     }
     Ok(())
 }

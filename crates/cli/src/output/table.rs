@@ -195,7 +195,7 @@ fn not_read(account: &AccountRoll, look: Look) -> Table {
         if let Some(request_id) = request_id {
             table.add_row([dim("request"), dim(&printable(request_id))]);
         }
-        table.add_row([Cell::new("to do").fg(Color::Yellow), Cell::new(remedy)]);
+        table.add_row([Cell::new("to do").fg(Color::Yellow), Cell::new(printable(remedy))]);
     }
     table
 }

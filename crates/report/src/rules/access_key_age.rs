@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfKey<'_>, days: u32) -> Checked {
-    if !of.is_active() {
+    if !of.is_active()? {
         return Ok(None);
     }
     let (created, age) = of.created()?;

@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfKey<'_>, days: u32) -> Checked {
-    if of.key.status != AccessKeyStatus::Inactive {
+    if of.is_active()? || of.key.status != AccessKeyStatus::Inactive {
         return Ok(None);
     }
     let (last, source) = of.last_used()?;
@@ -37,7 +37,7 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
         let (created, _) = of.created()?;
         (created, vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)])
     };
-    let idle = of.of.days_since(since);
+    let idle = of.of.days_idle(since);
     let what = if last.is_some() { "last used" } else { "made and never used" };
     Ok((idle >= i64::from(days)).then(|| Failed {
         message: format!("the inactive key was {what} {idle} days ago, the limit is {days}"),

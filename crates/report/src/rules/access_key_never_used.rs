@@ -28,11 +28,12 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfKey<'_>, days: u32) -> Checked {
-    if !of.is_active() {
+    if !of.is_active()? {
         return Ok(None);
     }
     let (None, source) = of.last_used()? else { return Ok(None) };
-    let (created, age) = of.created()?;
+    let (created, _) = of.created()?;
+    let age = of.of.days_idle(created);
     Ok((age >= i64::from(days)).then(|| Failed {
         message: format!("the key is {age} days old and was never used, the limit is {days}"),
         evidence: vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)],

@@ -26,11 +26,11 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfKey<'_>, days: u32) -> Checked {
-    if !of.is_active() {
+    if !of.is_active()? {
         return Ok(None);
     }
     let (Some(last), source) = of.last_used()? else { return Ok(None) };
-    let idle = of.of.days_since(last.date);
+    let idle = of.of.days_idle(last.date);
     let by = last.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
     Ok((idle >= i64::from(days)).then(|| Failed {
         message: format!("the key was last used {idle} days ago, the limit is {days}"),

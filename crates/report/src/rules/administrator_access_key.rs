@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfKey<'_>, _: u32) -> Checked {
-    if !of.is_active() {
+    if !of.is_active()? {
         return Ok(None);
     }
     let (policies, source) = told(of.of.policies(), Step::Policies)?;

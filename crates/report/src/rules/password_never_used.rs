@@ -36,7 +36,7 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
         step: Step::ConsolePassword,
         reason: Some("AWS does not say when the password was made".to_owned()),
     })?;
-    let age = of.days_since(made);
+    let age = of.days_idle(made);
     Ok((age >= i64::from(days)).then(|| Failed {
         message: format!("the password was made {age} days ago and never used, the limit is {days}"),
         evidence: vec![

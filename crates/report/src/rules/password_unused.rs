@@ -28,7 +28,7 @@ pub const RULE: Rule = Rule {
 fn check(of: &OfUser<'_>, days: u32) -> Checked {
     let (Some(_), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
     let Some(last) = of.password_last_used() else { return Ok(None) };
-    let idle = of.days_since(last);
+    let idle = of.days_idle(last);
     Ok((idle >= i64::from(days)).then(|| Failed {
         message: format!("the password was last used {idle} days ago, the limit is {days}"),
         evidence: vec![
