@@ -250,7 +250,13 @@ impl<'a> OfKey<'a> {
             step: Step::AccessKeys,
             reason: Some("AWS does not say when it was made".to_owned()),
         })?;
-        Ok((created, self.of.days_since(created)))
+        let age = self.of.days_since(created);
+        // Clocks differ by minutes, and never by days.
+        if age < -1 {
+            let reason = Some("it is said to be made after the roll was taken".to_owned());
+            return Err(Untold { step: Step::AccessKeys, reason });
+        }
+        Ok((created, age))
     }
 
     /// The last use, where there was one.

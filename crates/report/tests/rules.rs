@@ -89,6 +89,8 @@ fn a_key_may_be_ninety_days_old() {
     // 2028 has a 29th of February: the 91st day before the first of March, noon, is the first of December.
     assert_eq!(days_ago(91), at("2027-12-01T12:00:00Z"));
     assert_eq!(of_key("access-key-age", inactive(key("AKIA1", 412, None))), Pass);
+    let of_tomorrow = "access_keys: it is said to be made after the roll was taken".to_owned();
+    assert_eq!(of_key("access-key-age", key("AKIA1", -400, None)), Unknown(of_tomorrow));
     let unsaid = AccessKey { create_date: None, ..key("AKIA1", 0, None) };
     assert_eq!(
         of_key("access-key-age", unsaid),

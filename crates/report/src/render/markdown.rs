@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use rolecall_roll::Stored;
 
 use super::csv::in_words;
-use super::harmless;
+use super::{are_all, harmless};
 use crate::diff::{Diff, Section};
 use crate::finding::Finding;
 use crate::report::{Grouping, Report};
@@ -141,9 +141,7 @@ fn where_is(finding: &Finding) -> [String; 3] {
 /// The text, and nothing but text: no table cell ends, no markup, no HTML, no link, no mention begins in it.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    // Text and nothing else, wherever it stands; a dot may be of `www.`.
-    let is_text = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b',' | b'-' | b'/');
-    if text.bytes().all(is_text) {
+    if is_text(text) {
         return text.into();
     }
     let mut escaped = String::new();
@@ -164,6 +162,16 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
         }
     }
     escaped.replace("://", "&#58;//").replace("www.", "www&#46;").replace("WWW.", "WWW&#46;").into()
+}
+
+/// Whether it is text and nothing else, wherever it stands: letters, blanks, and what stands from the comma to the nine.
+fn is_text(text: &str) -> bool {
+    let is_plain = |byte: u8| {
+        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        is_letter || byte.wrapping_sub(b',') < 14 || byte == b' '
+    };
+    // Without a dot there is no `www.`, and looking for one byte is quick.
+    are_all(text, is_plain) && (!text.contains('.') || !text.to_ascii_lowercase().contains("www."))
 }
 
 #[cfg(test)]
