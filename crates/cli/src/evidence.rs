@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -81,11 +81,14 @@ fn write(
 ) -> io::Result<usize> {
     let report = Report::of_file(stored, &configuration.judging, Keep::All)?;
     let mut sums: BTreeMap<String, String> = BTreeMap::new();
-    let mut put = |name: &str, write: &mut dyn FnMut(&mut Sum) -> io::Result<()>| -> io::Result<()> {
-        let mut file = Sum { file: File::create_new(folder.join(name))?, sum: Sha256::new() };
+    let mut put = |name: &str,
+                   write: &mut dyn FnMut(&mut BufWriter<Sum>) -> io::Result<()>|
+     -> io::Result<()> {
+        let mut file = BufWriter::new(Sum { file: File::create_new(folder.join(name))?, sum: Sha256::new() });
         write(&mut file)?;
-        file.file.sync_all()?;
-        sums.insert(name.to_owned(), hex(&file.sum.finalize()));
+        let Sum { file, sum } = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        sums.insert(name.to_owned(), hex(&sum.finalize()));
         Ok(())
     };
     put("roll.jsonl", &mut |out| io::copy(&mut File::open(&arguments.roll)?, out).map(|_| ()))?;
@@ -136,7 +139,7 @@ impl Write for Sum {
     }
 }
 
-fn in_json(out: &mut Sum, value: &impl Serialize) -> io::Result<()> {
+fn in_json(out: &mut BufWriter<Sum>, value: &impl Serialize) -> io::Result<()> {
     json::to_writer_pretty(&mut *out, value)?;
     out.write_all(b"\n")
 }

@@ -9,12 +9,14 @@ use rolecall_roll::Stored;
 use crate::args::Report;
 use crate::configuration;
 use crate::failure::{Code, Failure};
-use crate::output::{self, Destinations, Look};
+use crate::output::{self, Destinations, Showing};
 
 /// Judges it, and shows what came of it.
 pub(crate) fn run(arguments: &Report) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.config.as_deref())?;
     output::is_apart("ROLL", &arguments.roll, &arguments.outputs.out)?;
+    let config = arguments.config.as_deref().unwrap_or(Path::new(configuration::FILE));
+    output::is_apart("--config", config, &arguments.outputs.out)?;
     let mut stored = read(&arguments.roll)?;
     let destinations = Destinations::open(&arguments.outputs, false)?;
     if let Some(as_of) = arguments.as_of {
@@ -32,8 +34,8 @@ pub(crate) fn run(arguments: &Report) -> Result<ExitCode, Failure> {
     let judging = arguments.judging.over(configuration.judging);
     let files = destinations.files.clone();
     let grouping = arguments.group_by.map(Into::into);
-    let look = Look { judging: Some(&judging), grouping, keys: false, retry: None };
-    let judged = output::show(&stored, destinations, &look)?;
+    let showing = Showing { judging: Some(&judging), grouping, keys: false, retry: None };
+    let judged = output::show(&stored, destinations, &showing)?;
     judged.tell_of(&files, false);
     Ok(judged.exit_code(arguments.judging.fail_on))
 }

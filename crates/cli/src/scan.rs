@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::args::Scan;
 use crate::environment;
 use crate::failure::{Code, Failure};
-use crate::output::{self, Destinations, Look, Progress, Shown};
+use crate::output::{self, Destinations, Progress, Showing, Shown};
 use crate::whom::{Known, Plan};
 
 /// Reads the accounts that were asked for, and shows the roll.
@@ -121,11 +121,6 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
         }
     }
     header.organization = organization;
-    for gap in &accepted {
-        if !header.targets.iter().any(|target| target.account_id == gap.account_id) {
-            notes.push(format!("the accepted gap of {} is of no account that is asked", gap.account_id));
-        }
-    }
     header.accepted = accepted;
     if let (Some(before), Some(roll)) = (&earlier.header, &arguments.roll) {
         same_roll(before, &header).map_err(|problem| {
@@ -165,14 +160,14 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     }
     let elapsed_ms = environment::now().duration_since(as_of).as_millis();
     let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
-    let look = Look {
+    let showing = Showing {
         judging: (!arguments.no_rules).then_some(&judging),
         grouping: None,
         keys: true,
         retry: (header.targets.len() > 1).then_some(if arguments.roll.is_some() { RETRY } else { KEEP }),
     };
     let statistics = Statistics { elapsed_ms, calls: scanner.meter().calls(), hops: scanner.hops() };
-    let judged = shown.finish(&statistics, &look)?;
+    let judged = shown.finish(&statistics, &showing)?;
     judged.tell_of(&files, arguments.quiet);
     Ok(judged.exit_code(arguments.judging.fail_on))
 }

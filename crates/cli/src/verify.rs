@@ -109,7 +109,7 @@ fn check(folder: &Path) -> Result<Checked, Failure> {
         // What a link points to can be another file after the check.
         if !there.contains(name) {
             checked.missing.push(name.clone());
-        } else if is_ordinary(&folder.join(name)) && sum_of(&folder.join(name)).is_ok_and(|now| now == *sum) {
+        } else if is_ordinary(&folder.join(name)) && sum_of(&folder.join(name)).map_err(unexpected)? == *sum {
             checked.unchanged.push(name.clone());
         } else {
             checked.changed.push(name.clone());

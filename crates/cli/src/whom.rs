@@ -23,7 +23,7 @@ use crate::failure::{Code, Failure};
 pub(crate) struct Plan {
     /// Accounts that were named.
     named: Vec<Named>,
-    /// Of the organisation's accounts those that are asked otherwise than the others, and those that it does not list.
+    /// Those that are asked otherwise than the others, or that nobody lists.
     written: Vec<Named>,
     /// Whether and how AWS Organizations is asked for more.
     organization: Option<(Wanted, Vec<RoleArn>)>,
@@ -57,16 +57,13 @@ impl Plan {
         if let Some(file) = &whom.accounts {
             named.extend(accounts_of(file)?);
         }
-        let mut organization = whom.organization.then(|| {
-            let wanted = Wanted { units: whom.ou.clone(), tags: whom.account_tags };
-            (wanted, Vec::from_iter(whom.organization_role_arn.clone()))
-        });
-        let mut tags = whom.account_tag.clone();
-        if named.is_empty() && organization.is_none() {
+        if named.is_empty() && !whom.organization {
             named.extend(environment::role_arns()?.iter().map(by_role));
         }
+        // Whom to ask stands in the file for who types nobody.
+        let by_file = named.is_empty() && !whom.organization;
         let of_file = configuration.organization.as_ref();
-        let asks = organization.is_some() || (named.is_empty() && of_file.is_some_and(|it| it.ask));
+        let asks = whom.organization || (by_file && of_file.is_some_and(|it| it.ask));
         let of_organization = [
             ("--organization-role-arn", whom.organization_role_arn.is_some()),
             ("--ou", !whom.ou.is_empty()),
@@ -76,17 +73,16 @@ impl Plan {
             return Err(usage(format!("{flag} is about AWS Organizations, which is not asked"))
                 .with_remedy("type --organization, or let rolecall.toml say `[organization] ask = true`"));
         }
-        // Whom to ask stands in the file for who types nobody.
-        if named.is_empty() && organization.is_none() {
-            let file = configuration.accounts.as_ref();
-            let of_file = file.map(|file| accounts_of(&configuration.folder.join(file))).transpose()?;
-            named.extend(Named::merge(of_file.unwrap_or_default(), &configuration.named));
-            organization = asks.then(|| {
-                let wanted = Wanted { units: whom.ou.clone(), tags: whom.account_tags };
-                (wanted, Vec::from_iter(whom.organization_role_arn.clone()))
-            });
+        if let (true, Some(file)) = (by_file, &configuration.accounts) {
+            named.extend(accounts_of(&configuration.folder.join(file))?);
         }
-        if named.is_empty() && organization.is_none() {
+        let written = if by_file || asks { configuration.named.clone() } else { Vec::new() };
+        let mut tags = whom.account_tag.clone();
+        let mut organization = asks.then(|| {
+            let wanted = Wanted { units: whom.ou.clone(), tags: whom.account_tags };
+            (wanted, Vec::from_iter(whom.organization_role_arn.clone()))
+        });
+        if named.is_empty() && written.is_empty() && organization.is_none() {
             return Err(Failure::new(Code::Usage, "nobody says whom to ask").with_remedy(
                 "type --role-arn ARN, --account ID --role-name NAME, --accounts FILE or --organization, or let \
                  `rolecall init` write a rolecall.toml",
@@ -116,12 +112,11 @@ impl Plan {
             exclude: or(&whom.exclude, &configuration.exclude),
             tags,
         };
-        let written = if organization.is_some() { configuration.named.clone() } else { Vec::new() };
         let named = (named, written);
         let plan = Self::with(named, organization, choice, &whom.through, configuration, region.as_deref())?;
         // What contradicts itself is told before anything is asked.
         if plan.organization.is_none() {
-            let targets = plan.targets(plan.choice.of(plan.named.clone()).map_err(usage)?)?;
+            let targets = plan.targets(plan.choice.of(plan.named_with(Vec::new())).map_err(usage)?)?;
             region.map_or(Ok(()), |region| targets.fit_region(&region)).map_err(usage)?;
         }
         Ok(plan)
@@ -207,32 +202,38 @@ impl Plan {
     ) -> Result<Known, Failure> {
         let region = scanner.sdk_config().region().map_or("", AsRef::as_ref).to_owned();
         // Where no region is set in the environment it is the profile's, and the partition with it.
-        if !self.named.iter().any(|named| named.role_arn.is_some()) {
+        if !self.named.iter().chain(&self.written).any(|named| named.role_arn.is_some()) {
             self.defaults.partition = Partition::of_region(&region);
         }
         let check = |targets: &Targets| targets.fit_region(&region).map_err(usage);
         if self.organization.is_none() {
-            check(&self.targets(self.choice.of(self.named.clone()).map_err(usage)?)?)?;
+            check(&self.targets(self.choice.of(self.named_with(Vec::new())).map_err(usage)?)?)?;
         }
         let caller = scanner.caller().await.map_err(|error| no_caller(&error, profile))?;
         self.defaults.own_account = caller.as_ref().map(|caller| caller.account_id.clone());
-        let (mut named, mut notes) = (self.named.clone(), Vec::new());
+        let (mut listed, mut notes) = (Vec::new(), Vec::new());
         let (mut organization, mut asker) = (None, None);
         if let Some((wanted, via)) = &self.organization {
             let failed = |error: Unknown| organization_unknown(&error);
             let who = scanner.organization(via).await.map_err(|error| failed(error.into()))?;
-            let listed = who.list(wanted).await.map_err(failed)?;
-            named.extend(Named::merge(listed.named, &self.written));
-            notes = listed.notes;
-            organization = Some(listed.organization);
+            let found = who.list(wanted).await.map_err(failed)?;
+            listed = found.named;
+            notes = found.notes;
+            organization = Some(found.organization);
             asker = Some(who);
         }
+        let named = self.named_with(listed);
         for name in self.choice.excluded_in_vain(&named) {
             notes.push(format!("--exclude {name}: no account has this id or name"));
         }
         let targets = self.targets(self.choice.of(named).map_err(usage)?)?;
         check(&targets)?;
         Ok(Known { targets, caller, organization, asker, notes })
+    }
+
+    /// All accounts that are named and listed, those of them asked otherwise that are written down.
+    fn named_with(&self, listed: Vec<Named>) -> Vec<Named> {
+        Named::merge([self.named.clone(), listed].concat(), &self.written)
     }
 
     fn targets(&self, named: Vec<Named>) -> Result<Targets, Failure> {

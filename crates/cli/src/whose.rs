@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rolecall_core::targets::Access;
 use rolecall_core::whose;
 use rolecall_core::{CallError, Settings};
+use rolecall_report::case::days;
 use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header, Step};
 use serde_json::json;
 
@@ -171,8 +172,7 @@ fn show(found: &Found, format: Rendering) -> String {
         });
         return format!("{document:#}\n");
     }
-    let days = |date: Timestamp| as_of.duration_since(date).as_hours() / 24;
-    let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date));
+    let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date, *as_of));
     let last = match &access_key.last_used {
         Fact::Known { value: Some(last), .. } => {
             let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());

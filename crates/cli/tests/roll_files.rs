@@ -117,6 +117,14 @@ async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
     assert!(other.stderr.contains("now it is to be one through arn:aws:iam::"), "{}", other.stderr);
 }
 
+/// A line that says nothing of a user's keys, and not why.
+const UNREAD: &str = concat!(
+    r#"{"record":"account","account_id":"000000000001","role_arn":null,"account":null,"outcome":"Complete","#,
+    r#""skipped":null,"gaps":[],"notes":[],"users":[{"user_name":"a","user_id":"AIDA","arn":"a","path":"/","#,
+    r#""create_date":"2026-01-01T00:00:00Z","password_last_used":null,"access_keys":null}]}"#,
+    "\n"
+);
+
 #[tokio::test]
 async fn a_roll_that_was_cut_says_who_is_missing() {
     let emulator = start(world()).await;
@@ -145,6 +153,10 @@ async fn a_roll_that_was_cut_says_who_is_missing() {
                 .map(|line| format!("{line}\n"))
                 .collect(),
             "a line was lost, or edited",
+        ),
+        (
+            whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>() + UNREAD,
+            "line 3: account 000000000001 is called Complete, but the access keys of user \"a\" are unknown",
         ),
         ("{}\n".to_owned(), "line 1: "),
         (String::new(), "no roll"),

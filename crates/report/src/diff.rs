@@ -192,7 +192,7 @@ impl Diff {
             &mut diff.newly_known,
             &mut diff.now_unknown,
         ] {
-            list.sort_by(|a, b| b.score.points.cmp(&a.score.points).then_with(|| a.id.cmp(&b.id)));
+            list.sort_by(Finding::by_urgency);
         }
         Ok(diff)
     }

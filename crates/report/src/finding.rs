@@ -1,5 +1,7 @@
 //! Findings: something that is wrong with one key, one user or one root user, why it is thought to be, and what to do.
 
+use std::cmp::Ordering;
+
 use rolecall_roll::AccountId;
 use serde::{Serialize, Serializer};
 
@@ -46,6 +48,12 @@ fn id_of<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Finding {
+    /// The most urgent first; those that are as urgent by their ids, so that they come in the same order in every run.
+    #[must_use]
+    pub fn by_urgency(&self, other: &Self) -> Ordering {
+        other.score.points.cmp(&self.score.points).then_with(|| self.id.cmp(&other.id))
+    }
+
     /// Whether nobody answers for it, or nobody any more.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -201,9 +201,8 @@ impl Report {
     }
 }
 
-/// The most urgent first; those that are as urgent by their ids, so that they come in the same order in every run.
 fn rank(findings: &mut Vec<Finding>, keep: Keep) {
-    findings.sort_by(|a, b| b.score.points.cmp(&a.score.points).then_with(|| a.id.cmp(&b.id)));
+    findings.sort_by(Finding::by_urgency);
     if let Keep::MostUrgent(number) = keep {
         findings.truncate(number);
     }

@@ -53,6 +53,12 @@ impl Statement {
                 "the gap of {account}, owner {owner}, was accepted until {until}, and is no more"
             ));
         }
+        for gap in &coverage.in_vain {
+            let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
+            notes.push(format!(
+                "a gap of {account} is accepted, owner {owner}, until {until}, and there is none"
+            ));
+        }
         if let Some(report) = report {
             lines.extend(of_findings(report));
             notes.extend(of_exceptions(report));
@@ -110,8 +116,12 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
             line(coverage.accounts, if coverage.accounts == 1 { "account" } else { "accounts" }, Vec::new());
         }
     }
-    let is_total = coverage.control_total == u64::try_from(coverage.users).ok() && coverage.complete > 0;
-    let total = if is_total { " (= account summaries)" } else { "" };
+    let users = u64::try_from(coverage.users).unwrap_or(u64::MAX);
+    let total = match coverage.control_total.filter(|_| coverage.complete > 0) {
+        None => String::new(),
+        Some(total) if total == users => " (= account summaries)".to_owned(),
+        Some(total) => format!(" (account summaries count {})", grouped(total)),
+    };
     let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| of(keys, "key"));
     line(coverage.complete, "complete", vec![format!("{}{total}, {keys}", of(coverage.users, "user"))]);
     let partial: usize = coverage.partial.values().map(|missing| missing.accounts).sum();

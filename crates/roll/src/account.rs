@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fact::Fact;
 use crate::gap::{Gap, Note, Step};
-use crate::header::Target;
+use crate::header::{Header, Target};
 use crate::ids::{AccountId, RoleArn};
 use crate::user::User;
 
@@ -23,7 +24,7 @@ use crate::user::User;
 /// | [`Outcome::Failed`] | `None`: unknown, which is not "no users" | at least one | – |
 /// | [`Outcome::Skipped`] | `None` | none | why it was not asked |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Stored")]
+#[serde(remote = "Self")]
 pub struct AccountRoll {
     account_id: AccountId,
     role_arn: Option<RoleArn>,
@@ -263,47 +264,28 @@ impl AccountRoll {
     }
 }
 
-/// The fields of a line before they are known to fit together.
-#[derive(Deserialize)]
-struct Stored {
-    account_id: AccountId,
-    role_arn: Option<RoleArn>,
-    account: Option<Account>,
-    outcome: Outcome,
-    skipped: Option<String>,
-    gaps: Vec<Gap>,
-    #[serde(default)]
-    notes: Vec<Note>,
-    #[serde(default)]
-    facts: Facts,
-    #[serde(default)]
-    as_of: Option<Timestamp>,
-    #[serde(default)]
-    request_ids: Vec<String>,
-    users: Option<Vec<User>>,
+impl Serialize for AccountRoll {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
 }
 
-impl TryFrom<Stored> for AccountRoll {
-    type Error = String;
+/// A line is read as it stands, and taken where it does not contradict itself.
+impl<'de> Deserialize<'de> for AccountRoll {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let account = Self::deserialize(deserializer)?;
+        account.check().map_err(D::Error::custom)?;
+        Ok(account)
+    }
+}
 
-    fn try_from(stored: Stored) -> Result<Self, String> {
-        let Stored {
-            account_id,
-            role_arn,
-            account,
-            outcome,
-            skipped,
-            gaps,
-            notes,
-            facts,
-            as_of,
-            request_ids,
-            users,
-        } = stored;
-        if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != &account_id) {
+impl AccountRoll {
+    fn check(&self) -> Result<(), String> {
+        let Self { account_id, role_arn, outcome, skipped, gaps, users, .. } = self;
+        if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != account_id) {
             return Err(format!("account_id is {account_id}, but role_arn is {role_arn}"));
         }
-        let wanted = match (&users, gaps.is_empty(), &skipped) {
+        let wanted = match (users, gaps.is_empty(), skipped) {
             (None, true, Some(_)) => Outcome::Skipped,
             (_, _, Some(_)) => {
                 return Err(format!("account {account_id} was skipped, and has users or gaps"));
@@ -313,7 +295,7 @@ impl TryFrom<Stored> for AccountRoll {
             (None, false, None) => Outcome::Failed,
             (None, true, None) => return Err(format!("account {account_id} has neither users nor gaps")),
         };
-        if outcome != wanted {
+        if *outcome != wanted {
             return Err(format!(
                 "account {account_id} is called {outcome}, but what it holds makes it {wanted}"
             ));
@@ -322,19 +304,23 @@ impl TryFrom<Stored> for AccountRoll {
         if names.len() != users.as_ref().map_or(0, Vec::len) {
             return Err(format!("account {account_id} has two users of one name"));
         }
-        Ok(Self {
-            account_id,
-            role_arn,
-            account,
-            outcome,
-            skipped,
-            gaps,
-            notes,
-            facts,
-            as_of,
-            request_ids,
-            users,
-        })
+        Ok(())
+    }
+
+    /// Checks that a line which is called Complete holds what was asked for.
+    ///
+    /// # Errors
+    /// Which user's keys are unknown without a gap that says why.
+    pub(crate) fn holds(&self, header: &Header) -> Result<(), String> {
+        let mut users = self.users.iter().flatten();
+        let is_wanted = self.outcome == Outcome::Complete && header.reads(Step::AccessKeys);
+        match users.find(|user| is_wanted && user.access_keys.is_none()) {
+            Some(user) => Err(format!(
+                "account {} is called Complete, but the access keys of user {:?} are unknown",
+                self.account_id, user.user_name
+            )),
+            None => Ok(()),
+        }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Coverage {
     pub accepted: Vec<AcceptedGap>,
     /// Gaps that somebody answered for, until a day that is over.
     pub lapsed: Vec<AcceptedGap>,
+    /// Gaps that somebody answers for, of accounts that were read whole or are not in the roll.
+    pub in_vain: Vec<AcceptedGap>,
     /// What narrows the roll besides its accounts.
     pub narrowed: Vec<String>,
     /// Accounts that an earlier run read, with which this one went on.
@@ -107,6 +109,7 @@ impl Covering {
             skipped: BTreeMap::new(),
             accepted: Vec::new(),
             lapsed: Vec::new(),
+            in_vain: Vec::new(),
             narrowed: header.narrowed().into_iter().map(str::to_owned).collect(),
             earlier: None,
         };
@@ -181,7 +184,12 @@ impl Covering {
     /// was killed nothing says that they have no users.
     #[must_use]
     pub fn finish(self) -> Coverage {
-        let Self { mut coverage, waiting, .. } = self;
+        let Self { mut coverage, waiting, answered_for, .. } = self;
+        let met = |gap: &AcceptedGap| coverage.accepted.contains(gap) || coverage.lapsed.contains(gap);
+        // One that is not read yet may have the gap still.
+        let in_vain = answered_for.into_iter().map(|(gap, _)| gap);
+        let in_vain = in_vain.filter(|gap| !met(gap) && !waiting.contains(&gap.account_id)).collect();
+        coverage.in_vain = in_vain;
         if !waiting.is_empty() {
             coverage.is_complete = false;
             coverage.accounts += waiting.len();
@@ -279,7 +287,9 @@ mod tests {
             until: until.parse().unwrap(),
         };
         header.targets = [1, 11, 12].map(|number| role_arn(number).into()).to_vec();
-        header.accepted = vec![accepted(7, "2026-11-24"), accepted(8, "2026-11-23")];
+        header.accepted = [(7, 24), (8, 23), (1, 24), (11, 24)]
+            .map(|(number, day)| accepted(number, &format!("2026-11-{day}")))
+            .to_vec();
         let mut covering = Covering::new(&header);
         let denied = |number, step, message: &str| {
             AccountRoll::failed(role_arn(number), gap(step, Class::Denied, message))
@@ -328,6 +338,8 @@ mod tests {
             "whoever was to be asked and has no line is missing"
         );
         assert_eq!((coverage.accepted.len(), coverage.lapsed.len()), (1, 1));
+        let in_vain: Vec<_> = coverage.in_vain.iter().map(|gap| gap.account_id.as_str()).collect();
+        assert_eq!(in_vain, ["000000000001"], "it was read whole; of one that was not read nobody knows");
         let all = [&coverage.denied, &coverage.failed, &coverage.skipped];
         let counted: usize =
             all.iter().flat_map(|reasons| reasons.values()).sum::<usize>() + missing.accounts;

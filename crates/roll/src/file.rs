@@ -324,7 +324,8 @@ pub(crate) fn read_records(
             (Ok(_), Some(_)) if trailer.is_some() => {
                 return Err(wrong("there is a record behind the trailer".into()));
             }
-            (Ok(Record::Account(account)), Some(_)) => {
+            (Ok(Record::Account(account)), Some(header)) => {
+                account.holds(header).map_err(wrong)?;
                 let account_id = account.account_id();
                 if let Some(first) = lines_of_run.insert(account_id.clone(), number) {
                     return Err(wrong(format!("account {account_id} stands on line {first} already")));

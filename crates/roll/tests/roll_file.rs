@@ -152,7 +152,9 @@ fn header(accounts: &[AccountRoll]) -> Header {
         until: "2027-01-31".parse().unwrap(),
     };
     let session_name = Some("rolecall-8a6f0c1e".parse().unwrap());
-    Header { organization: Some(organization), session_name, accepted: vec![accepted], ..header }
+    // Keys come or not, as they were asked for.
+    let collect = "users".to_owned();
+    Header { organization: Some(organization), session_name, collect, accepted: vec![accepted], ..header }
 }
 
 fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {

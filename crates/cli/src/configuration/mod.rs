@@ -18,7 +18,7 @@ use crate::failure::{Code, Failure};
 use judging::{OneException, Owners, RuleChange, date, is_said};
 
 /// Where it is looked for when nobody names it.
-const FILE: &str = "rolecall.toml";
+pub(crate) const FILE: &str = "rolecall.toml";
 
 /// What the file says.
 #[derive(Debug, Default, Deserialize)]

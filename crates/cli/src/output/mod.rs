@@ -23,7 +23,7 @@ pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
-pub(crate) use shown::{Look, Shown, show};
+pub(crate) use shown::{Showing, Shown, show};
 use sink::Sink;
 pub(crate) use verdicts::{Answer, verdicts};
 

@@ -57,7 +57,7 @@ impl Shown {
     }
 
     /// Ends the roll file, and shows what is shown at the end.
-    pub(crate) fn finish(self, statistics: &Statistics, look: &Look<'_>) -> Result<Judged, Failure> {
+    pub(crate) fn finish(self, statistics: &Statistics, showing: &Showing<'_>) -> Result<Judged, Failure> {
         let Self { store, lines, at_the_end, .. } = self;
         let finish = || {
             let stored = store.finish(statistics.clone())?;
@@ -67,13 +67,13 @@ impl Shown {
             Ok(stored)
         };
         let stored = finish().map_err(|error: io::Error| not_written(&error))?;
-        show(&stored, at_the_end, look)
+        show(&stored, at_the_end, showing)
     }
 }
 
 /// What is shown of a roll besides what its formats are.
 #[derive(Debug)]
-pub(crate) struct Look<'a> {
+pub(crate) struct Showing<'a> {
     /// How it is judged; `None` where it is not.
     pub(crate) judging: Option<&'a Settings>,
     pub(crate) grouping: Option<Grouping>,
@@ -115,16 +115,21 @@ impl Judged {
 }
 
 /// Shows a roll in all formats that were asked for.
-pub(crate) fn show(stored: &Stored, destinations: Destinations, look: &Look<'_>) -> Result<Judged, Failure> {
-    let keep = if look.keys && !destinations.show_all() { Keep::MostUrgent(MOST_URGENT) } else { Keep::All };
+pub(crate) fn show(
+    stored: &Stored,
+    destinations: Destinations,
+    showing: &Showing<'_>,
+) -> Result<Judged, Failure> {
+    let keep =
+        if showing.keys && !destinations.show_all() { Keep::MostUrgent(MOST_URGENT) } else { Keep::All };
     let show = || {
-        let report = look.judging.map(|settings| Report::of_file(stored, settings, keep)).transpose()?;
+        let report = showing.judging.map(|settings| Report::of_file(stored, settings, keep)).transpose()?;
         let coverage = match &report {
             Some(report) => report.coverage.clone(),
             None => stored.coverage()?,
         };
         for (format, mut sink) in destinations.each {
-            write(&mut sink, format, stored, &coverage, report.as_ref(), look)?;
+            write(&mut sink, format, stored, &coverage, report.as_ref(), showing)?;
             sink.finish()?;
         }
         Ok(Judged { coverage, report })
@@ -138,25 +143,25 @@ fn write(
     stored: &Stored,
     coverage: &Coverage,
     report: Option<&Report>,
-    look: &Look<'_>,
+    showing: &Showing<'_>,
 ) -> io::Result<()> {
     match (format, report) {
         (Format::Json, _) => render::json::render(sink, stored, coverage, report),
         (Format::RollCsv, _) => render::roll_csv::render(sink, stored, coverage),
         (Format::Jsonl, _) => stored.copy(sink),
         (Format::Csv, Some(report)) => render::csv::render(sink, stored, report),
-        (Format::Markdown, Some(report)) => render::markdown::render(sink, stored, report, look.grouping),
+        (Format::Markdown, Some(report)) => render::markdown::render(sink, stored, report, showing.grouping),
         (Format::Html, Some(report)) => render::html::render(sink, stored, report),
         (Format::Ocsf, Some(report)) => render::ocsf::render(sink, stored, report),
         (Format::Table | Format::Csv | Format::Markdown | Format::Html | Format::Ocsf, _) => {
             let of_sink = sink.look();
-            table::render(sink, stored, look.keys, of_sink)?;
+            table::render(sink, stored, showing.keys, of_sink)?;
             if let Some(report) = report {
-                let most = if look.keys { MOST_URGENT } else { usize::MAX };
-                findings::render(sink, report, look.grouping, most, of_sink)?;
+                let most = if showing.keys { MOST_URGENT } else { usize::MAX };
+                findings::render(sink, report, showing.grouping, most, of_sink)?;
             }
             let statement = Statement::of(stored, coverage, report);
-            sink.write_all(page::render(&statement, look.retry, of_sink).as_bytes())
+            sink.write_all(page::render(&statement, showing.retry, of_sink).as_bytes())
         }
     }
 }

@@ -6,6 +6,7 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
 };
 use jiff::Timestamp;
+use rolecall_report::case::days;
 use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, Gap, Header, Outcome, Step, Stored, User};
 
 use super::printable;
@@ -270,5 +271,5 @@ fn dim(text: &str) -> Cell {
 
 /// Whole days, which is how key ages are told.
 fn age(date: Timestamp, as_of: Timestamp) -> String {
-    format!("{} d", as_of.duration_since(date).as_hours() / 24)
+    format!("{} d", days(date, as_of))
 }

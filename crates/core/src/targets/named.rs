@@ -58,9 +58,13 @@ impl Named {
             },
         };
         Self {
-            account: (account != Account::default()).then_some(account),
+            account_id: self.account_id,
+            role_arn: written.role_arn.clone().or(self.role_arn),
+            role_name: written.role_name.clone().or(self.role_name),
+            external_id: written.external_id.clone().or(self.external_id),
+            via: if written.via.is_empty() { self.via } else { written.via.clone() },
             skipped: self.skipped,
-            ..written.clone()
+            account: (account != Account::default()).then_some(account),
         }
     }
 
@@ -185,10 +189,33 @@ impl FromStr for Template {
 
 #[cfg(test)]
 mod tests {
-    use rolecall_roll::Partition;
+    use rolecall_roll::{Account, Partition};
 
     use super::{Defaults, Named, Template};
     use crate::targets::Access;
+
+    #[test]
+    fn what_is_written_down_of_an_account_comes_over_what_lists_it_and_takes_nothing_else_away() {
+        let named = |id: &str| Named::of(id.parse().unwrap());
+        let known = |name: &str| Some(Account { name: Some(name.to_owned()), ..Account::default() });
+        let listed = Named {
+            role_name: Some("Listed".parse().unwrap()),
+            external_id: Some("between-us".parse().unwrap()),
+            account: known("listed"),
+            ..named("000000000001")
+        };
+        let written = [
+            Named { role_name: Some("Otherwise".parse().unwrap()), ..named("000000000001") },
+            Named { account: known("acquired"), ..named("000000000002") },
+        ];
+        let merged = Named::merge(vec![listed.clone(), listed], &written);
+        let [first, second, other] = &merged[..] else { panic!("{merged:?}") };
+        assert_eq!(format!("{first:?}"), format!("{second:?}"));
+        assert_eq!(first.role_name.as_ref().unwrap().as_str(), "Otherwise");
+        assert!(first.external_id.is_some(), "nothing is written of it");
+        assert_eq!(first.account, known("listed"));
+        assert_eq!((other.account_id.as_str(), &other.account), ("000000000002", &known("acquired")));
+    }
 
     #[test]
     fn a_template_makes_the_arn_of_each_account() {
