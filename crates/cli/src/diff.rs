@@ -46,5 +46,9 @@ pub(crate) fn run(arguments: &args::Diff) -> Result<ExitCode, Failure> {
         sink.finish()
     };
     write().map_err(|error| output::not_written(&error))?;
-    Ok(if diff.is_empty() { ExitCode::SUCCESS } else { Code::Different.into() })
+    Ok(match (diff.is_empty(), diff.not_compared.is_empty()) {
+        (false, _) => Code::Different.into(),
+        (true, false) => Code::Incomplete.into(),
+        (true, true) => ExitCode::SUCCESS,
+    })
 }

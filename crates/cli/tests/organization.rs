@@ -40,10 +40,10 @@ fn steady(mut document: Value) -> Value {
     document
 }
 
-/// A world that throttles, fails and cuts connections.
-fn troubled(recipe: &Recipe) -> World {
+/// A world that answers so many calls a second in an account, fails and cuts connections.
+fn troubled(recipe: &Recipe, iam_rate: f64) -> World {
     let mut world = recipe.world().unwrap();
-    let rates = (Some(3.0), 0.01, 0.005);
+    let rates = (Some(iam_rate), 0.01, 0.005);
     (world.behaviour.iam_rate, world.behaviour.error_rate, world.behaviour.reset_rate) = rates;
     world
 }
@@ -56,7 +56,7 @@ fn of_outcome<'a>(document: &'a Value, outcome: &str) -> Vec<&'a Value> {
 async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() {
     let recipe = recipe("accounts=1000,users=6,seed=11,denied=60,suspended=30,hanging=4");
     let world = recipe.world().unwrap();
-    let emulator = start(troubled(&recipe)).await;
+    let emulator = start(troubled(&recipe, 3.0)).await;
     let (ended, document) = document(&emulator, &["--account-timeout", "12s"]).await;
     assert_eq!(ended.code, Some(11), "{}", ended.stderr);
     let members = &world.organization.as_ref().unwrap().members;
@@ -115,12 +115,12 @@ async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() 
 #[tokio::test]
 async fn a_run_that_is_killed_and_gone_on_with_ends_in_the_same_roll_and_asks_nothing_twice() {
     let recipe = recipe("accounts=1000,users=3,seed=3,denied=60,suspended=30,hanging=3");
-    let emulator = start(troubled(&recipe)).await;
-    let (_, undisturbed) = document(&emulator, &["--account-timeout", "8s"]).await;
+    let emulator = start(troubled(&recipe, 20.0)).await;
+    let (_, undisturbed) = document(&emulator, &["--account-timeout", "12s"]).await;
     let folder = tempfile::tempdir().unwrap();
     let roll = folder.path().join("roll.jsonl");
     let with_roll =
-        ["--roll", roll.to_str().unwrap(), "--format", "json", "--no-rules", "--account-timeout", "8s"];
+        ["--roll", roll.to_str().unwrap(), "--format", "json", "--no-rules", "--account-timeout", "12s"];
     let arguments = [&ORGANIZATION[..], &with_roll].concat();
     for _ in 0..6 {
         let mut command = as_lambda(&emulator, folder.path(), &arguments);

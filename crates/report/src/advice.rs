@@ -5,7 +5,7 @@ use std::fmt;
 use rolecall_roll::{AccessKey, AccessKeyStatus};
 use serde::{Serialize, Serializer};
 
-use crate::case::{OfKey, OfUser};
+use crate::case::{OfKey, OfUser, Password};
 
 /// What to do with a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,18 +79,18 @@ pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
         keys.iter().filter(|key| is_active(key)).map(|key| OfKey { of: *of, key }).collect();
     let idle_keys: Vec<Option<bool>> = active.iter().map(|key| is_idle(key, idle)).collect();
     let password = of.password();
-    let is_password_idle = password.known().map(|password| {
-        password.map(|password| {
-            let last = of.password_last_used().or(password.made).unwrap_or(of.user.create_date);
-            of.days_idle(last) >= idle
-        })
-    });
-    let are_keys_idle = idle_keys.iter().all(|is_idle| *is_idle == Some(true));
-    if are_keys_idle && matches!(is_password_idle, Some(None | Some(true))) {
-        if of.days_since(of.user.create_date) < idle {
+    let is_password_idle =
+        password.known().map(|password| password.map(|password| since(of, password) >= idle));
+    let age = i64::from(patience.age);
+    // To delete is for good: all must be known, and idle for as long as a key may be old.
+    let is_long_idle = |key: &OfKey<'_>| is_idle(key, idle.max(age)) == Some(true);
+    let is_password_long_idle =
+        password.known().map(|password| password.is_none_or(|password| since(of, password) >= idle.max(age)));
+    if active.iter().all(is_long_idle) && is_password_long_idle == Some(true) {
+        if of.days_since(of.user.create_date) < idle.max(age) {
             return because(Action::Leave, "the user is new");
         }
-        return because(Action::DeleteUser, "no credential of it is in use");
+        return because(Action::DeleteUser, "no key or password of it is in use");
     }
     if idle_keys.contains(&Some(true)) {
         return because(Action::Deactivate, "a key works that is not in use");
@@ -98,7 +98,6 @@ pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
     if is_password_idle == Some(Some(true)) {
         return because(Action::RemovePassword, "the password is not in use");
     }
-    let age = i64::from(patience.age);
     if active.iter().any(|key| key.created().is_ok_and(|(_, days)| days > age)) {
         return because(Action::Rotate, "a key is older than allowed, and not known to be idle");
     }
@@ -109,6 +108,18 @@ pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
         return because(Action::Leave, "whether there is a password is unknown");
     }
     because(Action::Leave, "nothing is old or idle")
+}
+
+/// What to do with a key that works and is known to be idle, whatever else is wrong with it: nobody needs a new one.
+#[must_use]
+pub fn of_idle(key: &OfKey<'_>, patience: Patience) -> Option<String> {
+    let is_it = key.is_active() == Ok(true) && is_idle(key, i64::from(patience.idle)) == Some(true);
+    is_it.then(|| format!("{}\n# a week later, where nobody missed it:\n{}", key.deactivate(), key.delete()))
+}
+
+/// For how many days a password was not used.
+fn since(of: &OfUser<'_>, password: Password) -> i64 {
+    of.days_idle(of.password_last_used().or(password.made).unwrap_or(of.user.create_date))
 }
 
 fn is_active(key: &AccessKey) -> bool {

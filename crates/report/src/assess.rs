@@ -17,10 +17,13 @@ use crate::settings::{Applied, Exception, Settings};
 pub struct Assessor<'a> {
     header: &'a Header,
     settings: &'a Settings,
+    patience: Patience,
     applied: Vec<Applied>,
     results: Vec<RuleResult>,
     unknown: Vec<Unknown>,
-    matched: Vec<usize>,
+    /// How often each exception matched, and of how many findings that is not known.
+    matched: Vec<(usize, usize)>,
+    owners_uncertain: usize,
 }
 
 /// What came of a rule over all accounts.
@@ -56,10 +59,14 @@ pub struct RuleResult {
 pub struct Unknown {
     /// The account.
     pub account_id: AccountId,
+    /// Its name.
+    pub account_name: Option<String>,
     /// The rule.
     pub rule: &'static str,
     /// What would tell.
     pub fact: Step,
+    /// What it is that is not known.
+    pub what: &'static str,
     /// Why it is unknown.
     pub reason: String,
     /// How many keys, users or root users it is about.
@@ -76,6 +83,8 @@ pub struct ExceptionUse {
     pub exception: Exception,
     /// How many findings it matches.
     pub matched: usize,
+    /// Of how many findings it is not known whether it matches, since the user's tags are not.
+    pub untold: usize,
     /// Whether its last day is over.
     pub has_lapsed: bool,
 }
@@ -89,6 +98,8 @@ pub struct Assessment {
     pub unknown: Vec<Unknown>,
     /// The exceptions, and how often they matched.
     pub exceptions: Vec<ExceptionUse>,
+    /// Findings whose owner another source tells, since the user's tags are not known.
+    pub owners_uncertain: usize,
 }
 
 /// The user, or the key, that is judged.
@@ -108,8 +119,13 @@ impl<'a> Assessor<'a> {
     pub fn new(header: &'a Header, settings: &'a Settings) -> Self {
         let applied: Vec<Applied> = settings.applied().collect();
         let results = applied.iter().map(RuleResult::of).collect();
-        let matched = vec![0; settings.exceptions.len()];
-        Self { header, settings, applied, results, unknown: Vec::new(), matched }
+        let matched = vec![(0, 0); settings.exceptions.len()];
+        let patience = Patience {
+            idle: settings.days(&access_key_unused::RULE),
+            age: settings.days(&access_key_age::RULE),
+        };
+        let (unknown, owners_uncertain) = (Vec::new(), 0);
+        Self { header, settings, patience, applied, results, unknown, matched, owners_uncertain }
     }
 
     /// The findings of an account, those among them that somebody answers for.
@@ -130,10 +146,6 @@ impl<'a> Assessor<'a> {
             OfAccount { as_of: self.header.as_of, roll, organization: self.header.organization.as_ref() };
         let mut judging = Judging { findings: Vec::new(), unknown: BTreeMap::new() };
         let nobody = Judged { user: None, key: None, advice: None };
-        let patience = Patience {
-            idle: self.settings.days(&access_key_unused::RULE),
-            age: self.settings.days(&access_key_age::RULE),
-        };
         for index in 0..self.applied.len() {
             if let Some(Applied { rule: Rule { check: Check::Root(check), .. }, .. }) =
                 self.applied.get(index)
@@ -143,7 +155,7 @@ impl<'a> Assessor<'a> {
         }
         for user in roll.users().unwrap_or_default() {
             let user = OfUser { of, user };
-            let advice = advice::of(&user, patience);
+            let advice = advice::of(&user, self.patience);
             let judged = Judged { user: Some(&user), key: None, advice: Some(&advice) };
             for index in 0..self.applied.len() {
                 let Some(Applied { rule, days, .. }) = self.applied.get(index).copied() else { continue };
@@ -171,13 +183,19 @@ impl<'a> Assessor<'a> {
     #[must_use]
     pub fn finish(self) -> Assessment {
         let as_of = self.header.as_of;
-        let used = |(exception, matched): (&Exception, usize)| ExceptionUse {
+        let used = |(exception, (matched, untold)): (&Exception, (usize, usize))| ExceptionUse {
             exception: exception.clone(),
             matched,
+            untold,
             has_lapsed: exception.has_lapsed(as_of),
         };
         let exceptions = self.settings.exceptions.iter().zip(self.matched).map(used).collect();
-        Assessment { rules: self.results, unknown: self.unknown, exceptions }
+        Assessment {
+            rules: self.results,
+            unknown: self.unknown,
+            exceptions,
+            owners_uncertain: self.owners_uncertain,
+        }
     }
 
     fn take(
@@ -197,31 +215,45 @@ impl<'a> Assessor<'a> {
             Ok(Some(failed)) => {
                 result.judged += 1;
                 let mut finding = finding(applied, of, failed, judged, self.settings);
+                if let Some(remedy) = judged.key.and_then(|key| advice::of_idle(key, self.patience)) {
+                    finding.remedy = remedy;
+                }
                 let account = of.roll.account();
-                for (exception, matched) in self.settings.exceptions.iter().zip(&mut self.matched) {
-                    if exception.matches(&finding, account, judged.user) {
-                        *matched += 1;
-                        // One that holds counts before one that has lapsed.
-                        let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.has_lapsed);
-                        if !holds {
-                            finding.exception = Some(exception.excepted(of.as_of));
+                for (exception, (matched, untold)) in self.settings.exceptions.iter().zip(&mut self.matched) {
+                    match exception.matches(&finding, account, judged.user) {
+                        Some(false) => {}
+                        None => {
+                            *untold += 1;
+                            finding.may_be_excepted = true;
+                        }
+                        Some(true) => {
+                            *matched += 1;
+                            // One that holds counts before one that has lapsed.
+                            let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.has_lapsed);
+                            if !holds {
+                                finding.exception = Some(exception.excepted(of.as_of));
+                            }
                         }
                     }
                 }
+                self.owners_uncertain +=
+                    usize::from(finding.owner.as_ref().is_some_and(|it| it.is_uncertain));
                 *(if finding.is_open() { &mut result.open } else { &mut result.excepted }) += 1;
                 judging.findings.push(finding);
             }
-            Err(Untold { step, reason: None }) => {
+            Err(Untold { step, reason: None, .. }) => {
                 result.not_asked += 1;
                 result.not_asked_for = Some(step);
             }
-            Err(Untold { step, reason: Some(reason) }) => {
+            Err(Untold { step, what, reason: Some(reason) }) => {
                 result.unknown += 1;
                 let unknown =
-                    judging.unknown.entry((index, step, reason.clone())).or_insert_with(|| Unknown {
+                    judging.unknown.entry((index, what, reason.clone())).or_insert_with(|| Unknown {
                         account_id: of.roll.account_id().clone(),
+                        account_name: of.roll.account().and_then(|account| account.name.clone()),
                         rule: applied.rule.id,
                         fact: step,
+                        what,
                         reason,
                         number: 0,
                         some: Vec::new(),
@@ -240,7 +272,7 @@ impl<'a> Assessor<'a> {
 /// What comes of one account.
 struct Judging {
     findings: Vec<Finding>,
-    unknown: BTreeMap<(usize, Step, String), Unknown>,
+    unknown: BTreeMap<(usize, &'static str, String), Unknown>,
 }
 
 impl RuleResult {
@@ -305,5 +337,6 @@ fn finding(
         advice: judged.advice.cloned(),
         owner: settings.owner(of.roll, judged.user),
         exception: None,
+        may_be_excepted: false,
     }
 }

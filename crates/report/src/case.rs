@@ -27,8 +27,18 @@ pub struct Failed {
 pub struct Untold {
     /// What would tell it.
     pub step: Step,
+    /// What it is that is not known.
+    pub what: &'static str,
     /// Why it is unknown; `None` where nobody asked for it.
     pub reason: Option<String>,
+}
+
+impl Untold {
+    /// What a step reads is not known, for this reason.
+    #[must_use]
+    pub fn because(step: Step, reason: String) -> Self {
+        Self { step, what: step.what(), reason: Some(reason) }
+    }
 }
 
 /// An account.
@@ -67,8 +77,8 @@ pub struct OfKey<'a> {
 pub fn told<T>(fact: Fact<T>, step: Step) -> Result<(T, Source), Untold> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
-        Fact::Unknown { unknown } => Err(Untold { step, reason: Some(unknown) }),
-        Fact::NotAsked => Err(Untold { step, reason: None }),
+        Fact::Unknown { unknown } => Err(Untold::because(step, unknown)),
+        Fact::NotAsked => Err(Untold { step, what: step.what(), reason: None }),
     }
 }
 
@@ -246,15 +256,13 @@ impl<'a> OfKey<'a> {
     /// # Errors
     /// Where AWS did not say.
     pub fn created(&self) -> Result<(Timestamp, i64), Untold> {
-        let created = self.key.create_date.ok_or_else(|| Untold {
-            step: Step::AccessKeys,
-            reason: Some("AWS does not say when it was made".to_owned()),
-        })?;
+        let unsaid = || Untold::because(Step::AccessKeys, "AWS does not say when it was made".to_owned());
+        let created = self.key.create_date.ok_or_else(unsaid)?;
         let age = self.of.days_since(created);
         // Clocks differ by minutes, and never by days.
         if age < -1 {
-            let reason = Some("it is said to be made after the roll was taken".to_owned());
-            return Err(Untold { step: Step::AccessKeys, reason });
+            let reason = "it is said to be made after the roll was taken".to_owned();
+            return Err(Untold::because(Step::AccessKeys, reason));
         }
         Ok((created, age))
     }
@@ -293,7 +301,7 @@ impl<'a> OfKey<'a> {
 
 fn unknown_status(status: &str) -> Untold {
     let reason = format!("this version does not know the status {status:?}");
-    Untold { step: Step::AccessKeys, reason: Some(reason) }
+    Untold { what: "whether the key works", ..Untold::because(Step::AccessKeys, reason) }
 }
 
 /// A word, as a POSIX shell takes it.

@@ -165,12 +165,16 @@ impl Diff {
     ) -> Result<Self, NotComparable> {
         are_comparable(&old.header, &new.header)?;
         let mut diff = Self { old: side(old)?, new: side(new)?, ..Self::default() };
-        let ids: BTreeSet<&AccountId> = old.account_ids().chain(new.account_ids()).collect();
+        let targets = |stored: &'_ Stored| -> Vec<AccountId> {
+            stored.header.targets.iter().map(|target| target.account_id.clone()).collect()
+        };
+        let wanted = [targets(old), targets(new)].concat();
+        let ids: BTreeSet<&AccountId> = old.account_ids().chain(new.account_ids()).chain(&wanted).collect();
         let (mut before, mut now) =
             (Assessor::new(&old.header, settings), Assessor::new(&new.header, settings));
         for id in ids {
             let (was, is) = (old.account(id)?, new.account(id)?);
-            diff.account(was.as_ref(), is.as_ref());
+            diff.account(id, (old, was.as_ref()), (new, is.as_ref()));
             if let (Some(was), Some(is)) = (&was, &is) {
                 diff.users(was, is, with_last_used);
             }
@@ -218,20 +222,32 @@ impl Diff {
             && findings.iter().all(|list| list.is_empty())
     }
 
-    fn account(&mut self, was: Option<&AccountRoll>, is: Option<&AccountRoll>) {
-        let (before, now) = (was.map(AccountRoll::outcome), is.map(AccountRoll::outcome));
+    fn account(
+        &mut self,
+        id: &AccountId,
+        (old, was): (&Stored, Option<&AccountRoll>),
+        (new, is): (&Stored, Option<&AccountRoll>),
+    ) {
+        // Who was to be asked and has no line was not read, and is not out of the roll.
+        let outcome = |stored: &Stored, account: Option<&AccountRoll>| {
+            let is_wanted = || stored.header.targets.iter().any(|target| target.account_id == *id);
+            account.map(AccountRoll::outcome).or_else(|| is_wanted().then_some(Outcome::Failed))
+        };
+        let (before, now) = (outcome(old, was), outcome(new, is));
         if before == now {
             return;
         }
-        let Some(any) = is.or(was) else { return };
+        let known = is.or(was).and_then(AccountRoll::account);
         let gap = is.and_then(|account| account.gaps().first());
         let why = gap.map(|gap| format!("{} unknown: {}", gap.step.what(), gap.class));
+        let ended = (now.is_some() && is.is_none()).then(|| "the run ended before it was read".to_owned());
+        let skipped = is.and_then(AccountRoll::why_skipped).map(str::to_owned);
         self.accounts.push(AccountChange {
-            account_id: any.account_id().clone(),
-            account_name: any.account().and_then(|account| account.name.clone()),
+            account_id: id.clone(),
+            account_name: known.and_then(|account| account.name.clone()),
             before,
             now,
-            why: why.or_else(|| is.and_then(AccountRoll::why_skipped).map(str::to_owned)),
+            why: why.or(skipped).or(ended),
         });
     }
 
@@ -301,6 +317,10 @@ impl Diff {
         for (id, finding) in &new {
             match old.get(id) {
                 Some(before) if before.is_open() == finding.is_open() => {}
+                // Where the tags are not known that an exception goes by, it may be as it was.
+                Some(before) if before.may_be_excepted || finding.may_be_excepted => {
+                    *self.not_compared.entry(finding.rule.id).or_default() += 1;
+                }
                 Some(_) if finding.is_open() => self.reopened.push(finding.clone()),
                 Some(_) => self.answered_for.push(finding.clone()),
                 None if !finding.is_open() => {}
@@ -516,7 +536,7 @@ impl Diff {
         let mut notes = vec![format!("from {} to {}", side(&self.old), side(&self.new))];
         for (rule, number) in &self.not_compared {
             notes.push(format!(
-                "{number} findings of {rule} are not compared: one of the rolls did not ask for what it needs"
+                "{number} findings of {rule} are not compared: one of the rolls did not ask for what that needs"
             ));
         }
         notes

@@ -41,6 +41,8 @@ pub struct Finding {
     pub owner: Option<Owner>,
     /// The exception that it falls under.
     pub exception: Option<Excepted>,
+    /// Whether it may fall under another, of users with a tag, and the user's tags are not known.
+    pub may_be_excepted: bool,
 }
 
 fn id_of<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
@@ -85,6 +87,8 @@ pub struct Owner {
     pub name: String,
     /// What told it: `user_tag:Owner`.
     pub from: String,
+    /// Whether a tag of the user would come before it and is not known.
+    pub is_uncertain: bool,
 }
 
 /// An exception that a finding falls under.

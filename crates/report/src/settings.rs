@@ -85,10 +85,13 @@ impl Settings {
     /// Who is to act on a user; on a root user where there is none.
     #[must_use]
     pub fn owner(&self, account: &AccountRoll, user: Option<&OfUser<'_>>) -> Option<Owner> {
+        let tags_of_user = user.map(|of| of.policies().known().map(|policies| &policies.tags));
+        let mut is_uncertain = false;
         self.owners.iter().find_map(|source| {
             let name = match source {
                 OwnerSource::UserTag(tag) => {
-                    user.and_then(|of| of.policies().known().copied()).and_then(|it| it.tags.get(tag))
+                    is_uncertain |= tags_of_user == Some(None);
+                    tags_of_user.flatten().and_then(|tags| tags.get(tag))
                 }
                 OwnerSource::AccountTag(tag) => {
                     account.account().and_then(|it| it.tags.as_ref()).and_then(|tags| tags.get(tag))
@@ -96,7 +99,7 @@ impl Settings {
                 OwnerSource::AccountEmail => account.account().and_then(|it| it.email.as_ref()),
             };
             let name = name.filter(|name| !name.trim().is_empty())?.clone();
-            Some(Owner { name, from: source.to_string() })
+            Some(Owner { name, from: source.to_string(), is_uncertain })
         })
     }
 }
@@ -157,9 +160,14 @@ pub struct Exception {
 }
 
 impl Exception {
-    /// Whether it matches a finding.
+    /// Whether it matches a finding; `None` where that hangs on tags of the user, and those are not known.
     #[must_use]
-    pub fn matches(&self, finding: &Finding, account: Option<&Account>, user: Option<&OfUser<'_>>) -> bool {
+    pub fn matches(
+        &self,
+        finding: &Finding,
+        account: Option<&Account>,
+        user: Option<&OfUser<'_>>,
+    ) -> Option<bool> {
         let is = |pattern: &Option<String>, texts: &[Option<&str>]| {
             pattern.as_ref().is_none_or(|pattern| {
                 let pattern = WildMatch::new(pattern);
@@ -171,20 +179,29 @@ impl Exception {
         let tags_of_user = user.and_then(|of| of.policies().known().map(|policies| &policies.tags));
         let tags_of_account = account.and_then(|account| account.tags.as_ref());
         let mut tags = tags_of_user.into_iter().chain(tags_of_account).flatten();
-        is(&self.account, &[Some(subject.account_id.as_str()), subject.account_name.as_deref()])
+        let is_it = is(&self.account, &[Some(subject.account_id.as_str()), subject.account_name.as_deref()])
             && is(&self.user, &[Some(user_name)])
             && is(&self.key, &[subject.access_key_id.as_deref()])
-            && is(&self.rule, &[Some(finding.rule.id)])
-            && self.tag.as_ref().is_none_or(|(key, value)| {
-                let value = WildMatch::new(value);
-                tags.any(|tag| tag.0 == key && value.matches(tag.1))
-            })
+            && is(&self.rule, &[Some(finding.rule.id)]);
+        let Some((key, value)) = self.tag.as_ref().filter(|_| is_it) else { return Some(is_it) };
+        let value = WildMatch::new(value);
+        let has = tags.any(|tag| tag.0 == key && value.matches(tag.1));
+        (has || user.is_none() || tags_of_user.is_some()).then_some(has)
     }
 
     /// Whether its last day is over.
     #[must_use]
     pub fn has_lapsed(&self, as_of: Timestamp) -> bool {
         Offset::UTC.to_datetime(as_of).date() > self.until
+    }
+
+    /// What it is of, in words: `user legacy-*, rule access-key-*`.
+    #[must_use]
+    pub fn criteria(&self) -> String {
+        let of = [("account", &self.account), ("user", &self.user), ("key", &self.key), ("rule", &self.rule)];
+        let of = of.into_iter().filter_map(|(name, pattern)| Some(format!("{name} {}", pattern.as_ref()?)));
+        let tag = self.tag.iter().map(|(key, value)| format!("tag {key}={value}"));
+        of.chain(tag).collect::<Vec<_>>().join(", ")
     }
 
     /// What of it stands beside a finding.

@@ -62,6 +62,11 @@ impl Statement {
         if let Some(report) = report {
             lines.extend(of_findings(report));
             notes.extend(of_exceptions(report));
+            let uncertain = report.assessment.owners_uncertain;
+            if uncertain > 0 {
+                let of = self::of(uncertain, "finding");
+                notes.push(format!("who is to act on {of} is not certain: the users' tags are not known"));
+            }
         }
         Self {
             is_complete: coverage.is_complete,
@@ -151,10 +156,12 @@ fn of_findings(report: &Report) -> Vec<Line> {
     let by_severity: Vec<String> =
         by_severity.map(|(severity, number)| format!("{} {severity}", grouped(*number))).collect();
     let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
-    let rules = report.assessment.rules.len();
+    let all = report.assessment.rules.len();
+    let judged = report.assessment.rules.iter().filter(|result| result.not_asked == 0).count();
+    let rules = if judged == all { format!("{all} rules") } else { format!("{judged} of {all} rules") };
     let found = match by_severity.as_slice() {
-        [] => format!("none by {rules} rules{benchmark}"),
-        some => format!("{}, by {rules} rules{benchmark}", some.join(", ")),
+        [] => format!("none by {rules}{benchmark}"),
+        some => format!("{}, by {rules}{benchmark}", some.join(", ")),
     };
     let mut lines = vec![Line {
         number: report.number(),
@@ -165,20 +172,20 @@ fn of_findings(report: &Report) -> Vec<Line> {
         let what = vec!["findings that somebody answers for".to_owned()];
         lines.push(Line { number: report.answered_for, word: "excepted", what });
     }
-    let mut unknown: BTreeMap<(Step, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
+    let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     for it in &report.assessment.unknown {
-        let (number, rules) = unknown.entry((it.fact, &it.reason)).or_default();
+        let (number, rules) = unknown.entry((it.what, &it.reason)).or_default();
         *number += it.number;
         rules.insert(it.rule);
     }
     if !unknown.is_empty() {
         let number = unknown.values().map(|(number, _)| number).sum();
-        let what = unknown.into_iter().map(|((fact, reason), (number, rules))| {
+        let what = unknown.into_iter().map(|((what, reason), (number, rules))| {
             let by = match rules.len() {
                 1 => rules.into_iter().collect::<String>(),
                 several => format!("{several} rules"),
             };
-            (format!("verdicts of {by}: {} unknown: {reason}", fact.what()), number)
+            (format!("verdicts of {by}: {what} unknown: {reason}"), number)
         });
         lines.push(Line { number, word: "unknown", what: sorted(what) });
     }
@@ -203,14 +210,24 @@ fn of_exceptions(report: &Report) -> Vec<String> {
         .any(|result| result.unknown + result.not_asked + result.accounts_not_read > 0);
     let noted = used.filter_map(|used| {
         let exception = &used.exception;
-        let of = format!("the exception of {}, \"{}\"", exception.owner, exception.reason);
+        let of = format!(
+            "the exception of {}, \"{}\", for {}",
+            exception.owner,
+            exception.reason,
+            exception.criteria()
+        );
         if used.has_lapsed {
             Some(format!(
                 "{of}, was until {}: its findings, {}, are open again",
-                exception.until, used.matched
+                exception.until,
+                grouped(used.matched)
             ))
         } else {
-            let unjudged = if is_unjudged { "; what could not be judged may hold what it is of" } else { "" };
+            let unjudged = match used.untold {
+                0 if is_unjudged => "; what could not be judged may hold what it is of".to_owned(),
+                0 => String::new(),
+                untold => format!("; of {} the users' tags are not known", self::of(untold, "finding")),
+            };
             (used.matched == 0)
                 .then(|| format!("{of}, until {}, matches no finding{unjudged}", exception.until))
         }

@@ -8,7 +8,9 @@ use jiff::ToSpan;
 use rolecall_report::diff::{NotComparable, Section};
 use rolecall_report::settings::Exception;
 use rolecall_report::{Diff, Finding, Settings};
-use rolecall_roll::{AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, LastUsed, Step, User};
+use rolecall_roll::{
+    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, LastUsed, Outcome, Policies, Step, User,
+};
 
 const A: &str = "111111111111";
 
@@ -150,6 +152,35 @@ fn an_exception_that_lapses_opens_its_findings_again() {
     let diff = compared(&both(), &both(), &settings, false);
     assert_eq!(rules(&diff.reopened), ["access-key-age"]);
     assert!(diff.opened.is_empty());
+}
+
+#[test]
+fn tags_that_one_roll_did_not_read_reopen_nothing() {
+    let exception = Exception {
+        tag: Some(("team".to_owned(), "search".to_owned())),
+        owner: "j.ruiz".to_owned(),
+        reason: "r".to_owned(),
+        until: "2028-12-31".parse().unwrap(),
+        ..Exception::default()
+    };
+    let settings = Settings { exceptions: vec![exception], ..Settings::default() };
+    let tags = [("team".to_owned(), "search".to_owned())].into();
+    let tagged = Fact::live(Policies { tags, ..Policies::default() });
+    let with = |policies| [account(A, vec![User { policies, ..ann(vec![key("AKIA1", 500, Some(1))]) }])];
+    for (old, new) in [(tagged.clone(), Fact::NotAsked), (Fact::NotAsked, tagged)] {
+        let diff = compared(&with(old), &with(new), &settings, false);
+        assert!(diff.is_empty(), "{:?}", titles(&diff));
+        assert_eq!(diff.not_compared, [("access-key-age", 1)].into());
+    }
+}
+
+#[test]
+fn who_was_to_be_asked_and_has_no_line_is_not_out_of_the_roll() {
+    let wanted = |header: Header| Header { targets: vec![role_arn(A).into()], ..header };
+    let whole = stored(&wanted(header()), &[account(A, Vec::new())]);
+    let cut = Diff::of(&whole, &stored(&wanted(later()), &[]), &Settings::default(), false).unwrap();
+    assert_eq!(cut.accounts[0].now, Some(Outcome::Failed));
+    assert_eq!(cut.accounts[0].why.as_deref(), Some("the run ended before it was read"));
 }
 
 #[test]

@@ -318,9 +318,7 @@ fn an_administrator_who_is_not_recognised_may_be_one_still() {
     let grouped = Policies { groups: vec!["dev".to_owned()], ..Policies::default() };
     assert_eq!(
         of_user(id, with(Fact::live(grouped))),
-        Unknown(
-            "policies: not recognised as an administrator, which does not say that it is none".to_owned()
-        )
+        Unknown("policies: none of its policies is recognised as one that allows all".to_owned())
     );
     assert_eq!(
         of_user(id, with(Fact::live(Policies::default()))),
@@ -551,6 +549,58 @@ fn the_owner_is_the_first_that_anything_tells() {
         owner_of(&["account_tag:cost"]),
         (some("42 by account_tag:cost"), some("42 by account_tag:cost"))
     );
+}
+
+#[test]
+fn tags_that_are_not_known_are_not_taken_for_none() {
+    let header = header();
+    let accounts = || {
+        let keys = vec![key("AKIA1", 500, Some(1))];
+        let untagged = User { policies: Fact::NotAsked, ..user("ann", keys) };
+        vec![known(account("111111111111", vec![untagged]), "shop", &[("cost", "42")])]
+    };
+    let tagged = |key: &str, value: &str| Exception {
+        tag: Some((key.to_owned(), value.to_owned())),
+        ..exception("2028-12-31")
+    };
+    let exceptions = vec![tagged("team", "search"), tagged("cost", "42")];
+    let with = |exceptions| Settings { exceptions, ..only(rules::of_id("access-key-age").unwrap()) };
+    let report_of = |settings: &Settings| report(&header, accounts(), settings);
+    let report = report_of(&with(exceptions[..1].to_vec()));
+    let finding = &report.findings[0];
+    assert!(finding.may_be_excepted && finding.is_open(), "open, since nobody knows");
+    assert_eq!((report.assessment.exceptions[0].matched, report.assessment.exceptions[0].untold), (0, 1));
+    let owner = finding.owner.as_ref().unwrap();
+    assert_eq!((owner.from.as_str(), owner.is_uncertain), ("account_email", true));
+    assert_eq!(report.assessment.owners_uncertain, 1);
+    // A tag of the account is known, whatever the user's are.
+    assert_eq!(report_of(&with(exceptions)).excepted.len(), 1);
+}
+
+#[test]
+fn nobody_is_told_to_make_a_key_in_the_place_of_one_that_nobody_uses() {
+    let header = header();
+    let remedy = |last: Option<i64>| {
+        let user = user("ann", vec![key("AKIA1", 500, last)]);
+        let settings = only(rules::of_id("access-key-age").unwrap());
+        report(&header, vec![account("111111111111", vec![user])], &settings).findings[0].remedy.clone()
+    };
+    assert!(remedy(Some(1)).starts_with("aws iam create-access-key "), "one in use is rotated");
+    for idle in [remedy(None), remedy(Some(45))] {
+        assert!(idle.starts_with("aws iam update-access-key --user-name ann "), "{idle}");
+        assert!(!idle.contains("create-access-key") && idle.contains("aws iam delete-access-key"), "{idle}");
+    }
+}
+
+#[test]
+fn a_user_is_to_be_deleted_where_all_was_idle_for_as_long_as_a_key_may_be_old() {
+    let header = header();
+    let advice = |last: i64| {
+        let user = user("ann", vec![key("AKIA1", 500, Some(last))]);
+        let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
+        report.findings[0].advice.clone().unwrap().action.to_string()
+    };
+    assert_eq!([44, 45, 89, 90].map(advice), ["rotate", "deactivate", "deactivate", "delete the user"]);
 }
 
 #[test]

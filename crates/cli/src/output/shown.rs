@@ -100,17 +100,24 @@ impl Judged {
         super::say(&format!("{}; written to {}", super::summary(&self.coverage), files.join(", ")));
     }
 
-    /// What is missing counts before what was found.
+    /// What is missing counts before what was found; and where nobody looked, nothing was found to be right.
     pub(crate) fn exit_code(&self, fail_on: Option<Severity>) -> ExitCode {
-        let is_found =
-            fail_on.is_some_and(|severity| self.report.as_ref().is_some_and(|report| report.has(severity)));
         if !self.coverage.is_complete {
-            Code::Incomplete.into()
-        } else if is_found {
-            Code::Different.into()
-        } else {
-            ExitCode::SUCCESS
+            return Code::Incomplete.into();
         }
+        let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
+        if report.has(severity) {
+            return Code::Different.into();
+        }
+        let rules = report.assessment.rules.iter();
+        let mut unasked = rules.filter(|rule| rule.applied_severity >= severity && rule.not_asked > 0);
+        let Some(rule) = unasked.next() else { return ExitCode::SUCCESS };
+        let fact = rule.not_asked_for.map_or(String::new(), |fact| fact.to_string());
+        super::say(&format!(
+            "--fail-on {severity} cannot be told: {} needs {fact}, which was not asked for: --collect recommended",
+            rule.rule.id
+        ));
+        Code::Incomplete.into()
     }
 }
 

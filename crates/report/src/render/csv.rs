@@ -87,12 +87,14 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
         }
     }
     for unknown in &report.assessment.unknown {
-        let (what, some) = (unknown.fact.what(), unknown.some.join(", "));
-        let message = format!("{what} unknown for {}: {}; {some}", unknown.number, unknown.reason);
+        let more = if unknown.number > unknown.some.len() { ", …" } else { "" };
+        let (what, some) = (unknown.what, unknown.some.join(", "));
+        let message = format!("{what} unknown for {}: {}; {some}{more}", unknown.number, unknown.reason);
         write(&Row {
             record: "unknown",
             rule: unknown.rule,
             account_id: unknown.account_id.as_str(),
+            account_name: unknown.account_name.as_deref().unwrap_or_default(),
             message: &message,
             ..Row::default()
         })?;

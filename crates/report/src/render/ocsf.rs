@@ -191,13 +191,13 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
     }
     for unknown in &report.assessment.unknown {
         let (fact, reason) = (unknown.fact, unknown.reason.as_str());
-        let message = format!("{} unknown for {}: {reason}", fact.what(), unknown.number);
+        let message = format!("{} unknown for {}: {reason}", unknown.what, unknown.number);
         let uid = format!("{}/{}/unknown/{fact}/{reason}", unknown.account_id, unknown.rule);
         let rule = of_id(unknown.rule).ok();
         let title = rule.map_or("", |rule| rule.title);
         let unmapped = Unmapped::Unknown { number: unknown.number, some: &unknown.some };
         write(&Event {
-            cloud: Some(common.cloud(&unknown.account_id, None)),
+            cloud: Some(common.cloud(&unknown.account_id, unknown.account_name.as_deref())),
             status_detail: Some(reason),
             finding_info: FindingInfo { title, types: Some([unknown.rule]), uid: &uid, desc: None },
             ..common.event(&message, Severity::Informational, Compliance::of(Status::Unknown, rule), unmapped)

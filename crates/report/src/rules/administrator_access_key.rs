@@ -33,8 +33,12 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
         let none = policies.attached_policies.is_empty()
             && policies.inline_policies.is_empty()
             && policies.groups.is_empty();
-        let reason = "not recognised as an administrator, which does not say that it is none".to_owned();
-        return if none { Ok(None) } else { Err(Untold { step: Step::Policies, reason: Some(reason) }) };
+        if none {
+            return Ok(None);
+        }
+        let reason = "none of its policies is recognised as one that allows all".to_owned();
+        let what = "whether the user is an administrator";
+        return Err(Untold { what, ..Untold::because(Step::Policies, reason) });
     }
     let remedy = format!("# let what uses it assume a role, then:\n{}", of.deactivate());
     let evidence = vec![Evidence::of(Step::Policies, "administrator access", source)];

@@ -32,9 +32,8 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
     if of.password_last_used().is_some() {
         return Ok(None);
     }
-    let made = password.made.ok_or_else(|| Untold {
-        step: Step::ConsolePassword,
-        reason: Some("AWS does not say when the password was made".to_owned()),
+    let made = password.made.ok_or_else(|| {
+        Untold::because(Step::ConsolePassword, "AWS does not say when the password was made".to_owned())
     })?;
     let age = of.days_idle(made);
     Ok((age >= i64::from(days)).then(|| Failed {

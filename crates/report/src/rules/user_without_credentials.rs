@@ -11,7 +11,7 @@ use crate::evidence::Evidence;
 pub const RULE: Rule = Rule {
     id: "user-without-credentials",
     version: 1,
-    title: "A user has no credentials at all",
+    title: "A user has neither an access key nor a password",
     why: "It can do nothing but come back to life with somebody else behind it.",
     severity: Severity::Informational,
     days: None,

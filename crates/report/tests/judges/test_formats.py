@@ -112,6 +112,8 @@ def test_duckdb_answers_the_questions_of_the_documentation(folder, document):
     incomplete = {it["account_id"] for it in document["accounts"] if it["outcome"] != "Complete"}
     assert {row[0] for row in answers[0]} == incomplete and incomplete
     per_account = Counter(account["account_id"] for account, _, _ in active)
+    read = {it["account_id"]: len(it["users"]) for it in document["accounts"] if it["users"] is not None}
+    assert {row[0]: row[2] for row in answers[1]} == read
     assert {row[0]: row[3] for row in answers[1] if row[3]} == per_account
     oldest = min(it[2]["create_date"] for it in active)
     assert answers[2][0][0] == (as_of.date() - datetime.fromisoformat(oldest).date()).days
@@ -133,7 +135,9 @@ def test_duckdb_answers_the_questions_of_the_documentation(folder, document):
     assert set(answers[7]) == without and without
     services = Counter((use["service"], use["region"]) for _, _, key in all_keys(document) if (use := key["last_used"].get("value")))
     assert {row[:2]: row[2] for row in answers[8]} == services
-    owners = Counter(
-        user["policies"].get("value", {"tags": {}})["tags"].get("owner", "nobody is named") for _, user, _ in active
-    )
+    def owner(user):
+        policies = user["policies"].get("value")
+        return "not known" if policies is None else policies["tags"].get("owner", "nobody is named")
+
+    owners = Counter(owner(user) for _, user, _ in active)
     assert {row[0]: row[1] for row in answers[9]} == owners
