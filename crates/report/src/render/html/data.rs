@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io::{self, Write};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use rolecall_roll::{Source, Step, json};
 use serde::ser::SerializeMap;
@@ -51,12 +52,12 @@ struct Row<'a>(
 /// Things, each with its place.
 struct Places<K, V> {
     all: Vec<V>,
-    places: HashMap<K, usize>,
+    places: HashMap<K, usize, RandomState>,
 }
 
 impl<K, V> Default for Places<K, V> {
     fn default() -> Self {
-        Self { all: Vec::new(), places: HashMap::new() }
+        Self { all: Vec::new(), places: HashMap::default() }
     }
 }
 
