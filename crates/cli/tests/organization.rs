@@ -501,3 +501,24 @@ async fn a_source_identity_and_session_tags_are_passed_and_accounts_come_from_st
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).contains("ROLL COMPLETE"));
 }
+
+#[tokio::test]
+async fn the_columns_of_a_long_table_stand_where_they_stand_in_its_first_line() {
+    let emulator = start(recipe("accounts=40,users=30,seed=3").world().unwrap()).await;
+    let ended = run(&emulator, &["scan", "--organization", "--role-name", "IAMListRole", "--no-rules"]).await;
+    let mut lines = ended.stdout.lines();
+    let header = lines.next().unwrap();
+    let places = ["USER", "ACCESS KEY", "STATUS", "CREATED"].map(|name| header.find(name).unwrap());
+    let rows: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    assert!(rows.len() > 1000, "{} rows", rows.len());
+    for row in rows {
+        for place in places {
+            // A column begins where no other ends.
+            assert!(row.get(place - 2..place).is_none_or(|gap| gap == "  "), "{header}\n{row}");
+            assert!(row.get(place..=place).is_none_or(|first| first != " "), "{header}\n{row}");
+        }
+        if row.len() > header.len() - 3 {
+            assert!(row.ends_with(" d") && row.len() == header.len(), "{header}\n{row}");
+        }
+    }
+}

@@ -218,24 +218,7 @@ impl<'a> Assessor<'a> {
                 if let Some(remedy) = judged.key.and_then(|key| advice::of_idle(key, self.patience)) {
                     finding.remedy = remedy;
                 }
-                let account = of.roll.account();
-                for (exception, (matched, untold)) in self.settings.exceptions.iter().zip(&mut self.matched) {
-                    match exception.matches(&finding, account, judged.user) {
-                        Some(false) => {}
-                        None => {
-                            *untold += 1;
-                            finding.may_be_excepted = true;
-                        }
-                        Some(true) => {
-                            *matched += 1;
-                            // One that holds counts before one that has lapsed.
-                            let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.has_lapsed);
-                            if !holds {
-                                finding.exception = Some(exception.excepted(of.as_of));
-                            }
-                        }
-                    }
-                }
+                ask_exceptions(&self.settings.exceptions, &mut self.matched, &mut finding, of, judged.user);
                 self.owners_uncertain +=
                     usize::from(finding.owner.as_ref().is_some_and(|it| it.is_uncertain));
                 *(if finding.is_open() { &mut result.open } else { &mut result.excepted }) += 1;
@@ -338,5 +321,33 @@ fn finding(
         owner: settings.owner(of.roll, judged.user),
         exception: None,
         may_be_excepted: false,
+    }
+}
+
+/// Whether somebody answers for a finding; counts how often each exception does.
+fn ask_exceptions(
+    exceptions: &[Exception],
+    counts: &mut [(usize, usize)],
+    finding: &mut Finding,
+    of: &OfAccount<'_>,
+    user: Option<&OfUser<'_>>,
+) {
+    let account = of.roll.account();
+    for (exception, (matched, untold)) in exceptions.iter().zip(counts) {
+        match exception.matches(finding, account, user) {
+            Some(false) => {}
+            None => {
+                *untold += 1;
+                finding.may_be_excepted = true;
+            }
+            Some(true) => {
+                *matched += 1;
+                // One that holds counts before one that has lapsed.
+                let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.has_lapsed);
+                if !holds {
+                    finding.exception = Some(exception.excepted(of.as_of));
+                }
+            }
+        }
     }
 }

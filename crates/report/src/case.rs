@@ -301,7 +301,7 @@ impl<'a> OfKey<'a> {
 
 fn unknown_status(status: &str) -> Untold {
     let reason = format!("this version does not know the status {status:?}");
-    Untold { what: "whether the key works", ..Untold::because(Step::AccessKeys, reason) }
+    Untold { what: "the meaning of the status", ..Untold::because(Step::AccessKeys, reason) }
 }
 
 /// A word, as a POSIX shell takes it.

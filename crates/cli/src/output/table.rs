@@ -78,6 +78,16 @@ impl Widths {
         }
         Ok(widths)
     }
+
+    /// The columns are as wide in each block.
+    fn constraints(&self, look: Look) -> Vec<ColumnConstraint> {
+        let [account, user, rest @ ..] = self.columns.as_slice() else { return Vec::new() };
+        let others: u16 = rest.iter().chain([account]).map(|width| width.saturating_add(2)).sum();
+        // In a narrow terminal the names give way: an id that is broken cannot be copied.
+        let user = look.width.map_or(*user, |width| (*user).min(width.saturating_sub(others + 2).max(8)));
+        let widths = [*account, user].into_iter().chain(rest.iter().copied());
+        widths.map(|width| ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(2)))).collect()
+    }
 }
 
 /// Some rows, laid out together.
@@ -86,14 +96,15 @@ struct Block<'a> {
     look: Look,
     table: Table,
     rows: usize,
-    is_first: bool,
 }
 
 impl<'a> Block<'a> {
     fn new(widths: &'a Widths, look: Look) -> Self {
         let names = HEADER.into_iter().take(widths.columns.len());
-        let header: Vec<Cell> = names.map(|name| Cell::new(name).add_attribute(Attribute::Bold)).collect();
-        Self { widths, look, table: keys_table(widths, look, header), rows: 0, is_first: true }
+        let header = names.map(|name| Cell::new(name).add_attribute(Attribute::Bold));
+        // Below this there is no room left for names; a terminal that is narrower breaks the lines itself.
+        let look = Look { width: look.width.map(|width| width.max(78)), ..look };
+        Self { widths, look, table: table(look, header), rows: 0 }
     }
 
     fn add(&mut self, mut row: Vec<Cell>, out: &mut impl Write) -> io::Result<()> {
@@ -104,32 +115,18 @@ impl<'a> Block<'a> {
     }
 
     fn write(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let next = keys_table(self.widths, self.look, []);
-        let table = std::mem::replace(&mut self.table, next);
-        if self.rows > 0 || self.is_first {
-            out.write_all(lines(table).as_bytes())?;
+        if self.rows == 0 {
+            return Ok(());
         }
-        (self.rows, self.is_first) = (0, false);
-        Ok(())
+        let mut table = std::mem::replace(&mut self.table, table(self.look, []));
+        self.rows = 0;
+        // Columns are there once rows are.
+        table.set_constraints(self.widths.constraints(self.look));
+        if let Some(column) = table.column_mut(AGE) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        out.write_all(lines(table).as_bytes())
     }
-}
-
-/// An empty table of keys, its columns as wide as in all others.
-fn keys_table(widths: &Widths, look: Look, header: impl IntoIterator<Item = Cell>) -> Table {
-    // Below this there is no room left for names; a terminal that is narrower breaks the lines itself.
-    let look = Look { width: look.width.map(|width| width.max(78)), ..look };
-    let mut table = table(look, header);
-    let [account, user, rest @ ..] = widths.columns.as_slice() else { return table };
-    let others: u16 = rest.iter().chain([account]).map(|width| width.saturating_add(2)).sum();
-    // In a narrow terminal the names give way: an id that is broken cannot be copied.
-    let user = look.width.map_or(*user, |width| (*user).min(width.saturating_sub(others + 2).max(8)));
-    let widths = [*account, user].into_iter().chain(rest.iter().copied());
-    let constraints = widths.map(|width| ColumnConstraint::Absolute(Width::Fixed(width.saturating_add(2))));
-    table.set_constraints(constraints);
-    if let Some(column) = table.column_mut(AGE) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 /// A row for each key of an account, and one for each user without.
@@ -240,7 +237,12 @@ fn some_of(users: &[&str]) -> String {
 
 pub(super) fn table(look: Look, header: impl IntoIterator<Item = Cell>) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.into_iter().collect::<Vec<_>>());
+    table.load_style(presets::NOTHING);
+    let header: Vec<Cell> = header.into_iter().collect();
+    // Without names it would be a line of blanks.
+    if !header.is_empty() {
+        table.set_header(header);
+    }
     match look.width {
         Some(width) => {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);

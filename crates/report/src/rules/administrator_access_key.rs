@@ -37,7 +37,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
             return Ok(None);
         }
         let reason = "none of its policies is recognised as one that allows all".to_owned();
-        let what = "whether the user is an administrator";
+        let what = "administrator access";
         return Err(Untold { what, ..Untold::because(Step::Policies, reason) });
     }
     let remedy = format!("# let what uses it assume a role, then:\n{}", of.deactivate());

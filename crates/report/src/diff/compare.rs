@@ -1,130 +1,18 @@
-//! What became of a roll: who came and went, what was found and mended, which accounts opened up or closed.
-//!
-//! What is unknown on one side is never gone, and never new: it is told as what it is. The last use of keys moves on from
-//! day to day, and is told only where somebody asks for it.
+//! Comparing two rolls: accounts, users, keys and, by asking a rule about both sides, findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rolecall_roll::{
-    AccessKey, AccountId, AccountRoll, Fact, Header, LastUsed, Organization, Outcome, Step, Stored, User,
+    AccessKey, AccountId, AccountRoll, Fact, Header, Organization, Outcome, Step, Stored, User,
 };
-use serde::Serialize;
 
+use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side};
 use crate::assess::Assessor;
 use crate::case::{Checked, OfAccount, OfKey, OfUser};
 use crate::finding::Finding;
 use crate::rules::{Check, Rule};
 use crate::settings::Settings;
-
-/// What differs between two rolls.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Diff {
-    /// The earlier roll.
-    pub old: Side,
-    /// The later one.
-    pub new: Side,
-    /// Accounts.
-    pub accounts: Vec<AccountChange>,
-    /// Users that came.
-    pub users_came: Vec<Name>,
-    /// Users that went.
-    pub users_went: Vec<Name>,
-    /// Access keys that came.
-    pub keys_came: Vec<KeyName>,
-    /// Access keys that went.
-    pub keys_went: Vec<KeyName>,
-    /// Access keys whose status is another.
-    pub keys_changed: Vec<KeyChange>,
-    /// Access keys that were used since; empty where nobody asked.
-    pub keys_used: Vec<KeyUse>,
-    /// Findings that were none before.
-    pub opened: Vec<Finding>,
-    /// Findings that somebody answered for before, and nobody does now.
-    pub reopened: Vec<Finding>,
-    /// Findings that are none any more, as they were.
-    pub resolved: Vec<Finding>,
-    /// Findings that somebody answers for now.
-    pub answered_for: Vec<Finding>,
-    /// Findings about which nothing was known before.
-    pub newly_known: Vec<Finding>,
-    /// Findings about which nothing is known now, as they were.
-    pub now_unknown: Vec<Finding>,
-    /// Rules whose findings were not compared, since one roll did not ask for a fact that they need, and for how many.
-    pub not_compared: BTreeMap<&'static str, usize>,
-}
-
-/// A roll that is compared.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Side {
-    /// The run's id.
-    pub run_id: String,
-    /// The moment that it stands for.
-    pub as_of: String,
-    /// Whether nothing is missing in it but what somebody answers for.
-    pub is_complete: bool,
-}
-
-/// What became of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AccountChange {
-    /// The account.
-    pub account_id: AccountId,
-    /// Its name.
-    pub account_name: Option<String>,
-    /// What it was; `None` where it was not in the roll.
-    pub before: Option<Outcome>,
-    /// What it is.
-    pub now: Option<Outcome>,
-    /// Why it is not read whole now.
-    pub why: Option<String>,
-}
-
-/// A user.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Name {
-    /// The account.
-    pub account_id: AccountId,
-    /// The user.
-    pub user_name: String,
-    /// The user's id: of users of one name, one after the other, it tells which.
-    pub user_id: String,
-}
-
-/// An access key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct KeyName {
-    /// The account.
-    pub account_id: AccountId,
-    /// The user.
-    pub user_name: String,
-    /// The key.
-    pub access_key_id: String,
-    /// Its status.
-    pub status: String,
-}
-
-/// An access key whose status is another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct KeyChange {
-    /// The key, with its status now.
-    #[serde(flatten)]
-    pub key: KeyName,
-    /// What it was.
-    pub before: String,
-}
-
-/// An access key that was used since.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KeyUse {
-    /// The key.
-    #[serde(flatten)]
-    pub key: KeyName,
-    /// Its last use then; `None` where it never was.
-    pub before: Option<LastUsed>,
-    /// Its last use now.
-    pub now: LastUsed,
-}
 
 /// Why two rolls cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -199,27 +87,6 @@ impl Diff {
             list.sort_by(Finding::by_urgency);
         }
         Ok(diff)
-    }
-
-    /// Whether nothing differs.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let findings = [
-            &self.opened,
-            &self.reopened,
-            &self.resolved,
-            &self.answered_for,
-            &self.newly_known,
-            &self.now_unknown,
-        ];
-        self.accounts.is_empty()
-            && self.users_came.is_empty()
-            && self.users_went.is_empty()
-            && self.keys_came.is_empty()
-            && self.keys_went.is_empty()
-            && self.keys_changed.is_empty()
-            && self.keys_used.is_empty()
-            && findings.iter().all(|list| list.is_empty())
     }
 
     fn account(
@@ -437,125 +304,4 @@ fn key_name(account_id: &AccountId, user: &User, key: &AccessKey) -> KeyName {
         access_key_id: key.access_key_id.clone(),
         status: key.status.as_str().to_owned(),
     }
-}
-
-/// A part of the comparison in words: what it is of, and a row for each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    /// What they have in common: `Findings that are new`.
-    pub title: &'static str,
-    /// What the cells are.
-    pub columns: &'static [&'static str],
-    /// A row for each.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Diff {
-    /// What differs, in words; parts in which nothing does are left out.
-    #[must_use]
-    pub fn sections(&self) -> Vec<Section> {
-        let outcome = |outcome: Option<Outcome>| {
-            outcome.map_or("not in the roll".to_owned(), |it| it.to_string().to_lowercase())
-        };
-        let accounts = self.accounts.iter().map(|it| {
-            let name = it.account_name.clone().unwrap_or_default();
-            let why = it.why.clone().unwrap_or_default();
-            vec![it.account_id.to_string(), name, outcome(it.before), outcome(it.now), why]
-        });
-        let user = |it: &Name| vec![it.account_id.to_string(), it.user_name.clone()];
-        let key = |it: &KeyName| {
-            vec![it.account_id.to_string(), it.user_name.clone(), it.access_key_id.clone(), it.status.clone()]
-        };
-        let changed = self.keys_changed.iter().map(|it| {
-            let mut row = key(&it.key);
-            row.insert(3, it.before.clone());
-            row
-        });
-        let date = |last: &LastUsed| crate::case::date(last.date);
-        let since = self.keys_used.iter().map(|it| {
-            let mut row = key(&it.key);
-            row.truncate(3);
-            row.push(it.before.as_ref().map_or("never".to_owned(), date));
-            row.push(date(&it.now));
-            row
-        });
-        let mut sections = vec![
-            Section {
-                title: "Accounts",
-                columns: &["account", "name", "before", "now", "why"],
-                rows: accounts.collect(),
-            },
-            of_findings("Findings that are new", &self.opened),
-            of_findings("Findings that somebody answered for, and nobody does now", &self.reopened),
-            of_findings("Findings that are mended", &self.resolved),
-            of_findings("Findings that somebody answers for now", &self.answered_for),
-            of_findings("Findings about which nothing was known before", &self.newly_known),
-            of_findings("Findings about which nothing is known now", &self.now_unknown),
-            Section {
-                title: "Users that came",
-                columns: &["account", "user"],
-                rows: self.users_came.iter().map(user).collect(),
-            },
-            Section {
-                title: "Users that went",
-                columns: &["account", "user"],
-                rows: self.users_went.iter().map(user).collect(),
-            },
-            Section {
-                title: "Access keys that came",
-                columns: KEY,
-                rows: self.keys_came.iter().map(key).collect(),
-            },
-            Section {
-                title: "Access keys that went",
-                columns: KEY,
-                rows: self.keys_went.iter().map(key).collect(),
-            },
-            Section {
-                title: "Access keys of another status",
-                columns: &["account", "user", "access key", "before", "now"],
-                rows: changed.collect(),
-            },
-            Section {
-                title: "Access keys that were used since",
-                columns: &["account", "user", "access key", "before", "now"],
-                rows: since.collect(),
-            },
-        ];
-        sections.retain(|section| !section.rows.is_empty());
-        sections
-    }
-
-    /// The comparison in a line, and what it leaves out.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let side = |side: &Side| {
-            let cut = if side.is_complete { "" } else { ", incomplete" };
-            format!("{} (run {}{cut})", side.as_of, side.run_id)
-        };
-        let mut notes = vec![format!("from {} to {}", side(&self.old), side(&self.new))];
-        for (rule, number) in &self.not_compared {
-            notes.push(format!(
-                "{number} findings of {rule} are not compared: one of the rolls did not ask for what that needs"
-            ));
-        }
-        notes
-    }
-}
-
-const KEY: &[&str] = &["account", "user", "access key", "status"];
-
-fn of_findings(title: &'static str, findings: &[Finding]) -> Section {
-    let row = |finding: &Finding| {
-        let subject = &finding.subject;
-        vec![
-            finding.severity.to_string(),
-            subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string()),
-            subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
-            subject.access_key_id.clone().unwrap_or_default(),
-            finding.message.clone(),
-        ]
-    };
-    let columns = &["severity", "account", "user", "access key", "finding"];
-    Section { title, columns, rows: findings.iter().map(row).collect() }
 }
