@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use rolecall_roll::{AccountId, AccountRoll, Header, Outcome, Step};
 use serde::Serialize;
 
-use crate::advice::{self, Advice, Patience};
+use crate::advice::{self, Advice};
 use crate::case::{Checked, Failed, OfAccount, OfKey, OfUser, Untold, told};
 use crate::finding::{Finding, Subject};
 use crate::rank::Score;
+use crate::remedy::Patience;
 use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
 use crate::settings::{Applied, Exception, Settings};
 
@@ -214,10 +215,7 @@ impl<'a> Assessor<'a> {
             Ok(None) => result.judged += 1,
             Ok(Some(failed)) => {
                 result.judged += 1;
-                let mut finding = finding(applied, of, failed, judged, self.settings);
-                if let Some(remedy) = judged.key.and_then(|key| advice::of_idle(key, self.patience)) {
-                    finding.remedy = remedy;
-                }
+                let mut finding = finding(applied, of, failed, judged, self.settings, self.patience);
                 ask_exceptions(&self.settings.exceptions, &mut self.matched, &mut finding, of, judged.user);
                 self.owners_uncertain +=
                     usize::from(finding.owner.as_ref().is_some_and(|it| it.is_uncertain));
@@ -281,6 +279,7 @@ fn finding(
     failed: Failed,
     judged: Judged<'_>,
     settings: &Settings,
+    patience: Patience,
 ) -> Finding {
     let Applied { rule, severity, .. } = applied;
     let account_id = of.roll.account_id();
@@ -315,7 +314,7 @@ fn finding(
         user_id: user.map(|user| user.user_id.clone()),
         message: failed.message,
         evidence: failed.evidence,
-        remedy: failed.remedy,
+        remedy: failed.remedy.commands(judged.user, judged.key, patience),
         score,
         advice: judged.advice.cloned(),
         owner: settings.owner(of.roll, judged.user),

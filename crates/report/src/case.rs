@@ -7,6 +7,7 @@ use rolecall_roll::{
 };
 
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// What came of a rule: nothing is wrong, something is, or what it needs is unknown.
 pub type Checked = Result<Option<Failed>, Untold>;
@@ -18,8 +19,8 @@ pub struct Failed {
     pub message: String,
     /// The facts that it follows from.
     pub evidence: Vec<Evidence>,
-    /// What to do, as commands of the AWS CLI.
-    pub remedy: String,
+    /// What to do.
+    pub remedy: Remedy,
 }
 
 /// A fact that a rule needs and does not have.
@@ -113,20 +114,58 @@ impl OfAccount<'_> {
     }
 
     /// Whether the root user has an access key.
-    #[must_use]
-    pub fn root_has_keys(&self) -> Fact<bool> {
+    ///
+    /// # Errors
+    /// Where it is not known.
+    pub fn root_has_keys(&self) -> Result<(bool, Source), Untold> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| root.access_keys_active.contains(&true));
-        facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report)
+        let known = facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report);
+        told(known, Step::ControlTotal).map_err(|untold| Untold { what: "root's access keys", ..untold })
     }
 
     /// Whether the root user has an MFA device, or no password that one would guard.
-    #[must_use]
-    pub fn root_is_guarded(&self) -> Fact<bool> {
+    ///
+    /// That root credentials are managed centrally takes none away: those that a member had stay until they are deleted.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html>
+    ///
+    /// # Errors
+    /// Where it is not known.
+    pub fn root_is_guarded(&self) -> Result<(bool, Source), Untold> {
         let facts = self.roll.facts();
-        let report = facts.root.as_ref().map(|root| root.mfa_active);
-        let summary = facts.summary.as_ref();
-        summary.map(|it| it.root_has_mfa || it.root_has_password == Some(false)).or(report)
+        let report = facts.root.as_ref().map(|root| (root.mfa_active, None));
+        let summary = facts.summary.as_ref().map(|it| (it.root_has_mfa, it.root_has_password));
+        let known = told(summary.or(report), Step::ControlTotal);
+        let ((has_mfa, has_password), source) =
+            known.map_err(|untold| Untold { what: "root's MFA", ..untold })?;
+        if !has_mfa && has_password.is_none() && self.root_is_managed().known() == Some(&true) {
+            let reason =
+                "root credentials are managed centrally, and AWS does not say whether this one is left";
+            let untold = Untold::because(Step::ControlTotal, reason.to_owned());
+            return Err(Untold { what: "root's password", ..untold });
+        }
+        Ok((has_mfa || has_password == Some(false), source))
+    }
+
+    /// How to become the root user of a member account without its credentials, to delete them; `None` where nobody but
+    /// the root user can.
+    #[must_use]
+    pub fn assume_root(&self) -> Option<String> {
+        self.organization.filter(|_| !self.is_management())?;
+        let enable = if self.root_is_managed().known() == Some(&true) {
+            ""
+        } else {
+            "# in the management account, once for all members:\naws iam enable-organizations-root-credentials-management\n"
+        };
+        let partition = self.roll.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
+        Some(format!(
+            "{enable}# in the management account, or IAM's delegated administrator, for this member:\n\
+             aws sts assume-root --target-principal {} --task-policy-arn \
+             arn=arn:{partition}:iam::aws:policy/root-task/IAMDeleteRootUserCredentials\n\
+             # with the credentials that it gives:",
+            self.roll.account_id()
+        ))
     }
 }
 
@@ -212,10 +251,15 @@ impl<'a> OfUser<'a> {
         self.user.policies.as_ref()
     }
 
-    /// Whether administrator access is recognised. Where it is not, that does not say that there is none.
+    /// Whether administrator access is recognised, and no boundary limits it. Where it is not, that does not say that
+    /// there is none.
     #[must_use]
     pub fn is_administrator(&self) -> bool {
-        self.policies().known().is_some_and(|policies| policies.is_administrator == Some(true))
+        self.policies().known().is_some_and(|policies| {
+            let boundary = policies.permissions_boundary.as_deref();
+            policies.is_administrator == Some(true)
+                && boundary.is_none_or(|arn| arn.ends_with(":iam::aws:policy/AdministratorAccess"))
+        })
     }
 
     /// Days since a moment, up to when the roll was taken: of what was used later it knows nothing.
@@ -231,10 +275,10 @@ impl<'a> OfUser<'a> {
         days(moment, self.of.as_of)
     }
 
-    /// The user's name, as a shell takes it.
+    /// The user, as the AWS CLI is told it.
     #[must_use]
-    pub fn quoted(&self) -> String {
-        quoted(&self.user.user_name)
+    pub fn named(&self) -> String {
+        option("--user-name", &self.user.user_name)
     }
 }
 
@@ -256,13 +300,16 @@ impl<'a> OfKey<'a> {
     /// # Errors
     /// Where AWS did not say.
     pub fn created(&self) -> Result<(Timestamp, i64), Untold> {
-        let unsaid = || Untold::because(Step::AccessKeys, "AWS does not say when it was made".to_owned());
+        let unsaid = || Untold {
+            what: "the key's age",
+            ..Untold::because(Step::AccessKeys, "AWS does not say when it was made".to_owned())
+        };
         let created = self.key.create_date.ok_or_else(unsaid)?;
         let age = self.of.days_since(created);
         // Clocks differ by minutes, and never by days.
         if age < -1 {
             let reason = "it is said to be made after the roll was taken".to_owned();
-            return Err(Untold::because(Step::AccessKeys, reason));
+            return Err(Untold { what: "the key's age", ..Untold::because(Step::AccessKeys, reason) });
         }
         Ok((created, age))
     }
@@ -294,14 +341,44 @@ impl<'a> OfKey<'a> {
     }
 
     fn command(&self, command: &str) -> String {
-        let id = quoted(&self.key.access_key_id);
-        format!("aws iam {command} --user-name {} --access-key-id {id}", self.of.quoted())
+        format!(
+            "aws iam {command} {} {}",
+            self.of.named(),
+            option("--access-key-id", &self.key.access_key_id)
+        )
+    }
+
+    /// Whether the key was not used, or where it never was not made, for so many days; `None` where that is unknown.
+    #[must_use]
+    pub fn is_idle(&self, days: u32) -> Option<bool> {
+        let last = self.key.last_used.known()?;
+        let since = last.as_ref().map(|last| last.date).or(self.key.create_date)?;
+        Some(self.of.days_idle(since) >= i64::from(days))
+    }
+
+    /// Whether the key works and is known to be idle.
+    #[must_use]
+    pub fn is_idle_and_works(&self, days: u32) -> bool {
+        self.is_active() == Ok(true) && self.is_idle(days) == Some(true)
+    }
+
+    /// Whether the key is too new to have been idle for so many days.
+    #[must_use]
+    pub fn is_newer_than(&self, days: u32) -> bool {
+        self.created().is_ok_and(|(created, _)| self.of.days_idle(created) < i64::from(days))
     }
 }
 
 fn unknown_status(status: &str) -> Untold {
     let reason = format!("this version does not know the status {status:?}");
     Untold { what: "the meaning of the status", ..Untold::because(Step::AccessKeys, reason) }
+}
+
+/// An option and its value, as a POSIX shell and the AWS CLI take them: what begins with a dash would be an option too.
+#[must_use]
+pub fn option(name: &str, value: &str) -> String {
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!("{name}{between}{}", quoted(value))
 }
 
 /// A word, as a POSIX shell takes it.
@@ -319,7 +396,7 @@ pub fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{days, quoted};
+    use super::{days, option, quoted};
 
     #[test]
     fn days_are_whole_ones_over_leap_days_too() {
@@ -335,5 +412,7 @@ mod tests {
         assert_eq!(quoted("a+b=c,d.e@f_g-h"), "a+b=c,d.e@f_g-h");
         assert_eq!(quoted("$(rm -r ~)'\n"), "'$(rm -r ~)'\\''\u{fffd}'");
         assert_eq!(quoted(""), "''");
+        assert_eq!(option("--user-name", "ann"), "--user-name ann");
+        assert_eq!(option("--user-name", "-rf"), "--user-name=-rf");
     }
 }

@@ -21,6 +21,7 @@ pub mod distribution;
 pub mod evidence;
 pub mod finding;
 pub mod rank;
+pub mod remedy;
 pub mod render;
 pub mod report;
 pub mod rules;

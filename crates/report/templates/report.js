@@ -168,7 +168,7 @@
       ["user", user.arn],
       ["from", list(evidence.map(([value, source]) => `${value} (${data.sources[source]})`))],
       ["score", list(lines.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],
-      ["user calls for", user.advice && `${user.advice}: ${user.because}`],
+      ["keys and password", user.advice && `${user.advice}: ${user.because}`],
       ["rule", rule.clauses ? `${rule.id}: ${rule.clauses}` : rule.id],
       ["to do", element("div", {}, remedy, copy)],
     ].filter(([, value]) => value);

@@ -143,7 +143,7 @@ fn an_inactive_key_is_judged_by_its_last_use_else_by_when_it_was_made() {
         (key("AKIA1", 89, None), Pass),
         (
             key("AKIA1", 90, None),
-            fail("the inactive key was made and never used 90 days ago, the limit is 90"),
+            fail("the inactive key was never used, and made 90 days ago, the limit is 90"),
         ),
         (
             AccessKey { last_used: throttled(), ..key("AKIA1", 900, None) },
@@ -164,8 +164,16 @@ fn a_key_is_of_the_set_up_where_both_were_made_together() {
         let key = AccessKey { create_date: Some(create_date), ..key("AKIA1", 0, None) };
         User { access_keys: Some(vec![key]), ..user }
     };
-    let found = fail("the key was made when the user was, who has a console password");
+    let found = fail("the key was made when the user was, who has a console password, and was never used");
     assert_eq!(of_user(id, made(0)), found);
+    let with_last_use = |last_used| {
+        let user = made(0);
+        let key = AccessKey { last_used, ..user.access_keys.as_ref().unwrap()[0].clone() };
+        User { access_keys: Some(vec![key]), ..user }
+    };
+    let used = LastUsed { date: days_ago(1), service: None, region: None };
+    assert_eq!(of_user(id, with_last_use(Fact::live(Some(used)))), Pass, "it is not one made in case");
+    assert_eq!(of_user(id, with_last_use(throttled())), Unknown("last_used: throttled".to_owned()));
     assert_eq!(of_user(id, made(24 * 60 * 60)), Pass);
     let unknown = User { console_password: throttled(), ..made(0) };
     assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
@@ -179,16 +187,86 @@ fn one_active_key_is_enough() {
     assert_eq!(of_user(id, user("ann", keys())), fail("2 keys are active"));
     let one = vec![inactive(key("AKIA1", 500, Some(400))), key("AKIA2", 10, Some(1))];
     assert_eq!(of_user(id, user("ann", one)), Pass);
-    // The one to spare is the one that was not used for longest.
+}
+
+/// The remedies of a user's findings, by rule and key.
+fn remedies(user: User) -> BTreeMap<(&'static str, String), String> {
     let header = header();
-    let report = report(
-        &header,
-        vec![account("111111111111", vec![user("ann", keys())])],
-        &only(rules::of_id(id).unwrap()),
-    );
+    let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
+    let of = |it: &Finding| (it.rule.id, it.subject.access_key_id.clone().unwrap_or_default());
+    report.findings.iter().map(|it| (of(it), it.remedy.clone())).collect()
+}
+
+fn off(key: &str) -> String {
+    format!("aws iam update-access-key --user-name ann --access-key-id {key} --status Inactive")
+}
+
+fn gone(key: &str) -> String {
+    format!("aws iam delete-access-key --user-name ann --access-key-id {key}")
+}
+
+#[test]
+fn what_is_done_about_one_key_leaves_the_other() {
+    let later = "# a week later, where nobody missed it:";
+    let of = |remedies: &BTreeMap<_, String>, rule, key: &str| remedies[&(rule, key.to_owned())].clone();
+    // In the midst of a rotation the new key is the one that stays, though it was not used yet.
+    let found = remedies(user("ann", vec![key("OLD", 100, Some(0)), key("NEW", 10, None)]));
+    let over = "# once what uses it has gone over to NEW:";
+    assert_eq!(of(&found, "access-keys-several", ""), format!("{over}\n{}", off("OLD")));
     assert_eq!(
-        report.findings[0].remedy,
-        "aws iam update-access-key --user-name ann --access-key-id AKIA1 --status Inactive"
+        of(&found, "access-key-age", "OLD"),
+        format!("{over}\n{}\n{later}\n{}", off("OLD"), gone("OLD"))
+    );
+    // One that is idle goes, and not the one in use.
+    let found = remedies(user("ann", vec![key("USED", 300, Some(0)), key("IDLE", 200, None)]));
+    assert_eq!(of(&found, "access-keys-several", ""), off("IDLE"));
+    assert_eq!(
+        of(&found, "access-key-age", "USED"),
+        format!(
+            "# IAM allows two keys a user; once IDLE is deleted:\naws iam create-access-key --user-name ann\n\
+             # once what uses it has gone over to the new one:\n{}\n{later}\n{}",
+            off("USED"),
+            gone("USED")
+        )
+    );
+    // A key that is off takes the room of a new one.
+    let keys = vec![key("USED", 300, Some(0)), inactive(key("SPARE", 400, Some(350)))];
+    let found = remedies(user("ann", keys));
+    let room = format!(
+        "# IAM allows two keys a user; where nobody misses the one that is off:\n{}\naws iam create-access-key",
+        gone("SPARE")
+    );
+    assert!(of(&found, "access-key-age", "USED").starts_with(&room), "{found:?}");
+    // Where all are idle none is kept.
+    let found = remedies(user("ann", vec![key("A", 300, Some(60)), key("B", 200, None)]));
+    assert_eq!(of(&found, "access-keys-several", ""), format!("{}\n{}", off("A"), off("B")));
+}
+
+#[test]
+fn a_user_is_deleted_with_all_that_iam_wants_taken_from_it() {
+    let policies = Policies {
+        groups: vec!["dev".to_owned()],
+        attached_policies: vec!["arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned()],
+        inline_policies: vec!["mine".to_owned()],
+        ..Policies::default()
+    };
+    let deleted = |policies| {
+        let ann = User { policies, ..mfa(user("ann", Vec::new())) };
+        remedies(ann)[&("user-without-credentials", String::new())].clone()
+    };
+    insta::assert_snapshot!(deleted(Fact::live(policies)), @r"
+    # where these show nothing that is in use:
+    aws iam list-ssh-public-keys --user-name ann
+    aws iam list-service-specific-credentials --user-name ann
+    aws iam list-signing-certificates --user-name ann
+    aws iam deactivate-mfa-device --user-name ann --serial-number arn:aws:iam::111111111111:mfa/x
+    aws iam remove-user-from-group --user-name ann --group-name dev
+    aws iam detach-user-policy --user-name ann --policy-arn arn:aws:iam::aws:policy/ReadOnlyAccess
+    aws iam delete-user-policy --user-name ann --policy-name mine
+    aws iam delete-user --user-name ann
+    ");
+    assert!(
+        deleted(throttled()).contains("# once its groups, policies and MFA devices are taken from it:\n")
     );
 }
 
@@ -287,10 +365,17 @@ fn passwords_are_judged_by_their_last_use_else_by_when_they_were_made() {
         assert_eq!(of_user("password-never-used", ann()), never, "{made} {used:?}");
     }
     for id in ["password-unused", "password-never-used"] {
-        let unknown = User { console_password: throttled(), ..user("ann", Vec::new()) };
+        let last = (id == "password-unused").then(|| days_ago(45));
+        let unknown =
+            User { console_password: throttled(), password_last_used: last, ..user("ann", Vec::new()) };
         assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
         assert_eq!(of_user(id, user("ann", Vec::new())), Pass);
     }
+    // IAM keeps the last use of a password that another took the place of.
+    assert_eq!(
+        of_user("password-unused", password(user("ann", Vec::new()), 5, Some(100))),
+        fail("the password was last used 100 days ago, the limit is 45; it was set 5 days ago")
+    );
 }
 
 #[test]
@@ -320,6 +405,16 @@ fn an_administrator_who_is_not_recognised_may_be_one_still() {
         of_user(id, with(Fact::live(grouped))),
         Unknown("policies: none of its policies is recognised as one that allows all".to_owned())
     );
+    let limited = Policies {
+        attached_policies: vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()],
+        permissions_boundary: Some("arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned()),
+        is_administrator: Some(true),
+        ..Policies::default()
+    };
+    assert_eq!(
+        of_user(id, with(Fact::live(limited))),
+        Unknown("policies: a permissions boundary limits it".to_owned())
+    );
     assert_eq!(
         of_user(id, with(Fact::live(Policies::default()))),
         Pass,
@@ -342,28 +437,33 @@ fn a_user_without_key_and_password_is_left_over() {
 }
 
 #[test]
-fn root_has_no_keys_and_has_mfa_unless_its_credentials_are_managed_centrally() {
+fn root_has_no_keys_and_has_mfa_unless_it_has_no_password() {
     let of = |id, facts, managed: Option<Fact<bool>>| {
         let header = Header { organization: managed.map(organization), ..header() };
         judged(id, account("111111111111", Vec::new()).with_facts(facts), &header)
     };
     let summary = |keys, mfa, password| Facts { summary: root(keys, mfa, password), ..Facts::default() };
-    let (keys, no_mfa) = (fail("the root user has an access key"), fail("the root user has no MFA device"));
+    let (keys, no_mfa) =
+        (fail("the root user has an access key"), || fail("the root user has no MFA device"));
     assert_eq!(of("root-access-key", summary(true, true, None), None), keys);
     assert_eq!(of("root-access-key", summary(false, false, None), None), Pass);
-    assert_eq!(of("root-without-mfa", summary(false, false, None), None), no_mfa);
+    assert_eq!(of("root-without-mfa", summary(false, false, None), None), no_mfa());
     assert_eq!(
         of("root-without-mfa", summary(false, false, Some(false)), None),
         Pass,
         "no password to guard"
     );
     assert_eq!(of("root-without-mfa", summary(false, true, Some(true)), None), Pass);
-    for (managed, verdict) in [
-        (Fact::live(true), Pass),
-        (Fact::live(false), fail("the root user has no MFA device")),
-        (throttled(), fail("the root user has no MFA device")),
+    // To manage root credentials centrally takes away none that is there.
+    let unsaid = "root credentials are managed centrally, and AWS does not say whether this one is left";
+    for (managed, password, verdict) in [
+        (Fact::live(true), Some(false), Pass),
+        (Fact::live(true), Some(true), no_mfa()),
+        (Fact::live(true), None, Unknown(format!("control_total: {unsaid}"))),
+        (Fact::live(false), None, no_mfa()),
+        (throttled(), Some(true), no_mfa()),
     ] {
-        assert_eq!(of("root-without-mfa", summary(false, false, Some(true)), Some(managed)), verdict);
+        assert_eq!(of("root-without-mfa", summary(false, false, password), Some(managed)), verdict);
     }
     // A key of root's is one, whoever manages its credentials.
     assert_eq!(of("root-access-key", summary(true, true, None), Some(Fact::live(true))), keys);
@@ -380,7 +480,12 @@ fn root_has_no_keys_and_has_mfa_unless_its_credentials_are_managed_centrally() {
         keys,
         "the report tells it where the summary does not"
     );
-    assert_eq!(of("root-without-mfa", facts, None), no_mfa);
+    assert_eq!(of("root-without-mfa", facts.clone(), None), no_mfa());
+    assert_eq!(
+        of("root-without-mfa", facts, Some(Fact::live(true))),
+        Unknown(format!("control_total: {unsaid}")),
+        "the report does not tell whether there is a password"
+    );
     for id in ["root-access-key", "root-without-mfa"] {
         let unknown = Facts { summary: throttled(), ..Facts::default() };
         assert_eq!(of(id, unknown, None), Unknown("control_total: throttled".to_owned()));
@@ -601,6 +706,25 @@ fn a_user_is_to_be_deleted_where_all_was_idle_for_as_long_as_a_key_may_be_old() 
         report.findings[0].advice.clone().unwrap().action.to_string()
     };
     assert_eq!([44, 45, 89, 90].map(advice), ["rotate", "deactivate", "deactivate", "delete the user"]);
+    let of = |user: User| {
+        let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
+        report.findings[0].advice.clone().unwrap().action.to_string()
+    };
+    // A key that is off since yesterday was in use the day before.
+    assert_eq!(
+        of(password(user("ann", vec![inactive(key("A", 500, Some(2)))]), 400, None)),
+        "remove the password"
+    );
+    assert_eq!(
+        of(password(user("ann", vec![inactive(key("A", 500, Some(90)))]), 400, None)),
+        "delete the user"
+    );
+    // A password that was set five days ago waits for somebody.
+    assert_eq!(of(password(user("ann", Vec::new()), 5, Some(100))), "leave");
+    let keys = vec![inactive(key("A", 500, Some(90))), key("B", 10, Some(1))];
+    assert_eq!(of(user("ann", keys)), "delete the key");
+    let unread = User { access_keys: None, ..password(user("ann", Vec::new()), 400, None) };
+    assert_eq!(of(unread), "remove the password", "whatever keys there are");
 }
 
 #[test]

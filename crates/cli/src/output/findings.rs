@@ -11,7 +11,8 @@ use super::printable;
 use super::sink::Look;
 use super::table::{lines, table};
 
-const HEADER: [&str; 7] = ["SCORE", "SEVERITY", "ACCOUNT", "USER", "ACCESS KEY", "FINDING", "USER CALLS FOR"];
+const HEADER: [&str; 7] =
+    ["SCORE", "SEVERITY", "ACCOUNT", "USER", "ACCESS KEY", "FINDING", "KEYS AND PASSWORD"];
 
 /// Writes the most urgent, in groups if one likes.
 pub(super) fn render(

@@ -9,6 +9,7 @@ use super::severity::Severity;
 use rolecall_roll::Step;
 
 use crate::case::{Checked, Failed, OfKey};
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -30,14 +31,9 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
         return Ok(None);
     }
     let (created, age) = of.created()?;
-    let user = of.of.quoted();
     Ok((age > i64::from(days)).then(|| Failed {
         message: format!("the key is {age} days old, {days} are allowed"),
         evidence: vec![of.evidence_created(created)],
-        remedy: format!(
-            "aws iam create-access-key --user-name {user}\n# use the new key, then:\n{}\n# a week later:\n{}",
-            of.deactivate(),
-            of.delete()
-        ),
+        remedy: Remedy::Rotate,
     }))
 }

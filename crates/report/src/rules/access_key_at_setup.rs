@@ -10,6 +10,7 @@ use rolecall_roll::Step;
 
 use crate::case::{Checked, Failed, OfKey, date, told};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The console makes user and key within moments.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
@@ -22,7 +23,7 @@ pub const RULE: Rule = Rule {
     why: "It was made in case, and such keys lie unused.",
     severity: Severity::Low,
     days: None,
-    needs: &[&[Step::AccessKeys], &[Step::ConsolePassword, Step::CredentialReport]],
+    needs: &[&[Step::AccessKeys], &[Step::LastUsed], &[Step::ConsolePassword, Step::CredentialReport]],
     benchmarks: &clauses_to_6("1.11", "1.10", "2.10"),
     security_hub: &[],
     config_rule: None,
@@ -38,14 +39,18 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
     if created.duration_since(user.create_date).abs() > TOGETHER {
         return Ok(None);
     }
+    // One that is used is not one that was made in case.
+    let (None, used) = of.last_used()? else { return Ok(None) };
     let (password, source) = told(of.of.password(), Step::ConsolePassword)?;
     Ok(password.map(|_| Failed {
-        message: "the key was made when the user was, who has a console password".to_owned(),
+        message: "the key was made when the user was, who has a console password, and was never used"
+            .to_owned(),
         evidence: vec![
             of.evidence_created(created),
             Evidence::of(Step::Users, format!("user created {}", date(user.create_date)), source),
             Evidence::of(Step::ConsolePassword, "has a console password", source),
+            Evidence::of(Step::LastUsed, "never used", used),
         ],
-        remedy: format!("# where nobody uses it:\n{}", of.deactivate()),
+        remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", of.deactivate())),
     }))
 }

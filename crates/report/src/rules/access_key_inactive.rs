@@ -9,6 +9,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfKey, date};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -38,10 +39,10 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
         (created, vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)])
     };
     let idle = of.of.days_idle(since);
-    let what = if last.is_some() { "last used" } else { "made and never used" };
+    let was = if last.is_some() { "was last used" } else { "was never used, and made" };
     Ok((idle >= i64::from(days)).then(|| Failed {
-        message: format!("the inactive key was {what} {idle} days ago, the limit is {days}"),
+        message: format!("the inactive key {was} {idle} days ago, the limit is {days}"),
         evidence,
-        remedy: of.delete(),
+        remedy: Remedy::Commands(of.delete()),
     }))
 }

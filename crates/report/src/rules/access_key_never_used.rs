@@ -11,6 +11,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfKey};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -22,13 +23,13 @@ pub const RULE: Rule = Rule {
     days: Some(45),
     needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
-    security_hub: &["IAM.22", "IAM.8"],
+    security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
     check: Check::Key(check),
 };
 
 fn check(of: &OfKey<'_>, days: u32) -> Checked {
-    if !of.is_active()? {
+    if !of.is_active()? || of.is_newer_than(days) {
         return Ok(None);
     }
     let (None, source) = of.last_used()? else { return Ok(None) };
@@ -37,6 +38,6 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     Ok((age >= i64::from(days)).then(|| Failed {
         message: format!("the key is {age} days old and was never used, the limit is {days}"),
         evidence: vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)],
-        remedy: format!("{}\n# a week later:\n{}", of.deactivate(), of.delete()),
+        remedy: Remedy::Commands(of.deactivate()),
     }))
 }

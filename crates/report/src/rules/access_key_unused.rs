@@ -9,6 +9,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfKey, date};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -20,13 +21,13 @@ pub const RULE: Rule = Rule {
     days: Some(45),
     needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
-    security_hub: &["IAM.22", "IAM.8"],
+    security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
     check: Check::Key(check),
 };
 
 fn check(of: &OfKey<'_>, days: u32) -> Checked {
-    if !of.is_active()? {
+    if !of.is_active()? || of.is_newer_than(days) {
         return Ok(None);
     }
     let (Some(last), source) = of.last_used()? else { return Ok(None) };
@@ -35,6 +36,6 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     Ok((idle >= i64::from(days)).then(|| Failed {
         message: format!("the key was last used {idle} days ago, the limit is {days}"),
         evidence: vec![Evidence::of(Step::LastUsed, format!("last used {}{by}", date(last.date)), source)],
-        remedy: of.deactivate(),
+        remedy: Remedy::Commands(of.deactivate()),
     }))
 }

@@ -8,6 +8,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfKey, Untold, told};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -29,18 +30,21 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
         return Ok(None);
     }
     let (policies, source) = told(of.of.policies(), Step::Policies)?;
-    if policies.is_administrator != Some(true) {
+    if !of.of.is_administrator() {
         let none = policies.attached_policies.is_empty()
             && policies.inline_policies.is_empty()
             && policies.groups.is_empty();
         if none {
             return Ok(None);
         }
-        let reason = "none of its policies is recognised as one that allows all".to_owned();
+        let reason = match policies.is_administrator {
+            Some(true) => "a permissions boundary limits it".to_owned(),
+            _ => "none of its policies is recognised as one that allows all".to_owned(),
+        };
         let what = "administrator access";
         return Err(Untold { what, ..Untold::because(Step::Policies, reason) });
     }
-    let remedy = format!("# let what uses it assume a role, then:\n{}", of.deactivate());
+    let remedy = Remedy::Commands(format!("# let what uses it assume a role, then:\n{}", of.deactivate()));
     let evidence = vec![Evidence::of(Step::Policies, "administrator access", source)];
     Ok(Some(Failed { message: "the key is an administrator's".to_owned(), evidence, remedy }))
 }

@@ -9,6 +9,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfUser, told};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -26,6 +27,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfUser<'_>, _: u32) -> Checked {
+    if of.has_mfa().known() == Some(&true) {
+        return Ok(None);
+    }
     let (password, from) = told(of.password(), Step::ConsolePassword)?;
     if password.is_none() {
         return Ok(None);
@@ -37,10 +41,9 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
             Evidence::of(Step::ConsolePassword, "has a console password", from),
             Evidence::of(Step::MfaDevices, "no MFA device", source),
         ],
-        remedy: format!(
-            "# let the user assign an MFA device, or take the password away:\n\
-             aws iam delete-login-profile --user-name {}",
-            of.quoted()
-        ),
+        remedy: Remedy::Commands(format!(
+            "# let the user assign an MFA device, or take the password away:\naws iam delete-login-profile {}",
+            of.named()
+        )),
     }))
 }

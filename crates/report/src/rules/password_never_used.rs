@@ -11,6 +11,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfUser, Untold, date, told};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -22,7 +23,7 @@ pub const RULE: Rule = Rule {
     days: Some(45),
     needs: &[&[Step::Users], &[Step::ConsolePassword, Step::CredentialReport]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
-    security_hub: &["IAM.22", "IAM.8"],
+    security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
     check: Check::User(check),
 };
@@ -42,6 +43,6 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
             Evidence::of(Step::ConsolePassword, format!("password made {}", date(made)), from),
             Evidence::of(Step::Users, "password never used", Source::Live),
         ],
-        remedy: format!("aws iam delete-login-profile --user-name {}", of.quoted()),
+        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", of.named())),
     }))
 }

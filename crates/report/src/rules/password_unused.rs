@@ -9,6 +9,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfUser, date, told};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -20,21 +21,27 @@ pub const RULE: Rule = Rule {
     days: Some(45),
     needs: &[&[Step::Users], &[Step::ConsolePassword, Step::CredentialReport]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
-    security_hub: &["IAM.22", "IAM.8"],
+    security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
     check: Check::User(check),
 };
 
 fn check(of: &OfUser<'_>, days: u32) -> Checked {
-    let (Some(_), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
     let Some(last) = of.password_last_used() else { return Ok(None) };
     let idle = of.days_idle(last);
-    Ok((idle >= i64::from(days)).then(|| Failed {
-        message: format!("the password was last used {idle} days ago, the limit is {days}"),
+    if idle < i64::from(days) {
+        return Ok(None);
+    }
+    let (Some(password), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
+    // CIS goes by the last use alone.
+    let since = password.made.filter(|made| *made > last);
+    let since = since.map_or(String::new(), |made| format!("; it was set {} days ago", of.days_idle(made)));
+    Ok(Some(Failed {
+        message: format!("the password was last used {idle} days ago, the limit is {days}{since}"),
         evidence: vec![
             Evidence::of(Step::ConsolePassword, "has a console password", from),
             Evidence::of(Step::Users, format!("password last used {}", date(last)), Source::Live),
         ],
-        remedy: format!("aws iam delete-login-profile --user-name {}", of.quoted()),
+        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", of.named())),
     }))
 }

@@ -7,8 +7,9 @@ use rolecall_roll::Step;
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, quoted, told};
+use crate::case::{Checked, Failed, OfUser, option, told};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -32,13 +33,13 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
         return Ok(None);
     }
     let names: Vec<&str> = attached.iter().chain(inline).map(String::as_str).collect();
-    let user = of.quoted();
-    let mut remedy = format!("aws iam add-user-to-group --user-name {user} --group-name GROUP");
+    let user = of.named();
+    let mut remedy = format!("aws iam add-user-to-group {user} --group-name GROUP");
     for arn in attached {
-        remedy += &format!("\naws iam detach-user-policy --user-name {user} --policy-arn {}", quoted(arn));
+        remedy += &format!("\naws iam detach-user-policy {user} {}", option("--policy-arn", arn));
     }
     for name in inline {
-        remedy += &format!("\naws iam delete-user-policy --user-name {user} --policy-name {}", quoted(name));
+        remedy += &format!("\naws iam delete-user-policy {user} {}", option("--policy-name", name));
     }
     Ok(Some(Failed {
         message: match names.len() {
@@ -46,6 +47,6 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
             several => format!("{several} policies are the user's own and no group's"),
         },
         evidence: vec![Evidence::of(Step::Policies, names.join(", "), source)],
-        remedy,
+        remedy: Remedy::Commands(remedy),
     }))
 }

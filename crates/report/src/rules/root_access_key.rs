@@ -7,8 +7,9 @@ use rolecall_roll::Step;
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfAccount, told};
+use crate::case::{Checked, Failed, OfAccount};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -26,24 +27,16 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfAccount<'_>) -> Checked {
-    let (has_keys, source) = told(of.root_has_keys(), Step::ControlTotal)?;
-    let account_id = of.roll.account_id();
+    let (has_keys, source) = of.root_has_keys()?;
+    let delete = "aws iam delete-access-key --access-key-id ID";
     // Outside of a member account nobody but root can do it.
-    let remedy = if of.organization.is_some() && !of.is_management() {
-        format!(
-            "aws sts assume-root --target-principal {account_id} --task-policy-arn \
-             arn=arn:aws:iam::aws:policy/root-task/IAMDeleteRootUserCredentials\n\
-             # with the credentials that it gives: aws iam list-access-keys, then\n\
-             aws iam delete-access-key --access-key-id ID"
-        )
-    } else {
-        format!(
-            "# as the root user of {account_id}, for each key:\naws iam delete-access-key --access-key-id ID"
-        )
+    let remedy = match of.assume_root() {
+        Some(assume_root) => format!("{assume_root}\naws iam list-access-keys\n{delete}"),
+        None => format!("# as the root user of {}, for each key:\n{delete}", of.roll.account_id()),
     };
     Ok(has_keys.then(|| Failed {
         message: "the root user has an access key".to_owned(),
         evidence: vec![Evidence::of(Step::ControlTotal, "root has access keys", source)],
-        remedy,
+        remedy: Remedy::Commands(remedy),
     }))
 }

@@ -1,6 +1,7 @@
 //! The root user has a password and no MFA device.
 //!
-//! Where the organisation manages root credentials centrally, a member's root user has none to guard.
+//! A root user without a password, as members have where the organisation manages root credentials centrally and has
+//! deleted them, has nothing to guard.
 //!
 //! Source: CIS 1.5 (3.0), <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html>
 
@@ -9,8 +10,9 @@ use rolecall_roll::Step;
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfAccount, told};
+use crate::case::{Checked, Failed, OfAccount};
 use crate::evidence::Evidence;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -28,20 +30,17 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfAccount<'_>) -> Checked {
-    if of.root_is_managed().known() == Some(&true) {
-        return Ok(None);
-    }
-    let (is_guarded, source) = told(of.root_is_guarded(), Step::ControlTotal)?;
-    let account_id = of.roll.account_id();
-    let remedy = if of.organization.is_some() && !of.is_management() {
-        "# in the management account, once for all members:\naws iam enable-organizations-root-credentials-management"
-            .to_owned()
-    } else {
-        format!("# as the root user of {account_id}, in the console: Security credentials, Assign MFA device")
+    let (is_guarded, source) = of.root_is_guarded()?;
+    let remedy = match of.assume_root() {
+        Some(assume_root) => format!("{assume_root}\naws iam delete-login-profile"),
+        None => format!(
+            "# as the root user of {}, in the console: Security credentials, Assign MFA device",
+            of.roll.account_id()
+        ),
     };
     Ok((!is_guarded).then(|| Failed {
         message: "the root user has no MFA device".to_owned(),
         evidence: vec![Evidence::of(Step::ControlTotal, "root has no MFA device", source)],
-        remedy,
+        remedy: Remedy::Commands(remedy),
     }))
 }

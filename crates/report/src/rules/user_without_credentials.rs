@@ -6,6 +6,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::case::{Checked, Failed, OfUser, told};
 use crate::evidence::Evidence;
+use crate::remedy::{self, Remedy};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -23,6 +24,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfUser<'_>, _: u32) -> Checked {
+    if of.password().known().is_some_and(Option::is_some) {
+        return Ok(None);
+    }
     let (keys, source) = told(of.access_keys(), Step::AccessKeys)?;
     if !keys.is_empty() {
         return Ok(None);
@@ -34,9 +38,6 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
             Evidence::of(Step::AccessKeys, "no access keys", source),
             Evidence::of(Step::ConsolePassword, "no console password", from),
         ],
-        remedy: format!(
-            "# once its groups and policies are taken from it:\naws iam delete-user --user-name {}",
-            of.quoted()
-        ),
+        remedy: Remedy::Commands(remedy::user_deleted(of)),
     }))
 }

@@ -1,0 +1,136 @@
+//! What to do about a finding, as commands of the AWS CLI.
+//!
+//! What is to become of a user's keys is settled here and not rule by rule, so that what is done about one finding does
+//! not undo what is done about another: of the keys that are in use one is kept, and what is idle is switched off.
+
+use rolecall_roll::AccessKeyStatus;
+
+use crate::case::{OfKey, OfUser, option};
+
+/// What to do about a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// These commands.
+    Commands(String),
+    /// To put another key in the place of this one.
+    Rotate,
+    /// To keep one of the user's active keys.
+    KeepOne,
+}
+
+/// How long a credential may lie idle, and how old an active key may be, in days.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a credential that is not used, or never was.
+    pub idle: u32,
+    /// For an active key.
+    pub age: u32,
+}
+
+/// What a user may have besides keys and a password, none of which is read.
+const UNREAD: &[&str] =
+    &["list-ssh-public-keys", "list-service-specific-credentials", "list-signing-certificates"];
+
+impl Remedy {
+    /// The commands: about a key, about a user, or about neither.
+    #[must_use]
+    pub fn commands(self, user: Option<&OfUser<'_>>, key: Option<&OfKey<'_>>, patience: Patience) -> String {
+        if let Some(key) = key.filter(|key| key.is_idle_and_works(patience.idle)) {
+            return switched_off(key);
+        }
+        match (self, user, key) {
+            (Self::Commands(commands), ..) => commands,
+            (Self::Rotate, _, Some(key)) => rotated(key, patience),
+            (Self::KeepOne, Some(user), _) => one_kept(user, patience),
+            (Self::Rotate, _, None) | (Self::KeepOne, None, _) => String::new(),
+        }
+    }
+}
+
+fn switched_off(key: &OfKey<'_>) -> String {
+    format!("{}\n# a week later, where nobody missed it:\n{}", key.deactivate(), key.delete())
+}
+
+/// A key of which another takes the place: one that the user has already, or else a new one.
+fn rotated(key: &OfKey<'_>, patience: Patience) -> String {
+    let id = &key.key.access_key_id;
+    let kept = kept(&key.of, patience);
+    if let Some(kept) = kept.filter(|kept| &kept.key.access_key_id != id) {
+        return format!(
+            "# once what uses it has gone over to {}:\n{}",
+            kept.key.access_key_id,
+            switched_off(key)
+        );
+    }
+    let mut commands = String::new();
+    for other in keys(&key.of).filter(|other| &other.key.access_key_id != id) {
+        // Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+        commands += &match other.key.status {
+            AccessKeyStatus::Inactive | AccessKeyStatus::Expired => {
+                format!(
+                    "# IAM allows two keys a user; where nobody misses the one that is off:\n{}\n",
+                    other.delete()
+                )
+            }
+            _ => format!("# IAM allows two keys a user; once {} is deleted:\n", other.key.access_key_id),
+        };
+    }
+    let create = format!("aws iam create-access-key {}", key.of.named());
+    format!("{commands}{create}\n# once what uses it has gone over to the new one:\n{}", switched_off(key))
+}
+
+/// All active keys but one switched off.
+fn one_kept(user: &OfUser<'_>, patience: Patience) -> String {
+    let kept = kept(user, patience);
+    let others = keys(user)
+        .filter(|key| key.is_active() == Ok(true))
+        .filter(|key| kept.as_ref().is_none_or(|kept| kept.key.access_key_id != key.key.access_key_id));
+    let lines = others.map(|key| match &kept {
+        Some(kept) if !key.is_idle_and_works(patience.idle) => {
+            format!("# once what uses it has gone over to {}:\n{}", kept.key.access_key_id, key.deactivate())
+        }
+        _ => key.deactivate(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The key that is kept: of those that work and are not known to be idle the youngest, which is the one that the others
+/// are to be rotated into.
+fn kept<'a>(user: &OfUser<'a>, patience: Patience) -> Option<OfKey<'a>> {
+    let used = keys(user).filter(|key| key.is_active() == Ok(true) && !key.is_idle_and_works(patience.idle));
+    used.max_by_key(|key| (key.key.create_date, &key.key.access_key_id))
+}
+
+fn keys<'a>(user: &OfUser<'a>) -> impl Iterator<Item = OfKey<'a>> {
+    let user = *user;
+    let keys = user.access_keys().known().copied().unwrap_or_default();
+    keys.iter().map(move |key| OfKey { of: user, key })
+}
+
+/// A user deleted, with what IAM wants taken from it before, as far as that is known.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html>
+#[must_use]
+pub fn user_deleted(user: &OfUser<'_>) -> String {
+    let named = user.named();
+    let mut lines = vec!["# where these show nothing that is in use:".to_owned()];
+    lines.extend(UNREAD.iter().map(|list| format!("aws iam {list} {named}")));
+    let devices = user.user.mfa_devices.known();
+    let policies = user.policies();
+    if devices.is_none() || policies.known().is_none() {
+        lines.push("# once its groups, policies and MFA devices are taken from it:".to_owned());
+    }
+    let mut take = |command: &str, name: &str, of: &str| {
+        lines.push(format!("aws iam {command} {named} {}", option(name, of)));
+    };
+    for device in devices.into_iter().flatten() {
+        take("deactivate-mfa-device", "--serial-number", &device.serial_number);
+    }
+    if let Some(policies) = policies.known() {
+        policies.groups.iter().for_each(|group| take("remove-user-from-group", "--group-name", group));
+        policies.attached_policies.iter().for_each(|arn| take("detach-user-policy", "--policy-arn", arn));
+        policies.inline_policies.iter().for_each(|name| take("delete-user-policy", "--policy-name", name));
+    }
+    lines.push(format!("aws iam delete-user {named}"));
+    lines.join("\n")
+}
