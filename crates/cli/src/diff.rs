@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &args::Diff) -> Result<ExitCode, Failure> {
         sink.finish()
     };
     write().map_err(|error| output::not_written(&error))?;
-    Ok(match (diff.is_empty(), diff.not_compared.is_empty()) {
+    Ok(match (diff.is_empty(), diff.is_whole()) {
         (false, _) => Code::Different.into(),
         (true, false) => Code::Incomplete.into(),
         (true, true) => ExitCode::SUCCESS,

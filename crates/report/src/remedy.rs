@@ -97,8 +97,9 @@ fn one_kept(user: &OfUser<'_>, patience: Patience) -> String {
 /// The key that is kept: of those that work and are not known to be idle the youngest, which is the one that the others
 /// are to be rotated into.
 fn kept<'a>(user: &OfUser<'a>, patience: Patience) -> Option<OfKey<'a>> {
-    let used = keys(user).filter(|key| key.is_active() == Ok(true) && !key.is_idle_and_works(patience.idle));
-    used.max_by_key(|key| (key.key.create_date, &key.key.access_key_id))
+    let in_use =
+        keys(user).filter(|key| key.is_active() == Ok(true) && !key.is_idle_and_works(patience.idle));
+    in_use.max_by_key(|key| (key.key.create_date, &key.key.access_key_id))
 }
 
 fn keys<'a>(user: &OfUser<'a>) -> impl Iterator<Item = OfKey<'a>> {

@@ -135,7 +135,7 @@ fn a_fact_that_one_roll_did_not_ask_for_is_not_compared_and_said_so() {
     let diff = diff(vec![ann(vec![key("AKIA1", 80, None)])], vec![ann(vec![without])]);
     assert!(diff.is_empty(), "{:?}", titles(&diff));
     assert_eq!(diff.not_compared, [("access-key-never-used", 1)].into());
-    assert!(diff.notes()[1].contains("1 findings of access-key-never-used are not compared"));
+    assert!(diff.notes()[1].contains("1 finding of access-key-never-used is not compared"));
 }
 
 #[test]
@@ -215,4 +215,43 @@ fn rolls_of_different_things_are_not_compared() {
     let narrowed = Header { collect: "users,access_keys; of user ann".to_owned(), ..header() };
     let refused = Diff::of(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
     assert!(refused.unwrap_err().to_string().contains("one is of all users, the other of user ann"));
+}
+
+#[test]
+fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
+    let of = |groups: &[&str]| {
+        let groups = groups.iter().map(|&group| group.to_owned()).collect();
+        Fact::live(Policies { groups, ..Policies::default() })
+    };
+    let was = User { policies: of(&["b", "a"]), ..ann(vec![key("AKIA1", 10, Some(1))]) };
+    let renamed = User { user_name: "anna".to_owned(), ..mfa(password(was.clone(), 10, Some(1))) };
+    let is = User { policies: of(&["a", "admins"]), ..renamed };
+    let told = |was: User, is: User| {
+        let changes = diff(vec![was], vec![is]).users_changed;
+        changes.into_iter().map(|it| format!("{}: {} > {}", it.what, it.before, it.now)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(was.clone(), is),
+        [
+            "name: ann > anna",
+            "console password:  > there is one",
+            "MFA devices:  > arn:aws:iam::111111111111:mfa/x",
+            "groups: a, b > a, admins"
+        ]
+    );
+    assert!(
+        told(was.clone(), User { policies: of(&["a", "b"]), ..was.clone() }).is_empty(),
+        "in another order"
+    );
+    let unknown = Fact::Unknown { unknown: "denied".to_owned() };
+    assert!(told(was.clone(), User { policies: unknown, ..was }).is_empty(), "unknown is no change");
+}
+
+#[test]
+fn accounts_that_neither_roll_read_are_not_said_to_be_the_same() {
+    let unread = || [AccountRoll::failed(role_arn(A), gap(Step::Session, None))];
+    let diff = compared(&unread(), &unread(), &Settings::default(), false);
+    assert!(diff.is_empty() && !diff.is_whole());
+    let note = "1 account is not compared whole: it was read whole in neither roll";
+    assert!(diff.notes().iter().any(|it| it == note), "{:?}", diff.notes());
 }

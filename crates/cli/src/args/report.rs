@@ -137,7 +137,7 @@ Both are judged by the rules with today's rolecall.toml, each as of its own mome
 neither gone nor new, and is told as what it is. With --benchmark the rules of that benchmark alone.
 
 Exit codes: 0 nothing differs, 1 something unexpected, 2 wrong usage or no roll, 10 something differs, 11 nothing does in \
-what was compared, and not all was: one of the rolls did not ask for it.";
+what was compared, and not all was: a roll did not ask for it, or an account was read whole in neither.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {

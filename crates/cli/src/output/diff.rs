@@ -13,11 +13,7 @@ pub(crate) fn diff(diff: &Diff, look: Look) -> String {
     let mut text: String = diff.notes().iter().map(|note| format!("{}\n", printable(note))).collect();
     let sections = diff.sections();
     if sections.is_empty() {
-        text += if diff.not_compared.is_empty() {
-            "nothing differs\n"
-        } else {
-            "nothing differs in what was compared\n"
-        };
+        text += if diff.is_whole() { "nothing differs\n" } else { "nothing differs in what was compared\n" };
     }
     for section in sections {
         text += &format!("\n{}: {}\n", section.title, grouped(section.rows.len()));

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rolecall_roll::{
-    AccessKey, AccountId, AccountRoll, Fact, Header, Organization, Outcome, Step, Stored, User,
+    AccessKey, AccountId, AccountRoll, Fact, Header, Organization, Outcome, Policies, Step, Stored, User,
 };
 
-use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side};
+use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
 use crate::assess::Assessor;
 use crate::case::{Checked, OfAccount, OfKey, OfUser};
 use crate::finding::Finding;
@@ -102,6 +102,8 @@ impl Diff {
         };
         let (before, now) = (outcome(old, was), outcome(new, is));
         if before == now {
+            let is_cut = matches!(now, Some(Outcome::Failed | Outcome::Partial));
+            self.accounts_not_compared += usize::from(is_cut);
             return;
         }
         let known = is.or(was).and_then(AccountRoll::account);
@@ -134,7 +136,10 @@ impl Diff {
         let lists_all = |account: &AccountRoll| !account.gaps().iter().any(|gap| gap.step == Step::Users);
         for (id, user) in &new {
             match old.get(id) {
-                Some(before) => self.keys(account_id, before, user, with_last_used),
+                Some(before) => {
+                    self.user(&name(user), before, user);
+                    self.keys(account_id, before, user, with_last_used);
+                }
                 None if lists_all(was) => {
                     self.users_came.push(name(user));
                     let keys = user.access_keys.iter().flatten();
@@ -150,6 +155,42 @@ impl Diff {
                 self.keys_went.extend(keys.map(|key| key_name(account_id, user, key)));
             }
         }
+    }
+
+    /// What is other of a user, where both rolls know it.
+    fn user(&mut self, name: &Name, was: &User, is: &User) {
+        let mut compare = |what, before: Option<String>, now: Option<String>| {
+            if let (Some(before), Some(now)) = (before, now)
+                && before != now
+            {
+                self.users_changed.push(UserChange { user: name.clone(), what, before, now });
+            }
+        };
+        let sorted = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort();
+            names.join(", ")
+        };
+        let password = |user: &User| {
+            let known = user.console_password.known()?;
+            Some(if known.is_some() { "there is one" } else { "" }.to_owned())
+        };
+        let devices = |user: &User| {
+            let serials = user.mfa_devices.known()?.iter().map(|device| device.serial_number.clone());
+            Some(sorted(&serials.collect::<Vec<_>>()))
+        };
+        let of_policies =
+            |user: &User, of: fn(&Policies) -> Vec<String>| user.policies.known().map(|it| sorted(&of(it)));
+        compare("name", Some(was.user_name.clone()), Some(is.user_name.clone()));
+        compare("console password", password(was), password(is));
+        compare("MFA devices", devices(was), devices(is));
+        let of_both = |of| (of_policies(was, of), of_policies(is, of));
+        let (before, now) = of_both(|it| it.groups.clone());
+        compare("groups", before, now);
+        let (before, now) = of_both(|it| [it.attached_policies.clone(), it.inline_policies.clone()].concat());
+        compare("policies", before, now);
+        let (before, now) = of_both(|it| it.permissions_boundary.iter().cloned().collect());
+        compare("permissions boundary", before, now);
     }
 
     fn keys(&mut self, account_id: &AccountId, was: &User, is: &User, with_last_used: bool) {

@@ -29,6 +29,8 @@ pub struct Diff {
     pub users_came: Vec<Name>,
     /// Users that went.
     pub users_went: Vec<Name>,
+    /// Users of whom something is other than it was.
+    pub users_changed: Vec<UserChange>,
     /// Access keys that came.
     pub keys_came: Vec<KeyName>,
     /// Access keys that went.
@@ -51,6 +53,8 @@ pub struct Diff {
     pub now_unknown: Vec<Finding>,
     /// Rules whose findings were not compared, since one roll did not ask for a fact that they need, and for how many.
     pub not_compared: BTreeMap<&'static str, usize>,
+    /// Accounts that were read whole in neither roll.
+    pub accounts_not_compared: usize,
 }
 
 /// A roll that is compared.
@@ -88,6 +92,20 @@ pub struct Name {
     pub user_name: String,
     /// The user's id: of users of one name, one after the other, it tells which.
     pub user_id: String,
+}
+
+/// What is other of a user than it was, where both rolls know it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct UserChange {
+    /// The user, as it is called now.
+    #[serde(flatten)]
+    pub user: Name,
+    /// What: `name`, `console password`, `MFA devices`, `groups`, `policies`, `permissions boundary`.
+    pub what: &'static str,
+    /// What it was; empty where it was none.
+    pub before: String,
+    /// What it is.
+    pub now: String,
 }
 
 /// An access key.
@@ -140,10 +158,17 @@ impl Diff {
         self.accounts.is_empty()
             && self.users_came.is_empty()
             && self.users_went.is_empty()
+            && self.users_changed.is_empty()
             && self.keys_came.is_empty()
             && self.keys_went.is_empty()
             && self.keys_changed.is_empty()
             && self.keys_used.is_empty()
             && findings.iter().all(|list| list.is_empty())
+    }
+
+    /// Whether all was compared that the rolls are of.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.not_compared.is_empty() && self.accounts_not_compared == 0
     }
 }

@@ -2,7 +2,7 @@
 
 use rolecall_roll::{LastUsed, Outcome};
 
-use super::{Diff, KeyName, Name, Side};
+use super::{Diff, KeyName, Name, Side, UserChange};
 use crate::finding::Finding;
 
 /// A part of the comparison in words: what it is of, and a row for each.
@@ -29,6 +29,12 @@ impl Diff {
             vec![it.account_id.to_string(), name, outcome(it.before), outcome(it.now), why]
         });
         let user = |it: &Name| vec![it.account_id.to_string(), it.user_name.clone()];
+        let none_or = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
+        let changed_user = |it: &UserChange| {
+            let mut row = user(&it.user);
+            row.extend([it.what.to_owned(), none_or(&it.before), none_or(&it.now)]);
+            row
+        };
         let key = |it: &KeyName| {
             vec![it.account_id.to_string(), it.user_name.clone(), it.access_key_id.clone(), it.status.clone()]
         };
@@ -68,6 +74,11 @@ impl Diff {
                 rows: self.users_went.iter().map(user).collect(),
             },
             Section {
+                title: "Users that changed",
+                columns: &["account", "user", "what", "before", "now"],
+                rows: self.users_changed.iter().map(changed_user).collect(),
+            },
+            Section {
                 title: "Access keys that came",
                 columns: KEY,
                 rows: self.keys_came.iter().map(key).collect(),
@@ -101,9 +112,17 @@ impl Diff {
         };
         let mut notes = vec![format!("from {} to {}", side(&self.old), side(&self.new))];
         for (rule, number) in &self.not_compared {
+            let (findings, are) = if *number == 1 { ("finding", "is") } else { ("findings", "are") };
             notes.push(format!(
-                "{number} findings of {rule} are not compared: one of the rolls did not ask for what that needs"
+                "{number} {findings} of {rule} {are} not compared: one of the rolls did not ask for what that needs"
             ));
+        }
+        match self.accounts_not_compared {
+            0 => {}
+            1 => notes.push("1 account is not compared whole: it was read whole in neither roll".to_owned()),
+            several => notes.push(format!(
+                "{several} accounts are not compared whole: they were read whole in neither roll"
+            )),
         }
         notes
     }

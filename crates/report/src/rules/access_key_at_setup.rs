@@ -40,7 +40,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
         return Ok(None);
     }
     // One that is used is not one that was made in case.
-    let (None, used) = of.last_used()? else { return Ok(None) };
+    let (None, from) = of.last_used()? else { return Ok(None) };
     let (password, source) = told(of.of.password(), Step::ConsolePassword)?;
     Ok(password.map(|_| Failed {
         message: "the key was made when the user was, who has a console password, and was never used"
@@ -49,7 +49,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
             of.evidence_created(created),
             Evidence::of(Step::Users, format!("user created {}", date(user.create_date)), source),
             Evidence::of(Step::ConsolePassword, "has a console password", source),
-            Evidence::of(Step::LastUsed, "never used", used),
+            Evidence::of(Step::LastUsed, "never used", from),
         ],
         remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", of.deactivate())),
     }))
