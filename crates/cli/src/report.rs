@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use rolecall_roll::Stored;
 
-use crate::args::Report;
+use crate::args::{Format, Report};
 use crate::configuration;
 use crate::failure::{Code, Failure};
 use crate::output::{self, Destinations, Showing};
@@ -25,6 +25,10 @@ pub(crate) fn run(arguments: &Report) -> Result<ExitCode, Failure> {
             let problem = format!("--as-of {as_of} is before {taken:.0}, when the roll was taken");
             return Err(Failure::new(Code::Usage, problem)
                 .with_remedy("what was known before then stands in an earlier roll"));
+        }
+        if arguments.outputs.format.contains(&Format::Jsonl) {
+            return Err(Failure::new(Code::Usage, "a roll file stands for the moment that it was taken at")
+                .with_remedy("leave --as-of out for --format jsonl"));
         }
         stored.header.as_of = as_of;
     }

@@ -125,6 +125,12 @@ const UNREAD: &str = concat!(
     "\n"
 );
 
+/// The same with no keys, and another number of users in the account's summary.
+const MISCOUNTED: &str = concat!(
+    r#""access_keys":[]}],"facts":{"summary":{"value":{"users":5,"root_has_access_keys":false,"#,
+    r#""root_has_mfa":true},"source":"live"}}"#
+);
+
 #[tokio::test]
 async fn a_roll_that_was_cut_says_who_is_missing() {
     let emulator = start(world()).await;
@@ -157,6 +163,11 @@ async fn a_roll_that_was_cut_says_who_is_missing() {
         (
             whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>() + UNREAD,
             "line 3: account 000000000001 is called Complete, but the access keys of user \"a\" are unknown",
+        ),
+        (
+            whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>()
+                + &UNREAD.replace("\"access_keys\":null}]", MISCOUNTED),
+            "line 3: account 000000000001 is called Complete with 1 users, but its account summary counts 5",
         ),
         ("{}\n".to_owned(), "line 1: "),
         (String::new(), "no roll"),

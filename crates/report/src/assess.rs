@@ -143,8 +143,7 @@ impl<'a> Assessor<'a> {
             let of_users = self.results.iter_mut().filter(|result| !result.rule.is_of_root());
             of_users.for_each(|result| result.accounts_not_read += 1);
         }
-        let of =
-            OfAccount { as_of: self.header.as_of, roll, organization: self.header.organization.as_ref() };
+        let of = OfAccount::of(self.header, roll);
         let mut judging = Judging { findings: Vec::new(), unknown: BTreeMap::new() };
         let nobody = Judged { user: None, key: None, advice: None };
         for index in 0..self.applied.len() {

@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 use rolecall_roll::{
-    AccessKey, AccessKeyStatus, AccountRoll, Fact, LastUsed, Organization, Policies, Source, Step, User,
+    AccessKey, AccessKeyStatus, AccountRoll, Fact, Header, LastUsed, Organization, Policies, Source, Step,
+    User,
 };
 
 use crate::evidence::Evidence;
@@ -51,6 +52,8 @@ pub struct OfAccount<'a> {
     pub roll: &'a AccountRoll,
     /// The organisation that it is in.
     pub organization: Option<&'a Organization>,
+    /// Whether the run asked for access keys.
+    pub reads_keys: bool,
 }
 
 /// A user of an account.
@@ -95,7 +98,14 @@ pub fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
-impl OfAccount<'_> {
+impl<'a> OfAccount<'a> {
+    /// An account of a roll.
+    #[must_use]
+    pub fn of(header: &'a Header, roll: &'a AccountRoll) -> Self {
+        let organization = header.organization.as_ref();
+        Self { as_of: header.as_of, roll, organization, reads_keys: header.reads(Step::AccessKeys) }
+    }
+
     /// Whether the account is the organisation's management account, whose root user nobody else manages.
     #[must_use]
     pub fn is_management(&self) -> bool {
@@ -184,14 +194,15 @@ impl<'a> OfUser<'a> {
             let source = self.user.no_access_keys_source.unwrap_or(Source::Live);
             return Fact::Known { value: keys, source };
         }
-        let gaps = self.of.roll.gaps();
-        let of_user = gaps.iter().find(|gap| {
-            gap.step == Step::AccessKeys && gap.user_name.as_deref() == Some(&self.user.user_name)
-        });
-        match of_user.or_else(|| gaps.iter().find(|gap| gap.user_name.is_none())) {
-            Some(gap) => Fact::Unknown { unknown: gap.class.to_string() },
-            None => Fact::NotAsked,
+        if !self.of.reads_keys {
+            return Fact::NotAsked;
         }
+        let gaps = || self.of.roll.gaps().iter();
+        let name = Some(self.user.user_name.as_str());
+        let of_user = gaps().find(|gap| gap.step == Step::AccessKeys && gap.user_name.as_deref() == name);
+        // What ended the reading of the account, at whichever step, ended that of the keys.
+        let gap = of_user.or_else(|| gaps().find(|gap| gap.user_name.is_none()));
+        Fact::Unknown { unknown: gap.map_or_else(|| "not read".to_owned(), |gap| gap.class.to_string()) }
     }
 
     /// The keys that work.

@@ -122,17 +122,16 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
         }
     }
     let users = u64::try_from(coverage.users).unwrap_or(u64::MAX);
-    let total = match coverage.control_total.filter(|_| coverage.complete > 0) {
+    let total = match coverage.control_total.filter(|_| coverage.complete + coverage.in_part > 0) {
         None => String::new(),
         Some(total) if total == users => " (= account summaries)".to_owned(),
         Some(total) => format!(" (account summaries count {})", grouped(total)),
     };
     let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| of(keys, "key"));
     line(coverage.complete, "complete", vec![format!("{}{total}, {keys}", of(coverage.users, "user"))]);
-    let partial: usize = coverage.partial.values().map(|missing| missing.accounts).sum();
-    if partial > 0 {
+    if coverage.in_part > 0 {
         let reasons = coverage.partial.iter().map(|(reason, it)| (for_how_many(reason, *it), it.accounts));
-        line(partial, "partial", sorted(reasons));
+        line(coverage.in_part, "partial", sorted(reasons));
     }
     let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
     for (word, reasons) in groups.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {

@@ -16,7 +16,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rolecall_report::Settings;
 use rolecall_report::settings::{Exception, OwnerSource};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, Note, Policies, Stored, Target, User,
+    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, Note, Policies, Stored, Summary, Target, User,
     json::steers,
 };
 use scraper::{Html, Selector};
@@ -53,7 +53,8 @@ fn world() -> Vec<AccountRoll> {
     let old = user("=HYPERLINK(\"x\")", vec![key("AKIAOLD", 91, Some(46))]);
     let throttled =
         AccessKey { last_used: Fact::Unknown { unknown: "throttled".to_owned() }, ..key("AKIATHR", 5, None) };
-    let root = Facts { summary: common::root(true, false, Some(true)), ..Facts::default() };
+    let summary = common::root(true, false, Some(true)).map(|summary| Summary { users: 2, ..summary });
+    let root = Facts { summary, ..Facts::default() };
     let unread = User { access_keys: None, ..user("unread", Vec::new()) };
     let partial = vec![
         gap(rolecall_roll::Step::AccessKeys, Some("unread"), "User: x is not authorized"),

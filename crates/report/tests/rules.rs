@@ -310,6 +310,24 @@ fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
 }
 
 #[test]
+fn keys_that_nobody_asked_for_are_not_denied() {
+    let gap = Gap {
+        step: Step::ControlTotal,
+        operation: Some("GetAccountSummary".to_owned()),
+        user_name: None,
+        class: Class::Denied,
+        code: None,
+        message: "no".to_owned(),
+        request_id: None,
+        remedy: "ask".to_owned(),
+    };
+    let header = Header { collect: "users,control_total".to_owned(), ..header() };
+    let user = User { access_keys: None, ..user("ann", Vec::new()) };
+    let roll = AccountRoll::read(common::role_arn("111111111111"), vec![user], vec![gap], Vec::new());
+    assert_eq!(judged("access-key-age", roll, &header), NotAsked(Step::AccessKeys));
+}
+
+#[test]
 fn a_password_needs_mfa() {
     let id = "console-without-mfa";
     let ann = || password(user("ann", Vec::new()), 10, Some(1));

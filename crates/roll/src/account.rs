@@ -310,8 +310,21 @@ impl AccountRoll {
     /// Checks that a line which is called Complete holds what was asked for.
     ///
     /// # Errors
-    /// Which user's keys are unknown without a gap that says why.
+    /// Which user's keys are unknown without a gap that says why; or that the account's own count of its users is another.
     pub(crate) fn holds(&self, header: &Header) -> Result<(), String> {
+        if let (Outcome::Complete, Some(users), Fact::Known { value: summary, .. }) =
+            (self.outcome, &self.users, &self.facts.summary)
+            // A note tells of users who came or went meanwhile.
+            && self.notes.is_empty()
+            && u64::try_from(users.len()) != Ok(summary.users)
+        {
+            return Err(format!(
+                "account {} is called Complete with {} users, but its account summary counts {}",
+                self.account_id,
+                users.len(),
+                summary.users
+            ));
+        }
         let mut users = self.users.iter().flatten();
         let is_wanted = self.outcome == Outcome::Complete && header.reads(Step::AccessKeys);
         match users.find(|user| is_wanted && user.access_keys.is_none()) {

@@ -26,9 +26,11 @@ pub struct Coverage {
     pub users: usize,
     /// Access keys that were read; `None` where nobody asked for them.
     pub access_keys: Option<usize>,
-    /// Users that the summaries of all accounts that were read whole count; `None` where one of them was not asked for.
+    /// Users that the summaries of all accounts with users count; `None` where one of them is not known.
     pub control_total: Option<u64>,
-    /// Accounts that were read in part, by what is missing and why.
+    /// Accounts that were read in part.
+    pub in_part: usize,
+    /// What is missing of them, and why; of one account it may be several things.
     pub partial: BTreeMap<String, Missing>,
     /// Accounts that refused, by reason.
     pub denied: BTreeMap<String, usize>,
@@ -103,6 +105,7 @@ impl Covering {
             users: 0,
             access_keys: header.reads(Step::AccessKeys).then_some(0),
             control_total: Some(0),
+            in_part: 0,
             partial: BTreeMap::new(),
             denied: BTreeMap::new(),
             failed: BTreeMap::new(),
@@ -130,7 +133,13 @@ impl Covering {
         coverage.accounts += 1;
         coverage.users += users;
         coverage.access_keys = coverage.access_keys.map(|sum| sum + access_keys);
-        if let Some(as_of) = account.as_of().filter(|as_of| *as_of < self.as_of) {
+        let is_read = matches!(account.outcome(), Outcome::Complete | Outcome::Partial);
+        if is_read {
+            let summary = account.facts().summary.known();
+            coverage.control_total =
+                coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
+        }
+        if let Some(as_of) = account.as_of().filter(|as_of| is_read && *as_of < self.as_of) {
             let earlier = coverage.earlier.get_or_insert(Earlier { accounts: 0, as_of });
             earlier.accounts += 1;
             earlier.as_of = earlier.as_of.min(as_of);
@@ -139,9 +148,6 @@ impl Covering {
         let (reasons, reason) = match account.outcome() {
             Outcome::Complete => {
                 coverage.complete += 1;
-                let summary = account.facts().summary.known();
-                coverage.control_total =
-                    coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
                 return;
             }
             Outcome::Skipped => (&mut coverage.skipped, account.why_skipped().unwrap_or_default().to_owned()),
@@ -160,13 +166,16 @@ impl Covering {
                 let is_management = self.management_account_id.as_ref() == Some(account.account_id());
                 match account.outcome() {
                     Outcome::Partial => {
-                        let (step, class) = most_of(account.gaps());
-                        let (users, access_keys) = account.without(step);
-                        let reason = format!("{} unknown: {class}", step.what());
-                        let missing = coverage.partial.entry(reason).or_default();
-                        missing.accounts += 1;
-                        missing.users += users;
-                        missing.access_keys += access_keys;
+                        coverage.in_part += 1;
+                        let kinds = account.gaps().iter().map(|gap| (gap.step, gap.class));
+                        for (step, class) in kinds.collect::<BTreeSet<_>>() {
+                            let (users, access_keys) = account.without(step);
+                            let reason = format!("{} unknown: {class}", step.what());
+                            let missing = coverage.partial.entry(reason).or_default();
+                            missing.accounts += 1;
+                            missing.users += users;
+                            missing.access_keys += access_keys;
+                        }
                         return;
                     }
                     _ if first.is_some_and(|gap| gap.class == Class::Denied) => (
@@ -218,19 +227,9 @@ fn who_refused(gap: &Gap, is_management: bool) -> String {
         return format!("{operation} refused by {}", behind.split(':').next().unwrap_or(behind));
     }
     if gap.step == Step::Session && is_management {
-        return "management account: has no member role".to_owned();
+        return "management account, in which no StackSet makes a role: AWS gave no cause".to_owned();
     }
     format!("{operation} refused, AWS gave no cause")
-}
-
-/// What of an account is missing, and why: of the reasons the most frequent.
-fn most_of(gaps: &[Gap]) -> (Step, Class) {
-    let mut kinds: BTreeMap<(Step, Class), usize> = BTreeMap::new();
-    for gap in gaps {
-        *kinds.entry((gap.step, gap.class)).or_default() += 1;
-    }
-    let most = kinds.into_iter().max_by_key(|(_, number)| *number).map(|(kind, _)| kind);
-    most.unwrap_or((Step::Users, Class::Other))
 }
 
 /// What happened with an account that did not refuse.
@@ -325,7 +324,7 @@ mod tests {
             denied,
             [
                 ("AssumeRole refused, AWS gave no cause", 2),
-                ("management account: has no member role", 1),
+                ("management account, in which no StackSet makes a role: AWS gave no cause", 1),
                 ("no identity-based policy allows ListUsers", 1),
                 ("service control policy p-2kgnabcd (named by AWS)", 1),
             ]

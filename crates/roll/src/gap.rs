@@ -25,6 +25,17 @@ pub struct Gap {
     pub remedy: String,
 }
 
+impl Gap {
+    /// Operation and class: `ListMFADevices: denied`.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        match &self.operation {
+            Some(operation) => format!("{operation}: {}", self.class),
+            None => self.class.to_string(),
+        }
+    }
+}
+
 /// The steps that an account is read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

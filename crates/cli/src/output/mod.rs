@@ -81,7 +81,7 @@ pub(crate) fn summary(coverage: &Coverage) -> String {
     let accounts = coverage.accounts;
     let mut text = format!("{} of {accounts} {} complete", coverage.complete, plural(accounts, "account"));
     let others = [
-        (coverage.partial.values().map(|missing| missing.accounts).sum(), "partial"),
+        (coverage.in_part, "partial"),
         (of(&coverage.denied), "denied"),
         (of(&coverage.failed), "failed"),
         (coverage.accepted.len(), "accepted"),

@@ -59,7 +59,7 @@ pub(super) async fn collect(session: &Session<'_>, seen: &Seen) -> Option<Report
         Ok(report) => Some(report),
         Err(error) => {
             let unknown: Fact<ReportRow> = seen.failed(Step::CredentialReport, None, error.clone());
-            let unknown_root = Fact::Unknown { unknown: error.to_string() };
+            let unknown_root = Fact::Unknown { unknown: error.in_short() };
             seen.facts.borrow_mut().root = unknown_root;
             for user in seen.users.borrow_mut().iter_mut().flatten() {
                 user.report = unknown.clone();

@@ -217,7 +217,7 @@ impl Seen {
     }
 
     fn failed<T>(&self, step: Step, user_name: Option<&str>, error: CallError) -> Fact<T> {
-        let unknown = error.to_string();
+        let unknown = error.in_short();
         self.gap(error.into_gap(step, user_name));
         Fact::Unknown { unknown }
     }
@@ -250,30 +250,35 @@ impl Seen {
             let gap = if gaps.is_empty() { no_reason } else { gaps.swap_remove(first) };
             return AccountRoll::failed(target, gap).through(request_ids);
         };
-        let has = |step| plan.collect.has(step);
+        // Of all users' facts that one call reads, one gap says why they are unknown.
+        let wanted = |step| {
+            let gap = gaps.iter().find(|gap| gap.step == step && gap.user_name.is_none());
+            plan.collect.has(step).then(|| gap.map_or_else(|| "not read".to_owned(), Gap::in_short))
+        };
         for user in &mut users {
             let is_from_report = user.no_access_keys_source.is_some();
-            unread(&mut user.console_password, has(Step::ConsolePassword) && !is_from_report);
-            unread(&mut user.mfa_devices, has(Step::MfaDevices) && !is_from_report);
-            unread(&mut user.policies, has(Step::Policies));
-            unread(&mut user.report, has(Step::CredentialReport));
+            let live = |step| wanted(step).filter(|_| !is_from_report);
+            unread(&mut user.console_password, live(Step::ConsolePassword));
+            unread(&mut user.mfa_devices, live(Step::MfaDevices));
+            unread(&mut user.policies, wanted(Step::Policies));
+            unread(&mut user.report, wanted(Step::CredentialReport));
             for key in user.access_keys.iter_mut().flatten() {
-                unread(&mut key.last_used, has(Step::LastUsed));
+                unread(&mut key.last_used, wanted(Step::LastUsed));
             }
         }
         let mut facts = self.facts.into_inner();
-        unread(&mut facts.alias, has(Step::AccountAlias));
-        unread(&mut facts.summary, has(Step::ControlTotal));
-        unread(&mut facts.root, has(Step::CredentialReport));
-        unread(&mut facts.root_credentials_managed, has(Step::RootCredentials));
+        unread(&mut facts.alias, wanted(Step::AccountAlias));
+        unread(&mut facts.summary, wanted(Step::ControlTotal));
+        unread(&mut facts.root, wanted(Step::CredentialReport));
+        unread(&mut facts.root_credentials_managed, wanted(Step::RootCredentials));
         AccountRoll::read(target, users, gaps, notes).with_facts(facts).through(request_ids)
     }
 }
 
-/// What is wanted and was not read is unknown.
-fn unread<T>(fact: &mut Fact<T>, is_wanted: bool) {
-    if is_wanted && fact.is_not_asked() {
-        *fact = Fact::Unknown { unknown: "not read".to_owned() };
+/// What is wanted and was not read is unknown, for this reason.
+fn unread<T>(fact: &mut Fact<T>, wanted: Option<String>) {
+    if let Some(unknown) = wanted.filter(|_| fact.is_not_asked()) {
+        *fact = Fact::Unknown { unknown };
     }
 }
 

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rolecall_roll::{
-    AccessKey, AccountId, AccountRoll, Fact, Header, Organization, Outcome, Policies, Step, Stored, User,
-};
+use rolecall_roll::{AccessKey, AccountId, AccountRoll, Fact, Header, Outcome, Policies, Step, Stored, User};
 
 use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
 use crate::assess::Assessor;
@@ -264,8 +262,7 @@ impl Sides<'_> {
     fn verdict(&self, header: &Header, account: Option<&AccountRoll>, finding: &Finding) -> Verdict {
         // An account that is not in the roll, or not read, tells nothing; nobody says that it is empty.
         let Some(roll) = account.filter(|account| account.users().is_some()) else { return Verdict::Unknown };
-        let organization: Option<&Organization> = header.organization.as_ref();
-        let of = OfAccount { as_of: header.as_of, roll, organization };
+        let of = OfAccount::of(header, roll);
         let days = self.settings.days(finding.rule);
         let check: &Rule = finding.rule;
         if let Check::Root(check) = check.check {
