@@ -40,16 +40,23 @@ struct Checked {
     changed: Vec<String>,
     missing: Vec<String>,
     added: Vec<String>,
+    /// What every folder holds and is here, but not in the sums.
+    unlisted: Vec<String>,
 }
 
 fn folder(folder: &Path, format: Rendering) -> Result<ExitCode, Failure> {
     let checked = check(folder)?;
-    let is_whole = checked.changed.is_empty() && checked.missing.is_empty() && checked.added.is_empty();
+    let lists = [
+        ("changed", &checked.changed),
+        ("missing", &checked.missing),
+        ("added", &checked.added),
+        ("unlisted", &checked.unlisted),
+    ];
+    let is_whole = lists.iter().all(|(_, names)| names.is_empty());
     if format == Rendering::Json {
         show(&checked)?;
     } else {
         let mut text = String::new();
-        let lists = [("changed", &checked.changed), ("missing", &checked.missing), ("added", &checked.added)];
         for (word, names) in lists {
             for name in names {
                 text += &format!("{word:<8} {}\n", output::printable(name));
@@ -101,10 +108,11 @@ fn check(folder: &Path) -> Result<Checked, Failure> {
         ending.is_some_and(|ending| SIGNATURES.contains(&ending)) && is_ordinary(&folder.join(name))
     };
     let is_known = |name: &String| wanted.contains_key(name) || name == SUMS || is_signature(name);
-    checked.added = there.iter().filter(|name| !is_known(name)).cloned().collect();
+    let is_without_sum = |name: &String| ALWAYS.contains(&name.as_str()) && !wanted.contains_key(name);
+    checked.added = there.iter().filter(|name| !is_known(name) && !is_without_sum(name)).cloned().collect();
     // What every folder holds is missing also where its line is gone with it.
-    let gone = ALWAYS.iter().filter(|name| !wanted.contains_key(**name)).map(|name| (*name).to_owned());
-    checked.missing.extend(gone);
+    let without_sum = ALWAYS.iter().map(|name| (*name).to_owned()).filter(|name| !wanted.contains_key(name));
+    (checked.unlisted, checked.missing) = without_sum.partition(|name| there.contains(name));
     for (name, sum) in &wanted {
         // What a link points to can be another file after the check.
         if !there.contains(name) {
@@ -150,7 +158,11 @@ fn roll(path: &Path, events: &Path, format: Rendering) -> Result<ExitCode, Failu
     } else {
         output::to_stdout(in_words(&matched).as_bytes())?;
     }
-    Ok(if matched.is_whole() { ExitCode::SUCCESS } else { Code::Different.into() })
+    Ok(match (matched.is_whole(), matched.unrecorded.is_empty()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => Code::Incomplete.into(),
+        (false, _) => Code::Different.into(),
+    })
 }
 
 fn in_words(matched: &Matched) -> String {
@@ -203,6 +215,12 @@ fn in_words(matched: &Matched) -> String {
         grouped(matched.missing.len()),
         grouped(matched.foreign.len())
     );
+    if !matched.unrecorded.is_empty() {
+        text += &format!(
+            "{} more are under the name of a run that was cut short: of what was under way then the roll has no record\n",
+            grouped(matched.unrecorded.len())
+        );
+    }
     if matched.records == 0 {
         text +=
             "the file holds no AssumeRole event: CloudTrail records them in the region whose STS was asked\n";

@@ -136,7 +136,7 @@ async fn what_was_changed_missing_or_added_is_named() {
     std::os::unix::fs::symlink(evidence.join("rules.json"), again.join("rules.json")).unwrap();
     assert!(verify(&["again"]).await.stdout.starts_with("changed  rules.json\n"));
     fs::write(again.join("SHA256SUMS"), whole.replace("report.html", "report.htm")).unwrap();
-    assert!(verify(&["again"]).await.stdout.contains("missing  report.html\n"));
+    assert!(verify(&["again"]).await.stdout.contains("unlisted report.html\n"));
     fs::write(again.join("SHA256SUMS"), "").unwrap();
     assert_eq!(verify(&["again"]).await.code, Some(10), "no sums are no proof");
     let none = verify(&["roll.jsonl"]).await;
@@ -252,4 +252,29 @@ async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
         assert_eq!(wrong.code, Some(2), "{words}: {}", wrong.stdout);
         assert!(wrong.stderr.contains(words), "{words} is not in {}", wrong.stderr);
     }
+}
+
+#[tokio::test]
+async fn calls_of_earlier_runs_are_the_rolls_too_and_of_a_cut_one_nobody_knows_all() {
+    let (emulator, folder) = roll(&[]).await;
+    let path = folder.path().join("roll.jsonl");
+    let first = fs::read_to_string(&path).unwrap();
+    let verify = async || {
+        let events: Vec<Value> = emulator.requests().iter().map(Line::to_cloudtrail).collect();
+        fs::write(folder.path().join("events.json"), json!({ "Records": events }).to_string()).unwrap();
+        run(&emulator, folder.path(), &["verify", "roll.jsonl", "--cloudtrail", "events.json"]).await
+    };
+    // What was denied is asked again: the line of the first refusal counts no more, and its call was ours.
+    let scan = [&ORGANIZATION[..], &["--roll", "roll.jsonl"]].concat();
+    run(&emulator, folder.path(), &scan).await;
+    let both = verify().await;
+    assert_eq!(both.code, Some(0), "{}{}", both.stdout, both.stderr);
+    // The first run as if it had been killed before its last lines were written.
+    let cut: Vec<&str> = first.lines().collect();
+    let cut: String = cut[..cut.len() - 3].iter().map(|line| format!("{line}\n")).collect();
+    fs::write(&path, cut).unwrap();
+    run(&emulator, folder.path(), &scan).await;
+    let cut = verify().await;
+    assert_eq!(cut.code, Some(11), "{}{}", cut.stdout, cut.stderr);
+    assert!(cut.stdout.contains("of a run that was cut short"), "{}", cut.stdout);
 }

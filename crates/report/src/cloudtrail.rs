@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::{SignedDuration, Timestamp};
-use rolecall_roll::{AccountId, Header, Statistics, Stored};
+use rolecall_roll::{AccountId, Run, Statistics, Stored};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,6 +22,8 @@ pub struct Matched {
     pub differing: Vec<Differing>,
     /// Calls under the run's session name, in its time, that the roll knows nothing of.
     pub foreign: Vec<Recorded>,
+    /// Calls under the session name of a run that was cut short: of what was under way then no record was kept.
+    pub unrecorded: Vec<Recorded>,
     /// Attempts under that name that AWS turned away to be made again.
     pub turned_away: usize,
     /// Records that were looked at: `AssumeRole` among all.
@@ -123,11 +125,7 @@ impl Event {
 
 impl Call {
     /// In what CloudTrail says otherwise. What it leaves out, as it does of some refusals, it does not say otherwise.
-    fn differs_from(
-        &self,
-        recorded: &Recorded,
-        times: &[(String, Timestamp, Timestamp)],
-    ) -> Vec<&'static str> {
+    fn differs_from(&self, recorded: &Recorded, times: &[Time]) -> Vec<&'static str> {
         let is_other = |ours: Option<&String>, theirs: Option<&String>| {
             ours.zip(theirs).is_some_and(|(ours, theirs)| ours != theirs)
         };
@@ -137,7 +135,8 @@ impl Call {
         if !self.is_refused && is_other(self.role_arn.as_ref(), recorded.role_arn.as_ref()) {
             what.push("role");
         }
-        if name.is_some_and(|name| !times.is_empty() && !times.iter().any(|(ours, _, _)| ours == name)) {
+        if name.is_some_and(|name| !times.is_empty() && !times.iter().any(|time| time.session_name == *name))
+        {
             what.push("session");
         }
         if self.is_refused != recorded.error_code.is_some() {
@@ -198,12 +197,13 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
         Ok(events) => events,
         Err(bad) => return Ok(Err(bad)),
     };
-    let calls = calls(stored)?;
+    let (calls, runs) = calls(stored)?;
     let mut found: BTreeSet<&str> = BTreeSet::new();
     let mut foreign: BTreeMap<String, Recorded> = BTreeMap::new();
     let mut differing: BTreeMap<String, Differing> = BTreeMap::new();
     let mut turned_away: BTreeSet<&str> = BTreeSet::new();
-    let times = times(stored);
+    let times = times(&runs);
+    let mut unrecorded: BTreeMap<String, Recorded> = BTreeMap::new();
     let assumed: Vec<&Event> = events.iter().filter(|event| event.name == "AssumeRole").collect();
     for event in &assumed {
         let id = event.request_id.as_deref().unwrap_or_default();
@@ -217,18 +217,17 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
             continue;
         }
         let session_name = &recorded.session_name;
-        let is_ours = times.iter().any(|(name, from, to)| {
-            session_name.as_deref() == Some(name) && (*from..=*to).contains(&event.time)
+        let in_time = times.iter().find(|time| {
+            session_name.as_ref() == Some(&time.session_name) && (time.from..=time.to).contains(&event.time)
         });
-        if !is_ours {
-            continue;
-        }
+        let Some(time) = in_time else { continue };
         if event.error_code.as_deref().is_some_and(|code| MADE_AGAIN.contains(&code)) {
             turned_away.insert(id);
             continue;
         }
         // CloudTrail records a call across accounts in both of them, under one id.
-        foreign.entry(id.to_owned()).or_insert(recorded);
+        let of = if time.is_cut { &mut unrecorded } else { &mut foreign };
+        of.entry(id.to_owned()).or_insert(recorded);
     }
     let matched = found.len();
     let missing = calls.iter().filter(|(id, _)| !found.contains(id.as_str())).map(|(_, call)| call.clone());
@@ -239,16 +238,16 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
         missing: missing.collect(),
         differing: differing.into_values().collect(),
         foreign,
+        unrecorded: unrecorded.into_values().collect(),
         turned_away: turned_away.len(),
         records: assumed.len(),
     }))
 }
 
-/// The calls that the roll knows of, by their ids.
-fn calls(stored: &Stored) -> io::Result<BTreeMap<String, Call>> {
+/// The calls that the roll knows of, by their ids, those of its earlier runs too; and its runs.
+fn calls(stored: &Stored) -> io::Result<(BTreeMap<String, Call>, Vec<Run>)> {
     let mut calls = BTreeMap::new();
-    for account in stored.accounts() {
-        let account = account?;
+    let read = stored.history(|account| {
         let mut call = |request_id: &str, is_refused| {
             let call = Call {
                 account_id: Some(account.account_id().clone()),
@@ -261,36 +260,40 @@ fn calls(stored: &Stored) -> io::Result<BTreeMap<String, Call>> {
         account.request_ids().iter().for_each(|id| call(id, false));
         let refused = account.gaps().iter().filter(|gap| gap.operation.as_deref() == Some("AssumeRole"));
         refused.filter_map(|gap| gap.request_id.as_deref()).for_each(|id| call(id, true));
-    }
-    let hops = stored.statistics.iter().flat_map(|statistics| &statistics.hops);
-    for hop in hops {
+    });
+    let runs = read.map_err(io::Error::other)?;
+    for hop in runs.iter().flat_map(|run| &run.statistics).flat_map(|statistics| &statistics.hops) {
         if let Some(request_id) = &hop.request_id {
             let role_arn = Some(hop.role_arn.to_string());
             let call = Call { account_id: None, role_arn, request_id: request_id.clone(), is_refused: false };
             calls.insert(request_id.clone(), call);
         }
     }
-    Ok(calls)
+    Ok((calls, runs))
 }
 
-/// The runs' session names, each with the time in which the run made its calls.
-fn times(stored: &Stored) -> Vec<(String, Timestamp, Timestamp)> {
-    let elapsed = |header: &Header| {
-        let is_last = header.run_id == stored.header.run_id;
-        let statistics = stored.statistics.as_ref().filter(|_| is_last);
-        statistics.map(|Statistics { elapsed_ms, .. }| {
-            SignedDuration::from_millis(i64::try_from(*elapsed_ms).unwrap_or(i64::MAX))
-        })
-    };
-    let of = |header: &Header| {
-        let name = header.session_name.as_ref()?.to_string();
+/// The time in which a run made its calls.
+struct Time {
+    session_name: String,
+    from: Timestamp,
+    to: Timestamp,
+    /// Whether the run was cut short.
+    is_cut: bool,
+}
+
+fn times(runs: &[Run]) -> Vec<Time> {
+    let of = |Run { header, statistics }: &Run| {
+        let session_name = header.session_name.as_ref()?.to_string();
         let from = header.as_of.checked_sub(LEEWAY).unwrap_or(Timestamp::MIN);
+        let elapsed = statistics.as_ref().map(|Statistics { elapsed_ms, .. }| {
+            SignedDuration::from_millis(i64::try_from(*elapsed_ms).unwrap_or(i64::MAX))
+        });
         // Of a run that was cut short nobody knows when; sessions last twelve hours at most.
-        let lasted = elapsed(header).unwrap_or(SignedDuration::from_hours(12));
+        let lasted = elapsed.unwrap_or(SignedDuration::from_hours(12));
         let to = header.as_of.checked_add(lasted).and_then(|at| at.checked_add(LEEWAY));
-        Some((name, from, to.unwrap_or(Timestamp::MAX)))
+        Some(Time { session_name, from, to: to.unwrap_or(Timestamp::MAX), is_cut: statistics.is_none() })
     };
-    stored.runs.iter().filter_map(of).collect()
+    runs.iter().filter_map(of).collect()
 }
 
 impl Matched {

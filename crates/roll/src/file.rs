@@ -271,6 +271,24 @@ impl Known {
     }
 }
 
+/// A run that added to a roll file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its header, without the targets.
+    pub header: Header,
+    /// What it took; `None` where it was cut short, so that what was under way left no line.
+    pub statistics: Option<Statistics>,
+}
+
+/// A line of an account.
+pub(crate) struct AccountLine {
+    pub(crate) account: AccountRoll,
+    /// Where it begins, and how long it is.
+    pub(crate) place: (u64, usize),
+    /// Whether it counts: none does before or behind which more was read.
+    pub(crate) counts: bool,
+}
+
 /// What a roll file says besides its accounts.
 pub(crate) struct Frame {
     /// The last header.
@@ -279,21 +297,20 @@ pub(crate) struct Frame {
     pub(crate) trailer: Option<Trailer>,
     /// The lines together.
     pub(crate) known: Known,
-    /// All headers, the last among them: a run each.
-    pub(crate) runs: Vec<Header>,
+    /// All runs that added to it.
+    pub(crate) runs: Vec<Run>,
     /// How many bytes of whole lines there are.
     pub(crate) length: u64,
 }
 
-/// Reads the records of a roll file, and gives `take` each account whose line counts, with where the line begins and
-/// how long it is.
+/// Reads the records of a roll file, and gives `take` each line of an account.
 pub(crate) fn read_records(
     mut input: impl BufRead,
-    mut take: impl FnMut(AccountRoll, u64, usize),
+    mut take: impl FnMut(AccountLine),
 ) -> Result<Frame, ReadError> {
     let mut header: Option<Header> = None;
-    let mut runs = Vec::new();
-    let mut trailer = None;
+    let mut runs: Vec<Run> = Vec::new();
+    let mut trailer: Option<Trailer> = None;
     let mut known = Known::default();
     let mut lines_of_run: BTreeMap<AccountId, usize> = BTreeMap::new();
     let mut line = Vec::new();
@@ -315,7 +332,10 @@ pub(crate) fn read_records(
                 if header.as_ref().is_some_and(|before| id(before) != id(&found)) {
                     return Err(wrong("this run is of another organisation than the one before it".into()));
                 }
-                runs.push(Header { targets: Vec::new(), ..(*found).clone() });
+                runs.push(Run {
+                    header: Header { targets: Vec::new(), ..(*found).clone() },
+                    statistics: None,
+                });
                 header = Some(*found);
                 trailer = None;
                 lines_of_run.clear();
@@ -330,9 +350,8 @@ pub(crate) fn read_records(
                 if let Some(first) = lines_of_run.insert(account_id.clone(), number) {
                     return Err(wrong(format!("account {account_id} stands on line {first} already")));
                 }
-                if known.add(&account) {
-                    take(*account, length, line.len());
-                }
+                let counts = known.add(&account);
+                take(AccountLine { account: *account, place: (length, line.len()), counts });
             }
             (Ok(Record::Trailer(found)), Some(_)) => {
                 if found.counts != known.counts {
@@ -340,6 +359,9 @@ pub(crate) fn read_records(
                         "the trailer counts {}, the lines before it {}; a line was lost, or edited",
                         found.counts, known.counts
                     )));
+                }
+                if let Some(run) = runs.last_mut() {
+                    run.statistics = Some(found.statistics.clone());
                 }
                 trailer = Some(found);
             }
@@ -382,7 +404,10 @@ impl Roll {
     pub fn read(input: impl BufRead) -> Result<Self, ReadError> {
         let mut accounts: Vec<AccountRoll> = Vec::new();
         let mut places: BTreeMap<AccountId, usize> = BTreeMap::new();
-        let frame = read_records(input, |account, _, _| {
+        let frame = read_records(input, |AccountLine { account, counts, .. }| {
+            if !counts {
+                return;
+            }
             let next = accounts.len();
             let place = *places.entry(account.account_id().clone()).or_insert(next);
             match accounts.get_mut(place) {

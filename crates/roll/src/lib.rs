@@ -28,7 +28,7 @@ pub use account::{Account, AccountRoll, Facts, Outcome, Root, Summary};
 pub use coverage::{Coverage, Covering, Missing};
 pub use document::Document;
 pub use fact::{Fact, Source};
-pub use file::{Calls, Counts, Hop, ReadError, Roll, RollWriter, Statistics, Trailer};
+pub use file::{Calls, Counts, Hop, ReadError, Roll, RollWriter, Run, Statistics, Trailer};
 pub use gap::{Class, Gap, Note, Step};
 pub use header::{AcceptedGap, Caller, Header, Organization, Target};
 pub use ids::{AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName, RoleSessionName, RunId};

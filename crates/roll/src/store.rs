@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountRoll;
 use crate::coverage::{Coverage, Covering};
-use crate::file::{Counts, Frame, Known, ReadError, RollWriter, Statistics, read_records};
+use crate::file::{AccountLine, Counts, Frame, Known, ReadError, RollWriter, Run, Statistics, read_records};
 use crate::header::Header;
 use crate::ids::AccountId;
 
@@ -21,7 +21,6 @@ pub struct Earlier {
     /// The header of the last run; `None` where the file is empty.
     pub header: Option<Header>,
     known: Known,
-    runs: Vec<Header>,
     lines: BTreeMap<AccountId, (u64, usize)>,
     length: u64,
 }
@@ -30,7 +29,6 @@ pub struct Earlier {
 #[derive(Debug)]
 pub struct Store {
     header: Header,
-    earlier: Vec<Header>,
     writer: RollWriter<File>,
     /// Of each account, where its line begins and how long it is.
     lines: BTreeMap<AccountId, (u64, usize)>,
@@ -49,22 +47,20 @@ impl Earlier {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         let mut lines = BTreeMap::new();
-        let read = read_records(BufReader::new(&file), |account, begin, length| {
-            lines.insert(account.account_id().clone(), (begin, length));
-        });
-        let (header, known, runs, length) = match read {
-            Ok(Frame { header, known, runs, length, .. }) => (Some(header), known, runs, length),
+        let read = read_records(BufReader::new(&file), |line| insert(&mut lines, &line));
+        let (header, known, length) = match read {
+            Ok(Frame { header, known, length, .. }) => (Some(header), known, length),
             Err(ReadError::Empty) => {
                 // What was cut before its first line ended may be one of ours; anything else is somebody's.
                 let begin = first_bytes(&file)?;
                 if !OURS.starts_with(&begin) && !begin.starts_with(OURS) {
                     return Err(ReadError::Empty);
                 }
-                (None, Known::default(), Vec::new(), 0)
+                (None, Known::default(), 0)
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { file, header, known, runs, lines, length })
+        Ok(Self { file, header, known, lines, length })
     }
 
     /// Whether an account need not be asked again.
@@ -90,11 +86,11 @@ impl Earlier {
     /// # Errors
     /// Those of the file.
     pub fn go_on(self, header: &Header) -> io::Result<Store> {
-        let Self { mut file, known, runs, lines, length, .. } = self;
+        let Self { mut file, known, lines, length, .. } = self;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
         let writer = RollWriter::go_on(file, known, header)?;
-        Store::of(header.clone(), runs, writer, lines)
+        Store::of(header.clone(), writer, lines)
     }
 }
 
@@ -111,12 +107,11 @@ fn first_bytes(mut file: &File) -> io::Result<Vec<u8>> {
 impl Store {
     fn of(
         header: Header,
-        earlier: Vec<Header>,
         mut writer: RollWriter<File>,
         lines: BTreeMap<AccountId, (u64, usize)>,
     ) -> io::Result<Self> {
         let length = writer.out().stream_position()?;
-        Ok(Self { header, earlier, writer, lines, length })
+        Ok(Self { header, writer, lines, length })
     }
 
     /// Adds an account, and tells whether its line counts.
@@ -148,11 +143,10 @@ impl Store {
     /// # Errors
     /// Those of the file.
     pub fn finish(self, statistics: Statistics) -> io::Result<Stored> {
-        let Self { header, earlier, writer, lines, .. } = self;
+        let Self { header, writer, lines, .. } = self;
         let counts = writer.counts();
         let file = writer.finish(statistics.clone())?;
-        let runs = [earlier, vec![Header { targets: Vec::new(), ..header.clone() }]].concat();
-        Ok(Stored { header, runs, counts, statistics: Some(statistics), file, lines })
+        Ok(Stored { header, counts, statistics: Some(statistics), file, lines })
     }
 }
 
@@ -161,8 +155,6 @@ impl Store {
 pub struct Stored {
     /// Who asked whom, and when; of several runs, the last.
     pub header: Header,
-    /// The headers of all runs that added to it, without their targets.
-    pub runs: Vec<Header>,
     /// What its lines add up to.
     pub counts: Counts,
     /// What the last run took; `None` where it was cut short.
@@ -178,12 +170,10 @@ impl Stored {
     /// [`ReadError`] names the line.
     pub fn read(file: File) -> Result<Self, ReadError> {
         let mut lines = BTreeMap::new();
-        let read = read_records(BufReader::new(&file), |account, begin, length| {
-            lines.insert(account.account_id().clone(), (begin, length));
-        })?;
-        let Frame { header, trailer, known, runs, .. } = read;
+        let read = read_records(BufReader::new(&file), |line| insert(&mut lines, &line))?;
+        let Frame { header, trailer, known, .. } = read;
         let statistics = trailer.map(|trailer| trailer.statistics);
-        Ok(Self { header, runs, counts: known.counts(), statistics, file, lines })
+        Ok(Self { header, counts: known.counts(), statistics, file, lines })
     }
 
     /// The ids of the accounts, sorted.
@@ -198,6 +188,17 @@ impl Stored {
     pub fn account(&self, account_id: &AccountId) -> io::Result<Option<AccountRoll>> {
         let line = self.lines.get(account_id);
         line.map(|(begin, length)| read_line(&self.file, *begin, *length)).transpose()
+    }
+
+    /// All that the file holds, from its beginning: the runs that added to it, and to `take` every line of an account,
+    /// those too that another one took the place of.
+    ///
+    /// # Errors
+    /// [`ReadError`] names the line.
+    pub fn history(&self, mut take: impl FnMut(&AccountRoll)) -> Result<Vec<Run>, ReadError> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(read_records(BufReader::new(file), |line| take(&line.account))?.runs)
     }
 
     /// Writes the file as of one run that came to its end, or was cut short: the accounts by id.
@@ -230,6 +231,12 @@ impl Stored {
     /// The accounts by id, each read when it is its turn.
     pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRoll>> + '_ {
         self.lines.values().map(|(begin, length)| read_line(&self.file, *begin, *length))
+    }
+}
+
+fn insert(lines: &mut BTreeMap<AccountId, (u64, usize)>, line: &AccountLine) {
+    if line.counts {
+        lines.insert(line.account.account_id().clone(), line.place);
     }
 }
 

@@ -96,7 +96,8 @@ Examples:
 
 Events are a log file of CloudTrail's, gunzipped; what `aws cloudtrail lookup-events` prints as JSON; or an event a line.
 
-Exit codes: 0 all is as it was, 1 something unexpected, 2 wrong usage, 10 something was changed, is missing, or was added.";
+Exit codes: 0 all is as it was, 1 something unexpected, 2 wrong usage, 10 something was changed, is missing, or was \
+added, 11 a run was cut short, and calls bear its name of which it kept no record.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
