@@ -192,18 +192,22 @@ impl Accounts {
 /// The ids by which CloudTrail and AWS support know the calls that gave sessions, and those that went wrong.
 fn requests(stored: &Stored) -> io::Result<serde_json::Value> {
     let mut accounts = Vec::new();
-    for account in stored.accounts() {
-        let account = account?;
+    // A line that another one took the place of tells of calls too.
+    let read = stored.history(|account| {
         let failed: Vec<_> = account
             .gaps()
             .iter()
             .filter(|gap| gap.request_id.is_some())
             .map(|gap| json!({"operation": gap.operation, "code": gap.code, "request_id": gap.request_id}))
             .collect();
-        accounts.push(json!({
+        let line = json!({
             "account_id": account.account_id(), "assume_role": account.request_ids(), "failed": failed,
-        }));
-    }
+        });
+        accounts.push((account.account_id().clone(), line));
+    });
+    read.map_err(io::Error::other)?;
+    accounts.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let accounts: Vec<_> = accounts.into_iter().map(|(_, line)| line).collect();
     let hops = stored.statistics.as_ref().map(|statistics| &statistics.hops);
     Ok(json!({"session_name": stored.header.session_name, "accounts": accounts, "hops": hops}))
 }

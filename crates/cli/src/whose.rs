@@ -28,6 +28,17 @@ struct Found {
     source: &'static str,
 }
 
+/// How ids begin that are of something else.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+const OTHER_IDS: [(&str, &str); 5] = [
+    ("AIDA", "user"),
+    ("AROA", "role"),
+    ("AGPA", "group"),
+    ("AIPA", "instance profile"),
+    ("ANPA", "managed policy"),
+];
+
 /// Finds it, and shows it.
 pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
     let id = &arguments.access_key_id.0.to_ascii_uppercase();
@@ -36,6 +47,9 @@ pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
         // It is not repeated: it may be the secret key.
         let problem = "what was typed is no access key id, one is like AKIAIOSFODNN7EXAMPLE";
         return Err(Failure::new(Code::Usage, problem));
+    }
+    if let Some((_, of)) = OTHER_IDS.iter().find(|(prefix, _)| id.starts_with(prefix)) {
+        return Err(Failure::new(Code::Usage, format!("{id} is the id of a {of}, and no access key's")));
     }
     if id.starts_with("ASIA") {
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html

@@ -58,6 +58,22 @@ async fn the_table_shows_findings_the_most_urgent_first_and_what_the_roll_covers
 }
 
 #[tokio::test]
+async fn verdicts_that_stay_unknown_are_said_where_none_is_to_fail() {
+    let (emulator, folder) = roll().await;
+    let path = folder.path().join("roll.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"status\":\"Active\"", "\"status\":\"Quarantined\"", 1)).unwrap();
+    let off = ["root-access-key", "root-without-mfa", "console-without-mfa", "administrator-access-key"];
+    let off: String = off.iter().map(|rule| format!("[rules.{rule}]\nenabled = false\n")).collect();
+    let high = "[rules.access-key-age]\nseverity = \"high\"\ndays = 9999\n";
+    fs::write(folder.path().join("rolecall.toml"), format!("{off}{high}")).unwrap();
+    let ended = report(&emulator, folder.path(), &["--fail-on", "high"]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let words = "--fail-on high: no finding is as bad, and 1 verdict of rules that are stays unknown";
+    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn todays_configuration_is_applied_and_the_exit_code_tells_what_was_found() {
     let (emulator, folder) = roll().await;
     let report = async |more: &[&str]| report(&emulator, folder.path(), more).await;
@@ -97,6 +113,18 @@ async fn todays_configuration_is_applied_and_the_exit_code_tells_what_was_found(
     let earlier = report(&["--as-of", "2026-01-01"]).await;
     assert_eq!(earlier.code, Some(2));
     assert!(earlier.stderr.contains("is before 2026-12-01T12:00:00Z"), "{}", earlier.stderr);
+    let roll_of_then = report(&["--as-of", "2027-01-01", "--format", "jsonl"]).await;
+    assert_eq!(roll_of_then.code, Some(2));
+    assert!(roll_of_then.stderr.contains("leave --as-of out"), "{}", roll_of_then.stderr);
+    let strict = "[rules.access-key-age]\ndays = 400\n[rules.access-keys-several]\nenabled = false\n";
+    fs::write(&toml, strict).unwrap();
+    let loose = report(&["--benchmark", "cis-5.0"]).await;
+    for words in [
+        "access-key-age is set to 400 days, cis-5.0 asks for 90",
+        "access-keys-several is switched off, and of cis-5.0",
+    ] {
+        assert!(loose.stdout.contains(words), "{words} is not in {}", loose.stdout);
+    }
     fs::write(&toml, "[rules.access-key-agee]\ndays = 1\n").unwrap();
     let wrong = report(&[]).await;
     assert_eq!(wrong.code, Some(2));

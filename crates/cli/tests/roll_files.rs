@@ -88,6 +88,9 @@ async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys
     let session = in_folder(&emulator, folder.path(), &["whose", "ASIANOBODYNOBODYNOBO"]).await;
     assert_eq!(session.code, Some(11));
     assert!(session.stderr.contains("CloudTrail tells whose session"), "{}", session.stderr);
+    let user = in_folder(&emulator, folder.path(), &["whose", "AIDANOBODYNOBODYNOBO"]).await;
+    assert_eq!(user.code, Some(2));
+    assert!(user.stderr.contains("is the id of a user, and no access key's"), "{}", user.stderr);
 }
 
 #[tokio::test]
@@ -144,7 +147,7 @@ async fn a_roll_that_was_cut_says_who_is_missing() {
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
     assert_eq!(report.code, Some(11));
     assert!(report.stdout.contains("15 failed     the run ended before they were read"), "{}", report.stdout);
-    assert!(report.stdout.contains("cut short"), "{}", report.stdout);
+    assert!(report.stdout.contains("its end is not recorded"), "{}", report.stdout);
 
     for (text, words) in [
         (whole.replacen("\"schema_version\":2", "\"schema_version\":3", 1), "schema version 3"),

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use rolecall_roll::{Coverage, Missing, Statistics, Step, Stored};
 
 use crate::report::Report;
+use crate::rules::CATALOGUE;
 
 /// The statement. Its texts hold what AWS and people said, as they said it: who shows it takes the sting out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,7 @@ impl Statement {
         if let Some(report) = report {
             lines.extend(of_findings(report));
             notes.extend(of_exceptions(report));
+            notes.extend(of_benchmark(report));
             let uncertain = report.assessment.owners_uncertain;
             if uncertain > 0 {
                 let of = self::of(uncertain, "finding");
@@ -93,7 +95,7 @@ impl Statement {
     #[must_use]
     pub fn origin(&self) -> Vec<String> {
         let run = format!("run {}", self.run_id);
-        let elapsed = self.elapsed.clone().unwrap_or_else(|| "cut short".to_owned());
+        let elapsed = self.elapsed.clone().unwrap_or_else(|| "its end is not recorded".to_owned());
         self.organization.iter().cloned().chain([run, self.as_of.clone(), elapsed]).collect()
     }
 
@@ -184,7 +186,8 @@ fn of_findings(report: &Report) -> Vec<Line> {
                 1 => rules.into_iter().collect::<String>(),
                 several => format!("{several} rules"),
             };
-            (format!("verdicts of {by}: {what} unknown: {reason}"), number)
+            let verdicts = if number == 1 { "verdict" } else { "verdicts" };
+            (format!("{verdicts} of {by}: {what} unknown: {reason}"), number)
         });
         lines.push(Line { number, word: "unknown", what: sorted(what) });
     }
@@ -215,7 +218,9 @@ fn of_exceptions(report: &Report) -> Vec<String> {
             exception.reason,
             exception.criteria()
         );
-        if used.has_lapsed {
+        if used.has_lapsed && used.matched == 0 {
+            Some(format!("{of}, was until {}, and matches no finding", exception.until))
+        } else if used.has_lapsed {
             Some(format!(
                 "{of}, was until {}: its findings, {}, are open again",
                 exception.until,
@@ -230,6 +235,22 @@ fn of_exceptions(report: &Report) -> Vec<String> {
             (used.matched == 0)
                 .then(|| format!("{of}, until {}, matches no finding{unjudged}", exception.until))
         }
+    });
+    noted.collect()
+}
+
+/// Where the rules are not as strict as the benchmark by which they were picked.
+fn of_benchmark(report: &Report) -> Vec<String> {
+    let Some(benchmark) = report.benchmark else { return Vec::new() };
+    let of_benchmark = CATALOGUE.iter().filter(|rule| rule.clause_of(benchmark).is_some());
+    let noted = of_benchmark.filter_map(|rule| {
+        let result = report.assessment.rules.iter().find(|result| result.rule.id == rule.id);
+        let Some(result) = result else {
+            return Some(format!("{} is switched off, and of {benchmark}", rule.id));
+        };
+        let (applied, wanted) = result.applied_days.zip(rule.days)?;
+        (applied > wanted)
+            .then(|| format!("{} is set to {applied} days, {benchmark} asks for {wanted}", rule.id))
     });
     noted.collect()
 }

@@ -323,7 +323,7 @@ pub(crate) fn read_records(
         number += 1;
         let wrong = |problem: String| ReadError::Line { line: number, problem };
         match (serde_json::from_slice::<Record>(&line), &header) {
-            (Err(e), _) => return Err(wrong(e.to_string())),
+            (Err(e), _) => return Err(wrong(what_is_wrong(&line, &e))),
             (Ok(Record::Header(found)), _) => {
                 if found.schema_version > SCHEMA_VERSION {
                     return Err(ReadError::Newer(found.schema_version));
@@ -370,6 +370,23 @@ pub(crate) fn read_records(
     }
     let header = header.ok_or(ReadError::Empty)?;
     Ok(Frame { header, trailer, known, runs, length })
+}
+
+/// What is wrong with a line, without the line that it is within itself.
+fn what_is_wrong(line: &[u8], error: &serde_json::Error) -> String {
+    if !line.starts_with(b"{") {
+        return "it is no record, which is a JSON object on a line of its own".to_owned();
+    }
+    if line.trim_ascii() == b"{" {
+        return "a record is one line; the json document is another format, of which no roll can be read"
+            .to_owned();
+    }
+    let text = error.to_string();
+    let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
+    match error.column() {
+        0 => problem.to_owned(),
+        column => format!("column {column}: {problem}"),
+    }
 }
 
 /// A roll, whole or cut short.

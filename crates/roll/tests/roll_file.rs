@@ -248,7 +248,15 @@ fn what_is_no_roll_is_refused_with_the_place() {
             "line 4: the trailer",
         ),
         (vec![first, "{\"record\":\"account\"}"], "line 2: missing field"),
-        (vec![first, "nonsense", account], "line 2: expected"),
+        (
+            vec![first, "nonsense", account],
+            "line 2: it is no record, which is a JSON object on a line of its own",
+        ),
+        (
+            vec!["{", "  \"accounts\": []", "}"],
+            "line 1: a record is one line; the json document is another format",
+        ),
+        (vec![first, "{\"record\":\"account\",\u{1}}"], "line 2: column "),
         (vec![], "no roll"),
     ] {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();

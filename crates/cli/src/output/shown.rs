@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use rolecall_report::render;
 use rolecall_report::report::{Grouping, Keep};
-use rolecall_report::statement::Statement;
+use rolecall_report::statement::{Statement, grouped};
 use rolecall_report::{Report, Settings, Severity};
 use rolecall_roll::{AccountRoll, Coverage, Header, RollWriter, Statistics, Store, Stored};
 
@@ -111,7 +111,23 @@ impl Judged {
         }
         let rules = report.assessment.rules.iter();
         let mut unasked = rules.filter(|rule| rule.applied_severity >= severity && rule.not_asked > 0);
-        let Some(rule) = unasked.next() else { return ExitCode::SUCCESS };
+        let Some(rule) = unasked.next() else {
+            let rules = report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
+            let unknown: usize = rules.map(|rule| rule.unknown).sum();
+            // What AWS's answers do not tell, another run would not know either.
+            if unknown > 0 {
+                let verdicts = if unknown == 1 {
+                    "verdict of rules that are stays"
+                } else {
+                    "verdicts of rules that are stay"
+                };
+                super::say(&format!(
+                    "--fail-on {severity}: no finding is as bad, and {} {verdicts} unknown",
+                    grouped(unknown)
+                ));
+            }
+            return ExitCode::SUCCESS;
+        };
         let fact = rule.not_asked_for.map_or(String::new(), |fact| fact.to_string());
         super::say(&format!(
             "--fail-on {severity} cannot be told: {} needs {fact}, which was not asked for: --collect recommended",
