@@ -9,7 +9,7 @@ use crate::advice::{self, Advice};
 use crate::case::{Checked, Failed, OfAccount, OfKey, OfUser, Untold, told};
 use crate::finding::{Finding, Subject};
 use crate::rank::Score;
-use crate::remedy::Patience;
+use crate::remedy::{self, Patience};
 use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
 use crate::settings::{Applied, Exception, Settings};
 
@@ -313,7 +313,7 @@ fn finding(
         user_id: user.map(|user| user.user_id.clone()),
         message: failed.message,
         evidence: failed.evidence,
-        remedy: failed.remedy.commands(judged.user, judged.key, patience),
+        remedy: remedy::commands(failed.remedy, judged.user, judged.key, patience),
         score,
         advice: judged.advice.cloned(),
         owner: settings.owner(of.roll, judged.user),

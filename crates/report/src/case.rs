@@ -8,7 +8,6 @@ use rolecall_roll::{
 };
 
 use crate::evidence::Evidence;
-use crate::remedy::Remedy;
 
 /// What came of a rule: nothing is wrong, something is, or what it needs is unknown.
 pub type Checked = Result<Option<Failed>, Untold>;
@@ -22,6 +21,17 @@ pub struct Failed {
     pub evidence: Vec<Evidence>,
     /// What to do.
     pub remedy: Remedy,
+}
+
+/// What to do about a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// These commands.
+    Commands(String),
+    /// To put another key in the place of this one; which, `remedy` knows.
+    Rotate,
+    /// To keep one of the user's active keys; which, `remedy` knows.
+    KeepOne,
 }
 
 /// A fact that a rule needs and does not have.

@@ -5,18 +5,7 @@
 
 use rolecall_roll::AccessKeyStatus;
 
-use crate::case::{OfKey, OfUser, option};
-
-/// What to do about a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
-    /// These commands.
-    Commands(String),
-    /// To put another key in the place of this one.
-    Rotate,
-    /// To keep one of the user's active keys.
-    KeepOne,
-}
+use crate::case::{OfKey, OfUser, Remedy, option};
 
 /// How long a credential may lie idle, and how old an active key may be, in days.
 #[derive(Debug, Clone, Copy)]
@@ -31,19 +20,22 @@ pub struct Patience {
 const UNREAD: &[&str] =
     &["list-ssh-public-keys", "list-service-specific-credentials", "list-signing-certificates"];
 
-impl Remedy {
-    /// The commands: about a key, about a user, or about neither.
-    #[must_use]
-    pub fn commands(self, user: Option<&OfUser<'_>>, key: Option<&OfKey<'_>>, patience: Patience) -> String {
-        if let Some(key) = key.filter(|key| key.is_idle_and_works(patience.idle)) {
-            return switched_off(key);
-        }
-        match (self, user, key) {
-            (Self::Commands(commands), ..) => commands,
-            (Self::Rotate, _, Some(key)) => rotated(key, patience),
-            (Self::KeepOne, Some(user), _) => one_kept(user, patience),
-            (Self::Rotate, _, None) | (Self::KeepOne, None, _) => String::new(),
-        }
+/// The commands of a remedy: about a key, about a user, or about neither.
+#[must_use]
+pub fn commands(
+    remedy: Remedy,
+    user: Option<&OfUser<'_>>,
+    key: Option<&OfKey<'_>>,
+    patience: Patience,
+) -> String {
+    if let Some(key) = key.filter(|key| key.is_idle_and_works(patience.idle)) {
+        return switched_off(key);
+    }
+    match (remedy, user, key) {
+        (Remedy::Commands(commands), ..) => commands,
+        (Remedy::Rotate, _, Some(key)) => rotated(key, patience),
+        (Remedy::KeepOne, Some(user), _) => one_kept(user, patience),
+        (Remedy::Rotate, _, None) | (Remedy::KeepOne, None, _) => String::new(),
     }
 }
 

@@ -8,8 +8,7 @@ use super::severity::Severity;
 
 use rolecall_roll::Step;
 
-use crate::case::{Checked, Failed, OfKey};
-use crate::remedy::Remedy;
+use crate::case::{Checked, Failed, OfKey, Remedy};
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -8,9 +8,8 @@ use super::severity::Severity;
 use jiff::SignedDuration;
 use rolecall_roll::Step;
 
-use crate::case::{Checked, Failed, OfKey, date, told};
+use crate::case::{Checked, Failed, OfKey, Remedy, date, told};
 use crate::evidence::Evidence;
-use crate::remedy::Remedy;
 
 /// The console makes user and key within moments.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(60);

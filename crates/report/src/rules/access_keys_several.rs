@@ -7,9 +7,8 @@ use rolecall_roll::Step;
 use super::benchmark::clauses_to_6;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser};
+use crate::case::{Checked, Failed, OfUser, Remedy};
 use crate::evidence::Evidence;
-use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -6,9 +6,8 @@ use rolecall_roll::Step;
 
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfKey, Untold, told};
+use crate::case::{Checked, Failed, OfKey, Remedy, Untold, told};
 use crate::evidence::Evidence;
-use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {

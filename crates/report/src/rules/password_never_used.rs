@@ -9,9 +9,8 @@ use rolecall_roll::{Source, Step};
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, Untold, date, told};
+use crate::case::{Checked, Failed, OfUser, Remedy, Untold, date, told};
 use crate::evidence::Evidence;
-use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -7,9 +7,8 @@ use rolecall_roll::{Source, Step};
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, date, told};
+use crate::case::{Checked, Failed, OfUser, Remedy, date, told};
 use crate::evidence::Evidence;
-use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -7,9 +7,8 @@ use rolecall_roll::Step;
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfAccount};
+use crate::case::{Checked, Failed, OfAccount, Remedy};
 use crate::evidence::Evidence;
-use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {

@@ -4,9 +4,9 @@ use rolecall_roll::Step;
 
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, told};
+use crate::case::{Checked, Failed, OfUser, Remedy, told};
 use crate::evidence::Evidence;
-use crate::remedy::{self, Remedy};
+use crate::remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {
