@@ -116,11 +116,11 @@ def test_duckdb_answers_the_questions_of_the_documentation(folder, document):
     assert {row[0]: row[2] for row in answers[1]} == read
     assert {row[0]: row[3] for row in answers[1] if row[3]} == per_account
     oldest = min(it[2]["create_date"] for it in active)
-    assert answers[2][0][0] == (as_of.date() - datetime.fromisoformat(oldest).date()).days
+    assert answers[2][0][0] == (as_of - datetime.fromisoformat(oldest)).days
     never = {it[2]["access_key_id"] for it in known if it[2]["last_used"]["value"] is None}
     assert {row[2] for row in answers[3]} == never and never
     last = [(it[2]["access_key_id"], it[2]["last_used"]["value"]) for it in known]
-    days = {key: (as_of.date() - datetime.fromisoformat(use["date"]).date()).days for key, use in last if use}
+    days = {key: (as_of - datetime.fromisoformat(use["date"])).days for key, use in last if use}
     assert {row[2] for row in answers[4]} == {key for key, idle in days.items() if idle >= 90}
     unknown = {it[2]["access_key_id"] for it in all_keys(document) if "unknown" in it[2]["last_used"]}
     assert {row[2] for row in answers[5]} == unknown
