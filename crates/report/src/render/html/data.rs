@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
@@ -73,10 +73,10 @@ impl<K: Hash + Eq, V> Places<K, V> {
 
 /// Writes the data, as the content of a `script` element.
 pub(super) fn write(out: impl Write, report: &Report) -> io::Result<()> {
-    let number = report.findings.len() + report.excepted.len();
-    let mut bytes = Vec::with_capacity(number * 400);
-    json::to_writer(&mut bytes, &Data(report))?;
-    write_without_tags(out, &bytes)
+    // Tags are looked for in many bytes at a time.
+    let mut out = BufWriter::with_capacity(1 << 16, WithoutTags(out));
+    json::to_writer(&mut out, &Data(report))?;
+    out.flush()
 }
 
 /// The findings one by one, and behind them what they share.
@@ -170,17 +170,26 @@ fn clauses(finding: &Finding) -> String {
     of_benchmarks.chain(of_hub).collect::<Vec<_>>().join(", ")
 }
 
-/// JSON as the content of a `script` element: no tag ends or begins in it, since what one needs is written as `\u…`, which
-/// only texts hold.
-fn write_without_tags(mut out: impl Write, json: &[u8]) -> io::Result<()> {
-    let mut rest = json;
-    while let Some(at) = memchr::memchr3(b'<', b'>', b'&', rest) {
-        let (plain, from) = rest.split_at(at);
-        out.write_all(plain)?;
-        if let [byte, behind @ ..] = from {
-            write!(out, "\\u{byte:04x}")?;
-            rest = behind;
+/// Writes JSON as the content of a `script` element: no tag ends or begins in it, since what one needs is written as
+/// `\u…`, which only texts hold.
+struct WithoutTags<W>(W);
+
+impl<W: Write> Write for WithoutTags<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let mut rest = json;
+        while let Some(at) = memchr::memchr3(b'<', b'>', b'&', rest) {
+            let (plain, from) = rest.split_at(at);
+            self.0.write_all(plain)?;
+            if let [byte, behind @ ..] = from {
+                write!(self.0, "\\u{byte:04x}")?;
+                rest = behind;
+            }
         }
+        self.0.write_all(rest)?;
+        Ok(json.len())
     }
-    out.write_all(rest)
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
