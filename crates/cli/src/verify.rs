@@ -107,9 +107,9 @@ fn check(folder: &Path) -> Result<Checked, Failure> {
         let ending = name.strip_prefix("SHA256SUMS.");
         ending.is_some_and(|ending| SIGNATURES.contains(&ending)) && is_ordinary(&folder.join(name))
     };
-    let is_known = |name: &String| wanted.contains_key(name) || name == SUMS || is_signature(name);
-    let is_without_sum = |name: &String| ALWAYS.contains(&name.as_str()) && !wanted.contains_key(name);
-    checked.added = there.iter().filter(|name| !is_known(name) && !is_without_sum(name)).cloned().collect();
+    let is_wanted = |name: &String| wanted.contains_key(name) || ALWAYS.contains(&name.as_str());
+    let is_known = |name: &String| is_wanted(name) || name == SUMS || is_signature(name);
+    checked.added = there.iter().filter(|name| !is_known(name)).cloned().collect();
     // What every folder holds is missing also where its line is gone with it.
     let without_sum = ALWAYS.iter().map(|name| (*name).to_owned()).filter(|name| !wanted.contains_key(name));
     (checked.unlisted, checked.missing) = without_sum.partition(|name| there.contains(name));
@@ -191,10 +191,12 @@ fn in_words(matched: &Matched) -> String {
             output::printable(&it.call.request_id)
         );
     }
-    for record in &matched.foreign {
+    let foreign = matched.foreign.iter().map(|record| ("foreign", record));
+    let unrecorded = matched.unrecorded.iter().map(|record| ("unrecorded", record));
+    for (word, record) in foreign.chain(unrecorded) {
         let error = record.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
         text += &format!(
-            "foreign  {}  {} from {}  became {}  request {}{}\n",
+            "{word:<8} {}  {} from {}  became {}  request {}{}\n",
             record.time,
             or(&record.principal),
             or(&record.source_ip),

@@ -277,4 +277,5 @@ async fn calls_of_earlier_runs_are_the_rolls_too_and_of_a_cut_one_nobody_knows_a
     let cut = verify().await;
     assert_eq!(cut.code, Some(11), "{}{}", cut.stdout, cut.stderr);
     assert!(cut.stdout.contains("of a run that was cut short"), "{}", cut.stdout);
+    assert!(cut.stdout.contains("unrecorded 20"), "each is named: {}", cut.stdout);
 }

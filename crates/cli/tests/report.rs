@@ -221,3 +221,36 @@ async fn the_rules_are_shown_as_they_would_be_applied() {
     assert_eq!((&age["days"], &age["severity"]), (&30.into(), &"medium".into()));
     assert!(document.as_array().unwrap().iter().all(|rule| rule["id"] != "access-key-inactive"));
 }
+
+#[tokio::test]
+async fn one_permission_that_is_missing_is_one_reason_however_many_users_there_are() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let facts = "users,access_keys,mfa_devices,console_password,policies";
+    let arguments = ["scan", "--role-arn", ROLE_ARN, "--collect", facts, "--format", "json"];
+    let scanned = ended(&mut as_lambda(&emulator, folder.path(), &arguments)).await;
+    assert_eq!(scanned.code, Some(11), "{}", scanned.stderr);
+    let document: Value = serde_json::from_str(&scanned.stdout).unwrap();
+    let users = document["accounts"][0]["users"].as_array().unwrap();
+    assert!(users.len() > 1);
+    for user in users {
+        assert_eq!(user["mfa_devices"]["unknown"], "ListMFADevices: denied");
+        assert_eq!(user["policies"]["unknown"], "GetAccountAuthorizationDetails: denied");
+    }
+    // Each gap has AWS's words, and none of an account hides another.
+    let partial = document["coverage"]["partial"].as_object().unwrap();
+    let reasons: Vec<&str> = partial.keys().map(String::as_str).collect();
+    assert_eq!(
+        reasons,
+        [
+            "MFA devices unknown: denied",
+            "console passwords unknown: denied",
+            "groups and policies unknown: denied"
+        ]
+    );
+    assert_eq!(document["coverage"]["in_part"], 1);
+    let unknown = document["unknown"].as_array().unwrap();
+    let administrators: Vec<_> =
+        unknown.iter().filter(|it| it["rule"] == "administrator-access-key").collect();
+    assert_eq!(administrators.len(), 1, "one for all users: {administrators:?}");
+}

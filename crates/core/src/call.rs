@@ -121,12 +121,6 @@ impl CallError {
         remedy::of(step, self.class, self.code.as_deref().unwrap_or_default(), &self.message)
     }
 
-    /// Why a fact is unknown, the same for all users: `ListMFADevices: denied`. The gap says it in AWS's words.
-    #[must_use]
-    pub fn in_short(&self) -> String {
-        format!("{}: {}", self.operation, self.class)
-    }
-
     /// The gap that it leaves in the roll.
     #[must_use]
     pub fn into_gap(self, step: Step, user_name: Option<&str>) -> Gap {

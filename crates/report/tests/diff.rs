@@ -3,29 +3,14 @@
 
 mod common;
 
-use common::{account, at, header, key, mfa, password, role_arn, stored, user};
+use common::{account, at, gap, header, key, mfa, password, role_arn, stored, user};
 use jiff::ToSpan;
 use rolecall_report::diff::{NotComparable, Section};
 use rolecall_report::settings::Exception;
 use rolecall_report::{Diff, Finding, Settings};
-use rolecall_roll::{
-    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, LastUsed, Outcome, Policies, Step, User,
-};
+use rolecall_roll::{AccessKey, AccountRoll, Fact, Facts, Header, LastUsed, Outcome, Policies, Step, User};
 
 const A: &str = "111111111111";
-
-fn gap(step: Step, user_name: Option<&str>) -> Gap {
-    Gap {
-        step,
-        operation: None,
-        user_name: user_name.map(str::to_owned),
-        class: Class::Denied,
-        code: None,
-        message: "no".to_owned(),
-        request_id: None,
-        remedy: "ask".to_owned(),
-    }
-}
 
 fn later() -> Header {
     Header { as_of: at(common::AS_OF) + 24.hours(), ..header() }

@@ -11,15 +11,15 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{
-    AS_OF, account, at, days_ago, header, key, known, mfa, organization, password, report, root, user,
+    AS_OF, account, at, days_ago, gap, header, key, known, mfa, organization, password, report, root, user,
 };
 use jiff::ToSpan;
 use rolecall_report::rules::{self, Rule};
 use rolecall_report::settings::{Change, Exception, OwnerSource};
 use rolecall_report::{Benchmark, CATALOGUE, Finding, Report, Settings, Severity};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, LastUsed, Policies, ReportKey, ReportRow, Root,
-    Source, Step, User,
+    AccessKey, AccountRoll, Fact, Facts, Header, LastUsed, Policies, ReportKey, ReportRow, Root, Source,
+    Step, User,
 };
 
 /// What came of one rule.
@@ -290,19 +290,14 @@ fn of_what_was_used_after_the_roll_was_taken_it_knows_nothing() {
 
 #[test]
 fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
-    let gap = Gap {
-        step: Step::AccessKeys,
-        operation: None,
-        user_name: Some("ann".to_owned()),
-        class: Class::Denied,
-        code: None,
-        message: "no".to_owned(),
-        request_id: None,
-        remedy: "ask".to_owned(),
-    };
     let unread = || {
         let user = User { access_keys: None, ..user("ann", Vec::new()) };
-        AccountRoll::read(common::role_arn("111111111111"), vec![user], vec![gap.clone()], Vec::new())
+        AccountRoll::read(
+            common::role_arn("111111111111"),
+            vec![user],
+            vec![gap(Step::AccessKeys, Some("ann"))],
+            Vec::new(),
+        )
     };
     for id in ["access-key-age", "access-key-unused", "access-keys-several", "user-without-credentials"] {
         assert_eq!(judged(id, unread(), &header()), Unknown("access_keys: denied".to_owned()), "{id}");
@@ -311,19 +306,14 @@ fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
 
 #[test]
 fn keys_that_nobody_asked_for_are_not_denied() {
-    let gap = Gap {
-        step: Step::ControlTotal,
-        operation: Some("GetAccountSummary".to_owned()),
-        user_name: None,
-        class: Class::Denied,
-        code: None,
-        message: "no".to_owned(),
-        request_id: None,
-        remedy: "ask".to_owned(),
-    };
     let header = Header { collect: "users,control_total".to_owned(), ..header() };
     let user = User { access_keys: None, ..user("ann", Vec::new()) };
-    let roll = AccountRoll::read(common::role_arn("111111111111"), vec![user], vec![gap], Vec::new());
+    let roll = AccountRoll::read(
+        common::role_arn("111111111111"),
+        vec![user],
+        vec![gap(Step::ControlTotal, None)],
+        Vec::new(),
+    );
     assert_eq!(judged("access-key-age", roll, &header), NotAsked(Step::AccessKeys));
 }
 
@@ -521,20 +511,14 @@ fn management_account_root_is_nobody_elses_to_manage() {
 
 #[test]
 fn accounts_that_were_not_read_pass_no_rule() {
-    let gap = |step| Gap {
-        step,
-        operation: None,
-        user_name: None,
-        class: Class::Denied,
-        code: None,
-        message: "no".to_owned(),
-        request_id: None,
-        remedy: "ask".to_owned(),
-    };
     let header = header();
-    let failed = AccountRoll::failed(common::role_arn("111111111111"), gap(Step::Session));
-    let cut =
-        AccountRoll::read(common::role_arn("333333333333"), Vec::new(), vec![gap(Step::Users)], Vec::new());
+    let failed = AccountRoll::failed(common::role_arn("111111111111"), gap(Step::Session, None));
+    let cut = AccountRoll::read(
+        common::role_arn("333333333333"),
+        Vec::new(),
+        vec![gap(Step::Users, None)],
+        Vec::new(),
+    );
     let report = report(&header, vec![failed, cut], &Settings::default());
     for result in &report.assessment.rules {
         let wanted = if result.rule.is_of_root() { 1 } else { 2 };

@@ -109,11 +109,9 @@ impl Judged {
         if report.has(severity) {
             return Code::Different.into();
         }
-        let rules = report.assessment.rules.iter();
-        let mut unasked = rules.filter(|rule| rule.applied_severity >= severity && rule.not_asked > 0);
-        let Some(rule) = unasked.next() else {
-            let rules = report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
-            let unknown: usize = rules.map(|rule| rule.unknown).sum();
+        let rules = || report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
+        let Some(rule) = rules().find(|rule| rule.not_asked > 0) else {
+            let unknown: usize = rules().map(|rule| rule.unknown).sum();
             // What AWS's answers do not tell, another run would not know either.
             if unknown > 0 {
                 let verdicts = if unknown == 1 {

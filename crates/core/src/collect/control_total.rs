@@ -18,8 +18,7 @@ pub(super) async fn collect(session: &Session<'_>, plan: Plan<'_>, seen: &Seen) 
     let summary = match read(session).await {
         Ok(summary) => summary,
         Err(error) => {
-            let unknown = seen.failed(Step::ControlTotal, None, error);
-            seen.facts.borrow_mut().summary = unknown;
+            seen.gap(error.into_gap(Step::ControlTotal, None));
             return;
         }
     };

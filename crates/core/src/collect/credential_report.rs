@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall_roll::{Class, Fact, LastUsed, ReportKey, ReportRow, Root, Step, User};
+use rolecall_roll::{Class, LastUsed, ReportKey, ReportRow, Root, Step, User};
 use tokio::time::sleep;
 
 use super::{Collector, Seen, timestamp};
@@ -58,12 +58,7 @@ pub(super) async fn collect(session: &Session<'_>, seen: &Seen) -> Option<Report
     match read(session).await {
         Ok(report) => Some(report),
         Err(error) => {
-            let unknown: Fact<ReportRow> = seen.failed(Step::CredentialReport, None, error.clone());
-            let unknown_root = Fact::Unknown { unknown: error.in_short() };
-            seen.facts.borrow_mut().root = unknown_root;
-            for user in seen.users.borrow_mut().iter_mut().flatten() {
-                user.report = unknown.clone();
-            }
+            seen.gap(error.into_gap(Step::CredentialReport, None));
             None
         }
     }

@@ -216,9 +216,12 @@ impl Seen {
         self.gaps.borrow_mut().push(gap);
     }
 
+    /// The same, and the fact that is unknown for it. AWS's words stand in the gap: with what they are about in them they
+    /// would be another reason for each user.
     fn failed<T>(&self, step: Step, user_name: Option<&str>, error: CallError) -> Fact<T> {
-        let unknown = error.in_short();
-        self.gap(error.into_gap(step, user_name));
+        let gap = error.into_gap(step, user_name);
+        let unknown = gap.in_short();
+        self.gap(gap);
         Fact::Unknown { unknown }
     }
 
@@ -250,7 +253,7 @@ impl Seen {
             let gap = if gaps.is_empty() { no_reason } else { gaps.swap_remove(first) };
             return AccountRoll::failed(target, gap).through(request_ids);
         };
-        // Of all users' facts that one call reads, one gap says why they are unknown.
+        // Where one call reads a fact of all users, one gap says why it is unknown.
         let wanted = |step| {
             let gap = gaps.iter().find(|gap| gap.step == step && gap.user_name.is_none());
             plan.collect.has(step).then(|| gap.map_or_else(|| "not read".to_owned(), Gap::in_short))

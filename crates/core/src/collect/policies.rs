@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::operation::RequestId as _;
 use aws_sdk_iam::types::{EntityType, UserDetail};
-use rolecall_roll::{Fact, Policies, Step};
+use rolecall_roll::{Policies, Step};
 use serde_json::Value;
 
 use super::{Collector, Seen};
@@ -43,10 +43,7 @@ pub(super) async fn collect(session: &Session<'_>, seen: &Seen) -> Vec<OfUser> {
         Ok(Page { items, is_truncated: answer.is_truncated, marker: answer.marker, request_id })
     };
     if let Err(error) = pages::each(GET_DETAILS, fetch, |page| all.extend(page)).await {
-        let unknown: Fact<Policies> = seen.failed(Step::Policies, None, error);
-        for user in seen.users.borrow_mut().iter_mut().flatten() {
-            user.policies = unknown.clone();
-        }
+        seen.gap(error.into_gap(Step::Policies, None));
     }
     all
 }

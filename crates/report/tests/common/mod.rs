@@ -14,8 +14,8 @@ use rolecall_report::render;
 use rolecall_report::report::{Grouping, Keep};
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
-    AccessKey, Account, AccountRoll, Caller, ConsolePassword, Fact, Header, LastUsed, MfaDevice,
-    Organization, Policies, RoleArn, RollWriter, RunId, Statistics, Stored, Summary, User,
+    AccessKey, Account, AccountRoll, Caller, Class, ConsolePassword, Fact, Gap, Header, LastUsed, MfaDevice,
+    Organization, Policies, RoleArn, RollWriter, RunId, Statistics, Step, Stored, Summary, User,
 };
 
 /// The moment that rolls stand for: the day after a leap day.
@@ -80,6 +80,20 @@ pub(crate) fn password(user: User, made: i64, last: Option<i64>) -> User {
 pub(crate) fn mfa(user: User) -> User {
     let device = MfaDevice { serial_number: "arn:aws:iam::111111111111:mfa/x".to_owned(), enable_date: None };
     User { mfa_devices: Fact::live(vec![device]), ..user }
+}
+
+/// What AWS refused at a step.
+pub(crate) fn gap(step: Step, user_name: Option<&str>) -> Gap {
+    Gap {
+        step,
+        operation: None,
+        user_name: user_name.map(str::to_owned),
+        class: Class::Denied,
+        code: None,
+        message: "no".to_owned(),
+        request_id: None,
+        remedy: "ask".to_owned(),
+    }
 }
 
 pub(crate) fn account(account_id: &str, users: Vec<User>) -> AccountRoll {
