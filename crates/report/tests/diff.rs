@@ -8,7 +8,10 @@ use jiff::ToSpan;
 use rolecall_report::diff::{NotComparable, Section};
 use rolecall_report::settings::Exception;
 use rolecall_report::{Diff, Finding, Settings};
-use rolecall_roll::{AccessKey, AccountRoll, Fact, Facts, Header, LastUsed, Outcome, Policies, Step, User};
+use rolecall_roll::{
+    AccessKey, AccountRoll, Fact, Facts, Header, LastUsed, Outcome, Policies, ReportKey, ReportRow, Source,
+    Step, User,
+};
 
 const A: &str = "111111111111";
 
@@ -229,7 +232,23 @@ fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
         "in another order"
     );
     let unknown = Fact::Unknown { unknown: "denied".to_owned() };
-    assert!(told(was.clone(), User { policies: unknown, ..was }).is_empty(), "unknown is no change");
+    assert!(told(was.clone(), User { policies: unknown, ..was.clone() }).is_empty(), "unknown is no change");
+    // What was not asked live the credential report may tell.
+    let reported = |has| {
+        let row = ReportRow {
+            password_enabled: Some(has),
+            password_last_used: None,
+            password_last_changed: None,
+            mfa_active: has,
+            access_keys: [(); 2].map(|()| ReportKey { active: false, last_rotated: None, last_used: None }),
+        };
+        let report = Fact::Known { value: row, source: Source::CredentialReport(at(common::AS_OF)) };
+        User { console_password: Fact::NotAsked, mfa_devices: Fact::NotAsked, report, ..was.clone() }
+    };
+    assert_eq!(
+        told(reported(false), reported(true)),
+        ["console password:  > there is one", "MFA devices:  > there is one"]
+    );
 }
 
 #[test]

@@ -62,6 +62,7 @@ impl Diff {
             let (was, is) = (old.account(id)?, new.account(id)?);
             diff.account(id, (old, was.as_ref()), (new, is.as_ref()));
             if let (Some(was), Some(is)) = (&was, &is) {
+                let (was, is) = (OfAccount::of(&old.header, was), OfAccount::of(&new.header, is));
                 diff.users(was, is, with_last_used);
             }
             let found =
@@ -119,12 +120,9 @@ impl Diff {
     }
 
     /// Users and keys, where both rolls know them.
-    fn users(&mut self, was: &AccountRoll, is: &AccountRoll, with_last_used: bool) {
-        let (Some(old), Some(new)) = (was.users(), is.users()) else { return };
-        let by_id = |users: &'_ [User]| -> BTreeMap<String, User> {
-            users.iter().map(|user| (user.user_id.clone(), user.clone())).collect()
-        };
-        let (old, new) = (by_id(old), by_id(new));
+    fn users(&mut self, of_old: OfAccount<'_>, of_new: OfAccount<'_>, with_last_used: bool) {
+        let (was, is) = (of_old.roll, of_new.roll);
+        let (Some(old), Some(new)) = (by_id(was), by_id(is)) else { return };
         let account_id = is.account_id();
         let name = |user: &User| Name {
             account_id: account_id.clone(),
@@ -135,7 +133,8 @@ impl Diff {
         for (id, user) in &new {
             match old.get(id) {
                 Some(before) => {
-                    self.user(&name(user), before, user);
+                    let (was, is) = (OfUser { of: of_old, user: before }, OfUser { of: of_new, user });
+                    self.user(&name(user), &was, &is);
                     self.keys(account_id, before, user, with_last_used);
                 }
                 None if lists_all(was) => {
@@ -156,7 +155,7 @@ impl Diff {
     }
 
     /// What is other of a user, where both rolls know it.
-    fn user(&mut self, name: &Name, was: &User, is: &User) {
+    fn user(&mut self, name: &Name, was: &OfUser<'_>, is: &OfUser<'_>) {
         let mut compare = |what, before: Option<String>, now: Option<String>| {
             if let (Some(before), Some(now)) = (before, now)
                 && before != now
@@ -169,19 +168,23 @@ impl Diff {
             names.sort();
             names.join(", ")
         };
-        let password = |user: &User| {
-            let known = user.console_password.known()?;
-            Some(if known.is_some() { "there is one" } else { "" }.to_owned())
-        };
-        let devices = |user: &User| {
-            let serials = user.mfa_devices.known()?.iter().map(|device| device.serial_number.clone());
+        let there_is = |it: bool| if it { "there is one" } else { "" }.to_owned();
+        let password = |of: &OfUser<'_>| of.password().known().map(|password| there_is(password.is_some()));
+        let devices = |of: &OfUser<'_>| {
+            let serials = of.user.mfa_devices.known()?.iter().map(|device| device.serial_number.clone());
             Some(sorted(&serials.collect::<Vec<_>>()))
         };
-        let of_policies =
-            |user: &User, of: fn(&Policies) -> Vec<String>| user.policies.known().map(|it| sorted(&of(it)));
-        compare("name", Some(was.user_name.clone()), Some(is.user_name.clone()));
+        // The credential report tells that there is a device, and not which.
+        let mfa = |of: &OfUser<'_>| of.has_mfa().known().copied().map(there_is);
+        let of_policies = |user: &OfUser<'_>, of: fn(&Policies) -> Vec<String>| {
+            user.policies().known().map(|it| sorted(&of(it)))
+        };
+        compare("name", Some(was.user.user_name.clone()), Some(is.user.user_name.clone()));
         compare("console password", password(was), password(is));
-        compare("MFA devices", devices(was), devices(is));
+        match (devices(was), devices(is)) {
+            (Some(before), Some(now)) => compare("MFA devices", Some(before), Some(now)),
+            _ => compare("MFA devices", mfa(was), mfa(is)),
+        }
         let of_both = |of| (of_policies(was, of), of_policies(is, of));
         let (before, now) = of_both(|it| it.groups.clone());
         compare("groups", before, now);
@@ -248,6 +251,10 @@ impl Diff {
             }
         }
     }
+}
+
+fn by_id(account: &AccountRoll) -> Option<BTreeMap<&str, &User>> {
+    Some(account.users()?.iter().map(|user| (user.user_id.as_str(), user)).collect())
 }
 
 /// The two rolls, and how they are judged.
