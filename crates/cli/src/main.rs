@@ -16,6 +16,7 @@ mod policy;
 mod report;
 mod rules;
 mod scan;
+mod terms;
 mod verify;
 mod whom;
 mod whose;

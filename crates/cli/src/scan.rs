@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use rolecall_core::Settings;
+use rolecall_core::collect::expected_calls;
 use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::{Access, Target};
 use rolecall_roll::{
-    AccountRoll, Class, Earlier, Fact, Header, Outcome, ReadError, RoleSessionName, RunId, Statistics, Step,
+    AccountRoll, Class, Earlier, Fact, FactKind, Header, Outcome, ReadError, RoleSessionName, RunId,
+    Statistics,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -20,6 +22,7 @@ use crate::args::Scan;
 use crate::environment;
 use crate::failure::{Code, Failure};
 use crate::output::{self, Destinations, Progress, Showing, Shown};
+use crate::terms::FlagTerms;
 use crate::whom::{Known, Plan};
 
 /// Reads the accounts that were asked for, and shows the roll.
@@ -83,8 +86,8 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     let plan = Plan::of(&arguments.whom, &arguments.caller)?;
     let settings = environment::over(plan.configuration.settings(Settings::default()))?;
     let mut settings = arguments.how.over(settings);
-    settings.user.clone_from(&arguments.user);
-    settings.path_prefix.clone_from(&arguments.path_prefix);
+    settings.selection.user_name.clone_from(&arguments.user);
+    settings.selection.path_prefix.clone_from(&arguments.path_prefix);
     let accepted = plan.configuration.accepted.clone();
     let judging = arguments.judging.over(plan.configuration.judging.clone());
     if let Some(roll) = &arguments.roll {
@@ -111,9 +114,9 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     }
     let mut header = Header::new(run_id, as_of, caller, targets.for_header());
     header.session_name = Some(scanner.settings.session.name.clone());
-    header.collect = scanner.settings.what();
+    header.collect = scanner.settings.selection.clone();
     if let (Some(organization), Some(asker)) = (&mut organization, &asker)
-        && scanner.settings.collect.take(Step::RootCredentials)
+        && scanner.settings.selection.facts.remove(&FactKind::RootCredentials)
     {
         organization.root_credentials_managed = asker.root_credentials_managed().await;
         if let Fact::Unknown { unknown } = &organization.root_credentials_managed {
@@ -143,7 +146,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
         say(output::read_before(header.targets.len() - missing.len(), &earlier));
     }
     if is_long {
-        say(output::about_to_ask(&header, asked, scanner.settings.collect.calls()));
+        say(output::about_to_ask(&header, asked, expected_calls(&scanner.settings.selection)));
     }
 
     // Who was let in before need not try a few first: of those that are missing most will refuse again.
@@ -233,7 +236,7 @@ fn all_refuse(refusals: &[AccountRoll], others: usize) -> Failure {
     let first = refusals.first().and_then(|account| Some((account, account.gaps().first()?)));
     let (what, remedy) = first.map_or((String::new(), String::new()), |(account, gap)| {
         let call = gap.operation.iter().chain(&gap.code).map(|part| format!("{part}: ")).collect::<String>();
-        (format!("account {}: {call}{}", account.account_id(), gap.message), gap.remedy.clone())
+        (format!("account {}: {call}{}", account.account_id(), gap.message), gap.remedy.to_text(&FlagTerms))
     });
     let message = format!(
         "the first {} accounts all refused, and the other {others} were not asked; {what}",

@@ -8,7 +8,7 @@ use rolecall_core::targets::Access;
 use rolecall_core::whose;
 use rolecall_core::{CallError, Settings};
 use rolecall_report::case::days;
-use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header, Step};
+use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header};
 use serde_json::json;
 
 use crate::args::{Rendering, Whose};
@@ -16,6 +16,7 @@ use crate::environment;
 use crate::failure::{Code, Failure};
 use crate::output;
 use crate::scan::in_runtime;
+use crate::terms::FlagTerms;
 use crate::whom::{Plan, no_caller};
 
 /// What was found.
@@ -142,9 +143,9 @@ async fn live(arguments: &Whose, id: &str) -> Result<Found, Failure> {
     let owner = whose::owner(&scanner, &target, id).await.map_err(|error| {
         let remedy = match (&target.access, error.class) {
             (Access::Role(role), Class::Denied) => {
-                format!("{}; it was asked as {}", error.remedy(Step::Session), role.role_arn)
+                format!("{}; it was asked as {}", error.remedy().to_text(&FlagTerms), role.role_arn)
             }
-            _ => error.remedy(Step::Session).to_owned(),
+            _ => error.remedy().to_text(&FlagTerms),
         };
         let problem =
             format!("access key {id} is of account {account_id}, which does not say whose: {error}");
@@ -170,11 +171,7 @@ fn not_told(error: &CallError, access_key_id: &str) -> Failure {
         let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
         return Failure::new(Code::Different, problem).with_remedy("look at it once more, letter by letter");
     }
-    let remedy = match error.class {
-        Class::Denied => "the caller's policies must allow sts:GetAccessKeyInfo",
-        _ => error.remedy(Step::Session),
-    };
-    Failure::new(Code::Incomplete, error).with_remedy(remedy)
+    Failure::new(Code::Incomplete, error).with_remedy(error.remedy().to_text(&FlagTerms))
 }
 
 fn show(found: &Found, format: Rendering) -> String {

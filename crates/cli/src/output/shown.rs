@@ -15,6 +15,7 @@ use super::sink::Sink;
 use super::{Destinations, findings, not_written, page, table};
 use crate::args::Format;
 use crate::failure::{Code, Failure};
+use crate::terms::FlagTerms;
 
 /// How many findings a terminal shows behind the keys.
 const MOST_URGENT: usize = 20;
@@ -181,7 +182,7 @@ fn write(
                 let most = if showing.keys { MOST_URGENT } else { usize::MAX };
                 findings::render(sink, report, showing.grouping, most, of_sink)?;
             }
-            let statement = Statement::of(stored, coverage, report);
+            let statement = Statement::of(stored, coverage, report, &FlagTerms);
             sink.write_all(page::render(&statement, showing.retry, of_sink).as_bytes())
         }
     }
