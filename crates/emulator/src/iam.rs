@@ -34,7 +34,7 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         return Err(Refusal::invalid("PathPrefix", Some(prefix), rule));
     }
     let page = Page::asked(call, "ListUsers")?;
-    let account_id = call.caller.account_id.clone();
+    let account_id = call.caller.account_id().to_owned();
     let resource = format!("arn:aws:iam::{account_id}:user{prefix}");
     call.allow(&asked("iam:ListUsers", &resource, &resource))?;
     let account = call.world.account(&account_id);
@@ -105,7 +105,7 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
     parameters.required("AccessKeyId")?;
     let rule = Rule { least: 16, most: 128, also: "_", pattern: "[\\w]+" };
     let id = parameters.text("AccessKeyId", rule)?.unwrap_or_default();
-    let account_id = call.caller.account_id.clone();
+    let account_id = call.caller.account_id().to_owned();
     let world = call.world;
     let account = world.account(&account_id);
     let found = account.iter().flat_map(|account| &account.users).find_map(|(name, user)| {
@@ -141,7 +141,7 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Ref
             return Err(Refusal::new(400, "ValidationError", message));
         }
     };
-    let account_id = call.caller.account_id.clone();
+    let account_id = call.caller.account_id().to_owned();
     let world = call.world;
     let user = world.user(&account_id, &name);
     let resource =

@@ -5,7 +5,7 @@ use http::Request;
 use serde_json::Value;
 
 use crate::authentication::Claim;
-use crate::authorization::Caller;
+use crate::authorization::AuthenticatedCaller;
 use crate::call::Call;
 use crate::log::Line;
 use crate::query::{Parameters, Refusal, Xml};
@@ -178,11 +178,11 @@ async fn operate(
     let claim = Claim::of(&request, world, &shared.state().sessions)?;
     let region = if service == "sts" { claim.region.clone() } else { "us-east-1".to_owned() };
     line.region = Some(region.clone());
-    let principal = claim.verify(request, service, now).await?;
-    let caller = Caller::new(principal, world, &region, &line.source_ip, now)?;
-    line.principal = Some(caller.arn.clone());
-    line.account_id = Some(caller.account_id.clone());
-    if service == "iam" && world.account(&caller.account_id).is_some_and(|account| account.hangs) {
+    let identity = claim.verify(request, service, now).await?;
+    let caller = AuthenticatedCaller::new(identity, world, &region, &line.source_ip, now)?;
+    line.principal = Some(caller.principal.as_str().to_owned());
+    line.account_id = Some(caller.account_id().to_owned());
+    if service == "iam" && world.account(caller.account_id()).is_some_and(|account| account.hangs) {
         std::future::pending::<()>().await;
     }
     let rate = match service {
@@ -191,7 +191,7 @@ async fn operate(
         _ => world.behaviour.organizations_rate,
     };
     let mut state = shared.state();
-    if rate.is_some_and(|rate| !state.has_left(service, &caller.account_id, rate, now)) {
+    if rate.is_some_and(|rate| !state.has_left(service, caller.account_id(), rate, now)) {
         return Err(Refusal::new(400, "Throttling", "Rate exceeded"));
     }
     let State { sessions, reports, .. } = &mut *state;

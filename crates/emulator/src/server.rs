@@ -112,7 +112,9 @@ impl Emulator {
         let role = self.shared.world.role(role_arn);
         let role = role.ok_or_else(|| format!("there is no role {role_arn}"))?;
         let request = rolecall_policy::Request {
-            caller: service.parse()?,
+            principal: service
+                .parse()
+                .map_err(|error: rolecall_policy::ParsePrincipalError| error.to_string())?,
             action: "sts:AssumeRole".to_owned(),
             resource: role_arn.to_owned(),
             resource_account: role_arn.split(':').nth(4).unwrap_or_default().to_owned(),

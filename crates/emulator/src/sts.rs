@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use rolecall_policy::{Document, Kind, Policy};
 
-use crate::authentication::{Principal, Session};
+use crate::authentication::Session;
 use crate::authorization::Asked;
 use crate::call::Call;
 use crate::query::{Refusal, Rule, Xml};
@@ -27,9 +27,9 @@ const ROLE_SESSION_NAME: Rule = Rule { least: 2, most: 64, also: "_+=,.@-", patt
 pub(crate) fn get_caller_identity(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let caller = &call.caller;
     Ok(Xml::new()
-        .text("Arn", &caller.arn)
+        .text("Arn", caller.principal.as_str())
         .text("UserId", &caller.user_id)
-        .text("Account", &caller.account_id))
+        .text("Account", caller.account_id()))
 }
 
 /// `sts:GetAccessKeyInfo`.
@@ -87,10 +87,7 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
         return Err(Refusal::new(403, "AccessDenied", message));
     }
-    let before = match &call.caller.principal {
-        Principal::Session(session) => Some(session.clone()),
-        Principal::User { .. } => None,
-    };
+    let before = call.caller.session.clone();
     let given = Given::of(call, before.as_deref())?;
     let session_policy = session_policy(call)?;
 

@@ -5,13 +5,17 @@
 //! | field | meaning |
 //! |---|---|
 //! | `name` | for people |
-//! | `identityPolicies` | the caller's policies |
+//! | `identityPolicies` | the principal's policies |
 //! | `trustPolicy` | that of the role that is asked for; absent where it is no role |
 //! | `sessionPolicy`, `permissionBoundaries`, `rcps` | further limits, absent where none applies |
 //! | `scps` | the same; a list of policies, or of lists: one for the root, each unit and the account |
 //! | `request` | `principal` (an ARN), `action`, `resource` (an ARN or `*`), `resourceAccount` |
-//! | `context` | condition keys and their values |
+//! | `context` | condition keys and their values, those of the principal included |
 //! | `expected` | `Allowed` or `Denied`, where somebody knows |
+//!
+//! A role is matched by its ARN, path and all. The ARN of a session lacks the path: `aws:PrincipalArn` tells it, and
+//! without it the session is matched by its role's name. An `aws:PrincipalArn` of another principal is an error: AWS
+//! has no such request, and a verdict on it would be one on a mistyped case.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,6 +23,7 @@ use serde_json::Value;
 use crate::authorize::{Decision, Document, Policies, Request, authorize};
 use crate::context::Context;
 use crate::document::{Kind, Policy};
+use crate::principal::Principal;
 
 /// A situation, as it stands in a file.
 #[derive(Debug, Clone, Deserialize)]
@@ -106,11 +111,22 @@ impl Case {
             return Err(format!("request.action: {action:?} is no action, one is like \"sts:AssumeRole\""));
         }
         Ok(Request {
-            caller: principal.parse().map_err(|problem| format!("request.principal: {problem}"))?,
+            principal: self.principal(principal)?,
             action: action.clone(),
             resource: resource.clone(),
             resource_account: resource_account.to_owned(),
             context: self.context.clone(),
+        })
+    }
+
+    /// The principal, and the path of its role where `aws:PrincipalArn` tells it.
+    fn principal(&self, text: &str) -> Result<Principal, String> {
+        let principal: Principal = text.parse().map_err(|problem| format!("request.principal: {problem}"))?;
+        let principal_arns = self.context.get("aws:PrincipalArn").unwrap_or_default();
+        principal_arns.iter().try_fold(principal, |principal, principal_arn| {
+            principal
+                .with_principal_arn(principal_arn)
+                .map_err(|mismatch| format!("context \"aws:PrincipalArn\": {mismatch}"))
         })
     }
 

@@ -1,7 +1,7 @@
 //! IAM policies: what is written, what it decides, and which statement decided it.
 //!
 //! 1. [`document`]: a policy as AWS writes it, parsed once, or refused with the place;
-//! 2. [`caller`]: who asks, and whether a `Principal` element means them;
+//! 2. [`principal`]: the principal of a request, and whether a `Principal` element matches it;
 //! 3. [`context`]: the condition keys of a request;
 //! 4. [`pattern`]: wildcards and policy variables;
 //! 5. [`condition`]: the condition operators;
@@ -14,17 +14,17 @@
 //! decides otherwise, `referee/README.md` says which page of AWS's it follows.
 
 pub mod authorize;
-pub mod caller;
 pub mod case;
 pub mod condition;
 pub mod context;
 pub mod document;
 pub mod json;
 pub mod pattern;
+pub mod principal;
 pub mod validation;
 
 pub use authorize::{Decision, Document, Policies, Request, authorize};
-pub use caller::Caller;
 pub use case::Case;
 pub use context::Context;
 pub use document::{Invalid, Kind, Policy};
+pub use principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{Effect, Invalid, Kind, Listed, Policy, Principal, Statement};
+use crate::document::{Effect, Invalid, Kind, Listed, Policy, PrincipalValue, Statement};
 
 impl Policy {
     /// What AWS calls an error in it, where it is a policy of this kind.
@@ -52,9 +52,9 @@ impl Policy {
             }
             for principal in statement.principals.iter().flat_map(Listed::all) {
                 let (element, problem) = match principal {
-                    Principal::Aws(value) => ("Principal.AWS", principal_problem(value)),
-                    Principal::Service(value) => ("Principal.Service", service_problem(value)),
-                    Principal::Elsewhere => continue,
+                    PrincipalValue::Aws(value) => ("Principal.AWS", principal_problem(value)),
+                    PrincipalValue::Service(value) => ("Principal.Service", service_problem(value)),
+                    PrincipalValue::Unsupported => continue,
                 };
                 if let Some(problem) = problem {
                     wrong(element, problem);
@@ -158,7 +158,7 @@ fn rcp_problems(statement: &Statement) -> Vec<(&'static str, String)> {
     if statement.effect != Effect::Deny {
         problems.push(("Effect", "a resource control policy only denies".to_owned()));
     }
-    let is_everybody = |principal: &Principal| matches!(principal, Principal::Aws(value) if value == "*");
+    let is_everybody = |value: &PrincipalValue| matches!(value, PrincipalValue::Aws(value) if value == "*");
     match &statement.principals {
         Some(Listed::These(principals)) if principals.iter().all(is_everybody) => {}
         _ => problems.push(("Principal", "in a resource control policy it is \"*\"".to_owned())),
