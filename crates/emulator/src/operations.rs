@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::log::Line;
 use crate::query::{Parameters, Refusal, Xml};
 use crate::state::{Shared, State};
-use crate::{account, iam, organizations, sts};
+use crate::{iam, organizations, sts};
 
 /// What an operation does, in the protocol of its service.
 enum Does {
@@ -23,23 +23,28 @@ const OPERATIONS: [(&str, &str, &str, Does); 23] = [
     ("sts", sts::VERSION, "AssumeRole", Does::Query(sts::assume_role)),
     ("sts", sts::VERSION, "GetCallerIdentity", Does::Query(sts::get_caller_identity)),
     ("sts", sts::VERSION, "GetAccessKeyInfo", Does::Query(sts::get_access_key_info)),
-    ("iam", iam::VERSION, "ListUsers", Does::Query(iam::list_users)),
-    ("iam", iam::VERSION, "GetUser", Does::Query(iam::get_user)),
-    ("iam", iam::VERSION, "ListAccessKeys", Does::Query(iam::list_access_keys)),
-    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Does::Query(iam::get_access_key_last_used)),
-    ("iam", iam::VERSION, "GetAccountSummary", Does::Query(account::get_account_summary)),
-    ("iam", iam::VERSION, "ListAccountAliases", Does::Query(account::list_account_aliases)),
-    ("iam", iam::VERSION, "GetLoginProfile", Does::Query(iam::get_login_profile)),
-    ("iam", iam::VERSION, "ListMFADevices", Does::Query(iam::list_mfa_devices)),
+    ("iam", iam::VERSION, "ListUsers", Does::Query(iam::users::list_users)),
+    ("iam", iam::VERSION, "GetUser", Does::Query(iam::users::get_user)),
+    ("iam", iam::VERSION, "ListAccessKeys", Does::Query(iam::users::list_access_keys)),
+    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Does::Query(iam::users::get_access_key_last_used)),
+    ("iam", iam::VERSION, "GetAccountSummary", Does::Query(iam::account::get_account_summary)),
+    ("iam", iam::VERSION, "ListAccountAliases", Does::Query(iam::account::list_account_aliases)),
+    ("iam", iam::VERSION, "GetLoginProfile", Does::Query(iam::users::get_login_profile)),
+    ("iam", iam::VERSION, "ListMFADevices", Does::Query(iam::users::list_mfa_devices)),
     (
         "iam",
         iam::VERSION,
         "GetAccountAuthorizationDetails",
-        Does::Query(account::get_account_authorization_details),
+        Does::Query(iam::account::get_account_authorization_details),
     ),
-    ("iam", iam::VERSION, "GenerateCredentialReport", Does::Query(account::generate_credential_report)),
-    ("iam", iam::VERSION, "GetCredentialReport", Does::Query(account::get_credential_report)),
-    ("iam", iam::VERSION, "ListOrganizationsFeatures", Does::Query(account::list_organizations_features)),
+    ("iam", iam::VERSION, "GenerateCredentialReport", Does::Query(iam::account::generate_credential_report)),
+    ("iam", iam::VERSION, "GetCredentialReport", Does::Query(iam::account::get_credential_report)),
+    (
+        "iam",
+        iam::VERSION,
+        "ListOrganizationsFeatures",
+        Does::Query(iam::account::list_organizations_features),
+    ),
     ("organizations", organizations::VERSION, "DescribeAccount", Does::Json(organizations::describe_account)),
     (
         "organizations",

@@ -1,13 +1,12 @@
 //! The operations of IAM that are about an account as a whole.
-//!
-//! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
+use super::users::member;
+use super::{Page, asked};
 use crate::call::Call;
-use crate::iam::{Page, asked, member};
 use crate::query::{Refusal, Xml};
 use crate::world::{AccessKey, User};
 
