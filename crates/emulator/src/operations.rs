@@ -19,7 +19,7 @@ enum Does {
 }
 
 /// Service, version, name and what it does.
-const OPERATIONS: [(&str, &str, &str, Does); 23] = [
+const OPERATIONS: &[(&str, &str, &str, Does)] = &[
     ("sts", sts::VERSION, "AssumeRole", Does::Query(sts::assume_role)),
     ("sts", sts::VERSION, "GetCallerIdentity", Does::Query(sts::get_caller_identity)),
     ("sts", sts::VERSION, "GetAccessKeyInfo", Does::Query(sts::get_access_key_info)),
