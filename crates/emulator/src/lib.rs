@@ -28,6 +28,6 @@ pub mod world;
 
 pub use authentication::Credentials;
 pub use clock::Clock;
-pub use server::Emulator;
+pub use server::{Emulator, NoSuchRole, TrustError};
 pub use state::Told;
-pub use world::{Behaviour, Recipe, World};
+pub use world::{BadWorld, Behaviour, BehaviourError, ParseRecipeError, Recipe, World};

@@ -95,10 +95,15 @@ const OPERATORS: [(&str, Compare, bool); 27] = [
     ("numericgreaterthanequals", Compare::Numeric(Order::GreaterOrEqual), false),
 ];
 
-impl FromStr for Operator {
-    type Err = String;
+/// A condition operator that AWS does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("condition operator {0:?} is none of AWS's")]
+pub struct UnknownOperator(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Operator {
+    type Err = UnknownOperator;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOperator> {
         let lower = text.to_ascii_lowercase();
         let (over, rest) = match lower.split_once(':') {
             Some(("forallvalues", rest)) => (Over::All, rest),
@@ -107,8 +112,7 @@ impl FromStr for Operator {
         };
         let (name, if_exists) = rest.strip_suffix("ifexists").map_or((rest, false), |name| (name, true));
         let row = OPERATORS.iter().find(|(known, ..)| *known == name);
-        let (_, compare, negated) =
-            row.ok_or_else(|| format!("condition operator {text:?} is none of AWS's"))?;
+        let (_, compare, negated) = row.ok_or_else(|| UnknownOperator(text.to_owned()))?;
         Ok(Self { over, compare: *compare, negated: *negated, if_exists })
     }
 }
@@ -272,7 +276,7 @@ mod tests {
             assert!(text.parse::<Operator>().is_ok(), "{text}");
         }
         for text in ["", "StringFoo", "ForSomeValues:StringEquals", "BoolNot", "IfExists", "ForAnyValue:"] {
-            assert!(text.parse::<Operator>().unwrap_err().contains(text), "{text}");
+            assert!(text.parse::<Operator>().unwrap_err().to_string().contains(text), "{text}");
         }
     }
 

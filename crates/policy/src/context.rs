@@ -49,18 +49,24 @@ impl<K: AsRef<str>, V: Into<String>> FromIterator<(K, V)> for Context {
     }
 }
 
-impl TryFrom<BTreeMap<String, Value>> for Context {
-    type Error = String;
+/// A value that no condition key has: an object, or a list of other things than texts, numbers and truth values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("context {key:?} is neither a text nor a list of texts")]
+pub struct ContextValueError {
+    key: String,
+}
 
-    fn try_from(pairs: BTreeMap<String, Value>) -> Result<Self, String> {
+impl TryFrom<BTreeMap<String, Value>> for Context {
+    type Error = ContextValueError;
+
+    fn try_from(pairs: BTreeMap<String, Value>) -> Result<Self, ContextValueError> {
         let mut context = Self::default();
         for (key, value) in pairs {
             let values = match value {
                 Value::Array(values) => values.iter().map(scalar).collect::<Option<Vec<_>>>(),
                 other => scalar(&other).map(|value| vec![value]),
             };
-            let values =
-                values.ok_or_else(|| format!("context {key:?} is neither a text nor a list of texts"))?;
+            let Some(values) = values else { return Err(ContextValueError { key }) };
             context.set_all(&key, values);
         }
         Ok(context)

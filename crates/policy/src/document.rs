@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Operator};
 use crate::context::{Context, scalar};
 use crate::pattern;
 use crate::principal::{Principal, PrincipalMatch};
@@ -375,7 +375,7 @@ fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, Invalid> {
     let mut all = Vec::new();
     for (operator_text, keys) in object(block, at)? {
         let at = format!("{at}.{operator_text}");
-        let operator = operator_text.parse().map_err(|problem| Invalid::new(&at, problem))?;
+        let operator = operator_text.parse::<Operator>().map_err(|unknown| Invalid::new(&at, unknown))?;
         for (key, values) in object(keys, &at)? {
             let values = match values {
                 Value::Array(values) => values.iter().map(scalar).collect(),

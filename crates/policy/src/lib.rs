@@ -24,7 +24,7 @@ pub mod principal;
 pub mod validation;
 
 pub use authorize::{Decision, Document, Policies, Request, authorize};
-pub use case::Case;
-pub use context::Context;
+pub use case::{Case, CaseError};
+pub use context::{Context, ContextValueError};
 pub use document::{Invalid, Kind, Policy};
 pub use principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};

@@ -122,8 +122,10 @@ fn the_principal_arn_of_another_principal_is_an_error_of_the_case() {
         (user, json!("arn:aws:iam::222222222222:user/bob")),
     ] {
         let context = json!({ "aws:principalARN": principal_arn });
-        let problem =
-            case(principal, &context, &json!(trust("Allow", "Principal", "*"))).decide().unwrap_err();
+        let problem = case(principal, &context, &json!(trust("Allow", "Principal", "*")))
+            .decide()
+            .unwrap_err()
+            .to_string();
         assert!(problem.contains("aws:PrincipalArn") && problem.contains(principal), "{problem}");
     }
 }

@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use rolecall_policy::{Document, Kind};
 use serde::Deserialize;
 
-pub use behaviour::Behaviour;
+pub use behaviour::{Behaviour, BehaviourError};
 pub use file::BadWorld;
-pub use generate::Recipe;
 pub(crate) use generate::splitmix64;
+pub use generate::{ParseRecipeError, Recipe};
 
 /// The accounts that there are.
 #[derive(Debug, Default)]

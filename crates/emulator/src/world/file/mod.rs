@@ -125,15 +125,15 @@ impl World {
 }
 
 /// Reads the file, or says at which of its fields it is wrong.
-fn read_json(text: &str) -> Result<File, String> {
+fn read_json(text: &str) -> Result<File, BadWorld> {
     let text = text.trim_start_matches('\u{feff}');
     if !text.trim_start().starts_with('{') {
-        return Err("it is no JSON object".to_owned());
+        return Err(BadWorld::new("it is no JSON object"));
     }
-    rolecall_policy::json::parse::<Value>(text).map_err(|error| error.to_string())?;
+    rolecall_policy::json::parse::<Value>(text).map_err(|error| BadWorld::new(error.to_string()))?;
     let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {
-        "." => error.inner().to_string(),
-        path => format!("{path}: {}", error.inner()),
+        "." => BadWorld::new(error.inner().to_string()),
+        path => BadWorld::new(format!("{path}: {}", error.inner())),
     })
 }

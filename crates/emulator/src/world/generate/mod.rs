@@ -53,16 +53,40 @@ impl Default for Recipe {
     }
 }
 
+/// A part of a recipe's text that is none, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseRecipeError {
+    /// A name that no recipe has.
+    #[error(
+        "{0:?} is none of accounts, users, seed, with_keys, denied, suspended, hanging; one writes \
+         accounts=600,users=50,seed=7"
+    )]
+    UnknownName(String),
+    /// A value that is no number, or too large a one.
+    #[error("{name} is {value:?}, and is a number up to {most}")]
+    Number {
+        /// The name before it.
+        name: String,
+        /// The value.
+        value: String,
+        /// The largest that it can be.
+        most: u64,
+    },
+    /// More than a thousand of a thousand accounts.
+    #[error("denied, suspended and hanging are of a thousand accounts, and are more together")]
+    MoreThanAll,
+}
+
 impl FromStr for Recipe {
-    type Err = String;
+    type Err = ParseRecipeError;
 
     /// `accounts=600,users=50,seed=7`.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseRecipeError> {
         let mut recipe = Self::default();
-        let mut number = |name: &str, value: &str| -> Result<(), String> {
+        let mut number = |name: &str, value: &str| {
             let of = |most: u64| match value.parse::<u64>() {
                 Ok(number) if number <= most => Ok(number),
-                _ => Err(format!("{name} is {value:?}, and is a number up to {most}")),
+                _ => Err(ParseRecipeError::Number { name: name.to_owned(), value: value.to_owned(), most }),
             };
             let small = |most| of(most).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
             match name {
@@ -73,12 +97,7 @@ impl FromStr for Recipe {
                 "denied" => recipe.denied = small(1_000)?,
                 "suspended" => recipe.suspended = small(1_000)?,
                 "hanging" => recipe.hanging = small(1_000)?,
-                _ => {
-                    let known = "accounts, users, seed, with_keys, denied, suspended, hanging";
-                    return Err(format!(
-                        "{name:?} is none of {known}; one writes accounts=600,users=50,seed=7"
-                    ));
-                }
+                _ => return Err(ParseRecipeError::UnknownName(name.to_owned())),
             }
             Ok(())
         };
@@ -87,9 +106,7 @@ impl FromStr for Recipe {
             number(name.trim(), value.trim())?;
         }
         if recipe.denied + recipe.suspended + recipe.hanging > 1_000 {
-            return Err(
-                "denied, suspended and hanging are of a thousand accounts, and are more together".into()
-            );
+            return Err(ParseRecipeError::MoreThanAll);
         }
         Ok(recipe)
     }
@@ -204,7 +221,7 @@ mod tests {
             ("acounts=1", "\"acounts\" is none of"),
             ("denied=600,suspended=600", "of a thousand"),
         ] {
-            let problem = text.parse::<Recipe>().unwrap_err();
+            let problem = text.parse::<Recipe>().unwrap_err().to_string();
             assert!(problem.contains(words), "{problem}");
         }
     }
