@@ -13,18 +13,18 @@ use crate::pattern::{self, Token};
 
 /// A line of a `Condition` block: a key, compared with values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
+pub(crate) struct Condition {
     /// The operator.
-    pub operator: Operator,
+    pub(crate) operator: Operator,
     /// The condition key.
-    pub key: String,
+    pub(crate) key: String,
     /// The values, any of which will do; for an operator that says "not", none of which may be.
-    pub values: Vec<String>,
+    pub(crate) values: Vec<String>,
 }
 
 /// A condition operator, as `ForAnyValue:StringNotLikeIfExists`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Operator {
+pub(crate) struct Operator {
     over: Over,
     compare: Compare,
     negated: bool,
@@ -98,7 +98,7 @@ const OPERATORS: [(&str, Compare, bool); 27] = [
 /// A condition operator that AWS does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("condition operator {0:?} is none of AWS's")]
-pub struct UnknownOperator(String);
+pub(crate) struct UnknownOperator(String);
 
 impl FromStr for Operator {
     type Err = UnknownOperator;
@@ -120,7 +120,7 @@ impl FromStr for Operator {
 impl Condition {
     /// Whether the request is as the condition says. `variables` are those that the policy's version has.
     #[must_use]
-    pub fn holds(&self, context: &Context, variables: Option<&Context>) -> bool {
+    pub(crate) fn holds(&self, context: &Context, variables: Option<&Context>) -> bool {
         let Operator { over, compare, negated, if_exists } = self.operator;
         let found = context.get(&self.key);
         if compare == Compare::Null {

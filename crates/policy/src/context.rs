@@ -25,13 +25,13 @@ impl Context {
 
     /// The values of a key; `None` where the request does not have it.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&[String]> {
+    pub(crate) fn get(&self, key: &str) -> Option<&[String]> {
         self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
     }
 
     /// The value of a key that has one and could not have more.
     #[must_use]
-    pub fn single(&self, key: &str) -> Option<&str> {
+    pub(crate) fn single(&self, key: &str) -> Option<&str> {
         match self.get(key)? {
             [value] if !has_several_values(key) => Some(value),
             _ => None,
@@ -87,7 +87,7 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>
 #[must_use]
-pub fn has_several_values(key: &str) -> bool {
+pub(crate) fn has_several_values(key: &str) -> bool {
     const LISTS: [&str; 8] = [
         "aws:calledvia",
         "aws:principalorgpaths",

@@ -39,26 +39,26 @@ pub struct Policy {
 
 /// What a policy is held against.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// The principal of the request.
-    pub principal: &'a Principal,
+    pub(crate) principal: &'a Principal,
     /// Whether a permissions boundary binds the principal.
-    pub has_boundary: bool,
+    pub(crate) has_boundary: bool,
     /// The action.
-    pub action: &'a str,
+    pub(crate) action: &'a str,
     /// The resource.
-    pub resource: &'a str,
+    pub(crate) resource: &'a str,
     /// The condition keys.
-    pub context: &'a Context,
+    pub(crate) context: &'a Context,
 }
 
 /// A statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Where it stands, from 0.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Its `Sid`, where it has one.
-    pub sid: Option<String>,
+    pub(crate) sid: Option<String>,
     pub(crate) effect: Effect,
     pub(crate) principals: Option<Listed<PrincipalValue>>,
     pub(crate) actions: Listed<String>,
@@ -68,7 +68,7 @@ pub struct Statement {
 
 /// What a statement does where it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// It allows.
     Allow,
     /// It denies, whatever allows.
