@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::panic::UnwindSafe;
 use std::process::ExitCode;
 
 use rolecall_report::render::harmless_lines;
@@ -60,4 +61,14 @@ impl Failure {
         }
         self.code.into()
     }
+}
+
+/// What comes of the work. A panic is a failure too, with an exit code of the list.
+pub(crate) fn catching_panics(
+    work: impl FnOnce() -> Result<ExitCode, Failure> + UnwindSafe,
+) -> Result<ExitCode, Failure> {
+    std::panic::catch_unwind(work).unwrap_or_else(|_| {
+        let failure = Failure::new(Code::Unexpected, "rolecall went wrong");
+        Err(failure.with_remedy("please report it, with what RUST_LOG=error says on stderr"))
+    })
 }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::failure::Failure;
+use crate::output::{self, Sink};
+
 /// What to write, and where.
 #[derive(Debug, Args)]
 pub(crate) struct Outputs {
@@ -40,6 +43,25 @@ impl Format {
     /// Whether it shows findings and nothing else.
     pub(crate) fn is_of_findings(self) -> bool {
         matches!(self, Self::Csv | Self::Markdown | Self::Html | Self::Ocsf)
+    }
+}
+
+/// How one document is written, and where.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs<F: ValueEnum + Clone + Send + Sync + 'static> {
+    /// Output format
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: F,
+
+    /// Write to this file, whole or not at all, and not to stdout, which is `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+impl<F: ValueEnum + Clone + Send + Sync + 'static> OutputArgs<F> {
+    /// Opens the file, or stdout, before the work begins: one that cannot be written is heard of at once.
+    pub(crate) fn open(&self) -> Result<Sink, Failure> {
+        output::open(self.out.as_deref())
     }
 }
 

@@ -12,7 +12,7 @@ mod table;
 mod verdicts;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use comfy_table::Cell;
 use rolecall_report::statement::grouped;
@@ -24,7 +24,7 @@ pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
 pub(crate) use shown::{Showing, Shown, show};
-use sink::Sink;
+pub(crate) use sink::Sink;
 pub(crate) use verdicts::{Answer, verdicts};
 
 /// Opens the file that the roll goes to, or stdout.
@@ -104,21 +104,6 @@ pub(crate) fn read_before(number: usize, earlier: &Earlier) -> String {
     format!(
         "{number} accounts are in the roll file already{of}, and are not asked again; a new file asks all"
     )
-}
-
-/// What is read, or added to, goes into no output's place.
-pub(crate) fn is_apart(what: &str, input: &Path, outs: &[PathBuf]) -> Result<(), Failure> {
-    let real = |path: &Path| {
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let real = std::fs::canonicalize(folder).ok().zip(path.file_name()).map(|(it, name)| it.join(name));
-        std::fs::canonicalize(path).ok().or(real).unwrap_or_else(|| path.to_owned())
-    };
-    if outs.iter().any(|out| real(out) == real(input)) {
-        let problem = format!("{what} and --out are both {}", input.display());
-        return Err(Failure::new(Code::Usage, problem)
-            .with_remedy("name two files: what is shown of a roll is none, and would take its place"));
-    }
-    Ok(())
 }
 
 /// What is about to be done, in a line.

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use rolecall_emulator::{Clock, Emulator, World};
 use tokio::process::Command;
 
-use crate::emulator::{settings, within};
+use crate::commands::emulator::{settings, within};
 use crate::environment;
 use crate::failure::{Code, Failure};
 use crate::output;
+use crate::runtime::in_runtime;
 
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 const IAM_LIST_ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
@@ -48,9 +49,7 @@ const PERMISSIONS: [Permission; 3] = [
 
 /// Plays the scenes.
 pub(crate) fn run() -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
-    runtime.block_on(play())
+    in_runtime(play())
 }
 
 async fn play() -> Result<ExitCode, Failure> {

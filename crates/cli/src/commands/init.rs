@@ -2,15 +2,25 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::args::Init;
+use clap::Args;
+
 use crate::configuration::EXAMPLE;
 use crate::failure::{Code, Failure};
 use crate::output;
 
+/// The arguments of `rolecall init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The file
+    #[arg(value_name = "FILE", default_value = "rolecall.toml")]
+    pub(crate) file: PathBuf,
+}
+
 /// Writes it, where there is none.
-pub(crate) fn run(arguments: &Init) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &InitArgs) -> Result<ExitCode, Failure> {
     let file = &arguments.file;
     let wrong = |error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {

@@ -1,8 +1,9 @@
 //! `rolecall whose`: from an access key's id to its user.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use jiff::Timestamp;
 use rolecall_core::targets::Access;
 use rolecall_core::whose;
@@ -11,12 +12,45 @@ use rolecall_report::case::days;
 use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header, Step};
 use serde_json::json;
 
-use crate::args::{Rendering, Whose};
+use crate::args::{Caller, Rendering, Through, Unparsed};
 use crate::environment;
 use crate::failure::{Code, Failure};
 use crate::output;
-use crate::scan::in_runtime;
+use crate::roll_file;
+use crate::runtime::in_runtime;
 use crate::whom::{Plan, no_caller};
+
+const HELP: &str = "\
+Examples:
+  rolecall whose AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
+  rolecall whose AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      asks nobody
+
+Live it needs sts:GetAccessKeyInfo, and in the key's account iam:GetAccessKeyLastUsed and iam:ListAccessKeys.
+
+Exit codes: 0 found, 1 something unexpected, 2 wrong usage, 10 there is no such key, 11 that cannot be told.";
+
+/// The arguments of `rolecall whose`.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct WhoseArgs {
+    /// The access key's id
+    #[arg(value_name = "AKIA…")]
+    pub(crate) access_key_id: Unparsed,
+
+    /// Look it up in this roll file, and ask nobody
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roll: Option<PathBuf>,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
+
+    #[command(flatten)]
+    pub(crate) through: Through,
+
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+}
 
 /// What was found.
 struct Found {
@@ -40,7 +74,7 @@ const OTHER_IDS: [(&str, &str); 5] = [
 ];
 
 /// Finds it, and shows it.
-pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
     let id = &arguments.access_key_id.0.to_ascii_uppercase();
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
     if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
@@ -70,7 +104,7 @@ pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
 }
 
 fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
-    let stored = crate::report::read(file)?;
+    let stored = roll_file::read(file)?;
     let unexpected = |error: std::io::Error| Failure::new(Code::Unexpected, error);
     for account in stored.accounts() {
         let account = account.map_err(unexpected)?;
@@ -131,7 +165,7 @@ fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str,
     })
 }
 
-async fn live(arguments: &Whose, id: &str) -> Result<Found, Failure> {
+async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
     let mut plan = Plan::of_nobody(&arguments.through, &arguments.caller)?;
     let settings = environment::over(plan.configuration.settings(Settings::default()))?;
     let scanner = plan.connect(&arguments.caller, settings).await?;

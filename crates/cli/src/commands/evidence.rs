@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use rolecall_report::Report;
 use rolecall_report::render;
 use rolecall_report::report::Keep;
@@ -14,11 +15,11 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::args::Evidence;
+use crate::args::ConfigurationArgs;
 use crate::configuration::{self, Configuration};
 use crate::failure::{Code, Failure};
 use crate::output;
-use crate::report::read;
+use crate::roll_file;
 
 /// The file of sums, in the form that `sha256sum --check` reads.
 pub(crate) const SUMS: &str = "SHA256SUMS";
@@ -37,10 +38,36 @@ pub(crate) const ALWAYS: [&str; 10] = [
     "rules.json",
 ];
 
+const HELP: &str = "\
+Example:
+  rolecall evidence roll.jsonl --out evidence-2026-11
+
+The folder holds the roll, the accounts as AWS Organizations gave them, the configuration without its external ids, rules \
+with their versions, exceptions and accepted gaps, coverage, request ids, the report, this program's version and sum, and \
+SHA256SUMS over all of them: the one file to sign.
+
+Exit codes: 0 written, 1 something unexpected, 2 wrong usage or no roll.";
+
+/// The arguments of `rolecall evidence`.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct EvidenceArgs {
+    /// The roll file
+    #[arg(value_name = "ROLL")]
+    pub(crate) roll: PathBuf,
+
+    /// The folder, which is not there yet; it is written whole or not at all
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
+}
+
 /// Writes the folder, whole or not at all.
-pub(crate) fn run(arguments: &Evidence) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.config.as_deref())?;
-    let mut stored = read(&arguments.roll)?;
+pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
+    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
+    let mut stored = roll_file::read(&arguments.roll)?;
     if configuration.is_there {
         stored.header.accepted.clone_from(&configuration.accepted);
     }
@@ -75,7 +102,7 @@ pub(crate) fn run(arguments: &Evidence) -> Result<ExitCode, Failure> {
 
 fn write(
     folder: &Path,
-    arguments: &Evidence,
+    arguments: &EvidenceArgs,
     configuration: &Configuration,
     stored: &Stored,
 ) -> io::Result<usize> {

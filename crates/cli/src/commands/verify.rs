@@ -3,23 +3,51 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use rolecall_report::cloudtrail::{self, Matched};
 use rolecall_report::statement::grouped;
 use rolecall_roll::json;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::args::{Rendering, Verify};
-use crate::evidence::{ALWAYS, Hashing, SUMS, hex};
+use crate::args::Rendering;
+use crate::commands::evidence::{ALWAYS, Hashing, SUMS, hex};
 use crate::failure::{Code, Failure};
 use crate::output;
-use crate::report::read;
+use crate::roll_file;
+
+const HELP: &str = "\
+Examples:
+  rolecall verify evidence-2026-11
+  rolecall verify roll.jsonl --cloudtrail events.json
+
+Events are a log file of CloudTrail's, gunzipped; what `aws cloudtrail lookup-events` prints as JSON; or an event a line.
+
+Exit codes: 0 all is as it was, 1 something unexpected, 2 wrong usage, 10 something was changed, is missing, or was \
+added, 11 a run was cut short, and calls bear its name of which it kept no record.";
+
+/// The arguments of `rolecall verify`.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct VerifyArgs {
+    /// A folder of evidence; or a roll file, with --cloudtrail
+    #[arg(value_name = "DIR|ROLL")]
+    pub(crate) path: PathBuf,
+
+    /// Hold the roll's calls of `AssumeRole` against these events
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cloudtrail: Option<PathBuf>,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
+}
 
 /// Checks one or the other.
-pub(crate) fn run(arguments: &Verify) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
     let path = &arguments.path;
     match &arguments.cloudtrail {
         Some(events) => roll(path, events, arguments.format),
@@ -145,7 +173,7 @@ fn sum_of(path: &Path) -> io::Result<String> {
 }
 
 fn roll(path: &Path, events: &Path, format: Rendering) -> Result<ExitCode, Failure> {
-    let stored = read(path)?;
+    let stored = roll_file::read(path)?;
     let wrong = |problem: &dyn std::fmt::Display| {
         Failure::new(Code::Usage, format!("--cloudtrail {}: {problem}", events.display()))
     };
