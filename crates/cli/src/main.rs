@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod configuration;
 mod environment;
+mod exit_code;
 mod failure;
 mod output;
 mod roll_file;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use rolecall_roll::{Earlier, ReadError, Stored};
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::output;
 
 /// Reads a roll file.
 pub(crate) fn read(path: &Path) -> Result<Stored, Failure> {
     let wrong = |problem: &dyn std::fmt::Display| {
-        Failure::new(Code::Usage, format!("{}: {problem}", path.display()))
+        Failure::usage(format!("{}: {problem}", path.display()))
             .with_remedy("name a roll file, as `rolecall scan --roll FILE` or --format jsonl writes it")
     };
     let file = File::open(path).map_err(|error| wrong(&error))?;
@@ -23,22 +23,22 @@ pub(crate) fn read(path: &Path) -> Result<Stored, Failure> {
 
 /// The roll file to add to; one that nobody named is in no folder and gone at the end.
 pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<Earlier, Failure> {
-    let unexpected = |error: std::io::Error| Failure::new(Code::Unexpected, error);
+    let unexpected = |error: std::io::Error| Failure::unexpected(error);
     let Some(path) = named else {
         let file: File = tempfile::tempfile().map_err(unexpected)?;
-        return Earlier::read(file).map_err(|error| Failure::new(Code::Unexpected, error));
+        return Earlier::read(file).map_err(Failure::unexpected);
     };
     let is_special = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
     if is_special || path == Path::new("-") {
         let problem = format!("--roll {}: it is no ordinary file", path.display());
-        return Err(Failure::new(Code::Usage, problem).with_remedy(
+        return Err(Failure::usage(problem).with_remedy(
             "name a file, which later runs go on with; --format jsonl writes a roll to stdout",
         ));
     }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| output::not_there("--roll", path, &error))?;
     Earlier::read(file).map_err(|error| {
-        let failure = Failure::new(Code::Usage, format!("--roll {}: {error}", path.display()));
+        let failure = Failure::usage(format!("--roll {}: {error}", path.display()));
         match error {
             ReadError::Locked => failure,
             _ => failure.with_remedy("name a roll file of an earlier run, or one that is not there yet"),
@@ -55,7 +55,7 @@ pub(crate) fn is_apart(what: &str, input: &Path, outs: &[PathBuf]) -> Result<(),
     };
     if outs.iter().any(|out| real(out) == real(input)) {
         let problem = format!("{what} and --out are both {}", input.display());
-        return Err(Failure::new(Code::Usage, problem)
+        return Err(Failure::usage(problem)
             .with_remedy("name two files: what is shown of a roll is none, and would take its place"));
     }
     Ok(())

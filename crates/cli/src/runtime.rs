@@ -6,13 +6,13 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 
 /// Runs what a command does. Current-thread: an account's work is waiting, and on two cores one thread measured faster
 /// than two.
 pub(crate) fn in_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
+    let runtime = runtime.map_err(Failure::unexpected)?;
     runtime.block_on(Box::pin(work))
 }
 
@@ -26,7 +26,7 @@ impl Interruptions {
     pub(crate) fn listen(kinds: &[SignalKind]) -> Result<Self, Failure> {
         let listen = |kind: &SignalKind| Ok((*kind, signal(*kind)?));
         let signals = kinds.iter().map(listen).collect::<std::io::Result<_>>();
-        Ok(Self { signals: signals.map_err(|error| Failure::new(Code::Unexpected, error))? })
+        Ok(Self { signals: signals.map_err(Failure::unexpected)? })
     }
 
     /// The next of them.

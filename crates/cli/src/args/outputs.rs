@@ -40,9 +40,24 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Whether it shows findings and nothing else.
-    pub(crate) fn is_of_findings(self) -> bool {
+    /// Whether it shows findings and nothing else, so that without rules there is nothing to show.
+    pub(crate) fn needs_rules(self) -> bool {
         matches!(self, Self::Csv | Self::Markdown | Self::Html | Self::Ocsf)
+    }
+
+    /// Its name, as --format takes it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The names of those that show something without rules, with commas between.
+    pub(crate) fn names_without_rules() -> String {
+        let without: Vec<String> = Self::value_variants()
+            .iter()
+            .filter(|format| !format.needs_rules())
+            .map(|it| it.name())
+            .collect();
+        without.join(", ")
     }
 }
 

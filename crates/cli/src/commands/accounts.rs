@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::args::{Caller, OutputArgs, Rendering, Whom};
 use crate::environment;
+use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
 use crate::runtime::in_runtime;
@@ -17,13 +18,17 @@ use crate::whom::Plan;
 const HELP: &str = "\
 Examples:
   rolecall accounts --organization --role-name IAMListRole --ou Workloads/Prod
-  rolecall accounts --accounts accounts.csv --format json
+  rolecall accounts --accounts accounts.csv --format json";
 
-Exit codes: 0 shown, 1 something unexpected, 2 wrong usage, 11 AWS Organizations could not be asked.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
+    (RolecallExitCode::Success, "shown"),
+    (RolecallExitCode::Incomplete, "AWS Organizations could not be asked"),
+];
 
 /// The arguments of `rolecall accounts`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct AccountsArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs<Rendering>,

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::commands::emulator::{settings, within};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::output;
 use crate::runtime::in_runtime;
 
@@ -75,7 +75,7 @@ async fn play() -> Result<ExitCode, Failure> {
 
 /// Scans in a world whose documents are as `change` makes them, and shows who refused what. Gives the scan's exit code.
 async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
-    let unexpected = |problem: &dyn std::fmt::Display| Failure::new(Code::Unexpected, problem);
+    let unexpected = |problem: &dyn std::fmt::Display| Failure::unexpected(problem);
     let world = World::tutorial_with(change).map_err(|error| unexpected(&error))?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let emulator = Emulator::start(world, Clock::new(environment::now), listen, None).await;

@@ -12,7 +12,8 @@ use rolecall_roll::json;
 
 use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs};
 use crate::configuration;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
 use crate::roll_file;
 
@@ -22,14 +23,20 @@ Examples:
   rolecall diff old.jsonl new.jsonl --format markdown --out changes.md
 
 Both are judged by the rules with today's rolecall.toml, each as of its own moment. What is unknown in one of them is \
-neither gone nor new, and is told as what it is. With --benchmark the rules of that benchmark alone.
+neither gone nor new, and is told as what it is. Not compared is what one of them did not request, and an account that \
+neither read completely. With --benchmark the rules of that benchmark alone.";
 
-Exit codes: 0 nothing differs, 1 something unexpected, 2 wrong usage or no roll, 10 something differs, 11 nothing does in \
-what was compared, and not all was: a roll did not ask for it, or an account was read whole in neither.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 4] = [
+    (RolecallExitCode::Success, "nothing differs"),
+    (RolecallExitCode::Usage, "wrong usage, or no roll"),
+    (RolecallExitCode::Findings, "something differs"),
+    (RolecallExitCode::Incomplete, "nothing differs in what was compared, and not all was"),
+];
 
 /// The arguments of `rolecall diff`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct DiffArgs {
     /// The earlier roll file
     #[arg(value_name = "OLD")]
@@ -72,8 +79,8 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
     let (old, new) = (roll_file::read(&arguments.old)?, roll_file::read(&arguments.new)?);
     let settings = arguments.benchmark.apply_to(configuration.judging);
     let diff = Diff::of(&old, &new, &settings, arguments.last_used).map_err(|error| match error {
-        NotComparable::Io(error) => Failure::new(Code::Unexpected, error),
-        other => Failure::new(Code::Usage, format!("these rolls cannot be compared: {other}"))
+        NotComparable::Io(error) => Failure::unexpected(error),
+        other => Failure::usage(format!("these rolls cannot be compared: {other}"))
             .with_remedy("name two rolls of the same accounts, the earlier one first"),
     })?;
     let mut sink = arguments.output.open()?;
@@ -93,8 +100,8 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
     };
     write().map_err(|error| output::not_written(&error))?;
     Ok(match (diff.is_empty(), diff.is_whole()) {
-        (false, _) => Code::Different.into(),
-        (true, false) => Code::Incomplete.into(),
+        (false, _) => RolecallExitCode::Findings.into(),
+        (true, false) => RolecallExitCode::Incomplete.into(),
         (true, true) => ExitCode::SUCCESS,
     })
 }

@@ -20,7 +20,8 @@ use tokio::process::Command;
 use tokio::signal::unix::SignalKind;
 
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
 use crate::runtime::{Interruptions, in_runtime};
 
@@ -35,13 +36,17 @@ Without a world of your own it holds the two accounts of the flow: 111111111111 
 Examples:
   rolecall emulator -- rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
   rolecall emulator -- aws iam list-users
-  rolecall emulator --env-file aws.env      and in another terminal: . ./aws.env; aws sts get-caller-identity
+  rolecall emulator --env-file aws.env      and in another terminal: . ./aws.env; aws sts get-caller-identity";
 
-With a COMMAND the exit code is the command's.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
+    (RolecallExitCode::Success, "interrupted; with a COMMAND the exit code is the command's"),
+    (RolecallExitCode::Findings, "Lambda may not become LambdaRole"),
+];
 
 /// The arguments of `rolecall emulator`.
 #[derive(Debug, Args)]
-#[command(override_usage = USAGE, after_help = HELP)]
+#[command(override_usage = USAGE, after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct EmulatorArgs {
     /// Where to listen [default: 127.0.0.1:4599; with a COMMAND, any free port of 127.0.0.1]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address_and_port)]
@@ -149,16 +154,15 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
         (None, Some(recipe)) => recipe.world(),
         (None, None) => World::tutorial(),
     };
-    let mut world = world.map_err(|error| Failure::new(Code::Usage, error))?;
-    world.behaviour =
-        arguments.over(&world.behaviour).checked().map_err(|problem| Failure::new(Code::Usage, problem))?;
+    let mut world = world.map_err(Failure::usage)?;
+    world.behaviour = arguments.over(&world.behaviour).checked().map_err(Failure::usage)?;
     let told = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
     in_runtime(async {
         let emulator =
             Emulator::start(world, Clock::new(environment::now), listen, told).await.map_err(|error| {
-                Failure::new(Code::Usage, format!("--listen {listen}: {error}")).with_remedy(
+                Failure::usage(format!("--listen {listen}: {error}")).with_remedy(
                     "name an address of this machine and a port that is free: --listen 127.0.0.1:4600",
                 )
             })?;
@@ -168,7 +172,7 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
         };
         let credentials = emulator
             .session(role_arn, "rolecall")
-            .map_err(|problem| Failure::new(Code::Usage, format!("--as: {problem}")))?;
+            .map_err(|problem| Failure::usage(format!("--as: {problem}")))?;
         let settings = settings(&emulator, &credentials);
         let written =
             arguments.env_file.as_deref().map(|file| EnvFile::write(file, &settings)).transpose()?;
@@ -186,12 +190,12 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
 fn may_lambda_become<'a>(emulator: &Emulator, role_arn: &'a str) -> Result<&'a str, Failure> {
     let decision = emulator
         .may_become("lambda.amazonaws.com", role_arn)
-        .map_err(|problem| Failure::new(Code::Usage, problem).with_remedy("name the role to be: --as ARN"))?;
+        .map_err(|problem| Failure::usage(problem).with_remedy("name the role to be: --as ARN"))?;
     if decision.is_allowed() {
         return Ok(role_arn);
     }
     let refused = format!("lambda.amazonaws.com does not become {role_arn}: {decision}");
-    Err(Failure::new(Code::Different, refused).with_remedy(
+    Err(Failure::new(RolecallExitCode::Findings, refused).with_remedy(
         "let its trust policy name lambda.amazonaws.com; or be the role whomever it trusts: --as ARN",
     ))
 }
@@ -257,7 +261,7 @@ impl<'a> EnvFile<'a> {
         let is_ours = fs::read_to_string(file).is_ok_and(|text| text.starts_with(ENV_FILE));
         if file.symlink_metadata().is_ok() && !is_ours {
             let problem = format!("--env-file {}: it is there, and no emulator wrote it", file.display());
-            return Err(Failure::new(Code::Usage, problem).with_remedy("name another file, or take it away"));
+            return Err(Failure::usage(problem).with_remedy("name another file, or take it away"));
         }
         let unset = NOT_HERE.map(|name| format!("unset {name}\n")).concat();
         let export: String =
@@ -325,10 +329,10 @@ async fn command(arguments: &EmulatorArgs, settings: &[(&'static str, String)]) 
     command.args(rest);
     within(&mut command, settings);
     let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
-        Failure::new(Code::Usage, format!("{}: {error}", program.display()))
+        Failure::usage(format!("{}: {error}", program.display()))
             .with_remedy("what stands behind -- is a command and its arguments")
     })?;
-    let unexpected = |error| Failure::new(Code::Unexpected, error);
+    let unexpected = Failure::unexpected;
     let mut interruptions = Interruptions::listen(&ENDINGS)?;
     let status = loop {
         tokio::select! {

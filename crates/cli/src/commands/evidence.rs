@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 
 use crate::args::ConfigurationArgs;
 use crate::configuration::{self, Configuration};
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
 use crate::roll_file;
 
@@ -44,13 +45,15 @@ Example:
 
 The folder holds the roll, the accounts as AWS Organizations gave them, the configuration without its external ids, rules \
 with their versions, exceptions and accepted gaps, coverage, request ids, the report, this program's version and sum, and \
-SHA256SUMS over all of them: the one file to sign.
+SHA256SUMS over all of them: the one file to sign.";
 
-Exit codes: 0 written, 1 something unexpected, 2 wrong usage or no roll.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 2] =
+    [(RolecallExitCode::Success, "written"), (RolecallExitCode::Usage, "wrong usage, or no roll")];
 
 /// The arguments of `rolecall evidence`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct EvidenceArgs {
     /// The roll file
     #[arg(value_name = "ROLL")]
@@ -73,7 +76,7 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
     }
     let out = &arguments.out;
     if out.exists() {
-        return Err(Failure::new(Code::Usage, format!("--out {}: it is there already", out.display()))
+        return Err(Failure::usage(format!("--out {}: it is there already", out.display()))
             .with_remedy("name a folder that is not there yet: evidence is not written over"));
     }
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -19,16 +19,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::environment;
+use crate::exit_code;
 use crate::failure::Failure;
 
 /// Takes the roll of IAM users and access keys across AWS accounts: which users, which keys, and which accounts could
 /// not be read, and why.
 #[derive(Debug, Parser)]
 #[command(name = "rolecall", version, max_term_width = 110)]
-#[command(
-    after_help = "Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 10 something was found, 11 not all was \
-                  read; each command's help says more."
-)]
+#[command(after_help = exit_code::help_of_all("Each command's help says more."))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -10,7 +10,8 @@ use rolecall_policy::Case;
 use rolecall_policy::case::Verdict;
 
 use crate::args::{OutputArgs, Rendering};
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output::{self, Answer};
 
 /// What is done with policies.
@@ -34,13 +35,18 @@ The file is a JSON list of situations, such as
 
 with sessionPolicy (a policy), permissionBoundaries, scps and rcps (lists; scps may be a list of lists, one for each level of an organisation) where \
 there are any, request.resourceAccount where the resource does not say it, and \"Denied\" where that is expected. The \
-context is taken as it is given: aws:PrincipalArn, aws:PrincipalAccount and the like are in it where AWS would put them.
+context is taken as it is given: aws:PrincipalArn, aws:PrincipalAccount and the like are in it where AWS would put them.";
 
-Exit codes: 0 decided, 2 wrong usage or a file that is none, 10 a verdict is not the one that was expected.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
+    (RolecallExitCode::Success, "decided"),
+    (RolecallExitCode::Usage, "wrong usage, or a file that is none"),
+    (RolecallExitCode::Findings, "a verdict is not the one that was expected"),
+];
 
 /// The arguments of `rolecall policy evaluate`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct EvaluateArgs {
     /// The situations; `-` for stdin
     #[arg(value_name = "FILE.json")]
@@ -60,7 +66,7 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
 /// Decides the situations of a file.
 fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let shown = arguments.file.display();
-    let wrong = |problem: &dyn std::fmt::Display| Failure::new(Code::Usage, format!("{shown}: {problem}"));
+    let wrong = |problem: &dyn std::fmt::Display| Failure::usage(format!("{shown}: {problem}"));
     let text = read(&arguments.file).map_err(|error| wrong(&error))?;
     let cases: Vec<Case> = rolecall_policy::json::parse(&text).map_err(|error| {
         wrong(&error).with_remedy("`rolecall policy evaluate --help` shows what is expected")
@@ -89,7 +95,7 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
     let all_as_expected = answers.iter().all(Answer::is_as_expected);
-    Ok(if all_as_expected { ExitCode::SUCCESS } else { Code::Different.into() })
+    Ok(if all_as_expected { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
 }
 
 fn read(file: &Path) -> io::Result<String> {

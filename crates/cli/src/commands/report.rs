@@ -9,7 +9,8 @@ use rolecall_report::report::Grouping;
 
 use crate::args::{ConfigurationArgs, Format, JudgingArgs, Outputs};
 use crate::configuration;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output::{self, Destinations, Showing};
 use crate::roll_file;
 
@@ -19,14 +20,18 @@ Examples:
   rolecall report roll.jsonl --format html --out report.html --format csv --out findings.csv
   rolecall report roll.jsonl --benchmark cis-5.0 --fail-on high
 
-Thresholds, exceptions and owners are those of rolecall.toml, and so are accepted gaps where there is one.
+Thresholds, exceptions and owners are those of rolecall.toml, and so are accepted gaps where there is one.";
 
-Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage or no roll, 10 a finding as bad as --fail-on says, 11 \
-the roll does not cover all, whatever was found.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
+    (RolecallExitCode::Usage, "wrong usage, or no roll"),
+    (RolecallExitCode::Findings, "a finding as bad as --fail-on says"),
+    (RolecallExitCode::Incomplete, "the roll does not cover all, whatever was found"),
+];
 
 /// The arguments of `rolecall report`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct ReportArgs {
     /// The roll file, as --roll or --format jsonl wrote it
     #[arg(value_name = "ROLL")]
@@ -80,11 +85,12 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
         let taken = stored.header.as_of;
         if as_of < taken {
             let problem = format!("--as-of {as_of} is before {taken:.0}, when the roll was taken");
-            return Err(Failure::new(Code::Usage, problem)
-                .with_remedy("what was known before then stands in an earlier roll"));
+            return Err(
+                Failure::usage(problem).with_remedy("what was known before then stands in an earlier roll")
+            );
         }
         if arguments.outputs.format.contains(&Format::Jsonl) {
-            return Err(Failure::new(Code::Usage, "a roll file stands for the moment that it was taken at")
+            return Err(Failure::usage("a roll file stands for the moment that it was taken at")
                 .with_remedy("leave --as-of out for --format jsonl"));
         }
         stored.header.as_of = as_of;

@@ -11,11 +11,16 @@ use serde_json::json;
 
 use crate::args::{BenchmarkArgs, ConfigurationArgs, Rendering};
 use crate::configuration;
+use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
 
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "shown")];
+
 /// The arguments of `rolecall rules`.
 #[derive(Debug, Args)]
+#[command(after_help = exit_code::help("", &EXIT_CODES))]
 pub(crate) struct RulesArgs {
     #[command(flatten)]
     pub(crate) benchmark: BenchmarkArgs,

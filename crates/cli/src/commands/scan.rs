@@ -15,7 +15,8 @@ use tokio::signal::unix::SignalKind;
 
 use crate::args::{Caller, How, JudgingArgs, Outputs, Whom};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output::{self, Destinations, Progress, Showing, Shown};
 use crate::roll_file;
 use crate::runtime::{Interruptions, in_runtime};
@@ -42,14 +43,17 @@ environment: --max-attempts from ROLECALL_MAX_ATTEMPTS, and so on.
 
 FACTS are users, access_keys (the two of `default`), last_used, control_total, console_password, mfa_devices, policies, \
 credential_report (all of `recommended`), account_alias, root_credentials. Each needs its IAM actions; sessions are \
-narrowed to those.
+narrowed to those.";
 
-Exit codes: 0 all was read, 1 something unexpected, 2 wrong usage, 10 a finding as bad as --fail-on says, 11 not all \
-was read, whatever was found.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
+    (RolecallExitCode::Findings, "a finding as bad as --fail-on says"),
+    (RolecallExitCode::Incomplete, "not all was read, whatever was found"),
+];
 
 /// The arguments of `rolecall scan`.
 #[derive(Debug, Args)]
-#[command(override_usage = USAGE, after_help = HELP)]
+#[command(override_usage = USAGE, after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) outputs: Outputs,
@@ -117,7 +121,7 @@ pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
         tokio::select! {
             biased;
             _ = interruptions.next() => {
-                let failure = Failure::new(Code::Incomplete, "interrupted before all accounts were read");
+                let failure = Failure::incomplete("interrupted before all accounts were read");
                 Err(match (&arguments.roll, arguments.outputs.out.first()) {
                     (Some(roll), _) => failure.with_remedy(format!("what was read is in {}", roll.display())),
                     (None, Some(out)) => failure.with_remedy(format!("{} was not touched", out.display())),
@@ -151,7 +155,7 @@ async fn scan(arguments: &ScanArgs, until: &Until) -> Result<ExitCode, Failure> 
         known = plan.resolve(&scanner, arguments.caller.profile.as_deref()) => known?,
         end = until.comes() => {
             let problem = format!("no account was read: {end} before it was known whom to ask");
-            return Err(Failure::new(Code::Incomplete, problem));
+            return Err(Failure::incomplete(problem));
         }
     };
     let Known { targets, caller, mut organization, asker, mut notes } = known;
@@ -174,7 +178,7 @@ async fn scan(arguments: &ScanArgs, until: &Until) -> Result<ExitCode, Failure> 
     header.accepted = accepted;
     if let (Some(before), Some(roll)) = (&earlier.header, &arguments.roll) {
         same_roll(before, &header).map_err(|problem| {
-            Failure::new(Code::Usage, format!("--roll {}: {problem}", roll.display()))
+            Failure::usage(format!("--roll {}: {problem}", roll.display()))
                 .with_remedy("name another file, or the same accounts")
         })?;
     }
@@ -289,8 +293,7 @@ fn all_refuse(refusals: &[AccountRoll], others: usize) -> Failure {
         "the first {} accounts all refused, and the other {others} were not asked; {what}",
         refusals.len()
     );
-    Failure::new(Code::Incomplete, message)
-        .with_remedy(format!("{remedy}; --canary 0 asks all of them regardless"))
+    Failure::incomplete(message).with_remedy(format!("{remedy}; --canary 0 asks all of them regardless"))
 }
 
 /// Whether a run goes on with the roll of an earlier one, and does not make another of it.

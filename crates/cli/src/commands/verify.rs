@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use crate::args::Rendering;
 use crate::commands::evidence::{ALWAYS, Hashing, SUMS, hex};
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
 use crate::roll_file;
 
@@ -24,14 +25,18 @@ Examples:
   rolecall verify evidence-2026-11
   rolecall verify roll.jsonl --cloudtrail events.json
 
-Events are a log file of CloudTrail's, gunzipped; what `aws cloudtrail lookup-events` prints as JSON; or an event a line.
+Events are a log file of CloudTrail's, gunzipped; what `aws cloudtrail lookup-events` prints as JSON; or an event a line.";
 
-Exit codes: 0 all is as it was, 1 something unexpected, 2 wrong usage, 10 something was changed, is missing, or was \
-added, 11 a run was cut short, and calls bear its name of which it kept no record.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
+    (RolecallExitCode::Success, "all is as it was"),
+    (RolecallExitCode::Findings, "something was changed, is missing, or was added"),
+    (RolecallExitCode::Incomplete, "a run was cut short, and calls bear its name of which it kept no record"),
+];
 
 /// The arguments of `rolecall verify`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct VerifyArgs {
     /// A folder of evidence; or a roll file, with --cloudtrail
     #[arg(value_name = "DIR|ROLL")]
@@ -54,7 +59,7 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
         None if path.is_dir() => folder(path, arguments.format),
         None => {
             let problem = format!("{}: it is no folder of evidence", path.display());
-            Err(Failure::new(Code::Usage, problem).with_remedy(
+            Err(Failure::usage(problem).with_remedy(
                 "name the folder that `rolecall evidence ROLL --out DIR` wrote, or give events: --cloudtrail FILE",
             ))
         }
@@ -98,12 +103,12 @@ fn folder(folder: &Path, format: Rendering) -> Result<ExitCode, Failure> {
         };
         output::to_stdout(text.as_bytes())?;
     }
-    Ok(if is_whole { ExitCode::SUCCESS } else { Code::Different.into() })
+    Ok(if is_whole { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
 }
 
 fn check(folder: &Path) -> Result<Checked, Failure> {
     let usage = |problem: String| {
-        Failure::new(Code::Usage, problem).with_remedy("name the folder that `rolecall evidence` wrote")
+        Failure::usage(problem).with_remedy("name the folder that `rolecall evidence` wrote")
     };
     let sums = folder.join(SUMS);
     if !is_ordinary(&sums) {
@@ -123,8 +128,7 @@ fn check(folder: &Path) -> Result<Checked, Failure> {
             return Err(usage(format!("{}: line {}: {name} stands twice", sums.display(), index + 1)));
         }
     }
-    let unexpected =
-        |error: io::Error| Failure::new(Code::Unexpected, format!("{}: {error}", folder.display()));
+    let unexpected = |error: io::Error| Failure::unexpected(format!("{}: {error}", folder.display()));
     let mut there = BTreeSet::new();
     for entry in fs::read_dir(folder).map_err(unexpected)? {
         there.insert(entry.map_err(unexpected)?.file_name().to_string_lossy().into_owned());
@@ -175,12 +179,11 @@ fn sum_of(path: &Path) -> io::Result<String> {
 fn roll(path: &Path, events: &Path, format: Rendering) -> Result<ExitCode, Failure> {
     let stored = roll_file::read(path)?;
     let wrong = |problem: &dyn std::fmt::Display| {
-        Failure::new(Code::Usage, format!("--cloudtrail {}: {problem}", events.display()))
+        Failure::usage(format!("--cloudtrail {}: {problem}", events.display()))
     };
     let bytes = fs::read(events).map_err(|error| wrong(&error))?;
-    let matched = cloudtrail::hold_against(&stored, &bytes)
-        .map_err(|error| Failure::new(Code::Unexpected, error))?
-        .map_err(|bad| wrong(&bad))?;
+    let matched =
+        cloudtrail::hold_against(&stored, &bytes).map_err(Failure::unexpected)?.map_err(|bad| wrong(&bad))?;
     if format == Rendering::Json {
         show(&matched)?;
     } else {
@@ -188,8 +191,8 @@ fn roll(path: &Path, events: &Path, format: Rendering) -> Result<ExitCode, Failu
     }
     Ok(match (matched.is_whole(), matched.unrecorded.is_empty()) {
         (true, true) => ExitCode::SUCCESS,
-        (true, false) => Code::Incomplete.into(),
-        (false, _) => Code::Different.into(),
+        (true, false) => RolecallExitCode::Incomplete.into(),
+        (false, _) => RolecallExitCode::Findings.into(),
     })
 }
 

@@ -14,7 +14,8 @@ use serde_json::json;
 
 use crate::args::{Caller, Rendering, Through, Unparsed};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
 use crate::roll_file;
 use crate::runtime::in_runtime;
@@ -25,13 +26,18 @@ Examples:
   rolecall whose AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
   rolecall whose AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      asks nobody
 
-Live it needs sts:GetAccessKeyInfo, and in the key's account iam:GetAccessKeyLastUsed and iam:ListAccessKeys.
+Live it needs sts:GetAccessKeyInfo, and in the key's account iam:GetAccessKeyLastUsed and iam:ListAccessKeys.";
 
-Exit codes: 0 found, 1 something unexpected, 2 wrong usage, 10 there is no such key, 11 that cannot be told.";
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
+    (RolecallExitCode::Success, "found"),
+    (RolecallExitCode::Findings, "there is no such key"),
+    (RolecallExitCode::Incomplete, "that cannot be told"),
+];
 
 /// The arguments of `rolecall whose`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct WhoseArgs {
     /// The access key's id
     #[arg(value_name = "AKIA…")]
@@ -80,15 +86,15 @@ pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
     if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         // It is not repeated: it may be the secret key.
         let problem = "what was typed is no access key id, one is like AKIAIOSFODNN7EXAMPLE";
-        return Err(Failure::new(Code::Usage, problem));
+        return Err(Failure::usage(problem));
     }
     if let Some((_, of)) = OTHER_IDS.iter().find(|(prefix, _)| id.starts_with(prefix)) {
-        return Err(Failure::new(Code::Usage, format!("{id} is the id of a {of}, and no access key's")));
+        return Err(Failure::usage(format!("{id} is the id of a {of}, and no access key's")));
     }
     if id.starts_with("ASIA") {
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
         let problem = format!("{id} is the key of a session, which ends by itself, and no user's access key");
-        return Err(Failure::new(Code::Incomplete, problem).with_remedy(
+        return Err(Failure::incomplete(problem).with_remedy(
             "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
              tells the account",
         ));
@@ -105,7 +111,7 @@ pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
 
 fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
     let stored = roll_file::read(file)?;
-    let unexpected = |error: std::io::Error| Failure::new(Code::Unexpected, error);
+    let unexpected = |error: std::io::Error| Failure::unexpected(error);
     for account in stored.accounts() {
         let account = account.map_err(unexpected)?;
         if let Some((user_name, key)) = key_in(&account, access_key_id) {
@@ -122,11 +128,11 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
     let coverage = stored.coverage().map_err(unexpected)?;
     if let Some(why) = may_hold_others(&stored.header, &coverage) {
         let problem = format!("access key {access_key_id} is not in the roll, which {why}");
-        return Err(Failure::new(Code::Incomplete, problem).with_remedy("ask live, without --roll"));
+        return Err(Failure::incomplete(problem).with_remedy("ask live, without --roll"));
     }
     let problem =
         format!("no account of the roll of {:.0} has access key {access_key_id}", stored.header.as_of);
-    Err(Failure::new(Code::Different, problem)
+    Err(Failure::new(RolecallExitCode::Findings, problem)
         .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
 }
 
@@ -182,12 +188,12 @@ async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
         };
         let problem =
             format!("access key {id} is of account {account_id}, which does not say whose: {error}");
-        Failure::new(Code::Incomplete, problem).with_remedy(remedy)
+        Failure::incomplete(problem).with_remedy(remedy)
     })?;
     let owner = owner.ok_or_else(|| {
         let problem =
             format!("access key {id} is of account {account_id}, and of no user there: it was deleted");
-        Failure::new(Code::Different, problem).with_remedy("CloudTrail knows what it did before")
+        Failure::new(RolecallExitCode::Findings, problem).with_remedy("CloudTrail knows what it did before")
     })?;
     Ok(Found {
         account_id: account_id.to_string(),
@@ -202,13 +208,14 @@ async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
 fn not_told(error: &CallError, access_key_id: &str) -> Failure {
     if error.class == Class::Other {
         let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
-        return Failure::new(Code::Different, problem).with_remedy("look at it once more, letter by letter");
+        return Failure::new(RolecallExitCode::Findings, problem)
+            .with_remedy("look at it once more, letter by letter");
     }
     let remedy = match error.class {
         Class::Denied => "the caller's policies must allow sts:GetAccessKeyInfo",
         _ => error.remedy(Step::Session),
     };
-    Failure::new(Code::Incomplete, error).with_remedy(remedy)
+    Failure::incomplete(error).with_remedy(remedy)
 }
 
 fn show(found: &Found, format: Rendering) -> String {

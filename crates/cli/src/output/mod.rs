@@ -18,7 +18,8 @@ use comfy_table::Cell;
 use rolecall_report::statement::grouped;
 use rolecall_roll::{Coverage, Earlier, Header};
 
-use crate::failure::{Code, Failure};
+use crate::exit_code::RolecallExitCode;
+use crate::failure::Failure;
 pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
@@ -42,7 +43,7 @@ pub(crate) fn not_there(flag: &str, path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::NotFound => "the folder is not there".to_owned(),
         kind => io::Error::from(kind).to_string(),
     };
-    Failure::new(Code::Usage, format!("{flag} {}: {problem}", path.display()))
+    Failure::usage(format!("{flag} {}: {problem}", path.display()))
         .with_remedy("name a file in a folder that is there and can be written")
 }
 
@@ -128,7 +129,7 @@ fn plural(number: usize, noun: &str) -> String {
 pub(crate) fn not_written(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         // Whoever was reading, `head` for one, has enough.
-        return Failure::silent(Code::Unexpected);
+        return Failure::silent(RolecallExitCode::Unexpected);
     }
-    Failure::new(Code::Unexpected, format!("the output could not be written: {error}"))
+    Failure::unexpected(format!("the output could not be written: {error}"))
 }
