@@ -1,20 +1,17 @@
-//! `rolecall verify`: evidence against its sums, a roll against CloudTrail. Offline, both.
+//! `rolecall verify`: evidence against its checksums, a roll against CloudTrail. Offline, both.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use rolecall_report::bundle::{self, CheckError, SUMS_FILE};
 use rolecall_report::cloudtrail::{self, Matched};
 use rolecall_report::statement::grouped;
 use rolecall_roll::json;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::args::Rendering;
-use crate::commands::evidence::{ALWAYS, Hashing, SUMS, hex};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -66,26 +63,22 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What became of a folder of evidence.
-#[derive(Debug, Default, Serialize)]
-struct Checked {
-    unchanged: Vec<String>,
-    changed: Vec<String>,
-    missing: Vec<String>,
-    added: Vec<String>,
-    /// What every folder holds and is here, but not in the sums.
-    unlisted: Vec<String>,
-}
-
 fn folder(folder: &Path, format: Rendering) -> Result<ExitCode, Failure> {
-    let checked = check(folder)?;
+    let checked = bundle::check(folder).map_err(|error| {
+        let problem = format!("{}: {error}", folder.display());
+        match error {
+            CheckError::Io(_) => Failure::unexpected(problem),
+            CheckError::Sums(_) | CheckError::Line(..) => {
+                Failure::usage(problem).with_remedy("name the folder that `rolecall evidence` wrote")
+            }
+        }
+    })?;
     let lists = [
         ("changed", &checked.changed),
         ("missing", &checked.missing),
         ("added", &checked.added),
         ("unlisted", &checked.unlisted),
     ];
-    let is_whole = lists.iter().all(|(_, names)| names.is_empty());
     if format == Rendering::Json {
         show(&checked)?;
     } else {
@@ -96,84 +89,14 @@ fn folder(folder: &Path, format: Rendering) -> Result<ExitCode, Failure> {
             }
         }
         let number = checked.unchanged.len();
-        text += &if is_whole {
-            format!("unchanged: all {number} files of {SUMS}\n")
+        text += &if checked.is_unchanged() {
+            format!("unchanged: all {number} files of {SUMS_FILE}\n")
         } else {
             format!("{number} files are unchanged\n")
         };
         output::to_stdout(text.as_bytes())?;
     }
-    Ok(if is_whole { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
-}
-
-fn check(folder: &Path) -> Result<Checked, Failure> {
-    let usage = |problem: String| {
-        Failure::usage(problem).with_remedy("name the folder that `rolecall evidence` wrote")
-    };
-    let sums = folder.join(SUMS);
-    if !is_ordinary(&sums) {
-        return Err(usage(format!("{}: it is no ordinary file, or not there", sums.display())));
-    }
-    let text = fs::read_to_string(&sums).map_err(|error| usage(format!("{}: {error}", sums.display())))?;
-    let mut wanted: BTreeMap<String, String> = BTreeMap::new();
-    for (index, line) in text.lines().enumerate() {
-        let parsed = line.split_once("  ").filter(|(sum, name)| {
-            sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_plain(name)
-        });
-        let (sum, name) = parsed.ok_or_else(|| {
-            usage(format!("{}: line {}: it is no sum and the name of a file", sums.display(), index + 1))
-        })?;
-        if wanted.insert(name.to_owned(), sum.to_ascii_lowercase()).is_some() {
-            let name = output::printable(name);
-            return Err(usage(format!("{}: line {}: {name} stands twice", sums.display(), index + 1)));
-        }
-    }
-    let unexpected = |error: io::Error| Failure::unexpected(format!("{}: {error}", folder.display()));
-    let mut there = BTreeSet::new();
-    for entry in fs::read_dir(folder).map_err(unexpected)? {
-        there.insert(entry.map_err(unexpected)?.file_name().to_string_lossy().into_owned());
-    }
-    let mut checked = Checked::default();
-    // A signature, or what it is checked with, stands beside the sums: SHA256SUMS.asc, SHA256SUMS.sig.
-    let is_signature = |name: &String| {
-        let ending = name.strip_prefix("SHA256SUMS.");
-        ending.is_some_and(|ending| SIGNATURES.contains(&ending)) && is_ordinary(&folder.join(name))
-    };
-    let is_wanted = |name: &String| wanted.contains_key(name) || ALWAYS.contains(&name.as_str());
-    let is_known = |name: &String| is_wanted(name) || name == SUMS || is_signature(name);
-    checked.added = there.iter().filter(|name| !is_known(name)).cloned().collect();
-    // What every folder holds is missing also where its line is gone with it.
-    let without_sum = ALWAYS.iter().map(|name| (*name).to_owned()).filter(|name| !wanted.contains_key(name));
-    (checked.unlisted, checked.missing) = without_sum.partition(|name| there.contains(name));
-    for (name, sum) in &wanted {
-        // What a link points to can be another file after the check.
-        if !there.contains(name) {
-            checked.missing.push(name.clone());
-        } else if is_ordinary(&folder.join(name)) && sum_of(&folder.join(name)).map_err(unexpected)? == *sum {
-            checked.unchanged.push(name.clone());
-        } else {
-            checked.changed.push(name.clone());
-        }
-    }
-    Ok(checked)
-}
-
-/// How files end that signatures are in, or what they are checked with.
-const SIGNATURES: [&str; 8] = ["asc", "sig", "gpg", "pem", "crt", "bundle", "sigstore", "sigstore.json"];
-
-fn is_ordinary(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
-}
-
-/// The name of a file in the folder itself, and of no other.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && !name.contains('/') && name != "." && name != ".."
-}
-
-fn sum_of(path: &Path) -> io::Result<String> {
-    let mut sum = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut Hashing(&mut sum))?;
-    Ok(hex(&sum.finalize()))
+    Ok(if checked.is_unchanged() { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
 }
 
 fn roll(path: &Path, events: &Path, format: Rendering) -> Result<ExitCode, Failure> {
