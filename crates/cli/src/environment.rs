@@ -15,17 +15,17 @@ use tracing_subscriber::util::SubscriberInitExt;
 use rolecall_core::{Settings, connect, logs};
 use rolecall_roll::RoleArn;
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 
 /// Sets up logging on stderr, and refuses to run where the SDK would print secrets.
 pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
     if env::var_os(logs::PRINTS_SECRETS).is_some_and(|value| !value.is_empty()) {
-        return Err(Failure::new(Code::Usage, logs::PRINTS_SECRETS_REFUSED));
+        return Err(Failure::usage(logs::PRINTS_SECRETS_REFUSED));
     }
     let level = if quiet { "error" } else { "warn" };
     let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("{level},{}", logs::SAID_ELSEWHERE));
     let filter: Targets = directives.parse().map_err(|error| {
-        Failure::new(Code::Usage, format!("RUST_LOG is {directives:?}: {error}")).with_remedy(
+        Failure::usage(format!("RUST_LOG is {directives:?}: {error}")).with_remedy(
             "use a level, such as RUST_LOG=info, or levels by module: RUST_LOG=warn,rolecall_core=debug",
         )
     })?;
@@ -46,7 +46,7 @@ pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
 pub(crate) fn over(settings: Settings) -> Result<Settings, Failure> {
     // What is not UTF-8 is none of them, and is told so by its name.
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    settings.over(variable).map_err(|error| Failure::new(Code::Usage, error))
+    settings.over(variable).map_err(Failure::usage)
 }
 
 /// What `ROLECALL_ROLE_ARN` says: one or more, separated by commas or white space.
@@ -54,13 +54,13 @@ pub(crate) fn role_arns() -> Result<Vec<RoleArn>, Failure> {
     // A role's name may hold a comma.
     let text = text("ROLECALL_ROLE_ARN")?.unwrap_or_default().replace(",arn:", " arn:");
     let texts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
-    let wrong = |error| Failure::new(Code::Usage, format!("ROLECALL_ROLE_ARN: {error}"));
+    let wrong = |error| Failure::usage(format!("ROLECALL_ROLE_ARN: {error}"));
     texts.map(|text| text.parse().map_err(wrong)).collect()
 }
 
 /// Refuses addresses that cannot be ones.
 pub(crate) fn check_addresses() -> Result<(), Failure> {
-    connect::check_addresses(|name| env::var(name).ok()).map_err(|error| Failure::new(Code::Usage, error))
+    connect::check_addresses(|name| env::var(name).ok()).map_err(Failure::usage)
 }
 
 /// The file that `AWS_CA_BUNDLE` names.
@@ -96,8 +96,6 @@ fn text(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(Failure::new(Code::Usage, format!("{name} is not UTF-8; set it anew")))
-        }
+        Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8; set it anew"))),
     }
 }

@@ -2,44 +2,43 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::panic::UnwindSafe;
 use std::process::ExitCode;
 
 use rolecall_report::render::harmless_lines;
 
-/// Exit codes, besides 0 for "clean".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Code {
-    /// Something that should not happen: a full disk, a mistake of ours.
-    Unexpected = 1,
-    /// What was typed, or set, cannot be done.
-    Usage = 2,
-    /// Something was found that should not be so.
-    Different = 10,
-    /// Not all of what was asked for was read.
-    Incomplete = 11,
-}
-
-impl From<Code> for ExitCode {
-    fn from(code: Code) -> Self {
-        Self::from(code as u8)
-    }
-}
+use crate::exit_code::RolecallExitCode;
 
 /// Why nothing came of it: said on stderr, with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    code: Code,
+    code: RolecallExitCode,
     message: String,
     remedy: Option<String>,
 }
 
 impl Failure {
-    pub(crate) fn new(code: Code, message: impl Display) -> Self {
+    pub(crate) fn new(code: RolecallExitCode, message: impl Display) -> Self {
         Self { code, message: message.to_string(), remedy: None }
     }
 
+    /// One that should not happen.
+    pub(crate) fn unexpected(message: impl Display) -> Self {
+        Self::new(RolecallExitCode::Unexpected, message)
+    }
+
+    /// One of arguments, settings or files that cannot be used.
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Self::new(RolecallExitCode::Usage, message)
+    }
+
+    /// One that leaves something unread.
+    pub(crate) fn incomplete(message: impl Display) -> Self {
+        Self::new(RolecallExitCode::Incomplete, message)
+    }
+
     /// An end that needs no words.
-    pub(crate) fn silent(code: Code) -> Self {
+    pub(crate) fn silent(code: RolecallExitCode) -> Self {
         Self::new(code, "")
     }
 
@@ -60,4 +59,14 @@ impl Failure {
         }
         self.code.into()
     }
+}
+
+/// What comes of the work. A panic is a failure too, with an exit code of the list.
+pub(crate) fn catching_panics(
+    work: impl FnOnce() -> Result<ExitCode, Failure> + UnwindSafe,
+) -> Result<ExitCode, Failure> {
+    std::panic::catch_unwind(work).unwrap_or_else(|_| {
+        let failure = Failure::unexpected("rolecall went wrong");
+        Err(failure.with_remedy("please report it, with what RUST_LOG=error says on stderr"))
+    })
 }

@@ -17,7 +17,7 @@ use rolecall_roll::{AccountId, Caller, Class, ExternalId, Organization, Partitio
 use crate::args::{self, Through, Whom};
 use crate::configuration::{self, Configuration};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::terms::FlagTerms;
 
 /// Everything that is known before AWS is asked.
@@ -84,7 +84,7 @@ impl Plan {
             (wanted, Vec::from_iter(whom.organization_role_arn.clone()))
         });
         if named.is_empty() && written.is_empty() && organization.is_none() {
-            return Err(Failure::new(Code::Usage, "nobody says whom to ask").with_remedy(
+            return Err(Failure::usage("nobody says whom to ask").with_remedy(
                 "type --role-arn ARN, --account ID --role-name NAME, --accounts FILE or --organization, or let \
                  `rolecall init` write a rolecall.toml",
             ));
@@ -249,9 +249,8 @@ fn by_role(role_arn: &RoleArn) -> Named {
 }
 
 fn accounts_of(file: &Path) -> Result<Vec<Named>, Failure> {
-    let wrong = |problem: &dyn std::fmt::Display| {
-        Failure::new(Code::Usage, format!("--accounts {}: {problem}", file.display()))
-    };
+    let wrong =
+        |problem: &dyn std::fmt::Display| Failure::usage(format!("--accounts {}: {problem}", file.display()));
     let text = if file == Path::new("-") {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).map(|_| text)
@@ -291,7 +290,7 @@ pub(crate) fn no_caller(error: &CallError, profile: Option<&str>) -> Failure {
         }
         _ => remedy,
     };
-    Failure::new(Code::Incomplete, format!("no account was asked, {why}: {error}")).with_remedy(remedy)
+    Failure::incomplete(format!("no account was asked, {why}: {error}")).with_remedy(remedy)
 }
 
 fn organization_unknown(error: &Unknown) -> Failure {
@@ -311,9 +310,9 @@ fn organization_unknown(error: &Unknown) -> Failure {
         }
     };
     let message = format!("no account was asked, the organisation's accounts are not known: {error}");
-    Failure::new(Code::Incomplete, message).with_remedy(remedy)
+    Failure::incomplete(message).with_remedy(remedy)
 }
 
 fn usage(error: impl std::fmt::Display) -> Failure {
-    Failure::new(Code::Usage, error)
+    Failure::usage(error)
 }

@@ -8,12 +8,15 @@
 //! 6. [`statement`]: that in words, which every output carries;
 //! 7. [`render`]: the outputs;
 //! 8. [`diff`]: what became of a roll;
-//! 9. [`cloudtrail`]: what CloudTrail knows of it.
+//! 9. [`cloudtrail`]: what CloudTrail knows of it;
+//! 10. [`bundle`]: all of it in a folder, for an auditor, with checksums.
 //!
 //! Pure functions of a roll, settings and the moment that the roll stands for: no clock, no network, no AWS SDK.
+//! [`bundle`] alone reads and writes files besides.
 
 pub mod advice;
 pub mod assess;
+pub mod bundle;
 pub mod case;
 pub mod cloudtrail;
 pub mod diff;

@@ -131,7 +131,7 @@ mod tests {
     use rolecall_core::Settings;
 
     use super::How;
-    use crate::args::{Arguments, Command};
+    use crate::commands::{Arguments, Command};
 
     fn over_the_defaults(typed: &[String]) -> String {
         let scan = ["rolecall", "scan", "--role-arn", "arn:aws:iam::111111111111:role/R"].map(str::to_owned);

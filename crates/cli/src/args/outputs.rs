@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::failure::Failure;
+use crate::output::{self, Sink};
+
 /// What to write, and where.
 #[derive(Debug, Args)]
 pub(crate) struct Outputs {
@@ -37,9 +40,43 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Whether it shows findings and nothing else.
-    pub(crate) fn is_of_findings(self) -> bool {
+    /// Whether it shows findings and nothing else, so that without rules there is nothing to show.
+    pub(crate) fn needs_rules(self) -> bool {
         matches!(self, Self::Csv | Self::Markdown | Self::Html | Self::Ocsf)
+    }
+
+    /// Its name, as --format takes it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The names of those that show something without rules, with commas between.
+    pub(crate) fn names_without_rules() -> String {
+        let without: Vec<String> = Self::value_variants()
+            .iter()
+            .filter(|format| !format.needs_rules())
+            .map(|it| it.name())
+            .collect();
+        without.join(", ")
+    }
+}
+
+/// How one document is written, and where.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs<F: ValueEnum + Clone + Send + Sync + 'static> {
+    /// Output format
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: F,
+
+    /// Write to this file, whole or not at all, and not to stdout, which is `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+impl<F: ValueEnum + Clone + Send + Sync + 'static> OutputArgs<F> {
+    /// Opens the file, or stdout, before the work begins: one that cannot be written is heard of at once.
+    pub(crate) fn open(&self) -> Result<Sink, Failure> {
+        output::open(self.out.as_deref())
     }
 }
 

@@ -15,7 +15,7 @@ use rolecall_roll::{AcceptedGap, Account, AccountId, ExternalId, RoleArn, RoleNa
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use judging::{OneException, Owners, RuleChange, date, is_said};
 
 /// Where it is looked for when nobody names it.
@@ -134,11 +134,10 @@ pub(crate) fn read(named: Option<&Path>) -> Result<Configuration, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
             return Ok(Configuration::default());
         }
-        Err(error) => return Err(Failure::new(Code::Usage, format!("{}: {error}", path.display()))),
+        Err(error) => return Err(Failure::usage(format!("{}: {error}", path.display()))),
     };
     parse(&text, path).map_err(|problem| {
-        Failure::new(Code::Usage, problem)
-            .with_remedy("`rolecall init` writes a file with all that may stand in it")
+        Failure::usage(problem).with_remedy("`rolecall init` writes a file with all that may stand in it")
     })
 }
 

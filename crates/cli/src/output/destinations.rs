@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::open;
 use super::sink::Sink;
 use crate::args::{Format, Outputs};
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 
 /// Formats with where they go, opened before anything is asked: a file that cannot be written is heard of now, not after
 /// an hour.
@@ -18,14 +18,14 @@ pub(crate) struct Destinations {
 impl Destinations {
     /// Opens what was typed.
     pub(crate) fn open(outputs: &Outputs, no_rules: bool) -> Result<Self, Failure> {
-        let usage = |problem: String, remedy: &str| Failure::new(Code::Usage, problem).with_remedy(remedy);
+        let usage = |problem: String, remedy: &str| Failure::usage(problem).with_remedy(remedy);
         let formats = if outputs.format.is_empty() { vec![Format::Table] } else { outputs.format.clone() };
-        if let Some(format) = formats.iter().find(|format| no_rules && format.is_of_findings()) {
-            let format = format!("{format:?}").to_lowercase();
-            let problem = format!("--format {format} shows findings, and --no-rules makes none");
+        if let Some(format) = formats.iter().find(|format| no_rules && format.needs_rules()) {
+            let problem = format!("--format {} shows findings, and --no-rules makes none", format.name());
+            let others = Format::names_without_rules();
             return Err(usage(
                 problem,
-                "leave --no-rules out, or take the format json, table, roll-csv or jsonl",
+                &format!("leave --no-rules out, or take one of the formats {others}"),
             ));
         }
         let stdout = [PathBuf::from("-")];
@@ -55,6 +55,6 @@ impl Destinations {
 
     /// Whether all findings are shown, and not the most urgent alone.
     pub(super) fn show_all(&self) -> bool {
-        self.each.iter().any(|(format, _)| format.is_of_findings() || *format == Format::Json)
+        self.each.iter().any(|(format, _)| format.needs_rules() || *format == Format::Json)
     }
 }

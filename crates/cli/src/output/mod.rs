@@ -12,20 +12,21 @@ mod table;
 mod verdicts;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use comfy_table::Cell;
 use rolecall_core::collect::ExpectedCalls;
 use rolecall_report::statement::grouped;
 use rolecall_roll::{Coverage, Earlier, Header};
 
-use crate::failure::{Code, Failure};
+use crate::exit_code::RolecallExitCode;
+use crate::failure::Failure;
 pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
 pub(crate) use shown::{Showing, Shown, show};
-use sink::Sink;
+pub(crate) use sink::Sink;
 pub(crate) use verdicts::{Answer, verdicts};
 
 /// Opens the file that the roll goes to, or stdout.
@@ -43,7 +44,7 @@ pub(crate) fn not_there(flag: &str, path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::NotFound => "the folder is not there".to_owned(),
         kind => io::Error::from(kind).to_string(),
     };
-    Failure::new(Code::Usage, format!("{flag} {}: {problem}", path.display()))
+    Failure::usage(format!("{flag} {}: {problem}", path.display()))
         .with_remedy("name a file in a folder that is there and can be written")
 }
 
@@ -107,21 +108,6 @@ pub(crate) fn read_before(number: usize, earlier: &Earlier) -> String {
     )
 }
 
-/// What is read, or added to, goes into no output's place.
-pub(crate) fn is_apart(what: &str, input: &Path, outs: &[PathBuf]) -> Result<(), Failure> {
-    let real = |path: &Path| {
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let real = std::fs::canonicalize(folder).ok().zip(path.file_name()).map(|(it, name)| it.join(name));
-        std::fs::canonicalize(path).ok().or(real).unwrap_or_else(|| path.to_owned())
-    };
-    if outs.iter().any(|out| real(out) == real(input)) {
-        let problem = format!("{what} and --out are both {}", input.display());
-        return Err(Failure::new(Code::Usage, problem)
-            .with_remedy("name two files: what is shown of a roll is none, and would take its place"));
-    }
-    Ok(())
-}
-
 /// What is about to be done, in a line.
 pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: ExpectedCalls) -> String {
     let caller =
@@ -144,7 +130,7 @@ fn plural(number: usize, noun: &str) -> String {
 pub(crate) fn not_written(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         // Whoever was reading, `head` for one, has enough.
-        return Failure::silent(Code::Unexpected);
+        return Failure::silent(RolecallExitCode::Unexpected);
     }
-    Failure::new(Code::Unexpected, format!("the output could not be written: {error}"))
+    Failure::unexpected(format!("the output could not be written: {error}"))
 }

@@ -14,7 +14,8 @@ use rolecall_roll::{AccountRoll, Coverage, Header, RollWriter, Statistics, Store
 use super::sink::Sink;
 use super::{Destinations, findings, not_written, page, table};
 use crate::args::Format;
-use crate::failure::{Code, Failure};
+use crate::exit_code::RolecallExitCode;
+use crate::failure::Failure;
 use crate::terms::FlagTerms;
 
 /// How many findings a terminal shows behind the keys.
@@ -104,11 +105,11 @@ impl Judged {
     /// What is missing counts before what was found; and where nobody looked, nothing was found to be right.
     pub(crate) fn exit_code(&self, fail_on: Option<Severity>) -> ExitCode {
         if !self.coverage.is_complete {
-            return Code::Incomplete.into();
+            return RolecallExitCode::Incomplete.into();
         }
         let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
         if report.has(severity) {
-            return Code::Different.into();
+            return RolecallExitCode::Findings.into();
         }
         let rules = || report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
         let Some(rule) = rules().find(|rule| rule.not_asked > 0) else {
@@ -132,7 +133,7 @@ impl Judged {
             "--fail-on {severity} cannot be told: {} needs {fact}, which was not asked for: --collect recommended",
             rule.rule.id
         ));
-        Code::Incomplete.into()
+        RolecallExitCode::Incomplete.into()
     }
 }
 
@@ -167,15 +168,17 @@ fn write(
     report: Option<&Report>,
     showing: &Showing<'_>,
 ) -> io::Result<()> {
-    match (format, report) {
-        (Format::Json, _) => render::json::render(sink, stored, coverage, report),
-        (Format::RollCsv, _) => render::roll_csv::render(sink, stored, coverage),
-        (Format::Jsonl, _) => stored.copy(sink),
-        (Format::Csv, Some(report)) => render::csv::render(sink, stored, report),
-        (Format::Markdown, Some(report)) => render::markdown::render(sink, stored, report, showing.grouping),
-        (Format::Html, Some(report)) => render::html::render(sink, stored, report),
-        (Format::Ocsf, Some(report)) => render::ocsf::render(sink, stored, report),
-        (Format::Table | Format::Csv | Format::Markdown | Format::Html | Format::Ocsf, _) => {
+    // Without rules `Destinations::open` lets no format come here that shows findings and nothing else.
+    let findings_of = || report.ok_or_else(|| io::Error::other(format!("no rules for {}", format.name())));
+    match format {
+        Format::Json => render::json::render(sink, stored, coverage, report),
+        Format::RollCsv => render::roll_csv::render(sink, stored, coverage),
+        Format::Jsonl => stored.copy(sink),
+        Format::Csv => render::csv::render(sink, stored, findings_of()?),
+        Format::Markdown => render::markdown::render(sink, stored, findings_of()?, showing.grouping),
+        Format::Html => render::html::render(sink, stored, findings_of()?),
+        Format::Ocsf => render::ocsf::render(sink, stored, findings_of()?),
+        Format::Table => {
             let of_sink = sink.look();
             table::render(sink, stored, showing.keys, of_sink)?;
             if let Some(report) = report {

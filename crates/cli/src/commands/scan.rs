@@ -1,48 +1,131 @@
 //! `rolecall scan`: whom to ask, asking them, and the roll file that all outputs are made of.
 
-use std::fs::{File, OpenOptions};
-use std::future::Future;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
 use futures_util::StreamExt;
-use rolecall_core::Settings;
 use rolecall_core::collect::expected_calls;
 use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::{Access, Target};
+use rolecall_core::{Settings, settings};
 use rolecall_roll::{
-    AccountRoll, Class, Earlier, Fact, FactKind, Header, Outcome, ReadError, RoleSessionName, RunId,
-    Statistics,
+    AccountRoll, Class, Fact, FactKind, Header, Outcome, RoleSessionName, RunId, Statistics,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 
-use crate::args::Scan;
+use crate::args::{Caller, How, JudgingArgs, Outputs, Whom};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output::{self, Destinations, Progress, Showing, Shown};
+use crate::roll_file;
+use crate::runtime::{Interruptions, in_runtime};
 use crate::terms::FlagTerms;
 use crate::whom::{Known, Plan};
 
+const USAGE: &str = "\
+rolecall scan [OPTIONS] --role-arn <ARN>...
+       rolecall scan [OPTIONS] --account <ID>... --role-name <NAME>
+       rolecall scan [OPTIONS] --accounts <FILE>
+       rolecall scan [OPTIONS] --organization";
+
+const HELP: &str = "\
+Examples:
+  rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
+  rolecall scan --account 111111111111 333333333333 --role-name IAMListRole
+  rolecall scan --organization --role-name IAMListRole --roll roll.jsonl
+  rolecall scan                                   whom rolecall.toml names
+
+Credentials, region, proxy (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are taken as by the AWS CLI. \
+Data goes to stdout, all else to stderr.
+
+A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. What is not typed under \"What to read, session, pace and patience\" is taken from the \
+environment: --max-attempts from ROLECALL_MAX_ATTEMPTS, and so on.
+
+FACTS are users, access_keys (the two of `default`), last_used, control_total, console_password, mfa_devices, policies, \
+credential_report (all of `recommended`), account_alias, root_credentials. Each needs its IAM actions; sessions are \
+narrowed to those.";
+
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
+    (RolecallExitCode::Findings, "a finding as bad as --fail-on says"),
+    (RolecallExitCode::Incomplete, "not all was read, whatever was found"),
+];
+
+/// The arguments of `rolecall scan`.
+#[derive(Debug, Args)]
+#[command(override_usage = USAGE, after_help = exit_code::help(HELP, &EXIT_CODES))]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
+
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+
+    /// Apply no rules: the roll alone
+    #[arg(long, conflicts_with_all = ["benchmark", "fail_on"])]
+    pub(crate) no_rules: bool,
+
+    /// Keep the roll in this file, an account a line as it is done; a run that finds the file there asks only what is
+    /// missing in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roll: Option<PathBuf>,
+
+    /// Of the users this one alone, by name
+    #[arg(long, value_name = "NAME", conflicts_with = "path_prefix")]
+    pub(crate) user: Option<String>,
+
+    /// Of the users those below this path, as /ci/
+    #[arg(long, value_name = "PATH", value_parser = path_prefix)]
+    pub(crate) path_prefix: Option<String>,
+
+    /// Ask so many accounts first, and no more where all of them refuse; 0 asks all regardless
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) canary: usize,
+
+    /// For the whole run; what was read by then is kept
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+
+    #[command(flatten)]
+    pub(crate) how: How,
+
+    /// What the AWS CLI calls --format.
+    #[arg(long, short, hide = true, value_parser = output_of_the_aws_cli)]
+    output: Option<String>,
+}
+
 /// Reads the accounts that were asked for, and shows the roll.
-pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
     in_runtime(async {
-        let mut interruptions = Interruptions::listen()?;
+        let mut interruptions = Interruptions::listen(&[SignalKind::interrupt(), SignalKind::terminate()])?;
         let until = Until::new(arguments.deadline);
         let mut scanning = pin!(scan(arguments, &until));
         // The first time what was read is written down; the second time it ends at once.
         tokio::select! {
             ended = &mut scanning => return ended,
-            () = interruptions.next() => until.stop(),
+            _ = interruptions.next() => until.stop(),
         }
         if !arguments.quiet {
             output::say("interrupted: writing what was read; once more ends it at once");
         }
         tokio::select! {
             biased;
-            () = interruptions.next() => {
-                let failure = Failure::new(Code::Incomplete, "interrupted before all accounts were read");
+            _ = interruptions.next() => {
+                let failure = Failure::incomplete("interrupted before all accounts were read");
                 Err(match (&arguments.roll, arguments.outputs.out.first()) {
                     (Some(roll), _) => failure.with_remedy(format!("what was read is in {}", roll.display())),
                     (None, Some(out)) => failure.with_remedy(format!("{} was not touched", out.display())),
@@ -54,48 +137,20 @@ pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Runs what a command does. Current-thread: an account's work is waiting, and on two cores one thread measured faster
-/// than two.
-pub(crate) fn in_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
-    runtime.block_on(Box::pin(work))
-}
-
-/// Ctrl-C, and what else asks a program to end.
-struct Interruptions {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interruptions {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(Code::Unexpected, error));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
+async fn scan(arguments: &ScanArgs, until: &Until) -> Result<ExitCode, Failure> {
     let plan = Plan::of(&arguments.whom, &arguments.caller)?;
     let settings = environment::over(plan.configuration.settings(Settings::default()))?;
     let mut settings = arguments.how.over(settings);
     settings.selection.user_name.clone_from(&arguments.user);
     settings.selection.path_prefix.clone_from(&arguments.path_prefix);
     let accepted = plan.configuration.accepted.clone();
-    let judging = arguments.judging.over(plan.configuration.judging.clone());
+    let judging = arguments.judging.benchmark.apply_to(plan.configuration.judging.clone());
     if let Some(roll) = &arguments.roll {
-        output::is_apart("--roll", roll, &arguments.outputs.out)?;
+        roll_file::is_apart("--roll", roll, &arguments.outputs.out)?;
     }
     let destinations = Destinations::open(&arguments.outputs, arguments.no_rules)?;
     let files = destinations.files.clone();
-    let earlier = earlier(arguments.roll.as_deref())?;
+    let earlier = roll_file::open_to_resume(arguments.roll.as_deref())?;
 
     let as_of = environment::now();
     let run_id = RunId::random();
@@ -104,7 +159,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
         known = plan.resolve(&scanner, arguments.caller.profile.as_deref()) => known?,
         end = until.comes() => {
             let problem = format!("no account was read: {end} before it was known whom to ask");
-            return Err(Failure::new(Code::Incomplete, problem));
+            return Err(Failure::incomplete(problem));
         }
     };
     let Known { targets, caller, mut organization, asker, mut notes } = known;
@@ -127,7 +182,7 @@ async fn scan(arguments: &Scan, until: &Until) -> Result<ExitCode, Failure> {
     header.accepted = accepted;
     if let (Some(before), Some(roll)) = (&earlier.header, &arguments.roll) {
         same_roll(before, &header).map_err(|problem| {
-            Failure::new(Code::Usage, format!("--roll {}: {problem}", roll.display()))
+            Failure::usage(format!("--roll {}: {problem}", roll.display()))
                 .with_remedy("name another file, or the same accounts")
         })?;
     }
@@ -242,33 +297,7 @@ fn all_refuse(refusals: &[AccountRoll], others: usize) -> Failure {
         "the first {} accounts all refused, and the other {others} were not asked; {what}",
         refusals.len()
     );
-    Failure::new(Code::Incomplete, message)
-        .with_remedy(format!("{remedy}; --canary 0 asks all of them regardless"))
-}
-
-/// The roll file to add to; one that nobody named is in no folder and gone at the end.
-fn earlier(named: Option<&Path>) -> Result<Earlier, Failure> {
-    let unexpected = |error: std::io::Error| Failure::new(Code::Unexpected, error);
-    let Some(path) = named else {
-        let file: File = tempfile::tempfile().map_err(unexpected)?;
-        return Earlier::read(file).map_err(|error| Failure::new(Code::Unexpected, error));
-    };
-    let is_special = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
-    if is_special || path == Path::new("-") {
-        let problem = format!("--roll {}: it is no ordinary file", path.display());
-        return Err(Failure::new(Code::Usage, problem).with_remedy(
-            "name a file, which later runs go on with; --format jsonl writes a roll to stdout",
-        ));
-    }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let file = file.map_err(|error| output::not_there("--roll", path, &error))?;
-    Earlier::read(file).map_err(|error| {
-        let failure = Failure::new(Code::Usage, format!("--roll {}: {error}", path.display()));
-        match error {
-            ReadError::Locked => failure,
-            _ => failure.with_remedy("name a roll file of an earlier run, or one that is not there yet"),
-        }
-    })
+    Failure::incomplete(message).with_remedy(format!("{remedy}; --canary 0 asks all of them regardless"))
 }
 
 /// Whether a run goes on with the roll of an earlier one, and does not make another of it.
@@ -307,4 +336,23 @@ fn other_role(before: &Header, now: &Header) -> Option<(String, String)> {
 /// `rolecall-` and the run's id, which together are shorter than a session's name may be.
 fn session_name_of(run_id: RunId) -> RoleSessionName {
     format!("rolecall-{run_id}").parse().unwrap_or_default()
+}
+
+fn path_prefix(text: &str) -> Result<String, String> {
+    // https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html
+    if text.len() <= 512 && text.starts_with('/') && text.chars().all(|c| ('!'..='\u{7f}').contains(&c)) {
+        return Ok(text.to_owned());
+    }
+    Err("a path begins with /, as /ci/".to_owned())
+}
+
+fn output_of_the_aws_cli(text: &str) -> Result<String, String> {
+    let hint = match text {
+        "json" | "table" | "jsonl" | "csv" => format!("--format {text}"),
+        "text" | "yaml" | "yaml-stream" => "--format table, json or csv".to_owned(),
+        _ => format!("--out {text}"),
+    };
+    Err(format!(
+        "there is no --output; use {hint} (--format says how to show the roll, --out FILE where to write it)"
+    ))
 }

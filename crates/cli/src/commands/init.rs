@@ -2,19 +2,37 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::args::Init;
+use clap::Args;
+
 use crate::configuration::EXAMPLE;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
 
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
+    (RolecallExitCode::Success, "written"),
+    (RolecallExitCode::Usage, "wrong usage, or the file is there already"),
+];
+
+/// The arguments of `rolecall init`.
+#[derive(Debug, Args)]
+#[command(after_help = exit_code::help("", &EXIT_CODES))]
+pub(crate) struct InitArgs {
+    /// The file
+    #[arg(value_name = "FILE", default_value = "rolecall.toml")]
+    pub(crate) file: PathBuf,
+}
+
 /// Writes it, where there is none.
-pub(crate) fn run(arguments: &Init) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &InitArgs) -> Result<ExitCode, Failure> {
     let file = &arguments.file;
     let wrong = |error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::new(Code::Usage, format!("{}: it is there, and stays as it is", file.display()))
+            Failure::usage(format!("{}: it is there, and stays as it is", file.display()))
                 .with_remedy("name another file: rolecall init FILE")
         }
         _ => output::not_there("init", file, error),

@@ -1,23 +1,125 @@
 //! `rolecall emulator`: an AWS on this machine, for as long as it is wanted.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use rolecall_emulator::{Clock, Credentials, Emulator, Told, World};
+use clap::{Args, ValueEnum};
+use rolecall_core::settings;
+use rolecall_emulator::{Behaviour, Clock, Credentials, Emulator, Recipe, Told, World};
+use rolecall_roll::RoleArn;
 use rustix::process::{Pid, kill_process};
 use tokio::process::Command;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 
-use crate::args::{self, LogFormat};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
+use crate::runtime::{Interruptions, in_runtime};
+
+const USAGE: &str = "\
+rolecall emulator [OPTIONS]
+       rolecall emulator [OPTIONS] -- <COMMAND>...";
+
+const HELP: &str = "\
+Without a world of your own it holds the two accounts of the flow: 111111111111 with IAMListRole and some users, and \
+222222222222 with LambdaRole.
+
+Examples:
+  rolecall emulator -- rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
+  rolecall emulator -- aws iam list-users
+  rolecall emulator --env-file aws.env      and in another terminal: . ./aws.env; aws sts get-caller-identity";
+
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
+    (RolecallExitCode::Success, "interrupted; with a COMMAND the exit code is the command's"),
+    (RolecallExitCode::Findings, "Lambda may not become LambdaRole"),
+];
+
+/// The arguments of `rolecall emulator`.
+#[derive(Debug, Args)]
+#[command(override_usage = USAGE, after_help = exit_code::help(HELP, &EXIT_CODES))]
+pub(crate) struct EmulatorArgs {
+    /// Where to listen [default: 127.0.0.1:4599; with a COMMAND, any free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address_and_port)]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// The accounts, roles, users and policies, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) world: Option<PathBuf>,
+
+    /// Make a world and not read one: an organisation of so many accounts and users, the same each time for a seed; also
+    /// `with_keys` (users of a hundred), `denied`, `suspended`, `hanging` (accounts of a thousand)
+    #[arg(long, value_name = "accounts=600,users=50,seed=7", conflicts_with = "world")]
+    pub(crate) generate: Option<Recipe>,
+
+    /// How long each answer takes
+    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    latency: Option<Duration>,
+
+    /// How many calls a second IAM answers in one account; it throttles more
+    #[arg(long, value_name = "CALLS")]
+    iam_rate: Option<f64>,
+
+    /// The part of requests that a service fails to answer, from 0 to 1
+    #[arg(long, value_name = "PART")]
+    error_rate: Option<f64>,
+
+    /// The part of requests whose connection is cut, from 0 to 1
+    #[arg(long, value_name = "PART")]
+    reset_rate: Option<f64>,
+
+    /// The role whose session the credentials are of, whomever it trusts; without this flag it is `LambdaRole` of
+    /// account 222222222222, if that lets Lambda become it
+    #[arg(long = "as", value_name = "ARN")]
+    pub(crate) role_arn: Option<RoleArn>,
+
+    /// Write the settings to ask it with to this file, as lines of a shell; it is taken away at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
+    /// Write every request to this file, as JSON lines: who asked for what, and which statement decided; `-` for stderr
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+
+    /// How to write what --log asks for
+    #[arg(long, value_enum, default_value_t = LogFormat::Lines, requires = "log")]
+    pub(crate) log_format: LogFormat,
+
+    /// Run this in the emulator's environment, and end with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+impl EmulatorArgs {
+    /// What was typed of how slow the world is and what goes wrong, over what its file says.
+    pub(crate) fn over(&self, behaviour: &Behaviour) -> Behaviour {
+        let latency_ms = self.latency.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Behaviour {
+            latency_ms: latency_ms.unwrap_or(behaviour.latency_ms),
+            iam_rate: self.iam_rate.or(behaviour.iam_rate),
+            error_rate: self.error_rate.unwrap_or(behaviour.error_rate),
+            reset_rate: self.reset_rate.unwrap_or(behaviour.reset_rate),
+            ..behaviour.clone()
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// With the statements that decided, which AWS does not tell
+    Lines,
+    /// As `CloudTrail` would record it
+    Cloudtrail,
+}
 
 /// The port, where nobody says which.
 const PORT: u16 = 4599;
@@ -42,25 +144,25 @@ const SWITCHED_OFF: [&str; 3] =
 /// How an env file begins, so that a file of somebody else's is never taken for one.
 const ENV_FILE: &str = "# Settings under which programs ask a rolecall emulator.";
 
+/// The signals that ask a program to end.
+const ENDINGS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+
 /// Runs it until it is interrupted, or until the command has ended.
-pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
     let world = match (&arguments.world, arguments.generate) {
         (Some(file), _) => World::read(file),
         (None, Some(recipe)) => recipe.world(),
         (None, None) => World::tutorial(),
     };
-    let mut world = world.map_err(|error| Failure::new(Code::Usage, error))?;
-    world.behaviour =
-        arguments.over(&world.behaviour).checked().map_err(|problem| Failure::new(Code::Usage, problem))?;
+    let mut world = world.map_err(Failure::usage)?;
+    world.behaviour = arguments.over(&world.behaviour).checked().map_err(Failure::usage)?;
     let told = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
-    runtime.block_on(async {
+    in_runtime(async {
         let emulator =
             Emulator::start(world, Clock::new(environment::now), listen, told).await.map_err(|error| {
-                Failure::new(Code::Usage, format!("--listen {listen}: {error}")).with_remedy(
+                Failure::usage(format!("--listen {listen}: {error}")).with_remedy(
                     "name an address of this machine and a port that is free: --listen 127.0.0.1:4600",
                 )
             })?;
@@ -70,7 +172,7 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
         };
         let credentials = emulator
             .session(role_arn, "rolecall")
-            .map_err(|problem| Failure::new(Code::Usage, format!("--as: {problem}")))?;
+            .map_err(|problem| Failure::usage(format!("--as: {problem}")))?;
         let settings = settings(&emulator, &credentials);
         let written =
             arguments.env_file.as_deref().map(|file| EnvFile::write(file, &settings)).transpose()?;
@@ -88,12 +190,12 @@ pub(crate) fn run(arguments: &args::Emulator) -> Result<ExitCode, Failure> {
 fn may_lambda_become<'a>(emulator: &Emulator, role_arn: &'a str) -> Result<&'a str, Failure> {
     let decision = emulator
         .may_become("lambda.amazonaws.com", role_arn)
-        .map_err(|problem| Failure::new(Code::Usage, problem).with_remedy("name the role to be: --as ARN"))?;
+        .map_err(|problem| Failure::usage(problem).with_remedy("name the role to be: --as ARN"))?;
     if decision.is_allowed() {
         return Ok(role_arn);
     }
     let refused = format!("lambda.amazonaws.com does not become {role_arn}: {decision}");
-    Err(Failure::new(Code::Different, refused).with_remedy(
+    Err(Failure::new(RolecallExitCode::Findings, refused).with_remedy(
         "let its trust policy name lambda.amazonaws.com; or be the role whomever it trusts: --as ARN",
     ))
 }
@@ -159,7 +261,7 @@ impl<'a> EnvFile<'a> {
         let is_ours = fs::read_to_string(file).is_ok_and(|text| text.starts_with(ENV_FILE));
         if file.symlink_metadata().is_ok() && !is_ours {
             let problem = format!("--env-file {}: it is there, and no emulator wrote it", file.display());
-            return Err(Failure::new(Code::Usage, problem).with_remedy("name another file, or take it away"));
+            return Err(Failure::usage(problem).with_remedy("name another file, or take it away"));
         }
         let unset = NOT_HERE.map(|name| format!("unset {name}\n")).concat();
         let export: String =
@@ -189,35 +291,8 @@ impl Drop for EnvFile<'_> {
     }
 }
 
-/// The signals that ask a program to end.
-struct Endings {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Endings {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(Code::Unexpected, error));
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    /// The next of them.
-    async fn next(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.hangup.recv() => SignalKind::hangup(),
-        }
-    }
-}
-
-async fn serve(emulator: &Emulator, arguments: &args::Emulator, role_arn: &str) -> Result<ExitCode, Failure> {
-    let mut endings = Endings::listen()?;
+async fn serve(emulator: &Emulator, arguments: &EmulatorArgs, role_arn: &str) -> Result<ExitCode, Failure> {
+    let mut interruptions = Interruptions::listen(&ENDINGS)?;
     let how = match &arguments.env_file {
         Some(file) => format!(". {}", shell_path(file)),
         None => "start it with --env-file aws.env, and type: . ./aws.env".to_owned(),
@@ -230,7 +305,7 @@ async fn serve(emulator: &Emulator, arguments: &args::Emulator, role_arn: &str) 
     if !emulator.address().ip().is_loopback() {
         output::say("it can be reached from other machines, and its credentials are for tests alone");
     }
-    endings.next().await;
+    interruptions.next().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -248,24 +323,21 @@ pub(crate) fn within(command: &mut Command, settings: &[(&'static str, String)])
     }
 }
 
-async fn command(
-    arguments: &args::Emulator,
-    settings: &[(&'static str, String)],
-) -> Result<ExitCode, Failure> {
+async fn command(arguments: &EmulatorArgs, settings: &[(&'static str, String)]) -> Result<ExitCode, Failure> {
     let Some((program, rest)) = arguments.command.split_first() else { return Ok(ExitCode::SUCCESS) };
     let mut command = Command::new(program);
     command.args(rest);
     within(&mut command, settings);
     let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
-        Failure::new(Code::Usage, format!("{}: {error}", program.display()))
+        Failure::usage(format!("{}: {error}", program.display()))
             .with_remedy("what stands behind -- is a command and its arguments")
     })?;
-    let unexpected = |error| Failure::new(Code::Unexpected, error);
-    let mut endings = Endings::listen()?;
+    let unexpected = Failure::unexpected;
+    let mut interruptions = Interruptions::listen(&ENDINGS)?;
     let status = loop {
         tokio::select! {
             ended = child.wait() => break ended.map_err(unexpected)?,
-            kind = endings.next() => {
+            kind = interruptions.next() => {
                 // Ctrl-C at a terminal goes to the command too, which ends as it likes; the others it has to be told.
                 let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
                 if let Some(pid) = pid.filter(|_| kind != SignalKind::interrupt()) {
@@ -276,4 +348,8 @@ async fn command(
     };
     let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+fn address_and_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it is an address and a port, as 127.0.0.1:4599 or [::1]:4599".to_owned())
 }

@@ -1,8 +1,9 @@
 //! `rolecall whose`: from an access key's id to its user.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use jiff::Timestamp;
 use rolecall_core::targets::Access;
 use rolecall_core::whose;
@@ -11,13 +12,52 @@ use rolecall_report::case::days;
 use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header};
 use serde_json::json;
 
-use crate::args::{Rendering, Whose};
+use crate::args::{Caller, Rendering, Through, Unparsed};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
 use crate::output;
-use crate::scan::in_runtime;
+use crate::roll_file;
+use crate::runtime::in_runtime;
 use crate::terms::FlagTerms;
 use crate::whom::{Plan, no_caller};
+
+const HELP: &str = "\
+Examples:
+  rolecall whose AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
+  rolecall whose AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      asks nobody
+
+Live it needs sts:GetAccessKeyInfo, and in the key's account iam:GetAccessKeyLastUsed and iam:ListAccessKeys.";
+
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
+    (RolecallExitCode::Success, "found"),
+    (RolecallExitCode::Findings, "there is no such key"),
+    (RolecallExitCode::Incomplete, "that cannot be told"),
+];
+
+/// The arguments of `rolecall whose`.
+#[derive(Debug, Args)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
+pub(crate) struct WhoseArgs {
+    /// The access key's id
+    #[arg(value_name = "AKIA…")]
+    pub(crate) access_key_id: Unparsed,
+
+    /// Look it up in this roll file, and ask nobody
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roll: Option<PathBuf>,
+
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
+
+    #[command(flatten)]
+    pub(crate) through: Through,
+
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+}
 
 /// What was found.
 struct Found {
@@ -41,21 +81,21 @@ const OTHER_IDS: [(&str, &str); 5] = [
 ];
 
 /// Finds it, and shows it.
-pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
     let id = &arguments.access_key_id.0.to_ascii_uppercase();
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
     if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         // It is not repeated: it may be the secret key.
         let problem = "what was typed is no access key id, one is like AKIAIOSFODNN7EXAMPLE";
-        return Err(Failure::new(Code::Usage, problem));
+        return Err(Failure::usage(problem));
     }
     if let Some((_, of)) = OTHER_IDS.iter().find(|(prefix, _)| id.starts_with(prefix)) {
-        return Err(Failure::new(Code::Usage, format!("{id} is the id of a {of}, and no access key's")));
+        return Err(Failure::usage(format!("{id} is the id of a {of}, and no access key's")));
     }
     if id.starts_with("ASIA") {
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
         let problem = format!("{id} is the key of a session, which ends by itself, and no user's access key");
-        return Err(Failure::new(Code::Incomplete, problem).with_remedy(
+        return Err(Failure::incomplete(problem).with_remedy(
             "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
              tells the account",
         ));
@@ -71,8 +111,8 @@ pub(crate) fn run(arguments: &Whose) -> Result<ExitCode, Failure> {
 }
 
 fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
-    let stored = crate::report::read(file)?;
-    let unexpected = |error: std::io::Error| Failure::new(Code::Unexpected, error);
+    let stored = roll_file::read(file)?;
+    let unexpected = |error: std::io::Error| Failure::unexpected(error);
     for account in stored.accounts() {
         let account = account.map_err(unexpected)?;
         if let Some((user_name, key)) = key_in(&account, access_key_id) {
@@ -89,11 +129,11 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
     let coverage = stored.coverage().map_err(unexpected)?;
     if let Some(why) = may_hold_others(&stored.header, &coverage) {
         let problem = format!("access key {access_key_id} is not in the roll, which {why}");
-        return Err(Failure::new(Code::Incomplete, problem).with_remedy("ask live, without --roll"));
+        return Err(Failure::incomplete(problem).with_remedy("ask live, without --roll"));
     }
     let problem =
         format!("no account of the roll of {:.0} has access key {access_key_id}", stored.header.as_of);
-    Err(Failure::new(Code::Different, problem)
+    Err(Failure::new(RolecallExitCode::Findings, problem)
         .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
 }
 
@@ -132,7 +172,7 @@ fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str,
     })
 }
 
-async fn live(arguments: &Whose, id: &str) -> Result<Found, Failure> {
+async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
     let mut plan = Plan::of_nobody(&arguments.through, &arguments.caller)?;
     let settings = environment::over(plan.configuration.settings(Settings::default()))?;
     let scanner = plan.connect(&arguments.caller, settings).await?;
@@ -149,12 +189,12 @@ async fn live(arguments: &Whose, id: &str) -> Result<Found, Failure> {
         };
         let problem =
             format!("access key {id} is of account {account_id}, which does not say whose: {error}");
-        Failure::new(Code::Incomplete, problem).with_remedy(remedy)
+        Failure::incomplete(problem).with_remedy(remedy)
     })?;
     let owner = owner.ok_or_else(|| {
         let problem =
             format!("access key {id} is of account {account_id}, and of no user there: it was deleted");
-        Failure::new(Code::Different, problem).with_remedy("CloudTrail knows what it did before")
+        Failure::new(RolecallExitCode::Findings, problem).with_remedy("CloudTrail knows what it did before")
     })?;
     Ok(Found {
         account_id: account_id.to_string(),
@@ -169,9 +209,10 @@ async fn live(arguments: &Whose, id: &str) -> Result<Found, Failure> {
 fn not_told(error: &CallError, access_key_id: &str) -> Failure {
     if error.class == Class::Other {
         let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
-        return Failure::new(Code::Different, problem).with_remedy("look at it once more, letter by letter");
+        return Failure::new(RolecallExitCode::Findings, problem)
+            .with_remedy("look at it once more, letter by letter");
     }
-    Failure::new(Code::Incomplete, error).with_remedy(error.remedy().to_text(&FlagTerms))
+    Failure::incomplete(error).with_remedy(error.remedy().to_text(&FlagTerms))
 }
 
 fn show(found: &Found, format: Rendering) -> String {

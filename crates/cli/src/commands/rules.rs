@@ -2,24 +2,41 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use comfy_table::{Attribute, Cell};
 use rolecall_report::settings::Applied;
 use rolecall_report::{Benchmark, Rule, Severity};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{Rendering, Rules};
+use crate::args::{BenchmarkArgs, ConfigurationArgs, Rendering};
 use crate::configuration;
+use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
 
+/// What its exit codes mean.
+const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "shown")];
+
+/// The arguments of `rolecall rules`.
+#[derive(Debug, Args)]
+#[command(after_help = exit_code::help("", &EXIT_CODES))]
+pub(crate) struct RulesArgs {
+    #[command(flatten)]
+    pub(crate) benchmark: BenchmarkArgs,
+
+    /// How to show them; `json` has the clauses of all benchmarks, and the facts that each rule needs
+    #[arg(long, value_enum, default_value_t = Rendering::Table)]
+    pub(crate) format: Rendering,
+
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
+}
+
 /// Shows it.
-pub(crate) fn run(arguments: &Rules) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.config.as_deref())?;
-    let settings = rolecall_report::Settings {
-        benchmark: arguments.benchmark.or(configuration.judging.benchmark),
-        ..configuration.judging
-    };
+pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
+    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
+    let settings = arguments.benchmark.apply_to(configuration.judging);
     let applied: Vec<Applied> = settings.applied().collect();
     let text = match arguments.format {
         Rendering::Json => {

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use rolecall_emulator::{Clock, Emulator, World};
 use tokio::process::Command;
 
-use crate::emulator::{settings, within};
+use crate::commands::emulator::{settings, within};
 use crate::environment;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::output;
+use crate::runtime::in_runtime;
 
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 const IAM_LIST_ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
@@ -48,9 +49,7 @@ const PERMISSIONS: [Permission; 3] = [
 
 /// Plays the scenes.
 pub(crate) fn run() -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Unexpected, error))?;
-    runtime.block_on(play())
+    in_runtime(play())
 }
 
 async fn play() -> Result<ExitCode, Failure> {
@@ -76,7 +75,7 @@ async fn play() -> Result<ExitCode, Failure> {
 
 /// Scans in a world whose documents are as `change` makes them, and shows who refused what. Gives the scan's exit code.
 async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
-    let unexpected = |problem: &dyn std::fmt::Display| Failure::new(Code::Unexpected, problem);
+    let unexpected = |problem: &dyn std::fmt::Display| Failure::unexpected(problem);
     let world = World::tutorial_with(change).map_err(|error| unexpected(&error))?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let emulator = Emulator::start(world, Clock::new(environment::now), listen, None).await;

@@ -1,0 +1,42 @@
+//! What commands that wait for AWS run in, and what interrupts them.
+
+use std::future::{Future, poll_fn};
+use std::process::ExitCode;
+use std::task::Poll;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::failure::Failure;
+
+/// Runs what a command does. Current-thread: an account's work is waiting, and on two cores one thread measured faster
+/// than two.
+pub(crate) fn in_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Failure::unexpected)?;
+    runtime.block_on(Box::pin(work))
+}
+
+/// Ctrl-C, and what else asks a program to end.
+pub(crate) struct Interruptions {
+    signals: Vec<(SignalKind, Signal)>,
+}
+
+impl Interruptions {
+    /// Listens for these signals, which from now on do not end the program by themselves.
+    pub(crate) fn listen(kinds: &[SignalKind]) -> Result<Self, Failure> {
+        let listen = |kind: &SignalKind| Ok((*kind, signal(*kind)?));
+        let signals = kinds.iter().map(listen).collect::<std::io::Result<_>>();
+        Ok(Self { signals: signals.map_err(Failure::unexpected)? })
+    }
+
+    /// The next of them.
+    pub(crate) async fn next(&mut self) -> SignalKind {
+        poll_fn(|context| {
+            let mut signals = self.signals.iter_mut();
+            let arrived =
+                signals.find_map(|(kind, signal)| signal.poll_recv(context).is_ready().then_some(*kind));
+            arrived.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+}

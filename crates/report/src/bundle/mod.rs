@@ -1,0 +1,67 @@
+//! Evidence for an auditor: a folder with the roll and what follows from it, and `SHA256SUMS` over all its files, which is
+//! the one file to sign. [`write()`] makes it, [`check()`] says what was changed since.
+//!
+//! The same roll, configuration and program make the same bytes.
+
+mod check;
+mod write;
+
+use std::io::{self, Read, Write};
+
+use sha2::{Digest, Sha256};
+
+pub use check::{CheckError, CheckedBundle, check};
+pub use write::{BundleContents, Program, WriteError, write};
+
+/// The file with the SHA-256 checksums, in the form that `sha256sum --check` reads.
+pub const SUMS_FILE: &str = "SHA256SUMS";
+
+/// The files of every bundle. One that was made under a configuration has `rolecall.toml` besides.
+pub const REQUIRED_FILES: [&str; 10] = [
+    "accounts.json",
+    "coverage.json",
+    "exceptions.json",
+    "findings.csv",
+    "report.html",
+    "report.json",
+    "requests.json",
+    "roll.jsonl",
+    "rolecall.json",
+    "rules.json",
+];
+
+/// The SHA-256 checksum of what is read, in hexadecimal digits.
+///
+/// # Errors
+/// What reading gives.
+pub fn sha256(mut bytes: impl Read) -> io::Result<String> {
+    let mut sink = HashingWriter { inner: io::sink(), sum: Sha256::new() };
+    io::copy(&mut bytes, &mut sink)?;
+    Ok(sink.finish().1)
+}
+
+/// A writer, and the checksum of what went into it.
+struct HashingWriter<W> {
+    inner: W,
+    sum: Sha256,
+}
+
+impl<W> HashingWriter<W> {
+    /// The writer, and the checksum in hexadecimal digits.
+    fn finish(self) -> (W, String) {
+        let digits = self.sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        (self.inner, digits)
+    }
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.sum.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
