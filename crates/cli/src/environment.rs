@@ -12,8 +12,7 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use rolecall_core::{Settings, connect, logs};
-use rolecall_roll::RoleArn;
+use rolecall_core::{RunOptions, connect, logs};
 
 use crate::failure::Failure;
 
@@ -42,20 +41,11 @@ pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// These settings, but for what the environment says of the session, the pace and the patience.
-pub(crate) fn over(settings: Settings) -> Result<Settings, Failure> {
-    // What is not UTF-8 is none of them, and is told so by its name.
+/// The options that the environment sets.
+pub(crate) fn options() -> Result<RunOptions, Failure> {
+    // What is not UTF-8 is no value of any, and is told so by its name.
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    settings.over(variable).map_err(Failure::usage)
-}
-
-/// What `ROLECALL_ROLE_ARN` says: one or more, separated by commas or white space.
-pub(crate) fn role_arns() -> Result<Vec<RoleArn>, Failure> {
-    // A role's name may hold a comma.
-    let text = text("ROLECALL_ROLE_ARN")?.unwrap_or_default().replace(",arn:", " arn:");
-    let texts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
-    let wrong = |error| Failure::usage(format!("ROLECALL_ROLE_ARN: {error}"));
-    texts.map(|text| text.parse().map_err(wrong)).collect()
+    RunOptions::from_variables(variable).map_err(Failure::usage)
 }
 
 /// Refuses addresses that cannot be ones.
@@ -71,11 +61,6 @@ pub(crate) fn ca_bundle() -> Option<PathBuf> {
 /// The region that the environment names.
 pub(crate) fn region() -> Result<Option<String>, Failure> {
     Ok(text("AWS_REGION")?.or(text("AWS_DEFAULT_REGION")?))
-}
-
-/// What `ROLECALL_EXTERNAL_ID` says.
-pub(crate) fn external_id() -> Result<Option<String>, Failure> {
-    text("ROLECALL_EXTERNAL_ID")
 }
 
 /// The variables that set what `rolecall scan` does.

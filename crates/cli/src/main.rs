@@ -1,6 +1,7 @@
 //! `rolecall`: takes the roll of IAM users and access keys across AWS accounts.
 
 mod args;
+mod aws;
 mod commands;
 mod configuration;
 mod environment;
@@ -9,8 +10,8 @@ mod failure;
 mod output;
 mod roll_file;
 mod runtime;
+mod targets;
 mod terms;
-mod whom;
 
 use std::process::ExitCode;
 

@@ -205,7 +205,7 @@ async fn accounts_are_chosen_by_unit_tag_id_and_name_and_shown_without_being_ask
     );
 
     for (more, words) in [
-        (&["--ou", "Nowhere"][..], "--ou Nowhere: the organisation has no such unit"),
+        (&["--ou", "Nowhere"][..], "--ou Nowhere: the organization has no such unit"),
         (&["--include", "nobody-*"], "--include nobody-*: no account"),
         (&["--account-tag", "team=nobody"], "none is left"),
     ] {
@@ -222,7 +222,7 @@ async fn where_the_first_accounts_all_refuse_the_others_are_not_asked() {
     let arguments = [&ORGANIZATION[..], &["--exclude", "222222222222"]].concat();
     let stopped = run(&emulator, &arguments).await;
     assert_eq!((stopped.code, stopped.stdout.as_str()), (Some(11), ""));
-    assert!(stopped.stderr.contains("the first 5 accounts all refused"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("the first 5 accounts were all denied"), "{}", stopped.stderr);
     let assumed = emulator.requests().iter().filter(|line| line.operation == "sts:AssumeRole").count();
     assert_eq!(assumed, 5);
     let regardless = run(&emulator, &[&arguments[..], &["--canary", "0"]].concat()).await;
@@ -301,7 +301,7 @@ async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
         async |arguments: &[&str]| ended(&mut as_lambda(&emulator, folder.path(), arguments)).await;
     let nobody = in_folder(&["scan"]).await;
     assert_eq!(nobody.code, Some(2));
-    assert!(nobody.stderr.contains("nobody says whom to ask"), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("no target accounts are given"), "{}", nobody.stderr);
 
     fs::write(folder.path().join("accounts.csv"), "account_id,name\n111111111111,member\n").unwrap();
     let scanned =
@@ -311,7 +311,7 @@ async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
     let document: Value = serde_json::from_str(&scanned.stdout).unwrap();
     assert_eq!(document["accounts"][0]["account"]["name"], "member");
     let no_role = in_folder(&["scan", "--accounts", "accounts.csv"]).await;
-    assert!(no_role.stderr.contains("which role to become in account 111111111111"), "{}", no_role.stderr);
+    assert!(no_role.stderr.contains("no role is given for account 111111111111"), "{}", no_role.stderr);
 
     assert_eq!(in_folder(&["init"]).await.code, Some(0));
     let again = in_folder(&["init"]).await;

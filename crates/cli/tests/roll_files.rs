@@ -213,7 +213,7 @@ async fn the_time_for_the_run_holds_while_the_organisation_is_listed() {
     let ended = run(&emulator, &[&ORGANIZATION[..], &["--deadline", "500ms"]].concat()).await;
     assert_eq!(ended.code, Some(11));
     assert!(
-        ended.stderr.contains("the 500ms for this run ran out before it was known whom to ask"),
+        ended.stderr.contains("the 500ms for this run ran out before it was known which accounts to read"),
         "{}",
         ended.stderr
     );
@@ -250,5 +250,5 @@ async fn what_rolecall_toml_says_of_the_organisation_holds_for_who_types_organiz
     fs::write(folder.path().join("rolecall.toml"), "role_name = \"IAMListRole\"\n").unwrap();
     let unit = in_folder(&emulator, folder.path(), &["accounts", "--ou", "Sandbox"]).await;
     assert_eq!(unit.code, Some(2));
-    assert!(unit.stderr.contains("--ou is about AWS Organizations, which is not asked"), "{}", unit.stderr);
+    assert!(unit.stderr.contains("--ou needs AWS Organizations, which is not asked"), "{}", unit.stderr);
 }

@@ -30,7 +30,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::call::NotWhole;
-use crate::limits::Limits;
+use crate::settings::Limits;
 
 /// Whose certificates to trust.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The first half of Rolecall's journey, from whom to ask to what was seen:
 //!
-//! 1. [`settings`]: how a roll is taken: session, facts, and in [`limits`] pace and patience;
+//! 1. [`options`]: what a person can set, a row each, and [`settings`], what follows from it;
 //! 2. [`connect`]: the one HTTP client (proxy, private CA, system's roots) and the SDK's configuration;
 //! 3. [`targets`]: whom to ask, each account once, all in one partition;
 //! 4. [`session`]: becoming the account's role, and staying it while the account is read;
@@ -16,13 +16,15 @@
 
 pub mod call;
 pub mod caller;
+pub mod cancellation;
 pub mod collect;
 pub mod connect;
-pub mod limits;
 pub mod logs;
+pub mod options;
 pub mod pace;
 mod pages;
 pub mod remedy;
+pub mod run;
 pub mod scan;
 pub mod session;
 pub mod settings;
@@ -30,8 +32,8 @@ pub mod targets;
 pub mod whose;
 
 pub use call::CallError;
-pub use limits::Limits;
+pub use options::{OptionSet, RunOptions};
+pub use run::Run;
 pub use scan::Scanner;
-pub use session::SessionSettings;
-pub use settings::Settings;
+pub use settings::{Limits, SessionSettings, Settings};
 pub use targets::Target;

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::config::IdentityCache;
@@ -15,16 +14,16 @@ use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use rolecall_roll::{AccountRoll, Caller, Class, FactKind, Gap, Remedy, RoleArn, Stage};
 use tokio::sync::{OnceCell, watch};
-use tokio::time::Instant;
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
+use crate::cancellation::{Cancellation, StopReason};
 use crate::collect::{self, Progress, ReadOptions};
 use crate::connect::AnswersAreWhole;
 use crate::pace::{Counts, Meter, Pace};
 use crate::remedy;
 use crate::session::{self, Asking, Hops, Session};
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 use crate::targets::organization::Asker;
 use crate::targets::{Access, Target};
 
@@ -36,22 +35,43 @@ pub struct Scanner {
     hops: Hops,
     meter: Meter,
     sts_pace: Arc<Pace>,
-    is_let_in: watch::Sender<bool>,
     /// Asked for once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
-    /// How the rolls are taken.
+}
+
+/// What the accounts of one run have in common.
+#[derive(Debug)]
+pub struct ScanContext {
+    /// How the roll is taken.
     pub settings: Settings,
+    /// Whether some account was read through its role.
+    first_success: watch::Sender<bool>,
+}
+
+impl ScanContext {
+    /// A context in which no account was read yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, first_success: watch::Sender::new(false) }
+    }
+
+    /// Waits until some account was read through its role; for ever where none is.
+    pub async fn wait_for_first_success(&self) {
+        let mut first_success = self.first_success.subscribe();
+        if first_success.wait_for(|is_read| *is_read).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Scanner {
     /// A scanner that asks as the caller of `sdk_config`.
     #[must_use]
-    pub fn new(sdk_config: SdkConfig, settings: Settings) -> Self {
+    pub fn new(sdk_config: SdkConfig, limits: &Limits) -> Self {
         let (sdk_config, secrets) = CallerSecrets::of(sdk_config);
-        let sts_pace = Arc::new(Pace::new(Some(settings.limits.sts_rate)));
+        let sts_pace = Arc::new(Pace::new(Some(limits.sts_rate)));
         let (hops, meter, caller) = (Hops::default(), Meter::default(), OnceCell::new());
-        let is_let_in = watch::Sender::new(false);
-        Self { sdk_config, secrets, hops, meter, sts_pace, is_let_in, caller, settings }
+        Self { sdk_config, secrets, hops, meter, sts_pace, caller }
     }
 
     /// The caller's secrets, as far as its provider has given them.
@@ -70,14 +90,6 @@ impl Scanner {
     #[must_use]
     pub fn hops(&self) -> Vec<rolecall_roll::Hop> {
         self.hops.made()
-    }
-
-    /// Waits until some account has let itself be read through its role; for ever where none does.
-    pub async fn is_let_in(&self) {
-        let mut is_let_in = self.is_let_in.subscribe();
-        if is_let_in.wait_for(|is| *is).await.is_err() {
-            std::future::pending::<()>().await;
-        }
     }
 
     /// What the SDK is told about the place that Rolecall runs in.
@@ -151,7 +163,7 @@ impl Scanner {
     ///
     /// # Errors
     /// What AWS refused on the way to that role.
-    pub async fn organization(&self, via: &[RoleArn]) -> Result<Asker, CallError> {
+    pub async fn organization(&self, via: &[RoleArn], context: &ScanContext) -> Result<Asker, CallError> {
         let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config)
             .interceptor(Counts { meter: self.meter.clone(), pace: None });
         let mut iam = session::iam_config(&self.sdk_config)
@@ -160,7 +172,8 @@ impl Scanner {
         if !via.is_empty() {
             let budget = TokenBucket::builder().capacity(100_000).build();
             let retries = RetryPartition::custom("rolecall-organization").token_bucket(budget).build();
-            let credentials = self.hops.credentials(via, self.asking(), &retries).boxed_local().await?;
+            let credentials =
+                self.hops.credentials(via, self.asking(context), &retries).boxed_local().await?;
             config =
                 config.credentials_provider(credentials.clone()).identity_cache(IdentityCache::no_cache());
             iam = iam.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
@@ -171,33 +184,39 @@ impl Scanner {
 
     /// Who asks, and how.
     #[must_use]
-    pub fn asking(&self) -> Asking<'_> {
+    pub fn asking<'a>(&'a self, context: &'a ScanContext) -> Asking<'a> {
         Asking {
-            settings: &self.settings.session,
+            settings: &context.settings.session,
             sdk_config: &self.sdk_config,
             caller_secrets: &self.secrets,
             hops: &self.hops,
             meter: &self.meter,
             sts_pace: &self.sts_pace,
-            is_let_in: &self.is_let_in,
+            first_success: &context.first_success,
         }
     }
 
-    /// Asks every target, some side by side, and gives each one's line as it is done: every target exactly once.
-    /// What is not read when `until` says that it is time to end stays unread, and its lines say so.
+    /// Reads every target, some at a time, and gives each one's line as it is done: every target exactly once. What is
+    /// not read when the run is over stays unread, and its lines say so.
     pub fn scan<'a>(
         &'a self,
+        context: &'a ScanContext,
         targets: impl IntoIterator<Item = &'a Target> + 'a,
-        until: &'a Until,
+        cancellation: &'a Cancellation,
     ) -> impl Stream<Item = AccountRoll> + 'a {
         stream::iter(targets)
-            .map(move |target| self.account(target, until))
-            .buffer_unordered(self.settings.limits.accounts_at_once)
+            .map(move |target| self.scan_account(context, target, cancellation))
+            .buffer_unordered(context.settings.limits.concurrency)
     }
 
-    async fn account(&self, target: &Target, until: &Until) -> AccountRoll {
+    async fn scan_account(
+        &self,
+        context: &ScanContext,
+        target: &Target,
+        cancellation: &Cancellation,
+    ) -> AccountRoll {
         // What is done with a panic is to forget all that was seen, so nothing half done is seen again.
-        let account = AssertUnwindSafe(self.read(target, until).boxed_local())
+        let account = AssertUnwindSafe(self.read(context, target, cancellation).boxed_local())
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
@@ -213,33 +232,32 @@ impl Scanner {
         account
     }
 
-    async fn read(&self, target: &Target, until: &Until) -> AccountRoll {
+    async fn read(&self, context: &ScanContext, target: &Target, cancellation: &Cancellation) -> AccountRoll {
         if let Access::Skipped(why) = &target.access {
             return AccountRoll::skipped(target.for_roll(), why);
         }
-        if let Some(end) = until.over() {
-            let message = format!("{end} before this account was asked");
-            return AccountRoll::failed(target.for_roll(), end.gap(Stage::Session, message));
+        if let Some(reason) = cancellation.stop_reason() {
+            let message = format!("{reason} before this account was asked");
+            return AccountRoll::failed(target.for_roll(), stop_gap(reason, Stage::Session, message));
         }
-        let limits = &self.settings.limits;
-        let options =
-            ReadOptions { selection: &self.settings.selection, max_concurrent_calls: limits.calls_at_once };
+        let Settings { selection, limits, .. } = &context.settings;
+        let options = ReadOptions { selection, max_concurrent_calls: limits.account_concurrency };
         let progress = Progress::default();
         let work = async {
             // Boxed, since all that follows would else be one function, with the stack of all of it together.
             let session = match &target.access {
                 Access::Role(role) => {
-                    let actions = self.settings.actions();
-                    Session::open(role, &actions, self.asking()).boxed_local().await?
+                    let actions = context.settings.actions();
+                    Session::open(role, &actions, self.asking(context)).boxed_local().await?
                 }
-                Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking()),
+                Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking(context)),
             };
             progress.set_request_ids(session.request_ids());
             collect::collect(&session, options, &progress).boxed_local().await;
             progress.set_request_ids(session.request_ids());
             Ok::<_, CallError>(())
         };
-        let end = tokio::select! {
+        let stop_reason = tokio::select! {
             biased;
             ended = work => match ended {
                 Ok(()) => None,
@@ -248,17 +266,21 @@ impl Scanner {
                     None
                 }
             },
-            () = tokio::time::sleep(limits.account_timeout) => Some(End::AccountTimeout(limits.account_timeout)),
-            end = until.comes() => Some(end),
+            () = tokio::time::sleep(limits.account_timeout) => {
+                Some(StopReason::AccountTimeout(limits.account_timeout))
+            }
+            reason = cancellation.stopped() => Some(reason),
         };
-        if let Some(end) = end {
-            let step = progress.stage();
-            let message = match step {
-                Stage::Session => end.to_string(),
-                Stage::Fact(FactKind::Users) => format!("{end}, not all users are listed"),
-                _ => format!("{end}, the keys of {} user(s) are not read", progress.users_without_keys()),
+        if let Some(reason) = stop_reason {
+            let stage = progress.stage();
+            let message = match stage {
+                Stage::Session => reason.to_string(),
+                Stage::Fact(FactKind::Users) => format!("{reason}, not all users are listed"),
+                Stage::Fact(_) => {
+                    format!("{reason}, the keys of {} user(s) are not read", progress.users_without_keys())
+                }
             };
-            progress.push_gap(end.gap(step, message));
+            progress.push_gap(stop_gap(reason, stage, message));
         }
         let no_reason = "no users were read, and no reason was kept".to_owned();
         progress.into_line(
@@ -269,93 +291,12 @@ impl Scanner {
     }
 }
 
-/// When to end, whatever is not read by then.
-#[derive(Debug)]
-pub struct Until {
-    deadline: Option<(Instant, Duration)>,
-    stopped: watch::Sender<bool>,
-}
-
-/// Why it was time to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// This time for the account was over.
-    AccountTimeout(Duration),
-    /// This time for the whole run was over.
-    Deadline(Duration),
-    /// Somebody said so.
-    Stopped,
-}
-
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // In whole milliseconds: what is below says nothing to a person.
-        let whole =
-            |time: &Duration| Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        match self {
-            Self::AccountTimeout(time) => write!(f, "the {:?} for this account ran out", whole(time)),
-            Self::Deadline(time) => write!(f, "the {:?} for this run ran out", whole(time)),
-            Self::Stopped => f.write_str("the run was interrupted"),
-        }
-    }
-}
-
-impl End {
-    /// The gap that it leaves.
-    fn gap(self, step: Stage, message: String) -> Gap {
-        let class = if self == Self::Stopped { Class::Interrupted } else { Class::TimedOut };
-        let gap = own_gap(step, class, message);
-        match self {
-            Self::AccountTimeout(_) => gap,
-            Self::Deadline(_) | Self::Stopped => Gap { remedy: Remedy::ResumeRun, ..gap },
-        }
-    }
-}
-
-impl Until {
-    /// The end when all is read, or when `within` is over.
-    #[must_use]
-    pub fn new(within: Option<Duration>) -> Self {
-        let deadline = within.map(|within| (Instant::now() + within, within));
-        Self { deadline, stopped: watch::Sender::new(false) }
-    }
-
-    /// Ends it now.
-    pub fn stop(&self) {
-        self.stopped.send_replace(true);
-    }
-
-    /// Whether it is time to end, and why.
-    #[must_use]
-    pub fn over(&self) -> Option<End> {
-        if *self.stopped.borrow() {
-            return Some(End::Stopped);
-        }
-        self.deadline.filter(|(at, _)| Instant::now() >= *at).map(|(_, within)| End::Deadline(within))
-    }
-
-    /// Waits until it is time to end.
-    pub async fn comes(&self) -> End {
-        let mut stopped = self.stopped.subscribe();
-        let deadline = async {
-            match self.deadline {
-                Some((at, within)) => {
-                    tokio::time::sleep_until(at).await;
-                    End::Deadline(within)
-                }
-                None => std::future::pending().await,
-            }
-        };
-        let stopped = async {
-            match stopped.wait_for(|stopped| *stopped).await {
-                Ok(_) => End::Stopped,
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            end = deadline => end,
-            end = stopped => end,
-        }
+/// The gap of what was not read since the run, or the account's time, was over.
+fn stop_gap(reason: StopReason, stage: Stage, message: String) -> Gap {
+    let gap = own_gap(stage, reason.class(), message);
+    match reason {
+        StopReason::AccountTimeout(_) => gap,
+        StopReason::Deadline(_) | StopReason::Cancelled => Gap { remedy: Remedy::ResumeRun, ..gap },
     }
 }
 

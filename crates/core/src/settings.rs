@@ -1,4 +1,4 @@
-//! How a roll is taken, and how that is written: in the terminal as flags, in the environment as variables.
+//! How a roll is taken: the session, the limits, and how each of them is written.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -6,20 +6,19 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use rolecall_roll::{FactSelection, RoleSessionName, UserSource};
+use rolecall_roll::{FactSelection, RoleSessionName};
 
-use crate::collect::{self, parse_facts};
-use crate::limits::Limits;
-use crate::session::SessionSettings;
+use crate::collect;
+use crate::options::{each, one, options, switch};
 
 /// What every account's session and reading has in common.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// How sessions are asked for.
+    /// How sessions are requested.
     pub session: SessionSettings,
     /// Which facts are read, of which users.
     pub selection: FactSelection,
-    /// Patience and pace.
+    /// Rates, attempts and timeouts.
     pub limits: Limits,
 }
 
@@ -29,70 +28,130 @@ impl Settings {
     pub fn actions(&self) -> Vec<&'static str> {
         collect::actions(&self.selection)
     }
-
-    /// The defaults, but for what `variable` gives: `ROLECALL_MAX_ATTEMPTS` and so on, a variable for each setting. An
-    /// empty one counts as not set.
-    ///
-    /// # Errors
-    /// Which variable cannot be read, and how it is written.
-    pub fn of_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
-        Self::default().over(variable)
-    }
-
-    /// These, but for what `variable` gives.
-    ///
-    /// # Errors
-    /// Which variable cannot be read, and how it is written.
-    pub fn over(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
-        let variables = Variables(variable);
-        let mut settings = self;
-        let session = &mut settings.session;
-        let mut wide = !session.narrow;
-        variables.set(&mut session.name, "ROLECALL_SESSION_NAME", RoleSessionName::from_str)?;
-        variables.set(&mut session.duration, "ROLECALL_SESSION_DURATION", session_duration)?;
-        variables.set(&mut wide, "ROLECALL_NO_SESSION_POLICY", switch)?;
-        variables
-            .set(&mut session.source_identity, "ROLECALL_SOURCE_IDENTITY", |text| text.parse().map(Some))?;
-        variables.set(&mut session.tags, "ROLECALL_SESSION_TAG", |text| {
-            text.split(',').map(tag).collect::<Result<Vec<_>, _>>()
-        })?;
-        session.narrow = !wide;
-        variables.set(&mut settings.selection.facts, "ROLECALL_COLLECT", parse_facts)?;
-        variables.set(&mut settings.selection.reads, "ROLECALL_READS", UserSource::from_str)?;
-        let limits = &mut settings.limits;
-        variables.set(&mut limits.accounts_at_once, "ROLECALL_CONCURRENCY", at_once)?;
-        variables.set(&mut limits.calls_at_once, "ROLECALL_ACCOUNT_CONCURRENCY", at_once)?;
-        variables.set(&mut limits.sts_rate, "ROLECALL_STS_RATE", rate)?;
-        variables.set(&mut limits.max_attempts, "ROLECALL_MAX_ATTEMPTS", attempts)?;
-        variables.set(&mut limits.initial_backoff, "ROLECALL_INITIAL_BACKOFF", duration)?;
-        variables.set(&mut limits.max_backoff, "ROLECALL_MAX_BACKOFF", duration)?;
-        variables.set(&mut limits.connect_timeout, "ROLECALL_CONNECT_TIMEOUT", duration)?;
-        variables.set(&mut limits.read_timeout, "ROLECALL_READ_TIMEOUT", duration)?;
-        variables.set(&mut limits.attempt_timeout, "ROLECALL_ATTEMPT_TIMEOUT", duration)?;
-        variables.set(&mut limits.account_timeout, "ROLECALL_ACCOUNT_TIMEOUT", duration)?;
-        Ok(settings)
-    }
 }
 
-/// A setting in the environment that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BadVariable(String);
-
-struct Variables<F>(F);
-
-impl<F: Fn(&str) -> Option<String>> Variables<F> {
-    fn set<T, E: Display>(
-        &self,
-        setting: &mut T,
-        name: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<(), BadVariable> {
-        if let Some(text) = (self.0)(name).filter(|text| !text.is_empty()) {
-            *setting =
-                parse(&text).map_err(|problem| BadVariable(format!("{name} is {text:?}: {problem}")))?;
+/// Declares settings, a row each: field, key, type and default, then the row as [`options!`] has it. It makes the structs
+/// with their defaults, the options that set them, and [`SettingOptions::resolve`].
+macro_rules! settings {
+    ($(
+        $(#[$attribute:meta])*
+        $group:ident in $place:ident {
+            $(
+                $(#[doc = $help:literal])+
+                $field:ident ($key:ident): $type:ty = $default:expr, $shape:ident($value_name:literal), $toml:literal,
+                $parse:expr $(, example $example:literal)?;
+            )+
         }
-        Ok(())
+    )+) => {
+        $(
+            $(#[$attribute])*
+            #[derive(Debug, Clone)]
+            pub struct $group {
+                $($(#[doc = $help])+ pub $field: $type,)+
+            }
+
+            impl Default for $group {
+                fn default() -> Self {
+                    Self { $($field: $default,)+ }
+                }
+            }
+        )+
+
+        options! {
+            /// How a roll is taken.
+            SettingOptions {
+                $($(
+                    $(#[doc = $help])+
+                    $key: $type = { let default: $type = $default; default }, $shape($value_name), Some($toml), $parse $(, example $example)?;
+                )+)+
+            }
+        }
+
+        impl SettingOptions {
+            /// What was given, and the defaults of the rest.
+            #[must_use]
+            pub fn resolve(self) -> Settings {
+                let mut settings = Settings::default();
+                $($(if let Some(given) = self.$key {
+                    settings.$place.$field = given.value;
+                })+)+
+                settings
+            }
+        }
+    };
+}
+
+settings! {
+    /// What all sessions have in common.
+    SessionSettings in session {
+        /// Role session name, as CloudTrail shows it; over an organization it is `rolecall-` and the run's id
+        name (session_name): RoleSessionName = RoleSessionName::default(), Text("NAME"), "session.name",
+            |texts| one(texts, str::parse);
+
+        /// How long a session lasts, 15m to 12h; the role must allow it
+        duration (session_duration): Duration = Duration::from_hours(1), Text("TIME"), "session.duration",
+            |texts| one(texts, session_duration);
+
+        /// Send no session policy: the session may do all that the role may, and not only what is needed
+        no_policy (no_session_policy): bool = false, Switch(""), "session.no_policy", switch;
+
+        /// Source identity to set on the session, as CloudTrail shows it; the roles' trust policies must allow
+        /// sts:SetSourceIdentity
+        source_identity (source_identity): Option<RoleSessionName> = None, Text("NAME"), "session.source_identity",
+            |texts| one(texts, |text| text.parse().map(Some)), example "\"j.ruiz\"";
+
+        /// Tag of each session; the roles' trust policies must allow sts:TagSession; repeat for several
+        tags (session_tag): Vec<(String, String)> = Vec::new(), Pairs("KEY=VALUE"), "session.tags",
+            |texts| each(texts, tag), example "{ purpose = \"roll-call\" }";
+    }
+
+    /// Rates, attempts and timeouts. All of them are set here: the SDK's defaults change between its versions.
+    Limits in limits {
+        // 64 is best on two cores; memory grows with calls in flight.
+        /// Accounts to read at a time
+        concurrency (concurrency): usize = 64, Number("N"), "limits.concurrency", |texts| one(texts, at_a_time);
+
+        /// Calls in flight in one account, at most; a small account is read with fewer
+        account_concurrency (account_concurrency): usize = 8, Number("N"), "limits.account_concurrency",
+            |texts| one(texts, at_a_time);
+
+        /// AssumeRole calls per second, at most; STS answers 600 calls per second to an account, whoever in it calls
+        sts_rate (sts_rate): f64 = 600.0, Number("N"), "limits.sts_rate", |texts| one(texts, rate);
+
+        // IAM throttles long before it tires; ten attempts lost no user under 20 calls a second.
+        /// Attempts at one call, at most, the first included
+        max_attempts (max_attempts): u32 = 10, Number("N"), "limits.max_attempts", |texts| one(texts, attempts);
+
+        /// Pause before the second attempt; it doubles with each, with jitter
+        initial_backoff (initial_backoff): Duration = Duration::from_millis(200), Text("TIME"), "limits.initial_backoff",
+            |texts| one(texts, duration);
+
+        /// Longest pause between attempts
+        max_backoff (max_backoff): Duration = Duration::from_secs(10), Text("TIME"), "limits.max_backoff",
+            |texts| one(texts, duration);
+
+        /// Timeout of a TCP and TLS connection
+        connect_timeout (connect_timeout): Duration = Duration::from_secs(5), Text("TIME"), "limits.connect_timeout",
+            |texts| one(texts, duration);
+
+        /// Timeout of an answer's first byte
+        read_timeout (read_timeout): Duration = Duration::from_secs(20), Text("TIME"), "limits.read_timeout",
+            |texts| one(texts, duration);
+
+        /// Timeout of one attempt at a call, its answer included
+        attempt_timeout (attempt_timeout): Duration = Duration::from_secs(30), Text("TIME"), "limits.attempt_timeout",
+            |texts| one(texts, duration);
+
+        /// Timeout of an account; what was read by then is kept
+        account_timeout (account_timeout): Duration = Duration::from_mins(10), Text("TIME"), "limits.account_timeout",
+            |texts| one(texts, duration);
+
+        /// Deadline of the whole run; what was read by then is kept
+        deadline (deadline): Option<Duration> = None, Text("TIME"), "limits.deadline",
+            |texts| one(texts, |text| duration(text).map(Some)), example "\"14m\"";
+
+        /// Accounts to read first; where all of them are denied or out of reach, the others are not read. 0 reads all at once
+        canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, canary);
     }
 }
 
@@ -129,13 +188,8 @@ pub fn tag(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// A session's duration.
-///
 /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-///
-/// # Errors
-/// Where it is no time, or none that STS gives a session.
-pub fn session_duration(text: &str) -> Result<Duration, String> {
+fn session_duration(text: &str) -> Result<Duration, String> {
     let duration = time(text)?;
     if duration < Duration::from_mins(15)
         || duration > Duration::from_hours(12)
@@ -148,27 +202,19 @@ pub fn session_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// How much is done side by side.
-///
-/// # Errors
-/// Where it is no number, or out of range.
-pub fn at_once(text: &str) -> Result<usize, String> {
+fn at_a_time(text: &str) -> Result<usize, String> {
     number(text, 1..=1000)
 }
 
-/// Calls a second.
-///
-/// # Errors
-/// Where it is no number, or out of range.
-pub fn rate(text: &str) -> Result<f64, String> {
+fn canary(text: &str) -> Result<usize, String> {
+    number(text, 0..=1000)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
     number(text, 1.0..=100_000.0)
 }
 
-/// How often a call is made.
-///
-/// # Errors
-/// Where it is no number, or out of range.
-pub fn attempts(text: &str) -> Result<u32, String> {
+fn attempts(text: &str) -> Result<u32, String> {
     number(text, 1..=100)
 }
 
@@ -179,19 +225,11 @@ fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T
     }
 }
 
-fn switch(text: &str) -> Result<bool, &'static str> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("not a switch; set it to 1, or unset it"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Settings, duration};
+    use super::duration;
 
     #[test]
     fn times_are_read_as_people_write_them() {
@@ -202,28 +240,6 @@ mod tests {
         }
         for text in ["", "0", "0s", "-1s", "25h", "soon", "99999999999999999999"] {
             assert!(duration(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_the_environment_leaves_out_is_the_default_and_what_it_says_wrong_is_named() {
-        let of = |name: &'static str, value: &'static str| {
-            Settings::of_variables(move |variable| (variable == name).then(|| value.to_owned()))
-        };
-        let default = format!("{:?}", Settings::default());
-        assert_eq!(format!("{:?}", of("ROLECALL_MAX_ATTEMPTS", "").unwrap()), default);
-        assert_eq!(of("ROLECALL_MAX_ATTEMPTS", "3").unwrap().limits.max_attempts, 3);
-        assert!(!of("ROLECALL_NO_SESSION_POLICY", "1").unwrap().session.narrow);
-        assert!(of("ROLECALL_NO_SESSION_POLICY", "false").unwrap().session.narrow);
-        for (name, value, words) in [
-            ("ROLECALL_MAX_ATTEMPTS", "many", "1 to 100"),
-            ("ROLECALL_SESSION_DURATION", "5m", "15m to 12h"),
-            ("ROLECALL_ACCOUNT_TIMEOUT", "soon", "10m"),
-            ("ROLECALL_NO_SESSION_POLICY", "maybe", "unset it"),
-            ("ROLECALL_SESSION_NAME", "a b", "2 to 64"),
-        ] {
-            let problem = of(name, value).unwrap_err().to_string();
-            assert!([name, value, words].iter().all(|part| problem.contains(part)), "{problem}");
         }
     }
 }

@@ -5,7 +5,7 @@ use rolecall_roll::{AccessKey, AccountId, Fact};
 
 use crate::call::CallError;
 use crate::collect::{access_keys, last_used};
-use crate::scan::Scanner;
+use crate::scan::{ScanContext, Scanner};
 use crate::session::Session;
 use crate::targets::{Access, Target};
 
@@ -40,12 +40,13 @@ pub async fn account_of(scanner: &Scanner, access_key_id: &str) -> Result<Accoun
 /// What AWS refused.
 pub async fn owner(
     scanner: &Scanner,
+    context: &ScanContext,
     target: &Target,
     access_key_id: &str,
 ) -> Result<Option<Owner>, CallError> {
     let session = match &target.access {
-        Access::Role(role) => Session::open(role, ACTIONS, scanner.asking()).boxed_local().await?,
-        Access::Own | Access::Skipped(_) => Session::own(&target.account_id, scanner.asking()),
+        Access::Role(role) => Session::open(role, ACTIONS, scanner.asking(context)).boxed_local().await?,
+        Access::Own | Access::Skipped(_) => Session::own(&target.account_id, scanner.asking(context)),
     };
     let (user_name, used) = match last_used::of_key(&session, access_key_id).boxed_local().await {
         Ok(found) => found,

@@ -64,7 +64,7 @@ async fn the_session_is_asked_for_as_set() {
     }
     aws.server.reset().await;
     let aws = FakeAws::start().await;
-    settings.session.narrow = false;
+    settings.session.no_policy = true;
     scan_one(&scanner(&aws.uri(), settings).await).await;
     assert!(!asked(&aws.server.received_requests().await.unwrap()).contains("Policy="));
 }
@@ -211,7 +211,7 @@ async fn a_panic_inside_one_account_is_its_failure_and_no_others() {
     let aws = FakeAws::of(accounts, 10).await;
     let (clock, time) = leaps(Duration::from_millis(1));
     let mut settings = settings();
-    settings.limits.accounts_at_once = 1;
+    settings.limits.concurrency = 1;
     let scanner = scanner_at(&aws.uri(), settings, time).await;
     let reads = || clock.reads.load(Ordering::SeqCst);
     let before = reads();

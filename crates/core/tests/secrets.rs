@@ -18,7 +18,7 @@ use wiremock::ResponseTemplate;
 async fn all_that_is_said(aws: &FakeAws) -> String {
     let (_guard, logs) = capture_test_logs();
     let scanner = scanner(&aws.uri(), settings()).await;
-    let caller = scanner.caller().await;
+    let caller = scanner.scanner.caller().await;
     let account = scan_one(&scanner).await;
     let logs = logs.contents();
     assert!(logs.contains("transmitting request"), "the SDK's own TRACE lines are captured");
@@ -92,11 +92,12 @@ async fn debug_says_no_secret() {
     let scanner = scanner(&aws.uri(), settings()).await;
     let target = target(ROLE_ARN);
     let role = target.role().unwrap();
-    let session = Session::open(role, &["iam:ListUsers"], scanner.asking()).await.unwrap();
+    let session =
+        Session::open(role, &["iam:ListUsers"], scanner.scanner.asking(&scanner.context)).await.unwrap();
     let iam = session.iam().await.unwrap();
     let targets = Targets::new([target.clone()], Partition::Aws).unwrap();
     assert_no_secret_in(&format!(
         "{session:?}{iam:?}{target:?}{targets:?}{scanner:?}{:#?}",
-        scanner.settings
+        scanner.context.settings
     ));
 }

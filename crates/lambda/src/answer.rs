@@ -1,6 +1,7 @@
 //! The roll as the function's answer.
 
-use rolecall_roll::{Document, Roll};
+use rolecall_core::run::CanaryDenial;
+use rolecall_roll::{AccountId, Document, Gap, Roll};
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
@@ -34,13 +35,25 @@ pub(crate) fn of(roll: &Roll) -> Result<Box<RawValue>, Failure> {
 fn why_all_failed(roll: &Roll) -> String {
     let first =
         roll.accounts.first().and_then(|account| Some((account.account_id(), account.gaps().first()?)));
-    let reason = first.map_or(String::new(), |(account_id, gap)| {
-        let call = gap.operation.iter().chain(&gap.code).map(|part| format!("{part}: ")).collect::<String>();
-        format!(": account {account_id}: {call}{}; {}", gap.message, gap.remedy.to_text(&VariableTerms))
-    });
+    let reason =
+        first.map_or(String::new(), |(account_id, gap)| format!(": {}", why_failed(account_id, gap)));
     let others = roll.accounts.len().saturating_sub(1);
     let others = if others == 0 { String::new() } else { format!(" (and {others} more, see the log)") };
     format!("no account could be read{reason}{others}")
+}
+
+/// The first few accounts were all denied, and the others were not read.
+pub(crate) fn canary_denied(denial: &CanaryDenial) -> Failure {
+    let CanaryDenial { denied, not_read, account_id, gap } = denial;
+    Failure::AllAccountsFailed(format!(
+        "the first {denied} accounts were all denied, and the other {not_read} were not read: {}; ROLECALL_CANARY=0 reads \
+         all of them regardless",
+        why_failed(account_id, gap)
+    ))
+}
+
+fn why_failed(account_id: &AccountId, gap: &Gap) -> String {
+    format!("account {account_id}: {}; {}", gap.to_line(), gap.remedy.to_text(&VariableTerms))
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall_core::{Settings, connect, logs};
-use rolecall_roll::{ExternalId, RoleArn};
+use rolecall_core::{RunOptions, connect, logs};
 use tracing_subscriber::filter::{FilterFn, Targets};
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -19,12 +18,8 @@ use crate::failure::Failure;
 /// What the function's environment variables say.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    /// `ROLECALL_ROLE_ARN`: one or more, separated by commas or white space.
-    pub(crate) role_arns: Vec<RoleArn>,
-    /// `ROLECALL_EXTERNAL_ID`.
-    pub(crate) external_id: Option<ExternalId>,
-    /// `ROLECALL_SESSION_NAME`, `ROLECALL_MAX_ATTEMPTS` and so on.
-    pub(crate) settings: Settings,
+    /// `ROLECALL_ROLE_ARN`, `ROLECALL_MAX_ATTEMPTS` and so on, a variable for each option.
+    pub(crate) options: RunOptions,
     /// `AWS_CA_BUNDLE`.
     pub(crate) ca_bundle: Option<PathBuf>,
     /// `AWS_REGION`; Lambda always sets it.
@@ -38,16 +33,8 @@ impl Environment {
     pub(crate) fn read() -> Result<Self, Failure> {
         connect::check_addresses(|name| env::var(name).ok())
             .map_err(|error| Failure::InvalidSettings(error.to_string()))?;
-        // A role's name may hold a comma.
-        let role_arns = text("ROLECALL_ROLE_ARN")?.unwrap_or_default().replace(",arn:", " arn:");
-        let role_arns =
-            role_arns.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
         Ok(Self {
-            role_arns: role_arns.map(|arn| parsed("ROLECALL_ROLE_ARN", arn)).collect::<Result<_, _>>()?,
-            external_id: text("ROLECALL_EXTERNAL_ID")?
-                .map(|id| parsed("ROLECALL_EXTERNAL_ID", &id))
-                .transpose()?,
-            settings: settings()?,
+            options: options()?,
             ca_bundle: text("AWS_CA_BUNDLE")?.map(PathBuf::from),
             region: text("AWS_REGION")?.or(text("AWS_DEFAULT_REGION")?),
             has_credentials: text("AWS_ACCESS_KEY_ID")?.is_some(),
@@ -55,10 +42,10 @@ impl Environment {
     }
 }
 
-fn settings() -> Result<Settings, Failure> {
-    // What is not UTF-8 is no setting, and is told so by its name.
+fn options() -> Result<RunOptions, Failure> {
+    // What is not UTF-8 is no value of any, and is told so by its name.
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    Settings::of_variables(variable).map_err(|error| Failure::InvalidSettings(error.to_string()))
+    RunOptions::from_variables(variable).map_err(|error| Failure::InvalidSettings(error.to_string()))
 }
 
 /// Sets up JSON logs, and refuses to run where the SDK would print secrets.
@@ -105,10 +92,6 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn until(deadline: u64) -> Option<Duration> {
     let now = u64::try_from(now().as_millisecond()).unwrap_or_default();
     deadline.checked_sub(now).map(Duration::from_millis)
-}
-
-fn parsed<T: std::str::FromStr<Err = rolecall_roll::Invalid>>(name: &str, text: &str) -> Result<T, Failure> {
-    text.parse().map_err(|error| Failure::InvalidSettings(format!("{name}: {error}")))
 }
 
 fn text(name: &str) -> Result<Option<String>, Failure> {

@@ -1,20 +1,24 @@
-//! The event: whom to ask, where it differs from what the environment says.
+//! The event: which accounts to read, where it differs from what the environment says.
 //!
 //! It is taken raw and parsed here, since the runtime's own parser would put what it refuses into its error.
 
-use rolecall_core::targets::{Target, Targets};
-use rolecall_roll::{ExternalId, Partition, RoleArn};
+use rolecall_core::options::{OptionSet, Origin, RunOptions};
+use rolecall_core::targets::plan::{ListedAccounts, PlanError};
+use rolecall_core::targets::{Named, TargetPlan};
+use rolecall_roll::{ExternalId, RoleArn};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::terms::VariableTerms;
 
-/// `{}`, `{"role_arn": …, "external_id": …}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
+/// `{}`, `{"role_arn": …}`, `{"organization": true}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Event {
     role_arn: Option<String>,
+    role_name: Option<String>,
+    organization: Option<bool>,
     #[serde(default)]
     external_id: Value,
     targets: Option<Vec<TargetEvent>>,
@@ -28,93 +32,113 @@ struct TargetEvent {
     external_id: Value,
 }
 
-/// The targets of an event. What it leaves out, the environment says.
-pub(crate) fn targets(event: &str, environment: &Environment) -> Result<Targets, Failure> {
-    let invalid = |problem: String| Failure::InvalidEvent(problem);
+/// The plan of an event. What it leaves out, the environment says.
+pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<TargetPlan, Failure> {
+    let event = parse(event)?;
+    let mut options = RunOptions::default();
+    let mut set = |key: &str, text: Option<String>| {
+        let set = text.map_or(Ok(()), |text| options.targets.set(key, &[text], Origin::Event));
+        set.map_err(|problem| Failure::InvalidEvent(format!("{key}: {problem}")))
+    };
+    set("role_arn", event.role_arn)?;
+    set("role_name", event.role_name)?;
+    set("organization", event.organization.map(|is_asked| is_asked.to_string()))?;
+    set("external_id", external_id_text("external_id", event.external_id)?)?;
+    let listed = event.targets.map(listed).transpose()?;
+    let options = options.combine(environment.clone());
+    TargetPlan::new(options.targets, listed, &[]).map_err(|error| failure(&error))
+}
+
+/// Targets that cannot be read in one run.
+pub(crate) fn failure(error: &PlanError) -> Failure {
+    let text = error.to_text(&VariableTerms);
+    match error {
+        PlanError::NoTargets => Failure::InvalidSettings(format!(
+            "{text}: set ROLECALL_ROLE_ARN or ROLECALL_ORGANIZATION, or send {{\"role_arn\": …}} or {{\"organization\": \
+             true}}"
+        )),
+        PlanError::NeedsOrganization(_) => Failure::InvalidSettings(text),
+        PlanError::NoRole(_) | PlanError::Filter(_) | PlanError::Contradiction(_) => {
+            Failure::InvalidEvent(text)
+        }
+    }
+}
+
+fn parse(event: &str) -> Result<Event, Failure> {
+    let invalid = |problem: &str| Failure::InvalidEvent(problem.to_owned());
     if !event.trim_start().starts_with('{') {
-        return Err(invalid(
-            "the event is no JSON object; send {} to ask whom ROLECALL_ROLE_ARN names".into(),
-        ));
+        return Err(invalid("the event is no JSON object; send {} to read the targets of the environment"));
     }
     if event.contains("\"detail-type\"") {
         return Err(invalid(
-            "the event is EventBridge's own; give the rule or schedule a constant input, {} or {\"role_arn\": …}".into(),
+            "the event is EventBridge's own; give the rule or schedule a constant input, {} or {\"role_arn\": …}",
         ));
     }
     let event: Event = serde_json::from_str(event).map_err(|error| {
-        invalid(format!(
-            "the event cannot be read: {error}; it is {{}}, {{\"role_arn\": …, \"external_id\": …}} or \
-             {{\"targets\": [{{\"role_arn\": …, \"external_id\": …}}]}}"
+        invalid(&format!(
+            "the event cannot be read: {error}; it is {{}}, {{\"role_arn\": …, \"external_id\": …}}, {{\"organization\": \
+             true, \"role_name\": …}} or {{\"targets\": [{{\"role_arn\": …, \"external_id\": …}}]}}"
         ))
     })?;
-    let default_id =
-        external_id("external_id", event.external_id)?.or_else(|| environment.external_id.clone());
-    let targets = match (event.targets, event.role_arn) {
-        (Some(_), Some(_)) => {
-            return Err(invalid("the event has both role_arn and targets; send one".into()));
+    match &event.targets {
+        Some(_) if event.role_arn.is_some() => {
+            Err(invalid("the event has both role_arn and targets; send one"))
         }
-        (Some(targets), None) => {
-            let named = targets.into_iter().enumerate().map(|(index, target)| {
-                let role_arn = role_arn(&format!("targets[{index}].role_arn"), &target.role_arn)?;
-                let id = external_id(&format!("targets[{index}].external_id"), target.external_id)?;
-                Ok(Target::of_role(role_arn, id.or_else(|| default_id.clone())))
-            });
-            named.collect::<Result<Vec<_>, Failure>>()?
+        Some(targets) if targets.is_empty() => {
+            Err(invalid("targets names no account; name one, or leave it out"))
         }
-        (None, Some(text)) => {
-            vec![Target::of_role(role_arn("role_arn", &text)?, default_id)]
-        }
-        (None, None) if environment.role_arns.is_empty() => {
-            return Err(Failure::InvalidSettings(
-                "neither the event nor ROLECALL_ROLE_ARN names a role; set it, or send {\"role_arn\": …}"
-                    .into(),
-            ));
-        }
-        (None, None) => {
-            let role_arns = environment.role_arns.iter().cloned();
-            role_arns.map(|role_arn| Target::of_role(role_arn, default_id.clone())).collect()
-        }
-    };
-    Targets::new(targets, Partition::Aws).map_err(|error| invalid(error.to_string()))
+        _ => Ok(event),
+    }
 }
 
-fn role_arn(field: &str, text: &str) -> Result<RoleArn, Failure> {
-    text.parse().map_err(|error| Failure::InvalidEvent(format!("{field}: {error}")))
+fn listed(targets: Vec<TargetEvent>) -> Result<ListedAccounts, Failure> {
+    let named = targets.into_iter().enumerate().map(|(index, target)| {
+        let wrong = |field: &str, problem: &dyn std::fmt::Display| {
+            Failure::InvalidEvent(format!("targets[{index}].{field}: {problem}"))
+        };
+        let role_arn: RoleArn = target.role_arn.parse().map_err(|error| wrong("role_arn", &error))?;
+        let field = format!("targets[{index}].external_id");
+        let id = external_id_text(&field, target.external_id)?.map(|id| id.parse::<ExternalId>());
+        let external_id = id.transpose().map_err(|error| wrong("external_id", &error))?;
+        Ok(Named { external_id, ..Named::by_role(&role_arn) })
+    });
+    Ok(ListedAccounts { accounts: named.collect::<Result<_, Failure>>()?, origin: Origin::Event })
 }
 
 /// Not by serde: its errors repeat what they refuse.
-fn external_id(field: &str, value: Value) -> Result<Option<ExternalId>, Failure> {
+fn external_id_text(field: &str, value: Value) -> Result<Option<String>, Failure> {
     match value {
         Value::Null => Ok(None),
-        Value::String(text) => match text.parse() {
-            Ok(id) => Ok(Some(id)),
-            Err(error) => Err(Failure::InvalidEvent(format!("{field}: {error}"))),
-        },
+        Value::String(text) => Ok(Some(text)),
         _ => Err(Failure::InvalidEvent(format!("{field} is no text; put it in quotes"))),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::targets;
-    use crate::environment::Environment;
+    use rolecall_core::RunOptions;
+    use rolecall_core::options::{OptionSet, Origin};
 
-    fn environment(role_arns: &[&str], external_id: Option<&str>) -> Environment {
-        Environment {
-            role_arns: role_arns.iter().map(|arn| arn.parse().unwrap()).collect(),
-            external_id: external_id.map(|id| id.parse().unwrap()),
-            settings: rolecall_core::Settings::default(),
-            ca_bundle: None,
-            region: None,
-            has_credentials: true,
+    use super::{failure, plan};
+    use crate::failure::Failure;
+
+    fn environment(given: &[(&str, &str)]) -> RunOptions {
+        let mut options = RunOptions::default();
+        for (key, text) in given {
+            options.targets.set(key, &[(*text).to_owned()], Origin::Variable).unwrap();
         }
+        options
     }
 
     const A: &str = "arn:aws:iam::111111111111:role/R";
     const C: &str = "arn:aws:iam::333333333333:role/R";
 
+    fn targets(event: &str, environment: &RunOptions) -> Result<rolecall_core::targets::Targets, Failure> {
+        plan(event, environment)?.resolve(Vec::new(), None, None).map_err(|error| failure(&error))
+    }
+
     /// Role and external id of each target.
-    fn asked(event: &str, environment: &Environment) -> Vec<(String, Option<String>)> {
+    fn asked(event: &str, environment: &RunOptions) -> Vec<(String, Option<String>)> {
         let targets = targets(event, environment).unwrap();
         let target = |target: &rolecall_core::Target| {
             let role = target.role().unwrap();
@@ -126,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_event_overrides_the_environment_field_by_field() {
-        let env = environment(&[A], Some("from-env"));
+        let env = environment(&[("role_arn", A), ("external_id", "from-env")]);
         let (a, c) = (A.to_owned(), C.to_owned());
         let (from_env, from_event) = (Some("from-env".to_owned()), Some("from-event".to_owned()));
         assert_eq!(asked("{}", &env), [(a.clone(), from_env.clone())]);
@@ -142,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_named_and_a_refused_external_id_is_not_repeated() {
-        let env = environment(&[A], None);
+        let env = environment(&[("role_arn", A)]);
         for (event, names) in [
             (r#"{"rolearn": "x"}"#, "rolearn"),
             (r#"{"targets": [{"role_arn": "x", "name": 1}]}"#, "name"),
@@ -165,8 +189,19 @@ mod tests {
             assert!(text.contains(names), "{event}: {text}");
             assert!(!text.contains("s3cret") && !text.contains("73317331"), "{text}");
         }
-        assert!(
-            targets("{}", &environment(&[], None)).unwrap_err().to_string().contains("ROLECALL_ROLE_ARN")
-        );
+        let nothing = targets("{}", &environment(&[])).unwrap_err();
+        assert!(nothing.to_string().contains("ROLECALL_ROLE_ARN"), "{nothing}");
+    }
+
+    #[test]
+    fn an_organization_is_read_where_the_event_or_the_environment_says_so() {
+        let role_arn = environment(&[("role_arn", A), ("role_name", "R")]);
+        assert!(plan("{}", &role_arn).unwrap().organization().is_none());
+        assert!(plan(r#"{"organization": true}"#, &role_arn).unwrap().organization().is_some());
+        let organization = environment(&[("organization", "1"), ("role_name", "R")]);
+        assert!(plan("{}", &organization).unwrap().organization().is_some());
+        let one = format!(r#"{{"role_arn": "{C}"}}"#);
+        assert!(plan(&one, &organization).unwrap().organization().is_none(), "the event names one account");
+        assert!(plan(r#"{"organization": false}"#, &organization).is_err());
     }
 }

@@ -15,6 +15,12 @@ pub(crate) enum Failure {
     /// AWS does not know the function's role, or cannot be reached.
     #[error("{0}")]
     NoCaller(String),
+    /// The accounts of the organization are not known.
+    #[error("{0}")]
+    OrganizationUnknown(String),
+    /// The function's time was over before it was known which accounts to read.
+    #[error("{0}")]
+    OutOfTime(String),
     /// No account could be read.
     #[error("{0}")]
     AllAccountsFailed(String),
@@ -32,6 +38,8 @@ impl Failure {
             Self::InvalidEvent(_) => "InvalidEvent",
             Self::InvalidSettings(_) => "InvalidSettings",
             Self::NoCaller(_) => "NoCaller",
+            Self::OrganizationUnknown(_) => "OrganizationUnknown",
+            Self::OutOfTime(_) => "OutOfTime",
             Self::AllAccountsFailed(_) => "AllAccountsFailed",
             Self::AnswerTooLarge(_) => "AnswerTooLarge",
             Self::Internal(_) => "Internal",

@@ -5,13 +5,18 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use futures_util::FutureExt;
 use futures_util::future::ready;
-use futures_util::{FutureExt, StreamExt};
 use lambda_runtime::{Context, LambdaEvent, service_fn};
+use rolecall_core::cancellation::Cancellation;
 use rolecall_core::connect::{Connect, Roots, http_client};
-use rolecall_core::scan::{Scanner, Until};
+use rolecall_core::run::{RunError, RunStart};
+use rolecall_core::scan::Scanner;
 use rolecall_core::targets::Contradiction;
-use rolecall_roll::{Header, Partition, Roll, RunId, Statistics};
+use rolecall_core::targets::organization::Unknown;
+use rolecall_core::targets::plan::PlanError;
+use rolecall_core::{CallError, Run};
+use rolecall_roll::{Partition, Roll, RunId};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -66,7 +71,8 @@ impl Function {
     async fn new() -> Result<Self, Failure> {
         let environment = Environment::read()?;
         let roots = Roots::of_bundle(environment.ca_bundle.as_deref());
-        let settings = environment.settings.clone();
+        let settings = environment.options.resolve();
+        let limits = settings.map_err(|error| Failure::InvalidSettings(error.to_string()))?.limits;
         let from_environment =
             || SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
         let connect = Connect {
@@ -77,35 +83,44 @@ impl Function {
             partition: environment.region.as_deref().map_or(Partition::Aws, Partition::of_region),
             time: SharedTimeSource::new(SystemTimeSource::new()),
         };
-        let sdk_config = connect.load(&settings.limits).await;
+        let sdk_config = connect.load(&limits).await;
         let sdk_config = sdk_config.map_err(|error| Failure::InvalidSettings(error.to_string()))?;
-        Ok(Self { environment, scanner: Scanner::new(sdk_config, settings) })
+        Ok(Self { environment, scanner: Scanner::new(sdk_config, &limits) })
     }
 
     async fn invoke(&self, event: Box<RawValue>, context: Context) -> Result<Box<RawValue>, Failure> {
-        let targets = event::targets(event.get(), &self.environment)?;
-        let region = self.scanner.sdk_config().region().map_or("", AsRef::as_ref);
-        targets.fit_region(region).map_err(|error| match error {
-            Contradiction::NoRegion(_) => Failure::InvalidSettings(format!("AWS_REGION: {error}")),
-            error => Failure::InvalidEvent(error.to_string()),
-        })?;
-
-        let as_of = environment::now();
-        let caller = self.scanner.caller().await.map_err(|error| {
-            Failure::NoCaller(format!("{error}; {}", error.remedy().to_text(&VariableTerms)))
-        })?;
-        let mut header = Header::new(RunId::random(), as_of, caller, targets.for_header());
-        header.session_name = Some(self.scanner.settings.session.name.clone());
-        header.collect = self.scanner.settings.selection.clone();
+        let invalid = |error: &dyn std::fmt::Display| Failure::InvalidSettings(error.to_string());
+        let plan = event::plan(event.get(), &self.environment.options)?;
+        let settings = self.environment.options.resolve().map_err(|error| invalid(&error))?;
         let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
-        let until = Until::new(time);
-        let accounts = self.scanner.scan(targets.as_slice(), &until);
-        let accounts: Vec<_> = accounts.map(|account| account.of_run(as_of)).collect().await;
+        let deadline = time.into_iter().chain(settings.limits.deadline).min();
+        let cancellation = Cancellation::new(deadline);
+        let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
+        let run = Run::prepare(&self.scanner, &plan, settings, start, &cancellation).await;
+        let run = run.map_err(|error| run_failure(&error))?;
+        let mut records = run.records(&cancellation);
+        let mut accounts = Vec::new();
+        while let Some(account) = records.next().await {
+            accounts.push(account);
+        }
+        if let Some(denial) = records.denial() {
+            return Err(answer::canary_denied(denial));
+        }
+        answer::of(&Roll::new(run.header().clone(), accounts, run.statistics()))
+    }
+}
 
-        let elapsed_ms = environment::now().duration_since(as_of).as_millis();
-        let elapsed_ms = u64::try_from(elapsed_ms).unwrap_or_default();
-        let statistics =
-            Statistics { elapsed_ms, calls: self.scanner.meter().calls(), hops: self.scanner.hops() };
-        answer::of(&Roll::new(header, accounts, statistics))
+/// Why no account can be read.
+fn run_failure(error: &RunError) -> Failure {
+    let with_remedy = |error: &CallError| format!("{error}; {}", error.remedy().to_text(&VariableTerms));
+    match error {
+        RunError::Plan(PlanError::Contradiction(error @ Contradiction::NoRegion(_))) => {
+            Failure::InvalidSettings(format!("AWS_REGION: {error}"))
+        }
+        RunError::Plan(error) => event::failure(error),
+        RunError::Caller(error) => Failure::NoCaller(with_remedy(error)),
+        RunError::Organization(Unknown::Call(error)) => Failure::OrganizationUnknown(with_remedy(error)),
+        RunError::Organization(error) => Failure::OrganizationUnknown(error.to_string()),
+        RunError::Stopped(_) => Failure::OutOfTime(error.to_string()),
     }
 }

@@ -29,6 +29,13 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// Operation, code and message: `AssumeRole: AccessDenied: User …`.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let call: String = self.operation.iter().chain(&self.code).map(|part| format!("{part}: ")).collect();
+        format!("{call}{}", self.message)
+    }
+
     /// Operation and class: `ListMFADevices: denied`.
     #[must_use]
     pub fn in_short(&self) -> String {

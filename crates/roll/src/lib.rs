@@ -6,7 +6,7 @@
 //! - [`account`], [`user`], [`fact`]: what was seen in one account, and from where;
 //! - [`gap`]: what was not, with the reason; [`denial`]: what AWS's words say of one; [`remedy`]: what to do about it;
 //! - [`header`], [`mod@file`]: the roll file, JSON lines: a header, one account a line, a trailer;
-//! - [`store`]: that file on a disk, added to and read account by account;
+//! - [`store`]: that file on a disk, added to and read account by account; [`continuation`]: which run may add to it;
 //! - [`coverage`]: what a roll covers, and what not, for which reasons;
 //! - [`document`]: the same roll as one JSON document, sorted;
 //! - [`json`]: writes JSON in which nothing steers a terminal.
@@ -14,6 +14,7 @@
 //! No clock, no network, no AWS SDK.
 
 pub mod account;
+pub mod continuation;
 pub mod coverage;
 pub mod denial;
 pub mod document;

@@ -1,4 +1,5 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wiremock::matchers::any;
 use wiremock::{Match, Mock, MockServer, Request, Respond, ResponseTemplate};
@@ -12,6 +13,7 @@ use crate::xml;
 pub struct FakeAws {
     /// Where faults are mounted, with a priority below 5.
     pub server: MockServer,
+    denied_roles: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl FakeAws {
@@ -29,8 +31,10 @@ impl FakeAws {
     pub async fn of<'a>(accounts: impl IntoIterator<Item = (&'a str, Vec<User>)>, page_size: usize) -> Self {
         let accounts = accounts.into_iter().map(|(id, users)| (id.to_owned(), users)).collect();
         let server = MockServer::start().await;
-        Mock::given(any()).respond_with(World { accounts, page_size }).with_priority(5).mount(&server).await;
-        Self { server }
+        let denied_roles = Arc::default();
+        let world = World { accounts, page_size, denied_roles: Arc::clone(&denied_roles) };
+        Mock::given(any()).respond_with(world).with_priority(5).mount(&server).await;
+        Self { server, denied_roles }
     }
 
     /// The endpoint.
@@ -52,6 +56,16 @@ impl FakeAws {
         self.answer(operation_name, refusal(status, code, message)).await;
     }
 
+    /// Denies assuming a role, until [`FakeAws::allow_roles`].
+    pub fn refuse_role(&self, role_arn: &str) {
+        self.denied_roles.lock().unwrap_or_else(PoisonError::into_inner).insert(role_arn.to_owned());
+    }
+
+    /// Denies no role any more.
+    pub fn allow_roles(&self) {
+        self.denied_roles.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// How often an operation was asked for.
     pub async fn calls(&self, operation_name: &str) -> usize {
         let requests = self.server.received_requests().await.unwrap_or_default();
@@ -70,6 +84,7 @@ pub fn operation(name: &'static str) -> impl Match {
 struct World {
     accounts: BTreeMap<String, Vec<User>>,
     page_size: usize,
+    denied_roles: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Respond for World {
@@ -81,6 +96,10 @@ impl Respond for World {
             "GetCallerIdentity" => xml::get_caller_identity(),
             "AssumeRole" => {
                 let role_arn = asked("RoleArn");
+                let denied = self.denied_roles.lock().unwrap_or_else(PoisonError::into_inner);
+                if denied.contains(&role_arn) {
+                    return refusal(403, "AccessDenied", "The role does not trust the caller.");
+                }
                 xml::assume_role(role_arn.split(':').nth(4).unwrap_or_default(), xml::EXPIRATION)
             }
             "ListUsers" => {

@@ -1,13 +1,15 @@
 //! The arguments that several commands share.
 
+mod caller;
 mod configuration;
-mod how;
+mod flags;
 mod judging;
 mod outputs;
-mod whom;
+mod sensitive;
 
+pub(crate) use caller::CallerArgs;
 pub(crate) use configuration::ConfigurationArgs;
-pub(crate) use how::How;
+pub(crate) use flags::{Flags, RoleFlags, SelectionFlags, SettingFlags, TargetFlags};
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};
 pub(crate) use outputs::{Format, OutputArgs, Outputs, Rendering};
-pub(crate) use whom::{Caller, Through, Unparsed, Whom};
+pub(crate) use sensitive::SensitiveText;

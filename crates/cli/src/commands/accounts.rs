@@ -4,16 +4,19 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
+use rolecall_core::cancellation::Cancellation;
+use rolecall_core::run::RunStart;
 use rolecall_core::targets::Access;
+use rolecall_core::{Run, RunOptions};
+use rolecall_roll::RunId;
 use serde_json::json;
 
-use crate::args::{Caller, OutputArgs, Rendering, Whom};
-use crate::environment;
+use crate::args::{CallerArgs, Flags, OutputArgs, Rendering, TargetFlags};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
 use crate::runtime::in_runtime;
-use crate::whom::Plan;
+use crate::{aws, configuration, environment, targets};
 
 const HELP: &str = "\
 Examples:
@@ -34,26 +37,31 @@ pub(crate) struct AccountsArgs {
     pub(crate) output: OutputArgs<Rendering>,
 
     #[command(flatten)]
-    pub(crate) whom: Whom,
+    pub(crate) targets: Flags<TargetFlags>,
 
     #[command(flatten)]
-    pub(crate) caller: Caller,
+    pub(crate) caller: CallerArgs,
 }
 
 /// Shows them.
 pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
+    let configuration = configuration::read(arguments.caller.config.as_deref())?;
+    let flags = RunOptions { targets: arguments.targets.0.clone(), ..RunOptions::default() };
+    let options = targets::options(flags, &configuration)?;
+    let settings = options.resolve().map_err(Failure::usage)?;
+    let plan = targets::plan(&options, &configuration, &arguments.caller)?;
     in_runtime(async {
-        let plan = Plan::of(&arguments.whom, &arguments.caller)?;
-        let settings = environment::over(plan.configuration.settings(rolecall_core::Settings::default()))?;
         let mut out = arguments.output.open()?;
-        let scanner = plan.connect(&arguments.caller, settings).await?;
-        let known = plan.resolve(&scanner, arguments.caller.profile.as_deref()).await?;
-        for note in &known.notes {
+        let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
+        let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
+        let run = Run::prepare(&scanner, &plan, settings, start, &Cancellation::new(None)).await;
+        let run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
+        for note in run.notes() {
             output::say(&format!("note: {note}"));
         }
         let written = match arguments.output.format {
             Rendering::Table => {
-                out.write_all(output::accounts(known.targets.as_slice(), out.look()).as_bytes())
+                out.write_all(output::accounts(run.targets().as_slice(), out.look()).as_bytes())
             }
             Rendering::Json => {
                 let one = |target: &rolecall_core::Target| {
@@ -71,8 +79,8 @@ pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
                         "account": target.account,
                     })
                 };
-                let all: Vec<_> = known.targets.as_slice().iter().map(one).collect();
-                let document = json!({ "organization": known.organization, "accounts": all });
+                let all: Vec<_> = run.targets().as_slice().iter().map(one).collect();
+                let document = json!({ "organization": run.header().organization, "accounts": all });
                 serde_json::to_writer_pretty(&mut out, &document)
                     .map_err(io::Error::from)
                     .and_then(|()| out.write_all(b"\n"))

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
         stored: &stored,
         roll_file: &arguments.roll,
         settings: &configuration.judging,
-        configuration: configuration.without_secrets(),
+        configuration: configuration.without_secrets.as_deref(),
         program: Program {
             version: env!("CARGO_PKG_VERSION"),
             sha256: this_program.map_err(Failure::unexpected)?,

@@ -2,12 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::configuration::EXAMPLE;
+use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -22,7 +22,7 @@ const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help("", &EXIT_CODES))]
 pub(crate) struct InitArgs {
-    /// The file
+    /// File to write; `-` prints it to stdout
     #[arg(value_name = "FILE", default_value = "rolecall.toml")]
     pub(crate) file: PathBuf,
 }
@@ -30,16 +30,20 @@ pub(crate) struct InitArgs {
 /// Writes it, where there is none.
 pub(crate) fn run(arguments: &InitArgs) -> Result<ExitCode, Failure> {
     let file = &arguments.file;
+    if file == Path::new("-") {
+        output::to_stdout(configuration::example().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let wrong = |error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("{}: it is there, and stays as it is", file.display()))
-                .with_remedy("name another file: rolecall init FILE")
+            Failure::usage(format!("{} already exists, and was not overwritten", file.display()))
+                .with_remedy("name another file, rolecall init FILE, or print it: rolecall init -")
         }
         _ => output::not_there("init", file, error),
     };
     let mut opened =
         OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| wrong(&error))?;
-    opened.write_all(EXAMPLE.as_bytes()).map_err(|error| wrong(&error))?;
-    output::say(&format!("{} is written; `rolecall accounts` shows whom it names", file.display()));
+    opened.write_all(configuration::example().as_bytes()).map_err(|error| wrong(&error))?;
+    output::say(&format!("{} is written; `rolecall accounts` shows its targets", file.display()));
     Ok(ExitCode::SUCCESS)
 }

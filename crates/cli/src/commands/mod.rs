@@ -2,6 +2,7 @@
 
 mod accounts;
 mod completions;
+mod config;
 mod demo;
 mod diff;
 mod emulator;
@@ -50,8 +51,10 @@ pub(crate) enum Command {
     Accounts(Box<accounts::AccountsArgs>),
     /// Find the account and the user of an access key, its status, age and last use
     Whose(Box<whose::WhoseArgs>),
-    /// Write a rolecall.toml with all that may stand in it
+    /// Write a rolecall.toml with all that it may hold
     Init(init::InitArgs),
+    /// Show the options as they are set, and where each was set
+    Config(config::ConfigArgs),
     /// Decide situations as IAM does, without asking AWS
     Policy {
         #[command(subcommand)]
@@ -80,6 +83,7 @@ impl Arguments {
             Command::Accounts(arguments) => accounts::run(arguments),
             Command::Whose(arguments) => whose::run(arguments),
             Command::Init(arguments) => init::run(arguments),
+            Command::Config(arguments) => config::run(arguments),
             Command::Policy { command } => policy::run(command),
             Command::Demo => demo::run(),
             Command::Emulator(arguments) => emulator::run(arguments),

@@ -5,22 +5,20 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use rolecall_core::targets::Access;
-use rolecall_core::whose;
-use rolecall_core::{CallError, Settings};
+use rolecall_core::scan::ScanContext;
+use rolecall_core::targets::{Access, TargetPlan};
+use rolecall_core::{CallError, RunOptions, whose};
 use rolecall_report::case::days;
 use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header};
 use serde_json::json;
 
-use crate::args::{Caller, Rendering, Through, Unparsed};
-use crate::environment;
+use crate::args::{CallerArgs, Flags, Rendering, RoleFlags, SensitiveText};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
-use crate::roll_file;
 use crate::runtime::in_runtime;
 use crate::terms::FlagTerms;
-use crate::whom::{Plan, no_caller};
+use crate::{aws, configuration, environment, roll_file, targets};
 
 const HELP: &str = "\
 Examples:
@@ -42,7 +40,7 @@ const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
 pub(crate) struct WhoseArgs {
     /// The access key's id
     #[arg(value_name = "AKIA…")]
-    pub(crate) access_key_id: Unparsed,
+    pub(crate) access_key_id: SensitiveText,
 
     /// Look it up in this roll file, and ask nobody
     #[arg(long, value_name = "FILE")]
@@ -53,10 +51,10 @@ pub(crate) struct WhoseArgs {
     pub(crate) format: Rendering,
 
     #[command(flatten)]
-    pub(crate) through: Through,
+    pub(crate) role: Flags<RoleFlags>,
 
     #[command(flatten)]
-    pub(crate) caller: Caller,
+    pub(crate) caller: CallerArgs,
 }
 
 /// What was found.
@@ -173,14 +171,20 @@ fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str,
 }
 
 async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
-    let mut plan = Plan::of_nobody(&arguments.through, &arguments.caller)?;
-    let settings = environment::over(plan.configuration.settings(Settings::default()))?;
-    let scanner = plan.connect(&arguments.caller, settings).await?;
-    let profile = arguments.caller.profile.as_deref();
-    let caller = scanner.caller().await.map_err(|error| no_caller(&error, profile))?;
+    let configuration = configuration::read(arguments.caller.config.as_deref())?;
+    let flags = RunOptions { targets: arguments.role.0.clone(), ..RunOptions::default() };
+    let options = targets::options(flags, &configuration)?;
+    let settings = options.resolve().map_err(Failure::usage)?;
+    let plan = TargetPlan::for_one_account(options.targets, &configuration.named);
+    let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
+    let caller = scanner.caller().await.map_err(|error| aws::no_caller(&error, &arguments.caller))?;
     let account_id = whose::account_of(&scanner, id).await.map_err(|error| not_told(&error, id))?;
-    let target = plan.target_of(account_id.clone(), &scanner, caller.as_ref())?;
-    let owner = whose::owner(&scanner, &target, id).await.map_err(|error| {
+    let region = scanner.sdk_config().region().map(AsRef::as_ref);
+    let own_account = caller.as_ref().map(|caller| &caller.account_id);
+    let target = plan.target(account_id.clone(), region, own_account);
+    let target = target.map_err(|error| targets::failure(&error))?;
+    let context = ScanContext::new(settings);
+    let owner = whose::owner(&scanner, &context, &target, id).await.map_err(|error| {
         let remedy = match (&target.access, error.class) {
             (Access::Role(role), Class::Denied) => {
                 format!("{}; it was asked as {}", error.remedy().to_text(&FlagTerms), role.role_arn)

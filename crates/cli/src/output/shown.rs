@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use jiff::Timestamp;
 use rolecall_report::render;
 use rolecall_report::report::{Grouping, Keep};
 use rolecall_report::statement::{Statement, grouped};
@@ -23,7 +22,6 @@ const MOST_URGENT: usize = 20;
 
 /// A roll on its way.
 pub(crate) struct Shown {
-    as_of: Timestamp,
     store: Store,
     /// What gets a line as each account is done.
     lines: Vec<RollWriter<Sink>>,
@@ -44,12 +42,11 @@ impl Shown {
             }
             lines.push(writer);
         }
-        Ok(Self { as_of: header.as_of, store, lines, at_the_end: Destinations { each: others, files } })
+        Ok(Self { store, lines, at_the_end: Destinations { each: others, files } })
     }
 
     /// Adds an account.
-    pub(crate) fn account(&mut self, account: AccountRoll) -> Result<(), Failure> {
-        let account = &account.of_run(self.as_of);
+    pub(crate) fn account(&mut self, account: &AccountRoll) -> Result<(), Failure> {
         let Self { store, lines, .. } = self;
         let added = store.add(account).and_then(|counts| {
             let mut lines = lines.iter_mut().filter(|_| counts);

@@ -12,6 +12,7 @@ pub mod control_total;
 pub mod credential_report;
 pub mod last_used;
 pub mod mfa_devices;
+pub mod options;
 pub mod policies;
 pub mod progress;
 pub mod root_credentials;
@@ -56,8 +57,18 @@ pub enum FactSet {
 }
 
 impl FactSet {
-    const NAMES: [(&'static str, Self); 3] =
-        [("default", Self::Default), ("recommended", Self::Recommended), ("all", Self::All)];
+    /// All sets.
+    pub const ALL: [Self; 3] = [Self::Default, Self::Recommended, Self::All];
+
+    /// The name in flags and settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Recommended => "recommended",
+            Self::All => "all",
+        }
+    }
 
     /// The facts of the set.
     pub fn facts(self) -> impl Iterator<Item = FactKind> {
@@ -143,12 +154,12 @@ pub fn parse_facts(text: &str) -> Result<BTreeSet<FactKind>, String> {
     // Users are what all else is about.
     let mut facts = BTreeSet::from([FactKind::Users]);
     for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        if let Some((_, set)) = FactSet::NAMES.iter().find(|(set, _)| *set == name) {
+        if let Some(set) = FactSet::ALL.into_iter().find(|set| set.name() == name) {
             facts.extend(set.facts());
             continue;
         }
         let fact: FactKind = name.parse().map_err(|_| {
-            let sets = FactSet::NAMES.iter().map(|(set, _)| *set);
+            let sets = FactSet::ALL.into_iter().map(FactSet::name);
             let names: Vec<&str> = sets.chain(FactKind::ALL.iter().map(|fact| fact.name())).collect();
             format!("{name:?} is none of {}", names.join(", "))
         })?;
@@ -231,6 +242,21 @@ mod tests {
         let given: BTreeSet<&str> = given.map(|action| action.as_str().unwrap()).collect();
         let needed = actions(&selection("recommended"));
         assert_eq!(given, needed.into_iter().collect());
+    }
+
+    #[test]
+    fn the_readme_lists_every_fact_with_the_actions_that_it_needs() {
+        let readme = include_str!("../../../../README.md");
+        let (_, table) = readme.split_once("| fact | is | needs |").unwrap();
+        let rows: Vec<&str> = table.lines().take_while(|line| !line.starts_with("`recommended`")).collect();
+        for collector in collectors() {
+            let name = format!("`{}`", collector.fact.name());
+            let row = rows.iter().find(|row| row.split('|').nth(1).is_some_and(|cell| cell.contains(&name)));
+            let row = row.unwrap_or_else(|| panic!("{name} is not in the table"));
+            for action in collector.actions {
+                assert!(row.contains(action), "{action} is not in {row}");
+            }
+        }
     }
 
     #[test]

@@ -73,12 +73,12 @@ async fn one(session: &Session<'_>, user_name: &str) -> Result<Option<User>, Cal
     let answer = iam.client.get_user().user_name(user_name).send().await;
     match answer.map_err(|error| iam.error("GetUser", &error)) {
         Ok(answer) => {
-            session.is_let_in();
+            session.mark_success();
             let wrong = || CallError::malformed("GetUser", "the answer does not tell of the user", None);
             answer.user.as_ref().and_then(user).map(Some).ok_or_else(wrong)
         }
         Err(error) if error.class == Class::NotFound => {
-            session.is_let_in();
+            session.mark_success();
             Ok(None)
         }
         Err(error) => Err(error),
@@ -100,7 +100,7 @@ async fn page(
         .send()
         .await
         .map_err(|error| iam.error(LIST_USERS, &error))?;
-    session.is_let_in();
+    session.mark_success();
     let request_id = answer.request_id().map(str::to_owned);
     let items = answer.users.iter().map(user).collect::<Option<Vec<_>>>();
     let items = items.ok_or_else(|| {

@@ -2,7 +2,6 @@
 
 mod hops;
 mod policy;
-mod settings;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -29,9 +28,9 @@ use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::connect::AnswersAreWhole;
 use crate::pace::{Counts, Meter, Pace, Paced};
+use crate::settings::SessionSettings;
 use crate::targets::Role;
 pub use hops::Hops;
-pub use settings::SessionSettings;
 
 const ASSUME_ROLE: &str = "AssumeRole";
 
@@ -61,8 +60,8 @@ pub struct Asking<'a> {
     pub meter: &'a Meter,
     /// The pace at which sessions are asked for.
     pub sts_pace: &'a Arc<Pace>,
-    /// Whether some account let itself be read through its role.
-    pub is_let_in: &'a watch::Sender<bool>,
+    /// Whether some account was read through its role.
+    pub first_success: &'a watch::Sender<bool>,
 }
 
 /// A role that can be assumed, any number of times.
@@ -121,7 +120,7 @@ impl<'a> Session<'a> {
     /// What AWS refused, or an answer that is no session of the account that was asked for.
     pub async fn open(role: &'a Role, actions: &[&str], asking: Asking<'a>) -> Result<Self, CallError> {
         let retries = retries(role.role_arn.account_id());
-        let session_policy = asking.settings.narrow.then(|| policy::allowing(actions));
+        let session_policy = (!asking.settings.no_policy).then(|| policy::allowing(actions));
         let time = asking.sdk_config.time_source().unwrap_or_default();
         let pace = Arc::new(Pace::default());
         let request_ids = std::sync::Mutex::default();
@@ -147,10 +146,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Takes note that the account lets itself be read.
-    pub(crate) fn is_let_in(&self) {
+    /// Takes note that the account was read.
+    pub(crate) fn mark_success(&self) {
         if let Kind::OfRole { role, .. } = &self.0 {
-            role.asking.is_let_in.send_replace(true);
+            role.asking.first_success.send_replace(true);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which of the named accounts are meant.
 
-use rolecall_roll::Account;
+use rolecall_roll::{Account, Terms};
 use wildmatch::WildMatch;
 
 use super::Named;
@@ -17,9 +17,31 @@ pub struct Choice {
 }
 
 /// What of a choice is about no account, and so not what somebody meant.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NoneMeant(String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoneMeant {
+    /// No account has this id or name, of so many.
+    UnknownInclude(String, usize),
+    /// The filters leave none of so many accounts.
+    NothingLeft(usize),
+}
+
+impl NoneMeant {
+    /// The error, with options called as a front end calls them.
+    #[must_use]
+    pub fn to_text(&self, terms: &dyn Terms) -> String {
+        match self {
+            Self::UnknownInclude(name, accounts) => format!(
+                "{}: no account has this id or name, of {accounts} that there are",
+                terms.assignment("include", name)
+            ),
+            Self::NothingLeft(accounts) => {
+                let [include, exclude, tag] =
+                    ["include", "exclude", "account_tag"].map(|key| terms.setting(key));
+                format!("of {accounts} accounts none is left by {include}, {exclude} and {tag}")
+            }
+        }
+    }
+}
 
 impl Choice {
     /// Those that are meant.
@@ -28,17 +50,12 @@ impl Choice {
     /// Where a name is that of no account, or none is left.
     pub fn of(&self, named: Vec<Named>) -> Result<Vec<Named>, NoneMeant> {
         if let Some(name) = unknown(&self.include, &named).next() {
-            return Err(NoneMeant(format!(
-                "--include {name}: no account has this id or name, of {} that there are",
-                named.len()
-            )));
+            return Err(NoneMeant::UnknownInclude(name.clone(), named.len()));
         }
         let found = named.len();
         let meant: Vec<Named> = named.into_iter().filter(|named| self.means(named)).collect();
         if meant.is_empty() && found > 0 {
-            return Err(NoneMeant(format!(
-                "of {found} accounts none is left by --include, --exclude and --account-tag"
-            )));
+            return Err(NoneMeant::NothingLeft(found));
         }
         Ok(meant)
     }
@@ -71,7 +88,7 @@ fn is(pattern: &str, named: &Named) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rolecall_roll::Account;
+    use rolecall_roll::{Account, NeutralTerms};
 
     use super::Choice;
     use crate::targets::Named;
@@ -101,13 +118,16 @@ mod tests {
             let ids = |named: Vec<Named>| {
                 named.iter().map(|named| named.account_id.as_str()[..1].to_owned()).collect()
             };
-            choice.of(named()).map(|named| -> String { ids(named) }).map_err(|problem| problem.to_string())
+            choice
+                .of(named())
+                .map(|named| -> String { ids(named) })
+                .map_err(|problem| problem.to_text(&NeutralTerms))
         };
         assert_eq!(chosen(&[], &[], &[]).unwrap(), "123");
         assert_eq!(chosen(&["*-prod"], &[], &[]).unwrap(), "13");
         assert_eq!(chosen(&[], &["2222*", "billing-????"], &[]).unwrap(), "1");
         assert_eq!(chosen(&["*-prod"], &[], &[("team", "search")]).unwrap(), "1");
-        assert!(chosen(&["serach-*"], &[], &[]).unwrap_err().contains("--include serach-*"));
+        assert!(chosen(&["serach-*"], &[], &[]).unwrap_err().contains("include = serach-*"));
         assert_eq!(chosen(&[], &["44*"], &[]).unwrap(), "123");
         let choice = Choice { exclude: vec!["44*".to_owned(), "1*".to_owned()], ..Choice::default() };
         assert_eq!(choice.excluded_in_vain(&named()), ["44*"]);

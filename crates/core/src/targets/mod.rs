@@ -3,13 +3,16 @@
 //! 1. [`accounts_file`]: accounts as a file names them;
 //! 2. [`organization`]: accounts as AWS Organizations lists them;
 //! 3. [`choice`]: which of them are meant;
-//! 4. [`named`]: from a named account to how it is asked;
-//! 5. [`Targets`]: all of them, each once, in one partition.
+//! 4. [`named`]: from a named account to how it is read;
+//! 5. [`options`]: what a person can set of all that, and [`plan`], which folds it;
+//! 6. [`Targets`]: all of them, each once, in one partition.
 
 pub mod accounts_file;
 pub mod choice;
 pub mod named;
+pub mod options;
 pub mod organization;
+pub mod plan;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +20,7 @@ use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn};
 
 pub use choice::Choice;
 pub use named::{Named, Template};
+pub use plan::TargetPlan;
 
 /// An account to read, or to leave alone for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +187,7 @@ impl Targets {
 }
 
 /// Why targets cannot be asked in one run.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// There are none.
     #[error("there is no account to ask")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn, RoleName};
+use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn, RoleName, Terms};
 
 use super::{Access, Role, Target};
 
@@ -68,6 +68,12 @@ impl Named {
         }
     }
 
+    /// The account of a role that was named whole.
+    #[must_use]
+    pub fn by_role(role_arn: &RoleArn) -> Self {
+        Self { role_arn: Some(role_arn.clone()), ..Self::of(role_arn.account_id().clone()) }
+    }
+
     /// An account of which the id alone is known.
     #[must_use]
     pub fn of(account_id: AccountId) -> Self {
@@ -123,12 +129,17 @@ impl Defaults {
     }
 }
 
-/// Nobody says which role to become in an account.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "nobody says which role to become in account {0}; name it: --role-name NAME, or role_name in rolecall.toml"
-)]
+/// No role is given for an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoRole(AccountId);
+
+impl NoRole {
+    /// The error, with options called as a front end calls them.
+    #[must_use]
+    pub fn to_text(&self, terms: &dyn Terms) -> String {
+        format!("no role is given for account {}; name it with {}", self.0, terms.setting("role_name"))
+    }
+}
 
 /// How the ARN of a role is made: `arn:{partition}:iam::{account_id}:role/{role_name}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +200,7 @@ impl FromStr for Template {
 
 #[cfg(test)]
 mod tests {
-    use rolecall_roll::{Account, Partition};
+    use rolecall_roll::{Account, NeutralTerms, Partition};
 
     use super::{Defaults, Named, Template};
     use crate::targets::Access;
@@ -238,7 +249,7 @@ mod tests {
         let skipped = Named { skipped: Some("suspended".to_owned()), ..named.clone() };
         assert_eq!(defaults.target(skipped).unwrap().access, Access::Skipped("suspended".to_owned()));
         let nobody = Defaults { role_name: None, ..defaults };
-        assert!(nobody.target(named).unwrap_err().to_string().contains("000000000042"));
+        assert!(nobody.target(named).unwrap_err().to_text(&NeutralTerms).contains("000000000042"));
     }
 
     #[test]

@@ -50,10 +50,12 @@ pub enum Unknown {
     #[error(transparent)]
     Call(#[from] CallError),
     /// A unit that is wanted is not there.
-    #[error("--ou {0}: the organisation has no such unit; it has {1}")]
+    #[error("unit {0:?}: the organization has no such unit; it has {1}")]
     NoUnit(String, String),
     /// A unit's name is that of several.
-    #[error("--ou {0}: {1} units have this name; name one by its id, or by the names from below the root on")]
+    #[error(
+        "unit {0:?}: {1} units have this name; name one by its id, or by the names from below the root on"
+    )]
     Ambiguous(String, usize),
     /// There are no accounts.
     #[error("AWS Organizations lists no account here")]

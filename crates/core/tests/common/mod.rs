@@ -11,8 +11,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use futures_util::StreamExt;
+use rolecall_core::cancellation::Cancellation;
 use rolecall_core::connect::{Connect, Roots, http_client};
-use rolecall_core::scan::{Scanner, Until};
+use rolecall_core::scan::{ScanContext, Scanner};
 use rolecall_core::targets::{Target, Targets};
 use rolecall_core::{Limits, Settings};
 use rolecall_roll::{AccountRoll, Partition};
@@ -32,11 +33,18 @@ pub(crate) fn settings() -> Settings {
     Settings { limits, ..Settings::default() }
 }
 
-pub(crate) async fn scanner(endpoint: &str, settings: Settings) -> Scanner {
+/// A scanner, and how it reads.
+#[derive(Debug)]
+pub(crate) struct TestScanner {
+    pub(crate) scanner: Scanner,
+    pub(crate) context: ScanContext,
+}
+
+pub(crate) async fn scanner(endpoint: &str, settings: Settings) -> TestScanner {
     scanner_at(endpoint, settings, SharedTimeSource::new(SystemTimeSource::new())).await
 }
 
-pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedTimeSource) -> Scanner {
+pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedTimeSource) -> TestScanner {
     let token = Some(CALLER_SESSION_TOKEN.to_owned());
     let caller = Credentials::new("ASIACALLER", CALLER_SECRET_ACCESS_KEY, token, None, "test");
     let connect = Connect {
@@ -48,7 +56,8 @@ pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedT
         time,
     };
     let sdk_config = connect.load(&settings.limits).await.unwrap();
-    Scanner::new(sdk_config.into_builder().endpoint_url(endpoint).build(), settings)
+    let sdk_config = sdk_config.into_builder().endpoint_url(endpoint).build();
+    TestScanner { scanner: Scanner::new(sdk_config, &settings.limits), context: ScanContext::new(settings) }
 }
 
 pub(crate) fn target(role_arn: &str) -> Target {
@@ -56,13 +65,14 @@ pub(crate) fn target(role_arn: &str) -> Target {
 }
 
 /// The lines of these roles, in order of completion.
-pub(crate) async fn scan(scanner: &Scanner, role_arns: &[&str]) -> Vec<AccountRoll> {
+pub(crate) async fn scan(scanner: &TestScanner, role_arns: &[&str]) -> Vec<AccountRoll> {
     let targets = Targets::new(role_arns.iter().map(|role_arn| target(role_arn)), Partition::Aws).unwrap();
-    scanner.scan(targets.as_slice(), &Until::new(None)).collect().await
+    let TestScanner { scanner, context } = scanner;
+    scanner.scan(context, targets.as_slice(), &Cancellation::new(None)).collect().await
 }
 
 /// The line of the one account that most tests are about.
-pub(crate) async fn scan_one(scanner: &Scanner) -> AccountRoll {
+pub(crate) async fn scan_one(scanner: &TestScanner) -> AccountRoll {
     scan(scanner, &[ROLE_ARN]).await.pop().unwrap()
 }
 

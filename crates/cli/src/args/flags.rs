@@ -1,0 +1,196 @@
+//! Flags that are made of the rows of options: an option that has a row has a flag, with its help and its default.
+
+use std::fmt::Debug;
+
+use clap::builder::{StringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
+use rolecall_core::collect::options::SelectionOptions;
+use rolecall_core::options::{OptionRow, OptionSet, Origin, Shape};
+use rolecall_core::settings::SettingOptions;
+use rolecall_core::targets::options::TargetOptions;
+
+/// Which options a command takes as flags, and under which heading.
+pub(crate) trait FlagSet: Debug + Clone {
+    type Options: OptionSet + Send + Sync + 'static;
+    const HEADING: &'static str;
+
+    /// Whether the command takes this one.
+    fn has(_key: &str) -> bool {
+        true
+    }
+}
+
+/// How a roll is taken.
+#[derive(Debug, Clone)]
+pub(crate) struct SettingFlags;
+
+/// What is read of each account.
+#[derive(Debug, Clone)]
+pub(crate) struct SelectionFlags;
+
+/// Which accounts are read, and through which roles.
+#[derive(Debug, Clone)]
+pub(crate) struct TargetFlags;
+
+/// Through which roles an account is read that nobody names.
+#[derive(Debug, Clone)]
+pub(crate) struct RoleFlags;
+
+impl FlagSet for SettingFlags {
+    type Options = SettingOptions;
+    const HEADING: &'static str = "Session and limits";
+}
+
+impl FlagSet for SelectionFlags {
+    type Options = SelectionOptions;
+    const HEADING: &'static str = "Facts";
+}
+
+impl FlagSet for TargetFlags {
+    type Options = TargetOptions;
+    const HEADING: &'static str = "Targets";
+}
+
+impl FlagSet for RoleFlags {
+    type Options = TargetOptions;
+    const HEADING: &'static str = "Role";
+
+    fn has(key: &str) -> bool {
+        ["role_name", "role_template", "via", "external_id"].contains(&key)
+    }
+}
+
+/// The flags of a set of options, and what was given of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Flags<S: FlagSet>(pub(crate) S::Options);
+
+impl<S: FlagSet> Args for Flags<S> {
+    fn augment_args(command: Command) -> Command {
+        let rows = S::Options::rows().iter().filter(|row| S::has(row.key));
+        command.next_help_heading(S::HEADING).args(rows.map(flag::<S::Options>))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<S: FlagSet> FromArgMatches for Flags<S> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut flags = Self(S::Options::default());
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        for row in S::Options::rows().iter().filter(|row| S::has(row.key)) {
+            let texts: Vec<String> = match row.shape {
+                Shape::Switch => matches.get_flag(row.key).then(|| "true".to_owned()).into_iter().collect(),
+                _ => matches.get_many::<String>(row.key).into_iter().flatten().cloned().collect(),
+            };
+            if texts.is_empty() {
+                continue;
+            }
+            self.0.set(row.key, &texts, Origin::Flag).map_err(|problem| {
+                let message = format!("invalid value for '{} <{}>': {problem}\n", row.flag(), row.value_name);
+                Error::raw(ErrorKind::ValueValidation, message)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
+    let default = (row.default)().map_or(String::new(), |default| format!(" [default: {default}]"));
+    let arg = Arg::new(row.key).long(row.key.replace('_', "-")).help(format!("{}{default}", row.help()));
+    let arg = match row.shape {
+        Shape::Switch => return arg.action(ArgAction::SetTrue),
+        Shape::Text | Shape::Number => arg.action(ArgAction::Set),
+        Shape::List | Shape::Arns | Shape::Pairs => arg.action(ArgAction::Append),
+        Shape::Targets => arg.action(ArgAction::Append).num_args(1..),
+    };
+    let arg = arg.value_name(row.value_name);
+    if row.is_secret {
+        // The command line's own errors repeat what they refuse.
+        return arg.value_parser(StringValueParser::new());
+    }
+    arg.value_parser(StringValueParser::new().try_map(move |text: String| {
+        O::default().set(row.key, std::slice::from_ref(&text), Origin::Flag).map(|()| text)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+    use rolecall_core::options::{OptionRow, RunOptions, Shape};
+
+    use crate::commands::{Arguments, Command};
+
+    fn settings(typed: &[String]) -> String {
+        let scan = ["rolecall", "scan", "--account", "111111111111"].map(str::to_owned);
+        let Command::Scan(scan) = Arguments::parse_from(scan.iter().chain(typed)).command else {
+            panic!("not a scan")
+        };
+        format!("{:?}", scan.options().resolve().unwrap())
+    }
+
+    fn rows_of_settings() -> impl Iterator<Item = &'static OptionRow> {
+        let is_target = |row: &&OptionRow| {
+            use rolecall_core::options::OptionSet;
+            rolecall_core::targets::options::TargetOptions::rows().iter().any(|it| it.key == row.key)
+        };
+        RunOptions::rows().filter(move |row| !is_target(row))
+    }
+
+    fn example(row: &OptionRow) -> &'static str {
+        match (row.key, row.value_name) {
+            (_, "TIME") => "17m",
+            (_, "KEY=VALUE") => "team=17",
+            (_, "FACTS") => "all",
+            (_, "exact|report") => "report",
+            (_, "PATH") => "/ci/",
+            _ => "17",
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_that_the_help_tells_are_those_of_the_settings() {
+        for row in rows_of_settings() {
+            let Some(default) = (row.default)() else { continue };
+            assert_eq!(settings(&[row.flag(), default.clone()]), settings(&[]), "{} {default}", row.flag());
+        }
+    }
+
+    #[test]
+    fn every_flag_is_a_variable_and_a_key_of_the_file_too() {
+        for row in rows_of_settings() {
+            let text = if row.shape == Shape::Switch { "1" } else { example(row) };
+            let typed = match row.shape {
+                Shape::Switch => vec![row.flag()],
+                _ => vec![row.flag(), text.to_owned()],
+            };
+            let variable = |name: &str| (name == row.variable()).then(|| text.to_owned());
+            let set = RunOptions::from_variables(variable).unwrap().resolve().unwrap();
+            assert_eq!(format!("{set:?}"), settings(&typed), "{}", row.variable());
+            assert_ne!(format!("{set:?}"), settings(&[]), "{}", row.variable());
+            let Some((section, key)) = row.section_and_key() else { continue };
+            let value = match row.shape {
+                Shape::Switch => "true".to_owned(),
+                Shape::Number => text.to_owned(),
+                Shape::Pairs => "{ team = \"17\" }".to_owned(),
+                _ => format!("{text:?}"),
+            };
+            let header = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
+            let file = format!("{header}{key} = {value}\n");
+            let configuration = crate::configuration::parse(&file, "rolecall.toml".as_ref()).unwrap();
+            let set = configuration.options.resolve().unwrap();
+            assert_eq!(format!("{set:?}"), settings(&typed), "{file}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The options that the file gives: each row's key, in its section.
+
+use std::ops::Range;
+
+use rolecall_core::RunOptions;
+use rolecall_core::options::{OptionRow, Origin, Shape};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Problem;
+use super::sections::NAMES;
+
+/// Takes the options out of the table; what is left are the other sections.
+pub(super) fn take(table: &mut DeTable<'_>) -> Result<RunOptions, Problem> {
+    let mut options = RunOptions::default();
+    take_section("", table, &mut options)?;
+    for section in sections() {
+        let key = table.keys().find(|key| key.get_ref() == section).cloned();
+        let Some(mut value) = key.and_then(|key| table.remove(&key)) else { continue };
+        let span = value.span();
+        let DeValue::Table(table) = value.get_mut() else {
+            return Err((span, format!("{section}: it is no table")));
+        };
+        take_section(section, table, &mut options)?;
+    }
+    Ok(options)
+}
+
+/// The sections that hold options, each once.
+pub(super) fn sections() -> Vec<&'static str> {
+    let mut sections = Vec::new();
+    for (section, _) in RunOptions::rows().filter_map(OptionRow::section_and_key) {
+        if !section.is_empty() && !sections.contains(&section) {
+            sections.push(section);
+        }
+    }
+    sections
+}
+
+/// The rows of a section, with their keys in it; those of no section for an empty one.
+pub(super) fn rows_of(section: &str) -> impl Iterator<Item = (&'static str, &'static OptionRow)> + '_ {
+    let with_place = RunOptions::rows().filter_map(|row| Some((row.section_and_key()?, row)));
+    with_place.filter(move |((of, _), _)| *of == section).map(|((_, key), row)| (key, row))
+}
+
+fn take_section(section: &str, table: &mut DeTable<'_>, options: &mut RunOptions) -> Result<(), Problem> {
+    let keys: Vec<_> = table.keys().cloned().collect();
+    for key in keys {
+        let Some((name, row)) = rows_of(section).find(|(name, _)| name == key.get_ref()) else {
+            // The file's first keys are beside its sections.
+            let is_section = |name: &str| sections().contains(&name) || NAMES.contains(&name);
+            if section.is_empty() && is_section(key.get_ref()) {
+                continue;
+            }
+            return Err((key.span(), unknown(key.get_ref(), section)));
+        };
+        let Some(value) = table.remove(&key) else { continue };
+        let texts = texts(row, &value).map_err(|problem| (value.span(), format!("{name}: {problem}")))?;
+        let set = options.set(row.key, &texts, Origin::File);
+        set.map_err(|problem| match the_one_at_fault(row, &value, &texts) {
+            Some((span, text)) => (span, with_value(row, name, std::slice::from_ref(text), &problem)),
+            None => (value.span(), with_value(row, name, &texts, &problem)),
+        })?;
+    }
+    Ok(())
+}
+
+/// Which text of a list cannot be read, and where it stands.
+fn the_one_at_fault<'a>(
+    row: &OptionRow,
+    value: &Spanned<DeValue<'_>>,
+    texts: &'a [String],
+) -> Option<(Range<usize>, &'a String)> {
+    let is_wrong =
+        |text: &String| RunOptions::default().set(row.key, std::slice::from_ref(text), Origin::File).is_err();
+    let places = value.get_ref().as_array()?.iter().map(Spanned::span);
+    places.zip(texts).find(|(_, text)| is_wrong(text))
+}
+
+fn unknown(key: &str, section: &str) -> String {
+    let of_file = if section.is_empty() { [sections(), NAMES.to_vec()].concat() } else { Vec::new() };
+    let names = rows_of(section).map(|(name, _)| name).chain(of_file);
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    format!("unknown field `{key}`, expected one of {}", names.join(", "))
+}
+
+/// A problem with the value that has it, unless that is a secret.
+fn with_value(row: &OptionRow, name: &str, texts: &[String], problem: &str) -> String {
+    match texts {
+        _ if row.is_secret => format!("{name}: {problem}"),
+        [text] if row.shape == Shape::Number => format!("{text}: {problem}"),
+        [text] => format!("{text:?}: {problem}"),
+        _ => format!("{name}: {problem}"),
+    }
+}
+
+/// The texts of a value, as flags and variables would give them.
+fn texts(row: &OptionRow, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, &'static str> {
+    const NO_TEXT: &str = "it is no text; put it in quotes";
+    let text = |value: &DeValue<'_>| value.as_str().map(str::to_owned).ok_or(NO_TEXT);
+    let value = value.get_ref();
+    let list = || value.as_array().into_iter().flat_map(|values| values.iter().map(|it| text(it.get_ref())));
+    match row.shape {
+        Shape::Text => Ok(vec![text(value)?]),
+        Shape::Number => match value {
+            DeValue::Integer(number) => Ok(vec![number.to_string()]),
+            DeValue::Float(number) => Ok(vec![number.to_string()]),
+            _ => Err("it is no number"),
+        },
+        Shape::Switch => {
+            value.as_bool().map(|is_on| vec![is_on.to_string()]).ok_or("it is neither true nor false")
+        }
+        Shape::List | Shape::Arns | Shape::Targets => match value {
+            DeValue::Array(_) => list().collect(),
+            _ => Ok(vec![text(value).map_err(|_| "it is no list of texts")?]),
+        },
+        Shape::Pairs => match value {
+            DeValue::Table(table) => {
+                let pair = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+                    Ok(format!("{}={}", AsRef::<str>::as_ref(key.get_ref()), text(value.get_ref())?))
+                };
+                table.iter().map(pair).collect()
+            }
+            DeValue::Array(_) => list().collect(),
+            _ => Ok(vec![text(value).map_err(|_| "it is no table of texts")?]),
+        },
+    }
+}

@@ -1,0 +1,107 @@
+//! What of the file is no option: accounts, accepted gaps, and what is about judging.
+
+use std::collections::BTreeMap;
+
+use rolecall_core::targets::Named;
+use rolecall_roll::{AcceptedGap, Account, AccountId, ExternalId, RoleArn, RoleName};
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeValue, Error, ValueDeserializer};
+
+use super::Problem;
+use super::judging::{self, OneException, Owners, RuleChange, date, is_said};
+
+/// The names of the sections.
+pub(super) const NAMES: [&str; 5] = ["account", "accept", "rules", "exception", "owners"];
+
+/// The sections as they stand in the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sections {
+    account: Vec<OneAccount>,
+    accept: Vec<Accepted>,
+    rules: BTreeMap<Spanned<String>, RuleChange>,
+    exception: Vec<Spanned<OneException>>,
+    owners: Owners,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneAccount {
+    account_id: AccountId,
+    role_arn: Option<RoleArn>,
+    role_name: Option<RoleName>,
+    external_id: Option<Spanned<toml::Value>>,
+    #[serde(default)]
+    via: Vec<RoleArn>,
+    name: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accepted {
+    account_id: Spanned<AccountId>,
+    owner: Spanned<String>,
+    reason: Spanned<String>,
+    until: Spanned<toml::Value>,
+}
+
+impl Sections {
+    /// Reads the table, from which the options were taken.
+    pub(super) fn read(table: Spanned<DeValue<'_>>) -> Result<Self, Error> {
+        Self::deserialize(ValueDeserializer::from(table))
+    }
+
+    /// Accounts that are read otherwise than the others, or that nobody lists.
+    pub(super) fn named(&self) -> Result<Vec<Named>, Problem> {
+        self.account.iter().map(OneAccount::named).collect()
+    }
+
+    /// Gaps that somebody answers for, one an account.
+    pub(super) fn accepted(&self) -> Result<Vec<AcceptedGap>, Problem> {
+        let mut all: Vec<AcceptedGap> = Vec::new();
+        for Accepted { account_id, owner, reason, until } in &self.accept {
+            is_said("owner", owner).and_then(|()| is_said("reason", reason))?;
+            if all.iter().any(|gap| gap.account_id == *account_id.get_ref()) {
+                let problem = format!("the gap of {} is accepted twice; say it once", account_id.get_ref());
+                return Err((account_id.span(), problem));
+            }
+            all.push(AcceptedGap {
+                account_id: account_id.get_ref().clone(),
+                owner: owner.get_ref().clone(),
+                reason: reason.get_ref().clone(),
+                until: date(until)?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// How a roll is judged.
+    pub(super) fn judging(&self) -> Result<rolecall_report::Settings, Problem> {
+        judging::settings(&self.rules, &self.exception, &self.owners)
+    }
+}
+
+impl OneAccount {
+    fn named(&self) -> Result<Named, Problem> {
+        let Self { account_id, role_arn, role_name, external_id, via, name, tags } = self;
+        let is_known = name.is_some() || tags.is_some();
+        let known = Account { name: name.clone(), tags: tags.clone(), ..Account::default() };
+        Ok(Named {
+            role_arn: role_arn.clone(),
+            role_name: role_name.clone(),
+            external_id: external_id.as_ref().map(parse_external_id).transpose()?,
+            via: via.clone(),
+            account: is_known.then_some(known),
+            ..Named::of(account_id.clone())
+        })
+    }
+}
+
+/// Not by serde: its errors repeat what they refuse.
+fn parse_external_id(value: &Spanned<toml::Value>) -> Result<ExternalId, Problem> {
+    let wrong = |problem: &str| (value.span(), format!("external_id: {problem}"));
+    let text = value.get_ref().as_str().ok_or_else(|| wrong("it is no text; put it in quotes"))?;
+    text.parse().map_err(|problem: rolecall_roll::Invalid| wrong(&problem.to_string()))
+}

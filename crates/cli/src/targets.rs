@@ -1,0 +1,72 @@
+//! From options to a plan of targets: reads the file of accounts, where one is named.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rolecall_core::options::{Origin, RunOptions};
+use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
+use rolecall_core::targets::{Named, TargetPlan, accounts_file as parser};
+
+use crate::args::CallerArgs;
+use crate::configuration::Configuration;
+use crate::environment;
+use crate::failure::Failure;
+use crate::terms::FlagTerms;
+
+/// The options of a command: its flags, then the environment, then the file.
+pub(crate) fn options(flags: RunOptions, configuration: &Configuration) -> Result<RunOptions, Failure> {
+    Ok(flags.combine(environment::options()?).combine(configuration.options.clone()))
+}
+
+/// The plan. What contradicts itself is said here, before anything is asked.
+pub(crate) fn plan(
+    options: &RunOptions,
+    configuration: &Configuration,
+    caller: &CallerArgs,
+) -> Result<TargetPlan, Failure> {
+    let listed = accounts_file(&options.targets).map(|(file, origin)| {
+        // The file's paths are looked for from where it is.
+        let folder = if origin == Origin::File { configuration.folder.as_path() } else { Path::new("") };
+        Ok(ListedAccounts { accounts: read_accounts(&folder.join(file))?, origin })
+    });
+    let plan = TargetPlan::new(options.targets.clone(), listed.transpose()?, &configuration.named);
+    let plan = plan.map_err(|error| failure(&error))?;
+    let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
+    plan.check(region.as_deref()).map_err(|error| failure(&error))?;
+    Ok(plan)
+}
+
+fn read_accounts(file: &Path) -> Result<Vec<Named>, Failure> {
+    let wrong =
+        |problem: &dyn std::fmt::Display| Failure::usage(format!("--accounts {}: {problem}", file.display()));
+    let text = if file == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    let text = text.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            wrong(&"it is no UTF-8; save it as that, which a spreadsheet offers as CSV UTF-8")
+        }
+        _ => wrong(&error),
+    })?;
+    parser::parse(&text).map_err(|error| wrong(&error))
+}
+
+/// Targets that cannot be read in one run.
+pub(crate) fn failure(error: &PlanError) -> Failure {
+    let failure = Failure::usage(error.to_text(&FlagTerms));
+    match error {
+        PlanError::NoTargets => failure.with_remedy(
+            "pass --role-arn ARN, --account ID with --role-name NAME, --accounts FILE or --organization, or run `rolecall \
+             init`",
+        ),
+        PlanError::NeedsOrganization(_) => {
+            failure.with_remedy("pass --organization, or set `[organization] ask = true` in rolecall.toml")
+        }
+        PlanError::NoRole(_) => failure.with_remedy("or set role_name in rolecall.toml"),
+        PlanError::Filter(_) | PlanError::Contradiction(_) => failure,
+    }
+}

@@ -1,0 +1,63 @@
+//! What is read of each account, as a person sets it.
+
+use std::collections::BTreeSet;
+
+use rolecall_roll::{FactKind, FactSelection, UserSource};
+
+use super::parse_facts;
+use crate::options::{ConflictingOptions, one, options};
+
+options! {
+    /// What is read of each account.
+    SelectionOptions {
+        /// Facts to read, with commas between, or `default`, `recommended`, `all`
+        collect: BTreeSet<FactKind> = FactSelection::default().facts, Text("FACTS"), Some("collect"),
+            |texts| one(texts, parse_facts), initial "\"recommended\"";
+
+        /// Read each user live (`exact`), or read from the credential report, and live only users who have keys there or are
+        /// younger than it (`report`); keys created since then are missing
+        reads: UserSource = UserSource::default(), Text("exact|report"), Some("reads"), |texts| one(texts, str::parse);
+
+        /// Read only this user
+        user: String = (), Text("NAME"), None, |texts| one(texts, user_name);
+
+        /// Read only users below this path, such as /ci/
+        path_prefix: String = (), Text("PATH"), None, |texts| one(texts, path_prefix);
+    }
+}
+
+impl SelectionOptions {
+    /// What was given, and the defaults of the rest.
+    ///
+    /// # Errors
+    /// Where both one user and a path were given.
+    pub fn resolve(self) -> Result<FactSelection, ConflictingOptions> {
+        if self.user.is_some() && self.path_prefix.is_some() {
+            return Err(ConflictingOptions("user", "path_prefix"));
+        }
+        let default = FactSelection::default();
+        Ok(FactSelection {
+            facts: self.collect.map_or(default.facts, |given| given.value),
+            reads: self.reads.map_or(default.reads, |given| given.value),
+            user_name: self.user.map(|given| given.value),
+            path_prefix: self.path_prefix.map(|given| given.value),
+        })
+    }
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html>
+fn user_name(text: &str) -> Result<String, String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if (1..=64).contains(&text.len()) && text.chars().all(is_name) {
+        return Ok(text.to_owned());
+    }
+    Err("not a user name; IAM allows 1 to 64 letters, digits and any of _+=,.@-".to_owned())
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html>
+fn path_prefix(text: &str) -> Result<String, String> {
+    if text.len() <= 512 && text.starts_with('/') && text.chars().all(|c| ('!'..='\u{7f}').contains(&c)) {
+        return Ok(text.to_owned());
+    }
+    Err("a path begins with /, as /ci/".to_owned())
+}

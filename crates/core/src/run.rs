@@ -1,0 +1,327 @@
+//! A run: from a plan of targets to the records of accounts and the statistics. The command line and the Lambda function
+//! are thin over it.
+//!
+//! Prepare it (who calls, AWS Organizations, the targets, the roll's header), let it resume an earlier roll, then take the
+//! accounts' records as they are done.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::stream::{FusedStream, LocalBoxStream};
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use rolecall_roll::continuation::{self, Discontinuity};
+use rolecall_roll::{
+    AcceptedGap, AccountId, AccountRoll, Class, Earlier, Fact, FactKind, Gap, Header, Outcome,
+    RoleSessionName, RunId, Statistics,
+};
+use tokio::time::Instant;
+
+use crate::call::CallError;
+use crate::cancellation::{Cancellation, StopReason};
+use crate::scan::{ScanContext, Scanner};
+use crate::settings::Settings;
+use crate::targets::organization::Unknown;
+use crate::targets::plan::{OrganizationQuery, PlanError};
+use crate::targets::{Access, Target, TargetPlan, Targets};
+
+/// How long the first few accounts are waited for at most, should they hang.
+const CANARY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a run is told from outside: it reads no clock and makes no id of its own.
+#[derive(Debug, Clone)]
+pub struct RunStart {
+    /// The id of the run.
+    pub run_id: RunId,
+    /// The moment that it stands for.
+    pub as_of: Timestamp,
+    /// Gaps that somebody answers for.
+    pub accepted: Vec<AcceptedGap>,
+}
+
+/// A run that is prepared: it is known which accounts it reads, and how.
+#[derive(Debug)]
+pub struct Run<'a> {
+    scanner: &'a Scanner,
+    context: ScanContext,
+    header: Header,
+    targets: Targets,
+    notes: Vec<String>,
+    /// The accounts of an earlier run that need not be read again.
+    done: BTreeSet<AccountId>,
+    began: Instant,
+}
+
+impl<'a> Run<'a> {
+    /// Finds out who calls, asks AWS Organizations where the plan wants it, and settles the targets.
+    ///
+    /// # Errors
+    /// [`RunError`] where no account can be read.
+    pub async fn prepare(
+        scanner: &'a Scanner,
+        plan: &TargetPlan,
+        settings: Settings,
+        start: RunStart,
+        cancellation: &Cancellation,
+    ) -> Result<Self, RunError> {
+        let began = Instant::now();
+        let preparing = Self::prepare_from(scanner, plan, settings, start, began).boxed_local();
+        tokio::select! {
+            run = preparing => run,
+            reason = cancellation.stopped() => Err(RunError::Stopped(reason)),
+        }
+    }
+
+    async fn prepare_from(
+        scanner: &'a Scanner,
+        plan: &TargetPlan,
+        settings: Settings,
+        start: RunStart,
+        began: Instant,
+    ) -> Result<Self, RunError> {
+        let region = scanner.sdk_config().region().map_or("", AsRef::as_ref);
+        // What contradicts itself is said before anything is asked.
+        plan.check(Some(region))?;
+        let caller = scanner.caller().await.map_err(RunError::Caller)?;
+        let own_account = caller.as_ref().map(|caller| &caller.account_id);
+        let mut context = ScanContext::new(settings);
+        let (mut listed, mut notes, mut organization) = (Vec::new(), Vec::new(), None);
+        if let Some(query) = plan.organization() {
+            if context.settings.session.name == RoleSessionName::default() {
+                // So that CloudTrail tells the runs over an organization apart.
+                context.settings.session.name = session_name_of(start.run_id);
+            }
+            (listed, notes, organization) = list_organization(scanner, query, &mut context).await?;
+        }
+        let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
+        let unmatched = plan.unmatched_excludes(listed);
+        notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
+        let mut header = Header::new(start.run_id, start.as_of, caller, targets.for_header());
+        header.session_name = Some(context.settings.session.name.clone());
+        header.collect = context.settings.selection.clone();
+        header.organization = organization;
+        header.accepted = start.accepted;
+        Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), began })
+    }
+
+    /// The header of the roll.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What could not be learned besides, for a person.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The targets, those of an earlier run among them.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// How the roll is taken.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.context.settings
+    }
+
+    /// Leaves out what an earlier run has read. Where one of its accounts was read through its role, no canary goes first:
+    /// of those that are missing most will be denied again.
+    ///
+    /// # Errors
+    /// [`Discontinuity`] where the run would make another roll of it.
+    pub fn resume(&mut self, earlier: &Earlier) -> Result<(), Discontinuity> {
+        let Some(previous) = &earlier.header else { return Ok(()) };
+        continuation::check(previous, &self.header)?;
+        let is_done = |target: &&Target| earlier.is_done(&target.account_id);
+        let done: Vec<&Target> = self.targets.as_slice().iter().filter(is_done).collect();
+        if done.iter().any(|target| target.role().is_some()) {
+            self.context.settings.limits.canary = 0;
+        }
+        self.done = done.into_iter().map(|target| target.account_id.clone()).collect();
+        Ok(())
+    }
+
+    /// The targets that are not read yet.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&Target> {
+        self.targets.only(|target| !self.done.contains(&target.account_id))
+    }
+
+    /// How many of the missing are to be read, and not skipped.
+    #[must_use]
+    pub fn to_read(&self) -> usize {
+        self.missing().iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count()
+    }
+
+    /// Reads the missing accounts, a few of them first: where all of those are denied, or out of reach, so will be the
+    /// others, and nobody wants to read that six hundred times. As soon as one is read, all others are.
+    #[must_use]
+    pub fn records<'r>(&'r self, cancellation: &'r Cancellation) -> AccountRecords<'r> {
+        let (to_read, skipped): (Vec<&Target>, Vec<&Target>) =
+            self.missing().into_iter().partition(|target| !matches!(target.access, Access::Skipped(_)));
+        let canary = self.context.settings.limits.canary;
+        let first = if to_read.len() > canary { canary } else { 0 };
+        let (first, others) = to_read.split_at(first);
+        let scan = |targets: Vec<&'r Target>| {
+            self.scanner.scan(&self.context, targets, cancellation).boxed_local().fuse()
+        };
+        let timeout = tokio::time::timeout(CANARY_TIMEOUT, self.context.wait_for_first_success());
+        AccountRecords {
+            as_of: self.header.as_of,
+            waits_for: first.len(),
+            not_read: others.len(),
+            first: scan(first.to_vec()),
+            others: scan(others.iter().copied().chain(skipped).collect()),
+            timeout: timeout.map(|_| ()).boxed_local(),
+            denied: Vec::new(),
+            is_open: first.is_empty(),
+            denial: None,
+        }
+    }
+
+    /// What the run took so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Statistics { elapsed_ms, calls: self.scanner.meter().calls(), hops: self.scanner.hops() }
+    }
+}
+
+/// The accounts that AWS Organizations lists, notes about them, and the organization.
+type Listed = (Vec<crate::targets::Named>, Vec<String>, Option<rolecall_roll::Organization>);
+
+async fn list_organization(
+    scanner: &Scanner,
+    query: &OrganizationQuery,
+    context: &mut ScanContext,
+) -> Result<Listed, RunError> {
+    let client = scanner
+        .organization(&query.via, context)
+        .await
+        .map_err(|error| RunError::Organization(error.into()))?;
+    let found = client.list(&query.wanted).await.map_err(RunError::Organization)?;
+    let (mut organization, mut notes) = (found.organization, found.notes);
+    // Of the organization it is read once, and not in each account.
+    if context.settings.selection.facts.remove(&FactKind::RootCredentials) {
+        organization.root_credentials_managed = client.root_credentials_managed().await;
+        if let Fact::Unknown { unknown } = &organization.root_credentials_managed {
+            notes.push(format!("whether root credentials are managed centrally is unknown: {unknown}"));
+        }
+    }
+    Ok((found.named, notes, Some(organization)))
+}
+
+/// `rolecall-` and the run's id, which together are shorter than a session's name may be.
+fn session_name_of(run_id: RunId) -> RoleSessionName {
+    format!("rolecall-{run_id}").parse().unwrap_or_default()
+}
+
+/// The records of accounts, each as it is done.
+pub struct AccountRecords<'r> {
+    as_of: Timestamp,
+    first: futures_util::stream::Fuse<LocalBoxStream<'r, AccountRoll>>,
+    others: futures_util::stream::Fuse<LocalBoxStream<'r, AccountRoll>>,
+    timeout: Pin<Box<dyn Future<Output = ()> + 'r>>,
+    /// How many accounts are read first.
+    waits_for: usize,
+    /// How many wait for them.
+    not_read: usize,
+    /// Those of the first that were denied, or out of reach.
+    denied: Vec<AccountRoll>,
+    /// Whether the others are read.
+    is_open: bool,
+    denial: Option<CanaryDenial>,
+}
+
+impl std::fmt::Debug for AccountRecords<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountRecords").field("denial", &self.denial).finish_non_exhaustive()
+    }
+}
+
+impl AccountRecords<'_> {
+    /// The next record; `None` where all are done, or the first few were all denied.
+    pub async fn next(&mut self) -> Option<AccountRoll> {
+        let record = loop {
+            if self.denial.is_some() || (self.first.is_terminated() && self.others.is_terminated()) {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                Some(record) = self.first.next() => {
+                    self.hear_first(&record);
+                    break record;
+                }
+                Some(record) = self.others.next(), if self.is_open => break record,
+                () = &mut self.timeout, if !self.is_open => self.is_open = true,
+                else => return None,
+            }
+        };
+        Some(record.of_run(self.as_of))
+    }
+
+    fn hear_first(&mut self, record: &AccountRoll) {
+        if is_denied(record) {
+            self.denied.push(record.clone());
+        } else {
+            self.is_open = true;
+        }
+        if !self.is_open && self.denied.len() == self.waits_for {
+            let first = self.denied.first().and_then(|it| Some((it.account_id(), it.gaps().first()?)));
+            self.denial = first.map(|(account_id, gap)| CanaryDenial {
+                denied: self.waits_for,
+                not_read: self.not_read,
+                account_id: account_id.clone(),
+                gap: gap.clone(),
+            });
+        }
+    }
+
+    /// Why the others were not read, where the first few were all denied.
+    #[must_use]
+    pub fn denial(&self) -> Option<&CanaryDenial> {
+        self.denial.as_ref()
+    }
+}
+
+/// The first few accounts were all denied, or out of reach, and the others were not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanaryDenial {
+    /// How many were denied.
+    pub denied: usize,
+    /// How many were not read.
+    pub not_read: usize,
+    /// The first that was denied.
+    pub account_id: AccountId,
+    /// What AWS said of it.
+    pub gap: Gap,
+}
+
+/// Whether an account was not read at all, in a way that the others will share.
+fn is_denied(account: &AccountRoll) -> bool {
+    let gap = account.gaps().first();
+    account.outcome() == Outcome::Failed
+        && gap.is_some_and(|gap| matches!(gap.class, Class::Denied | Class::Credentials | Class::Transport))
+}
+
+/// Why no account can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The targets cannot be read in one run.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// It is not known who calls: no credentials that AWS accepts, or no answer.
+    #[error(transparent)]
+    Caller(CallError),
+    /// The accounts of the organization are not known.
+    #[error(transparent)]
+    Organization(Unknown),
+    /// The run was over before the targets were known.
+    #[error("{0} before it was known which accounts to read")]
+    Stopped(StopReason),
+}

@@ -1,0 +1,179 @@
+//! A run without a process: who goes first, what is resumed, and what ends it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+
+mod common;
+
+use std::fs::OpenOptions;
+use std::time::Duration;
+
+use common::{TestScanner, scanner, settings};
+use jiff::Timestamp;
+use rolecall_core::cancellation::Cancellation;
+use rolecall_core::options::{OptionSet, Origin};
+use rolecall_core::run::{RunError, RunStart};
+use rolecall_core::targets::TargetPlan;
+use rolecall_core::targets::options::TargetOptions;
+use rolecall_core::{Run, Settings};
+use rolecall_roll::continuation::Discontinuity;
+use rolecall_roll::{AccountRoll, Class, Counts, Earlier, Outcome, RunId};
+use rolecall_testkit::{FakeAws, User};
+use wiremock::ResponseTemplate;
+
+/// As many accounts as one likes, each with one user.
+async fn aws(accounts: usize) -> (FakeAws, Vec<String>) {
+    let ids: Vec<String> = (1..=accounts).map(|number| format!("{number:012}")).collect();
+    let users = || vec![User::new("alice", &[(1, "Active")])];
+    (FakeAws::of(ids.iter().map(|id| (id.as_str(), users())), 10).await, ids)
+}
+
+fn plan(ids: &[String]) -> TargetPlan {
+    let mut options = TargetOptions::default();
+    options.set("account", ids, Origin::Flag).unwrap();
+    options.set("role_name", &["IAMListRole".to_owned()], Origin::Flag).unwrap();
+    TargetPlan::new(options, None, &[]).unwrap()
+}
+
+fn start() -> RunStart {
+    let as_of = "2026-11-25T08:00:00Z".parse().unwrap();
+    RunStart { run_id: RunId::random(), as_of, accepted: Vec::new() }
+}
+
+async fn prepare<'a>(test: &'a TestScanner, ids: &[String]) -> Run<'a> {
+    let settings = test.context.settings.clone();
+    Run::prepare(&test.scanner, &plan(ids), settings, start(), &Cancellation::new(None)).await.unwrap()
+}
+
+/// The records of a run, and whether its first few were all denied.
+async fn records(run: &Run<'_>) -> (Vec<AccountRoll>, Option<(usize, usize)>) {
+    let cancellation = Cancellation::new(None);
+    let mut stream = run.records(&cancellation);
+    let mut records = Vec::new();
+    while let Some(record) = stream.next().await {
+        records.push(record);
+    }
+    (records, stream.denial().map(|denial| (denial.denied, denial.not_read)))
+}
+
+fn with_canary(canary: usize) -> Settings {
+    let mut settings = settings();
+    settings.limits.canary = canary;
+    settings
+}
+
+#[tokio::test]
+async fn every_target_has_one_record_of_the_moment_that_the_run_stands_for() {
+    let (aws, ids) = aws(12).await;
+    let test = scanner(&aws.uri(), with_canary(5)).await;
+    let run = prepare(&test, &ids).await;
+    let (mut records, denial) = records(&run).await;
+    assert_eq!(denial, None);
+    records.sort_by(|a, b| a.account_id().cmp(b.account_id()));
+    let read: Vec<&str> = records.iter().map(|record| record.account_id().as_str()).collect();
+    assert_eq!(read, ids);
+    let as_of: Timestamp = "2026-11-25T08:00:00Z".parse().unwrap();
+    assert!(records.iter().all(|it| it.outcome() == Outcome::Complete && it.as_of() == Some(as_of)));
+    assert_eq!(run.header().targets.len(), 12);
+    assert_eq!(run.statistics().calls["AssumeRole"].attempts, 12);
+}
+
+#[tokio::test]
+async fn where_the_first_few_are_all_denied_the_others_are_not_read() {
+    let (aws, ids) = aws(12).await;
+    aws.refuse("AssumeRole", 403, "AccessDenied", "no").await;
+    let test = scanner(&aws.uri(), with_canary(5)).await;
+    let (read, denial) = records(&prepare(&test, &ids).await).await;
+    assert_eq!((read.len(), denial), (5, Some((5, 7))));
+    assert_eq!(aws.calls("AssumeRole").await, 5);
+    let test = scanner(&aws.uri(), with_canary(0)).await;
+    let (read, denial) = records(&prepare(&test, &ids).await).await;
+    assert_eq!((read.len(), denial), (12, None), "without a canary all are read");
+}
+
+#[tokio::test]
+async fn one_of_the_first_that_is_read_opens_the_others() {
+    let (aws, ids) = aws(12).await;
+    let denied = ids.iter().take(4).cloned().collect::<Vec<_>>();
+    for id in denied {
+        aws.refuse_role(&format!("arn:aws:iam::{id}:role/IAMListRole"));
+    }
+    let test = scanner(&aws.uri(), with_canary(5)).await;
+    let (read, denial) = records(&prepare(&test, &ids).await).await;
+    assert_eq!(denial, None);
+    let failed = read.iter().filter(|it| it.outcome() == Outcome::Failed).count();
+    assert_eq!((read.len(), failed), (12, 4));
+}
+
+/// Runs with a roll file; gives the number of the run's records, and the roll's counts.
+async fn run_with(
+    test: &TestScanner,
+    path: &std::path::Path,
+    ids: &[String],
+) -> Result<(usize, Counts), Discontinuity> {
+    let mut run = prepare(test, ids).await;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
+    let earlier = Earlier::read(file).unwrap();
+    run.resume(&earlier)?;
+    let (records, _) = records(&run).await;
+    let mut store = earlier.go_on(run.header()).unwrap();
+    for record in &records {
+        store.add(record).unwrap();
+    }
+    Ok((records.len(), store.finish(run.statistics()).unwrap().counts))
+}
+
+#[tokio::test]
+async fn a_run_that_resumes_reads_what_is_missing_and_no_canary_goes_first() {
+    let (aws, ids) = aws(9).await;
+    for id in ids.iter().skip(1) {
+        aws.refuse_role(&format!("arn:aws:iam::{id}:role/IAMListRole"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roll.jsonl");
+    let test = scanner(&aws.uri(), with_canary(3)).await;
+    let (read, counts) = run_with(&test, &path, &ids).await.unwrap();
+    assert_eq!((read, counts.complete), (9, 1));
+    let (read, counts) = run_with(&test, &path, &ids).await.unwrap();
+    assert_eq!((read, counts.complete, counts.failed), (8, 1, 8), "all that is missing, and no more");
+    aws.allow_roles();
+    let (read, counts) = run_with(&test, &path, &ids).await.unwrap();
+    assert_eq!((read, counts.complete), (8, 9));
+    assert_eq!(run_with(&test, &path, &ids).await.unwrap().0, 0, "nothing is missing");
+    let fewer = run_with(&test, &path, &ids[..3]).await;
+    assert!(matches!(fewer, Err(Discontinuity::Targets)), "another roll is not made of it");
+}
+
+#[tokio::test]
+async fn the_deadline_ends_a_run_and_what_was_read_is_kept() {
+    let (aws, ids) = aws(3).await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
+    aws.answer("ListAccessKeys", slow).await;
+    let test = scanner(&aws.uri(), with_canary(0)).await;
+    let run = prepare(&test, &ids).await;
+    let cancellation = Cancellation::new(Some(Duration::from_millis(500)));
+    let mut stream = run.records(&cancellation);
+    let mut records = Vec::new();
+    while let Some(record) = stream.next().await {
+        records.push(record);
+    }
+    assert_eq!(records.len(), 3);
+    for record in records {
+        assert_eq!(record.outcome(), Outcome::Partial);
+        assert_eq!(record.gaps()[0].class, Class::TimedOut);
+        assert_eq!(record.users().unwrap().len(), 1, "the users were listed");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_caller_is_unknown_reads_nothing() {
+    let (aws, ids) = aws(1).await;
+    aws.refuse("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
+    let test = scanner(&aws.uri(), settings()).await;
+    let cancelled = Cancellation::new(None);
+    let refused =
+        Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await.unwrap_err();
+    assert!(matches!(&refused, RunError::Caller(error) if error.class == Class::Credentials), "{refused}");
+    cancelled.cancel();
+    let stopped = Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await;
+    assert!(stopped.is_err());
+    assert_eq!(aws.calls("AssumeRole").await, 0);
+}
