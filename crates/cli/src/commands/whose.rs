@@ -1,5 +1,6 @@
 //! `rolecall whose`: from an access key's id to its user.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,10 +10,11 @@ use rolecall_core::targets::Access;
 use rolecall_core::whose;
 use rolecall_core::{CallError, Settings};
 use rolecall_report::case::days;
-use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header, Step};
+use rolecall_report::statement::may_hold_other_keys;
+use rolecall_roll::{AccessKey, AccountRoll, Class, Fact, Step};
 use serde_json::json;
 
-use crate::args::{Caller, Rendering, Through, Unparsed};
+use crate::args::{Caller, OutputArgs, Rendering, Through, Unparsed};
 use crate::environment;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
@@ -47,9 +49,8 @@ pub(crate) struct WhoseArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
 
-    /// How to show it
-    #[arg(long, value_enum, default_value_t = Rendering::Table)]
-    pub(crate) format: Rendering,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs<Rendering>,
 
     #[command(flatten)]
     pub(crate) through: Through,
@@ -99,12 +100,20 @@ pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
              tells the account",
         ));
     }
-    in_runtime(async {
+    if let Some(roll) = &arguments.roll {
+        roll_file::is_apart("--roll", roll, arguments.output.out.as_slice())?;
+    }
+    let mut out = arguments.output.open()?;
+    in_runtime(async move {
         let found = match &arguments.roll {
             Some(file) => in_roll(file, id)?,
             None => live(arguments, id).await?,
         };
-        output::to_stdout(show(&found, arguments.format).as_bytes())?;
+        let written = match arguments.output.format {
+            Rendering::Json => output::write_json(&mut out, &in_json(&found)),
+            Rendering::Table => out.write_all(in_words(&found).as_bytes()),
+        };
+        written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -126,7 +135,7 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
         }
     }
     let coverage = stored.coverage().map_err(unexpected)?;
-    if let Some(why) = may_hold_others(&stored.header, &coverage) {
+    if let Some(why) = may_hold_other_keys(&stored.header, &coverage) {
         let problem = format!("access key {access_key_id} is not in the roll, which {why}");
         return Err(Failure::incomplete(problem).with_remedy("ask live, without --roll"));
     }
@@ -134,34 +143,6 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
         format!("no account of the roll of {:.0} has access key {access_key_id}", stored.header.as_of);
     Err(Failure::new(RolecallExitCode::Findings, problem)
         .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
-}
-
-/// Why a key that is not in the roll may be there all the same; `None` where the roll has all keys of an organisation.
-fn may_hold_others(header: &Header, coverage: &Coverage) -> Option<String> {
-    if coverage.access_keys.is_none() {
-        return Some("holds no access keys: they were not asked for".to_owned());
-    }
-    if let [first, ..] = coverage.narrowed.as_slice() {
-        return Some(format!("is {first} alone"));
-    }
-    match coverage.listed {
-        None => {
-            return Some(format!(
-                "is of {} accounts that were named, and of no organisation",
-                coverage.accounts
-            ));
-        }
-        Some(listed) if listed > coverage.accounts => {
-            return Some(format!("is of {} accounts of {listed} of the organisation", coverage.accounts));
-        }
-        Some(_) => {}
-    }
-    if !coverage.is_complete || !coverage.accepted.is_empty() {
-        return Some(format!("does not cover everything: {}", output::summary(coverage)));
-    }
-    // Not asked, and not empty for all that: a suspended account keeps its keys.
-    (!coverage.skipped.is_empty() && header.organization.is_some())
-        .then(|| format!("leaves out accounts that were not asked: {}", output::summary(coverage)))
 }
 
 fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str, &'a AccessKey)> {
@@ -218,15 +199,16 @@ fn not_told(error: &CallError, access_key_id: &str) -> Failure {
     Failure::incomplete(error).with_remedy(remedy)
 }
 
-fn show(found: &Found, format: Rendering) -> String {
+fn in_json(found: &Found) -> serde_json::Value {
     let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
-    if format == Rendering::Json {
-        let document = json!({
-            "account_id": account_id, "account_name": account_name, "user_name": user_name,
-            "access_key": access_key, "as_of": as_of, "source": source,
-        });
-        return format!("{document:#}\n");
-    }
+    json!({
+        "account_id": account_id, "account_name": account_name, "user_name": user_name,
+        "access_key": access_key, "as_of": as_of, "source": source,
+    })
+}
+
+fn in_words(found: &Found) -> String {
+    let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
     let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date, *as_of));
     let last = match &access_key.last_used {
         Fact::Known { value: Some(last), .. } => {
