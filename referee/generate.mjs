@@ -34,6 +34,7 @@ const callers = account => [
   `arn:aws:iam::${account}:user/alice`,
   `arn:aws:iam::${account}:user/ops/bob`,
   `arn:aws:iam::${account}:role/LambdaRole`,
+  `arn:aws:iam::${account}:role/service-role/LambdaRole`,
 ]
 
 function situation(random, name) {
@@ -117,13 +118,15 @@ function resources({ random, onRole }) {
   return { Resource: random.list(pool, 2) }
 }
 
-function principals({ random, account }) {
+function principals({ random, account, principal }) {
   const aws = [
     account, B, `arn:aws:iam::${account}:root`, `arn:aws:iam::${account}:role/LambdaRole`, `arn:aws:iam::${account}:role/LambdaRole`,
     `arn:aws:iam::${account}:role/Auditor`, `arn:aws:sts::${account}:assumed-role/LambdaRole/rolecall`,
     `arn:aws:sts::${account}:assumed-role/LambdaRole/other`, `arn:aws:iam::${account}:user/alice`, `arn:aws:iam::${account}:user/ops/bob`,
-    '333333333333', 'arn:aws:iam::333333333333:role/LambdaRole', '*',
+    `arn:aws:iam::${account}:user/bob`, '333333333333', 'arn:aws:iam::333333333333:role/LambdaRole', '*',
   ]
+  // Of a session the simulator does not compare the role's path: documented.json.
+  if (!principal.includes(':assumed-role/LambdaRole/')) aws.push(`arn:aws:iam::${account}:role/service-role/LambdaRole`)
   const services = ['lambda.amazonaws.com', 'ec2.amazonaws.com']
   if (random.chance(0.08)) return '*'
   if (random.chance(0.08)) return { Service: random.list(services, 2) }

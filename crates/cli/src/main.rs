@@ -9,6 +9,7 @@ mod failure;
 mod output;
 mod roll_file;
 mod runtime;
+mod terms;
 mod whom;
 
 use std::process::ExitCode;

@@ -12,12 +12,13 @@ use rolecall_core::settings::Settings;
 use rolecall_core::targets::named::Defaults;
 use rolecall_core::targets::organization::{Asker, Unknown, Wanted};
 use rolecall_core::targets::{Choice, Named, Target, Targets, accounts_file};
-use rolecall_roll::{AccountId, Caller, Class, ExternalId, Organization, Partition, RoleArn, Step};
+use rolecall_roll::{AccountId, Caller, Class, ExternalId, Organization, Partition, RoleArn};
 
 use crate::args::{self, Through, Whom};
 use crate::configuration::{self, Configuration};
 use crate::environment;
 use crate::failure::Failure;
+use crate::terms::FlagTerms;
 
 /// Everything that is known before AWS is asked.
 pub(crate) struct Plan {
@@ -282,12 +283,12 @@ pub(crate) fn no_caller(error: &CallError, profile: Option<&str>) -> Failure {
         (Class::Credentials, None) => "the caller has no credentials that AWS accepts".to_owned(),
         _ => "AWS did not answer".to_owned(),
     };
-    let remedy = error.remedy(Step::Session);
+    let remedy = error.remedy().to_text(&FlagTerms);
     let remedy = match (profile, error.class) {
         (Some(_), Class::Credentials) => {
             format!("{remedy}; `aws configure list-profiles` shows which there are")
         }
-        _ => remedy.to_owned(),
+        _ => remedy,
     };
     Failure::incomplete(format!("no account was asked, {why}: {error}")).with_remedy(remedy)
 }
@@ -303,7 +304,7 @@ fn organization_unknown(error: &Unknown) -> Failure {
              ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
              ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"
         }
-        Unknown::Call(error) => error.remedy(Step::Session),
+        Unknown::Call(error) => &error.remedy().to_text(&FlagTerms),
         Unknown::NoAccounts => {
             "see whether it is the right organisation, and the right --ou: rolecall accounts"
         }

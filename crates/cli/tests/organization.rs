@@ -463,7 +463,10 @@ async fn one_user_and_a_path_are_read_alone() {
         users.iter().map(|user| user["user_name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(&document), ["runner"]);
-    assert_eq!(document["collect"], "users,access_keys; of users below /ci/");
+    let collect = serde_json::json!({
+        "facts": ["users", "access_keys"], "reads": "exact", "path_prefix": "/ci/",
+    });
+    assert_eq!(document["collect"], collect);
     // The tutorial's role may not ask for one user.
     let refused = run(&emulator, &[&scan[..], &["--user", "carol"]].concat()).await;
     assert_eq!(refused.code, Some(11), "{}", refused.stderr);

@@ -78,6 +78,8 @@ async fn what_is_no_situation_is_refused_with_the_place() {
     no_caller["request"]["principal"] = json!("LambdaRole");
     let mut no_action = situation("222222222222", "Allowed");
     no_action["request"]["action"] = json!("AssumeRole");
+    let mut other_principal = situation("222222222222", "Allowed");
+    other_principal["context"] = json!({ "aws:PrincipalArn": "arn:aws:iam::222222222222:role/Auditor" });
     let mut unknown = situation("222222222222", "Allowed");
     unknown["trustPolicies"] = json!([]);
     for (file, words) in [
@@ -87,6 +89,10 @@ async fn what_is_no_situation_is_refused_with_the_place() {
         ),
         (json!([no_caller]).to_string(), "request.principal: principal \"LambdaRole\" is none"),
         (json!([no_action]).to_string(), "request.action: \"AssumeRole\" is no action"),
+        (
+            json!([other_principal]).to_string(),
+            "context \"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/Auditor\" does not belong to principal",
+        ),
         (json!([unknown]).to_string(), "unknown field `trustPolicies`"),
         ("[{".to_owned(), "line 1 column 2"),
         (String::new(), "line 1 column 0"),

@@ -160,7 +160,8 @@ async fn hostile_names_steer_no_terminal() {
     // What AWS says, and what to do about it, is no better than a name.
     let gap = format!(
         "{{\"step\":\"users\",\"operation\":null,\"user_name\":\"{hostile}\",\"class\":\"denied\",\"code\":\"{hostile}\",\
-         \"message\":\"{hostile}\",\"request_id\":\"{hostile}\",\"remedy\":\"{hostile}\"}}"
+         \"message\":\"{hostile}\",\"request_id\":\"{hostile}\",\"remedy\":{{\"code\":\"allow_actions\",\"side\":\"member\",\"principal\":\"{hostile}\",\"actions\":[\"{hostile}\"],\
+         \"resource\":\"{hostile}\"}}}}"
     );
     let text = text.replace("\"outcome\":\"Complete\"", "\"outcome\":\"Partial\"");
     let text = text.replace("\"gaps\":[]", &format!("\"gaps\":[{gap}]"));

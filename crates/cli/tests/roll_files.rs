@@ -150,7 +150,7 @@ async fn a_roll_that_was_cut_says_who_is_missing() {
     assert!(report.stdout.contains("its end is not recorded"), "{}", report.stdout);
 
     for (text, words) in [
-        (whole.replacen("\"schema_version\":2", "\"schema_version\":3", 1), "schema version 3"),
+        (whole.replacen("\"schema_version\":3", "\"schema_version\":4", 1), "schema version 4"),
         (
             whole.replacen("\"outcome\":\"Complete\"", "\"outcome\":\"Failed\"", 1),
             "is called Failed, but what it holds makes it Complete",

@@ -94,7 +94,7 @@ async fn json_is_one_document_that_differs_in_nothing_between_two_runs_but_what_
     }
     assert_eq!(documents[0], documents[1]);
     let document = &documents[0];
-    assert_eq!(document["schema_version"], 2);
+    assert_eq!(document["schema_version"], 3);
     assert_eq!(document["coverage"]["is_complete"], false);
     assert_eq!(document["coverage"]["denied"]["AssumeRole refused, AWS gave no cause"], 1);
     assert_eq!(document["caller"]["arn"], "arn:aws:sts::222222222222:assumed-role/LambdaRole/test");

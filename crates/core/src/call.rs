@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
-use rolecall_roll::{Class, Gap, Step};
+use rolecall_roll::{Class, Gap, Remedy, Side, Stage};
 
 use crate::remedy;
 
@@ -21,6 +21,8 @@ use crate::remedy;
 pub struct CallError {
     /// The API operation, as AWS spells it.
     pub operation: &'static str,
+    /// Whose credentials it was made with.
+    pub side: Side,
     /// What kind of obstacle it was.
     pub class: Class,
     /// The AWS error code, where AWS answered with one.
@@ -37,7 +39,9 @@ impl CallError {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let bare = |class, message: String| Self { operation, class, code: None, message, request_id: None };
+        let side = Side::Caller;
+        let bare =
+            |class, message: String| Self { operation, side, class, code: None, message, request_id: None };
         match error {
             SdkError::ServiceError(context) => {
                 let status = context.raw().status().as_u16();
@@ -51,9 +55,14 @@ impl CallError {
                     None if (200..300).contains(&status) => {
                         (Class::Malformed, "the answer is not what AWS answers".into())
                     }
+                    // A proxy or a gateway refused the request, and AWS never saw it.
+                    None if is_html(context.raw()) => (
+                        Class::Transport,
+                        format!("HTTP status {status} with a web page, which is not AWS's answer"),
+                    ),
                     None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
                 };
-                Self { operation, class, code, message, request_id }
+                Self { operation, side, class, code, message, request_id }
             }
             SdkError::ResponseError(context) => {
                 let request_id = context.raw().headers().request_id().map(str::to_owned);
@@ -96,7 +105,14 @@ impl CallError {
     #[must_use]
     pub fn malformed(operation: &'static str, message: impl Into<String>, request_id: Option<&str>) -> Self {
         let request_id = request_id.map(str::to_owned);
-        Self { operation, class: Class::Malformed, code: None, message: message.into(), request_id }
+        Self {
+            operation,
+            side: Side::Caller,
+            class: Class::Malformed,
+            code: None,
+            message: message.into(),
+            request_id,
+        }
     }
 
     /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one, as it is or
@@ -115,16 +131,22 @@ impl CallError {
         self
     }
 
-    /// What to do about it, where it happened at `step`.
+    /// The same, of a call with these credentials.
     #[must_use]
-    pub fn remedy(&self, step: Step) -> &'static str {
-        remedy::of(step, self.class, self.code.as_deref().unwrap_or_default(), &self.message)
+    pub fn with_side(self, side: Side) -> Self {
+        Self { side, ..self }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        remedy::for_error(self)
     }
 
     /// The gap that it leaves in the roll.
     #[must_use]
-    pub fn into_gap(self, step: Step, user_name: Option<&str>) -> Gap {
-        let remedy = self.remedy(step).to_owned();
+    pub fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
+        let remedy = self.remedy();
         Gap {
             step,
             operation: Some(self.operation.to_owned()),
@@ -183,6 +205,14 @@ fn class_of(code: &str, status: u16) -> Class {
         _ if status == 429 => Class::Throttled,
         _ => Class::Other,
     }
+}
+
+fn is_html(answer: &HttpResponse) -> bool {
+    let content_type = answer.headers().get("content-type").unwrap_or_default().to_ascii_lowercase();
+    let begin = answer.body().bytes().unwrap_or_default().trim_ascii_start();
+    let begins =
+        |word: &str| begin.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()));
+    content_type.starts_with("text/html") || begins("<!doctype html") || begins("<html")
 }
 
 /// A message up to its first line break, without what would steer a terminal. What follows in a refused signature is

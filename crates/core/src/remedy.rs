@@ -1,173 +1,247 @@
-//! What to do about what went wrong.
+//! Decides what to do about a call that did not succeed: from the operation, AWS's code, and what AWS's words name.
 
-use rolecall_roll::{Class, Step};
+use rolecall_roll::{Class, Denial, Effect, PolicyType, Remedy, Side};
 
-/// What to do about a call that did not succeed at `step`.
+use crate::call::CallError;
+
+/// What to do about a call that did not succeed.
 #[must_use]
-pub fn of(step: Step, class: Class, code: &str, message: &str) -> &'static str {
-    match (step, class) {
-        (_, Class::Denied) => of_denial(step, message),
-        (Step::Session, Class::Other) => match code {
-            "RegionDisabledException" => {
-                "STS is switched off in this region for the account; ask another with --region, or switch it on"
-            }
-            "PackedPolicyTooLarge" | "MalformedPolicyDocument" => {
-                "AWS does not take the session policy; go without it with --no-session-policy"
-            }
-            "ValidationError"
-                if message.contains("DurationSeconds") || message.contains("durationSeconds") =>
-            {
-                "the session is longer than the role allows (MaxSessionDuration), or than 1h where roles are chained; \
-                 ask for a shorter one with --session-duration"
-            }
-            _ => of_class(step, class),
+pub fn for_error(error: &CallError) -> Remedy {
+    let code = error.code.as_deref().unwrap_or_default();
+    let says = |words: &str| error.message.contains(words);
+    match error.class {
+        Class::Denied => for_denial(error),
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
+        Class::Credentials if says("Credential should be scoped to") => Remedy::UseRegionOfEndpoint,
+        Class::Credentials if is_about_the_clock(code, &error.message) => Remedy::SetClock,
+        // The sessions renew themselves: one that is over in AWS's eyes and not in ours has another time.
+        Class::Credentials if error.side == Side::Member => Remedy::SetClock,
+        Class::Other => match code {
+            "RegionDisabledException" => Remedy::EnableRegion,
+            "PackedPolicyTooLarge" | "MalformedPolicyDocument" => Remedy::ReduceSessionPolicy,
+            "ValidationError" if says("DurationSeconds") || says("durationSeconds") => Remedy::ShortenSession,
+            "ValidationError" if says("partition") => Remedy::UseOnePartition,
+            _ => for_class(Class::Other),
         },
-        (_, class) => of_class(step, class),
+        class => for_class(class),
     }
 }
 
-/// Which of the flow's three permissions is missing, as far as AWS's words tell.
-///
-/// Across accounts AWS does not say which side refused: the bare form stands for a trust policy that does not name the
-/// caller, another external id, or no such role.
-///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
-fn of_denial(step: Step, message: &str) -> &'static str {
-    let says = |words: &str| message.contains(words);
-    match step {
-        _ if says("with an explicit deny in a service control policy") => {
-            "a service control policy of the organisation denies it; ask whoever keeps it for an exception"
-        }
-        _ if says("with an explicit deny in a resource control policy") => {
-            "a resource control policy of the role's organisation denies it; ask whoever keeps it for an exception"
-        }
-        _ if says("because no service control policy allows") => {
-            "no service control policy of the organisation allows it; ask whoever keeps them"
-        }
-        _ if says("permissions boundary") => {
-            "a permissions boundary stands in the way; let it allow the action"
-        }
-        Step::Session if says("because no identity-based policy allows") => {
-            "the caller's own policy does not allow sts:AssumeRole on this role; add the role's ARN to it"
-        }
-        Step::Session if says("with an explicit deny in an identity-based policy") => {
-            "a policy of the caller's own denies it; take the deny away"
-        }
-        Step::Session if says("resource-based policy") || says("role trust policy") => {
-            "the role's trust policy does not name the caller (or asks for another external id); add the caller to it"
-        }
-        Step::Session => {
-            "AWS does not say which side refused: check that the role exists, that its trust policy names the caller \
-             and the same external id, and that the caller's own policy allows sts:AssumeRole on it"
-        }
-        _ if says("with an explicit deny in an identity-based policy") => {
-            "a policy of the role's own denies it; take the deny away"
-        }
-        _ if says("session policy") => {
-            "the session policy does not allow it; go without it with --no-session-policy"
-        }
-        Step::Users if says("iam:GetUser") => {
-            "the role's own policy does not allow iam:GetUser; add it, on resource *"
-        }
-        Step::Users => "the role's own policy does not allow iam:ListUsers; add it, on resource *",
-        Step::AccessKeys => "the role's own policy does not allow iam:ListAccessKeys; add it, on resource *",
-        Step::LastUsed => {
-            "the role's own policy does not allow iam:GetAccessKeyLastUsed; add it, on resource *"
-        }
-        Step::ControlTotal => {
-            "the role's own policy does not allow iam:GetAccountSummary; add it, on resource *"
-        }
-        Step::ConsolePassword => {
-            "the role's own policy does not allow iam:GetLoginProfile and iam:GetUser; add it, on resource *"
-        }
-        Step::MfaDevices => "the role's own policy does not allow iam:ListMFADevices; add it, on resource *",
-        Step::Policies => {
-            "the role's own policy does not allow iam:GetAccountAuthorizationDetails; add it, on resource *"
-        }
-        Step::CredentialReport => {
-            "the role's own policy does not allow iam:GenerateCredentialReport and iam:GetCredentialReport; add it, on resource *"
-        }
-        Step::AccountAlias => {
-            "the role's own policy does not allow iam:ListAccountAliases; add it, on resource *"
-        }
-        Step::RootCredentials => {
-            "the role's own policy does not allow iam:ListOrganizationsFeatures; add it, on resource *"
-        }
-    }
-}
-
-/// What to do where only the class is known.
+/// What to do where only the kind of obstacle is known.
 #[must_use]
-pub fn of_class(step: Step, class: Class) -> &'static str {
-    match (class, step) {
-        (Class::Credentials, Step::Session) => {
-            "the caller's own credentials are missing or not accepted: `aws sts get-caller-identity` with the same \
-             profile tells; `aws sso login` renews those of SSO"
-        }
-        (Class::Credentials, _) => "AWS did not accept the session's credentials; check this machine's clock",
-        (Class::Throttled, _) => {
-            "the account is being throttled; try again later, or allow more --max-attempts"
-        }
-        (Class::TimedOut, _) => {
-            "try again, or allow more time: --account-timeout for all of an account, --attempt-timeout for a call"
-        }
-        (Class::Interrupted, _) => "ask again what is missing: the same command with --roll FILE",
-        (Class::Inconsistent, _) => "ask again in a while; where it stays so, open a case with AWS",
-        (Class::Transport, _) => {
-            "check the way to AWS: name resolution, HTTPS_PROXY and NO_PROXY, AWS_CA_BUNDLE, AWS_ENDPOINT_URL"
-        }
-        (Class::Malformed, _) => {
-            "something on the way may have changed the answer: check AWS_ENDPOINT_URL and HTTPS_PROXY, and try again"
-        }
-        (Class::NotFound, _) => "it is not there any more; try again",
-        (Class::Denied, _) => "a policy does not allow it",
-        (Class::Internal, _) => {
-            "this is a mistake of rolecall's own; please report it with what stands on stderr"
-        }
-        (Class::Other, _) => "try again; where it stays, AWS's documentation of the code says more",
+pub fn for_class(class: Class) -> Remedy {
+    let raise = |settings: &[&str]| Remedy::RaiseSettings {
+        settings: settings.iter().map(|key| (*key).to_owned()).collect(),
+    };
+    match class {
+        Class::Credentials => Remedy::RenewCredentials,
+        Class::Throttled => raise(&["max_attempts"]),
+        Class::TimedOut => raise(&["account_timeout", "attempt_timeout"]),
+        Class::Interrupted => Remedy::ResumeRun,
+        Class::Inconsistent => Remedy::RetryLater,
+        Class::Transport => Remedy::CheckNetwork,
+        Class::Malformed => Remedy::CheckProxy,
+        Class::NotFound => Remedy::Retry,
+        Class::Internal => Remedy::ReportBug,
+        Class::Denied | Class::Other => Remedy::ReadDocumentation,
     }
+}
+
+/// AWS's words for a request that was signed at another time than AWS's.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>
+fn is_about_the_clock(code: &str, message: &str) -> bool {
+    matches!(code, "RequestExpired" | "RequestTimeTooSkewed")
+        || message.contains("Signature expired")
+        || message.contains("Signature not yet current")
+}
+
+/// The actions that the trust policy of a role has a say in.
+const TRUST_ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
+
+/// Which permission is missing, as far as AWS's words tell. Across accounts AWS does not say which side denied
+/// `sts:AssumeRole`: the bare form stands for a trust policy that does not name the caller, another external id, or no
+/// such role.
+fn for_denial(error: &CallError) -> Remedy {
+    let CallError { operation, side, message, .. } = error;
+    let denial = Denial::parse(message);
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let action = denial.action.map_or_else(|| action_of(operation), str::to_owned);
+    let principal = denial.principal.map(without_session_name);
+    // A role's policy names the role to assume; what is read of a member account has no resource to speak of.
+    let resource = denial.resource.filter(|resource| *side == Side::Caller && resource.starts_with("arn:"));
+    let is_trust_action = TRUST_ACTIONS.contains(&action.as_str());
+    let allow = |actions| Remedy::AllowActions {
+        side: *side,
+        principal: principal.clone(),
+        actions,
+        resource: text(resource),
+    };
+    match denial.reason {
+        // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+        None if message.contains("assumed by root accounts") => Remedy::DoNotCallAsRoot,
+        None if is_trust_action && partitions_differ(&denial) => Remedy::UseOnePartition,
+        None if is_trust_action => Remedy::CheckBothSides { action },
+        None | Some((PolicyType::Identity, Effect::NotAllowed)) => allow(vec![action]),
+        Some((PolicyType::RoleTrust | PolicyType::Resource, Effect::NotAllowed)) if is_trust_action => {
+            Remedy::TrustCaller { action }
+        }
+        Some((policy, Effect::NotAllowed)) => {
+            Remedy::AllowInPolicy { policy, side: *side, principal, action: Some(action) }
+        }
+        Some((policy, Effect::ExplicitDeny)) => Remedy::RemoveDeny {
+            policy,
+            side: *side,
+            principal,
+            action: Some(action),
+            policy_arn: text(denial.policy_arn),
+        },
+    }
+}
+
+/// A session's ARN without the session's name, which is another in each run.
+fn without_session_name(arn: &str) -> String {
+    match arn.rsplit_once('/') {
+        Some((role, _)) if arn.contains(":assumed-role/") => role.to_owned(),
+        _ => arn.to_owned(),
+    }
+}
+
+fn partitions_differ(denial: &Denial<'_>) -> bool {
+    let partition = |arn: Option<&str>| arn?.strip_prefix("arn:")?.split_once(':').map(|it| it.0.to_owned());
+    partition(denial.principal).zip(partition(denial.resource)).is_some_and(|(caller, role)| caller != role)
+}
+
+/// The action that an operation needs: AWS gives both the same name here.
+fn action_of(operation: &str) -> String {
+    const OF_STS: [&str; 3] = ["AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity"];
+    const OF_ORGANIZATIONS: [&str; 6] = [
+        "DescribeOrganization",
+        "ListAccounts",
+        "ListAccountsForParent",
+        "ListOrganizationalUnitsForParent",
+        "ListRoots",
+        "ListTagsForResource",
+    ];
+    let service = match operation {
+        operation if OF_STS.contains(&operation) => "sts",
+        operation if OF_ORGANIZATIONS.contains(&operation) => "organizations",
+        _ => "iam",
+    };
+    format!("{service}:{operation}")
 }
 
 #[cfg(test)]
 mod tests {
-    use rolecall_roll::Step;
+    use rolecall_roll::{Class, NeutralTerms, PolicyType, Remedy, Side};
 
-    use super::of_denial;
+    use super::for_error;
+    use crate::call::CallError;
+
+    const CALLER: &str = "arn:aws:sts::222222222222:assumed-role/LambdaRole/x";
+    const ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
+
+    fn remedy(operation: &'static str, class: Class, code: &str, message: &str) -> Remedy {
+        let side = if operation.contains("User") { Side::Member } else { Side::Caller };
+        let error = CallError {
+            class,
+            code: Some(code.to_owned()),
+            side,
+            ..CallError::malformed(operation, message, None)
+        };
+        for_error(&error)
+    }
+
+    fn assume_role(action: &str, why: &str) -> Remedy {
+        let message =
+            format!("User: {CALLER} is not authorized to perform: {action} on resource: {ROLE}{why}");
+        remedy("AssumeRole", Class::Denied, "AccessDenied", &message)
+    }
 
     #[test]
-    fn the_missing_one_of_the_three_is_named_where_aws_tells() {
-        let user = "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/x is not authorized to perform: ";
-        let session = format!("{user}sts:AssumeRole on resource: arn:aws:iam::111111111111:role/IAMListRole");
-        for (step, message, words) in [
-            (Step::Session, session.clone(), "does not say which side"),
-            (
-                Step::Session,
-                format!("{session} because no identity-based policy allows the sts:AssumeRole action"),
-                "caller's own policy",
-            ),
-            (
-                Step::Session,
-                format!(
-                    "{session} with an explicit deny in a service control policy: arn:aws:organizations::1:x"
-                ),
-                "service control policy",
-            ),
-            (
-                Step::Users,
-                format!(
-                    "{user}iam:ListUsers on resource: * because no session policy allows the iam:ListUsers action"
-                ),
-                "--no-session-policy",
-            ),
-            (
-                Step::Users,
-                format!(
-                    "{user}iam:ListUsers because no identity-based policy allows the iam:ListUsers action"
-                ),
-                "iam:ListUsers",
-            ),
-        ] {
-            assert!(of_denial(step, &message).contains(words), "{message}");
+    fn the_advice_follows_the_policy_that_aws_names() {
+        let allow = |actions: &[&str]| Remedy::AllowActions {
+            side: Side::Caller,
+            principal: Some("arn:aws:sts::222222222222:assumed-role/LambdaRole".to_owned()),
+            actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+            resource: Some(ROLE.to_owned()),
+        };
+        let no = |policy: &str, action: &str| format!(" because no {policy} allows the {action} action");
+        let assume = "sts:AssumeRole";
+        assert_eq!(assume_role(assume, ""), Remedy::CheckBothSides { action: assume.to_owned() });
+        assert_eq!(assume_role(assume, &no("identity-based policy", assume)), allow(&[assume]));
+        for policy in ["role trust policy", "resource-based policy"] {
+            let trust = Remedy::TrustCaller { action: assume.to_owned() };
+            assert_eq!(assume_role(assume, &no(policy, assume)), trust);
+            let denied = assume_role(assume, &format!(" with an explicit deny in the {policy}"));
+            assert!(matches!(denied, Remedy::RemoveDeny { .. }), "{denied:?}");
         }
+        for action in ["sts:TagSession", "sts:SetSourceIdentity"] {
+            assert_eq!(assume_role(action, ""), Remedy::CheckBothSides { action: action.to_owned() });
+            let trust = assume_role(action, &no("role trust policy", action));
+            assert_eq!(trust, Remedy::TrustCaller { action: action.to_owned() });
+            assert_eq!(assume_role(action, &no("identity-based policy", action)), allow(&[action]));
+        }
+        for (words, policy) in [
+            ("service control policy", PolicyType::ServiceControl),
+            ("resource control policy", PolicyType::ResourceControl),
+            ("permissions boundary", PolicyType::PermissionsBoundary),
+            ("session policy", PolicyType::Session),
+            ("VPC endpoint policy", PolicyType::VpcEndpoint),
+        ] {
+            let allowed = assume_role(assume, &no(words, assume));
+            assert!(
+                matches!(allowed, Remedy::AllowInPolicy { policy: it, .. } if it == policy),
+                "{allowed:?}"
+            );
+            let denied = assume_role(assume, &format!(" with an explicit deny in a {words}"));
+            assert!(matches!(denied, Remedy::RemoveDeny { policy: it, .. } if it == policy), "{denied:?}");
+        }
+    }
+
+    #[test]
+    fn a_denied_read_names_the_role_and_the_action_that_aws_names() {
+        let principal = "arn:aws:sts::111111111111:assumed-role/IAMListRole/x";
+        for why in ["", " because no identity-based policy allows the iam:GetUser action"] {
+            let message =
+                format!("User: {principal} is not authorized to perform: iam:GetUser on resource: *{why}");
+            let text = remedy("GetUser", Class::Denied, "AccessDenied", &message).to_text(&NeutralTerms);
+            assert_eq!(
+                text,
+                "allow iam:GetUser on * in a policy of role IAMListRole in account 111111111111"
+            );
+        }
+        let bare = remedy("ListUsers", Class::Denied, "AccessDenied", "no").to_text(&NeutralTerms);
+        assert_eq!(bare, "allow iam:ListUsers on * in a policy of the role");
+        let session = "no session policy allows the iam:ListUsers action";
+        let session = remedy("ListUsers", Class::Denied, "AccessDenied", &format!("because {session}"));
+        assert!(session.to_text(&NeutralTerms).contains("no_session_policy"), "{session:?}");
+    }
+
+    #[test]
+    fn clock_region_partition_and_root_each_have_their_own_advice() {
+        let signature = |message| remedy("AssumeRole", Class::Credentials, "SignatureDoesNotMatch", message);
+        assert_eq!(
+            signature("Signature expired: 20261125T080000Z is now earlier than 20261125T081000Z"),
+            Remedy::SetClock
+        );
+        assert_eq!(
+            signature("Signature not yet current: 20261125T080000Z is still later than …"),
+            Remedy::SetClock
+        );
+        assert_eq!(
+            signature("Credential should be scoped to a valid region, not 'eu-central-1'. "),
+            Remedy::UseRegionOfEndpoint
+        );
+        let token = "The security token included in the request is expired";
+        assert_eq!(remedy("AssumeRole", Class::Credentials, "ExpiredToken", token), Remedy::RenewCredentials);
+        assert_eq!(remedy("ListUsers", Class::Credentials, "ExpiredToken", token), Remedy::SetClock);
+        let root = "Roles may not be assumed by root accounts.";
+        assert_eq!(remedy("AssumeRole", Class::Denied, "AccessDenied", root), Remedy::DoNotCallAsRoot);
+        let other = "User: arn:aws-us-gov:sts::222222222222:assumed-role/R/x is not authorized to perform: sts:AssumeRole \
+                     on resource: arn:aws:iam::111111111111:role/R";
+        assert_eq!(remedy("AssumeRole", Class::Denied, "AccessDenied", other), Remedy::UseOnePartition);
+        let partition = remedy("AssumeRole", Class::Other, "ValidationError", "Invalid ARN partition");
+        assert_eq!(partition, Remedy::UseOnePartition);
     }
 }

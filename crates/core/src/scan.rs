@@ -13,17 +13,17 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use rolecall_roll::{AccountRoll, Caller, Class, Gap, RoleArn, Step};
+use rolecall_roll::{AccountRoll, Caller, Class, FactKind, Gap, Remedy, RoleArn, Stage};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
-use crate::collect::{self, Plan, Seen};
+use crate::collect::{self, Progress, ReadOptions};
 use crate::connect::AnswersAreWhole;
 use crate::pace::{Counts, Meter, Pace};
 use crate::remedy;
-use crate::session::{Asking, Hops, Session};
+use crate::session::{self, Asking, Hops, Session};
 use crate::settings::Settings;
 use crate::targets::organization::Asker;
 use crate::targets::{Access, Target};
@@ -154,7 +154,7 @@ impl Scanner {
     pub async fn organization(&self, via: &[RoleArn]) -> Result<Asker, CallError> {
         let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config)
             .interceptor(Counts { meter: self.meter.clone(), pace: None });
-        let mut iam = aws_sdk_iam::config::Builder::from(&self.sdk_config)
+        let mut iam = session::iam_config(&self.sdk_config)
             .interceptor(AnswersAreWhole)
             .interceptor(Counts { meter: self.meter.clone(), pace: None });
         if !via.is_empty() {
@@ -202,7 +202,7 @@ impl Scanner {
             .await
             .unwrap_or_else(|_| {
                 let message = "rolecall went wrong in this account; nothing of it is kept".to_owned();
-                AccountRoll::failed(target.for_roll(), own_gap(Step::Session, Class::Internal, message))
+                AccountRoll::failed(target.for_roll(), own_gap(Stage::Session, Class::Internal, message))
             })
             .known_as(target.account.clone());
         let (users, access_keys) = account.count();
@@ -219,11 +219,12 @@ impl Scanner {
         }
         if let Some(end) = until.over() {
             let message = format!("{end} before this account was asked");
-            return AccountRoll::failed(target.for_roll(), end.gap(Step::Session, message));
+            return AccountRoll::failed(target.for_roll(), end.gap(Stage::Session, message));
         }
         let limits = &self.settings.limits;
-        let plan = self.plan();
-        let seen = Seen::default();
+        let options =
+            ReadOptions { selection: &self.settings.selection, max_concurrent_calls: limits.calls_at_once };
+        let progress = Progress::default();
         let work = async {
             // Boxed, since all that follows would else be one function, with the stack of all of it together.
             let session = match &target.access {
@@ -233,9 +234,9 @@ impl Scanner {
                 }
                 Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking()),
             };
-            seen.came_in(session.request_ids());
-            collect::collect(&session, plan, &seen).boxed_local().await;
-            seen.came_in(session.request_ids());
+            progress.set_request_ids(session.request_ids());
+            collect::collect(&session, options, &progress).boxed_local().await;
+            progress.set_request_ids(session.request_ids());
             Ok::<_, CallError>(())
         };
         let end = tokio::select! {
@@ -243,7 +244,7 @@ impl Scanner {
             ended = work => match ended {
                 Ok(()) => None,
                 Err(error) => {
-                    seen.gap(error.into_gap(Step::Session, None));
+                    progress.push_gap(error.into_gap(Stage::Session, None));
                     None
                 }
             },
@@ -251,27 +252,20 @@ impl Scanner {
             end = until.comes() => Some(end),
         };
         if let Some(end) = end {
-            let step = seen.step();
+            let step = progress.stage();
             let message = match step {
-                Step::Session => end.to_string(),
-                Step::Users => format!("{end}, not all users are listed"),
-                _ => format!("{end}, the keys of {} user(s) are not read", seen.without_keys()),
+                Stage::Session => end.to_string(),
+                Stage::Fact(FactKind::Users) => format!("{end}, not all users are listed"),
+                _ => format!("{end}, the keys of {} user(s) are not read", progress.users_without_keys()),
             };
-            seen.gap(end.gap(step, message));
+            progress.push_gap(end.gap(step, message));
         }
         let no_reason = "no users were read, and no reason was kept".to_owned();
-        seen.into_line(target.for_roll(), plan, own_gap(Step::Users, Class::Internal, no_reason))
-    }
-
-    fn plan(&self) -> Plan<'_> {
-        let Settings { collect, reads, user, path_prefix, limits, .. } = &self.settings;
-        Plan {
-            collect,
-            reads: *reads,
-            user: user.as_deref(),
-            path_prefix: path_prefix.as_deref(),
-            calls_at_once: limits.calls_at_once,
-        }
+        progress.into_line(
+            target.for_roll(),
+            options.selection,
+            own_gap(FactKind::Users.into(), Class::Internal, no_reason),
+        )
     }
 }
 
@@ -308,15 +302,12 @@ impl std::fmt::Display for End {
 
 impl End {
     /// The gap that it leaves.
-    fn gap(self, step: Step, message: String) -> Gap {
+    fn gap(self, step: Stage, message: String) -> Gap {
         let class = if self == Self::Stopped { Class::Interrupted } else { Class::TimedOut };
         let gap = own_gap(step, class, message);
         match self {
             Self::AccountTimeout(_) => gap,
-            Self::Deadline(_) | Self::Stopped => Gap {
-                remedy: "ask again what is missing: the same command with --roll FILE".to_owned(),
-                ..gap
-            },
+            Self::Deadline(_) | Self::Stopped => Gap { remedy: Remedy::ResumeRun, ..gap },
         }
     }
 }
@@ -369,8 +360,8 @@ impl Until {
 }
 
 /// A gap that no call's error made.
-fn own_gap(step: Step, class: Class, message: String) -> Gap {
+fn own_gap(step: Stage, class: Class, message: String) -> Gap {
     let operation = None;
-    let remedy = remedy::of_class(step, class).to_owned();
+    let remedy = remedy::for_class(class);
     Gap { step, operation, user_name: None, class, code: None, message, request_id: None, remedy }
 }

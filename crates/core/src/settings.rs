@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use rolecall_roll::RoleSessionName;
+use rolecall_roll::{FactSelection, RoleSessionName, UserSource};
 
-use crate::collect::{Collect, Reads};
+use crate::collect::{self, parse_facts};
 use crate::limits::Limits;
 use crate::session::SessionSettings;
 
@@ -17,14 +17,8 @@ use crate::session::SessionSettings;
 pub struct Settings {
     /// How sessions are asked for.
     pub session: SessionSettings,
-    /// Which facts are read.
-    pub collect: Collect,
-    /// How users are read.
-    pub reads: Reads,
-    /// Of the users this one alone.
-    pub user: Option<String>,
-    /// Of the users those below this path.
-    pub path_prefix: Option<String>,
+    /// Which facts are read, of which users.
+    pub selection: FactSelection,
     /// Patience and pace.
     pub limits: Limits,
 }
@@ -33,20 +27,7 @@ impl Settings {
     /// The IAM actions that a session needs.
     #[must_use]
     pub fn actions(&self) -> Vec<&'static str> {
-        let mut actions = self.collect.actions(self.reads);
-        if self.user.is_some() && !actions.contains(&"iam:GetUser") {
-            actions.push("iam:GetUser");
-        }
-        actions
-    }
-
-    /// What is read, in words: the facts, how, and of whom.
-    #[must_use]
-    pub fn what(&self) -> String {
-        let reads = if self.reads == Reads::Report { "; reads from the report" } else { "" };
-        let user = self.user.as_ref().map_or(String::new(), |user| format!("; of user {user}"));
-        let path = self.path_prefix.as_ref().map_or(String::new(), |path| format!("; of users below {path}"));
-        format!("{}{reads}{user}{path}", self.collect)
+        collect::actions(&self.selection)
     }
 
     /// The defaults, but for what `variable` gives: `ROLECALL_MAX_ATTEMPTS` and so on, a variable for each setting. An
@@ -76,8 +57,8 @@ impl Settings {
             text.split(',').map(tag).collect::<Result<Vec<_>, _>>()
         })?;
         session.narrow = !wide;
-        variables.set(&mut settings.collect, "ROLECALL_COLLECT", Collect::from_str)?;
-        variables.set(&mut settings.reads, "ROLECALL_READS", Reads::from_str)?;
+        variables.set(&mut settings.selection.facts, "ROLECALL_COLLECT", parse_facts)?;
+        variables.set(&mut settings.selection.reads, "ROLECALL_READS", UserSource::from_str)?;
         let limits = &mut settings.limits;
         variables.set(&mut limits.accounts_at_once, "ROLECALL_CONCURRENCY", at_once)?;
         variables.set(&mut limits.calls_at_once, "ROLECALL_ACCOUNT_CONCURRENCY", at_once)?;

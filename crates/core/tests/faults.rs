@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use common::{ROLE_ARN, in_short, scan, scan_one, scanner, settings};
-use rolecall_roll::{AccountRoll, Class, Gap, Outcome, Step};
+use rolecall_roll::{AccountRoll, Class, FactKind, Gap, NeutralTerms, Outcome, Stage};
 use rolecall_testkit::secrets::CALLER_SESSION_TOKEN;
 use rolecall_testkit::{FakeAws, User, operation, wire, xml};
 use wiremock::{Mock, Request, ResponseTemplate};
@@ -32,12 +32,13 @@ async fn a_refused_session_is_told_in_the_words_of_aws_with_what_to_do() {
     aws.refuse("AssumeRole", 403, "AccessDenied", words).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (Step::Session, Class::Denied));
+    assert_eq!((gap.step, gap.class), (Stage::Session, Class::Denied));
     assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
     assert_eq!(gap.code.as_deref(), Some("AccessDenied"));
     assert_eq!(gap.message, words);
     assert_eq!(gap.request_id.as_deref(), Some("11111111-2222-3333-4444-555555555555"));
-    assert!(gap.remedy.contains("trust policy"), "{}", gap.remedy);
+    let remedy = gap.remedy.to_text(&NeutralTerms);
+    assert!(remedy.contains("trust policy"), "{remedy}");
     assert_eq!(aws.calls("AssumeRole").await, 1, "a denial is not asked again");
 }
 
@@ -47,8 +48,9 @@ async fn denied_users_are_unknown_and_not_none() {
     aws.refuse("ListUsers", 403, "AccessDenied", "User: x is not authorized to perform: iam:ListUsers").await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (Step::Users, Class::Denied));
-    assert!(gap.remedy.contains("iam:ListUsers"), "{}", gap.remedy);
+    assert_eq!((gap.step, gap.class), (FactKind::Users.into(), Class::Denied));
+    let remedy = gap.remedy.to_text(&NeutralTerms);
+    assert!(remedy.contains("iam:ListUsers"), "{remedy}");
 }
 
 #[tokio::test]
@@ -94,7 +96,7 @@ async fn what_does_not_pass_is_named_for_what_it_is() {
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let gap = why_failed(&account);
         assert_eq!((gap.class, gap.code.as_deref()), (class, Some(code)));
-        assert!(!gap.remedy.is_empty());
+        assert!(!gap.remedy.to_text(&NeutralTerms).is_empty());
     }
 }
 
@@ -146,7 +148,7 @@ async fn a_list_that_goes_on_from_nowhere_is_an_error_and_keeps_what_came() {
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         assert_eq!(account.outcome(), Outcome::Partial);
         let gap = &account.gaps()[0];
-        assert_eq!((gap.step, gap.class), (Step::Users, Class::Malformed));
+        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), Class::Malformed));
         assert!(gap.message.contains(words), "{}", gap.message);
         assert_eq!(in_short(&account), ["/alice: AKIAALICE1 Active, AKIAALICE2 Inactive"]);
     }
@@ -165,7 +167,7 @@ async fn an_answer_that_was_cut_anywhere_never_passes_for_the_whole() {
         Mock::given(operation("AssumeRole")).respond_with(session).mount(&aws.server).await;
         let account = scan_one(&scanner).await;
         let gap = why_failed(&account);
-        assert_eq!((gap.step, gap.class), (Step::Users, Class::Malformed), "{end}: {gap:?}");
+        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), Class::Malformed), "{end}: {gap:?}");
     }
 }
 
@@ -192,7 +194,7 @@ async fn a_session_of_another_account_is_no_session() {
     aws.answer("AssumeRole", ok(xml::assume_role("999999999999", xml::EXPIRATION))).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (Step::Session, Class::Malformed));
+    assert_eq!((gap.step, gap.class), (Stage::Session, Class::Malformed));
     assert!(gap.message.contains("999999999999"), "{}", gap.message);
     assert_eq!(aws.calls("ListUsers").await, 0, "nothing is asked in an account that was not meant");
 }
@@ -208,7 +210,7 @@ async fn a_session_without_credentials_or_with_dead_ones_is_no_session() {
         aws.answer("AssumeRole", ok(body)).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let gap = why_failed(&account);
-        assert_eq!((gap.step, gap.class), (Step::Session, Class::Malformed));
+        assert_eq!((gap.step, gap.class), (Stage::Session, Class::Malformed));
         assert!(gap.message.contains(words), "{}", gap.message);
     }
 }
@@ -265,7 +267,7 @@ async fn an_account_whose_time_runs_out_keeps_what_it_has() {
     assert_eq!(account.outcome(), Outcome::Partial);
     assert_eq!(account.users().unwrap().len(), 4);
     let gap = &account.gaps()[0];
-    assert_eq!((gap.step, gap.class), (Step::AccessKeys, Class::TimedOut));
+    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), Class::TimedOut));
     assert!(gap.message.contains("keys of 1 user"), "{}", gap.message);
 }
 

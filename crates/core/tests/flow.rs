@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use common::{ROLE_ARN, in_short, scan, scan_one, scanner, scanner_at, settings};
-use rolecall_roll::{Class, Outcome, Step};
+use rolecall_roll::{Class, FactKind, Outcome};
 use rolecall_testkit::{FakeAws, User, operation, xml};
 use wiremock::{Mock, ResponseTemplate};
 
@@ -201,7 +201,7 @@ async fn a_renewal_that_is_refused_leaves_what_was_read_and_says_so() {
     let unknown = account.users().unwrap().iter().filter(|user| user.access_keys.is_none()).count();
     assert!((1..40).contains(&unknown), "{unknown}");
     let gap = &account.gaps()[0];
-    assert_eq!((gap.step, gap.class), (Step::AccessKeys, Class::Denied));
+    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), Class::Denied));
     assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
 }
 

@@ -20,7 +20,7 @@ use crate::world::{AccessKey, World};
 
 /// Who signed a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Principal {
+pub(crate) enum Identity {
     /// A user, by account and name.
     User {
         /// The account.
@@ -123,7 +123,7 @@ pub(crate) struct Claim {
     /// The region that was signed for.
     pub(crate) region: String,
     /// The secret, and whose it is; or why nobody's.
-    known: Result<(String, Principal), Refusal>,
+    known: Result<(String, Identity), Refusal>,
 }
 
 impl Claim {
@@ -152,7 +152,7 @@ impl Claim {
         request: Request<Bytes>,
         service: &str,
         now: Timestamp,
-    ) -> Result<Principal, Refusal> {
+    ) -> Result<Identity, Refusal> {
         let secret: Option<KSecretKey> = self.known.as_ref().ok().and_then(|(secret, _)| secret.parse().ok());
         let signing_key = move |asked: GetSigningKeyRequest| {
             let key = secret
@@ -182,19 +182,20 @@ impl Claim {
             });
         }
         match self.known? {
-            (_, Principal::Session(session)) if session.expires <= now => Err(Refusal::new(
+            (_, Identity::Session(session)) if session.expires <= now => Err(Refusal::new(
                 403,
                 "ExpiredToken",
                 "The security token included in the request is expired",
             )),
-            (_, principal) => Ok(principal),
+            (_, identity) => Ok(identity),
         }
     }
 }
 
 const INVALID_TOKEN: &str = "The security token included in the request is invalid.";
 
-fn invalid_token() -> Refusal {
+/// The answer where a key or a token is nobody's, or its user or role is gone.
+pub(crate) fn invalid_token() -> Refusal {
     Refusal::new(403, "InvalidClientTokenId", INVALID_TOKEN)
 }
 
@@ -204,12 +205,12 @@ fn find(
     token: Option<&str>,
     world: &World,
     sessions: &Sessions,
-) -> Result<(String, Principal), Refusal> {
+) -> Result<(String, Identity), Refusal> {
     if let Some((credentials, session)) = sessions.0.get(access_key_id) {
         if token != Some(credentials.session_token.as_str()) {
             return Err(invalid_token());
         }
-        return Ok((credentials.secret_access_key.clone(), Principal::Session(Box::new(session.clone()))));
+        return Ok((credentials.secret_access_key.clone(), Identity::Session(Box::new(session.clone()))));
     }
     let (account_id, user_name) = world.owner_of_key(access_key_id).ok_or_else(invalid_token)?;
     let user = world.user(&account_id, &user_name);
@@ -217,7 +218,7 @@ fn find(
         |key: &&AccessKey| key.access_key_id == access_key_id && key.status == "Active" && token.is_none();
     let key = user.as_ref().and_then(|user| user.access_keys.iter().find(is_usable));
     let secret = key.and_then(|key| key.secret_access_key.clone()).ok_or_else(invalid_token)?;
-    Ok((secret, Principal::User { account_id, user_name }))
+    Ok((secret, Identity::User { account_id, user_name }))
 }
 
 fn refusal(error: &SignatureError) -> Refusal {

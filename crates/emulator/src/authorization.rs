@@ -5,29 +5,26 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rolecall_policy::{Context, Decision, Document, Kind, Policies, Request, authorize};
+use rolecall_policy::{Context, Decision, Document, Kind, Policies, Principal, Request, authorize};
 
-use crate::authentication::Principal;
+use crate::authentication::{Identity, Session, invalid_token};
 use crate::query::Refusal;
-use crate::world::World;
+use crate::world::{Role, User, World};
 
-/// A caller, and all that policies may ask about it.
+/// The principal that signed a request, and all that policies may know about it.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    /// The ARN that AWS calls it by.
-    pub(crate) arn: String,
-    /// Its account.
-    pub(crate) account_id: String,
+pub(crate) struct AuthenticatedCaller {
+    /// As policies match it; a session with the path of its role.
+    pub(crate) principal: Principal,
     /// The unique id, with the session's name behind it.
     pub(crate) user_id: String,
-    /// The user's name, where it is one.
+    /// The user's name, where it is a user.
     pub(crate) user_name: Option<String>,
-    /// Who it is.
-    pub(crate) principal: Principal,
+    /// The session, where it is one.
+    pub(crate) session: Option<Box<Session>>,
     context: Context,
-    policies: Vec<Document>,
-    session_policy: Option<Document>,
-    boundary: Option<Document>,
+    /// Its own: identity policies, permissions boundary, session policy.
+    policies: Policies,
 }
 
 /// What is asked for.
@@ -47,26 +44,91 @@ pub(crate) struct Asked<'a> {
     pub(crate) context: BTreeMap<String, Vec<String>>,
 }
 
-impl Caller {
+impl AuthenticatedCaller {
     /// The caller of a request.
     ///
     /// # Errors
     /// Where the world has lost the role or the user since.
     pub(crate) fn new(
-        principal: Principal,
+        identity: Identity,
         world: &World,
         region: &str,
         source_ip: &str,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
-        let gone = || {
-            Refusal::new(
-                403,
-                "InvalidClientTokenId",
-                "The security token included in the request is invalid.",
-            )
+        let caller = match identity {
+            Identity::User { account_id, user_name } => {
+                world.user(&account_id, &user_name).and_then(|user| Self::from_user(user_name, &user))
+            }
+            Identity::Session(session) => {
+                world.role(&session.role_arn).and_then(|role| Self::from_session(session, &role))
+            }
         };
+        let mut caller = caller.ok_or_else(invalid_token)?;
+        caller.set_request_keys(region, source_ip, now);
+        caller.set_account_keys(world);
+        Ok(caller)
+    }
+
+    fn from_user(user_name: String, user: &User) -> Option<Self> {
         let mut context = Context::from_iter([
+            ("aws:PrincipalArn", user.arn.as_str()),
+            ("aws:PrincipalType", "User"),
+            ("aws:username", &user_name),
+            ("aws:userid", &user.user_id),
+        ]);
+        for (key, value) in &user.tags {
+            context.set(&format!("aws:PrincipalTag/{key}"), value);
+        }
+        Some(Self {
+            principal: user.arn.parse().ok()?,
+            user_id: user.user_id.clone(),
+            user_name: Some(user_name),
+            session: None,
+            context,
+            policies: Policies {
+                identity: user.policies.clone(),
+                boundaries: user.permissions_boundary.clone().map(|boundary| vec![boundary]),
+                ..Policies::default()
+            },
+        })
+    }
+
+    fn from_session(session: Box<Session>, role: &Role) -> Option<Self> {
+        let principal: Principal = session.arn().parse().ok()?;
+        let user_id = format!("{}:{}", session.role_id, session.role_session_name);
+        let mut context = Context::from_iter([
+            ("aws:PrincipalArn", role.arn.as_str()),
+            ("aws:PrincipalType", "AssumedRole"),
+            ("aws:userid", &user_id),
+            ("aws:TokenIssueTime", &session.issued.to_string()),
+            ("aws:MultiFactorAuthPresent", "false"),
+        ]);
+        if let Some(source_identity) = &session.source_identity {
+            context.set("aws:SourceIdentity", source_identity);
+        }
+        // What a session was given goes over what its role has, whatever the case of the key.
+        for (key, value) in role.tags.iter().chain(&session.tags) {
+            context.set(&format!("aws:PrincipalTag/{key}"), value);
+        }
+        Some(Self {
+            principal: principal.with_principal_arn(&role.arn).ok()?,
+            user_id,
+            user_name: None,
+            context,
+            policies: Policies {
+                identity: role.policies.clone(),
+                boundaries: role.permissions_boundary.clone().map(|boundary| vec![boundary]),
+                session: session.policy.clone(),
+                ..Policies::default()
+            },
+            session: Some(session),
+        })
+    }
+
+    /// The condition keys that every request has.
+    fn set_request_keys(&mut self, region: &str, source_ip: &str, now: Timestamp) {
+        for (key, value) in [
             ("aws:CurrentTime", now.to_string()),
             ("aws:EpochTime", now.as_second().to_string()),
             ("aws:RequestedRegion", region.to_owned()),
@@ -75,71 +137,53 @@ impl Caller {
             ("aws:SecureTransport", "true".to_owned()),
             ("aws:PrincipalIsAWSService", "false".to_owned()),
             ("aws:ViaAWSService", "false".to_owned()),
-        ]);
-        let mut caller = match &principal {
-            Principal::User { account_id, user_name } => {
-                let user = world.user(account_id, user_name).ok_or_else(gone)?;
-                context.set("aws:PrincipalArn", &user.arn);
-                context.set("aws:PrincipalType", "User");
-                context.set("aws:username", user_name);
-                context.set("aws:userid", &user.user_id);
-                for (key, value) in &user.tags {
-                    context.set(&format!("aws:PrincipalTag/{key}"), value);
-                }
-                Self {
-                    arn: user.arn.clone(),
-                    account_id: account_id.clone(),
-                    user_id: user.user_id.clone(),
-                    user_name: Some(user_name.clone()),
-                    policies: user.policies.clone(),
-                    session_policy: None,
-                    boundary: user.permissions_boundary.clone(),
-                    context: Context::default(),
-                    principal,
-                }
-            }
-            Principal::Session(session) => {
-                let role = world.role(&session.role_arn).ok_or_else(gone)?;
-                let user_id = format!("{}:{}", session.role_id, session.role_session_name);
-                context.set("aws:PrincipalArn", &role.arn);
-                context.set("aws:PrincipalType", "AssumedRole");
-                context.set("aws:userid", &user_id);
-                context.set("aws:TokenIssueTime", session.issued.to_string());
-                context.set("aws:MultiFactorAuthPresent", "false");
-                if let Some(source_identity) = &session.source_identity {
-                    context.set("aws:SourceIdentity", source_identity);
-                }
-                // What a session was given goes over what its role has, whatever the case of the key.
-                for (key, value) in role.tags.iter().chain(&session.tags) {
-                    context.set(&format!("aws:PrincipalTag/{key}"), value);
-                }
-                Self {
-                    arn: session.arn(),
-                    account_id: session.account_id().to_owned(),
-                    user_id,
-                    user_name: None,
-                    policies: role.policies.clone(),
-                    session_policy: session.policy.clone(),
-                    boundary: role.permissions_boundary.clone(),
-                    context: Context::default(),
-                    principal,
-                }
-            }
-        };
-        context.set("aws:PrincipalAccount", &caller.account_id);
-        if let Some((id, path)) = world.organization_path(&caller.account_id) {
-            context.set("aws:PrincipalOrgID", id);
-            context.set_all("aws:PrincipalOrgPaths", [path]);
+        ] {
+            self.context.set(key, value);
         }
-        caller.context = context;
-        Ok(caller)
+    }
+
+    /// The condition keys about the caller's account, and the organisation that it is in.
+    fn set_account_keys(&mut self, world: &World) {
+        let account_id = self.principal.account_id();
+        self.context.set("aws:PrincipalAccount", account_id);
+        if let Some((id, path)) = world.organization_path(account_id) {
+            self.context.set("aws:PrincipalOrgID", id);
+            self.context.set_all("aws:PrincipalOrgPaths", [path]);
+        }
+    }
+
+    /// The account id.
+    #[must_use]
+    pub(crate) fn account_id(&self) -> &str {
+        self.principal.account_id()
     }
 
     /// Decides.
     #[must_use]
     pub(crate) fn decide(&self, asked: &Asked<'_>, world: &World) -> Decision {
+        let account_id = self.account_id();
         let resource_account = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
-        let resource_account = resource_account.unwrap_or(&self.account_id);
+        let resource_account = resource_account.unwrap_or(account_id);
+        let request = Request {
+            principal: self.principal.clone(),
+            action: asked.action.to_owned(),
+            resource: asked.resource.to_owned(),
+            resource_account: resource_account.to_owned(),
+            context: self.context_of(asked, resource_account, world),
+        };
+        let binds = world.organization.as_ref().is_some_and(|o| o.management_account != account_id);
+        let scps = world.scps_above(account_id);
+        let policies = Policies {
+            trust: asked.trust.cloned(),
+            scps: (binds && !scps.is_empty()).then_some(scps),
+            rcps: if asked.trust.is_some() { world.rcps_above(resource_account) } else { Vec::new() },
+            ..self.policies.clone()
+        };
+        authorize(&request, &policies)
+    }
+
+    /// The caller's condition keys, and those of what is asked for.
+    fn context_of(&self, asked: &Asked<'_>, resource_account: &str, world: &World) -> Context {
         let mut context = self.context.clone();
         context.set("aws:ResourceAccount", resource_account);
         if let Some((id, path)) = world.organization_path(resource_account) {
@@ -154,33 +198,7 @@ impl Caller {
         for (key, values) in &asked.context {
             context.set_all(key, values.iter().cloned());
         }
-        let Ok(caller) = self.arn.parse::<rolecall_policy::Caller>() else {
-            return Decision::ImplicitlyDenied(Kind::Identity);
-        };
-        let caller = match &self.principal {
-            Principal::Session(session) => caller.of_role(&session.role_arn),
-            Principal::User { .. } => caller,
-        };
-        let request = Request {
-            caller,
-            action: asked.action.to_owned(),
-            resource: asked.resource.to_owned(),
-            resource_account: resource_account.to_owned(),
-            context,
-        };
-        let binds = world.organization.as_ref().is_some_and(|o| o.management_account != self.account_id);
-        let scps = world.scps_above(&self.account_id);
-        let scps = (binds && !scps.is_empty()).then_some(scps);
-        let rcps = if asked.trust.is_some() { world.rcps_above(resource_account) } else { Vec::new() };
-        let policies = Policies {
-            identity: self.policies.clone(),
-            trust: asked.trust.cloned(),
-            session: self.session_policy.clone(),
-            boundaries: self.boundary.clone().map(|boundary| vec![boundary]),
-            scps,
-            rcps,
-        };
-        authorize(&request, &policies)
+        context
     }
 
     /// A denial, as AWS words it.
@@ -188,7 +206,7 @@ impl Caller {
     pub(crate) fn denied(&self, asked: &Asked<'_>, decision: &Decision, world: &World) -> Refusal {
         let Asked { action, resource, shown, .. } = asked;
         let is_own_account =
-            resource.split(':').nth(4).is_none_or(|id| id.is_empty() || id == self.account_id);
+            resource.split(':').nth(4).is_none_or(|id| id.is_empty() || id == self.account_id());
         let why = match decision {
             Decision::Allowed(_) => String::new(),
             // Of what another account decided it says nothing.
@@ -213,8 +231,8 @@ impl Caller {
                 kind => format!(" with an explicit deny in a {}", words(kind)),
             },
         };
-        let message =
-            format!("User: {} is not authorized to perform: {action} on resource: {shown}{why}", self.arn);
+        let arn = self.principal.as_str();
+        let message = format!("User: {arn} is not authorized to perform: {action} on resource: {shown}{why}");
         Refusal::new(403, "AccessDenied", message)
     }
 }

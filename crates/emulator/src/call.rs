@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rolecall_policy::Decision;
 
 use crate::authentication::Sessions;
-use crate::authorization::{Asked, Caller};
+use crate::authorization::{Asked, AuthenticatedCaller};
 use crate::log::Line;
 use crate::query::{Parameters, Refusal};
 use crate::world::World;
@@ -14,8 +14,8 @@ use crate::world::World;
 /// A request whose caller is known.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
-    /// Who asks.
-    pub(crate) caller: Caller,
+    /// The caller.
+    pub(crate) caller: AuthenticatedCaller,
     /// The parameters.
     pub(crate) parameters: &'a Parameters,
     /// The world.

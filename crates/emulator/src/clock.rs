@@ -21,7 +21,7 @@ impl Clock {
 
     /// The time.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let now = (self.now)();
         now.saturating_add(SignedDuration::from_secs(self.ahead_s.load(Ordering::Relaxed))).unwrap_or(now)
     }

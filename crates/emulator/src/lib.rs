@@ -6,13 +6,12 @@
 //! 3. `operations`: requests in, answers out, in the protocol of their service;
 //! 4. `authentication`: whose signature it is;
 //! 5. `authorization`: whether the policies let them, and AWS's words where they do not;
-//! 6. `call`, with `sts`, `iam`, `account` and `organizations`: what is done;
+//! 6. `call`, with `sts`, `iam` and `organizations`: what is done;
 //! 7. [`log`]: who asked for what, and which statement decided.
 //!
 //! It depends on `rolecall-policy` and on nothing else of Rolecall's, so that a mistake there cannot hide in its own
 //! mirror.
 
-mod account;
 mod authentication;
 mod authorization;
 mod call;
@@ -29,6 +28,6 @@ pub mod world;
 
 pub use authentication::Credentials;
 pub use clock::Clock;
-pub use server::Emulator;
+pub use server::{Emulator, NoSuchRole, TrustError};
 pub use state::Told;
-pub use world::{Behaviour, Recipe, World};
+pub use world::{BadWorld, Behaviour, BehaviourError, ParseRecipeError, Recipe, World};

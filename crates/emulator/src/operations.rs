@@ -5,12 +5,12 @@ use http::Request;
 use serde_json::Value;
 
 use crate::authentication::Claim;
-use crate::authorization::Caller;
+use crate::authorization::AuthenticatedCaller;
 use crate::call::Call;
 use crate::log::Line;
 use crate::query::{Parameters, Refusal, Xml};
 use crate::state::{Shared, State};
-use crate::{account, iam, organizations, sts};
+use crate::{iam, organizations, sts};
 
 /// What an operation does, in the protocol of its service.
 enum Does {
@@ -19,27 +19,32 @@ enum Does {
 }
 
 /// Service, version, name and what it does.
-const OPERATIONS: [(&str, &str, &str, Does); 23] = [
+const OPERATIONS: &[(&str, &str, &str, Does)] = &[
     ("sts", sts::VERSION, "AssumeRole", Does::Query(sts::assume_role)),
     ("sts", sts::VERSION, "GetCallerIdentity", Does::Query(sts::get_caller_identity)),
     ("sts", sts::VERSION, "GetAccessKeyInfo", Does::Query(sts::get_access_key_info)),
-    ("iam", iam::VERSION, "ListUsers", Does::Query(iam::list_users)),
-    ("iam", iam::VERSION, "GetUser", Does::Query(iam::get_user)),
-    ("iam", iam::VERSION, "ListAccessKeys", Does::Query(iam::list_access_keys)),
-    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Does::Query(iam::get_access_key_last_used)),
-    ("iam", iam::VERSION, "GetAccountSummary", Does::Query(account::get_account_summary)),
-    ("iam", iam::VERSION, "ListAccountAliases", Does::Query(account::list_account_aliases)),
-    ("iam", iam::VERSION, "GetLoginProfile", Does::Query(iam::get_login_profile)),
-    ("iam", iam::VERSION, "ListMFADevices", Does::Query(iam::list_mfa_devices)),
+    ("iam", iam::VERSION, "ListUsers", Does::Query(iam::users::list_users)),
+    ("iam", iam::VERSION, "GetUser", Does::Query(iam::users::get_user)),
+    ("iam", iam::VERSION, "ListAccessKeys", Does::Query(iam::users::list_access_keys)),
+    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Does::Query(iam::users::get_access_key_last_used)),
+    ("iam", iam::VERSION, "GetAccountSummary", Does::Query(iam::account::get_account_summary)),
+    ("iam", iam::VERSION, "ListAccountAliases", Does::Query(iam::account::list_account_aliases)),
+    ("iam", iam::VERSION, "GetLoginProfile", Does::Query(iam::users::get_login_profile)),
+    ("iam", iam::VERSION, "ListMFADevices", Does::Query(iam::users::list_mfa_devices)),
     (
         "iam",
         iam::VERSION,
         "GetAccountAuthorizationDetails",
-        Does::Query(account::get_account_authorization_details),
+        Does::Query(iam::account::get_account_authorization_details),
     ),
-    ("iam", iam::VERSION, "GenerateCredentialReport", Does::Query(account::generate_credential_report)),
-    ("iam", iam::VERSION, "GetCredentialReport", Does::Query(account::get_credential_report)),
-    ("iam", iam::VERSION, "ListOrganizationsFeatures", Does::Query(account::list_organizations_features)),
+    ("iam", iam::VERSION, "GenerateCredentialReport", Does::Query(iam::account::generate_credential_report)),
+    ("iam", iam::VERSION, "GetCredentialReport", Does::Query(iam::account::get_credential_report)),
+    (
+        "iam",
+        iam::VERSION,
+        "ListOrganizationsFeatures",
+        Does::Query(iam::account::list_organizations_features),
+    ),
     ("organizations", organizations::VERSION, "DescribeAccount", Does::Json(organizations::describe_account)),
     (
         "organizations",
@@ -178,11 +183,11 @@ async fn operate(
     let claim = Claim::of(&request, world, &shared.state().sessions)?;
     let region = if service == "sts" { claim.region.clone() } else { "us-east-1".to_owned() };
     line.region = Some(region.clone());
-    let principal = claim.verify(request, service, now).await?;
-    let caller = Caller::new(principal, world, &region, &line.source_ip, now)?;
-    line.principal = Some(caller.arn.clone());
-    line.account_id = Some(caller.account_id.clone());
-    if service == "iam" && world.account(&caller.account_id).is_some_and(|account| account.hangs) {
+    let identity = claim.verify(request, service, now).await?;
+    let caller = AuthenticatedCaller::new(identity, world, &region, &line.source_ip, now)?;
+    line.principal = Some(caller.principal.as_str().to_owned());
+    line.account_id = Some(caller.account_id().to_owned());
+    if service == "iam" && world.account(caller.account_id()).is_some_and(|account| account.hangs) {
         std::future::pending::<()>().await;
     }
     let rate = match service {
@@ -191,7 +196,7 @@ async fn operate(
         _ => world.behaviour.organizations_rate,
     };
     let mut state = shared.state();
-    if rate.is_some_and(|rate| !state.has_left(service, &caller.account_id, rate, now)) {
+    if rate.is_some_and(|rate| !state.has_left(service, caller.account_id(), rate, now)) {
         return Err(Refusal::new(400, "Throttling", "Rate exceeded"));
     }
     let State { sessions, reports, .. } = &mut *state;

@@ -127,7 +127,7 @@ fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), Refusa
 
 /// The caller's organisation.
 fn organization<'a>(call: &Call<'a>) -> Result<&'a Organization, Refusal> {
-    let account_id = &call.caller.account_id;
+    let account_id = call.caller.account_id();
     let organization = call.world.organization.as_ref();
     organization.filter(|organization| organization.members.contains_key(account_id)).ok_or_else(|| {
         let message = "Your account is not a member of an organization.";
@@ -140,8 +140,8 @@ fn administered<'a>(call: &mut Call<'a>, action: &str, resource: &str) -> Result
     allow(call, action, resource)?;
     let organization = organization(call)?;
     let Organization { management_account, delegated_administrators, .. } = organization;
-    let account_id = &call.caller.account_id;
-    if account_id == management_account || delegated_administrators.contains(account_id) {
+    let account_id = call.caller.account_id();
+    if account_id == management_account || delegated_administrators.iter().any(|id| id == account_id) {
         return Ok(organization);
     }
     Err(Refusal::new(400, "AccessDeniedException", "You don't have permissions to access this resource."))

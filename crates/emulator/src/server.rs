@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::SignedDuration;
-use rolecall_policy::{Decision, Policies};
+use rolecall_policy::{Decision, ParsePrincipalError, Policies};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -33,6 +33,25 @@ pub struct Emulator {
     address: SocketAddr,
     shared: Arc<Shared>,
     serving: JoinHandle<()>,
+}
+
+/// A role that is not in the emulator's world, and some that are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no role {role_arn}; there are {known}")]
+pub struct NoSuchRole {
+    role_arn: String,
+    known: String,
+}
+
+/// Why nothing can be said about a role and the service that is to assume it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// The role, told by its ARN, is not in the emulator's world.
+    #[error("there is no role {0}")]
+    NoSuchRole(String),
+    /// The service's name is none.
+    #[error(transparent)]
+    Service(#[from] ParsePrincipalError),
 }
 
 impl Emulator {
@@ -81,11 +100,11 @@ impl Emulator {
     ///
     /// # Errors
     /// Where there is no such role.
-    pub fn session(&self, role_arn: &str, role_session_name: &str) -> Result<Credentials, String> {
+    pub fn session(&self, role_arn: &str, role_session_name: &str) -> Result<Credentials, NoSuchRole> {
         let Some(role) = self.shared.world.role(role_arn) else {
             let known = self.shared.world.some_roles();
             let known = if known.is_empty() { "no roles at all".to_owned() } else { known.join(", ") };
-            return Err(format!("there is no role {role_arn}; there are {known}"));
+            return Err(NoSuchRole { role_arn: role_arn.to_owned(), known });
         };
         let issued = self.shared.clock.now();
         let account_id = role_arn.split(':').nth(4).unwrap_or_default();
@@ -108,11 +127,11 @@ impl Emulator {
     ///
     /// # Errors
     /// Where there is no such role, or no such service.
-    pub fn may_become(&self, service: &str, role_arn: &str) -> Result<Decision, String> {
+    pub fn may_become(&self, service: &str, role_arn: &str) -> Result<Decision, TrustError> {
         let role = self.shared.world.role(role_arn);
-        let role = role.ok_or_else(|| format!("there is no role {role_arn}"))?;
+        let role = role.ok_or_else(|| TrustError::NoSuchRole(role_arn.to_owned()))?;
         let request = rolecall_policy::Request {
-            caller: service.parse()?,
+            principal: service.parse()?,
             action: "sts:AssumeRole".to_owned(),
             resource: role_arn.to_owned(),
             resource_account: role_arn.split(':').nth(4).unwrap_or_default().to_owned(),

@@ -3,15 +3,16 @@
 //! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rolecall_policy::{Document, Kind, Policy};
 
-use crate::authentication::{Principal, Session};
+use crate::authentication::Session;
 use crate::authorization::Asked;
 use crate::call::Call;
 use crate::query::{Refusal, Rule, Xml};
-use crate::world::unique_id;
+use crate::world::{Role, unique_id};
 
 /// Its version.
 pub(crate) const VERSION: &str = "2011-06-15";
@@ -27,9 +28,9 @@ const ROLE_SESSION_NAME: Rule = Rule { least: 2, most: 64, also: "_+=,.@-", patt
 pub(crate) fn get_caller_identity(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     let caller = &call.caller;
     Ok(Xml::new()
-        .text("Arn", &caller.arn)
+        .text("Arn", caller.principal.as_str())
         .text("UserId", &caller.user_id)
-        .text("Account", &caller.account_id))
+        .text("Account", caller.account_id()))
 }
 
 /// `sts:GetAccessKeyInfo`.
@@ -61,83 +62,12 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 
 /// `sts:AssumeRole`.
 pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
-    let parameters = call.parameters;
-    let role_arn = parameters.required("RoleArn")?;
-    if role_arn.chars().count() < 20 {
-        return Err(Refusal::invalid(
-            "RoleArn",
-            Some(role_arn),
-            "Member must have length greater than or equal to 20",
-        ));
-    }
-    if role_arn.chars().count() > 2048 {
-        let rule = "Member must have length less than or equal to 2048";
-        return Err(Refusal::invalid("RoleArn", Some(role_arn), rule));
-    }
-    if !is_role_arn(role_arn) {
-        return Err(Refusal::new(400, "ValidationError", format!("{role_arn} is invalid")));
-    }
-    parameters.required("RoleSessionName")?;
-    let role_session_name = parameters.text("RoleSessionName", ROLE_SESSION_NAME)?.unwrap_or_default();
-    call.line.session_name = Some(role_session_name.to_owned());
-    let external_id = parameters.text("ExternalId", EXTERNAL_ID)?;
-    let duration = parameters.number("DurationSeconds", 900, 43_200)?.unwrap_or(3600);
-    if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {
-        // There are no devices here, so no code is theirs.
-        let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
-        return Err(Refusal::new(403, "AccessDenied", message));
-    }
-    let before = match &call.caller.principal {
-        Principal::Session(session) => Some(session.clone()),
-        Principal::User { .. } => None,
-    };
-    let given = Given::of(call, before.as_deref())?;
-    let session_policy = session_policy(call)?;
-
-    let mut context =
-        BTreeMap::from([("sts:RoleSessionName".to_owned(), vec![role_session_name.to_owned()])]);
-    context.extend(external_id.map(|id| ("sts:ExternalId".to_owned(), vec![id.to_owned()])));
-    given.put(&mut context);
-    // A role that is not there is told from one that does not trust the caller by nobody outside.
-    let world = call.world;
-    let role = world.role(role_arn);
-    let nobody = Document { name: "no such role".to_owned(), policy: Policy::empty() };
-    let trust = role.as_ref().map_or(&nobody, |role| &role.trust_policy);
-    let mut actions = vec!["sts:AssumeRole"];
-    actions.extend((!given.tags.is_empty()).then_some("sts:TagSession"));
-    actions.extend(given.source_identity.as_ref().map(|_| "sts:SetSourceIdentity"));
-    for action in actions {
-        let context = context.clone();
-        let resource_tags = BTreeMap::new();
-        let (resource, shown, trust) = (role_arn, role_arn, Some(trust));
-        call.allow(&Asked { action, resource, shown, trust, resource_tags, context })?;
-    }
-    let Some(role) = role else { return Err(Refusal::new(403, "AccessDenied", "the role is not there")) };
-
-    if before.is_some() && duration > 3600 {
-        let message = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
-        return Err(Refusal::new(400, "ValidationError", message));
-    }
-    if duration > role.max_session_duration {
-        let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
-        return Err(Refusal::new(400, "ValidationError", message));
-    }
-    let account_id = role_arn.split(':').nth(4).unwrap_or_default();
-    let role_name = role_arn.rsplit('/').next().unwrap_or_default();
-    let expires = call.now.saturating_add(SignedDuration::from_secs(duration.into())).unwrap_or(call.now);
-    let session = Session {
-        role_arn: role.arn.clone(),
-        role_id: unique_id("AROA", account_id, role_name),
-        role_session_name: role_session_name.to_owned(),
-        policy: session_policy,
-        source_identity: given.source_identity,
-        tags: given.tags,
-        transitive_tags: given.transitive_tags,
-        issued: call.now,
-        expires,
-    };
+    let request = AssumeRoleRequest::parse(call)?;
+    let role = request.authorize(call)?;
+    request.check_duration(call, &role)?;
+    let session = request.into_session(&role, call.now);
     let user = Xml::new()
-        .text("AssumedRoleId", format!("{}:{role_session_name}", session.role_id))
+        .text("AssumedRoleId", format!("{}:{}", session.role_id, session.role_session_name))
         .text("Arn", session.arn());
     let source_identity = session.source_identity.clone();
     let issued = call.sessions.issue(session);
@@ -152,8 +82,111 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         .optional("SourceIdentity", source_identity))
 }
 
+/// The parameters of `sts:AssumeRole`, each within AWS's rules.
+struct AssumeRoleRequest<'a> {
+    role_arn: &'a str,
+    role_session_name: &'a str,
+    external_id: Option<&'a str>,
+    duration_s: u32,
+    attributes: SessionAttributes,
+    session_policy: Option<Document>,
+}
+
+impl<'a> AssumeRoleRequest<'a> {
+    /// The parameters of a call. The session's name is written down as soon as it is a valid one.
+    ///
+    /// # Errors
+    /// In AWS's codes and words: the first parameter that breaks a rule.
+    fn parse(call: &mut Call<'a>) -> Result<Self, Refusal> {
+        let parameters = call.parameters;
+        let role_arn = parameters.required("RoleArn")?;
+        check_role_arn(role_arn)?;
+        parameters.required("RoleSessionName")?;
+        let role_session_name = parameters.text("RoleSessionName", ROLE_SESSION_NAME)?.unwrap_or_default();
+        call.line.session_name = Some(role_session_name.to_owned());
+        let external_id = parameters.text("ExternalId", EXTERNAL_ID)?;
+        let duration_s = parameters.number("DurationSeconds", 900, 43_200)?.unwrap_or(3600);
+        if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {
+            // There are no devices here, so no code is theirs.
+            let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
+            return Err(Refusal::new(403, "AccessDenied", message));
+        }
+        let attributes = SessionAttributes::parse(call)?;
+        let session_policy = session_policy(call)?;
+        Ok(Self { role_arn, role_session_name, external_id, duration_s, attributes, session_policy })
+    }
+
+    /// The role, which the caller may assume as the request says.
+    ///
+    /// # Errors
+    /// `AccessDenied`, in AWS's words.
+    fn authorize(&self, call: &mut Call<'_>) -> Result<Arc<Role>, Refusal> {
+        // A role that is not there is told from one that does not trust the caller by nobody outside.
+        let role = call.world.role(self.role_arn);
+        let nobody = Document { name: "no such role".to_owned(), policy: Policy::empty() };
+        let trust = role.as_ref().map_or(&nobody, |role| &role.trust_policy);
+        let mut actions = vec!["sts:AssumeRole"];
+        actions.extend((!self.attributes.tags.is_empty()).then_some("sts:TagSession"));
+        actions.extend(self.attributes.source_identity.as_ref().map(|_| "sts:SetSourceIdentity"));
+        for action in actions {
+            call.allow(&Asked {
+                action,
+                resource: self.role_arn,
+                shown: self.role_arn,
+                trust: Some(trust),
+                resource_tags: BTreeMap::new(),
+                context: self.context(),
+            })?;
+        }
+        role.ok_or_else(|| Refusal::new(403, "AccessDenied", "the role is not there"))
+    }
+
+    /// The condition keys that the request adds to the caller's.
+    fn context(&self) -> BTreeMap<String, Vec<String>> {
+        let session_name = vec![self.role_session_name.to_owned()];
+        let mut context = BTreeMap::from([("sts:RoleSessionName".to_owned(), session_name)]);
+        context.extend(self.external_id.map(|id| ("sts:ExternalId".to_owned(), vec![id.to_owned()])));
+        self.attributes.add_to(&mut context);
+        context
+    }
+
+    /// Holds that a session of the role may be as long as the request says.
+    ///
+    /// # Errors
+    /// `ValidationError`, in AWS's words.
+    fn check_duration(&self, call: &Call<'_>, role: &Role) -> Result<(), Refusal> {
+        let message = if call.caller.session.is_some() && self.duration_s > 3600 {
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+        } else if self.duration_s > role.max_session_duration {
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::new(400, "ValidationError", message))
+    }
+
+    /// The session of the role that the request is for.
+    fn into_session(self, role: &Role, now: Timestamp) -> Session {
+        let account_id = self.role_arn.split(':').nth(4).unwrap_or_default();
+        let role_name = self.role_arn.rsplit('/').next().unwrap_or_default();
+        let duration = SignedDuration::from_secs(self.duration_s.into());
+        let SessionAttributes { source_identity, tags, transitive_tags, .. } = self.attributes;
+        Session {
+            role_arn: role.arn.clone(),
+            role_id: unique_id("AROA", account_id, role_name),
+            role_session_name: self.role_session_name.to_owned(),
+            policy: self.session_policy,
+            source_identity,
+            tags,
+            transitive_tags,
+            issued: now,
+            expires: now.saturating_add(duration).unwrap_or(now),
+        }
+    }
+}
+
 /// What a session is given besides its name, by the request and by the session before it.
-struct Given {
+struct SessionAttributes {
     tags: BTreeMap<String, String>,
     /// Those of the tags that the request passes.
     passed_tags: BTreeMap<String, String>,
@@ -162,10 +195,11 @@ struct Given {
     source_identity: Option<String>,
 }
 
-impl Given {
+impl SessionAttributes {
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>,
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
-    fn of(call: &Call<'_>, before: Option<&Session>) -> Result<Self, Refusal> {
+    fn parse(call: &Call<'_>) -> Result<Self, Refusal> {
+        let before = call.caller.session.as_deref();
         let passed_tags = tags(call)?;
         let transitive_keys = call.parameters.texts("TransitiveTagKeys");
         let is_among = |keys: &[&str], key: &str| keys.iter().any(|other| other.eq_ignore_ascii_case(key));
@@ -200,8 +234,8 @@ impl Given {
         })
     }
 
-    /// Puts it where policies ask for it.
-    fn put(&self, context: &mut BTreeMap<String, Vec<String>>) {
+    /// Adds the condition keys by which policies ask for them.
+    fn add_to(&self, context: &mut BTreeMap<String, Vec<String>>) {
         let mut set = |key: String, values: Vec<String>| {
             if !values.is_empty() {
                 context.insert(key, values);
@@ -214,6 +248,21 @@ impl Given {
             set(format!("aws:RequestTag/{key}"), vec![value.clone()]);
         }
     }
+}
+
+/// Holds that a text is the ARN of a role, whether there is one or not.
+fn check_role_arn(text: &str) -> Result<(), Refusal> {
+    let length = text.chars().count();
+    let rule = if length < 20 {
+        "Member must have length greater than or equal to 20"
+    } else if length > 2048 {
+        "Member must have length less than or equal to 2048"
+    } else if is_role_arn(text) {
+        return Ok(());
+    } else {
+        return Err(Refusal::new(400, "ValidationError", format!("{text} is invalid")));
+    };
+    Err(Refusal::invalid("RoleArn", Some(text), rule))
 }
 
 /// Whether a text is the ARN of a role, of any partition.

@@ -4,6 +4,7 @@ use rolecall_roll::{Document, Roll};
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
+use crate::terms::VariableTerms;
 
 /// What Lambda lets a function answer, when it is waited for.
 ///
@@ -35,7 +36,7 @@ fn why_all_failed(roll: &Roll) -> String {
         roll.accounts.first().and_then(|account| Some((account.account_id(), account.gaps().first()?)));
     let reason = first.map_or(String::new(), |(account_id, gap)| {
         let call = gap.operation.iter().chain(&gap.code).map(|part| format!("{part}: ")).collect::<String>();
-        format!(": account {account_id}: {call}{}; {}", gap.message, gap.remedy)
+        format!(": account {account_id}: {call}{}; {}", gap.message, gap.remedy.to_text(&VariableTerms))
     });
     let others = roll.accounts.len().saturating_sub(1);
     let others = if others == 0 { String::new() } else { format!(" (and {others} more, see the log)") };

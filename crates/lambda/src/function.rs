@@ -11,12 +11,13 @@ use lambda_runtime::{Context, LambdaEvent, service_fn};
 use rolecall_core::connect::{Connect, Roots, http_client};
 use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::Contradiction;
-use rolecall_roll::{Header, Partition, Roll, RunId, Statistics, Step};
+use rolecall_roll::{Header, Partition, Roll, RunId, Statistics};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
+use crate::terms::VariableTerms;
 use crate::{answer, event};
 
 /// Kept back of an invocation's time: to write the roll of what was read by then.
@@ -90,14 +91,12 @@ impl Function {
         })?;
 
         let as_of = environment::now();
-        let caller = self
-            .scanner
-            .caller()
-            .await
-            .map_err(|error| Failure::NoCaller(format!("{error}; {}", error.remedy(Step::Session))))?;
+        let caller = self.scanner.caller().await.map_err(|error| {
+            Failure::NoCaller(format!("{error}; {}", error.remedy().to_text(&VariableTerms)))
+        })?;
         let mut header = Header::new(RunId::random(), as_of, caller, targets.for_header());
         header.session_name = Some(self.scanner.settings.session.name.clone());
-        header.collect = self.scanner.settings.what();
+        header.collect = self.scanner.settings.selection.clone();
         let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
         let until = Until::new(time);
         let accounts = self.scanner.scan(targets.as_slice(), &until);

@@ -5,6 +5,7 @@ mod environment;
 mod event;
 mod failure;
 mod function;
+mod terms;
 
 use std::process::ExitCode;
 

@@ -55,9 +55,15 @@ async fn the_function_gives_the_roll_of_the_other_account() {
 #[tokio::test]
 async fn the_function_says_what_is_missing() {
     for (file, words) in [
-        ("member-trust.json", "AWS does not say which side refused"),
-        ("hub-permissions.json", "a policy of the caller's own denies it"),
-        ("member-permissions.json", "a policy of the role's own denies it"),
+        ("member-trust.json", "AWS does not say which side denied it"),
+        (
+            "hub-permissions.json",
+            "remove the explicit deny of sts:AssumeRole from the identity-based policy of role LambdaRole",
+        ),
+        (
+            "member-permissions.json",
+            "remove the explicit deny of iam:ListUsers from the identity-based policy of role IAMListRole",
+        ),
     ] {
         let world = World::tutorial_with(|name, document| {
             if name == file { document.replace("\"Allow\"", "\"Deny\"") } else { document.to_owned() }

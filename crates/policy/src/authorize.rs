@@ -4,15 +4,15 @@
 
 use std::fmt;
 
-use crate::caller::{Caller, Names};
 use crate::context::Context;
 use crate::document::{Asked, Effect, Kind, Policy, Statement};
+use crate::principal::{Principal, PrincipalMatch};
 
-/// Who asks for what.
+/// A request to decide.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Who asks.
-    pub caller: Caller,
+    /// The principal that makes it.
+    pub principal: Principal,
     /// The action, as `sts:AssumeRole`.
     pub action: String,
     /// The ARN of what it is done to; `*` where the action is on nothing in particular.
@@ -35,16 +35,16 @@ pub struct Document {
 /// The policies that have a say.
 #[derive(Debug, Clone, Default)]
 pub struct Policies {
-    /// Of the caller. For a session, those of its role.
+    /// Of the principal. For a session, those of its role.
     pub identity: Vec<Document>,
     /// Of the role that is asked for.
     pub trust: Option<Document>,
-    /// What the caller's session was narrowed to, where it was.
+    /// What the principal's session was narrowed to, where it was.
     pub session: Option<Document>,
-    /// The caller's permissions boundary, where there is one.
+    /// The principal's permissions boundary, where there is one.
     pub boundaries: Option<Vec<Document>>,
-    /// The service control policies of the caller's organisation, a list for each of its root, units and account; each
-    /// of these levels must allow. `None` where there is no organisation, or it does not bind the caller.
+    /// The service control policies of the principal's organisation, a list for each of its root, units and account; each
+    /// of these levels must allow. `None` where there is no organisation, or it does not bind the principal.
     pub scps: Option<Vec<Vec<Document>>>,
     /// The resource control policies of the organisation that the resource is in. `RCPFullAWSAccess`, which nobody can
     /// take away, is not among them: they only deny.
@@ -108,10 +108,10 @@ pub fn authorize(request: &Request, policies: &Policies) -> Decision {
     if request.action.eq_ignore_ascii_case("sts:GetCallerIdentity") {
         return Decision::Allowed(Vec::new());
     }
-    let Request { caller, action, resource, context, .. } = request;
-    let asked = Asked { caller, has_boundary: policies.boundaries.is_some(), action, resource, context };
-    // Neither the caller's policies nor its organisation's speak of AWS's services.
-    let speaks = |kind| !caller.is_service() || matches!(kind, Kind::Trust | Kind::Rcp);
+    let Request { principal, action, resource, context, .. } = request;
+    let asked = Asked { principal, has_boundary: policies.boundaries.is_some(), action, resource, context };
+    // Neither the principal's policies nor its organisation's speak of AWS's services.
+    let speaks = |kind| !principal.is_service() || matches!(kind, Kind::Trust | Kind::Rcp);
     let mut speaking = policies.all().filter(|(kind, _)| speaks(*kind));
     if let Some(deny) = speaking.find_map(|(kind, document)| first(asked, Effect::Deny, kind, document)) {
         return Decision::ExplicitlyDenied(deny);
@@ -119,7 +119,7 @@ pub fn authorize(request: &Request, policies: &Policies) -> Decision {
     // No partition's principals are known in another.
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
     let partition = resource.split(':').nth(1).unwrap_or_default();
-    let is_elsewhere = !caller.is_service() && !["", "*", caller.partition()].contains(&partition);
+    let is_elsewhere = !principal.is_service() && !["", "*", principal.partition()].contains(&partition);
     if policies.trust.is_some() && is_elsewhere {
         return Decision::ImplicitlyDenied(Kind::Trust);
     }
@@ -131,33 +131,33 @@ pub fn authorize(request: &Request, policies: &Policies) -> Decision {
 
 /// The statements that allow, or the kind of policy that does not.
 fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Result<Vec<DecidedBy>, Kind> {
-    let caller = asked.caller;
-    let is_own_account = caller.account_id() == resource_account;
+    let principal = asked.principal;
+    let is_own_account = principal.account_id() == resource_account;
     let trust = policies.trust.as_ref();
     let nearest = trust.and_then(|document| {
         let allows = document.policy.matching(Effect::Allow, asked);
         allows
-            .max_by_key(|(_, names)| *names)
-            .map(|(statement, names)| (by(Kind::Trust, document, statement), names))
+            .max_by_key(|(_, principal_match)| *principal_match)
+            .map(|(statement, principal_match)| (by(Kind::Trust, document, statement), principal_match))
     });
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: "You cannot call AssumeRole by using AWS
     // account root user credentials; access is denied."
-    if caller.is_root() && is_of_assume_role(asked.action) {
+    if principal.is_root() && is_of_assume_role(asked.action) {
         return Err(Kind::Identity);
     }
-    if caller.is_service() {
+    if principal.is_service() {
         return nearest.map(|(by, _)| vec![by]).ok_or(Kind::Trust);
     }
     let mut allowing = Vec::new();
     for level in policies.scps.iter().flatten() {
         allowing.push(any_allows(asked, Kind::Scp, level)?);
     }
-    // What names the caller in its own account decides by itself, and the nearer it names it, the fewer limits hold it.
+    // What names the principal in its own account allows by itself, and the closer it matches, the fewer limits hold it.
     let own_policies: &[Kind] = match &nearest {
-        Some((_, Names::Caller)) if is_own_account => &[],
-        Some((_, Names::Everybody)) if is_own_account => &[Kind::Session],
-        Some((_, Names::Role)) if is_own_account => &[Kind::Boundary, Kind::Session],
-        // Across accounts, or where only the account is named, the caller's own policies must allow too.
+        Some((_, PrincipalMatch::Exact)) if is_own_account => &[],
+        Some((_, PrincipalMatch::Anyone)) if is_own_account => &[Kind::Session],
+        Some((_, PrincipalMatch::Role)) if is_own_account => &[Kind::Boundary, Kind::Session],
+        // Across accounts, or where only the account is named, the principal's own policies must allow too.
         _ => &[Kind::Identity, Kind::Boundary, Kind::Session],
     };
     for kind in own_policies {
@@ -172,11 +172,11 @@ fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Res
     Ok(allowing)
 }
 
-/// The statement by which the caller's own policies of a kind allow; `None` where there are none that could not.
+/// The statement by which the principal's own policies of a kind allow; `None` where there are none that could not.
 fn own_policies_allow(asked: Asked<'_>, policies: &Policies, kind: Kind) -> Result<Option<DecidedBy>, Kind> {
     let documents = match kind {
         // The root user may do all that is done in its account.
-        Kind::Identity if asked.caller.is_root() => None,
+        Kind::Identity if asked.principal.is_root() => None,
         Kind::Identity => Some(policies.identity.as_slice()),
         Kind::Boundary => policies.boundaries.as_deref(),
         _ => policies.session.as_ref().map(std::slice::from_ref),

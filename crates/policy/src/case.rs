@@ -5,20 +5,25 @@
 //! | field | meaning |
 //! |---|---|
 //! | `name` | for people |
-//! | `identityPolicies` | the caller's policies |
+//! | `identityPolicies` | the principal's policies |
 //! | `trustPolicy` | that of the role that is asked for; absent where it is no role |
 //! | `sessionPolicy`, `permissionBoundaries`, `rcps` | further limits, absent where none applies |
 //! | `scps` | the same; a list of policies, or of lists: one for the root, each unit and the account |
 //! | `request` | `principal` (an ARN), `action`, `resource` (an ARN or `*`), `resourceAccount` |
-//! | `context` | condition keys and their values |
+//! | `context` | condition keys and their values, those of the principal included |
 //! | `expected` | `Allowed` or `Denied`, where somebody knows |
+//!
+//! A role is matched by its ARN, path and all. The ARN of a session lacks the path: `aws:PrincipalArn` tells it, and
+//! without it the session is matched by its role's name. An `aws:PrincipalArn` of another principal is an error: AWS
+//! has no such request, and a verdict on it would be one on a mistyped case.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::authorize::{Decision, Document, Policies, Request, authorize};
 use crate::context::Context;
-use crate::document::{Kind, Policy};
+use crate::document::{Invalid, Kind, Policy};
+use crate::principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};
 
 /// A situation, as it stands in a file.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,6 +64,34 @@ pub enum Verdict {
     Denied,
 }
 
+/// A field of a case that cannot be understood, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CaseError {
+    /// `request.principal` is not the principal of a request.
+    #[error("request.principal: {0}")]
+    Principal(ParsePrincipalError),
+    /// `request.action` is not a service and a name.
+    #[error("request.action: {0:?} is no action, one is like \"sts:AssumeRole\"")]
+    Action(String),
+    /// `request.resourceAccount` is missing, and the resource, which is told, has no account id.
+    #[error("request.resourceAccount is missing, and resource {0:?} does not say the account")]
+    MissingResourceAccount(String),
+    /// `request.resourceAccount` is not an account id.
+    #[error("request.resourceAccount: {0:?} is no account id of 12 digits")]
+    ResourceAccount(String),
+    /// `aws:PrincipalArn` of the context belongs to another principal.
+    #[error("context \"aws:PrincipalArn\": {0}")]
+    PrincipalArn(PrincipalArnMismatch),
+    /// A policy is not a policy document of its type.
+    #[error("{name}: {error}")]
+    Policy {
+        /// The field that the policy is in, and its place there.
+        name: String,
+        /// What is wrong with it.
+        error: Invalid,
+    },
+}
+
 impl From<&Decision> for Verdict {
     fn from(decision: &Decision) -> Self {
         if decision.is_allowed() { Self::Allowed } else { Self::Denied }
@@ -69,16 +102,16 @@ impl Case {
     /// Decides it.
     ///
     /// # Errors
-    /// The field that cannot be understood, and why.
-    pub fn decide(&self) -> Result<Decision, String> {
+    /// [`CaseError`] names the field that cannot be understood.
+    pub fn decide(&self) -> Result<Decision, CaseError> {
         Ok(authorize(&self.request()?, &self.policies()?))
     }
 
     /// What AWS calls an error in its policies, though they can be decided.
     ///
     /// # Errors
-    /// The field that cannot be understood, and why.
-    pub fn policy_errors(&self) -> Result<Vec<String>, String> {
+    /// [`CaseError`] names the field that cannot be understood.
+    pub fn policy_errors(&self) -> Result<Vec<String>, CaseError> {
         let policies = self.policies()?;
         let errors_of = |(kind, Document { name, policy }): (_, &Document)| {
             policy.errors(kind).into_iter().map(|error| format!("{name}: {error}")).collect::<Vec<_>>()
@@ -86,16 +119,14 @@ impl Case {
         Ok(policies.all().flat_map(errors_of).collect())
     }
 
-    fn request(&self) -> Result<Request, String> {
+    fn request(&self) -> Result<Request, CaseError> {
         let Asked { principal, action, resource, resource_account } = &self.request;
         let of_resource = || resource.split(':').nth(4).filter(|id| !id.is_empty());
-        let resource_account = resource_account.as_deref().or_else(of_resource).ok_or_else(|| {
-            format!("request.resourceAccount is missing, and resource {resource:?} does not say the account")
-        })?;
+        let resource_account = resource_account.as_deref().or_else(of_resource);
+        let resource_account =
+            resource_account.ok_or_else(|| CaseError::MissingResourceAccount(resource.clone()))?;
         if resource_account.len() != 12 || !resource_account.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!(
-                "request.resourceAccount: {resource_account:?} is no account id of 12 digits"
-            ));
+            return Err(CaseError::ResourceAccount(resource_account.to_owned()));
         }
         let is_action = action.split_once(':').is_some_and(|(service, name)| {
             let is_word =
@@ -103,10 +134,10 @@ impl Case {
             is_word(service) && is_word(name)
         });
         if !is_action {
-            return Err(format!("request.action: {action:?} is no action, one is like \"sts:AssumeRole\""));
+            return Err(CaseError::Action(action.clone()));
         }
         Ok(Request {
-            caller: principal.parse().map_err(|problem| format!("request.principal: {problem}"))?,
+            principal: self.principal(principal)?,
             action: action.clone(),
             resource: resource.clone(),
             resource_account: resource_account.to_owned(),
@@ -114,7 +145,16 @@ impl Case {
         })
     }
 
-    fn policies(&self) -> Result<Policies, String> {
+    /// The principal, and the path of its role where `aws:PrincipalArn` tells it.
+    fn principal(&self, text: &str) -> Result<Principal, CaseError> {
+        let principal: Principal = text.parse().map_err(CaseError::Principal)?;
+        let principal_arns = self.context.get("aws:PrincipalArn").unwrap_or_default();
+        principal_arns.iter().try_fold(principal, |principal, principal_arn| {
+            principal.with_principal_arn(principal_arn).map_err(CaseError::PrincipalArn)
+        })
+    }
+
+    fn policies(&self) -> Result<Policies, CaseError> {
         let one = |name: &str, policy: &Option<Value>, kind| {
             policy.as_ref().map(|policy| document(name.to_owned(), policy, kind)).transpose()
         };
@@ -137,7 +177,7 @@ impl Case {
 }
 
 /// The policies of an organisation's levels; written as one list they are one level.
-fn levels(scps: &[Value]) -> Result<Vec<Vec<Document>>, String> {
+fn levels(scps: &[Value]) -> Result<Vec<Vec<Document>>, CaseError> {
     let level = |name: &str, scps: &[Value]| {
         let numbered = scps.iter().enumerate();
         numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, Kind::Scp)).collect()
@@ -151,7 +191,9 @@ fn levels(scps: &[Value]) -> Result<Vec<Vec<Document>>, String> {
     }
 }
 
-fn document(name: String, policy: &Value, kind: Kind) -> Result<Document, String> {
-    let policy = Policy::parse(policy, kind).map_err(|problem| format!("{name}: {problem}"))?;
-    Ok(Document { name, policy })
+fn document(name: String, policy: &Value, kind: Kind) -> Result<Document, CaseError> {
+    match Policy::parse(policy, kind) {
+        Ok(policy) => Ok(Document { name, policy }),
+        Err(error) => Err(CaseError::Policy { name, error }),
+    }
 }

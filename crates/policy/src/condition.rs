@@ -13,18 +13,18 @@ use crate::pattern::{self, Token};
 
 /// A line of a `Condition` block: a key, compared with values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
+pub(crate) struct Condition {
     /// The operator.
-    pub operator: Operator,
+    pub(crate) operator: Operator,
     /// The condition key.
-    pub key: String,
+    pub(crate) key: String,
     /// The values, any of which will do; for an operator that says "not", none of which may be.
-    pub values: Vec<String>,
+    pub(crate) values: Vec<String>,
 }
 
 /// A condition operator, as `ForAnyValue:StringNotLikeIfExists`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Operator {
+pub(crate) struct Operator {
     over: Over,
     compare: Compare,
     negated: bool,
@@ -95,10 +95,15 @@ const OPERATORS: [(&str, Compare, bool); 27] = [
     ("numericgreaterthanequals", Compare::Numeric(Order::GreaterOrEqual), false),
 ];
 
-impl FromStr for Operator {
-    type Err = String;
+/// A condition operator that AWS does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("condition operator {0:?} is none of AWS's")]
+pub(crate) struct UnknownOperator(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Operator {
+    type Err = UnknownOperator;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOperator> {
         let lower = text.to_ascii_lowercase();
         let (over, rest) = match lower.split_once(':') {
             Some(("forallvalues", rest)) => (Over::All, rest),
@@ -107,8 +112,7 @@ impl FromStr for Operator {
         };
         let (name, if_exists) = rest.strip_suffix("ifexists").map_or((rest, false), |name| (name, true));
         let row = OPERATORS.iter().find(|(known, ..)| *known == name);
-        let (_, compare, negated) =
-            row.ok_or_else(|| format!("condition operator {text:?} is none of AWS's"))?;
+        let (_, compare, negated) = row.ok_or_else(|| UnknownOperator(text.to_owned()))?;
         Ok(Self { over, compare: *compare, negated: *negated, if_exists })
     }
 }
@@ -116,7 +120,7 @@ impl FromStr for Operator {
 impl Condition {
     /// Whether the request is as the condition says. `variables` are those that the policy's version has.
     #[must_use]
-    pub fn holds(&self, context: &Context, variables: Option<&Context>) -> bool {
+    pub(crate) fn holds(&self, context: &Context, variables: Option<&Context>) -> bool {
         let Operator { over, compare, negated, if_exists } = self.operator;
         let found = context.get(&self.key);
         if compare == Compare::Null {
@@ -272,7 +276,7 @@ mod tests {
             assert!(text.parse::<Operator>().is_ok(), "{text}");
         }
         for text in ["", "StringFoo", "ForSomeValues:StringEquals", "BoolNot", "IfExists", "ForAnyValue:"] {
-            assert!(text.parse::<Operator>().unwrap_err().contains(text), "{text}");
+            assert!(text.parse::<Operator>().unwrap_err().to_string().contains(text), "{text}");
         }
     }
 

@@ -25,13 +25,13 @@ impl Context {
 
     /// The values of a key; `None` where the request does not have it.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&[String]> {
+    pub(crate) fn get(&self, key: &str) -> Option<&[String]> {
         self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
     }
 
     /// The value of a key that has one and could not have more.
     #[must_use]
-    pub fn single(&self, key: &str) -> Option<&str> {
+    pub(crate) fn single(&self, key: &str) -> Option<&str> {
         match self.get(key)? {
             [value] if !has_several_values(key) => Some(value),
             _ => None,
@@ -49,18 +49,24 @@ impl<K: AsRef<str>, V: Into<String>> FromIterator<(K, V)> for Context {
     }
 }
 
-impl TryFrom<BTreeMap<String, Value>> for Context {
-    type Error = String;
+/// A value that no condition key has: an object, or a list of other things than texts, numbers and truth values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("context {key:?} is neither a text nor a list of texts")]
+pub struct ContextValueError {
+    key: String,
+}
 
-    fn try_from(pairs: BTreeMap<String, Value>) -> Result<Self, String> {
+impl TryFrom<BTreeMap<String, Value>> for Context {
+    type Error = ContextValueError;
+
+    fn try_from(pairs: BTreeMap<String, Value>) -> Result<Self, ContextValueError> {
         let mut context = Self::default();
         for (key, value) in pairs {
             let values = match value {
                 Value::Array(values) => values.iter().map(scalar).collect::<Option<Vec<_>>>(),
                 other => scalar(&other).map(|value| vec![value]),
             };
-            let values =
-                values.ok_or_else(|| format!("context {key:?} is neither a text nor a list of texts"))?;
+            let Some(values) = values else { return Err(ContextValueError { key }) };
             context.set_all(&key, values);
         }
         Ok(context)
@@ -81,7 +87,7 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>
 #[must_use]
-pub fn has_several_values(key: &str) -> bool {
+pub(crate) fn has_several_values(key: &str) -> bool {
     const LISTS: [&str; 8] = [
         "aws:calledvia",
         "aws:principalorgpaths",

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::caller::{Caller, Names};
-use crate::condition::Condition;
+use crate::condition::{Condition, Operator};
 use crate::context::{Context, scalar};
 use crate::pattern;
+use crate::principal::{Principal, PrincipalMatch};
 
 /// The kinds of policies, which says what may stand in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Attached to the caller.
+    /// Attached to the principal.
     Identity,
     /// A role's trust policy.
     Trust,
@@ -39,28 +39,28 @@ pub struct Policy {
 
 /// What a policy is held against.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    /// Who asks.
-    pub caller: &'a Caller,
-    /// Whether a permissions boundary binds the caller.
-    pub has_boundary: bool,
+pub(crate) struct Asked<'a> {
+    /// The principal of the request.
+    pub(crate) principal: &'a Principal,
+    /// Whether a permissions boundary binds the principal.
+    pub(crate) has_boundary: bool,
     /// The action.
-    pub action: &'a str,
+    pub(crate) action: &'a str,
     /// The resource.
-    pub resource: &'a str,
+    pub(crate) resource: &'a str,
     /// The condition keys.
-    pub context: &'a Context,
+    pub(crate) context: &'a Context,
 }
 
 /// A statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Where it stands, from 0.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Its `Sid`, where it has one.
-    pub sid: Option<String>,
+    pub(crate) sid: Option<String>,
     pub(crate) effect: Effect,
-    pub(crate) principals: Option<Listed<Principal>>,
+    pub(crate) principals: Option<Listed<PrincipalValue>>,
     pub(crate) actions: Listed<String>,
     pub(crate) resources: Option<Listed<String>>,
     pub(crate) conditions: Vec<Condition>,
@@ -68,7 +68,7 @@ pub struct Statement {
 
 /// What a statement does where it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// It allows.
     Allow,
     /// It denies, whatever allows.
@@ -82,12 +82,13 @@ pub(crate) enum Listed<T> {
     NotThese(Vec<T>),
 }
 
+/// A value of a `Principal` element, below the kind of principal that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Principal {
+pub(crate) enum PrincipalValue {
     Aws(String),
     Service(String),
-    /// A federated identity or a canonical user: nobody who asks here.
-    Elsewhere,
+    /// A federated identity or a canonical user, which match no [`Principal`].
+    Unsupported,
 }
 
 /// Where a document is not one, and why.
@@ -165,20 +166,20 @@ impl Policy {
         Ok(Self { source: Arc::new(document.clone()), has_variables, statements })
     }
 
-    /// The statements with this effect that match what is asked, and how nearly each names the caller.
-    pub fn matching<'a>(
+    /// The statements with this effect that match what is asked, and how closely each matches the principal.
+    pub(crate) fn matching<'a>(
         &'a self,
         effect: Effect,
         asked: Asked<'a>,
-    ) -> impl Iterator<Item = (&'a Statement, Names)> {
+    ) -> impl Iterator<Item = (&'a Statement, PrincipalMatch)> {
         let Asked { action, resource, context, .. } = asked;
         let variables = self.has_variables.then_some(context);
         let of_effect = self.statements.iter().filter(move |statement| statement.effect == effect);
         of_effect.filter_map(move |statement| {
-            let names = statement.names(&asked)?;
+            let principal_match = statement.match_principal(&asked)?;
             let matches = statement.is_about(action, resource, variables)
                 && statement.conditions.iter().all(|condition| condition.holds(context, variables));
-            matches.then_some((statement, names))
+            matches.then_some((statement, principal_match))
         })
     }
 }
@@ -244,19 +245,21 @@ impl Statement {
         Ok(Self { index, sid, effect, principals, actions, resources, conditions })
     }
 
-    fn names(&self, asked: &Asked<'_>) -> Option<Names> {
-        let caller = asked.caller;
+    /// How closely it matches the principal; `None` where it does not. A policy without `Principal` is attached to the
+    /// principal itself.
+    fn match_principal(&self, asked: &Asked<'_>) -> Option<PrincipalMatch> {
+        let Asked { principal, .. } = asked;
         match &self.principals {
-            None => Some(Names::Caller),
-            Some(Listed::These(principals)) => {
-                principals.iter().filter_map(|principal| principal.names(caller)).max()
+            None => Some(PrincipalMatch::Exact),
+            Some(Listed::These(values)) => {
+                values.iter().filter_map(|value| value.match_principal(principal)).max()
             }
-            Some(Listed::NotThese(principals)) => {
-                let is_named = principals.iter().any(|principal| principal.names(caller).is_some());
+            Some(Listed::NotThese(values)) => {
+                let is_named = values.iter().any(|value| value.match_principal(principal).is_some());
                 // Whom a boundary binds is denied whether named or not:
                 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
                 let spares = is_named && !(self.effect == Effect::Deny && asked.has_boundary);
-                (!spares).then_some(Names::Everybody)
+                (!spares).then_some(PrincipalMatch::Anyone)
             }
         }
     }
@@ -283,12 +286,12 @@ impl fmt::Display for Statement {
     }
 }
 
-impl Principal {
-    fn names(&self, caller: &Caller) -> Option<Names> {
+impl PrincipalValue {
+    fn match_principal(&self, principal: &Principal) -> Option<PrincipalMatch> {
         match self {
-            Self::Aws(value) => caller.named_by_aws(value),
-            Self::Service(value) => caller.named_by_service(value),
-            Self::Elsewhere => None,
+            Self::Aws(value) => principal.match_aws(value),
+            Self::Service(value) => principal.match_service(value),
+            Self::Unsupported => None,
         }
     }
 }
@@ -343,9 +346,9 @@ fn texts(value: &Value, at: &str) -> Result<Vec<String>, Invalid> {
     texts.ok_or_else(|| Invalid::new(at, "it is neither a text nor a list of texts"))
 }
 
-fn principals(value: &Value, at: &str) -> Result<Vec<Principal>, Invalid> {
+fn principals(value: &Value, at: &str) -> Result<Vec<PrincipalValue>, Invalid> {
     let map = match value {
-        Value::String(text) if text == "*" => return Ok(vec![Principal::Aws(text.clone())]),
+        Value::String(text) if text == "*" => return Ok(vec![PrincipalValue::Aws(text.clone())]),
         Value::Object(map) => map,
         _ => {
             return Err(Invalid::new(
@@ -357,10 +360,10 @@ fn principals(value: &Value, at: &str) -> Result<Vec<Principal>, Invalid> {
     let mut all = Vec::new();
     for (kind, value) in map {
         let at = format!("{at}.{kind}");
-        let of_kind: fn(String) -> Principal = match kind.as_str() {
-            "AWS" => Principal::Aws,
-            "Service" => Principal::Service,
-            "Federated" | "CanonicalUser" => |_| Principal::Elsewhere,
+        let of_kind: fn(String) -> PrincipalValue = match kind.as_str() {
+            "AWS" => PrincipalValue::Aws,
+            "Service" => PrincipalValue::Service,
+            "Federated" | "CanonicalUser" => |_| PrincipalValue::Unsupported,
             _ => return Err(Invalid::new(&at, "a principal is AWS, Service, Federated or CanonicalUser")),
         };
         all.extend(texts(value, &at)?.into_iter().map(of_kind));
@@ -372,7 +375,7 @@ fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, Invalid> {
     let mut all = Vec::new();
     for (operator_text, keys) in object(block, at)? {
         let at = format!("{at}.{operator_text}");
-        let operator = operator_text.parse().map_err(|problem| Invalid::new(&at, problem))?;
+        let operator = operator_text.parse::<Operator>().map_err(|unknown| Invalid::new(&at, unknown))?;
         for (key, values) in object(keys, &at)? {
             let values = match values {
                 Value::Array(values) => values.iter().map(scalar).collect(),

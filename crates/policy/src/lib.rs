@@ -1,30 +1,30 @@
 //! IAM policies: what is written, what it decides, and which statement decided it.
 //!
-//! 1. [`document`]: a policy as AWS writes it, parsed once, or refused with the place;
-//! 2. [`caller`]: who asks, and whether a `Principal` element means them;
-//! 3. [`context`]: the condition keys of a request;
-//! 4. [`pattern`]: wildcards and policy variables;
-//! 5. [`condition`]: the condition operators;
+//! 1. `document`: a policy as AWS writes it, parsed once, or refused with the place;
+//! 2. `principal`: the principal of a request, and whether a `Principal` element matches it;
+//! 3. `context`: the condition keys of a request;
+//! 4. `pattern`: wildcards and policy variables;
+//! 5. `condition`: the condition operators;
 //! 6. [`authorize()`]: all policies that have a say in a request, to one decision;
-//! 7. [`validation`]: what AWS calls an error in a document that can be decided all the same;
+//! 7. `validation`: what AWS calls an error in a document that can be decided all the same;
 //! 8. [`json`]: in which every name stands once;
 //! 9. [`case`](mod@case): a situation in a file, for people and for comparing with other evaluators.
 //!
 //! No AWS SDK, no clock, no I/O. It decides as AWS documents; where the independent simulator that it is compared with
 //! decides otherwise, `referee/README.md` says which page of AWS's it follows.
 
-pub mod authorize;
-pub mod caller;
+mod authorize;
 pub mod case;
-pub mod condition;
-pub mod context;
-pub mod document;
+mod condition;
+mod context;
+mod document;
 pub mod json;
-pub mod pattern;
-pub mod validation;
+mod pattern;
+mod principal;
+mod validation;
 
-pub use authorize::{Decision, Document, Policies, Request, authorize};
-pub use caller::Caller;
-pub use case::Case;
-pub use context::Context;
+pub use authorize::{DecidedBy, Decision, Document, Policies, Request, authorize};
+pub use case::{Case, CaseError};
+pub use context::{Context, ContextValueError};
 pub use document::{Invalid, Kind, Policy};
+pub use principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};

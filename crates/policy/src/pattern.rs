@@ -9,7 +9,7 @@ use crate::context::Context;
 
 /// A part of a text that a policy holds, read as a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Token {
+pub(crate) enum Token {
     /// This character.
     Is(char),
     /// `?`: any one character.
@@ -21,7 +21,7 @@ pub enum Token {
 /// The pattern that a text stands for, its variables put in. `None` where a variable has no value: then what the text
 /// stands in matches nothing.
 #[must_use]
-pub fn resolve(text: &str, variables: Option<&Context>) -> Option<Vec<Token>> {
+pub(crate) fn resolve(text: &str, variables: Option<&Context>) -> Option<Vec<Token>> {
     let mut tokens = Vec::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -68,7 +68,7 @@ fn value_of(name: &str, context: &Context) -> Option<String> {
 /// looked for again. A part without `?` is found in linear time, so the whole takes no longer than the text is long; one
 /// with `?` is held against each place.
 #[must_use]
-pub fn matches(pattern: &[Token], text: &str) -> bool {
+pub(crate) fn matches(pattern: &[Token], text: &str) -> bool {
     let mut parts = pattern.split(|token| *token == Token::Many);
     let Some(mut rest) = parts.next().and_then(|first| behind(first, text)) else { return false };
     let parts: Vec<&[Token]> = parts.collect();
@@ -105,7 +105,7 @@ fn find<'a>(part: &[Token], text: &'a str) -> Option<&'a str> {
 
 /// The same, for ASCII letters of either case.
 #[must_use]
-pub fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
     let pattern = resolve(&pattern.to_ascii_lowercase(), None).unwrap_or_default();
     matches(&pattern, &text.to_ascii_lowercase())
 }

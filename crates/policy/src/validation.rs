@@ -7,90 +7,108 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{Effect, Invalid, Kind, Listed, Policy, Principal, Statement};
+use crate::condition::Condition;
+use crate::document::{Effect, Invalid, Kind, Listed, Policy, PrincipalValue, Statement};
+
+/// An element of a statement, empty for the statement as a whole, and what is wrong with it.
+type Problem = (&'static str, String);
 
 impl Policy {
     /// What AWS calls an error in it, where it is a policy of this kind.
     #[must_use]
     pub fn errors(&self, kind: Kind) -> Vec<Invalid> {
-        let mut sids = BTreeSet::new();
         let mut errors = Vec::new();
         if self.statements.is_empty() {
             errors.push(Invalid::new("Statement", "there is none"));
         }
+        let mut sids = BTreeSet::new();
         for statement in &self.statements {
             let at = format!("Statement[{}]", statement.index);
-            let mut wrong = |element: &str, problem: String| {
+            let problems = sid_problems(statement, &mut sids).into_iter().chain(statement.problems(kind));
+            errors.extend(problems.map(|(element, problem)| {
                 let dot = if element.is_empty() { "" } else { "." };
-                errors.push(Invalid::new(&format!("{at}{dot}{element}"), problem));
-            };
-            if let Some(sid) = &statement.sid {
-                if !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                    wrong("Sid", format!("{sid:?} is not of letters and digits alone"));
-                }
-                if !sids.insert(sid) {
-                    wrong("Sid", format!("{sid:?} is that of a statement before it too"));
-                }
-            }
-            for action in statement.actions.all() {
-                if let Some(problem) = action_problem(action, kind) {
-                    wrong("Action", format!("{action:?} {problem}"));
-                }
-            }
-            let lists = [
-                ("Action", statement.actions.all().is_empty()),
-                ("Resource", statement.resources.as_ref().is_some_and(|list| list.all().is_empty())),
-                ("Principal", statement.principals.as_ref().is_some_and(|list| list.all().is_empty())),
-            ];
-            for (element, _) in lists.iter().filter(|(_, is_empty)| *is_empty) {
-                wrong(element, "it names nothing".to_owned());
-            }
-            for resource in statement.resources.iter().flat_map(Listed::all) {
-                if resource != "*" && !is_arn(resource) {
-                    wrong("Resource", format!("{resource:?} is neither \"*\" nor an ARN"));
-                }
-            }
-            for principal in statement.principals.iter().flat_map(Listed::all) {
-                let (element, problem) = match principal {
-                    Principal::Aws(value) => ("Principal.AWS", principal_problem(value)),
-                    Principal::Service(value) => ("Principal.Service", service_problem(value)),
-                    Principal::Elsewhere => continue,
-                };
-                if let Some(problem) = problem {
-                    wrong(element, problem);
-                }
-            }
-            for condition in &statement.conditions {
-                let key = &condition.key;
-                if !key.split_once(':').is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty()) {
-                    wrong(
-                        "Condition",
-                        format!("{key:?} is no condition key, one is like \"sts:ExternalId\""),
-                    );
-                }
-                if let Some(problem) = condition.problem() {
-                    wrong("Condition", format!("{}: {problem}", condition.key));
-                }
-            }
-            match kind {
-                Kind::Trust => {
-                    if statement.resources.is_some() {
-                        wrong("", "a trust policy is about its own role, take Resource out".to_owned());
-                    }
-                    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
-                    if let Some(Listed::NotThese(_)) = statement.principals {
-                        wrong(
-                            "",
-                            "a trust policy says whom it trusts, put Principal for NotPrincipal".to_owned(),
-                        );
-                    }
-                }
-                Kind::Rcp => rcp_problems(statement).into_iter().for_each(|(at, words)| wrong(at, words)),
-                _ => {}
-            }
+                Invalid::new(&format!("{at}{dot}{element}"), problem)
+            }));
         }
         errors
     }
+}
+
+impl Statement {
+    /// What is wrong with it, whatever the other statements are.
+    fn problems(&self, kind: Kind) -> Vec<Problem> {
+        let actions = self.actions.all().iter().filter_map(|action| {
+            action_problem(action, kind).map(|problem| ("Action", format!("{action:?} {problem}")))
+        });
+        let resources = self.resources.iter().flat_map(Listed::all);
+        let wrong_resources = resources
+            .filter(|resource| *resource != "*" && !is_arn(resource))
+            .map(|resource| ("Resource", format!("{resource:?} is neither \"*\" nor an ARN")));
+        let principals = self.principals.iter().flat_map(Listed::all).filter_map(principal_problem);
+        actions
+            .chain(self.empty_elements())
+            .chain(wrong_resources)
+            .chain(principals)
+            .chain(self.conditions.iter().flat_map(condition_problems))
+            .chain(match kind {
+                Kind::Trust => trust_problems(self),
+                Kind::Rcp => rcp_problems(self),
+                _ => Vec::new(),
+            })
+            .collect()
+    }
+
+    /// Its elements that are empty lists.
+    fn empty_elements(&self) -> impl Iterator<Item = Problem> {
+        let elements = [
+            ("Action", self.actions.all().is_empty()),
+            ("Resource", self.resources.as_ref().is_some_and(|list| list.all().is_empty())),
+            ("Principal", self.principals.as_ref().is_some_and(|list| list.all().is_empty())),
+        ];
+        let empty = elements.into_iter().filter(|(_, is_empty)| *is_empty);
+        empty.map(|(element, _)| (element, "it names nothing".to_owned()))
+    }
+}
+
+/// What is wrong with a statement's `Sid`, after those of the statements before it.
+fn sid_problems<'a>(statement: &'a Statement, earlier: &mut BTreeSet<&'a str>) -> Vec<Problem> {
+    let Some(sid) = &statement.sid else { return Vec::new() };
+    let mut problems = Vec::new();
+    if !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        problems.push(("Sid", format!("{sid:?} is not of letters and digits alone")));
+    }
+    if !earlier.insert(sid) {
+        problems.push(("Sid", format!("{sid:?} is that of a statement before it too")));
+    }
+    problems
+}
+
+fn principal_problem(value: &PrincipalValue) -> Option<Problem> {
+    match value {
+        PrincipalValue::Aws(value) => Some(("Principal.AWS", aws_principal_problem(value)?)),
+        PrincipalValue::Service(value) => Some(("Principal.Service", service_principal_problem(value)?)),
+        PrincipalValue::Unsupported => None,
+    }
+}
+
+fn condition_problems(condition: &Condition) -> Vec<Problem> {
+    let key = &condition.key;
+    let is_key = key.split_once(':').is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty());
+    let of_key = (!is_key).then(|| format!("{key:?} is no condition key, one is like \"sts:ExternalId\""));
+    let of_values = condition.problem().map(|problem| format!("{key}: {problem}"));
+    of_key.into_iter().chain(of_values).map(|problem| ("Condition", problem)).collect()
+}
+
+fn trust_problems(statement: &Statement) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if statement.resources.is_some() {
+        problems.push(("", "a trust policy is about its own role, take Resource out".to_owned()));
+    }
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+    if let Some(Listed::NotThese(_)) = statement.principals {
+        problems.push(("", "a trust policy says whom it trusts, put Principal for NotPrincipal".to_owned()));
+    }
+    problems
 }
 
 /// Whether a text has the six parts of an ARN; the last may be any, and a wildcard may stand for several.
@@ -115,14 +133,14 @@ fn action_problem(action: &str, kind: Kind) -> Option<&'static str> {
 }
 
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services>
-fn service_problem(value: &str) -> Option<String> {
+fn service_principal_problem(value: &str) -> Option<String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     let is_service = value.contains(".amazonaws.com") && value.chars().all(is_name);
     (!is_service).then(|| format!("{value:?} is no service, one is like \"lambda.amazonaws.com\""))
 }
 
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
-fn principal_problem(value: &str) -> Option<String> {
+fn aws_principal_problem(value: &str) -> Option<String> {
     let is_account = value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit());
     let is_unique_id = value.starts_with('A') && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if value == "*" || is_account || is_unique_id {
@@ -153,12 +171,12 @@ fn principal_problem(value: &str) -> Option<String> {
 }
 
 /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html>
-fn rcp_problems(statement: &Statement) -> Vec<(&'static str, String)> {
+fn rcp_problems(statement: &Statement) -> Vec<Problem> {
     let mut problems = Vec::new();
     if statement.effect != Effect::Deny {
         problems.push(("Effect", "a resource control policy only denies".to_owned()));
     }
-    let is_everybody = |principal: &Principal| matches!(principal, Principal::Aws(value) if value == "*");
+    let is_everybody = |value: &PrincipalValue| matches!(value, PrincipalValue::Aws(value) if value == "*");
     match &statement.principals {
         Some(Listed::These(principals)) if principals.iter().all(is_everybody) => {}
         _ => problems.push(("Principal", "in a resource control policy it is \"*\"".to_owned())),

@@ -23,8 +23,8 @@ use rolecall_report::render;
 use rolecall_report::report::Keep;
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
-    AccessKey, Account, AccountRoll, Fact, Header, LastUsed, Policies, RoleArn, RollWriter, RunId,
-    Statistics, Stored, User,
+    AccessKey, Account, AccountRoll, Fact, FactKind, FactSelection, Header, LastUsed, Policies, RoleArn,
+    RollWriter, RunId, Statistics, Stored, User,
 };
 
 const ACCOUNTS: u32 = 100;
@@ -135,7 +135,8 @@ fn roll(path: &Path) -> Stored {
     let role_arn = |number: u32| -> RoleArn { format!("arn:aws:iam::{number:012}:role/R").parse().unwrap() };
     let targets = (0..ACCOUNTS).map(|number| role_arn(number).into()).collect();
     let mut header = Header::new(RunId::random(), as_of, None, targets);
-    header.collect = "users,access_keys,last_used,policies".to_owned();
+    let facts = [FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed, FactKind::Policies].into();
+    header.collect = FactSelection { facts, ..FactSelection::default() };
     let mut writer = RollWriter::new(File::create(path).unwrap(), &header).unwrap();
     for number in 0..ACCOUNTS {
         let users = (0..USERS).map(|user| person(number * USERS + user, as_of)).collect();

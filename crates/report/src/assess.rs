@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_roll::{AccountId, AccountRoll, Header, Outcome, Step};
+use rolecall_roll::{AccountId, AccountRoll, FactKind, Header, Outcome};
 use serde::Serialize;
 
 use crate::advice::{self, Advice};
@@ -50,7 +50,7 @@ pub struct RuleResult {
     /// Those that could not be judged since nobody asked for what would tell.
     pub not_asked: usize,
     /// What would tell.
-    pub not_asked_for: Option<Step>,
+    pub not_asked_for: Option<FactKind>,
     /// Accounts of which nothing was read, or whose users could not all be listed.
     pub accounts_not_read: usize,
 }
@@ -65,7 +65,7 @@ pub struct Unknown {
     /// The rule.
     pub rule: &'static str,
     /// What would tell.
-    pub fact: Step,
+    pub fact: FactKind,
     /// What it is that is not known.
     pub what: &'static str,
     /// Why it is unknown.
@@ -139,7 +139,7 @@ impl<'a> Assessor<'a> {
             }
             Outcome::Complete | Outcome::Partial => {}
         }
-        if roll.gaps().iter().any(|gap| gap.step == Step::Users) {
+        if roll.gaps().iter().any(|gap| gap.step == FactKind::Users.into()) {
             let of_users = self.results.iter_mut().filter(|result| !result.rule.is_of_root());
             of_users.for_each(|result| result.accounts_not_read += 1);
         }
@@ -162,7 +162,7 @@ impl<'a> Assessor<'a> {
                 match rule.check {
                     Check::Root(_) => {}
                     Check::User(check) => self.take(index, &of, check(&user, days), judged, &mut judging),
-                    Check::Key(check) => match told(user.access_keys(), Step::AccessKeys) {
+                    Check::Key(check) => match told(user.access_keys(), FactKind::AccessKeys) {
                         Ok((keys, _)) => {
                             for key in keys {
                                 let key = OfKey { of: user, key };
@@ -221,18 +221,18 @@ impl<'a> Assessor<'a> {
                 *(if finding.is_open() { &mut result.open } else { &mut result.excepted }) += 1;
                 judging.findings.push(finding);
             }
-            Err(Untold { step, reason: None, .. }) => {
+            Err(Untold { fact, reason: None, .. }) => {
                 result.not_asked += 1;
-                result.not_asked_for = Some(step);
+                result.not_asked_for = Some(fact);
             }
-            Err(Untold { step, what, reason: Some(reason) }) => {
+            Err(Untold { fact, what, reason: Some(reason) }) => {
                 result.unknown += 1;
                 let unknown =
                     judging.unknown.entry((index, what, reason.clone())).or_insert_with(|| Unknown {
                         account_id: of.roll.account_id().clone(),
                         account_name: of.roll.account().and_then(|account| account.name.clone()),
                         rule: applied.rule.id,
-                        fact: step,
+                        fact,
                         what,
                         reason,
                         number: 0,

@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use rolecall_roll::{
-    AccessKey, AccessKeyStatus, AccountRoll, Fact, Header, LastUsed, Organization, Policies, Source, Step,
-    User,
+    AccessKey, AccessKeyStatus, AccountRoll, Fact, FactKind, Header, LastUsed, Organization, Policies,
+    Source, User,
 };
 
 use crate::evidence::Evidence;
@@ -38,7 +38,7 @@ pub enum Remedy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Untold {
     /// What would tell it.
-    pub step: Step,
+    pub fact: FactKind,
     /// What it is that is not known.
     pub what: &'static str,
     /// Why it is unknown; `None` where nobody asked for it.
@@ -46,10 +46,10 @@ pub struct Untold {
 }
 
 impl Untold {
-    /// What a step reads is not known, for this reason.
+    /// What a fact tells is not known, for this reason.
     #[must_use]
-    pub fn because(step: Step, reason: String) -> Self {
-        Self { step, what: step.what(), reason: Some(reason) }
+    pub fn because(fact: FactKind, reason: String) -> Self {
+        Self { fact, what: fact.label(), reason: Some(reason) }
     }
 }
 
@@ -88,11 +88,11 @@ pub struct OfKey<'a> {
 ///
 /// # Errors
 /// Where it is not known.
-pub fn told<T>(fact: Fact<T>, step: Step) -> Result<(T, Source), Untold> {
+pub fn told<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), Untold> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
-        Fact::Unknown { unknown } => Err(Untold::because(step, unknown)),
-        Fact::NotAsked => Err(Untold { step, what: step.what(), reason: None }),
+        Fact::Unknown { unknown } => Err(Untold::because(kind, unknown)),
+        Fact::NotAsked => Err(Untold { fact: kind, what: kind.label(), reason: None }),
     }
 }
 
@@ -113,7 +113,7 @@ impl<'a> OfAccount<'a> {
     #[must_use]
     pub fn of(header: &'a Header, roll: &'a AccountRoll) -> Self {
         let organization = header.organization.as_ref();
-        Self { as_of: header.as_of, roll, organization, reads_keys: header.reads(Step::AccessKeys) }
+        Self { as_of: header.as_of, roll, organization, reads_keys: header.reads(FactKind::AccessKeys) }
     }
 
     /// Whether the account is the organisation's management account, whose root user nobody else manages.
@@ -141,7 +141,7 @@ impl<'a> OfAccount<'a> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| root.access_keys_active.contains(&true));
         let known = facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report);
-        told(known, Step::ControlTotal).map_err(|untold| Untold { what: "root's access keys", ..untold })
+        told(known, FactKind::ControlTotal).map_err(|untold| Untold { what: "root's access keys", ..untold })
     }
 
     /// Whether the root user has an MFA device, or no password that one would guard.
@@ -156,13 +156,13 @@ impl<'a> OfAccount<'a> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| (root.mfa_active, None));
         let summary = facts.summary.as_ref().map(|it| (it.root_has_mfa, it.root_has_password));
-        let known = told(summary.or(report), Step::ControlTotal);
+        let known = told(summary.or(report), FactKind::ControlTotal);
         let ((has_mfa, has_password), source) =
             known.map_err(|untold| Untold { what: "root's MFA", ..untold })?;
         if !has_mfa && has_password.is_none() && self.root_is_managed().known() == Some(&true) {
             let reason =
                 "root credentials are managed centrally, and AWS does not say whether this one is left";
-            let untold = Untold::because(Step::ControlTotal, reason.to_owned());
+            let untold = Untold::because(FactKind::ControlTotal, reason.to_owned());
             return Err(Untold { what: "root's password", ..untold });
         }
         Ok((has_mfa || has_password == Some(false), source))
@@ -209,8 +209,9 @@ impl<'a> OfUser<'a> {
         }
         let gaps = || self.of.roll.gaps().iter();
         let name = Some(self.user.user_name.as_str());
-        let of_user = gaps().find(|gap| gap.step == Step::AccessKeys && gap.user_name.as_deref() == name);
-        // What ended the reading of the account, at whichever step, ended that of the keys.
+        let of_user =
+            gaps().find(|gap| gap.step == FactKind::AccessKeys.into() && gap.user_name.as_deref() == name);
+        // What ended the reading of the account, at whichever stage, ended that of the keys.
         let gap = of_user.or_else(|| gaps().find(|gap| gap.user_name.is_none()));
         Fact::Unknown { unknown: gap.map_or_else(|| "not read".to_owned(), |gap| gap.class.to_string()) }
     }
@@ -220,7 +221,7 @@ impl<'a> OfUser<'a> {
     /// # Errors
     /// Where the keys are not known.
     pub fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), Untold> {
-        let (keys, source) = told(self.access_keys(), Step::AccessKeys)?;
+        let (keys, source) = told(self.access_keys(), FactKind::AccessKeys)?;
         let active: Vec<_> = keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect();
         let unknown = keys.iter().find_map(|key| match &key.status {
             AccessKeyStatus::Other(status) => Some(unknown_status(status)),
@@ -323,14 +324,14 @@ impl<'a> OfKey<'a> {
     pub fn created(&self) -> Result<(Timestamp, i64), Untold> {
         let unsaid = || Untold {
             what: "the key's age",
-            ..Untold::because(Step::AccessKeys, "AWS does not say when it was made".to_owned())
+            ..Untold::because(FactKind::AccessKeys, "AWS does not say when it was made".to_owned())
         };
         let created = self.key.create_date.ok_or_else(unsaid)?;
         let age = self.of.days_since(created);
         // Clocks differ by minutes, and never by days.
         if age < -1 {
             let reason = "it is said to be made after the roll was taken".to_owned();
-            return Err(Untold { what: "the key's age", ..Untold::because(Step::AccessKeys, reason) });
+            return Err(Untold { what: "the key's age", ..Untold::because(FactKind::AccessKeys, reason) });
         }
         Ok((created, age))
     }
@@ -340,13 +341,13 @@ impl<'a> OfKey<'a> {
     /// # Errors
     /// Where it is not known.
     pub fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), Untold> {
-        told(self.key.last_used.as_ref().map(Option::as_ref), Step::LastUsed)
+        told(self.key.last_used.as_ref().map(Option::as_ref), FactKind::LastUsed)
     }
 
     /// That the key was made then.
     #[must_use]
     pub fn evidence_created(&self, created: Timestamp) -> Evidence {
-        Evidence::of(Step::AccessKeys, format!("created {}", date(created)), Source::Live)
+        Evidence::of(FactKind::AccessKeys, format!("created {}", date(created)), Source::Live)
     }
 
     /// The command that switches the key off.
@@ -392,7 +393,7 @@ impl<'a> OfKey<'a> {
 
 fn unknown_status(status: &str) -> Untold {
     let reason = format!("this version does not know the status {status:?}");
-    Untold { what: "the meaning of the status", ..Untold::because(Step::AccessKeys, reason) }
+    Untold { what: "the meaning of the status", ..Untold::because(FactKind::AccessKeys, reason) }
 }
 
 /// An option and its value, as a POSIX shell and the AWS CLI take them: what begins with a dash would be an option too.

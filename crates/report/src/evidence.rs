@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use rolecall_roll::{Source, Step};
+use rolecall_roll::{FactKind, Source};
 use serde::Serialize;
 
 /// A fact that a finding follows from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
     /// Which.
-    pub fact: Step,
+    pub fact: FactKind,
     /// What it says.
     pub value: String,
     /// Where it is from; a credential report with the time when it was made.
@@ -18,7 +18,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// What a fact says, and where from.
-    pub fn of(fact: Step, value: impl Into<String>, source: Source) -> Self {
+    pub fn of(fact: FactKind, value: impl Into<String>, source: Source) -> Self {
         Self { fact, value: value.into(), source }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use rolecall_roll::{Coverage, Header, Missing, Statistics, Step, Stored};
+use rolecall_roll::{Coverage, FactKind, Header, Missing, Statistics, Stored, Terms};
 
 use crate::report::Report;
 use crate::rules::CATALOGUE;
@@ -41,9 +41,10 @@ pub struct Line {
 }
 
 impl Statement {
-    /// What a roll covers, and where rules were applied, what they found and could not judge.
+    /// What a roll covers, and where rules were applied, what they found and could not judge; settings are called as a
+    /// front end calls them.
     #[must_use]
-    pub fn of(stored: &Stored, coverage: &Coverage, report: Option<&Report>) -> Self {
+    pub fn of(stored: &Stored, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
         let header = &stored.header;
         let mut lines = of_accounts(coverage);
         let mut notes: Vec<String> =
@@ -61,7 +62,7 @@ impl Statement {
             ));
         }
         if let Some(report) = report {
-            lines.extend(of_findings(report));
+            lines.extend(of_findings(report, terms));
             notes.extend(of_exceptions(report));
             notes.extend(of_benchmark(report));
             let uncertain = report.assessment.owners_uncertain;
@@ -201,7 +202,7 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
     lines
 }
 
-fn of_findings(report: &Report) -> Vec<Line> {
+fn of_findings(report: &Report, terms: &dyn Terms) -> Vec<Line> {
     let by_severity = report.open.iter().rev().filter(|(_, number)| **number > 0);
     let by_severity: Vec<String> =
         by_severity.map(|(severity, number)| format!("{} {severity}", grouped(*number))).collect();
@@ -241,12 +242,13 @@ fn of_findings(report: &Report) -> Vec<Line> {
         lines.push(Line { number, word: "unknown", what: sorted(what) });
     }
     let rules = report.assessment.rules.iter();
-    let unasked: Vec<Step> =
+    let unasked: Vec<FactKind> =
         rules.filter_map(|result| result.not_asked_for.filter(|_| result.not_asked > 0)).collect();
     if !unasked.is_empty() {
-        let facts: BTreeSet<Step> = unasked.iter().copied().collect();
+        let facts: BTreeSet<FactKind> = unasked.iter().copied().collect();
         let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
-        let what = format!("rules need {}: --collect recommended", facts.join(", "));
+        let collect = terms.assignment("collect", "recommended");
+        let what = format!("rules need {}: {collect}", facts.join(", "));
         lines.push(Line { number: unasked.len(), word: "unasked", what: vec![what] });
     }
     lines

@@ -9,8 +9,8 @@ use rolecall_report::diff::{NotComparable, Section};
 use rolecall_report::settings::Exception;
 use rolecall_report::{Diff, Finding, Settings};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Fact, Facts, Header, LastUsed, Outcome, Policies, ReportKey, ReportRow, Source,
-    Step, User,
+    AccessKey, AccountRoll, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Outcome, Policies,
+    ReportKey, ReportRow, Source, Stage, User,
 };
 
 const A: &str = "111111111111";
@@ -98,10 +98,10 @@ fn what_is_unknown_now_is_not_mended_and_what_was_unknown_is_not_new() {
     let known = || account(A, vec![ann(vec![key("AKIA1", 500, None)])]);
     let unread = || {
         let ann = User { access_keys: None, ..ann(Vec::new()) };
-        AccountRoll::read(role_arn(A), vec![ann], vec![gap(Step::AccessKeys, Some("ann"))], Vec::new())
+        AccountRoll::read(role_arn(A), vec![ann], vec![gap(FactKind::AccessKeys, Some("ann"))], Vec::new())
     };
-    let denied = || AccountRoll::failed(role_arn(A), gap(Step::Session, None));
-    let cut = || AccountRoll::read(role_arn(A), Vec::new(), vec![gap(Step::Users, None)], Vec::new());
+    let denied = || AccountRoll::failed(role_arn(A), gap(Stage::Session, None));
+    let cut = || AccountRoll::read(role_arn(A), Vec::new(), vec![gap(FactKind::Users, None)], Vec::new());
     let settings = Settings::default();
     for other in [unread, denied, cut] {
         let lost = compared(&[known()], &[other()], &settings, false);
@@ -200,7 +200,8 @@ fn rolls_of_different_things_are_not_compared() {
     assert!(matches!(refused, Err(NotComparable::Organizations(..))));
     let swapped = Diff::of(&stored(&later(), &[]), &stored(&header(), &[]), &Settings::default(), false);
     assert!(swapped.unwrap_err().to_string().contains("name the earlier one first"));
-    let narrowed = Header { collect: "users,access_keys; of user ann".to_owned(), ..header() };
+    let collect = FactSelection { user_name: Some("ann".to_owned()), ..FactSelection::default() };
+    let narrowed = Header { collect, ..header() };
     let refused = Diff::of(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
     assert!(refused.unwrap_err().to_string().contains("one is of all users, the other of user ann"));
 }
@@ -253,7 +254,7 @@ fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
 
 #[test]
 fn accounts_that_neither_roll_read_are_not_said_to_be_the_same() {
-    let unread = || [AccountRoll::failed(role_arn(A), gap(Step::Session, None))];
+    let unread = || [AccountRoll::failed(role_arn(A), gap(Stage::Session, None))];
     let diff = compared(&unread(), &unread(), &Settings::default(), false);
     assert!(diff.is_empty() && !diff.is_whole());
     let note = "1 account is not compared whole: it was read whole in neither roll";

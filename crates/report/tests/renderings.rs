@@ -16,22 +16,22 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rolecall_report::Settings;
 use rolecall_report::settings::{Exception, OwnerSource};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Class, Fact, Facts, Gap, Header, Note, Policies, Stored, Summary, Target, User,
-    json::steers,
+    AccessKey, AccountRoll, Class, Fact, FactKind, Facts, Gap, Header, Note, Policies, Remedy, Stage, Stored,
+    Summary, Target, User, json::steers,
 };
 use scraper::{Html, Selector};
 use serde_json::Value;
 
-fn gap(step: rolecall_roll::Step, user_name: Option<&str>, message: &str) -> Gap {
+fn gap(step: impl Into<Stage>, user_name: Option<&str>, message: &str) -> Gap {
     Gap {
-        step,
+        step: step.into(),
         operation: Some("ListAccessKeys".to_owned()),
         user_name: user_name.map(str::to_owned),
         class: Class::Denied,
         code: Some("AccessDenied".to_owned()),
         message: message.to_owned(),
         request_id: Some("8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f".to_owned()),
-        remedy: "ask the account's owner".to_owned(),
+        remedy: Remedy::RetryLater,
     }
 }
 
@@ -57,10 +57,10 @@ fn world() -> Vec<AccountRoll> {
     let root = Facts { summary, ..Facts::default() };
     let unread = User { access_keys: None, ..user("unread", Vec::new()) };
     let partial = vec![
-        gap(rolecall_roll::Step::AccessKeys, Some("unread"), "User: x is not authorized"),
-        gap(rolecall_roll::Step::LastUsed, Some("slow"), "Rate exceeded"),
+        gap(FactKind::AccessKeys, Some("unread"), "User: x is not authorized"),
+        gap(FactKind::LastUsed, Some("slow"), "Rate exceeded"),
     ];
-    let note = Note { step: rolecall_roll::Step::Users, user_name: None, message: "made since".to_owned() };
+    let note = Note { step: FactKind::Users, user_name: None, message: "made since".to_owned() };
     vec![
         known(account("111111111111", vec![ann, old]).with_facts(root), "shop", &[("cost", "42")]),
         known(
@@ -73,10 +73,7 @@ fn world() -> Vec<AccountRoll> {
             "bank",
             &[],
         ),
-        AccountRoll::failed(
-            role_arn("444444444444"),
-            gap(rolecall_roll::Step::Session, None, "not authorized"),
-        ),
+        AccountRoll::failed(role_arn("444444444444"), gap(Stage::Session, None, "not authorized")),
         AccountRoll::skipped(
             Target { account_id: "555555555555".parse().unwrap(), role_arn: None },
             "suspended",
@@ -245,7 +242,7 @@ fn called(names: &[String]) -> (Vec<AccountRoll>, Settings) {
         Gap {
             request_id: Some(name(7)),
             code: Some(name(8)),
-            ..gap(rolecall_roll::Step::Session, Some(&name(9)), &name(10))
+            ..gap(Stage::Session, Some(&name(9)), &name(10))
         },
     );
     let accounts = vec![

@@ -18,8 +18,8 @@ use rolecall_report::rules::{self, Rule};
 use rolecall_report::settings::{Change, Exception, OwnerSource};
 use rolecall_report::{Benchmark, CATALOGUE, Finding, Report, Settings, Severity};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Fact, Facts, Header, LastUsed, Policies, ReportKey, ReportRow, Root, Source,
-    Step, User,
+    AccessKey, AccountRoll, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Policies, ReportKey,
+    ReportRow, Root, Source, Stage, User,
 };
 
 /// What came of one rule.
@@ -28,7 +28,7 @@ enum Verdict {
     Pass,
     Fail(String),
     Unknown(String),
-    NotAsked(Step),
+    NotAsked(FactKind),
 }
 use Verdict::{Fail, NotAsked, Pass, Unknown};
 
@@ -130,7 +130,7 @@ fn an_unknown_last_use_is_neither_never_nor_long_ago() {
         let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 500, None) };
         assert_eq!(of_key(id, unknown), Unknown("last_used: throttled".to_owned()), "{id}");
         let not_asked = AccessKey { last_used: Fact::NotAsked, ..key("AKIA1", 500, None) };
-        assert_eq!(of_key(id, not_asked), NotAsked(Step::LastUsed), "{id}");
+        assert_eq!(of_key(id, not_asked), NotAsked(FactKind::LastUsed), "{id}");
     }
 }
 
@@ -295,7 +295,7 @@ fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
         AccountRoll::read(
             common::role_arn("111111111111"),
             vec![user],
-            vec![gap(Step::AccessKeys, Some("ann"))],
+            vec![gap(FactKind::AccessKeys, Some("ann"))],
             Vec::new(),
         )
     };
@@ -306,15 +306,16 @@ fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
 
 #[test]
 fn keys_that_nobody_asked_for_are_not_denied() {
-    let header = Header { collect: "users,control_total".to_owned(), ..header() };
+    let facts = [FactKind::Users, FactKind::ControlTotal].into();
+    let header = Header { collect: FactSelection { facts, ..FactSelection::default() }, ..header() };
     let user = User { access_keys: None, ..user("ann", Vec::new()) };
     let roll = AccountRoll::read(
         common::role_arn("111111111111"),
         vec![user],
-        vec![gap(Step::ControlTotal, None)],
+        vec![gap(FactKind::ControlTotal, None)],
         Vec::new(),
     );
-    assert_eq!(judged("access-key-age", roll, &header), NotAsked(Step::AccessKeys));
+    assert_eq!(judged("access-key-age", roll, &header), NotAsked(FactKind::AccessKeys));
 }
 
 #[test]
@@ -330,7 +331,7 @@ fn a_password_needs_mfa() {
     );
     let unknown = User { console_password: throttled(), ..ann() };
     assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
-    assert_eq!(of_user(id, User { mfa_devices: Fact::NotAsked, ..ann() }), NotAsked(Step::MfaDevices));
+    assert_eq!(of_user(id, User { mfa_devices: Fact::NotAsked, ..ann() }), NotAsked(FactKind::MfaDevices));
 }
 
 #[test]
@@ -395,7 +396,7 @@ fn policies_belong_to_groups() {
     let inline = Policies { inline_policies: vec!["mine".to_owned()], ..Policies::default() };
     assert_eq!(of_user(id, with(Fact::live(inline))), fail("a policy is the user's own and no group's"));
     assert_eq!(of_user(id, with(throttled())), Unknown("policies: throttled".to_owned()));
-    assert_eq!(of_user(id, with(Fact::NotAsked)), NotAsked(Step::Policies));
+    assert_eq!(of_user(id, with(Fact::NotAsked)), NotAsked(FactKind::Policies));
 }
 
 #[test]
@@ -497,7 +498,7 @@ fn root_has_no_keys_and_has_mfa_unless_it_has_no_password() {
     for id in ["root-access-key", "root-without-mfa"] {
         let unknown = Facts { summary: throttled(), ..Facts::default() };
         assert_eq!(of(id, unknown, None), Unknown("control_total: throttled".to_owned()));
-        assert_eq!(of(id, Facts::default(), None), NotAsked(Step::ControlTotal));
+        assert_eq!(of(id, Facts::default(), None), NotAsked(FactKind::ControlTotal));
     }
 }
 
@@ -512,11 +513,11 @@ fn management_account_root_is_nobody_elses_to_manage() {
 #[test]
 fn accounts_that_were_not_read_pass_no_rule() {
     let header = header();
-    let failed = AccountRoll::failed(common::role_arn("111111111111"), gap(Step::Session, None));
+    let failed = AccountRoll::failed(common::role_arn("111111111111"), gap(Stage::Session, None));
     let cut = AccountRoll::read(
         common::role_arn("333333333333"),
         Vec::new(),
-        vec![gap(Step::Users, None)],
+        vec![gap(FactKind::Users, None)],
         Vec::new(),
     );
     let report = report(&header, vec![failed, cut], &Settings::default());

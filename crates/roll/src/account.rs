@@ -8,7 +8,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fact::Fact;
-use crate::gap::{Gap, Note, Step};
+use crate::fact_kind::FactKind;
+use crate::gap::{Gap, Note, Stage};
 use crate::header::{Header, Target};
 use crate::ids::{AccountId, RoleArn};
 use crate::user::User;
@@ -246,21 +247,27 @@ impl AccountRoll {
 }
 
 impl AccountRoll {
-    /// Of how many users, and of how many access keys, what a step reads was asked for and is unknown.
+    /// Of how many users, and of how many access keys, what a stage reads was asked for and is unknown.
     #[must_use]
-    pub fn without(&self, step: Step) -> (usize, usize) {
+    pub fn unknown_counts(&self, stage: Stage) -> (usize, usize) {
+        let Stage::Fact(fact) = stage else { return (0, 0) };
         let users = || self.users().unwrap_or_default().iter();
-        let is_unknown = |user: &&User| match step {
-            Step::AccessKeys => user.access_keys.is_none(),
-            Step::ConsolePassword => user.console_password.is_unknown(),
-            Step::MfaDevices => user.mfa_devices.is_unknown(),
-            Step::Policies => user.policies.is_unknown(),
-            Step::CredentialReport => user.report.is_unknown(),
-            _ => false,
-        };
-        let access_keys = users().flat_map(|user| user.access_keys.iter().flatten());
-        let unknown = access_keys.filter(|key| step == Step::LastUsed && key.last_used.is_unknown());
-        (users().filter(is_unknown).count(), unknown.count())
+        let of_users = |is_unknown: fn(&User) -> bool| (users().filter(|user| is_unknown(user)).count(), 0);
+        match fact {
+            FactKind::AccessKeys => of_users(|user| user.access_keys.is_none()),
+            FactKind::ConsolePassword => of_users(|user| user.console_password.is_unknown()),
+            FactKind::MfaDevices => of_users(|user| user.mfa_devices.is_unknown()),
+            FactKind::Policies => of_users(|user| user.policies.is_unknown()),
+            FactKind::CredentialReport => of_users(|user| user.report.is_unknown()),
+            FactKind::LastUsed => {
+                let access_keys = users().flat_map(|user| user.access_keys.iter().flatten());
+                (0, access_keys.filter(|key| key.last_used.is_unknown()).count())
+            }
+            // Of users who were not listed nobody knows the number; the others are about the account.
+            FactKind::Users | FactKind::ControlTotal | FactKind::AccountAlias | FactKind::RootCredentials => {
+                (0, 0)
+            }
+        }
     }
 }
 
@@ -326,7 +333,7 @@ impl AccountRoll {
             ));
         }
         let mut users = self.users.iter().flatten();
-        let is_wanted = self.outcome == Outcome::Complete && header.reads(Step::AccessKeys);
+        let is_wanted = self.outcome == Outcome::Complete && header.reads(FactKind::AccessKeys);
         match users.find(|user| is_wanted && user.access_keys.is_none()) {
             Some(user) => Err(format!(
                 "account {} is called Complete, but the access keys of user {:?} are unknown",
@@ -377,7 +384,7 @@ mod tests {
         let line = |outcome, gaps, users| line_of(outcome, None, gaps, users);
         let gap = serde_json::json!([{
             "step": "session", "operation": "AssumeRole", "user_name": null, "class": "denied",
-            "code": "AccessDenied", "message": "no", "request_id": null, "remedy": "ask",
+            "code": "AccessDenied", "message": "no", "request_id": null, "remedy": {"code": "retry"},
         }]);
         let (none, no_users) = (serde_json::json!([]), serde_json::Value::Null);
         assert!(line("Complete", none.clone(), none.clone()).is_ok());

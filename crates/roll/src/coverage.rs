@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::account::{AccountRoll, Outcome};
-use crate::gap::{Class, Gap, Step};
+use crate::denial::{Denial, Effect, PolicyType};
+use crate::fact_kind::FactKind;
+use crate::gap::{Class, Gap, Stage};
 use crate::header::{AcceptedGap, Header};
 use crate::ids::AccountId;
 
@@ -103,7 +105,7 @@ impl Covering {
             accounts: 0,
             complete: 0,
             users: 0,
-            access_keys: header.reads(Step::AccessKeys).then_some(0),
+            access_keys: header.reads(FactKind::AccessKeys).then_some(0),
             control_total: Some(0),
             in_part: 0,
             partial: BTreeMap::new(),
@@ -113,7 +115,7 @@ impl Covering {
             accepted: Vec::new(),
             lapsed: Vec::new(),
             in_vain: Vec::new(),
-            narrowed: header.narrowed().into_iter().map(str::to_owned).collect(),
+            narrowed: header.collect.limits(),
             earlier: None,
         };
         Self {
@@ -168,9 +170,9 @@ impl Covering {
                     Outcome::Partial => {
                         coverage.in_part += 1;
                         let kinds = account.gaps().iter().map(|gap| (gap.step, gap.class));
-                        for (step, class) in kinds.collect::<BTreeSet<_>>() {
-                            let (users, access_keys) = account.without(step);
-                            let reason = format!("{} unknown: {class}", step.what());
+                        for (stage, class) in kinds.collect::<BTreeSet<_>>() {
+                            let (users, access_keys) = account.unknown_counts(stage);
+                            let reason = format!("{} unknown: {class}", stage.label());
                             let missing = coverage.partial.entry(reason).or_default();
                             missing.accounts += 1;
                             missing.users += users;
@@ -211,25 +213,22 @@ impl Covering {
 /// Who refused, as far as AWS says.
 fn who_refused(gap: &Gap, is_management: bool) -> String {
     let operation = gap.operation.as_deref().unwrap_or("the call");
-    for kind in ["service control policy", "resource control policy"] {
-        if let Some((_, behind)) = gap.message.split_once(&format!("explicit deny in a {kind}")) {
-            let id = behind.rsplit('/').next().filter(|id| id.starts_with("p-")).map(str::trim);
-            let id = id.map_or(String::new(), |id| format!(" {id}"));
-            return format!("{kind}{id} (named by AWS)");
+    let denial = Denial::parse(&gap.message);
+    match denial.reason {
+        Some((policy @ (PolicyType::ServiceControl | PolicyType::ResourceControl), Effect::ExplicitDeny)) => {
+            let id = denial.policy_arn.and_then(|arn| arn.rsplit('/').next());
+            let id = id.filter(|id| id.starts_with("p-")).map_or(String::new(), |id| format!(" {id}"));
+            format!("{}{id} (named by AWS)", policy.name())
         }
+        Some((policy, Effect::NotAllowed)) => format!("no {} allows {operation}", policy.name()),
+        Some((policy, Effect::ExplicitDeny)) => {
+            format!("{operation} refused by an explicit deny in the {}", policy.name())
+        }
+        None if gap.step == Stage::Session && is_management => {
+            "management account, in which no StackSet makes a role: AWS gave no cause".to_owned()
+        }
+        None => format!("{operation} refused, AWS gave no cause"),
     }
-    if let Some((_, behind)) = gap.message.split_once("because no ")
-        && let Some((kind, _)) = behind.split_once(" allows")
-    {
-        return format!("no {kind} allows {operation}");
-    }
-    if let Some((_, behind)) = gap.message.split_once("with an explicit deny in ") {
-        return format!("{operation} refused by {}", behind.split(':').next().unwrap_or(behind));
-    }
-    if gap.step == Step::Session && is_management {
-        return "management account, in which no StackSet makes a role: AWS gave no cause".to_owned();
-    }
-    format!("{operation} refused, AWS gave no cause")
 }
 
 /// What happened with an account that did not refuse.
@@ -246,25 +245,28 @@ mod tests {
     use super::{Covering, Missing};
     use crate::account::AccountRoll;
     use crate::fact::Fact;
-    use crate::gap::{Class, Gap, Step};
+    use crate::fact_kind::FactKind;
+    use crate::gap::{Class, Gap, Stage};
     use crate::header::{AcceptedGap, Header, Organization, Target};
     use crate::ids::{RoleArn, RunId};
+    use crate::remedy::Remedy;
     use crate::user::User;
 
     fn role_arn(number: u32) -> RoleArn {
         format!("arn:aws:iam::{number:012}:role/R").parse().unwrap()
     }
 
-    fn gap(step: Step, class: Class, message: &str) -> Gap {
+    fn gap(step: impl Into<Stage>, class: Class, message: &str) -> Gap {
+        let step = step.into();
         Gap {
             step,
-            operation: Some(if step == Step::Session { "AssumeRole" } else { "ListUsers" }.to_owned()),
+            operation: Some(if step == Stage::Session { "AssumeRole" } else { "ListUsers" }.to_owned()),
             user_name: None,
             class,
             code: None,
             message: message.to_owned(),
             request_id: None,
-            remedy: String::new(),
+            remedy: Remedy::Retry,
         }
     }
 
@@ -290,7 +292,7 @@ mod tests {
             .map(|(number, day)| accepted(number, &format!("2026-11-{day}")))
             .to_vec();
         let mut covering = Covering::new(&header);
-        let denied = |number, step, message: &str| {
+        let denied = |number, step: Stage, message: &str| {
             AccountRoll::failed(role_arn(number), gap(step, Class::Denied, message))
         };
         let scp = "is not authorized … with an explicit deny in a service control policy: \
@@ -300,21 +302,21 @@ mod tests {
         let target = Target { account_id: "000000000002".parse().unwrap(), role_arn: None };
         covering.add(&AccountRoll::skipped(target, "suspended"));
         assert!(covering.coverage.is_complete, "nobody can read what is suspended");
-        covering.add(&denied(7, Step::Session, "no"));
+        covering.add(&denied(7, Stage::Session, "no"));
         assert!(covering.coverage.is_complete, "somebody answers for it, today still");
-        covering.add(&denied(3, Step::Session, "not authorized to perform: sts:AssumeRole on resource: x"));
-        covering.add(&denied(4, Step::Users, scp));
-        covering.add(&denied(9, Step::Session, "not authorized"));
+        covering.add(&denied(3, Stage::Session, "not authorized to perform: sts:AssumeRole on resource: x"));
+        covering.add(&denied(4, FactKind::Users.into(), scp));
+        covering.add(&denied(9, Stage::Session, "not authorized"));
         covering.add(&denied(
             5,
-            Step::Users,
+            FactKind::Users.into(),
             "x because no identity-based policy allows the iam:ListUsers action",
         ));
-        covering.add(&denied(8, Step::Session, "no"));
-        let partial = vec![gap(Step::AccessKeys, Class::Throttled, "slow")];
+        covering.add(&denied(8, Stage::Session, "no"));
+        let partial = vec![gap(FactKind::AccessKeys, Class::Throttled, "slow")];
         let user = User::new("u".into(), "AIDA".into(), "arn".into(), "/".into(), header.as_of);
         covering.add(&AccountRoll::read(role_arn(6), vec![user], partial, vec![]));
-        covering.add(&AccountRoll::failed(role_arn(10), gap(Step::Session, Class::TimedOut, "late")));
+        covering.add(&AccountRoll::failed(role_arn(10), gap(Stage::Session, Class::TimedOut, "late")));
 
         let coverage = covering.finish();
         assert!(!coverage.is_complete);

@@ -323,10 +323,13 @@ pub(crate) fn read_records(
         number += 1;
         let wrong = |problem: String| ReadError::Line { line: number, problem };
         match (serde_json::from_slice::<Record>(&line), &header) {
-            (Err(e), _) => return Err(wrong(what_is_wrong(&line, &e))),
+            (Err(e), _) => match other_version(&line) {
+                Some(version) => return Err(ReadError::Version(version)),
+                None => return Err(wrong(what_is_wrong(&line, &e))),
+            },
             (Ok(Record::Header(found)), _) => {
-                if found.schema_version > SCHEMA_VERSION {
-                    return Err(ReadError::Newer(found.schema_version));
+                if found.schema_version != SCHEMA_VERSION {
+                    return Err(ReadError::Version(found.schema_version));
                 }
                 let id = |header: &Header| header.organization.as_ref().map(|it| it.id.clone());
                 if header.as_ref().is_some_and(|before| id(before) != id(&found)) {
@@ -370,6 +373,17 @@ pub(crate) fn read_records(
     }
     let header = header.ok_or(ReadError::Empty)?;
     Ok(Frame { header, trailer, known, runs, length })
+}
+
+/// The version of a header that another version of Rolecall wrote, whose fields may be others.
+fn other_version(line: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Version {
+        record: String,
+        schema_version: u32,
+    }
+    let header: Version = serde_json::from_slice(line).ok()?;
+    (header.record == "header" && header.schema_version != SCHEMA_VERSION).then_some(header.schema_version)
 }
 
 /// What is wrong with a line, without the line that it is within itself.
@@ -448,9 +462,12 @@ pub enum ReadError {
     /// Another run adds to it.
     #[error("another run is adding to it; wait for that, or name another file")]
     Locked,
-    /// A newer Rolecall wrote it.
-    #[error("the roll has schema version {0}, this Rolecall reads up to {SCHEMA_VERSION}; use a newer one")]
-    Newer(u32),
+    /// Another version of Rolecall wrote it.
+    #[error(
+        "the roll has schema version {0}, this Rolecall reads version {SCHEMA_VERSION}; {remedy}",
+        remedy = if *.0 > SCHEMA_VERSION { "use a newer one" } else { "take the roll again" }
+    )]
+    Version(u32),
     /// A line is not what it should be.
     #[error("line {line}: {problem}")]
     Line {

@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fact_kind::{FactKind, UnknownFact};
+use crate::remedy::Remedy;
+
 /// Something that was asked for and is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// Where on the way it happened.
-    pub step: Step,
+    pub step: Stage,
     /// The API operation, as AWS spells it; `None` where it was not one call that went wrong.
     pub operation: Option<String>,
     /// The user it is about, where it is about one.
@@ -22,7 +25,7 @@ pub struct Gap {
     /// The id that AWS support and CloudTrail know the call by.
     pub request_id: Option<String>,
     /// What to do next.
-    pub remedy: String,
+    pub remedy: Remedy,
 }
 
 impl Gap {
@@ -36,69 +39,61 @@ impl Gap {
     }
 }
 
-/// The steps that an account is read in.
+/// Where on the way something happened: while the session was opened, or while a fact was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// Becoming the account's role: `sts:AssumeRole`.
+#[serde(try_from = "String", into = "String")]
+pub enum Stage {
+    /// Assuming the account's role: `sts:AssumeRole`.
     Session,
-    /// The account's users: `iam:ListUsers`.
-    Users,
-    /// The users' access keys: `iam:ListAccessKeys`.
-    AccessKeys,
-    /// When, for what and where the keys were last used: `iam:GetAccessKeyLastUsed`.
-    LastUsed,
-    /// Whether all users were listed: `iam:GetAccountSummary`.
-    ControlTotal,
-    /// The users' console passwords: `iam:GetLoginProfile`.
-    ConsolePassword,
-    /// The users' MFA devices: `iam:ListMFADevices`.
-    MfaDevices,
-    /// The users' groups, policies, boundaries and tags: `iam:GetAccountAuthorizationDetails`.
-    Policies,
-    /// The credential report: `iam:GenerateCredentialReport`, `iam:GetCredentialReport`.
-    CredentialReport,
-    /// The account's alias: `iam:ListAccountAliases`.
-    AccountAlias,
-    /// Whether root credentials are managed centrally: `iam:ListOrganizationsFeatures`.
-    RootCredentials,
+    /// Reading this fact.
+    Fact(FactKind),
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Session => "session",
-            Self::Users => "users",
-            Self::AccessKeys => "access_keys",
-            Self::LastUsed => "last_used",
-            Self::ControlTotal => "control_total",
-            Self::ConsolePassword => "console_password",
-            Self::MfaDevices => "mfa_devices",
-            Self::Policies => "policies",
-            Self::CredentialReport => "credential_report",
-            Self::AccountAlias => "account_alias",
-            Self::RootCredentials => "root_credentials",
-        })
+const SESSION: &str = "session";
+
+impl Stage {
+    /// The name in roll files: `session`, or the fact's.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Session => SESSION,
+            Self::Fact(fact) => fact.name(),
+        }
+    }
+
+    /// What is unknown where it fails, for people.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Session => "everything",
+            Self::Fact(fact) => fact.label(),
+        }
     }
 }
 
-impl Step {
-    /// What it reads, for people.
-    #[must_use]
-    pub fn what(self) -> &'static str {
-        match self {
-            Self::Session => "everything",
-            Self::Users => "users",
-            Self::AccessKeys => "access keys",
-            Self::LastUsed => "last use",
-            Self::ControlTotal => "number of users",
-            Self::ConsolePassword => "console passwords",
-            Self::MfaDevices => "MFA devices",
-            Self::Policies => "groups and policies",
-            Self::CredentialReport => "credential report",
-            Self::AccountAlias => "account alias",
-            Self::RootCredentials => "management of root credentials",
-        }
+impl From<FactKind> for Stage {
+    fn from(fact: FactKind) -> Self {
+        Self::Fact(fact)
+    }
+}
+
+impl TryFrom<String> for Stage {
+    type Error = UnknownFact;
+
+    fn try_from(text: String) -> Result<Self, UnknownFact> {
+        if text == SESSION { Ok(Self::Session) } else { text.parse().map(Self::Fact) }
+    }
+}
+
+impl From<Stage> for String {
+    fn from(stage: Stage) -> Self {
+        stage.name().to_owned()
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -151,8 +146,8 @@ impl fmt::Display for Class {
 /// Something seen on the way that is worth knowing and is no gap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Where on the way it was seen.
-    pub step: Step,
+    /// The fact that was being read.
+    pub step: FactKind,
     /// The user it is about, where it is about one.
     pub user_name: Option<String>,
     /// What was seen.

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::Fact;
-use crate::gap::Step;
+use crate::fact_kind::{FactKind, FactSelection};
 use crate::ids::{AccountId, RoleArn, RoleSessionName, RunId};
 
-/// The version of the format that this crate writes, and the newest that it reads.
-pub const SCHEMA_VERSION: u32 = 2;
+/// The version of the format that this crate writes, and the one that it reads.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The first record: who asked whom, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +28,8 @@ pub struct Header {
     /// The name of the sessions in the accounts, as CloudTrail has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_name: Option<RoleSessionName>,
-    /// What was asked for: the facts by name, with commas between, and what narrows them.
-    #[serde(default)]
-    pub collect: String,
+    /// What was read of each account.
+    pub collect: FactSelection,
     /// Who was asked, sorted.
     pub targets: Vec<Target>,
     /// Gaps that somebody answers for.
@@ -51,26 +50,16 @@ impl Header {
             caller,
             organization: None,
             session_name: None,
-            collect: String::new(),
+            collect: FactSelection::default(),
             targets,
             accepted: Vec::new(),
         }
     }
-}
 
-impl Header {
     /// Whether a fact was asked for.
     #[must_use]
-    pub fn reads(&self, step: Step) -> bool {
-        // Rolls of the first version do not say: they have users and keys.
-        let facts = self.collect.split(';').next().filter(|facts| !facts.is_empty());
-        facts.unwrap_or("users,access_keys").split(',').any(|fact| fact == step.to_string())
-    }
-
-    /// What narrows the roll besides its accounts: to one user, to a path; that keys are read from the report.
-    #[must_use]
-    pub fn narrowed(&self) -> Vec<&str> {
-        self.collect.split(';').skip(1).map(str::trim).collect()
+    pub fn reads(&self, fact: FactKind) -> bool {
+        self.collect.contains(fact)
     }
 }
 

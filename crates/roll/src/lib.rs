@@ -2,8 +2,9 @@
 //!
 //! - [`ids`]: account ids, role ARNs, external ids and the other names that AWS gives a shape; parsed once, at the
 //!   border, and never bare strings past it;
+//! - [`fact_kind`]: which facts there are, and which of them a run reads;
 //! - [`account`], [`user`], [`fact`]: what was seen in one account, and from where;
-//! - [`gap`]: what was not, with the reason;
+//! - [`gap`]: what was not, with the reason; [`denial`]: what AWS's words say of one; [`remedy`]: what to do about it;
 //! - [`header`], [`mod@file`]: the roll file, JSON lines: a header, one account a line, a trailer;
 //! - [`store`]: that file on a disk, added to and read account by account;
 //! - [`coverage`]: what a roll covers, and what not, for which reasons;
@@ -14,24 +15,30 @@
 
 pub mod account;
 pub mod coverage;
+pub mod denial;
 pub mod document;
 pub mod fact;
+pub mod fact_kind;
 pub mod file;
 pub mod gap;
 pub mod header;
 pub mod ids;
 pub mod json;
+pub mod remedy;
 pub mod store;
 pub mod user;
 
 pub use account::{Account, AccountRoll, Facts, Outcome, Root, Summary};
 pub use coverage::{Coverage, Covering, Missing};
+pub use denial::{Denial, Effect, PolicyType};
 pub use document::Document;
 pub use fact::{Fact, Source};
+pub use fact_kind::{FactKind, FactSelection, UserSource};
 pub use file::{Calls, Counts, Hop, ReadError, Roll, RollWriter, Run, Statistics, Trailer};
-pub use gap::{Class, Gap, Note, Step};
+pub use gap::{Class, Gap, Note, Stage};
 pub use header::{AcceptedGap, Caller, Header, Organization, Target};
 pub use ids::{AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName, RoleSessionName, RunId};
+pub use remedy::{NeutralTerms, Remedy, Side, Terms};
 pub use store::{Earlier, Store, Stored};
 pub use user::{
     AccessKey, AccessKeyStatus, ConsolePassword, LastUsed, MfaDevice, Policies, ReportKey, ReportRow, User,

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
     AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, Counts, Document, Earlier, Fact,
-    Facts, Gap, Header, Hop, LastUsed, Note, Organization, Policies, ReadError, RoleArn, Roll, RollWriter,
-    Root, RunId, Source, Statistics, Step, Summary, Target, User,
+    FactKind, FactSelection, Facts, Gap, Header, Hop, LastUsed, Note, Organization, Policies, ReadError,
+    Remedy, RoleArn, Roll, RollWriter, Root, RunId, Source, Stage, Statistics, Summary, Target, User,
+    UserSource,
 };
 use serde_json::Value;
 
@@ -59,7 +60,8 @@ fn users() -> impl Strategy<Value = Vec<User>> {
 }
 
 fn gaps() -> impl Strategy<Value = Gap> {
-    let steps = prop_oneof![Just(Step::Session), Just(Step::Users), Just(Step::AccessKeys)];
+    let steps =
+        prop_oneof![Just(Stage::Session), proptest::sample::select(FactKind::ALL).prop_map(Stage::Fact)];
     let optional = || proptest::option::of(texts());
     (steps, optional(), optional(), optional(), texts()).prop_map(
         |(step, operation, code, request_id, message)| {
@@ -72,7 +74,7 @@ fn gaps() -> impl Strategy<Value = Gap> {
                 code,
                 message,
                 request_id,
-                remedy: "ask".to_owned(),
+                remedy: Remedy::TrustCaller { action: "sts:AssumeRole".to_owned() },
             }
         },
     )
@@ -97,7 +99,7 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
                     last => {
                         gaps.extend(last);
                         let note =
-                            Note { step: Step::Users, user_name: Some(text), message: "gone".to_owned() };
+                            Note { step: FactKind::Users, user_name: Some(text), message: "gone".to_owned() };
                         let summary = Summary {
                             users: 3,
                             root_has_access_keys: false,
@@ -153,7 +155,12 @@ fn header(accounts: &[AccountRoll]) -> Header {
     };
     let session_name = Some("rolecall-8a6f0c1e".parse().unwrap());
     // Keys come or not, as they were asked for.
-    let collect = "users".to_owned();
+    let collect = FactSelection {
+        facts: [FactKind::Users].into(),
+        reads: UserSource::CredentialReport,
+        user_name: Some("a;b".to_owned()),
+        path_prefix: Some("/a;b,c/".to_owned()),
+    };
     Header { organization: Some(organization), session_name, collect, accepted: vec![accepted], ..header }
 }
 
@@ -263,8 +270,22 @@ fn what_is_no_roll_is_refused_with_the_place() {
         let refused = Roll::read(text.as_bytes()).unwrap_err().to_string();
         assert!(refused.starts_with(problem), "{refused}");
     }
-    let newer = file.replace("\"schema_version\":2", "\"schema_version\":3");
-    assert!(matches!(Roll::read(newer.as_bytes()), Err(ReadError::Newer(3))));
+    for (version, remedy) in [(2, "take the roll again"), (4, "use a newer one")] {
+        // Whatever else stands in it: the fields of another version may be others.
+        for text in [file.clone(), file.replace("\"collect\":", "\"gather\":")] {
+            let other = text.replace("\"schema_version\":3", &format!("\"schema_version\":{version}"));
+            let refused = Roll::read(other.as_bytes()).unwrap_err();
+            assert!(matches!(refused, ReadError::Version(found) if found == version), "{refused}");
+            assert!(refused.to_string().ends_with(remedy), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_knows_the_facts_that_there_are() {
+    let schema: Value = serde_json::from_str(include_str!("../schema/roll.schema.json")).unwrap();
+    let names: Vec<&str> = FactKind::ALL.iter().map(|fact| fact.name()).collect();
+    assert_eq!(schema["$defs"]["fact_kind"]["enum"], serde_json::json!(names));
 }
 
 #[test]
@@ -291,14 +312,14 @@ fn counts_are_those_of_the_lines() {
     let mut counts = Counts::default();
     assert!(counts.is_complete(), "of nothing, nothing is missing");
     let gap = Gap {
-        step: Step::Session,
+        step: Stage::Session,
         operation: None,
         user_name: None,
         class: Class::Internal,
         code: None,
         message: String::new(),
         request_id: None,
-        remedy: String::new(),
+        remedy: Remedy::ReportBug,
     };
     counts.add(&AccountRoll::failed(role_arn("111111111111"), gap));
     assert_eq!((counts.accounts, counts.failed, counts.is_complete()), (1, 1, false));
@@ -306,14 +327,14 @@ fn counts_are_those_of_the_lines() {
 
 fn a_gap() -> Gap {
     Gap {
-        step: Step::Session,
+        step: Stage::Session,
         operation: Some("AssumeRole".to_owned()),
         user_name: None,
         class: Class::Denied,
         code: Some("AccessDenied".to_owned()),
         message: "no".to_owned(),
         request_id: None,
-        remedy: "ask".to_owned(),
+        remedy: Remedy::TrustCaller { action: "sts:AssumeRole".to_owned() },
     }
 }
 

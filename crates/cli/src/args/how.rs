@@ -3,9 +3,17 @@
 use std::time::Duration;
 
 use clap::Args;
-use rolecall_core::collect::{Collect, Reads};
+use rolecall_core::collect::parse_facts;
 use rolecall_core::{Limits, SessionSettings, Settings, settings};
-use rolecall_roll::RoleSessionName;
+use rolecall_roll::{FactKind, FactSelection, RoleSessionName, UserSource};
+
+/// A list of facts, which is one value of the flag.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts(std::collections::BTreeSet<FactKind>);
+
+fn facts(text: &str) -> Result<Facts, String> {
+    parse_facts(text).map(Facts)
+}
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to read, session, pace and patience")]
@@ -27,13 +35,13 @@ pub(crate) struct How {
     no_session_policy: bool,
 
     /// Which facts to read, with commas between, or `default`, `recommended`, `all`; see below [default: default]
-    #[arg(long, value_name = "FACTS")]
-    collect: Option<Collect>,
+    #[arg(long, value_name = "FACTS", value_parser = facts)]
+    collect: Option<Facts>,
 
     /// Each user live, or from the credential report, and live only those who have keys there or are younger; keys made
     /// since are missing then [default: exact]
     #[arg(long, value_name = "exact|report")]
-    reads: Option<Reads>,
+    reads: Option<UserSource>,
 
     /// Who is behind it, as CloudTrail shows it; the roles' trust policies must allow sts:SetSourceIdentity
     #[arg(long, value_name = "NAME")]
@@ -96,10 +104,11 @@ impl How {
                 source_identity: self.source_identity.clone().or(session.source_identity),
                 tags: if self.session_tag.is_empty() { session.tags } else { self.session_tag.clone() },
             },
-            collect: self.collect.clone().unwrap_or(settings.collect),
-            reads: self.reads.unwrap_or(settings.reads),
-            user: settings.user,
-            path_prefix: settings.path_prefix,
+            selection: FactSelection {
+                facts: self.collect.clone().map_or(settings.selection.facts, |facts| facts.0),
+                reads: self.reads.unwrap_or(settings.selection.reads),
+                ..settings.selection
+            },
             limits: Limits {
                 max_attempts: self.max_attempts.unwrap_or(limits.max_attempts),
                 initial_backoff: self.initial_backoff.unwrap_or(limits.initial_backoff),

@@ -35,7 +35,8 @@ The file is a JSON list of situations, such as
 
 with sessionPolicy (a policy), permissionBoundaries, scps and rcps (lists; scps may be a list of lists, one for each level of an organisation) where \
 there are any, request.resourceAccount where the resource does not say it, and \"Denied\" where that is expected. The \
-context is taken as it is given: aws:PrincipalArn, aws:PrincipalAccount and the like are in it where AWS would put them.";
+context is taken as it is given: aws:PrincipalArn, aws:PrincipalAccount and the like are in it where AWS would put them. \
+A session's ARN lacks the path of its role, which aws:PrincipalArn tells.";
 
 /// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::StreamExt;
+use rolecall_core::collect::expected_calls;
 use rolecall_core::scan::{Scanner, Until};
 use rolecall_core::targets::{Access, Target};
 use rolecall_core::{Settings, settings};
-use rolecall_roll::{AccountRoll, Class, Fact, Header, Outcome, RoleSessionName, RunId, Statistics, Step};
+use rolecall_roll::{
+    AccountRoll, Class, Fact, FactKind, Header, Outcome, RoleSessionName, RunId, Statistics,
+};
 use tokio::signal::unix::SignalKind;
 
 use crate::args::{Caller, How, JudgingArgs, Outputs, Whom};
@@ -20,6 +23,7 @@ use crate::failure::Failure;
 use crate::output::{self, Destinations, Progress, Showing, Shown};
 use crate::roll_file;
 use crate::runtime::{Interruptions, in_runtime};
+use crate::terms::FlagTerms;
 use crate::whom::{Known, Plan};
 
 const USAGE: &str = "\
@@ -137,8 +141,8 @@ async fn scan(arguments: &ScanArgs, until: &Until) -> Result<ExitCode, Failure> 
     let plan = Plan::of(&arguments.whom, &arguments.caller)?;
     let settings = environment::over(plan.configuration.settings(Settings::default()))?;
     let mut settings = arguments.how.over(settings);
-    settings.user.clone_from(&arguments.user);
-    settings.path_prefix.clone_from(&arguments.path_prefix);
+    settings.selection.user_name.clone_from(&arguments.user);
+    settings.selection.path_prefix.clone_from(&arguments.path_prefix);
     let accepted = plan.configuration.accepted.clone();
     let judging = arguments.judging.benchmark.apply_to(plan.configuration.judging.clone());
     if let Some(roll) = &arguments.roll {
@@ -165,9 +169,9 @@ async fn scan(arguments: &ScanArgs, until: &Until) -> Result<ExitCode, Failure> 
     }
     let mut header = Header::new(run_id, as_of, caller, targets.for_header());
     header.session_name = Some(scanner.settings.session.name.clone());
-    header.collect = scanner.settings.what();
+    header.collect = scanner.settings.selection.clone();
     if let (Some(organization), Some(asker)) = (&mut organization, &asker)
-        && scanner.settings.collect.take(Step::RootCredentials)
+        && scanner.settings.selection.facts.remove(&FactKind::RootCredentials)
     {
         organization.root_credentials_managed = asker.root_credentials_managed().await;
         if let Fact::Unknown { unknown } = &organization.root_credentials_managed {
@@ -197,7 +201,7 @@ async fn scan(arguments: &ScanArgs, until: &Until) -> Result<ExitCode, Failure> 
         say(output::read_before(header.targets.len() - missing.len(), &earlier));
     }
     if is_long {
-        say(output::about_to_ask(&header, asked, scanner.settings.collect.calls()));
+        say(output::about_to_ask(&header, asked, expected_calls(&scanner.settings.selection)));
     }
 
     // Who was let in before need not try a few first: of those that are missing most will refuse again.
@@ -287,7 +291,7 @@ fn all_refuse(refusals: &[AccountRoll], others: usize) -> Failure {
     let first = refusals.first().and_then(|account| Some((account, account.gaps().first()?)));
     let (what, remedy) = first.map_or((String::new(), String::new()), |(account, gap)| {
         let call = gap.operation.iter().chain(&gap.code).map(|part| format!("{part}: ")).collect::<String>();
-        (format!("account {}: {call}{}", account.account_id(), gap.message), gap.remedy.clone())
+        (format!("account {}: {call}{}", account.account_id(), gap.message), gap.remedy.to_text(&FlagTerms))
     });
     let message = format!(
         "the first {} accounts all refused, and the other {others} were not asked; {what}",

@@ -11,7 +11,7 @@ use rolecall_core::whose;
 use rolecall_core::{CallError, Settings};
 use rolecall_report::case::days;
 use rolecall_report::statement::may_hold_other_keys;
-use rolecall_roll::{AccessKey, AccountRoll, Class, Fact, Step};
+use rolecall_roll::{AccessKey, AccountRoll, Class, Fact};
 use serde_json::json;
 
 use crate::args::{Caller, OutputArgs, Rendering, Through, Unparsed};
@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::roll_file;
 use crate::runtime::in_runtime;
+use crate::terms::FlagTerms;
 use crate::whom::{Plan, no_caller};
 
 const HELP: &str = "\
@@ -163,9 +164,9 @@ async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
     let owner = whose::owner(&scanner, &target, id).await.map_err(|error| {
         let remedy = match (&target.access, error.class) {
             (Access::Role(role), Class::Denied) => {
-                format!("{}; it was asked as {}", error.remedy(Step::Session), role.role_arn)
+                format!("{}; it was asked as {}", error.remedy().to_text(&FlagTerms), role.role_arn)
             }
-            _ => error.remedy(Step::Session).to_owned(),
+            _ => error.remedy().to_text(&FlagTerms),
         };
         let problem =
             format!("access key {id} is of account {account_id}, which does not say whose: {error}");
@@ -192,11 +193,7 @@ fn not_told(error: &CallError, access_key_id: &str) -> Failure {
         return Failure::new(RolecallExitCode::Findings, problem)
             .with_remedy("look at it once more, letter by letter");
     }
-    let remedy = match error.class {
-        Class::Denied => "the caller's policies must allow sts:GetAccessKeyInfo",
-        _ => error.remedy(Step::Session),
-    };
-    Failure::incomplete(error).with_remedy(remedy)
+    Failure::incomplete(error).with_remedy(error.remedy().to_text(&FlagTerms))
 }
 
 fn in_json(found: &Found) -> serde_json::Value {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rolecall_core::collect::parse_facts;
 use rolecall_core::settings::{self, Settings};
 use rolecall_core::targets::{Named, Template};
 use rolecall_roll::{AcceptedGap, Account, AccountId, ExternalId, RoleArn, RoleName, RoleSessionName};
@@ -232,8 +233,8 @@ impl Configuration {
         if !tags.is_empty() {
             session.tags = tags.clone().into_iter().collect();
         }
-        set(&mut settings.collect, self.collect.as_ref(), str::parse)?;
-        set(&mut settings.reads, self.reads.as_ref(), str::parse)?;
+        set(&mut settings.selection.facts, self.collect.as_ref(), parse_facts)?;
+        set(&mut settings.selection.reads, self.reads.as_ref(), str::parse)?;
         let (from, to) = (&self.limits, &mut settings.limits);
         set_number(&mut to.accounts_at_once, from.concurrency.as_ref(), settings::at_once)?;
         set_number(&mut to.calls_at_once, from.account_concurrency.as_ref(), settings::at_once)?;

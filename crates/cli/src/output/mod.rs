@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use comfy_table::Cell;
+use rolecall_core::collect::ExpectedCalls;
 use rolecall_report::statement::grouped;
 use rolecall_roll::{Earlier, Header, json};
 use serde::Serialize;
@@ -94,17 +95,17 @@ pub(crate) fn read_before(number: usize, earlier: &Earlier) -> String {
 }
 
 /// What is about to be done, in a line.
-pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: (usize, usize)) -> String {
+pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: ExpectedCalls) -> String {
     let caller =
         header.caller.as_ref().map_or("somebody whom AWS does not name", |caller| caller.arn.as_str());
     let organization =
         header.organization.as_ref().map_or(String::new(), |it| format!(" of organisation {}", it.id));
-    let (of_account, of_user) = calls;
+    let ExpectedCalls { per_account, per_user } = calls;
     format!(
-        "asking {} accounts{organization} as {}: {} calls at least, and {of_user} for each user",
+        "asking {} accounts{organization} as {}: {} calls at least, and {per_user} for each user",
         grouped(asked),
         printable(caller),
-        grouped(asked * of_account)
+        grouped(asked * per_account)
     )
 }
 

@@ -16,6 +16,7 @@ use super::{Destinations, findings, not_written, page, table};
 use crate::args::Format;
 use crate::exit_code::RolecallExitCode;
 use crate::failure::Failure;
+use crate::terms::FlagTerms;
 
 /// How many findings a terminal shows behind the keys.
 const MOST_URGENT: usize = 20;
@@ -184,7 +185,7 @@ fn write(
                 let most = if showing.keys { MOST_URGENT } else { usize::MAX };
                 findings::render(sink, report, showing.grouping, most, of_sink)?;
             }
-            let statement = Statement::of(stored, coverage, report);
+            let statement = Statement::of(stored, coverage, report, &FlagTerms);
             sink.write_all(page::render(&statement, showing.retry, of_sink).as_bytes())
         }
     }

@@ -7,10 +7,11 @@ use comfy_table::{
 };
 use jiff::Timestamp;
 use rolecall_report::case::days;
-use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, Gap, Header, Outcome, Step, Stored, User};
+use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, FactKind, Gap, Header, Outcome, Stored, User};
 
 use super::printable;
 use super::sink::Look;
+use crate::terms::FlagTerms;
 
 /// The place of the column of ages.
 const AGE: usize = 5;
@@ -48,7 +49,7 @@ const HEADER: [&str; 7] = ["ACCOUNT", "USER", "ACCESS KEY", "STATUS", "CREATED",
 
 /// The columns that are shown: the last use where it was asked for.
 fn columns(header: &Header) -> usize {
-    if header.reads(Step::LastUsed) { HEADER.len() } else { HEADER.len() - 1 }
+    if header.reads(FactKind::LastUsed) { HEADER.len() } else { HEADER.len() - 1 }
 }
 
 /// How wide the columns are, over all accounts.
@@ -193,7 +194,10 @@ fn not_read(account: &AccountRoll, look: Look) -> Table {
         if let Some(request_id) = request_id {
             table.add_row([dim("request"), dim(&printable(request_id))]);
         }
-        table.add_row([Cell::new("to do").fg(Color::Yellow), Cell::new(printable(remedy))]);
+        table.add_row([
+            Cell::new("to do").fg(Color::Yellow),
+            Cell::new(printable(&remedy.to_text(&FlagTerms))),
+        ]);
     }
     table
 }

@@ -2,17 +2,34 @@
 
 use aws_sdk_iam::operation::RequestId as _;
 use aws_sdk_iam::types::AccessKeyMetadata;
-use rolecall_roll::{AccessKey, Fact, Step};
+use futures_util::FutureExt;
+use rolecall_roll::{AccessKey, Fact, FactKind};
 
-use super::{Collector, timestamp};
+use super::{Collector, FactSet, Progress, Read, says_so_itself, timestamp};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector = Collector { step: Step::AccessKeys, actions: &["iam:ListAccessKeys"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::AccessKeys,
+    set: FactSet::Default,
+    actions: &["iam:ListAccessKeys"],
+    description: "each user's access keys",
+    read: Read::User(
+        |session, _, progress, user_name| collect(session, progress, user_name).boxed_local(),
+        // Keys that are not there are unknown.
+        says_so_itself,
+    ),
+};
 
 const LIST_ACCESS_KEYS: &str = "ListAccessKeys";
+
+async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) -> Result<(), CallError> {
+    let keys = of_user(session, user_name).await?;
+    progress.update_user(user_name, |user| user.access_keys = Some(keys));
+    Ok(())
+}
 
 /// The keys of a user, by id.
 pub(crate) async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<AccessKey>, CallError> {

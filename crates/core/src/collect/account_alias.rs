@@ -1,21 +1,28 @@
 //! The account's alias: `iam:ListAccountAliases`.
 
-use rolecall_roll::{Fact, Step};
+use futures_util::FutureExt;
+use rolecall_roll::FactKind;
 
-use super::{Collector, Seen};
+use super::{Collector, FactSet, Progress, Read, mark_unread};
 use crate::call::CallError;
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector = Collector { step: Step::AccountAlias, actions: &["iam:ListAccountAliases"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::AccountAlias,
+    set: FactSet::All,
+    actions: &["iam:ListAccountAliases"],
+    description: "the account's alias",
+    read: Read::Account(
+        |session, _, progress| collect(session, progress).boxed_local(),
+        |facts, reason| mark_unread(&mut facts.alias, reason),
+    ),
+};
 
 /// Reads it. An account has one at most.
-pub(super) async fn collect(session: &Session<'_>, seen: &Seen) {
-    let alias = match read(session).await {
-        Ok(alias) => Fact::live(alias),
-        Err(error) => seen.failed(Step::AccountAlias, None, error),
-    };
-    seen.facts.borrow_mut().alias = alias;
+async fn collect(session: &Session<'_>, progress: &Progress) {
+    let alias = progress.fact(FactKind::AccountAlias, None, read(session).await);
+    progress.facts.borrow_mut().alias = alias;
 }
 
 async fn read(session: &Session<'_>) -> Result<Option<String>, CallError> {

@@ -1,18 +1,38 @@
 //! Console passwords: `iam:GetLoginProfile`, a call for each user.
 
-use rolecall_roll::{Class, ConsolePassword, Step};
+use futures_util::FutureExt;
+use rolecall_roll::{Class, ConsolePassword, Fact, FactKind};
 
-use super::{Collector, timestamp};
+use super::{Collector, FactSet, Progress, Read, ReadOptions, mark_unread, timestamp};
 use crate::call::CallError;
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector =
-    Collector { step: Step::ConsolePassword, actions: &["iam:GetLoginProfile", "iam:GetUser"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::ConsolePassword,
+    set: FactSet::Recommended,
+    actions: &["iam:GetLoginProfile", "iam:GetUser"],
+    description: "whether each user has a console password",
+    read: Read::User(
+        |session, options, progress, user_name| collect(session, options, progress, user_name).boxed_local(),
+        |user, reason| mark_unread(&mut user.console_password, reason),
+    ),
+};
+
+async fn collect(
+    session: &Session<'_>,
+    options: ReadOptions<'_>,
+    progress: &Progress,
+    user_name: &str,
+) -> Result<(), CallError> {
+    let password = of_user(session, user_name, options.has(FactKind::AccessKeys)).await?;
+    progress.update_user(user_name, |user| user.console_password = Fact::live(password));
+    Ok(())
+}
 
 /// The user's password, where there is one. That AWS knows no such entity means that there is none, or no such user:
 /// unless the user was just seen (`is_there`), `GetUser` tells.
-pub(super) async fn of_user(
+async fn of_user(
     session: &Session<'_>,
     user_name: &str,
     is_there: bool,

@@ -1,59 +1,75 @@
 //! Whether all users were listed: `iam:GetAccountSummary` says live how many there are.
 
 use aws_sdk_iam::types::SummaryKeyType;
-use rolecall_roll::{Class, Fact, Gap, Step, Summary};
+use futures_util::FutureExt;
+use rolecall_roll::{Class, Fact, FactKind, Gap, Remedy, Summary};
 
-use super::{Collector, Plan, Seen, users};
+use super::{Collector, FactSet, Progress, Read, ReadOptions, mark_unread, users};
 use crate::call::CallError;
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector = Collector { step: Step::ControlTotal, actions: &["iam:GetAccountSummary"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::ControlTotal,
+    set: FactSet::Recommended,
+    actions: &["iam:GetAccountSummary"],
+    description: "the number of users and root's keys and MFA, live; where it differs from the roll, that is a gap",
+    read: Read::AccountAtEnd(
+        |session, options, progress| collect(session, options, progress).boxed_local(),
+        |facts, reason| mark_unread(&mut facts.summary, reason),
+    ),
+};
 
 const GET_ACCOUNT_SUMMARY: &str = "GetAccountSummary";
 
 /// Reads the summary, and holds the users that were read against it: a user may come or go in between, so they are
 /// counted a second time before there is a gap.
-pub(super) async fn collect(session: &Session<'_>, plan: Plan<'_>, seen: &Seen) {
+async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
+    if options.selection.user_name.is_some() || options.selection.path_prefix.is_some() {
+        // The summary counts all users of the account.
+        return;
+    }
     let summary = match read(session).await {
         Ok(summary) => summary,
         Err(error) => {
-            seen.gap(error.into_gap(Step::ControlTotal, None));
+            progress.push_error(FactKind::ControlTotal, None, error);
             return;
         }
     };
-    let listed = seen.users.borrow().as_ref().map(Vec::len);
+    let listed = progress.users.borrow().as_ref().map(Vec::len);
     let counted = usize::try_from(summary.users).unwrap_or(usize::MAX);
     let mut last = summary;
     if let Some(listed) = listed.filter(|listed| *listed != counted) {
-        match (users::names(session, plan).await, read(session).await) {
+        match (users::names(session, options).await, read(session).await) {
             (Ok(names), Ok(again)) => {
                 let counted = usize::try_from(again.users).unwrap_or(usize::MAX);
                 last = again;
                 if names.len() == counted {
                     let message =
                         format!("there were {listed} users when they were listed, and {counted} at the end");
-                    seen.note(Step::ControlTotal, None, message);
+                    progress.push_note(FactKind::ControlTotal, None, message);
                 } else {
-                    seen.gap(differ(names.len(), counted));
+                    progress.push_gap(differ(names.len(), counted));
                 }
             }
-            (Err(error), _) | (_, Err(error)) => seen.gap(error.into_gap(Step::ControlTotal, None)),
+            (Err(error), _) | (_, Err(error)) => {
+                progress.push_error(FactKind::ControlTotal, None, error);
+            }
         }
     }
-    seen.facts.borrow_mut().summary = Fact::live(last);
+    progress.facts.borrow_mut().summary = Fact::live(last);
 }
 
 fn differ(listed: usize, counted: usize) -> Gap {
     Gap {
-        step: Step::ControlTotal,
+        step: FactKind::ControlTotal.into(),
         operation: Some(GET_ACCOUNT_SUMMARY.to_owned()),
         user_name: None,
         class: Class::Inconsistent,
         code: None,
         message: format!("ListUsers lists {listed} users, and GetAccountSummary counts {counted}"),
         request_id: None,
-        remedy: "ask again in a while; where it stays so, open a case with AWS".to_owned(),
+        remedy: Remedy::RetryLater,
     }
 }
 

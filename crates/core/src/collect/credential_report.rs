@@ -5,18 +5,31 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
-use rolecall_roll::{Class, LastUsed, ReportKey, ReportRow, Root, Step, User};
+use rolecall_roll::{Class, Fact, FactKind, LastUsed, ReportKey, ReportRow, Root, Source, User};
 use tokio::time::sleep;
 
-use super::{Collector, Seen, timestamp};
+use super::{Collector, FactSet, Join, Progress, Read, mark_unread, timestamp};
 use crate::call::CallError;
 use crate::session::{Iam, Session};
 
-/// What this file reads and needs.
+/// The row of this fact.
 pub const COLLECTOR: Collector = Collector {
-    step: Step::CredentialReport,
+    fact: FactKind::CredentialReport,
+    set: FactSet::Recommended,
     actions: &["iam:GenerateCredentialReport", "iam:GetCredentialReport"],
+    description: "all users and root in one answer, with its age",
+    read: Read::AllUsers(
+        |session, progress| {
+            let report = collect(session, progress);
+            report
+                .map(|report| report.map_or_else(|| Box::new(|_: &Progress| ()) as Join, join))
+                .boxed_local()
+        },
+        |user, reason| mark_unread(&mut user.report, reason),
+        |facts, reason| mark_unread(&mut facts.root, reason),
+    ),
 };
 
 const GENERATE: &str = "GenerateCredentialReport";
@@ -54,14 +67,32 @@ impl Report {
 }
 
 /// Reads the report, and lets IAM make one where there is none that is good.
-pub(super) async fn collect(session: &Session<'_>, seen: &Seen) -> Option<Report> {
+pub(super) async fn collect(session: &Session<'_>, progress: &Progress) -> Option<Report> {
     match read(session).await {
         Ok(report) => Some(report),
         Err(error) => {
-            seen.gap(error.into_gap(Step::CredentialReport, None));
+            progress.push_error(FactKind::CredentialReport, None, error);
             None
         }
     }
+}
+
+/// Puts the report's rows to the users and its root user to the account.
+pub(super) fn join(report: Report) -> Join {
+    Box::new(move |progress| {
+        let source = Source::CredentialReport(report.generated);
+        if let Some(root) = report.root {
+            progress.facts.borrow_mut().root = Fact::Known { value: root, source };
+        }
+        for (user_name, row) in report.rows {
+            progress.update_user(&user_name, |user| user.report = Fact::Known { value: row, source });
+        }
+        let mut users = progress.users.borrow_mut();
+        for user in users.iter_mut().flatten().filter(|user| user.create_date > report.generated) {
+            let unknown = "the user is younger than the credential report".to_owned();
+            user.report = Fact::Unknown { unknown };
+        }
+    })
 }
 
 async fn read(session: &Session<'_>) -> Result<Report, CallError> {

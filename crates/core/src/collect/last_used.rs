@@ -1,28 +1,41 @@
 //! When, for what and where keys were last used: `iam:GetAccessKeyLastUsed`, a call for each key.
 
-use rolecall_roll::{AccessKey, Fact, LastUsed, Step};
+use futures_util::FutureExt;
+use rolecall_roll::{FactKind, LastUsed};
 
-use super::{Collector, Seen, timestamp};
+use super::{Collector, FactSet, Progress, Read, mark_unread, timestamp};
 use crate::call::CallError;
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector = Collector { step: Step::LastUsed, actions: &["iam:GetAccessKeyLastUsed"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::LastUsed,
+    set: FactSet::Recommended,
+    actions: &["iam:GetAccessKeyLastUsed"],
+    description: "date, service and region of each key's last use",
+    read: Read::Key(
+        |session, _, progress, user_name| collect(session, progress, user_name).boxed_local(),
+        |key, reason| mark_unread(&mut key.last_used, reason),
+    ),
+};
 
 const GET_ACCESS_KEY_LAST_USED: &str = "GetAccessKeyLastUsed";
 
 /// What AWS says for a service or a region where there is none.
 const NONE: &str = "N/A";
 
-/// Reads the last use of each of a user's keys.
-pub(super) async fn collect(session: &Session<'_>, user_name: &str, keys: &mut [AccessKey], seen: &Seen) {
-    for key in keys {
-        key.last_used = match of_key(session, &key.access_key_id).await {
-            Ok((_, last_used)) => Fact::live(last_used),
-            // An error is not "never used".
-            Err(error) => seen.failed(Step::LastUsed, Some(user_name), error),
-        };
+/// Reads the last use of each of a user's keys. An error is not "never used".
+async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) -> Result<(), CallError> {
+    let mut ids = Vec::new();
+    progress.update_user(user_name, |user| {
+        ids.extend(user.access_keys.iter().flatten().map(|key| key.access_key_id.clone()));
+    });
+    for id in &ids {
+        let last_used = of_key(session, id).await.map(|(_, last_used)| last_used);
+        let last_used = progress.fact(FactKind::LastUsed, Some(user_name), last_used);
+        progress.update_key(user_name, id, |key| key.last_used = last_used);
     }
+    Ok(())
 }
 
 /// The user of a key, and its last use.

@@ -1,20 +1,36 @@
 //! MFA devices: `iam:ListMFADevices`, a call for each user.
 
 use aws_sdk_iam::operation::RequestId as _;
-use rolecall_roll::{MfaDevice, Step};
+use futures_util::FutureExt;
+use rolecall_roll::{Fact, FactKind, MfaDevice};
 
-use super::{Collector, timestamp};
+use super::{Collector, FactSet, Progress, Read, mark_unread, timestamp};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector = Collector { step: Step::MfaDevices, actions: &["iam:ListMFADevices"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::MfaDevices,
+    set: FactSet::Recommended,
+    actions: &["iam:ListMFADevices"],
+    description: "each user's MFA devices",
+    read: Read::User(
+        |session, _, progress, user_name| collect(session, progress, user_name).boxed_local(),
+        |user, reason| mark_unread(&mut user.mfa_devices, reason),
+    ),
+};
 
 const LIST_MFA_DEVICES: &str = "ListMFADevices";
 
+async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) -> Result<(), CallError> {
+    let devices = of_user(session, user_name).await?;
+    progress.update_user(user_name, |user| user.mfa_devices = Fact::live(devices));
+    Ok(())
+}
+
 /// The devices of a user, by serial number.
-pub(super) async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<MfaDevice>, CallError> {
+async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<MfaDevice>, CallError> {
     let mut devices = Vec::new();
     let fetch = async |marker| {
         let iam = session.iam().await?;

@@ -4,31 +4,38 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::operation::RequestId as _;
 use aws_sdk_iam::types::{EntityType, UserDetail};
-use rolecall_roll::{Policies, Step};
+use futures_util::FutureExt;
+use rolecall_roll::{Fact, FactKind, Policies};
 use serde_json::Value;
 
-use super::{Collector, Seen};
+use super::{Collector, FactSet, Join, Progress, Read, mark_unread, says_so_itself};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector =
-    Collector { step: Step::Policies, actions: &["iam:GetAccountAuthorizationDetails"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::Policies,
+    set: FactSet::Recommended,
+    actions: &["iam:GetAccountAuthorizationDetails"],
+    description: "groups, policies, boundary, tags; administrators that are recognised as such",
+    read: Read::AllUsers(
+        |session, progress| collect(session, progress).boxed_local(),
+        |user, reason| mark_unread(&mut user.policies, reason),
+        says_so_itself,
+    ),
+};
 
 const GET_DETAILS: &str = "GetAccountAuthorizationDetails";
 
 /// What was read of one user.
-#[derive(Debug)]
-pub struct OfUser {
-    /// The user.
-    pub user_name: String,
-    /// What was read.
-    pub policies: Policies,
+struct OfUser {
+    user_name: String,
+    policies: Policies,
 }
 
 /// Reads those of all users.
-pub(super) async fn collect(session: &Session<'_>, seen: &Seen) -> Vec<OfUser> {
+async fn collect(session: &Session<'_>, progress: &Progress) -> Join {
     let mut all = Vec::new();
     let fetch = async |marker| {
         let iam = session.iam().await?;
@@ -43,9 +50,13 @@ pub(super) async fn collect(session: &Session<'_>, seen: &Seen) -> Vec<OfUser> {
         Ok(Page { items, is_truncated: answer.is_truncated, marker: answer.marker, request_id })
     };
     if let Err(error) = pages::each(GET_DETAILS, fetch, |page| all.extend(page)).await {
-        seen.gap(error.into_gap(Step::Policies, None));
+        progress.push_error(FactKind::Policies, None, error);
     }
-    all
+    Box::new(move |progress| {
+        for OfUser { user_name, policies } in all {
+            progress.update_user(&user_name, |user| user.policies = Fact::live(policies));
+        }
+    })
 }
 
 fn of_user(detail: &UserDetail) -> Option<OfUser> {

@@ -6,29 +6,37 @@ use aws_sdk_iam::operation::list_organizations_features::ListOrganizationsFeatur
 use aws_sdk_iam::types::FeatureType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use rolecall_roll::{Fact, Step};
+use futures_util::FutureExt;
+use rolecall_roll::{Fact, FactKind};
 
-use super::{Collector, Seen};
+use super::{Collector, FactSet, Progress, Read, mark_unread};
 use crate::call::CallError;
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector =
-    Collector { step: Step::RootCredentials, actions: &["iam:ListOrganizationsFeatures"] };
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::RootCredentials,
+    set: FactSet::All,
+    actions: &["iam:ListOrganizationsFeatures"],
+    description: "whether root credentials are managed centrally; of an organisation it is read once",
+    read: Read::Account(
+        |session, _, progress| collect(session, progress).boxed_local(),
+        |facts, reason| mark_unread(&mut facts.root_credentials_managed, reason),
+    ),
+};
 
 /// Reads it.
-pub(super) async fn collect(session: &Session<'_>, seen: &Seen) {
+async fn collect(session: &Session<'_>, progress: &Progress) {
     let managed = match of(session).await {
-        Ok(managed) => Fact::live(managed),
         // Of the organisation another account can tell: that is no gap of this one.
         Err(error) if error.code.as_deref() == Some("CallerIsNotManagementAccountException") => {
             Fact::Unknown {
                 unknown: "the management account or a delegated administrator can tell".to_owned(),
             }
         }
-        Err(error) => seen.failed(Step::RootCredentials, None, error),
+        read => progress.fact(FactKind::RootCredentials, None, read),
     };
-    seen.facts.borrow_mut().root_credentials_managed = managed;
+    progress.facts.borrow_mut().root_credentials_managed = managed;
 }
 
 async fn of(session: &Session<'_>) -> Result<bool, CallError> {

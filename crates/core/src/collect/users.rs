@@ -3,15 +3,25 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_iam::operation::RequestId as _;
-use rolecall_roll::{Class, Step, User};
+use futures_util::FutureExt;
+use rolecall_roll::{Class, FactKind, User};
 
-use super::{Collector, Plan, Seen, timestamp};
+use super::{Collector, FactSet, Progress, Read, ReadOptions, timestamp};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
-/// What this file reads and needs.
-pub const COLLECTOR: Collector = Collector { step: Step::Users, actions: &["iam:ListUsers"] };
+/// What reading one user alone needs.
+pub(super) const GET_USER_ACTION: &str = "iam:GetUser";
+
+/// The row of this fact.
+pub const COLLECTOR: Collector = Collector {
+    fact: FactKind::Users,
+    set: FactSet::Default,
+    actions: &["iam:ListUsers"],
+    description: "the IAM users",
+    read: Read::ListUsers(|session, options, progress| collect(session, options, progress).boxed_local()),
+};
 
 const LIST_USERS: &str = "ListUsers";
 
@@ -21,35 +31,38 @@ const LIST_USERS: &str = "ListUsers";
 const MAX_ITEMS: i32 = 1000;
 
 /// Reads the account's users, their keys yet unknown.
-pub(super) async fn collect(session: &Session<'_>, plan: Plan<'_>, seen: &Seen) {
-    seen.step.set(Some(Step::Users));
-    let ended = match plan.user {
+async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
+    progress.set_stage(FactKind::Users);
+    let ended = match &options.selection.user_name {
         Some(user_name) => {
             // One that is not there is none, and no gap.
             let user = one(session, user_name).await;
-            user.map(|user| *seen.users.borrow_mut() = Some(user.into_iter().collect()))
+            user.map(|user| *progress.users.borrow_mut() = Some(user.into_iter().collect()))
         }
         None => {
             pages::each(
                 LIST_USERS,
-                async |marker| page(session, plan, marker).await,
-                |page| seen.users.borrow_mut().get_or_insert_default().extend(page),
+                async |marker| page(session, options, marker).await,
+                |page| progress.users.borrow_mut().get_or_insert_default().extend(page),
             )
             .await
         }
     };
     if let Err(error) = ended {
-        seen.gap(error.into_gap(Step::Users, None));
+        progress.push_error(FactKind::Users, None, error);
     }
-    if let Some(users) = seen.users.borrow_mut().as_mut() {
+    if let Some(users) = progress.users.borrow_mut().as_mut() {
         forget_earlier_namesakes(users);
     }
 }
 
 /// The names of the account's users, once more.
-pub(super) async fn names(session: &Session<'_>, plan: Plan<'_>) -> Result<BTreeSet<String>, CallError> {
+pub(super) async fn names(
+    session: &Session<'_>,
+    options: ReadOptions<'_>,
+) -> Result<BTreeSet<String>, CallError> {
     let mut names = BTreeSet::new();
-    let fetch = async |marker| page(session, plan, marker).await;
+    let fetch = async |marker| page(session, options, marker).await;
     let take = |page: Vec<User>| names.extend(page.into_iter().map(|user| user.user_name));
     pages::each(LIST_USERS, fetch, take).await?;
     Ok(names)
@@ -74,7 +87,7 @@ async fn one(session: &Session<'_>, user_name: &str) -> Result<Option<User>, Cal
 
 async fn page(
     session: &Session<'_>,
-    plan: Plan<'_>,
+    options: ReadOptions<'_>,
     marker: Option<String>,
 ) -> Result<Page<User>, CallError> {
     let iam = session.iam().await?;
@@ -82,7 +95,7 @@ async fn page(
         .client
         .list_users()
         .max_items(MAX_ITEMS)
-        .set_path_prefix(plan.path_prefix.map(str::to_owned))
+        .set_path_prefix(options.selection.path_prefix.clone())
         .set_marker(marker)
         .send()
         .await

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
-use aws_sdk_iam::config::IdentityCache;
+use aws_sdk_iam::config::{IdentityCache, Region};
 use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
-use rolecall_roll::{AccountId, ExternalId, RoleArn};
+use rolecall_roll::{AccountId, ExternalId, Partition, RoleArn, Side};
 use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
@@ -93,6 +93,7 @@ pub struct Iam {
     /// What no message may hold: the session's secret key and token, and the external id.
     secrets: Arc<[Zeroizing<String>]>,
     caller_secrets: CallerSecrets,
+    side: Side,
 }
 
 impl Iam {
@@ -103,7 +104,7 @@ impl Iam {
     {
         let known = self.caller_secrets.known();
         let secrets = self.secrets.iter().chain(&known).map(|secret| secret.as_str());
-        CallError::new(operation, error).without(secrets)
+        CallError::new(operation, error).without(secrets).with_side(self.side)
     }
 }
 
@@ -133,7 +134,8 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn own(account_id: &AccountId, asking: Asking<'a>) -> Self {
         let client = iam_client(asking, &Arc::new(Pace::default()), &retries(account_id), None);
-        Self(Kind::Own(Iam { client, secrets: Arc::new([]), caller_secrets: asking.caller_secrets.clone() }))
+        let caller_secrets = asking.caller_secrets.clone();
+        Self(Kind::Own(Iam { client, secrets: Arc::new([]), caller_secrets, side: Side::Caller }))
     }
 
     /// The request ids of the calls that gave it, one and one more for each time that it was renewed.
@@ -219,7 +221,8 @@ impl Assumable<'_> {
         ];
         let secrets = Arc::new(secrets.map(|secret| Zeroizing::new(secret.to_owned())));
         let client = iam_client(*asking, pace, retries, Some(credentials));
-        let iam = Iam { client, secrets, caller_secrets: asking.caller_secrets.clone() };
+        let caller_secrets = asking.caller_secrets.clone();
+        let iam = Iam { client, secrets, caller_secrets, side: Side::Member };
         Ok(Opened { iam, renew_at: renew_at(now, expires_at), expires_at })
     }
 }
@@ -276,6 +279,16 @@ fn sts_client(
     aws_sdk_sts::Client::from_conf(config.build())
 }
 
+/// How IAM is called: it has one endpoint in a partition, which takes signatures for its own region and no other.
+/// Where an endpoint of one's own is set, the SDK would sign for the caller's region.
+///
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
+pub(crate) fn iam_config(sdk_config: &SdkConfig) -> aws_sdk_iam::config::Builder {
+    let region = sdk_config.region().map_or("", AsRef::as_ref);
+    let region = Partition::of_region(region).default_region();
+    aws_sdk_iam::config::Builder::from(sdk_config).region(Region::new(region))
+}
+
 #[inline(never)]
 fn iam_client(
     asking: Asking<'_>,
@@ -283,7 +296,7 @@ fn iam_client(
     retries: &RetryPartition,
     credentials: Option<Credentials>,
 ) -> aws_sdk_iam::Client {
-    let mut config = aws_sdk_iam::config::Builder::from(asking.sdk_config)
+    let mut config = iam_config(asking.sdk_config)
         .retry_partition(retries.clone())
         .interceptor(AnswersAreWhole)
         .interceptor(Counts { meter: asking.meter.clone(), pace: Some(Arc::clone(pace)) });

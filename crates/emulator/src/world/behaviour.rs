@@ -30,6 +30,22 @@ pub struct Behaviour {
     pub old_status: bool,
 }
 
+/// A field of [`Behaviour`] that is out of its range.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BehaviourError {
+    /// A part of the requests that is below 0 or above 1, or no number.
+    #[error("{field} is {value}, and is a part, from 0 to 1")]
+    Fraction {
+        /// The field's name.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A rate that is not above 0; the field's name.
+    #[error("{0} is a number of calls a second, above 0")]
+    Rate(&'static str),
+}
+
 impl Behaviour {
     /// How long each answer takes.
     #[must_use]
@@ -40,20 +56,18 @@ impl Behaviour {
     /// The same, if it can be.
     ///
     /// # Errors
-    /// What cannot be, and what could.
-    pub fn checked(self) -> Result<Self, String> {
-        let rates = [("error_rate", self.error_rate), ("reset_rate", self.reset_rate)];
-        let rate = rates.iter().find(|(_, rate)| !(0.0..=1.0).contains(rate));
-        let paces = [
+    /// [`BehaviourError`] names the first field that is out of its range.
+    pub fn checked(self) -> Result<Self, BehaviourError> {
+        let fractions = [("error_rate", self.error_rate), ("reset_rate", self.reset_rate)];
+        if let Some((field, value)) = fractions.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+            return Err(BehaviourError::Fraction { field, value });
+        }
+        let rates = [
             ("iam_rate", self.iam_rate),
             ("sts_rate", self.sts_rate),
             ("organizations_rate", self.organizations_rate),
         ];
-        let pace = paces.iter().find(|(_, pace)| pace.is_some_and(|pace| pace.is_nan() || pace <= 0.0));
-        match (rate, pace) {
-            (Some((name, rate)), _) => Err(format!("{name} is {rate}, and is a part, from 0 to 1")),
-            (_, Some((name, _))) => Err(format!("{name} is a number of calls a second, above 0")),
-            (None, None) => Ok(self),
-        }
+        let wrong = rates.iter().find(|(_, rate)| rate.is_some_and(|rate| rate.is_nan() || rate <= 0.0));
+        wrong.map_or(Ok(self), |(field, _)| Err(BehaviourError::Rate(field)))
     }
 }

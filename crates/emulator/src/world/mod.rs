@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use rolecall_policy::{Document, Kind};
 use serde::Deserialize;
 
-pub use behaviour::Behaviour;
+pub use behaviour::{Behaviour, BehaviourError};
 pub use file::BadWorld;
-pub use generate::Recipe;
 pub(crate) use generate::splitmix64;
+pub use generate::{ParseRecipeError, Recipe};
 
 /// The accounts that there are.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub struct World {
 #[derive(Debug, Clone, Default)]
 pub struct Account {
     /// By name.
-    pub roles: BTreeMap<String, Arc<Role>>,
+    pub(crate) roles: BTreeMap<String, Arc<Role>>,
     /// By name.
     pub users: BTreeMap<String, Arc<User>>,
     /// Whether its IAM never answers.
@@ -91,19 +91,19 @@ pub struct MfaDevice {
 
 /// A role.
 #[derive(Debug, Clone)]
-pub struct Role {
+pub(crate) struct Role {
     /// The ARN, path included.
-    pub arn: String,
+    pub(crate) arn: String,
     /// Whom it trusts.
-    pub trust_policy: Document,
+    pub(crate) trust_policy: Document,
     /// What it may do.
-    pub policies: Vec<Document>,
+    pub(crate) policies: Vec<Document>,
     /// What limits that.
-    pub permissions_boundary: Option<Document>,
+    pub(crate) permissions_boundary: Option<Document>,
     /// Seconds.
-    pub max_session_duration: u32,
+    pub(crate) max_session_duration: u32,
     /// Its tags.
-    pub tags: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
 }
 
 /// A user.
@@ -120,9 +120,9 @@ pub struct User {
     /// When its password was last used.
     pub password_last_used: Option<Timestamp>,
     /// What it may do.
-    pub policies: Vec<Document>,
+    pub(crate) policies: Vec<Document>,
     /// What limits that.
-    pub permissions_boundary: Option<Document>,
+    pub(crate) permissions_boundary: Option<Document>,
     /// Its keys.
     pub access_keys: Vec<AccessKey>,
     /// Its password for the console.
@@ -193,11 +193,11 @@ pub struct Unit {
     /// Its name; the root's is `Root`.
     pub name: String,
     /// Which of the units it is in; the root is in none.
-    pub parent: Option<usize>,
+    pub(crate) parent: Option<usize>,
     /// Service control policies.
-    pub scps: Vec<Document>,
+    pub(crate) scps: Vec<Document>,
     /// Resource control policies.
-    pub rcps: Vec<Document>,
+    pub(crate) rcps: Vec<Document>,
 }
 
 /// An account, as its organisation knows it.
@@ -216,9 +216,9 @@ pub struct Member {
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Service control policies of its own; `None` where it has but `FullAWSAccess`.
-    pub scps: Option<Vec<Document>>,
+    pub(crate) scps: Option<Vec<Document>>,
     /// Resource control policies of its own.
-    pub rcps: Vec<Document>,
+    pub(crate) rcps: Vec<Document>,
 }
 
 impl std::fmt::Debug for AccessKey {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rolecall_roll::{AccessKey, AccountId, AccountRoll, Fact, Header, Outcome, Policies, Step, Stored, User};
+use rolecall_roll::{
+    AccessKey, AccountId, AccountRoll, Fact, FactKind, Header, Outcome, Policies, Stored, User,
+};
 
 use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
 use crate::assess::Assessor;
@@ -107,7 +109,7 @@ impl Diff {
         }
         let known = is.or(was).and_then(AccountRoll::account);
         let gap = is.and_then(|account| account.gaps().first());
-        let why = gap.map(|gap| format!("{} unknown: {}", gap.step.what(), gap.class));
+        let why = gap.map(|gap| format!("{} unknown: {}", gap.step.label(), gap.class));
         let ended = (now.is_some() && is.is_none()).then(|| "the run ended before it was read".to_owned());
         let skipped = is.and_then(AccountRoll::why_skipped).map(str::to_owned);
         self.accounts.push(AccountChange {
@@ -129,7 +131,8 @@ impl Diff {
             user_name: user.user_name.clone(),
             user_id: user.user_id.clone(),
         };
-        let lists_all = |account: &AccountRoll| !account.gaps().iter().any(|gap| gap.step == Step::Users);
+        let lists_all =
+            |account: &AccountRoll| !account.gaps().iter().any(|gap| gap.step == FactKind::Users.into());
         for (id, user) in &new {
             match old.get(id) {
                 Some(before) => {
@@ -277,7 +280,7 @@ impl Sides<'_> {
         }
         let users = roll.users().unwrap_or_default();
         let Some(user) = users.iter().find(|user| Some(&user.user_id) == finding.user_id.as_ref()) else {
-            let is_cut = roll.gaps().iter().any(|gap| gap.step == Step::Users);
+            let is_cut = roll.gaps().iter().any(|gap| gap.step == FactKind::Users.into());
             return if is_cut { Verdict::Unknown } else { Verdict::NotThere };
         };
         let user = OfUser { of, user };
@@ -320,16 +323,13 @@ fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
     if new.as_of < old.as_of {
         return Err(NotComparable::Swapped(old.as_of.to_string(), new.as_of.to_string()));
     }
-    let narrowed = |header: &Header| -> Vec<String> {
-        let narrowed = header.narrowed().into_iter().filter(|it| it.starts_with("of user"));
-        narrowed.map(str::to_owned).collect()
-    };
-    if narrowed(old) != narrowed(new) {
-        let said = |header: &Header| match narrowed(header).as_slice() {
+    let (users_of_old, users_of_new) = (old.collect.user_limits(), new.collect.user_limits());
+    if users_of_old != users_of_new {
+        let said = |limits: &[String]| match limits {
             [] => "of all users".to_owned(),
             some => some.join(", "),
         };
-        return Err(NotComparable::Narrowed(said(old), said(new)));
+        return Err(NotComparable::Narrowed(said(&users_of_old), said(&users_of_new)));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use rolecall_roll::{Gap, Stored};
+use rolecall_roll::{Gap, NeutralTerms, Stored};
 
 use super::harmless_lines;
 use crate::finding::{Excepted, Finding};
@@ -107,11 +107,11 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
             organizational_unit: it.organizational_unit.as_deref().unwrap_or_default(),
             user_name: it.gap.user_name.as_deref().unwrap_or_default(),
             message: &in_words(&it.gap),
-            remedy: &it.gap.remedy,
+            remedy: &it.gap.remedy.to_text(&NeutralTerms),
             ..Row::default()
         })?;
     }
-    let statement = Statement::of(stored, &report.coverage, Some(report)).in_a_line();
+    let statement = Statement::of(stored, &report.coverage, Some(report), &NeutralTerms).in_a_line();
     write(&Row { record: "coverage", message: &statement, ..Row::default() })?;
     rows.finish()
 }
@@ -187,7 +187,7 @@ impl Row<'_> {
 pub(super) fn in_words(gap: &Gap) -> String {
     let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
     let call = if call.is_empty() { String::new() } else { format!("{}: ", call.join(": ")) };
-    format!("{} unknown: {call}{}", gap.step.what(), gap.message)
+    format!("{} unknown: {call}{}", gap.step.label(), gap.message)
 }
 
 /// Rows of harmless cells.

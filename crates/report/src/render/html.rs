@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rolecall_roll::Stored;
+use rolecall_roll::{NeutralTerms, Stored};
 use sha2::{Digest, Sha256};
 
 use super::harmless;
@@ -95,10 +95,10 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
         NotRead {
             account: text(format!("{} {name}", it.account_id).trim_end()),
             user: text(gap.user_name.as_deref().unwrap_or_default()),
-            what: text(&format!("{} {}", gap.step.what(), call.join(": "))),
+            what: text(&format!("{} {}", gap.step.label(), call.join(": "))),
             message: text(&gap.message),
             request_id: text(gap.request_id.as_deref().unwrap_or_default()),
-            remedy: text(&gap.remedy),
+            remedy: text(&gap.remedy.to_text(&NeutralTerms)),
         }
     });
     let page = Page {
@@ -106,7 +106,7 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
         style: STYLE,
         script: SCRIPT,
         version: &stored.header.rolecall_version,
-        statement: Statement::of(stored, &report.coverage, Some(report)),
+        statement: Statement::of(stored, &report.coverage, Some(report), &NeutralTerms),
         severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
         not_read: unread.collect(),
         charts: charts(report),

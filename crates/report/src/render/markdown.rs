@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use rolecall_roll::Stored;
+use rolecall_roll::{NeutralTerms, Stored};
 
 use super::csv::in_words;
 use super::{are_all, harmless};
@@ -25,7 +25,7 @@ pub fn render(
     report: &Report,
     grouping: Option<Grouping>,
 ) -> io::Result<()> {
-    let statement = Statement::of(stored, &report.coverage, Some(report));
+    let statement = Statement::of(stored, &report.coverage, Some(report), &NeutralTerms);
     writeln!(out, "# IAM users and access keys\n")?;
     writeln!(out, "**{}** {}\n", statement.verdict(), escaped(&statement.origin().join(" · ")))?;
     if let Some(caller) = &statement.caller {
@@ -46,7 +46,8 @@ pub fn render(
         let account = format!("{} {}", it.account_id, it.account_name.as_deref().unwrap_or_default());
         let user = it.gap.user_name.as_deref().unwrap_or_default();
         let what = in_words(&it.gap);
-        let cells = [account.trim(), user, &what, &it.gap.remedy].map(escaped);
+        let remedy = it.gap.remedy.to_text(&NeutralTerms);
+        let cells = [account.trim(), user, &what, &remedy].map(escaped);
         writeln!(out, "| {} |", cells.join(" | "))?;
     }
     for (group, findings) in report.groups(grouping) {

@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use rolecall_roll::{AccountId, Coverage, Header, Stored, json};
+use rolecall_roll::{AccountId, Coverage, Header, NeutralTerms, Stored, json};
 use serde::Serialize;
 
 use super::csv::in_words;
@@ -207,18 +207,19 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
         let gap = &it.gap;
         let uid = format!("{}/not-read/{}/{number}", it.account_id, gap.step);
         let (message, class) = (in_words(gap), gap.class.to_string());
+        let remedy = gap.remedy.to_text(&NeutralTerms);
         let (aws_error_code, aws_request_id) = (gap.code.as_deref(), gap.request_id.as_deref());
         let unmapped = Unmapped::NotRead { aws_error_code, aws_request_id };
         let title = "An account could not be read whole";
         write(&Event {
             cloud: Some(common.cloud(&it.account_id, it.account_name.as_deref())),
             finding_info: FindingInfo { title, uid: &uid, ..FindingInfo::default() },
-            remediation: Some(Remediation { desc: &gap.remedy }),
+            remediation: Some(Remediation { desc: &remedy }),
             status_detail: Some(&class),
             ..common.event(&message, Severity::Medium, Compliance::of(Status::Unknown, None), unmapped)
         })?;
     }
-    let statement = Statement::of(stored, &report.coverage, Some(report));
+    let statement = Statement::of(stored, &report.coverage, Some(report), &NeutralTerms);
     let status = if statement.is_complete { Status::Pass } else { Status::Fail };
     let uid = format!("{}/coverage", stored.header.run_id);
     let message = statement.in_a_line();

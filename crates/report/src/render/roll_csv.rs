@@ -7,7 +7,9 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use rolecall_roll::{AccessKey, AccountRoll, Coverage, Fact, LastUsed, Outcome, Policies, Stored, User};
+use rolecall_roll::{
+    AccessKey, AccountRoll, Coverage, Fact, LastUsed, NeutralTerms, Outcome, Policies, Stored, User,
+};
 
 use super::csv::{Rows, in_words};
 use crate::case::days;
@@ -57,7 +59,7 @@ pub fn render(out: &mut impl Write, stored: &Stored, coverage: &Coverage) -> io:
     for account in stored.accounts() {
         of_account(&mut table, &account?, stored.header.as_of)?;
     }
-    let statement = Statement::of(stored, coverage, None).in_a_line();
+    let statement = Statement::of(stored, coverage, None, &NeutralTerms).in_a_line();
     table.row("coverage", &NO_ACCOUNT, &NO_USER, &NO_KEY, &statement)?;
     table.0.finish()
 }

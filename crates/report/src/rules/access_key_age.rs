@@ -6,7 +6,7 @@ use super::benchmark::clauses;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use crate::case::{Checked, Failed, OfKey, Remedy};
 
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     why: "The longer a key lives, the more places it has been in.",
     severity: Severity::Medium,
     days: Some(90),
-    needs: &[&[Step::AccessKeys]],
+    needs: &[&[FactKind::AccessKeys]],
     benchmarks: &clauses("1.14", "1.13", "2.13", "2.12"),
     security_hub: &["IAM.3"],
     config_rule: Some("access-keys-rotated"),

@@ -6,7 +6,7 @@ use super::benchmark::clauses_to_6;
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use jiff::SignedDuration;
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use crate::case::{Checked, Failed, OfKey, Remedy, date, told};
 use crate::evidence::Evidence;
@@ -22,7 +22,11 @@ pub const RULE: Rule = Rule {
     why: "It was made in case, and such keys lie unused.",
     severity: Severity::Low,
     days: None,
-    needs: &[&[Step::AccessKeys], &[Step::LastUsed], &[Step::ConsolePassword, Step::CredentialReport]],
+    needs: &[
+        &[FactKind::AccessKeys],
+        &[FactKind::LastUsed],
+        &[FactKind::ConsolePassword, FactKind::CredentialReport],
+    ],
     benchmarks: &clauses_to_6("1.11", "1.10", "2.10"),
     security_hub: &[],
     config_rule: None,
@@ -40,15 +44,15 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
     }
     // One that is used is not one that was made in case.
     let (None, from) = of.last_used()? else { return Ok(None) };
-    let (password, source) = told(of.of.password(), Step::ConsolePassword)?;
+    let (password, source) = told(of.of.password(), FactKind::ConsolePassword)?;
     Ok(password.map(|_| Failed {
         message: "the key was made when the user was, who has a console password, and was never used"
             .to_owned(),
         evidence: vec![
             of.evidence_created(created),
-            Evidence::of(Step::Users, format!("user created {}", date(user.create_date)), source),
-            Evidence::of(Step::ConsolePassword, "has a console password", source),
-            Evidence::of(Step::LastUsed, "never used", from),
+            Evidence::of(FactKind::Users, format!("user created {}", date(user.create_date)), source),
+            Evidence::of(FactKind::ConsolePassword, "has a console password", source),
+            Evidence::of(FactKind::LastUsed, "never used", from),
         ],
         remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", of.deactivate())),
     }))

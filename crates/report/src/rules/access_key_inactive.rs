@@ -3,7 +3,7 @@
 //! IAM does not say since when a key is inactive: it is judged by its last use, or where it was never used by its
 //! creation.
 
-use rolecall_roll::{AccessKeyStatus, Step};
+use rolecall_roll::{AccessKeyStatus, FactKind};
 
 use super::rule::{Check, Rule};
 use super::severity::Severity;
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     why: "Whoever may can switch it on again; nobody would look for it.",
     severity: Severity::Low,
     days: Some(90),
-    needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
+    needs: &[&[FactKind::AccessKeys], &[FactKind::LastUsed]],
     benchmarks: &[],
     security_hub: &[],
     config_rule: None,
@@ -31,11 +31,11 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     }
     let (last, source) = of.last_used()?;
     let (since, evidence) = if let Some(last) = last {
-        let evidence = Evidence::of(Step::LastUsed, format!("last used {}", date(last.date)), source);
+        let evidence = Evidence::of(FactKind::LastUsed, format!("last used {}", date(last.date)), source);
         (last.date, vec![evidence])
     } else {
         let (created, _) = of.created()?;
-        (created, vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)])
+        (created, vec![of.evidence_created(created), Evidence::of(FactKind::LastUsed, "never used", source)])
     };
     let idle = of.of.days_idle(since);
     let was = if last.is_some() { "was last used" } else { "was never used, and made" };

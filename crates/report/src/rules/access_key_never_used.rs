@@ -4,7 +4,7 @@
 //!
 //! Source: CIS 1.12 (3.0)
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     why: "It was made and lies somewhere; nothing breaks without it.",
     severity: Severity::Medium,
     days: Some(45),
-    needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
+    needs: &[&[FactKind::AccessKeys], &[FactKind::LastUsed]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
     security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
@@ -36,7 +36,7 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     let age = of.of.days_idle(created);
     Ok((age >= i64::from(days)).then(|| Failed {
         message: format!("the key is {age} days old and was never used, the limit is {days}"),
-        evidence: vec![of.evidence_created(created), Evidence::of(Step::LastUsed, "never used", source)],
+        evidence: vec![of.evidence_created(created), Evidence::of(FactKind::LastUsed, "never used", source)],
         remedy: Remedy::Commands(of.deactivate()),
     }))
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     why: "Nobody misses it, and nobody would notice who else uses it.",
     severity: Severity::Medium,
     days: Some(45),
-    needs: &[&[Step::AccessKeys], &[Step::LastUsed]],
+    needs: &[&[FactKind::AccessKeys], &[FactKind::LastUsed]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
     security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
@@ -34,7 +34,11 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     let by = last.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
     Ok((idle >= i64::from(days)).then(|| Failed {
         message: format!("the key was last used {idle} days ago, the limit is {days}"),
-        evidence: vec![Evidence::of(Step::LastUsed, format!("last used {}{by}", date(last.date)), source)],
+        evidence: vec![Evidence::of(
+            FactKind::LastUsed,
+            format!("last used {}{by}", date(last.date)),
+            source,
+        )],
         remedy: Remedy::Commands(of.deactivate()),
     }))
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: CIS 1.13 (3.0)
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::benchmark::clauses_to_6;
 use super::rule::{Check, Rule};
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     why: "The second one is for the days of a rotation; after them it is one more to lose.",
     severity: Severity::Medium,
     days: None,
-    needs: &[&[Step::AccessKeys]],
+    needs: &[&[FactKind::AccessKeys]],
     benchmarks: &clauses_to_6("1.13", "1.12", "2.12"),
     security_hub: &[],
     config_rule: None,
@@ -33,7 +33,7 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
     let ids: Vec<&str> = active.iter().map(|key| key.access_key_id.as_str()).collect();
     Ok(Some(Failed {
         message: format!("{} keys are active", active.len()),
-        evidence: vec![Evidence::of(Step::AccessKeys, format!("active: {}", ids.join(", ")), source)],
+        evidence: vec![Evidence::of(FactKind::AccessKeys, format!("active: {}", ids.join(", ")), source)],
         remedy: Remedy::KeepOne,
     }))
 }

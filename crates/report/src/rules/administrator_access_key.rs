@@ -2,7 +2,7 @@
 //!
 //! Administrator access is found where it is recognised; that it is not does not say that there is none.
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::rule::{Check, Rule};
 use super::severity::Severity;
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     why: "Whoever finds the key has the account.",
     severity: Severity::High,
     days: None,
-    needs: &[&[Step::AccessKeys], &[Step::Policies]],
+    needs: &[&[FactKind::AccessKeys], &[FactKind::Policies]],
     benchmarks: &[],
     security_hub: &[],
     config_rule: None,
@@ -28,7 +28,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
     if !of.is_active()? {
         return Ok(None);
     }
-    let (policies, source) = told(of.of.policies(), Step::Policies)?;
+    let (policies, source) = told(of.of.policies(), FactKind::Policies)?;
     if !of.of.is_administrator() {
         let none = policies.attached_policies.is_empty()
             && policies.inline_policies.is_empty()
@@ -41,9 +41,9 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
             _ => "none of its policies is recognised as one that allows all".to_owned(),
         };
         let what = "administrator access";
-        return Err(Untold { what, ..Untold::because(Step::Policies, reason) });
+        return Err(Untold { what, ..Untold::because(FactKind::Policies, reason) });
     }
     let remedy = Remedy::Commands(format!("# let what uses it assume a role, then:\n{}", of.deactivate()));
-    let evidence = vec![Evidence::of(Step::Policies, "administrator access", source)];
+    let evidence = vec![Evidence::of(FactKind::Policies, "administrator access", source)];
     Ok(Some(Failed { message: "the key is an administrator's".to_owned(), evidence, remedy }))
 }

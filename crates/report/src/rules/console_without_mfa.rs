@@ -2,7 +2,7 @@
 //!
 //! Source: CIS 1.10 (3.0)
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -18,7 +18,10 @@ pub const RULE: Rule = Rule {
     why: "A password alone is guessed, phished and reused.",
     severity: Severity::High,
     days: None,
-    needs: &[&[Step::ConsolePassword, Step::CredentialReport], &[Step::MfaDevices, Step::CredentialReport]],
+    needs: &[
+        &[FactKind::ConsolePassword, FactKind::CredentialReport],
+        &[FactKind::MfaDevices, FactKind::CredentialReport],
+    ],
     benchmarks: &clauses("1.10", "1.9", "2.9", "2.10"),
     security_hub: &["IAM.5", "IAM.19"],
     config_rule: Some("mfa-enabled-for-iam-console-access"),
@@ -29,16 +32,16 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
     if of.has_mfa().known() == Some(&true) {
         return Ok(None);
     }
-    let (password, from) = told(of.password(), Step::ConsolePassword)?;
+    let (password, from) = told(of.password(), FactKind::ConsolePassword)?;
     if password.is_none() {
         return Ok(None);
     }
-    let (has_mfa, source) = told(of.has_mfa(), Step::MfaDevices)?;
+    let (has_mfa, source) = told(of.has_mfa(), FactKind::MfaDevices)?;
     Ok((!has_mfa).then(|| Failed {
         message: "the user has a console password and no MFA device".to_owned(),
         evidence: vec![
-            Evidence::of(Step::ConsolePassword, "has a console password", from),
-            Evidence::of(Step::MfaDevices, "no MFA device", source),
+            Evidence::of(FactKind::ConsolePassword, "has a console password", from),
+            Evidence::of(FactKind::MfaDevices, "no MFA device", source),
         ],
         remedy: Remedy::Commands(format!(
             "# let the user assign an MFA device, or take the password away:\naws iam delete-login-profile {}",

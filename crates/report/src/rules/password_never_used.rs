@@ -4,7 +4,7 @@
 //!
 //! Source: CIS 1.12 (3.0)
 
-use rolecall_roll::{Source, Step};
+use rolecall_roll::{FactKind, Source};
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
     why: "It was sent to somebody once, and whoever reads that can sign in.",
     severity: Severity::Medium,
     days: Some(45),
-    needs: &[&[Step::Users], &[Step::ConsolePassword, Step::CredentialReport]],
+    needs: &[&[FactKind::Users], &[FactKind::ConsolePassword, FactKind::CredentialReport]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
     security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
@@ -28,19 +28,19 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfUser<'_>, days: u32) -> Checked {
-    let (Some(password), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
+    let (Some(password), from) = told(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
     if of.password_last_used().is_some() {
         return Ok(None);
     }
     let made = password.made.ok_or_else(|| {
-        Untold::because(Step::ConsolePassword, "AWS does not say when the password was made".to_owned())
+        Untold::because(FactKind::ConsolePassword, "AWS does not say when the password was made".to_owned())
     })?;
     let age = of.days_idle(made);
     Ok((age >= i64::from(days)).then(|| Failed {
         message: format!("the password was made {age} days ago and never used, the limit is {days}"),
         evidence: vec![
-            Evidence::of(Step::ConsolePassword, format!("password made {}", date(made)), from),
-            Evidence::of(Step::Users, "password never used", Source::Live),
+            Evidence::of(FactKind::ConsolePassword, format!("password made {}", date(made)), from),
+            Evidence::of(FactKind::Users, "password never used", Source::Live),
         ],
         remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", of.named())),
     }))

@@ -2,7 +2,7 @@
 //!
 //! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
 
-use rolecall_roll::{Source, Step};
+use rolecall_roll::{FactKind, Source};
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     why: "Nobody misses it, and nobody would notice who else signs in.",
     severity: Severity::Medium,
     days: Some(45),
-    needs: &[&[Step::Users], &[Step::ConsolePassword, Step::CredentialReport]],
+    needs: &[&[FactKind::Users], &[FactKind::ConsolePassword, FactKind::CredentialReport]],
     benchmarks: &clauses("1.12", "1.11", "2.11", "2.11"),
     security_hub: &["IAM.22"],
     config_rule: Some("iam-user-unused-credentials-check"),
@@ -31,15 +31,15 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
     if idle < i64::from(days) {
         return Ok(None);
     }
-    let (Some(password), from) = told(of.password(), Step::ConsolePassword)? else { return Ok(None) };
+    let (Some(password), from) = told(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
     // CIS goes by the last use alone.
     let since = password.made.filter(|made| *made > last);
     let since = since.map_or(String::new(), |made| format!("; it was set {} days ago", of.days_idle(made)));
     Ok(Some(Failed {
         message: format!("the password was last used {idle} days ago, the limit is {days}{since}"),
         evidence: vec![
-            Evidence::of(Step::ConsolePassword, "has a console password", from),
-            Evidence::of(Step::Users, format!("password last used {}", date(last)), Source::Live),
+            Evidence::of(FactKind::ConsolePassword, "has a console password", from),
+            Evidence::of(FactKind::Users, format!("password last used {}", date(last)), Source::Live),
         ],
         remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", of.named())),
     }))

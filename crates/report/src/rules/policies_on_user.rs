@@ -2,7 +2,7 @@
 //!
 //! Source: CIS 1.15 (3.0): permissions come through groups
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     why: "What each user may do has to be looked up one by one, and is forgotten one by one.",
     severity: Severity::Low,
     days: None,
-    needs: &[&[Step::Policies]],
+    needs: &[&[FactKind::Policies]],
     benchmarks: &clauses("1.15", "1.14", "2.14", "2.13"),
     security_hub: &["IAM.2"],
     config_rule: Some("iam-user-no-policies-check"),
@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(of: &OfUser<'_>, _: u32) -> Checked {
-    let (policies, source) = told(of.policies(), Step::Policies)?;
+    let (policies, source) = told(of.policies(), FactKind::Policies)?;
     let (attached, inline) = (&policies.attached_policies, &policies.inline_policies);
     if attached.is_empty() && inline.is_empty() {
         return Ok(None);
@@ -45,7 +45,7 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
             1 => "a policy is the user's own and no group's".to_owned(),
             several => format!("{several} policies are the user's own and no group's"),
         },
-        evidence: vec![Evidence::of(Step::Policies, names.join(", "), source)],
+        evidence: vec![Evidence::of(FactKind::Policies, names.join(", "), source)],
         remedy: Remedy::Commands(remedy),
     }))
 }

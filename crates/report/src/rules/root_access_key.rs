@@ -2,7 +2,7 @@
 //!
 //! Source: CIS 1.4 (3.0), <https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html>
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     why: "No policy limits what a root key may do, and it cannot be narrowed.",
     severity: Severity::Critical,
     days: None,
-    needs: &[&[Step::ControlTotal, Step::CredentialReport]],
+    needs: &[&[FactKind::ControlTotal, FactKind::CredentialReport]],
     benchmarks: &clauses("1.4", "1.3", "2.3", "2.4"),
     security_hub: &["IAM.4"],
     config_rule: Some("iam-root-access-key-check"),
@@ -35,7 +35,7 @@ fn check(of: &OfAccount<'_>) -> Checked {
     };
     Ok(has_keys.then(|| Failed {
         message: "the root user has an access key".to_owned(),
-        evidence: vec![Evidence::of(Step::ControlTotal, "root has access keys", source)],
+        evidence: vec![Evidence::of(FactKind::ControlTotal, "root has access keys", source)],
         remedy: Remedy::Commands(remedy),
     }))
 }

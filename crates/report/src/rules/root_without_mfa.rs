@@ -5,7 +5,7 @@
 //!
 //! Source: CIS 1.5 (3.0), <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html>
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -21,7 +21,7 @@ pub const RULE: Rule = Rule {
     why: "Whoever has the password, or the mailbox that resets it, has the account.",
     severity: Severity::Critical,
     days: None,
-    needs: &[&[Step::ControlTotal, Step::CredentialReport]],
+    needs: &[&[FactKind::ControlTotal, FactKind::CredentialReport]],
     benchmarks: &clauses("1.5", "1.4", "2.4", "2.5"),
     security_hub: &["IAM.9"],
     config_rule: Some("root-account-mfa-enabled"),
@@ -39,7 +39,7 @@ fn check(of: &OfAccount<'_>) -> Checked {
     };
     Ok((!is_guarded).then(|| Failed {
         message: "the root user has no MFA device".to_owned(),
-        evidence: vec![Evidence::of(Step::ControlTotal, "root has no MFA device", source)],
+        evidence: vec![Evidence::of(FactKind::ControlTotal, "root has no MFA device", source)],
         remedy: Remedy::Commands(remedy),
     }))
 }

@@ -1,6 +1,6 @@
 //! What a rule is: data, and one function.
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -24,7 +24,7 @@ pub struct Rule {
     /// Its threshold, where nobody says otherwise, in days; `None` where it has none.
     pub days: Option<u32>,
     /// The facts that it needs, by the steps that read them; of several beside each other one is enough.
-    pub needs: &'static [&'static [Step]],
+    pub needs: &'static [&'static [FactKind]],
     /// The clauses of the CIS Amazon Web Services Foundations Benchmarks that it covers, or covers a part of.
     pub benchmarks: &'static [(Benchmark, &'static str)],
     /// The Security Hub controls that it covers.

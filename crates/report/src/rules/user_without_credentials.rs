@@ -1,6 +1,6 @@
 //! A user has neither a key nor a password.
 
-use rolecall_roll::Step;
+use rolecall_roll::FactKind;
 
 use super::rule::{Check, Rule};
 use super::severity::Severity;
@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     why: "It can do nothing but come back to life with somebody else behind it.",
     severity: Severity::Informational,
     days: None,
-    needs: &[&[Step::AccessKeys], &[Step::ConsolePassword, Step::CredentialReport]],
+    needs: &[&[FactKind::AccessKeys], &[FactKind::ConsolePassword, FactKind::CredentialReport]],
     benchmarks: &[],
     security_hub: &[],
     config_rule: None,
@@ -27,16 +27,16 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
     if of.password().known().is_some_and(Option::is_some) {
         return Ok(None);
     }
-    let (keys, source) = told(of.access_keys(), Step::AccessKeys)?;
+    let (keys, source) = told(of.access_keys(), FactKind::AccessKeys)?;
     if !keys.is_empty() {
         return Ok(None);
     }
-    let (password, from) = told(of.password(), Step::ConsolePassword)?;
+    let (password, from) = told(of.password(), FactKind::ConsolePassword)?;
     Ok(password.is_none().then(|| Failed {
         message: "the user has neither an access key nor a password".to_owned(),
         evidence: vec![
-            Evidence::of(Step::AccessKeys, "no access keys", source),
-            Evidence::of(Step::ConsolePassword, "no console password", from),
+            Evidence::of(FactKind::AccessKeys, "no access keys", source),
+            Evidence::of(FactKind::ConsolePassword, "no console password", from),
         ],
         remedy: Remedy::Commands(remedy::user_deleted(of)),
     }))

@@ -42,14 +42,14 @@ export const account = (id, name, users, { unit = "Workloads/Prod", gaps = [] } 
 
 export const gap = (message) => ({
   step: "session", operation: "AssumeRole", user_name: null, class: "denied", code: "AccessDenied", message,
-  request_id: "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f", remedy: "check the trust policy",
+  request_id: "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f", remedy: { code: "check_both_sides", action: "sts:AssumeRole" },
 });
 
 export const roll = (accounts) => {
   const header = {
-    record: "header", schema_version: 2, rolecall_version: "0.1.0", run_id: "51bf16d0-0463-4ed1-b214-f9edd8b7c65c",
+    record: "header", schema_version: 3, rolecall_version: "0.1.0", run_id: "51bf16d0-0463-4ed1-b214-f9edd8b7c65c",
     as_of: AS_OF, caller: { account_id: "222222222222", arn: "arn:aws:sts::222222222222:assumed-role/LambdaRole/x" },
-    organization: null, collect: "recommended",
+    organization: null, collect: { facts: ["users", "access_keys", "last_used", "control_total", "console_password", "mfa_devices", "policies"], reads: "exact" },
     targets: accounts.map(({ account_id, role_arn }) => ({ account_id, role_arn })),
   };
   return [header, ...accounts].map((record) => `${JSON.stringify(record)}\n`).join("");

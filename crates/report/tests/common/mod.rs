@@ -15,7 +15,7 @@ use rolecall_report::report::{Grouping, Keep};
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
     AccessKey, Account, AccountRoll, Caller, Class, ConsolePassword, Fact, Gap, Header, LastUsed, MfaDevice,
-    Organization, Policies, RoleArn, RollWriter, RunId, Statistics, Step, Stored, Summary, User,
+    Organization, Policies, Remedy, RoleArn, RollWriter, RunId, Stage, Statistics, Stored, Summary, User,
 };
 
 /// The moment that rolls stand for: the day after a leap day.
@@ -82,17 +82,17 @@ pub(crate) fn mfa(user: User) -> User {
     User { mfa_devices: Fact::live(vec![device]), ..user }
 }
 
-/// What AWS refused at a step.
-pub(crate) fn gap(step: Step, user_name: Option<&str>) -> Gap {
+/// What AWS refused at a stage.
+pub(crate) fn gap(step: impl Into<Stage>, user_name: Option<&str>) -> Gap {
     Gap {
-        step,
+        step: step.into(),
         operation: None,
         user_name: user_name.map(str::to_owned),
         class: Class::Denied,
         code: None,
         message: "no".to_owned(),
         request_id: None,
-        remedy: "ask".to_owned(),
+        remedy: Remedy::Retry,
     }
 }
 

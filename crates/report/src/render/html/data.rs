@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
-use rolecall_roll::{Source, Step, json};
+use rolecall_roll::{FactKind, Source, json};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -31,7 +31,7 @@ struct Shared<'a> {
     /// What adds to scores.
     reasons: Places<&'a str, &'a str>,
     /// Which fact evidence is of, and where it is from.
-    sources: Places<(Step, Option<Timestamp>), String>,
+    sources: Places<(FactKind, Option<Timestamp>), String>,
 }
 
 /// A finding: score, severity, rule, user, key, message, evidence with its source, lines of the score, remedy, exception.

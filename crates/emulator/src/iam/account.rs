@@ -1,13 +1,12 @@
 //! The operations of IAM that are about an account as a whole.
-//!
-//! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
+use super::users::member;
+use super::{Page, asked};
 use crate::call::Call;
-use crate::iam::{Page, asked, member};
 use crate::query::{Refusal, Xml};
 use crate::world::{AccessKey, User};
 
@@ -17,7 +16,7 @@ const REPORT_LASTS: SignedDuration = SignedDuration::from_hours(4);
 /// `iam:GetAccountSummary`.
 pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     call.allow(&asked("iam:GetAccountSummary", "*", "*"))?;
-    let account = call.world.account(&call.caller.account_id).unwrap_or_default();
+    let account = call.world.account(call.caller.account_id()).unwrap_or_default();
     let users = u64::try_from(account.users.len()).unwrap_or_default() + call.world.behaviour.users_hidden;
     let has_key = account.root.access_keys_active.iter().any(|is_active| *is_active);
     let entry = |(key, value): (&str, u64)| {
@@ -39,7 +38,7 @@ pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 /// `iam:ListAccountAliases`.
 pub(crate) fn list_account_aliases(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     call.allow(&asked("iam:ListAccountAliases", "*", "*"))?;
-    let account = call.world.account(&call.caller.account_id).unwrap_or_default();
+    let account = call.world.account(call.caller.account_id()).unwrap_or_default();
     let aliases: Vec<&str> = account.alias.as_deref().into_iter().collect();
     Ok(Xml::new().texts("AccountAliases", &aliases).text("IsTruncated", "false"))
 }
@@ -53,7 +52,7 @@ pub(crate) fn get_account_authorization_details(call: &mut Call<'_>) -> Result<X
     }
     let page = Page::asked(call, "GetAccountAuthorizationDetails")?;
     call.allow(&asked("iam:GetAccountAuthorizationDetails", "*", "*"))?;
-    let account = call.world.account(&call.caller.account_id).unwrap_or_default();
+    let account = call.world.account(call.caller.account_id()).unwrap_or_default();
     let users = account.users.iter().map(|(name, user)| (name.as_str(), detail(name, user)));
     let none = Xml::new();
     Ok(page
@@ -84,7 +83,7 @@ fn detail(name: &str, user: &User) -> Xml {
 /// `iam:GenerateCredentialReport`.
 pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     call.allow(&asked("iam:GenerateCredentialReport", "*", "*"))?;
-    let account_id = call.caller.account_id.clone();
+    let account_id = call.caller.account_id().to_owned();
     let state = match call.reports.get(&account_id) {
         Some(ready) if *ready > call.now => "INPROGRESS",
         Some(ready) if is_good(*ready, call.now) => "COMPLETE",
@@ -103,7 +102,7 @@ pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, Ref
 /// `iam:GetCredentialReport`.
 pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     call.allow(&asked("iam:GetCredentialReport", "*", "*"))?;
-    let account_id = &call.caller.account_id;
+    let account_id = call.caller.account_id();
     let generated = match call.reports.get(account_id) {
         None => {
             return Err(Refusal::new(
@@ -196,13 +195,13 @@ fn date(date: Timestamp) -> String {
 /// `iam:ListOrganizationsFeatures`.
 pub(crate) fn list_organizations_features(call: &mut Call<'_>) -> Result<Xml, Refusal> {
     call.allow(&asked("iam:ListOrganizationsFeatures", "*", "*"))?;
-    let account_id = &call.caller.account_id;
+    let account_id = call.caller.account_id();
     let Some(organization) = call.world.organization.as_ref() else {
         let message = "The request was rejected because no organization is associated with your account.";
         return Err(Refusal::new(400, "OrganizationNotFoundException", message));
     };
-    let may_ask = account_id == &organization.management_account
-        || organization.delegated_administrators.contains(account_id);
+    let may_ask = account_id == organization.management_account
+        || organization.delegated_administrators.iter().any(|id| id == account_id);
     if !may_ask {
         let message = "The request was rejected because the account making the request is not the management account \
                        or delegated administrator account for centralized root access.";

@@ -1,24 +1,12 @@
-//! The operations of IAM.
-//!
-//! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
+//! The operations of IAM that are about users: the users themselves, their access keys, passwords and MFA devices.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-
+use super::{Page, asked, date};
 use crate::authorization::Asked;
 use crate::call::Call;
 use crate::query::{NAME, Refusal, Rule, Xml};
 use crate::world::{AccessKey, MfaDevice, User};
-
-/// Its version.
-pub(crate) const VERSION: &str = "2010-05-08";
-
-/// The namespace of its answers.
-pub(crate) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
 /// `iam:ListUsers`.
 pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
@@ -34,7 +22,7 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         return Err(Refusal::invalid("PathPrefix", Some(prefix), rule));
     }
     let page = Page::asked(call, "ListUsers")?;
-    let account_id = call.caller.account_id.clone();
+    let account_id = call.caller.account_id().to_owned();
     let resource = format!("arn:aws:iam::{account_id}:user{prefix}");
     call.allow(&asked("iam:ListUsers", &resource, &resource))?;
     let account = call.world.account(&account_id);
@@ -105,7 +93,7 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
     parameters.required("AccessKeyId")?;
     let rule = Rule { least: 16, most: 128, also: "_", pattern: "[\\w]+" };
     let id = parameters.text("AccessKeyId", rule)?.unwrap_or_default();
-    let account_id = call.caller.account_id.clone();
+    let account_id = call.caller.account_id().to_owned();
     let world = call.world;
     let account = world.account(&account_id);
     let found = account.iter().flat_map(|account| &account.users).find_map(|(name, user)| {
@@ -125,11 +113,6 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
     Ok(Xml::new().text("UserName", name).element("AccessKeyLastUsed", &used))
 }
 
-pub(crate) fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> Asked<'a> {
-    let (resource_tags, context) = (BTreeMap::new(), BTreeMap::new());
-    Asked { action, resource, shown, trust: None, resource_tags, context }
-}
-
 /// The user that a request names, or the one that asks; only who may ask hears whether it is there.
 fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Refusal> {
     let parameters = call.parameters;
@@ -141,7 +124,7 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Ref
             return Err(Refusal::new(400, "ValidationError", message));
         }
     };
-    let account_id = call.caller.account_id.clone();
+    let account_id = call.caller.account_id().to_owned();
     let world = call.world;
     let user = world.user(&account_id, &name);
     let resource =
@@ -152,7 +135,8 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Ref
     user.map(|user| (name.clone(), user)).ok_or_else(|| Refusal::no_such_entity(message()))
 }
 
-pub(crate) fn member(name: &str, user: &User) -> Xml {
+/// A user, as the lists of users have it.
+pub(super) fn member(name: &str, user: &User) -> Xml {
     Xml::new()
         .text("Path", &user.path)
         .text("UserName", name)
@@ -160,51 +144,4 @@ pub(crate) fn member(name: &str, user: &User) -> Xml {
         .text("Arn", &user.arn)
         .text("CreateDate", date(user.create_date))
         .optional("PasswordLastUsed", user.password_last_used.map(date))
-}
-
-fn date(date: Timestamp) -> String {
-    format!("{date:.0}")
-}
-
-/// A page of a list.
-pub(crate) struct Page {
-    max_items: usize,
-    /// The list that it is of: a marker of another one is none.
-    list: String,
-    /// The name behind which it begins.
-    after: Option<String>,
-}
-
-impl Page {
-    pub(crate) fn asked(call: &Call<'_>, operation: &str) -> Result<Self, Refusal> {
-        let parameters = call.parameters;
-        let of = |name| parameters.get(name).unwrap_or_default();
-        let list = format!("{operation}/{}/{}", of("UserName"), of("PathPrefix"));
-        let max_items = parameters.number("MaxItems", 1, 1000)?.unwrap_or(100);
-        let wrong = || Refusal::new(400, "ValidationError", "Invalid Marker.");
-        let name_of = |marker: &str| {
-            let text = String::from_utf8(STANDARD.decode(marker).ok()?).ok()?;
-            text.strip_prefix(&list)?.strip_prefix('\n').map(str::to_owned)
-        };
-        let after = parameters.get("Marker").map(|marker| name_of(marker).ok_or_else(wrong)).transpose()?;
-        Ok(Self { max_items: usize::try_from(max_items).unwrap_or(1000), list, after })
-    }
-
-    pub(crate) fn answer<'a>(&self, name: &str, items: impl Iterator<Item = (&'a str, Xml)>) -> Xml {
-        let is_before = |name: &str| self.after.as_deref().is_some_and(|after| name <= after);
-        let mut rest = items.skip_while(|(name, _)| is_before(name)).peekable();
-        let (mut members, mut last) = (Vec::new(), "");
-        while members.len() < self.max_items
-            && let Some((name, member)) = rest.next()
-        {
-            members.push(member);
-            last = name;
-        }
-        let is_truncated = rest.peek().is_some();
-        let marker = is_truncated.then(|| STANDARD.encode(format!("{}\n{last}", self.list)));
-        Xml::new()
-            .list(name, members)
-            .text("IsTruncated", is_truncated.to_string())
-            .optional("Marker", marker)
-    }
 }

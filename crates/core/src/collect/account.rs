@@ -1,0 +1,156 @@
+//! An account, read fact by fact as the rows of the collectors say.
+
+use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt, join, stream};
+use rolecall_roll::{Class, Fact, FactKind, FactSelection, Source, UserSource};
+
+use super::credential_report::{self, Report};
+use super::{Collector, Join, Progress, Read, selected};
+use crate::session::Session;
+
+/// What to read of an account, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOptions<'a> {
+    /// Which facts, of which users.
+    pub selection: &'a FactSelection,
+    /// The most calls in flight.
+    pub max_concurrent_calls: usize,
+}
+
+impl ReadOptions<'_> {
+    /// Whether a fact is read.
+    pub(super) fn has(self, fact: FactKind) -> bool {
+        self.selection.contains(fact)
+    }
+
+    fn collectors(self) -> impl Iterator<Item = &'static Collector> {
+        selected(self.selection)
+    }
+}
+
+/// Reads an account, as far as it lets itself be read.
+pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
+    let list_users = async {
+        for collector in options.collectors() {
+            if let Read::ListUsers(read) = collector.read {
+                read(session, options, progress).await;
+            }
+        }
+    };
+    let account = async {
+        for collector in options.collectors() {
+            if let Read::Account(read, _) = collector.read {
+                read(session, options, progress).await;
+            }
+        }
+    };
+    let joins = if options.selection.reads == UserSource::CredentialReport {
+        // Who has keys is in the report: nobody is read live before it is there.
+        let report = credential_report::collect(session, progress).boxed_local();
+        let (report, ()) = join!(report, list_users);
+        let users = read_users(session, options, report.as_ref(), progress).boxed_local();
+        let (mut joins, (), ()) = join!(read_all_users(session, options, progress), account, users);
+        joins.extend(report.filter(|_| options.has(FactKind::CredentialReport)).map(credential_report::join));
+        joins
+    } else {
+        // Nobody waits for the report, which takes its time to be made.
+        let users = async {
+            list_users.await;
+            read_users(session, options, None, progress).boxed_local().await;
+        };
+        let (joins, (), ()) = join!(read_all_users(session, options, progress), account, users);
+        joins
+    };
+    joins.into_iter().for_each(|join| join(progress));
+    for collector in options.collectors() {
+        if let Read::AccountAtEnd(read, _) = collector.read {
+            read(session, options, progress).await;
+        }
+    }
+}
+
+/// Reads the facts that few calls tell of all users, all of them at a time.
+async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) -> Vec<Join> {
+    let is_read_already = options.selection.reads == UserSource::CredentialReport;
+    let reads = options.collectors().filter_map(|collector| match collector.read {
+        Read::AllUsers(..) if is_read_already && collector.fact == FactKind::CredentialReport => None,
+        Read::AllUsers(read, ..) => Some(read(session, progress)),
+        _ => None,
+    });
+    join_all(reads).await
+}
+
+/// How many users a further connection is worth its handshake for, which takes as long as some calls.
+const USERS_A_CONNECTION: usize = 4;
+
+/// Reads what is read of each user by itself, some users at a time.
+async fn read_users(
+    session: &Session<'_>,
+    options: ReadOptions<'_>,
+    report: Option<&Report>,
+    progress: &Progress,
+) {
+    if progress.users.borrow().is_some() {
+        progress.set_stage(FactKind::AccessKeys);
+    }
+    let names = names_to_read(options, report, progress);
+    if let Some(report) = report {
+        let message = format!(
+            "users without keys are those of the credential report of {:.0}; keys that were made since are missing",
+            report.generated
+        );
+        progress.push_note(FactKind::CredentialReport, None, message);
+    }
+    if !options.collectors().any(|collector| matches!(collector.read, Read::User(..))) {
+        return;
+    }
+    // Two at least, so that one call that hangs does not hold up all others.
+    let concurrent = names.len().div_ceil(USERS_A_CONNECTION).max(2).min(options.max_concurrent_calls);
+    stream::iter(&names)
+        .for_each_concurrent(concurrent, |user_name| {
+            read_user(session, options, user_name, progress).boxed_local()
+        })
+        .await;
+}
+
+/// The users who are read live. Of the others the report says that they have no keys, and their facts are its.
+fn names_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &Progress) -> Vec<String> {
+    let mut names = Vec::new();
+    for user in progress.users.borrow_mut().iter_mut().flatten() {
+        let row = report.and_then(|report| Some((report, report.row_of(user)?)));
+        match row {
+            Some((report, row))
+                if row.access_keys.iter().all(|key| key.last_rotated.is_none() && !key.active) =>
+            {
+                let source = Source::CredentialReport(report.generated);
+                user.access_keys = Some(Vec::new());
+                user.no_access_keys_source = Some(source);
+                if options.has(FactKind::ConsolePassword) && row.password_enabled == Some(false) {
+                    user.console_password = Fact::Known { value: None, source };
+                }
+                if options.has(FactKind::MfaDevices) && !row.mfa_active {
+                    user.mfa_devices = Fact::Known { value: Vec::new(), source };
+                }
+            }
+            _ => names.push(user.user_name.clone()),
+        }
+    }
+    names
+}
+
+/// Reads a user, fact by fact. One who is gone is no gap.
+async fn read_user(session: &Session<'_>, options: ReadOptions<'_>, user_name: &str, progress: &Progress) {
+    for collector in options.collectors() {
+        let (Read::User(read, _) | Read::Key(read, _)) = collector.read else { continue };
+        let Err(error) = read(session, options, progress, user_name).await else { continue };
+        if error.class == Class::NotFound {
+            return progress.remove_user(user_name);
+        }
+        let reason = progress.push_error(collector.fact, Some(user_name), error);
+        progress.update_user(user_name, |user| match collector.read {
+            Read::User(_, mark) => mark(user, &reason),
+            Read::Key(_, mark) => user.access_keys.iter_mut().flatten().for_each(|key| mark(key, &reason)),
+            _ => {}
+        });
+    }
+}

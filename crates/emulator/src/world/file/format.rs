@@ -1,0 +1,122 @@
+//! The fields of a world's file, as they are written.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::world::{AccessKey, Behaviour, LoginProfile, MfaDevice, Root};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) accounts: BTreeMap<String, FileAccount>,
+    pub(super) organization: Option<FileOrganization>,
+    #[serde(default)]
+    pub(super) behaviour: Behaviour,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileAccount {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    #[serde(default = "is_active")]
+    pub(super) state: String,
+    pub(super) joined: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
+    /// As `FullAWSAccess` where the file does not say.
+    pub(super) scps: Option<Vec<Value>>,
+    #[serde(default)]
+    pub(super) rcps: Vec<Value>,
+    #[serde(default)]
+    pub(super) hangs: bool,
+    pub(super) alias: Option<String>,
+    #[serde(default)]
+    pub(super) root: Root,
+    #[serde(default)]
+    pub(super) roles: BTreeMap<String, FileRole>,
+    #[serde(default)]
+    pub(super) users: BTreeMap<String, FileUser>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRole {
+    #[serde(default = "slash")]
+    pub(super) path: String,
+    pub(super) trust_policy: Value,
+    #[serde(default)]
+    pub(super) policies: Vec<Value>,
+    pub(super) permissions_boundary: Option<Value>,
+    #[serde(default = "an_hour")]
+    pub(super) max_session_duration: u32,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileUser {
+    #[serde(default = "slash")]
+    pub(super) path: String,
+    pub(super) user_id: Option<String>,
+    pub(super) create_date: Timestamp,
+    pub(super) password_last_used: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) policies: Vec<Value>,
+    pub(super) permissions_boundary: Option<Value>,
+    #[serde(default)]
+    pub(super) access_keys: Vec<AccessKey>,
+    pub(super) login_profile: Option<LoginProfile>,
+    #[serde(default)]
+    pub(super) mfa_devices: Vec<MfaDevice>,
+    #[serde(default)]
+    pub(super) groups: Vec<String>,
+    #[serde(default)]
+    pub(super) attached_policies: Vec<String>,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileOrganization {
+    pub(super) id: String,
+    pub(super) management_account: String,
+    #[serde(default)]
+    pub(super) delegated_administrators: Vec<String>,
+    #[serde(default)]
+    pub(super) manages_root_credentials: bool,
+    pub(super) root: FileUnit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileUnit {
+    pub(super) id: String,
+    /// The id where the file does not say; the root's is `Root`.
+    pub(super) name: Option<String>,
+    /// Everything is allowed where the file does not say, as `FullAWSAccess` does.
+    pub(super) scps: Option<Vec<Value>>,
+    #[serde(default)]
+    pub(super) rcps: Vec<Value>,
+    #[serde(default)]
+    pub(super) accounts: Vec<String>,
+    #[serde(default)]
+    pub(super) units: Vec<FileUnit>,
+}
+
+fn is_active() -> String {
+    "ACTIVE".to_owned()
+}
+
+fn slash() -> String {
+    "/".to_owned()
+}
+
+fn an_hour() -> u32 {
+    3600
+}

@@ -1,0 +1,95 @@
+//! The organisation of a world's file: its units, and which accounts are in which.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use rolecall_policy::Kind;
+
+use super::BadWorld;
+use super::format::{FileOrganization, FileUnit};
+use super::policies::Documents;
+use super::validation::is_account_id;
+use crate::world::{Member, Organization, Unit};
+
+impl FileOrganization {
+    pub(super) fn build<F: Fn(&str) -> io::Result<String>>(
+        self,
+        accounts: &BTreeMap<String, Member>,
+        documents: &Documents<'_, F>,
+    ) -> Result<Organization, BadWorld> {
+        let Self { id, management_account, delegated_administrators, manages_root_credentials, root } = self;
+        if !is_account_id(&management_account) {
+            return Err(BadWorld::new(format!(
+                "organization.management_account: {management_account:?} is no account id of 12 digits"
+            )));
+        }
+        let (mut units, mut members) = (Vec::new(), BTreeMap::new());
+        let root_name = root.name.clone().unwrap_or_else(|| "Root".to_owned());
+        root.build("organization.root", None, documents, &mut units, &mut |account_id, unit| {
+            let problem = match accounts.get(account_id) {
+                None => "is none of accounts",
+                Some(member) => {
+                    match members.insert(account_id.to_owned(), Member { unit, ..member.clone() }) {
+                        None => return Ok(()),
+                        Some(_) => "is in two units, and can be in one",
+                    }
+                }
+            };
+            Err(BadWorld::new(format!("organization: account {account_id:?} {problem}")))
+        })?;
+        if let Some(root) = units.first_mut() {
+            root.name = root_name;
+        }
+        if let Some(member) = accounts.get(&management_account) {
+            members.entry(management_account.clone()).or_insert_with(|| member.clone());
+        }
+        for account_id in &delegated_administrators {
+            if !members.contains_key(account_id) {
+                return Err(BadWorld::new(format!(
+                    "organization.delegated_administrators: account {account_id:?} is in none of its units"
+                )));
+            }
+        }
+        Ok(Organization {
+            id,
+            management_account,
+            delegated_administrators,
+            manages_root_credentials,
+            units,
+            members,
+        })
+    }
+}
+
+impl FileUnit {
+    /// Adds itself and what is below it to `units`, and tells `put` which accounts are in which.
+    fn build<F: Fn(&str) -> io::Result<String>>(
+        self,
+        at: &str,
+        parent: Option<usize>,
+        documents: &Documents<'_, F>,
+        units: &mut Vec<Unit>,
+        put: &mut dyn FnMut(&str, usize) -> Result<(), BadWorld>,
+    ) -> Result<(), BadWorld> {
+        let full_access = || {
+            let statement = serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+            vec![serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] })]
+        };
+        let own = units.len();
+        if let Some(other) = units.iter().find(|unit| unit.id == self.id) {
+            return Err(BadWorld::new(format!("{at}.id: {:?} is that of another unit too", other.id)));
+        }
+        units.push(Unit {
+            name: self.name.unwrap_or_else(|| self.id.clone()),
+            id: self.id,
+            parent,
+            scps: documents.all(&format!("{at}.scps"), self.scps.unwrap_or_else(full_access), Kind::Scp)?,
+            rcps: documents.all(&format!("{at}.rcps"), self.rcps, Kind::Rcp)?,
+        });
+        self.accounts.iter().try_for_each(|account_id| put(account_id, own))?;
+        for (n, unit) in self.units.into_iter().enumerate() {
+            unit.build(&format!("{at}.units[{n}]"), Some(own), documents, units, put)?;
+        }
+        Ok(())
+    }
+}

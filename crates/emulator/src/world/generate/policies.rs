@@ -1,0 +1,75 @@
+//! The policies of generated accounts.
+
+use std::collections::BTreeMap;
+
+use rolecall_policy::{Document, Kind, Policy};
+use serde_json::{Value, json};
+
+use super::HUB;
+use crate::world::{BadWorld, Role};
+
+/// Documents that all accounts share.
+#[derive(Debug)]
+pub(super) struct SharedPolicies {
+    pub(super) trust: Document,
+    pub(super) trusts_another: Document,
+    pub(super) permissions: Document,
+    pub(super) full_access: Document,
+    pub(super) no_iam: Document,
+}
+
+impl SharedPolicies {
+    pub(super) fn new() -> Result<Self, BadWorld> {
+        let trust = |role: &str| {
+            json!({ "Effect": "Allow", "Action": "sts:AssumeRole",
+                    "Principal": { "AWS": format!("arn:aws:iam::{HUB}:role/{role}") } })
+        };
+        Ok(Self {
+            trust: document(Kind::Trust, "IAMListRole's trust policy", &trust("LambdaRole"))?,
+            trusts_another: document(Kind::Trust, "IAMListRole's trust policy", &trust("OldAuditRole"))?,
+            permissions: document(
+                Kind::Identity,
+                "IAMListRole's permissions",
+                &json!({ "Effect": "Allow", "Resource": "*",
+                         "Action": ["iam:Get*", "iam:List*", "iam:GenerateCredentialReport"] }),
+            )?,
+            full_access: document(
+                Kind::Scp,
+                "FullAWSAccess",
+                &json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }),
+            )?,
+            no_iam: document(
+                Kind::Scp,
+                "DenyInQuarantine",
+                &json!({ "Sid": "NoIAM", "Effect": "Deny", "Action": "iam:*", "Resource": "*" }),
+            )?,
+        })
+    }
+}
+
+/// `LambdaRole` of the hub account, which may assume `IAMListRole` in every account, and ask about the organisation.
+pub(super) fn lambda_role() -> Result<Role, BadWorld> {
+    let trust = json!({ "Effect": "Allow", "Action": "sts:AssumeRole",
+                        "Principal": { "Service": "lambda.amazonaws.com" } });
+    let permissions = json!([
+        { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::*:role/IAMListRole" },
+        { "Effect": "Allow", "Action": ["organizations:Describe*", "organizations:List*"], "Resource": "*" },
+        { "Effect": "Allow", "Resource": "*",
+          "Action": ["iam:Get*", "iam:List*", "iam:GenerateCredentialReport", "sts:GetAccessKeyInfo"] },
+    ]);
+    Ok(Role {
+        arn: format!("arn:aws:iam::{HUB}:role/LambdaRole"),
+        trust_policy: document(Kind::Trust, "LambdaRole's trust policy", &trust)?,
+        policies: vec![document(Kind::Identity, "LambdaRole's permissions", &permissions)?],
+        permissions_boundary: None,
+        max_session_duration: 3600,
+        tags: BTreeMap::new(),
+    })
+}
+
+fn document(kind: Kind, name: &str, statements: &Value) -> Result<Document, BadWorld> {
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+    let policy =
+        Policy::parse(&policy, kind).map_err(|problem| BadWorld::new(format!("{name}: {problem}")))?;
+    Ok(Document { name: name.to_owned(), policy })
+}
