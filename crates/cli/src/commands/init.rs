@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -22,7 +22,7 @@ const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help("", &EXIT_CODES))]
 pub(crate) struct InitArgs {
-    /// The file
+    /// The file; `-` for stdout
     #[arg(value_name = "FILE", default_value = "rolecall.toml")]
     pub(crate) file: PathBuf,
 }
@@ -30,6 +30,10 @@ pub(crate) struct InitArgs {
 /// Writes it, where there is none.
 pub(crate) fn run(arguments: &InitArgs) -> Result<ExitCode, Failure> {
     let file = &arguments.file;
+    if file.as_path() == Path::new("-") {
+        output::to_stdout(EXAMPLE.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let wrong = |error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Failure::usage(format!("{}: it is there, and stays as it is", file.display()))
