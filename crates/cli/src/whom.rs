@@ -182,6 +182,9 @@ impl Plan {
         settings: Settings,
     ) -> Result<Scanner, Failure> {
         environment::check_addresses()?;
+        if caller.profile.is_none() {
+            environment::check_credentials()?;
+        }
         let roots = Roots::of_bundle(environment::ca_bundle().as_deref()).map_err(usage)?;
         let connect = Connect {
             http_client: http_client(roots),

@@ -11,7 +11,7 @@ use rolecall_core::whose;
 use rolecall_core::{CallError, Settings};
 use rolecall_report::case::days;
 use rolecall_report::statement::may_hold_other_keys;
-use rolecall_roll::{AccessKey, AccountRoll, Class, Fact};
+use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRoll, Class, Fact};
 use serde_json::json;
 
 use crate::args::{Caller, OutputArgs, Rendering, Through, Unparsed};
@@ -70,36 +70,22 @@ struct Found {
     source: &'static str,
 }
 
-/// How ids begin that are of something else.
-///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
-const OTHER_IDS: [(&str, &str); 5] = [
-    ("AIDA", "user"),
-    ("AROA", "role"),
-    ("AGPA", "group"),
-    ("AIPA", "instance profile"),
-    ("ANPA", "managed policy"),
-];
-
 /// Finds it, and shows it.
 pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
-    let id = &arguments.access_key_id.0.to_ascii_uppercase();
-    // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
-    if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        // It is not repeated: it may be the secret key.
-        let problem = "what was typed is no access key id, one is like AKIAIOSFODNN7EXAMPLE";
-        return Err(Failure::usage(problem));
-    }
-    if let Some((_, of)) = OTHER_IDS.iter().find(|(prefix, _)| id.starts_with(prefix)) {
-        return Err(Failure::usage(format!("{id} is the id of a {of}, and no access key's")));
-    }
-    if id.starts_with("ASIA") {
-        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-        let problem = format!("{id} is the key of a session, which ends by itself, and no user's access key");
-        return Err(Failure::incomplete(problem).with_remedy(
-            "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
-             tells the account",
-        ));
+    let id = AccessKeyId::from_input(&arguments.access_key_id.0).map_err(Failure::usage)?;
+    match id.kind() {
+        AccessKeyIdKind::LongTerm | AccessKeyIdKind::Unknown => {}
+        AccessKeyIdKind::Session => {
+            let problem =
+                format!("{id} is the key of a session, which ends by itself, and no user's access key");
+            return Err(Failure::incomplete(problem).with_remedy(
+                "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
+                 tells the account",
+            ));
+        }
+        AccessKeyIdKind::Other(of) => {
+            return Err(Failure::usage(format!("{id} is the id of a {of}, and no access key's")));
+        }
     }
     if let Some(roll) = &arguments.roll {
         roll_file::is_apart("--roll", roll, arguments.output.out.as_slice())?;
@@ -107,8 +93,8 @@ pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
     let mut out = arguments.output.open()?;
     in_runtime(async move {
         let found = match &arguments.roll {
-            Some(file) => in_roll(file, id)?,
-            None => live(arguments, id).await?,
+            Some(file) => in_roll(file, &id)?,
+            None => live(arguments, &id).await?,
         };
         let written = match arguments.output.format {
             Rendering::Json => output::write_json(&mut out, &in_json(&found)),
@@ -119,7 +105,7 @@ pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
+fn in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<Found, Failure> {
     let stored = roll_file::read(file)?;
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
     for account in stored.accounts() {
@@ -146,14 +132,14 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
         .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
 }
 
-fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str, &'a AccessKey)> {
+fn key_in<'a>(account: &'a AccountRoll, access_key_id: &AccessKeyId) -> Option<(&'a str, &'a AccessKey)> {
     account.users()?.iter().find_map(|user| {
-        let key = user.access_keys.iter().flatten().find(|key| key.access_key_id == access_key_id)?;
+        let key = user.access_keys.iter().flatten().find(|key| key.access_key_id == *access_key_id)?;
         Some((user.user_name.as_str(), key))
     })
 }
 
-async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
+async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<Found, Failure> {
     let mut plan = Plan::of_nobody(&arguments.through, &arguments.caller)?;
     let settings = environment::over(plan.configuration.settings(Settings::default()))?;
     let scanner = plan.connect(&arguments.caller, settings).await?;
@@ -187,7 +173,7 @@ async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
     })
 }
 
-fn not_told(error: &CallError, access_key_id: &str) -> Failure {
+fn not_told(error: &CallError, access_key_id: &AccessKeyId) -> Failure {
     if error.class == Class::Other {
         let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
         return Failure::new(RolecallExitCode::Findings, problem)
@@ -218,7 +204,7 @@ fn in_words(found: &Found) -> String {
     };
     let name = account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
     let lines = [
-        ("access key", access_key.access_key_id.clone()),
+        ("access key", access_key.access_key_id.to_string()),
         ("account", format!("{account_id}{name}")),
         ("user", user_name.clone()),
         ("status", access_key.status.as_str().to_owned()),
