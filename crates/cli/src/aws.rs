@@ -23,6 +23,9 @@ pub(crate) async fn connect(
     limits: &Limits,
 ) -> Result<Scanner, Failure> {
     environment::check_addresses()?;
+    if caller.profile.is_none() {
+        environment::check_credentials()?;
+    }
     let roots = Roots::of_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
     let connect = Connect {
         http_client: http_client(roots),

@@ -13,6 +13,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use rolecall_core::{RunOptions, connect, logs};
+use rolecall_roll::unprintable_in;
 
 use crate::failure::Failure;
 
@@ -51,6 +52,16 @@ pub(crate) fn options() -> Result<RunOptions, Failure> {
 /// Refuses addresses that cannot be ones.
 pub(crate) fn check_addresses() -> Result<(), Failure> {
     connect::check_addresses(|name| env::var(name).ok()).map_err(Failure::usage)
+}
+
+/// Refuses credentials in the environment that cannot be sent, or not be signed with as they were meant.
+pub(crate) fn check_credentials() -> Result<(), Failure> {
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+        if let Some(problem) = text(name)?.as_deref().and_then(unprintable_in) {
+            return Err(Failure::usage(format!("{name} has {problem}")).with_remedy("set it without"));
+        }
+    }
+    Ok(())
 }
 
 /// The file that `AWS_CA_BUNDLE` names.

@@ -317,6 +317,7 @@ async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
     let again = in_folder(&["init"]).await;
     assert_eq!(again.code, Some(2), "what is there stays");
     let file = folder.path().join("rolecall.toml");
+    assert_eq!(in_folder(&["init", "-"]).await.stdout, fs::read_to_string(&file).unwrap(), "to stdout");
     let accept = "[[accept]]\naccount_id = \"333333333333\"\nowner = \"j.ruiz\"\nreason = \"legal hold\"\n";
     let text = format!(
         "role_name = \"IAMListRole\"\naccounts = \"accounts.csv\"\n[[account]]\naccount_id = \"333333333333\"\n\

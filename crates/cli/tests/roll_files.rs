@@ -56,9 +56,31 @@ async fn a_key_is_found_live_and_in_a_roll() {
     assert_eq!(emulator.requests().len(), before, "nobody was asked");
     let nobody = run(&emulator, &["whose", "AKIANOBODYNOBODYNOBO", "--role-name", "IAMListRole"]).await;
     assert_eq!(nobody.code, Some(10), "{}", nobody.stderr);
-    let secret = run(&emulator, &["whose", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"]).await;
-    assert_eq!(secret.code, Some(2));
-    assert!(!secret.stderr.contains("wJalr"), "it may be a secret: {}", secret.stderr);
+    for secret in ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPLEKEY"] {
+        let secret = run(&emulator, &["whose", secret]).await;
+        assert_eq!(secret.code, Some(2));
+        assert!(!secret.stderr.to_lowercase().contains("wjalr"), "it may be a secret: {}", secret.stderr);
+    }
+    let typed = format!(" {}\r\n", key.access_key_id.to_lowercase());
+    let out = folder.path().join("found.json");
+    let trimmed = ["whose", &typed, "--roll", roll, "--format", "json", "--out", out.to_str().unwrap()];
+    assert_eq!(run(&emulator, &trimmed).await.code, Some(0));
+    assert_eq!(fs::read_to_string(&out).unwrap(), found.stdout);
+    for (id, words) in [
+        ("AKIA\rIOSFODNN7EXAMPLE", "a carriage return (of a Windows line end?) at position 5"),
+        ("AIDAIOSFODNN7EXAMPLE", "is the id of a user"),
+        ("ASIAIOSFODNN7EXAMPLE", "is the key of a session"),
+        ("AKIA", "has 4 characters"),
+    ] {
+        let refused = run(&emulator, &["whose", id, "--role-name", "IAMListRole"]).await;
+        assert!(refused.stderr.contains(words), "{words} is not in {}", refused.stderr);
+    }
+    // One in a file that is none is told with its line.
+    let text = fs::read_to_string(roll).unwrap();
+    fs::write(roll, text.replace(key.access_key_id.as_str(), "AKIA\\r")).unwrap();
+    let wrong = run(&emulator, &["whose", &key.access_key_id, "--roll", roll]).await;
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("line ") && wrong.stderr.contains("access key id"), "{}", wrong.stderr);
 }
 
 #[tokio::test]

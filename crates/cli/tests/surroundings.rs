@@ -284,6 +284,31 @@ async fn what_is_set_wrong_is_named_with_what_would_be_right() {
 }
 
 #[tokio::test]
+async fn credentials_that_cannot_be_sent_are_named_and_make_nothing_fall_over() {
+    let aws = FakeAws::start().await;
+    let scan = ["scan", "--role-arn", ROLE_ARN];
+    for (name, value, words) in [
+        ("AWS_ACCESS_KEY_ID", "AKIABASEBASEEXAMPLE1\r", "AWS_ACCESS_KEY_ID has a carriage return"),
+        ("AWS_ACCESS_KEY_ID", "AKIABASE\nBASEEXAMPLE1", "AWS_ACCESS_KEY_ID has a line break at position 9"),
+        ("AWS_ACCESS_KEY_ID", "AKIABASEBASEÉXAMPLE1", "AWS_ACCESS_KEY_ID has a character that is not ASCII"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret\r\n", "AWS_SECRET_ACCESS_KEY has a carriage return"),
+        ("AWS_SESSION_TOKEN", " s3cret", "AWS_SESSION_TOKEN has a space at its beginning"),
+    ] {
+        let refused = ended(rolecall(&aws.uri(), &scan).env(name, value)).await;
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains(words), "{words} is not in {}", refused.stderr);
+        assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
+    }
+    // From wherever else they come.
+    let home = home("[default]\nregion = eu-central-1\ncredential_process = cat ~/answer.json\n");
+    fs::write(home.path().join("answer.json"), credentials("ASIAPROCESS\r", "SessionToken").to_string())
+        .unwrap();
+    let refused = ended(&mut without_credentials(&aws, &home, &scan)).await;
+    assert_eq!(refused.code, Some(11), "{}", refused.stderr);
+    assert!(refused.stderr.contains("access key id has a carriage return"), "{}", refused.stderr);
+}
+
+#[tokio::test]
 async fn an_endpoint_of_a_profile_that_is_no_url_is_named() {
     let aws = FakeAws::start().await;
     for url in ["banana", ""] {

@@ -30,6 +30,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::call::NotWhole;
+use crate::caller_credentials::SendableCredentials;
 use crate::settings::Limits;
 
 /// Whose certificates to trust.
@@ -234,7 +235,11 @@ impl Connect {
         if let Some(credentials) = self.credentials(region) {
             loader = loader.credentials_provider(credentials);
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let Some(provider) = config.credentials_provider() {
+            let provider = SharedCredentialsProvider::new(SendableCredentials(provider));
+            config = config.into_builder().credentials_provider(provider).build();
+        }
         check_endpoints(&config)?;
         Ok(config)
     }

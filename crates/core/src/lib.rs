@@ -16,6 +16,7 @@
 
 pub mod call;
 pub mod caller;
+mod caller_credentials;
 pub mod cancellation;
 pub mod collect;
 pub mod connect;

@@ -1,7 +1,7 @@
 //! Whose an access key is: in the middle of the night one has an id and nothing else.
 
 use futures_util::FutureExt;
-use rolecall_roll::{AccessKey, AccountId, Fact};
+use rolecall_roll::{AccessKey, AccessKeyId, AccountId, Fact};
 
 use crate::call::CallError;
 use crate::collect::{access_keys, last_used};
@@ -25,10 +25,10 @@ pub struct Owner {
 ///
 /// # Errors
 /// What AWS answers, which for an id that is no key's is `ValidationError`.
-pub async fn account_of(scanner: &Scanner, access_key_id: &str) -> Result<AccountId, CallError> {
+pub async fn account_of(scanner: &Scanner, access_key_id: &AccessKeyId) -> Result<AccountId, CallError> {
     const GET_ACCESS_KEY_INFO: &str = "GetAccessKeyInfo";
     let sts = scanner.sts();
-    let answer = sts.get_access_key_info().access_key_id(access_key_id).send().boxed_local().await;
+    let answer = sts.get_access_key_info().access_key_id(access_key_id.as_str()).send().boxed_local().await;
     let answer = answer.map_err(|error| scanner.error(GET_ACCESS_KEY_INFO, &error))?;
     let account_id = answer.account.and_then(|id| id.parse().ok());
     account_id.ok_or_else(|| CallError::malformed(GET_ACCESS_KEY_INFO, "the answer names no account", None))
@@ -42,7 +42,7 @@ pub async fn owner(
     scanner: &Scanner,
     context: &ScanContext,
     target: &Target,
-    access_key_id: &str,
+    access_key_id: &AccessKeyId,
 ) -> Result<Option<Owner>, CallError> {
     let session = match &target.access {
         Access::Role(role) => Session::open(role, ACTIONS, scanner.asking(context)).boxed_local().await?,
@@ -54,6 +54,6 @@ pub async fn owner(
         Err(error) => return Err(error),
     };
     let keys = access_keys::of_user(&session, &user_name).boxed_local().await?;
-    let key = keys.into_iter().find(|key| key.access_key_id == access_key_id);
+    let key = keys.into_iter().find(|key| key.access_key_id == *access_key_id);
     Ok(key.map(|key| Owner { user_name, access_key: AccessKey { last_used: Fact::live(used), ..key } }))
 }

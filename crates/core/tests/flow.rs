@@ -23,10 +23,10 @@ async fn the_roll_is_the_world() {
     assert_eq!(
         in_short(&account),
         [
-            "/alice: AKIAALICE1 Active, AKIAALICE2 Inactive",
+            "/alice: AKIAALICE1XXXXXXXXXX Active, AKIAALICE2XXXXXXXXXX Inactive",
             "/bob: ",
-            "/ci/deployer: AKIADEPLOYER1 Active",
-            "/x+=,.@-y: AKIAX+=,.@-Y1 Active",
+            "/ci/deployer: AKIADEPLOYER1XXXXXXX Active",
+            "/x+=,.@-y: AKIAX______Y1XXXXXXX Active",
         ]
     );
     let alice = &account.users().unwrap()[0];
@@ -116,11 +116,28 @@ async fn a_user_that_vanishes_in_between_is_noted_and_no_gap() {
 async fn what_is_new_to_us_is_kept_and_not_refused() {
     let mut user = User::new("alice", &[(1, "Quarantined")]);
     user.access_keys.push(user.access_keys[0].clone());
-    user.access_keys[1].access_key_id = "AKIAALICE9".to_owned();
+    user.access_keys[1].access_key_id = "AKIAALICE9XXXXXXXXXX".to_owned();
     let aws = FakeAws::of([("111111111111", vec![user])], 10).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Complete);
-    assert_eq!(in_short(&account), ["/alice: AKIAALICE1 Quarantined, AKIAALICE9 Quarantined"]);
+    assert_eq!(
+        in_short(&account),
+        ["/alice: AKIAALICE1XXXXXXXXXX Quarantined, AKIAALICE9XXXXXXXXXX Quarantined"]
+    );
+}
+
+#[tokio::test]
+async fn an_access_key_id_that_is_none_is_a_malformed_answer() {
+    for id in ["", "AKIAALICE1", "AKIAIOSFODNN7EXAMPLE&#13;", "AKIAIOSFODNN7 EXAMPLE", "AKIAIOSFODNN7ÉXAMPLE"]
+    {
+        let mut user = User::new("alice", &[(1, "Active"), (2, "Active")]);
+        user.access_keys[1].access_key_id = id.to_owned();
+        let aws = FakeAws::of([("111111111111", vec![user])], 10).await;
+        let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
+        assert_eq!(account.outcome(), Outcome::Partial, "{id}");
+        assert_eq!(account.gaps()[0].class, Class::Malformed, "{id}");
+        assert_eq!(account.users().unwrap()[0].access_keys, None, "{id}");
+    }
 }
 
 /// A clock that goes on by a step each time it is read.

@@ -23,8 +23,8 @@ use rolecall_report::render;
 use rolecall_report::report::Keep;
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
-    AccessKey, Account, AccountRoll, Fact, FactKind, FactSelection, Header, LastUsed, Policies, RoleArn,
-    RollWriter, RunId, Statistics, Stored, User,
+    AccessKey, AccessKeyId, Account, AccountRoll, Fact, FactKind, FactSelection, Header, LastUsed, Policies,
+    RoleArn, RollWriter, RunId, Statistics, Stored, User,
 };
 
 const ACCOUNTS: u32 = 100;
@@ -112,7 +112,7 @@ fn markdown(out: &mut BufWriter<File>, text: &str, report: &Report) -> io::Resul
             it.subject.account_id,
             it.subject.account_name.as_deref().unwrap_or_default(),
             it.subject.user_name.as_deref().unwrap_or_default(),
-            it.subject.access_key_id.as_deref().unwrap_or_default(),
+            it.subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default(),
             it.message,
             it.owner.as_ref().map_or("", |owner| &owner.name),
             it.advice.as_ref().map_or("", |advice| advice.action.as_str()),
@@ -151,7 +151,7 @@ fn roll(path: &Path) -> Stored {
 fn person(number: u32, as_of: Timestamp) -> User {
     let ago = |days: u32| as_of - (24 * i64::from(days)).hours();
     let key = |second: u32| AccessKey {
-        access_key_id: format!("AKIA{:016}", number * 2 + second),
+        access_key_id: format!("AKIA{:016}", number * 2 + second).parse().unwrap(),
         status: "Active".to_owned().into(),
         create_date: Some(ago((number * 7 + second * 131) % 1500)),
         last_used: Fact::live((!number.is_multiple_of(3)).then(|| LastUsed {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_roll::{AccountId, AccountRoll, FactKind, Header, Outcome};
+use rolecall_roll::{AccessKeyId, AccountId, AccountRoll, FactKind, Header, Outcome};
 use serde::Serialize;
 
 use crate::advice::{self, Advice};
@@ -295,7 +295,11 @@ fn finding(
         score.add_key(key);
     }
     // Users of one name, one after the other, are not one user: their ids tell them apart.
-    let about = access_key_id.as_deref().or(user.map(|user| user.user_id.as_str())).unwrap_or("root");
+    let about = access_key_id
+        .as_ref()
+        .map(AccessKeyId::as_str)
+        .or(user.map(|user| user.user_id.as_str()))
+        .unwrap_or("root");
     Finding {
         id: format!("{account_id}/{}/{about}", rule.id),
         rule,

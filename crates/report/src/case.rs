@@ -366,7 +366,7 @@ impl<'a> OfKey<'a> {
         format!(
             "aws iam {command} {} {}",
             self.of.named(),
-            option("--access-key-id", &self.key.access_key_id)
+            option("--access-key-id", self.key.access_key_id.as_str())
         )
     }
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rolecall_roll::AccountId;
+use rolecall_roll::{AccessKeyId, AccountId};
 use serde::{Serialize, Serializer};
 
 use crate::advice::Advice;
@@ -77,7 +77,7 @@ pub struct Subject {
     /// The user's ARN; the root user's too.
     pub user_arn: String,
     /// The access key, where it is about one.
-    pub access_key_id: Option<String>,
+    pub access_key_id: Option<AccessKeyId>,
 }
 
 /// Who is to act.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use rolecall_roll::{Account, AccountRoll};
+use rolecall_roll::{AccessKeyId, Account, AccountRoll};
 use serde::Serialize;
 use wildmatch::WildMatch;
 
@@ -181,7 +181,7 @@ impl Exception {
         let mut tags = tags_of_user.into_iter().chain(tags_of_account).flatten();
         let is_it = is(&self.account, &[Some(subject.account_id.as_str()), subject.account_name.as_deref()])
             && is(&self.user, &[Some(user_name)])
-            && is(&self.key, &[subject.access_key_id.as_deref()])
+            && is(&self.key, &[subject.access_key_id.as_ref().map(AccessKeyId::as_str)])
             && is(&self.rule, &[Some(finding.rule.id)]);
         let Some((key, value)) = self.tag.as_ref().filter(|_| is_it) else { return Some(is_it) };
         let value = WildMatch::new(value);

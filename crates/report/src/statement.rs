@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use rolecall_roll::{Coverage, FactKind, Missing, Statistics, Stored, Terms};
+use rolecall_roll::{Coverage, FactKind, Header, Missing, Statistics, Stored, Terms};
 
 use crate::report::Report;
 use crate::rules::CATALOGUE;
@@ -109,6 +109,55 @@ impl Statement {
         let lines: Vec<String> = self.lines.iter().map(of).collect();
         format!("{}: {}", self.verdict(), lines.join("; "))
     }
+}
+
+/// What a roll covers, in a line.
+#[must_use]
+pub fn summary(coverage: &Coverage) -> String {
+    let total = |reasons: &BTreeMap<String, usize>| reasons.values().sum::<usize>();
+    let mut text = format!("{} of {} complete", grouped(coverage.complete), of(coverage.accounts, "account"));
+    let others = [
+        (coverage.in_part, "partial"),
+        (total(&coverage.denied), "denied"),
+        (total(&coverage.failed), "failed"),
+        (coverage.accepted.len(), "accepted"),
+        (total(&coverage.skipped), "skipped"),
+    ];
+    for (number, what) in others.iter().filter(|(number, _)| *number > 0) {
+        text += &format!(", {} {what}", grouped(number));
+    }
+    let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| of(keys, "access key"));
+    format!("{text}: {}, {keys}", of(coverage.users, "user"))
+}
+
+/// Why an access key that is not in a roll may be there all the same, as what is said of the roll; `None` where the roll
+/// has all keys of an organisation.
+#[must_use]
+pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<String> {
+    if coverage.access_keys.is_none() {
+        return Some("holds no access keys: they were not asked for".to_owned());
+    }
+    if let [first, ..] = coverage.narrowed.as_slice() {
+        return Some(format!("is {first} alone"));
+    }
+    match coverage.listed {
+        None => {
+            return Some(format!(
+                "is of {} accounts that were named, and of no organisation",
+                coverage.accounts
+            ));
+        }
+        Some(listed) if listed > coverage.accounts => {
+            return Some(format!("is of {} accounts of {listed} of the organisation", coverage.accounts));
+        }
+        Some(_) => {}
+    }
+    if !coverage.is_complete || !coverage.accepted.is_empty() {
+        return Some(format!("does not cover everything: {}", summary(coverage)));
+    }
+    // Not asked, and not empty for all that: a suspended account keeps its keys.
+    (!coverage.skipped.is_empty() && header.organization.is_some())
+        .then(|| format!("leaves out accounts that were not asked: {}", summary(coverage)))
 }
 
 fn of_accounts(coverage: &Coverage) -> Vec<Line> {

@@ -10,14 +10,16 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{account, header, key, known, mfa, organization, password, rendered, role_arn, stored, user};
+use common::{
+    account, days_ago, header, key, known, mfa, organization, password, rendered, role_arn, stored, user,
+};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rolecall_report::Settings;
 use rolecall_report::settings::{Exception, OwnerSource};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Class, Fact, FactKind, Facts, Gap, Header, Note, Policies, Remedy, Stage, Stored,
-    Summary, Target, User, json::steers,
+    AccessKey, AccountRoll, Class, Fact, FactKind, Facts, Gap, Header, LastUsed, Note, Policies, Remedy,
+    Stage, Stored, Summary, Target, User, json::steers,
 };
 use scraper::{Html, Selector};
 use serde_json::Value;
@@ -229,8 +231,9 @@ fn nasty() -> impl Strategy<Value = String> {
 /// The world with names that are chosen.
 fn called(names: &[String]) -> (Vec<AccountRoll>, Settings) {
     let name = |at: usize| names[at % names.len()].clone();
-    let mut ann =
-        tagged(user("x", vec![key(&name(0), 900, None)]), &[("Owner", &name(1)), (&name(2), &name(3))]);
+    let last = LastUsed { date: days_ago(400), service: Some(name(0)), region: None };
+    let used = AccessKey { last_used: Fact::live(Some(last)), ..key("AKIAANN", 900, None) };
+    let mut ann = tagged(user("x", vec![used]), &[("Owner", &name(1)), (&name(2), &name(3))]);
     ann.user_name = name(4);
     ann.arn = format!("arn:aws:iam::111111111111:user/{}", name(4));
     let mut bob = user("y", vec![key("AKIABOB", 900, None)]);

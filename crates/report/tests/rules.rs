@@ -11,7 +11,8 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{
-    AS_OF, account, at, days_ago, gap, header, key, known, mfa, organization, password, report, root, user,
+    AS_OF, access_key_id, account, at, days_ago, gap, header, key, known, mfa, organization, password,
+    report, root, shortened, user,
 };
 use jiff::ToSpan;
 use rolecall_report::rules::{self, Rule};
@@ -193,8 +194,11 @@ fn one_active_key_is_enough() {
 fn remedies(user: User) -> BTreeMap<(&'static str, String), String> {
     let header = header();
     let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
-    let of = |it: &Finding| (it.rule.id, it.subject.access_key_id.clone().unwrap_or_default());
-    report.findings.iter().map(|it| (of(it), it.remedy.clone())).collect()
+    let of = |it: &Finding| {
+        let id = it.subject.access_key_id.as_ref();
+        (it.rule.id, id.map(|id| shortened(id.as_str())).unwrap_or_default())
+    };
+    report.findings.iter().map(|it| (of(it), shortened(&it.remedy))).collect()
 }
 
 fn off(key: &str) -> String {
@@ -542,8 +546,8 @@ fn of_shop(header: &Header, settings: &Settings) -> Report {
     report(header, shop(), settings)
 }
 
-fn ids(findings: &[Finding]) -> Vec<&str> {
-    findings.iter().map(|finding| finding.id.as_str()).collect()
+fn ids(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(|finding| shortened(&finding.id)).collect()
 }
 
 #[test]
@@ -563,7 +567,7 @@ fn findings_have_stable_ids_and_the_most_urgent_comes_first() {
     let first = &report.findings[0];
     let total: u32 = first.score.lines.iter().map(|line| line.points).sum();
     assert_eq!(first.score.points, total, "the score is its lines");
-    assert_eq!(first.subject.access_key_id.as_deref(), Some("AKIAOLD"));
+    assert_eq!(first.subject.access_key_id, Some(access_key_id("AKIAOLD")));
     assert_eq!(first.advice.as_ref().unwrap().action.to_string(), "deactivate");
     assert!(report.has(Severity::Medium) && !report.has(Severity::Critical));
 }

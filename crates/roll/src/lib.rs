@@ -38,7 +38,10 @@ pub use fact_kind::{FactKind, FactSelection, UserSource};
 pub use file::{Calls, Counts, Hop, ReadError, Roll, RollWriter, Run, Statistics, Trailer};
 pub use gap::{Class, Gap, Note, Stage};
 pub use header::{AcceptedGap, Caller, Header, Organization, Target};
-pub use ids::{AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName, RoleSessionName, RunId};
+pub use ids::{
+    AccessKeyId, AccessKeyIdKind, AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName,
+    RoleSessionName, RunId, unprintable_in,
+};
 pub use remedy::{NeutralTerms, Remedy, Side, Terms};
 pub use store::{Earlier, Store, Stored};
 pub use user::{

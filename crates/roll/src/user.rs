@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{Fact, Source};
+use crate::ids::AccessKeyId;
 
 /// An IAM user, named as in [`User`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +141,7 @@ pub struct ReportKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessKey {
     /// The id, `AKIA…`; not a secret.
-    pub access_key_id: String,
+    pub access_key_id: AccessKeyId,
     /// Whether the key can be used.
     pub status: AccessKeyStatus,
     /// When the key was made; `None` where AWS did not say.

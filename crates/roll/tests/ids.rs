@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 use proptest::prelude::*;
-use rolecall_roll::{AccountId, ExternalId, Partition, RoleArn, RoleName, RoleSessionName, RunId};
+use rolecall_roll::{
+    AccessKeyId, AccountId, ExternalId, Partition, RoleArn, RoleName, RoleSessionName, RunId,
+};
 
 proptest! {
     #[test]
@@ -37,6 +39,43 @@ proptest! {
         prop_assert_eq!(text.parse::<RoleName>().is_ok(), plain && (1..=64).contains(&length));
         prop_assert_eq!(text.parse::<RoleSessionName>().is_ok(), plain && (2..=64).contains(&length));
         prop_assert_eq!(text.parse::<ExternalId>().is_ok(), of_external_id && length >= 2);
+    }
+
+    #[test]
+    fn access_key_ids_are_what_the_pattern_says_and_a_refused_one_is_not_repeated(
+        text in "[A-Za-z0-9_]{14,18}|[A-Za-z0-9_]{126,130}|[A-Z0-9]{20}[\r\n\t \u{feff}\0]|\\PC{0,140}|(?s:.{0,40})",
+    ) {
+        let is_one = (16..=128).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let parsed = text.parse::<AccessKeyId>();
+        prop_assert_eq!(parsed.is_ok(), is_one);
+        let json = serde_json::to_string(&text).unwrap();
+        match (parsed, serde_json::from_str::<AccessKeyId>(&json)) {
+            (Ok(id), Ok(read)) => {
+                prop_assert_eq!(id.as_str(), &text);
+                prop_assert_eq!(serde_json::to_string(&read).unwrap(), json);
+                let _ = id.kind();
+            }
+            (Err(refused), Err(unread)) => {
+                let refused = format!("{refused} {refused:?} {unread}");
+                prop_assert!(text.chars().count() < 12 || !refused.contains(&text), "{refused}");
+            }
+            (parsed, read) => prop_assert!(false, "{parsed:?} {read:?}"),
+        }
+    }
+
+    #[test]
+    fn an_access_key_id_that_was_typed_is_trimmed_or_refused_unseen(
+        text in "\\s{0,3}(AKIA|akia|)[A-Za-z0-9_]{10,40}\\s{0,3}|(?s:.{0,50})",
+    ) {
+        match AccessKeyId::from_input(&text) {
+            Ok(id) => prop_assert_eq!(id.as_str(), text.trim().to_ascii_uppercase()),
+            Err(refused) => {
+                let refused = format!("{refused:?}").to_ascii_uppercase();
+                let typed = text.trim().to_ascii_uppercase();
+                prop_assert!(typed.chars().count() < 12 || !refused.contains(&typed), "{refused}");
+            }
+        }
     }
 
     #[test]

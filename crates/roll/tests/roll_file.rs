@@ -26,9 +26,9 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn access_keys() -> impl Strategy<Value = AccessKey> {
     let statuses = prop_oneof![Just("Active"), Just("Inactive"), Just("Expired"), Just("New")];
-    (texts(), statuses, proptest::option::of(timestamps())).prop_map(
+    ("[A-Za-z0-9_]{16,128}", statuses, proptest::option::of(timestamps())).prop_map(
         |(access_key_id, status, create_date)| AccessKey {
-            access_key_id,
+            access_key_id: access_key_id.parse().unwrap(),
             status: status.to_owned().into(),
             create_date,
             last_used: Fact::live(create_date.map(|date| LastUsed { date, service: None, region: None })),

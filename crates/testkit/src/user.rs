@@ -17,12 +17,19 @@ impl User {
         let access_keys = keys
             .iter()
             .map(|(number, status)| Key {
-                access_key_id: format!("AKIA{user_name}{number}").to_uppercase(),
+                access_key_id: access_key_id(user_name, *number),
                 status: (*status).to_owned(),
             })
             .collect();
         Self { user_name: user_name.to_owned(), path: "/".to_owned(), access_keys, ..Self::default() }
     }
+}
+
+/// An id with the user's name in it, of twenty letters and digits as AWS's.
+fn access_key_id(user_name: &str, number: u32) -> String {
+    let letters = user_name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    let name: String = letters.collect();
+    format!("{:X<20}", format!("AKIA{name}{number}").to_uppercase())
 }
 
 /// An access key of the fake.

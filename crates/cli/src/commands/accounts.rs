@@ -1,6 +1,6 @@
 //! `rolecall accounts`: whom a scan would ask, and how.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -81,9 +81,7 @@ pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
                 };
                 let all: Vec<_> = run.targets().as_slice().iter().map(one).collect();
                 let document = json!({ "organization": run.header().organization, "accounts": all });
-                serde_json::to_writer_pretty(&mut out, &document)
-                    .map_err(io::Error::from)
-                    .and_then(|()| out.write_all(b"\n"))
+                output::write_json(&mut out, &document)
             }
         };
         written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;

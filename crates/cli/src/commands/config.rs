@@ -1,5 +1,6 @@
 //! `rolecall config`: the options as they are set, each with the place it was set in.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -8,7 +9,7 @@ use rolecall_core::RunOptions;
 use rolecall_core::options::{OptionRow, Origin};
 use serde_json::{Value, json};
 
-use crate::args::ConfigurationArgs;
+use crate::args::{ConfigurationArgs, OutputArgs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
@@ -28,11 +29,10 @@ const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct ConfigArgs {
     #[command(flatten)]
-    pub(crate) configuration: ConfigurationArgs,
+    pub(crate) output: OutputArgs<View>,
 
-    /// What to show
-    #[arg(long, value_enum, default_value_t = View::Table)]
-    pub(crate) format: View,
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,39 +49,39 @@ pub(crate) enum View {
 
 /// Shows them.
 pub(crate) fn run(arguments: &ConfigArgs) -> Result<ExitCode, Failure> {
-    let text = match arguments.format {
-        View::Schema => format!("{:#}\n", configuration::schema()),
-        View::Reference => configuration::reference(),
-        View::Table | View::Json => {
-            let configuration = configuration::read(arguments.configuration.path.as_deref())?;
-            let options = targets::options(RunOptions::default(), &configuration)?;
-            options.resolve().map_err(Failure::usage)?;
-            if arguments.format == View::Json { as_json(&options) } else { as_table(&options) }
+    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
+    let options = targets::options(RunOptions::default(), &configuration)?;
+    options.resolve().map_err(Failure::usage)?;
+    let mut out = arguments.output.open()?;
+    let written = match arguments.output.format {
+        View::Schema => output::write_json(&mut out, &configuration::schema()),
+        View::Reference => out.write_all(configuration::reference().as_bytes()),
+        View::Json => output::write_json(&mut out, &as_json(&options)),
+        View::Table => {
+            let header = ["OPTION", "VALUE", "SOURCE"];
+            let text = output::table(
+                out.look(),
+                header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
+                RunOptions::rows().map(|row| as_row(row, &options)),
+            );
+            out.write_all(text.as_bytes())
         }
     };
-    output::to_stdout(text.as_bytes())?;
+    written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_table(options: &RunOptions) -> String {
-    let rows = RunOptions::rows().map(|row| {
-        let (value, source) = value_and_source(row, options);
-        vec![row.key.to_owned(), output::printable(&value.unwrap_or_default()), source]
-    });
-    output::table(
-        ["OPTION", "VALUE", "SOURCE"].map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
-        rows,
-    )
+fn as_row(row: &OptionRow, options: &RunOptions) -> Vec<String> {
+    let (value, source) = value_and_source(row, options);
+    vec![row.key.to_owned(), output::printable(&value.unwrap_or_default()), source]
 }
 
-fn as_json(options: &RunOptions) -> String {
-    let rows: Vec<Value> = RunOptions::rows()
-        .map(|row| {
-            let (value, source) = value_and_source(row, options);
-            json!({ "option": row.key, "value": value, "source": source })
-        })
-        .collect();
-    format!("{:#}\n", json!(rows))
+fn as_json(options: &RunOptions) -> Vec<Value> {
+    let rows = RunOptions::rows().map(|row| {
+        let (value, source) = value_and_source(row, options);
+        json!({ "option": row.key, "value": value, "source": source })
+    });
+    rows.collect()
 }
 
 /// The value of an option as it is set, and where: `(secret)` stands for a secret.

@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 use rolecall_report::Diff;
 use rolecall_report::diff::NotComparable;
 use rolecall_report::render::markdown;
-use rolecall_roll::json;
 
 use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs};
 use crate::configuration;
@@ -90,10 +89,7 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
                 let look = sink.look();
                 sink.write_all(output::diff(&diff, look).as_bytes())?;
             }
-            Comparison::Json => {
-                json::to_writer_pretty(&mut sink, &diff)?;
-                sink.write_all(b"\n")?;
-            }
+            Comparison::Json => output::write_json(&mut sink, &diff)?,
             Comparison::Markdown => markdown::render_diff(&mut sink, &diff)?,
         }
         sink.finish()

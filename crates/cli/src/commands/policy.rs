@@ -90,9 +90,7 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let mut out = arguments.output.open()?;
     let written = match arguments.output.format {
         Rendering::Table => out.write_all(output::verdicts(&answers, out.look()).as_bytes()),
-        Rendering::Json => serde_json::to_writer_pretty(&mut out, &answers)
-            .map_err(io::Error::from)
-            .and_then(|()| out.write_all(b"\n")),
+        Rendering::Json => output::write_json(&mut out, &answers),
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
     let all_as_expected = answers.iter().all(Answer::is_as_expected);

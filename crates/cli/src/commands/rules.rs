@@ -1,5 +1,6 @@
 //! `rolecall rules`: the catalogue, as it would be applied.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,25 +10,26 @@ use rolecall_report::{Benchmark, Rule, Severity};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{BenchmarkArgs, ConfigurationArgs, Rendering};
+use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs, Rendering};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
+
+const HELP: &str = "`--format json` has the clauses of all benchmarks, and the facts that each rule needs.";
 
 /// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "shown")];
 
 /// The arguments of `rolecall rules`.
 #[derive(Debug, Args)]
-#[command(after_help = exit_code::help("", &EXIT_CODES))]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct RulesArgs {
     #[command(flatten)]
     pub(crate) benchmark: BenchmarkArgs,
 
-    /// How to show them; `json` has the clauses of all benchmarks, and the facts that each rule needs
-    #[arg(long, value_enum, default_value_t = Rendering::Table)]
-    pub(crate) format: Rendering,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs<Rendering>,
 
     #[command(flatten)]
     pub(crate) configuration: ConfigurationArgs,
@@ -38,17 +40,19 @@ pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.configuration.path.as_deref())?;
     let settings = arguments.benchmark.apply_to(configuration.judging);
     let applied: Vec<Applied> = settings.applied().collect();
-    let text = match arguments.format {
+    let mut out = arguments.output.open()?;
+    let written = match arguments.output.format {
         Rendering::Json => {
             let rules: Vec<Shown> = applied.iter().map(Shown::of).collect();
-            format!("{:#}\n", json!(rules))
+            output::write_json(&mut out, &json!(rules))
         }
         Rendering::Table => {
             // The newest is what most ask for; `json` has all of them.
             let benchmark = settings.benchmark.unwrap_or(Benchmark::Cis70);
             let clauses = benchmark.as_str().to_uppercase();
             let header = ["RULE", "SEVERITY", "DAYS", &clauses, "SECURITY HUB", "FINDS"];
-            output::table(
+            let text = output::table(
+                out.look(),
                 header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
                 applied.iter().map(|it| {
                     vec![
@@ -60,10 +64,11 @@ pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
                         it.rule.title.to_owned(),
                     ]
                 }),
-            )
+            );
+            out.write_all(text.as_bytes())
         }
     };
-    output::to_stdout(text.as_bytes())?;
+    written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! `rolecall whose`: from an access key's id to its user.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,10 +10,11 @@ use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan};
 use rolecall_core::{CallError, RunOptions, whose};
 use rolecall_report::case::days;
-use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header};
+use rolecall_report::statement::may_hold_other_keys;
+use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRoll, Class, Fact};
 use serde_json::json;
 
-use crate::args::{CallerArgs, Flags, Rendering, RoleFlags, SensitiveText};
+use crate::args::{CallerArgs, Flags, OutputArgs, Rendering, RoleFlags, SensitiveText};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -46,9 +48,8 @@ pub(crate) struct WhoseArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
 
-    /// How to show it
-    #[arg(long, value_enum, default_value_t = Rendering::Table)]
-    pub(crate) format: Rendering,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs<Rendering>,
 
     #[command(flatten)]
     pub(crate) role: Flags<RoleFlags>,
@@ -67,48 +68,42 @@ struct Found {
     source: &'static str,
 }
 
-/// How ids begin that are of something else.
-///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
-const OTHER_IDS: [(&str, &str); 5] = [
-    ("AIDA", "user"),
-    ("AROA", "role"),
-    ("AGPA", "group"),
-    ("AIPA", "instance profile"),
-    ("ANPA", "managed policy"),
-];
-
 /// Finds it, and shows it.
 pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
-    let id = &arguments.access_key_id.0.to_ascii_uppercase();
-    // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
-    if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        // It is not repeated: it may be the secret key.
-        let problem = "what was typed is no access key id, one is like AKIAIOSFODNN7EXAMPLE";
-        return Err(Failure::usage(problem));
+    let id = AccessKeyId::from_input(&arguments.access_key_id.0).map_err(Failure::usage)?;
+    match id.kind() {
+        AccessKeyIdKind::LongTerm | AccessKeyIdKind::Unknown => {}
+        AccessKeyIdKind::Session => {
+            let problem =
+                format!("{id} is the key of a session, which ends by itself, and no user's access key");
+            return Err(Failure::incomplete(problem).with_remedy(
+                "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
+                 tells the account",
+            ));
+        }
+        AccessKeyIdKind::Other(of) => {
+            return Err(Failure::usage(format!("{id} is the id of a {of}, and no access key's")));
+        }
     }
-    if let Some((_, of)) = OTHER_IDS.iter().find(|(prefix, _)| id.starts_with(prefix)) {
-        return Err(Failure::usage(format!("{id} is the id of a {of}, and no access key's")));
+    if let Some(roll) = &arguments.roll {
+        roll_file::is_apart("--roll", roll, arguments.output.out.as_slice())?;
     }
-    if id.starts_with("ASIA") {
-        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-        let problem = format!("{id} is the key of a session, which ends by itself, and no user's access key");
-        return Err(Failure::incomplete(problem).with_remedy(
-            "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
-             tells the account",
-        ));
-    }
-    in_runtime(async {
+    let mut out = arguments.output.open()?;
+    in_runtime(async move {
         let found = match &arguments.roll {
-            Some(file) => in_roll(file, id)?,
-            None => live(arguments, id).await?,
+            Some(file) => in_roll(file, &id)?,
+            None => live(arguments, &id).await?,
         };
-        output::to_stdout(show(&found, arguments.format).as_bytes())?;
+        let written = match arguments.output.format {
+            Rendering::Json => output::write_json(&mut out, &in_json(&found)),
+            Rendering::Table => out.write_all(in_words(&found).as_bytes()),
+        };
+        written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
+fn in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<Found, Failure> {
     let stored = roll_file::read(file)?;
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
     for account in stored.accounts() {
@@ -125,7 +120,7 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
         }
     }
     let coverage = stored.coverage().map_err(unexpected)?;
-    if let Some(why) = may_hold_others(&stored.header, &coverage) {
+    if let Some(why) = may_hold_other_keys(&stored.header, &coverage) {
         let problem = format!("access key {access_key_id} is not in the roll, which {why}");
         return Err(Failure::incomplete(problem).with_remedy("ask live, without --roll"));
     }
@@ -135,42 +130,14 @@ fn in_roll(file: &Path, access_key_id: &str) -> Result<Found, Failure> {
         .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
 }
 
-/// Why a key that is not in the roll may be there all the same; `None` where the roll has all keys of an organisation.
-fn may_hold_others(header: &Header, coverage: &Coverage) -> Option<String> {
-    if coverage.access_keys.is_none() {
-        return Some("holds no access keys: they were not asked for".to_owned());
-    }
-    if let [first, ..] = coverage.narrowed.as_slice() {
-        return Some(format!("is {first} alone"));
-    }
-    match coverage.listed {
-        None => {
-            return Some(format!(
-                "is of {} accounts that were named, and of no organisation",
-                coverage.accounts
-            ));
-        }
-        Some(listed) if listed > coverage.accounts => {
-            return Some(format!("is of {} accounts of {listed} of the organisation", coverage.accounts));
-        }
-        Some(_) => {}
-    }
-    if !coverage.is_complete || !coverage.accepted.is_empty() {
-        return Some(format!("does not cover everything: {}", output::summary(coverage)));
-    }
-    // Not asked, and not empty for all that: a suspended account keeps its keys.
-    (!coverage.skipped.is_empty() && header.organization.is_some())
-        .then(|| format!("leaves out accounts that were not asked: {}", output::summary(coverage)))
-}
-
-fn key_in<'a>(account: &'a AccountRoll, access_key_id: &str) -> Option<(&'a str, &'a AccessKey)> {
+fn key_in<'a>(account: &'a AccountRoll, access_key_id: &AccessKeyId) -> Option<(&'a str, &'a AccessKey)> {
     account.users()?.iter().find_map(|user| {
-        let key = user.access_keys.iter().flatten().find(|key| key.access_key_id == access_key_id)?;
+        let key = user.access_keys.iter().flatten().find(|key| key.access_key_id == *access_key_id)?;
         Some((user.user_name.as_str(), key))
     })
 }
 
-async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
+async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<Found, Failure> {
     let configuration = configuration::read(arguments.caller.config.as_deref())?;
     let flags = RunOptions { targets: arguments.role.0.clone(), ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
@@ -210,7 +177,7 @@ async fn live(arguments: &WhoseArgs, id: &str) -> Result<Found, Failure> {
     })
 }
 
-fn not_told(error: &CallError, access_key_id: &str) -> Failure {
+fn not_told(error: &CallError, access_key_id: &AccessKeyId) -> Failure {
     if error.class == Class::Other {
         let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
         return Failure::new(RolecallExitCode::Findings, problem)
@@ -219,15 +186,16 @@ fn not_told(error: &CallError, access_key_id: &str) -> Failure {
     Failure::incomplete(error).with_remedy(error.remedy().to_text(&FlagTerms))
 }
 
-fn show(found: &Found, format: Rendering) -> String {
+fn in_json(found: &Found) -> serde_json::Value {
     let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
-    if format == Rendering::Json {
-        let document = json!({
-            "account_id": account_id, "account_name": account_name, "user_name": user_name,
-            "access_key": access_key, "as_of": as_of, "source": source,
-        });
-        return format!("{document:#}\n");
-    }
+    json!({
+        "account_id": account_id, "account_name": account_name, "user_name": user_name,
+        "access_key": access_key, "as_of": as_of, "source": source,
+    })
+}
+
+fn in_words(found: &Found) -> String {
+    let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
     let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date, *as_of));
     let last = match &access_key.last_used {
         Fact::Known { value: Some(last), .. } => {
@@ -240,7 +208,7 @@ fn show(found: &Found, format: Rendering) -> String {
     };
     let name = account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
     let lines = [
-        ("access key", access_key.access_key_id.clone()),
+        ("access key", access_key.access_key_id.to_string()),
         ("account", format!("{account_id}{name}")),
         ("user", user_name.clone()),
         ("status", access_key.status.as_str().to_owned()),

@@ -6,6 +6,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color};
 use rolecall_report::report::Grouping;
 use rolecall_report::statement::grouped;
 use rolecall_report::{Finding, Report, Severity};
+use rolecall_roll::AccessKeyId;
 
 use super::printable;
 use super::sink::Look;
@@ -69,7 +70,7 @@ fn row(finding: &Finding) -> Vec<Cell> {
         severity,
         text(Some(&account)),
         text(Some(subject.user_name.as_deref().unwrap_or("root user"))),
-        text(subject.access_key_id.as_deref()),
+        text(subject.access_key_id.as_ref().map(AccessKeyId::as_str)),
         text(Some(&format!("{}{lapsed}", finding.message))),
         text(advice.as_deref()),
     ]

@@ -17,7 +17,8 @@ use std::path::Path;
 use comfy_table::Cell;
 use rolecall_core::collect::ExpectedCalls;
 use rolecall_report::statement::grouped;
-use rolecall_roll::{Coverage, Earlier, Header};
+use rolecall_roll::{Earlier, Header, json};
+use serde::Serialize;
 
 use crate::exit_code::RolecallExitCode;
 use crate::failure::Failure;
@@ -26,7 +27,7 @@ pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
 pub(crate) use shown::{Showing, Shown, show};
-pub(crate) use sink::Sink;
+pub(crate) use sink::{Look, Sink};
 pub(crate) use verdicts::{Answer, verdicts};
 
 /// Opens the file that the roll goes to, or stdout.
@@ -65,38 +66,23 @@ pub(crate) fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
     sink.write_all(bytes).and_then(|()| sink.finish()).map_err(|error| not_written(&error))
 }
 
-/// Rows as a table, as it looks on stdout.
+/// Writes a value as an indented JSON document.
+pub(crate) fn write_json(sink: &mut Sink, value: &impl Serialize) -> io::Result<()> {
+    json::to_writer_pretty(&mut *sink, value)?;
+    sink.write_all(b"\n")
+}
+
+/// Rows as a table that looks so.
 pub(crate) fn table(
+    look: Look,
     header: impl IntoIterator<Item = Cell>,
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {
-    let mut shown = table::table(Sink::stdout().look(), header);
+    let mut shown = table::table(look, header);
     for row in rows {
         shown.add_row(row);
     }
     table::lines(shown)
-}
-
-/// What a roll covers, in a line.
-pub(crate) fn summary(coverage: &Coverage) -> String {
-    let of = |reasons: &std::collections::BTreeMap<String, usize>| reasons.values().sum::<usize>();
-    let accounts = coverage.accounts;
-    let mut text = format!("{} of {accounts} {} complete", coverage.complete, plural(accounts, "account"));
-    let others = [
-        (coverage.in_part, "partial"),
-        (of(&coverage.denied), "denied"),
-        (of(&coverage.failed), "failed"),
-        (coverage.accepted.len(), "accepted"),
-        (of(&coverage.skipped), "skipped"),
-    ];
-    for (number, what) in others.iter().filter(|(number, _)| *number > 0) {
-        text += &format!(", {number} {what}");
-    }
-    let users = coverage.users;
-    let keys = coverage
-        .access_keys
-        .map_or("keys not asked for".to_owned(), |keys| format!("{keys} {}", plural(keys, "access key")));
-    format!("{text}: {users} {}, {keys}", plural(users, "user"))
 }
 
 /// What is not asked, since the roll file has it; and of when that is.
@@ -121,10 +107,6 @@ pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: ExpectedCalls) 
         printable(caller),
         grouped(asked * per_account)
     )
-}
-
-fn plural(number: usize, noun: &str) -> String {
-    if number == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
 pub(crate) fn not_written(error: &io::Error) -> Failure {

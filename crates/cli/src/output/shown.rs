@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use rolecall_report::render;
 use rolecall_report::report::{Grouping, Keep};
-use rolecall_report::statement::{Statement, grouped};
+use rolecall_report::statement::{Statement, grouped, summary};
 use rolecall_report::{Report, Settings, Severity};
 use rolecall_roll::{AccountRoll, Coverage, Header, RollWriter, Statistics, Store, Stored};
 
@@ -96,7 +96,7 @@ impl Judged {
             return;
         }
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        super::say(&format!("{}; written to {}", super::summary(&self.coverage), files.join(", ")));
+        super::say(&format!("{}; written to {}", summary(&self.coverage), files.join(", ")));
     }
 
     /// What is missing counts before what was found; and where nobody looked, nothing was found to be right.

@@ -164,7 +164,7 @@ fn add_user(
             let created =
                 key.create_date.map_or("unknown".into(), |date| date.strftime("%Y-%m-%d").to_string());
             let age = key.create_date.map_or(String::new(), |date| age(date, as_of));
-            let id = Cell::new(printable(&key.access_key_id));
+            let id = Cell::new(printable(key.access_key_id.as_str()));
             let last = match &key.last_used {
                 Fact::Known { value: Some(last), .. } => Cell::new(last.date.strftime("%Y-%m-%d")),
                 Fact::Known { value: None, .. } => Cell::new("never"),

@@ -59,7 +59,7 @@ async fn page(
     let items = items.ok_or_else(|| {
         CallError::malformed(
             LIST_ACCESS_KEYS,
-            "a key in the answer has no id or status",
+            "a key in the answer has no id, or one that is none, or no status",
             request_id.as_deref(),
         )
     })?;
@@ -67,7 +67,7 @@ async fn page(
 }
 
 fn access_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
-    let access_key_id = key.access_key_id.clone().filter(|id| !id.is_empty())?;
+    let access_key_id = key.access_key_id.as_deref()?.parse().ok()?;
     let status = key.status.as_ref().map(|status| status.as_str().to_owned())?;
     Some(AccessKey {
         access_key_id,

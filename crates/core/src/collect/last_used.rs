@@ -1,7 +1,7 @@
 //! When, for what and where keys were last used: `iam:GetAccessKeyLastUsed`, a call for each key.
 
 use futures_util::FutureExt;
-use rolecall_roll::{FactKind, LastUsed};
+use rolecall_roll::{AccessKeyId, FactKind, LastUsed};
 
 use super::{Collector, FactSet, Progress, Read, mark_unread, timestamp};
 use crate::call::CallError;
@@ -41,10 +41,10 @@ async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) ->
 /// The user of a key, and its last use.
 pub(crate) async fn of_key(
     session: &Session<'_>,
-    access_key_id: &str,
+    access_key_id: &AccessKeyId,
 ) -> Result<(String, Option<LastUsed>), CallError> {
     let iam = session.iam().await?;
-    let answer = iam.client.get_access_key_last_used().access_key_id(access_key_id).send().await;
+    let answer = iam.client.get_access_key_last_used().access_key_id(access_key_id.as_str()).send().await;
     let answer = answer.map_err(|error| iam.error(GET_ACCESS_KEY_LAST_USED, &error))?;
     let used = answer.access_key_last_used.ok_or_else(|| {
         CallError::malformed(GET_ACCESS_KEY_LAST_USED, "the answer does not speak of the last use", None)

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use rolecall_roll::{
-    AccessKey, AccountRoll, Fact, FactKind, FactSelection, Facts, Gap, Note, Stage, Target, User,
+    AccessKey, AccessKeyId, AccountRoll, Fact, FactKind, FactSelection, Facts, Gap, Note, Stage, Target, User,
 };
 
 use super::{Read, selected};
@@ -73,12 +73,12 @@ impl Progress {
     pub(super) fn update_key(
         &self,
         user_name: &str,
-        access_key_id: &str,
+        access_key_id: &AccessKeyId,
         change: impl FnOnce(&mut AccessKey),
     ) {
         self.update_user(user_name, |user| {
             let mut keys = user.access_keys.iter_mut().flatten();
-            if let Some(key) = keys.find(|key| key.access_key_id == access_key_id) {
+            if let Some(key) = keys.find(|key| key.access_key_id == *access_key_id) {
                 change(key);
             }
         });

@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
-use rolecall_roll::{AccountId, ExternalId, Partition, RoleArn, Side};
+use rolecall_roll::{AccessKeyId, AccountId, ExternalId, Partition, RoleArn, Side};
 use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
@@ -329,7 +329,8 @@ fn credentials_of(
         return Err(wrong("the answer holds no credentials".into()));
     };
     let expires_at = SystemTime::try_from(credentials.expiration).unwrap_or(SystemTime::UNIX_EPOCH);
-    if credentials.access_key_id.is_empty()
+    // One that is none would make the SDK panic when it signs.
+    if credentials.access_key_id.parse::<AccessKeyId>().is_err()
         || credentials.secret_access_key.is_empty()
         || credentials.session_token.is_empty()
     {

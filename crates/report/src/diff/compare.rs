@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rolecall_roll::{
-    AccessKey, AccountId, AccountRoll, Fact, FactKind, Header, Outcome, Policies, Stored, User,
+    AccessKey, AccessKeyId, AccountId, AccountRoll, Fact, FactKind, Header, Outcome, Policies, Stored, User,
 };
 
 use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
@@ -289,7 +289,7 @@ impl Sides<'_> {
             Check::User(check) => Verdict::of(check(&user, days)),
             Check::Key(check) => match user.access_keys() {
                 Fact::Known { value: keys, .. } => {
-                    let id = finding.subject.access_key_id.as_deref();
+                    let id = finding.subject.access_key_id.as_ref().map(AccessKeyId::as_str);
                     let key = keys.iter().find(|key| Some(key.access_key_id.as_str()) == id);
                     key.map_or(Verdict::NotThere, |key| Verdict::of(check(&OfKey { of: user, key }, days)))
                 }

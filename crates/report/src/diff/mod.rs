@@ -8,7 +8,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use rolecall_roll::{AccountId, LastUsed, Outcome};
+use rolecall_roll::{AccessKeyId, AccountId, LastUsed, Outcome};
 use serde::Serialize;
 
 use crate::finding::Finding;
@@ -116,7 +116,7 @@ pub struct KeyName {
     /// The user.
     pub user_name: String,
     /// The key.
-    pub access_key_id: String,
+    pub access_key_id: AccessKeyId,
     /// Its status.
     pub status: String,
 }

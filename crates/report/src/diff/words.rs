@@ -36,7 +36,12 @@ impl Diff {
             row
         };
         let key = |it: &KeyName| {
-            vec![it.account_id.to_string(), it.user_name.clone(), it.access_key_id.clone(), it.status.clone()]
+            vec![
+                it.account_id.to_string(),
+                it.user_name.clone(),
+                it.access_key_id.to_string(),
+                it.status.clone(),
+            ]
         };
         let changed = self.keys_changed.iter().map(|it| {
             let mut row = key(&it.key);
@@ -137,7 +142,7 @@ fn of_findings(title: &'static str, findings: &[Finding]) -> Section {
             finding.severity.to_string(),
             subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string()),
             subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
-            subject.access_key_id.clone().unwrap_or_default(),
+            subject.access_key_id.clone().map(String::from).unwrap_or_default(),
             finding.message.clone(),
         ]
     };

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use rolecall_roll::{Gap, NeutralTerms, Stored};
+use rolecall_roll::{AccessKeyId, Gap, NeutralTerms, Stored};
 
 use super::harmless_lines;
 use crate::finding::{Excepted, Finding};
@@ -142,7 +142,7 @@ fn of_finding(
         owner: finding.owner.as_ref().map_or("", |owner| &owner.name),
         user_name: subject.user_name.as_deref().unwrap_or_default(),
         user_arn: &subject.user_arn,
-        access_key_id: subject.access_key_id.as_deref().unwrap_or_default(),
+        access_key_id: subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default(),
         message: &finding.message,
         evidence: &evidence,
         advice: &advice.unwrap_or_default(),

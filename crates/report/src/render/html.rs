@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rolecall_roll::{NeutralTerms, Stored};
+use rolecall_roll::{AccessKeyId, NeutralTerms, Stored};
 use sha2::{Digest, Sha256};
 
 use super::harmless;
@@ -130,7 +130,8 @@ impl<'a> Row<'a> {
             account: harmless(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str()))
                 .into_owned(),
             user: harmless(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
-            key: harmless(subject.access_key_id.as_deref().unwrap_or_default()).into_owned(),
+            key: harmless(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default())
+                .into_owned(),
         }
     }
 }

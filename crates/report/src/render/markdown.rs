@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use rolecall_roll::{NeutralTerms, Stored};
+use rolecall_roll::{AccessKeyId, NeutralTerms, Stored};
 
 use super::csv::in_words;
 use super::{are_all, harmless};
@@ -93,7 +93,7 @@ fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()>
             cell(" ", name);
         }
         cell(" | ", subject.user_name.as_deref().unwrap_or("root user"));
-        cell(" | ", subject.access_key_id.as_deref().unwrap_or_default());
+        cell(" | ", subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default());
         cell(" | ", &finding.message);
         cell(" | ", finding.owner.as_ref().map_or("", |owner| &owner.name));
         row.push_str(" | ");
@@ -136,7 +136,7 @@ fn where_is(finding: &Finding) -> [String; 3] {
     let name = subject.account_name.as_deref().unwrap_or_default();
     let account = format!("{} {name}", subject.account_id).trim_end().to_owned();
     let user = subject.user_name.clone().unwrap_or_else(|| "root user".to_owned());
-    [account, user, subject.access_key_id.clone().unwrap_or_default()]
+    [account, user, subject.access_key_id.clone().map(String::from).unwrap_or_default()]
 }
 
 /// The text, and nothing but text: no table cell ends, no markup, no HTML, no link, no mention begins in it.

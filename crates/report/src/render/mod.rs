@@ -1,6 +1,7 @@
 //! A roll and what it means, in the forms that people and programs read. Names are other people's: in every form they
 //! are text and steer nothing. Every form carries what the roll does not cover.
 
+pub mod cloudtrail;
 pub mod csv;
 pub mod html;
 pub mod json;

@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use rolecall_roll::{AccountId, Coverage, Header, NeutralTerms, Stored, json};
+use rolecall_roll::{AccessKeyId, AccountId, Coverage, Header, NeutralTerms, Stored, json};
 use serde::Serialize;
 
 use super::csv::in_words;
@@ -242,7 +242,7 @@ fn of_finding<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
     });
     let name = subject.user_name.as_deref().unwrap_or("root");
     let mut resources = vec![Resource { name, owner, kind: "AWS::IAM::User", uid: &subject.user_arn }];
-    if let Some(id) = &subject.access_key_id {
+    if let Some(id) = subject.access_key_id.as_ref().map(AccessKeyId::as_str) {
         resources.push(Resource { name: id, owner: None, kind: "AWS::IAM::AccessKey", uid: id });
     }
     let unmapped = Unmapped::Finding {

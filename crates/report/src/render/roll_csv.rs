@@ -146,7 +146,7 @@ fn of_key(key: &AccessKey, as_of: Timestamp) -> [String; 7] {
     let last =
         |of: fn(&LastUsed) -> String| fact(&key.last_used, |last| last.as_ref().map(of).unwrap_or_default());
     [
-        key.access_key_id.clone(),
+        key.access_key_id.to_string(),
         key.status.as_str().to_owned(),
         optional(key.create_date),
         optional(key.create_date.map(|created| days(created, as_of))),

@@ -14,8 +14,9 @@ use rolecall_report::render;
 use rolecall_report::report::{Grouping, Keep};
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
-    AccessKey, Account, AccountRoll, Caller, Class, ConsolePassword, Fact, Gap, Header, LastUsed, MfaDevice,
-    Organization, Policies, Remedy, RoleArn, RollWriter, RunId, Stage, Statistics, Stored, Summary, User,
+    AccessKey, AccessKeyId, Account, AccountRoll, Caller, Class, ConsolePassword, Fact, Gap, Header,
+    LastUsed, MfaDevice, Organization, Policies, Remedy, RoleArn, RollWriter, RunId, Stage, Statistics,
+    Stored, Summary, User,
 };
 
 /// The moment that rolls stand for: the day after a leap day.
@@ -47,12 +48,22 @@ pub(crate) fn header() -> Header {
     )
 }
 
+/// An id that begins so, of twenty characters as AWS's.
+pub(crate) fn access_key_id(text: &str) -> AccessKeyId {
+    format!("{text:X<20}").parse().unwrap()
+}
+
+/// A text without what [`access_key_id`] fills the ids in it up with.
+pub(crate) fn shortened(text: &str) -> String {
+    text.replace('X', "")
+}
+
 /// An active key, made so many days ago and used so many days ago.
 pub(crate) fn key(id: &str, made: i64, used: Option<i64>) -> AccessKey {
     let used =
         used.map(|days| LastUsed { date: days_ago(days), service: Some("s3".to_owned()), region: None });
     AccessKey {
-        access_key_id: id.to_owned(),
+        access_key_id: access_key_id(id),
         status: "Active".to_owned().into(),
         create_date: Some(days_ago(made)),
         last_used: Fact::live(used),

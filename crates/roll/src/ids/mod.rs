@@ -1,5 +1,6 @@
 //! Names that AWS gives a shape. Each is parsed once with `FromStr`; what holds one, holds a valid one.
 
+mod access_key_id;
 mod account_id;
 mod external_id;
 mod partition;
@@ -7,6 +8,7 @@ mod role;
 mod role_session_name;
 mod run_id;
 
+pub use access_key_id::{AccessKeyId, AccessKeyIdKind, unprintable_in};
 pub use account_id::AccountId;
 pub use external_id::ExternalId;
 pub use partition::Partition;

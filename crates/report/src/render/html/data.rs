@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
-use rolecall_roll::{FactKind, Source, json};
+use rolecall_roll::{AccessKeyId, FactKind, Source, json};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -127,7 +127,7 @@ fn row<'a>(shared: &mut Shared<'a>, finding: &'a Finding) -> Row<'a> {
         Severity::ALL.iter().position(|it| *it == finding.severity).unwrap_or_default(),
         shared.rules.of(rule.id, || (rule.id, rule.title, rule.why, clauses(finding))),
         shared.users.of(of_user, || user(finding)),
-        harmless(subject.access_key_id.as_deref().unwrap_or_default()),
+        harmless(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default()),
         harmless(&finding.message),
         evidence.collect(),
         lines.collect(),
