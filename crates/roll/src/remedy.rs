@@ -298,6 +298,7 @@ fn remove_deny(
 }
 
 /// A principal for people: what AWS names, or the side it is on.
+#[derive(Clone, Copy)]
 struct Who<'a>(Side, &'a Option<String>);
 
 impl fmt::Display for Who<'_> {
