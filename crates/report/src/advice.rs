@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::case::{OfKey, OfUser, Password};
+use crate::facts::{OfKey, OfUser, Password};
 use crate::remedy::Patience;
 
 /// What to do with a user.

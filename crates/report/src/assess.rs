@@ -6,11 +6,12 @@ use rolecall_roll::{AccountId, AccountRoll, FactKind, Header, Outcome};
 use serde::Serialize;
 
 use crate::advice::{self, Advice};
-use crate::case::{Checked, Failed, OfAccount, OfKey, OfUser, Untold, told};
+use crate::facts::{OfAccount, OfKey, OfUser, Untold, told};
 use crate::finding::{Finding, Subject};
 use crate::rank::Score;
 use crate::remedy::{self, Patience};
 use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
+use crate::rules::{Checked, Failed};
 use crate::settings::{Applied, Exception, Settings};
 
 /// Judges accounts one by one.

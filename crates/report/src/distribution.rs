@@ -3,7 +3,7 @@
 use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, Header};
 use serde::Serialize;
 
-use crate::case::days;
+use crate::facts::days;
 
 /// How many active keys, by days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

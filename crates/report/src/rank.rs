@@ -3,7 +3,7 @@
 use rolecall_roll::{AccessKeyStatus, Fact};
 use serde::Serialize;
 
-use crate::case::{OfKey, OfUser};
+use crate::facts::{OfKey, OfUser};
 use crate::rules::Severity;
 
 /// How urgent something is.

@@ -11,7 +11,7 @@ use rolecall_roll::{Account, AccountRoll};
 use serde::Serialize;
 use wildmatch::WildMatch;
 
-use crate::case::OfUser;
+use crate::facts::OfUser;
 use crate::finding::{Excepted, Finding, Owner};
 use crate::rules::{Benchmark, CATALOGUE, Rule, Severity};
 

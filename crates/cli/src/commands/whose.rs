@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rolecall_core::targets::Access;
 use rolecall_core::whose;
 use rolecall_core::{CallError, Settings};
-use rolecall_report::case::days;
+use rolecall_report::facts::days;
 use rolecall_roll::{AccessKey, AccountRoll, Class, Coverage, Fact, Header};
 use serde_json::json;
 

@@ -43,7 +43,7 @@ impl Diff {
             row.insert(3, it.before.clone());
             row
         });
-        let date = |last: &LastUsed| crate::case::date(last.date);
+        let date = |last: &LastUsed| crate::facts::date(last.date);
         let since = self.keys_used.iter().map(|it| {
             let mut row = key(&it.key);
             row.truncate(3);

@@ -8,7 +8,9 @@ use super::severity::Severity;
 
 use rolecall_roll::FactKind;
 
-use crate::case::{Checked, Failed, OfKey, Remedy};
+use super::outcome::{Checked, Failed};
+use crate::facts::OfKey;
+use crate::remedy::Remedy;
 
 /// The rule.
 pub const RULE: Rule = Rule {

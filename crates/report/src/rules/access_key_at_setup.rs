@@ -8,8 +8,11 @@ use super::severity::Severity;
 use jiff::SignedDuration;
 use rolecall_roll::FactKind;
 
-use crate::case::{Checked, Failed, OfKey, Remedy, date, told};
+use super::outcome::{Checked, Failed};
 use crate::evidence::Evidence;
+use crate::facts::{OfKey, date, told};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::deactivate_key;
 
 /// The console makes user and key within moments.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
@@ -54,6 +57,6 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
             Evidence::of(FactKind::ConsolePassword, "has a console password", source),
             Evidence::of(FactKind::LastUsed, "never used", from),
         ],
-        remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", of.deactivate())),
+        remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", deactivate_key(of))),
     }))
 }

@@ -5,10 +5,13 @@
 
 use rolecall_roll::{AccessKeyStatus, FactKind};
 
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfKey, Remedy, date};
 use crate::evidence::Evidence;
+use crate::facts::{OfKey, date};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::delete_key;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -42,6 +45,6 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     Ok((idle >= i64::from(days)).then(|| Failed {
         message: format!("the inactive key {was} {idle} days ago, the limit is {days}"),
         evidence,
-        remedy: Remedy::Commands(of.delete()),
+        remedy: Remedy::Commands(delete_key(of)),
     }))
 }

@@ -7,10 +7,13 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfKey, Remedy};
 use crate::evidence::Evidence;
+use crate::facts::OfKey;
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::deactivate_key;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -37,6 +40,6 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     Ok((age >= i64::from(days)).then(|| Failed {
         message: format!("the key is {age} days old and was never used, the limit is {days}"),
         evidence: vec![of.evidence_created(created), Evidence::of(FactKind::LastUsed, "never used", source)],
-        remedy: Remedy::Commands(of.deactivate()),
+        remedy: Remedy::Commands(deactivate_key(of)),
     }))
 }

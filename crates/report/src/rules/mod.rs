@@ -9,6 +9,7 @@ pub mod access_keys_several;
 pub mod administrator_access_key;
 mod benchmark;
 pub mod console_without_mfa;
+mod outcome;
 pub mod password_never_used;
 pub mod password_unused;
 pub mod policies_on_user;
@@ -19,6 +20,7 @@ mod severity;
 pub mod user_without_credentials;
 
 pub use benchmark::Benchmark;
+pub use outcome::{Checked, Failed};
 pub use rule::{Check, Rule};
 pub use severity::Severity;
 

@@ -5,8 +5,9 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::benchmark::Benchmark;
+use super::outcome::Checked;
 use super::severity::Severity;
-use crate::case::{Checked, OfAccount, OfKey, OfUser};
+use crate::facts::{OfAccount, OfKey, OfUser};
 
 /// A rule.
 #[derive(Debug, PartialEq)]

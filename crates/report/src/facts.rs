@@ -1,4 +1,4 @@
-//! What a rule looks at: facts, each with its source, or unknown with the reason. Where several sources tell a fact,
+//! The facts that a rule looks at, each with its source, or unknown with the reason. Where several sources tell a fact,
 //! the live one comes first.
 
 use jiff::Timestamp;
@@ -8,31 +8,6 @@ use rolecall_roll::{
 };
 
 use crate::evidence::Evidence;
-
-/// What came of a rule: nothing is wrong, something is, or what it needs is unknown.
-pub type Checked = Result<Option<Failed>, Untold>;
-
-/// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// What, in a clause: `it is 412 days old, 90 are allowed`.
-    pub message: String,
-    /// The facts that it follows from.
-    pub evidence: Vec<Evidence>,
-    /// What to do.
-    pub remedy: Remedy,
-}
-
-/// What to do about a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
-    /// These commands.
-    Commands(String),
-    /// To put another key in the place of this one; which, `remedy` knows.
-    Rotate,
-    /// To keep one of the user's active keys; which, `remedy` knows.
-    KeepOne,
-}
 
 /// A fact that a rule needs and does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,26 +142,6 @@ impl<'a> OfAccount<'a> {
         }
         Ok((has_mfa || has_password == Some(false), source))
     }
-
-    /// How to become the root user of a member account without its credentials, to delete them; `None` where nobody but
-    /// the root user can.
-    #[must_use]
-    pub fn assume_root(&self) -> Option<String> {
-        self.organization.filter(|_| !self.is_management())?;
-        let enable = if self.root_is_managed().known() == Some(&true) {
-            ""
-        } else {
-            "# in the management account, once for all members:\naws iam enable-organizations-root-credentials-management\n"
-        };
-        let partition = self.roll.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
-        Some(format!(
-            "{enable}# in the management account, or IAM's delegated administrator, for this member:\n\
-             aws sts assume-root --target-principal {} --task-policy-arn \
-             arn=arn:{partition}:iam::aws:policy/root-task/IAMDeleteRootUserCredentials\n\
-             # with the credentials that it gives:",
-            self.roll.account_id()
-        ))
-    }
 }
 
 /// What is known of a console password.
@@ -296,12 +251,6 @@ impl<'a> OfUser<'a> {
     pub fn days_since(&self, moment: Timestamp) -> i64 {
         days(moment, self.of.as_of)
     }
-
-    /// The user, as the AWS CLI is told it.
-    #[must_use]
-    pub fn named(&self) -> String {
-        option("--user-name", &self.user.user_name)
-    }
 }
 
 impl<'a> OfKey<'a> {
@@ -350,26 +299,6 @@ impl<'a> OfKey<'a> {
         Evidence::of(FactKind::AccessKeys, format!("created {}", date(created)), Source::Live)
     }
 
-    /// The command that switches the key off.
-    #[must_use]
-    pub fn deactivate(&self) -> String {
-        format!("{} --status Inactive", self.command("update-access-key"))
-    }
-
-    /// The command that deletes the key.
-    #[must_use]
-    pub fn delete(&self) -> String {
-        self.command("delete-access-key")
-    }
-
-    fn command(&self, command: &str) -> String {
-        format!(
-            "aws iam {command} {} {}",
-            self.of.named(),
-            option("--access-key-id", &self.key.access_key_id)
-        )
-    }
-
     /// Whether the key was not used, or where it never was not made, for so many days; `None` where that is unknown.
     #[must_use]
     pub fn is_idle(&self, days: u32) -> Option<bool> {
@@ -396,29 +325,9 @@ fn unknown_status(status: &str) -> Untold {
     Untold { what: "the meaning of the status", ..Untold::because(FactKind::AccessKeys, reason) }
 }
 
-/// An option and its value, as a POSIX shell and the AWS CLI take them: what begins with a dash would be an option too.
-#[must_use]
-pub fn option(name: &str, value: &str) -> String {
-    let between = if value.starts_with('-') { '=' } else { ' ' };
-    format!("{name}{between}{}", quoted(value))
-}
-
-/// A word, as a POSIX shell takes it.
-#[must_use]
-pub fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/:".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    // What would break the line, or steer a terminal, is no part of a name that AWS allows.
-    let shown: String =
-        word.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    format!("'{}'", shown.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{days, option, quoted};
+    use super::days;
 
     #[test]
     fn days_are_whole_ones_over_leap_days_too() {
@@ -427,14 +336,5 @@ mod tests {
         assert_eq!(days(at("2024-02-28T12:00:00Z"), at("2024-03-01T12:00:00Z")), 2);
         assert_eq!(days(at("2025-02-28T12:00:00Z"), at("2025-03-01T12:00:00Z")), 1);
         assert_eq!(days(at("2025-03-01T00:00:01Z"), at("2025-03-01T00:00:00Z")), -1);
-    }
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_read_more_into_them() {
-        assert_eq!(quoted("a+b=c,d.e@f_g-h"), "a+b=c,d.e@f_g-h");
-        assert_eq!(quoted("$(rm -r ~)'\n"), "'$(rm -r ~)'\\''\u{fffd}'");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(option("--user-name", "ann"), "--user-name ann");
-        assert_eq!(option("--user-name", "-rf"), "--user-name=-rf");
     }
 }
