@@ -23,7 +23,7 @@ use crate::ids::AccountId;
 pub use counts::Counts;
 pub(crate) use counts::Known;
 pub(crate) use reader::{AccountLine, Frame, read_records};
-pub use reader::{ReadError, Run};
+pub use reader::{LineProblem, ReadError, Run};
 pub use statistics::{Calls, Hop, Statistics};
 pub use writer::RollWriter;
 
