@@ -123,7 +123,9 @@ fn mark_all_unread(selection: &FactSelection, gaps: &[Gap], users: &mut [User], 
             Read::ListUsers(_) => {}
             Read::Account(_, mark) | Read::AccountAtEnd(_, mark) => mark(facts, &reason),
             Read::AllUsers(_, mark_user, mark_account) => {
-                users.iter_mut().for_each(|user| mark_user(user, &reason));
+                for user in users.iter_mut() {
+                    mark_user(user, &reason);
+                }
                 mark_account(facts, &reason);
             }
             Read::User(_, mark) => {
