@@ -39,31 +39,16 @@ impl CallError {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let side = Side::Caller;
-        let bare =
-            |class, message: String| Self { operation, side, class, code: None, message, request_id: None };
+        let bare = |class, message: String| Self {
+            operation,
+            side: Side::Caller,
+            class,
+            code: None,
+            message,
+            request_id: None,
+        };
         match error {
-            SdkError::ServiceError(context) => {
-                let status = context.raw().status().as_u16();
-                let request_id = context.raw().headers().request_id().map(str::to_owned);
-                let code = context.err().code().map(str::to_owned);
-                let (class, message) = match &code {
-                    Some(code) => {
-                        let message = context.err().message().map_or_else(|| code.clone(), first_paragraph);
-                        (class_of(code, status), message)
-                    }
-                    None if (200..300).contains(&status) => {
-                        (Class::Malformed, "the answer is not what AWS answers".into())
-                    }
-                    // A proxy or a gateway refused the request, and AWS never saw it.
-                    None if is_html(context.raw()) => (
-                        Class::Transport,
-                        format!("HTTP status {status} with a web page, which is not AWS's answer"),
-                    ),
-                    None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
-                };
-                Self { operation, side, class, code, message, request_id }
-            }
+            SdkError::ServiceError(context) => Self::from_answer(operation, context.err(), context.raw()),
             SdkError::ResponseError(context) => {
                 let request_id = context.raw().headers().request_id().map(str::to_owned);
                 let message = if is_about::<NotWhole>(error) {
@@ -99,6 +84,32 @@ impl CallError {
                 }
             }
         }
+    }
+
+    /// Reads an answer that is an error: AWS's, or that of something between.
+    fn from_answer(
+        operation: &'static str,
+        error: &impl ProvideErrorMetadata,
+        response: &HttpResponse,
+    ) -> Self {
+        let status = response.status().as_u16();
+        let code = error.code().map(str::to_owned);
+        let (class, message) = match &code {
+            Some(code) => {
+                let message = error.message().map_or_else(|| code.clone(), first_paragraph);
+                (class_of(code, status), message)
+            }
+            None if (200..300).contains(&status) => {
+                (Class::Malformed, "the answer is not what AWS answers".into())
+            }
+            // A proxy or a gateway refused the request, and AWS never saw it.
+            None if is_html(response) => {
+                (Class::Transport, format!("HTTP status {status} with a web page, which is not AWS's answer"))
+            }
+            None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
+        };
+        let request_id = response.headers().request_id().map(str::to_owned);
+        Self { operation, side: Side::Caller, class, code, message, request_id }
     }
 
     /// An answer that AWS does not give.
