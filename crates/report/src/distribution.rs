@@ -54,7 +54,7 @@ impl Bar {
 
 impl Distributions {
     /// Adds the keys of an account.
-    pub fn add(&mut self, header: &Header, account: &AccountRoll) {
+    pub(crate) fn add(&mut self, header: &Header, account: &AccountRoll) {
         let keys =
             account.users().unwrap_or_default().iter().flat_map(|user| user.access_keys.iter().flatten());
         for key in keys.filter(|key| key.status == AccessKeyStatus::Active) {

@@ -24,14 +24,13 @@ pub mod evidence;
 pub mod facts;
 pub mod finding;
 pub mod rank;
-pub mod remedy;
+pub(crate) mod remedy;
 pub mod render;
 pub mod report;
 pub mod rules;
 pub mod settings;
 pub mod statement;
 
-pub use assess::Assessor;
 pub use diff::Diff;
 pub use finding::Finding;
 pub use report::Report;

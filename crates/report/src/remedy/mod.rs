@@ -12,7 +12,7 @@ use crate::facts::{OfKey, OfUser};
 
 /// What to do about a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// These commands.
     Commands(String),
     /// To put another key in the place of this one; which, this module knows.
@@ -23,7 +23,7 @@ pub enum Remedy {
 
 /// How long a credential may lie idle, and how old an active key may be, in days.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// For a credential that is not used, or never was.
     pub idle: u32,
     /// For an active key.
@@ -36,7 +36,7 @@ const UNREAD: &[&str] =
 
 /// The commands of a remedy: about a key, about a user, or about neither.
 #[must_use]
-pub fn commands(
+pub(crate) fn commands(
     remedy: Remedy,
     user: Option<&OfUser<'_>>,
     key: Option<&OfKey<'_>>,
@@ -122,7 +122,7 @@ fn keys<'a>(user: &OfUser<'a>) -> impl Iterator<Item = OfKey<'a>> {
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html>
 #[must_use]
-pub fn user_deleted(user: &OfUser<'_>) -> String {
+pub(crate) fn user_deleted(user: &OfUser<'_>) -> String {
     let named = user_name_option(user);
     let mut lines = vec!["# where these show nothing that is in use:".to_owned()];
     lines.extend(UNREAD.iter().map(|list| format!("aws iam {list} {named}")));

@@ -18,7 +18,7 @@ use crate::remedy::aws_cli::deactivate_key;
 const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-at-setup",
     version: 1,
     title: "An access key was made when the console user was set up",
@@ -52,7 +52,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
         message: "the key was made when the user was, who has a console password, and was never used"
             .to_owned(),
         evidence: vec![
-            of.evidence_created(created),
+            Evidence::of_creation(created),
             Evidence::of(FactKind::Users, format!("user created {}", date(user.create_date)), source),
             Evidence::of(FactKind::ConsolePassword, "has a console password", source),
             Evidence::of(FactKind::LastUsed, "never used", from),

@@ -14,7 +14,7 @@ use crate::remedy::Remedy;
 use crate::remedy::aws_cli::delete_key;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-inactive",
     version: 1,
     title: "An inactive access key was left over",
@@ -38,7 +38,10 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
         (last.date, vec![evidence])
     } else {
         let (created, _) = of.created()?;
-        (created, vec![of.evidence_created(created), Evidence::of(FactKind::LastUsed, "never used", source)])
+        (
+            created,
+            vec![Evidence::of_creation(created), Evidence::of(FactKind::LastUsed, "never used", source)],
+        )
     };
     let idle = of.of.days_idle(since);
     let was = if last.is_some() { "was last used" } else { "was never used, and made" };

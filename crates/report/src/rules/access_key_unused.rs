@@ -14,7 +14,7 @@ use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-unused",
     version: 1,
     title: "An active access key has not been used for long",

@@ -13,7 +13,7 @@ use crate::facts::OfUser;
 use crate::remedy::Remedy;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-keys-several",
     version: 1,
     title: "A user has more than one active access key",

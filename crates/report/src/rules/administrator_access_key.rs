@@ -13,7 +13,7 @@ use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "administrator-access-key",
     version: 1,
     title: "A user with administrator access has an active access key",

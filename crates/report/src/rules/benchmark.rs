@@ -22,7 +22,7 @@ pub enum Benchmark {
 
 impl Benchmark {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Cis30, Self::Cis401, Self::Cis50, Self::Cis60, Self::Cis70];
+    pub(crate) const ALL: [Self; 5] = [Self::Cis30, Self::Cis401, Self::Cis50, Self::Cis60, Self::Cis70];
 
     /// What it is called here.
     #[must_use]
@@ -40,7 +40,7 @@ impl Benchmark {
 impl Benchmark {
     /// Its version, as CIS counts it.
     #[must_use]
-    pub fn version(self) -> &'static str {
+    pub(crate) fn version(self) -> &'static str {
         match self {
             Self::Cis30 => "3.0.0",
             Self::Cis401 => "4.0.1",

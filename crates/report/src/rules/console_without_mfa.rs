@@ -14,7 +14,7 @@ use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "console-without-mfa",
     version: 1,
     title: "A console password without MFA",

@@ -16,7 +16,7 @@ use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "password-never-used",
     version: 1,
     title: "A console password was never used",

@@ -14,7 +14,7 @@ use crate::remedy::Remedy;
 use crate::remedy::aws_cli::{cli_option, user_name_option};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "policies-on-user",
     version: 1,
     title: "Policies are attached to a user",

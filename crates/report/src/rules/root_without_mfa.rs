@@ -17,7 +17,7 @@ use crate::remedy::Remedy;
 use crate::remedy::aws_cli::assume_root;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "root-without-mfa",
     version: 1,
     title: "The root user has no MFA device",

@@ -11,7 +11,7 @@ use crate::remedy;
 use crate::remedy::Remedy;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "user-without-credentials",
     version: 1,
     title: "A user has neither an access key nor a password",
