@@ -249,7 +249,7 @@ impl AccountRoll {
 impl AccountRoll {
     /// Of how many users, and of how many access keys, what a stage reads was asked for and is unknown.
     #[must_use]
-    pub fn unknown_counts(&self, stage: Stage) -> (usize, usize) {
+    pub(crate) fn unknown_counts(&self, stage: Stage) -> (usize, usize) {
         let Stage::Fact(fact) = stage else { return (0, 0) };
         let users = || self.users().unwrap_or_default().iter();
         let of_users = |is_unknown: fn(&User) -> bool| (users().filter(|user| is_unknown(user)).count(), 0);

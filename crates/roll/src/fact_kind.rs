@@ -114,7 +114,7 @@ pub enum UserSource {
 impl UserSource {
     /// The name in flags and settings.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Live => "exact",
             Self::CredentialReport => "report",
@@ -150,7 +150,7 @@ impl FactSelection {
 
     /// What the selection leaves out of an account, for people.
     #[must_use]
-    pub fn limits(&self) -> Vec<String> {
+    pub(crate) fn limits(&self) -> Vec<String> {
         let reads = (self.reads == UserSource::CredentialReport).then(|| "reads from the report".to_owned());
         reads.into_iter().chain(self.user_limits()).collect()
     }

@@ -51,7 +51,7 @@ impl<W: Write> RollWriter<W> {
 
     /// What the accounts add up to.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.known.counts()
     }
 
