@@ -35,7 +35,7 @@ pub struct CallError {
 
 impl CallError {
     /// Reads the SDK's error. Nothing else does.
-    pub fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
@@ -114,7 +114,11 @@ impl CallError {
 
     /// An answer that AWS does not give.
     #[must_use]
-    pub fn malformed(operation: &'static str, message: impl Into<String>, request_id: Option<&str>) -> Self {
+    pub(crate) fn malformed(
+        operation: &'static str,
+        message: impl Into<String>,
+        request_id: Option<&str>,
+    ) -> Self {
         let request_id = request_id.map(str::to_owned);
         Self {
             operation,
@@ -129,7 +133,7 @@ impl CallError {
     /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one, as it is or
     /// as it stands in a request.
     #[must_use]
-    pub fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
             for written in [secret.to_owned(), percent_encoded(secret)] {
                 self.message = self.message.replace(&written, "[redacted]");
@@ -144,7 +148,7 @@ impl CallError {
 
     /// The same, of a call with these credentials.
     #[must_use]
-    pub fn with_side(self, side: Side) -> Self {
+    pub(crate) fn with_side(self, side: Side) -> Self {
         Self { side, ..self }
     }
 
@@ -156,7 +160,7 @@ impl CallError {
 
     /// The gap that it leaves in the roll.
     #[must_use]
-    pub fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
+    pub(crate) fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
         let remedy = self.remedy();
         Gap {
             step,

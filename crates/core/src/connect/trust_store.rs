@@ -46,7 +46,7 @@ impl Roots {
     ///
     /// # Errors
     /// Where the bundle holds no certificate, or one that cannot be read.
-    pub fn from_pem(pem: Vec<u8>) -> Result<Self, BadBundle> {
+    pub(crate) fn from_pem(pem: Vec<u8>) -> Result<Self, BadBundle> {
         let mut number = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             number += 1;

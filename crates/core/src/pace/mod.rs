@@ -87,7 +87,7 @@ impl Default for Pace {
 impl Pace {
     /// A pace that is to be found.
     #[must_use]
-    pub fn new(rate: Option<f64>) -> Self {
+    pub(crate) fn new(rate: Option<f64>) -> Self {
         let now = Instant::now();
         let state = State {
             rate,
@@ -106,7 +106,7 @@ impl Pace {
     }
 
     /// Waits until a call may go. It is under way until [`Pace::returned`].
-    pub async fn leave(&self) {
+    pub(crate) async fn leave(&self) {
         loop {
             let another = self.returned.notified();
             let wait = self.state().leave(Instant::now());
@@ -127,7 +127,7 @@ impl Pace {
     }
 
     /// A call has come back, or was given up.
-    pub fn returned(&self) {
+    pub(crate) fn returned(&self) {
         let mut state = self.state();
         state.under_way = state.under_way.saturating_sub(1);
         drop(state);
@@ -135,13 +135,13 @@ impl Pace {
     }
 
     /// A call was answered.
-    pub fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.state().answered += 1;
         self.returned.notify_one();
     }
 
     /// A call was throttled.
-    pub fn throttled(&self) {
+    pub(crate) fn throttled(&self) {
         self.state().throttled_at(Instant::now());
     }
 
