@@ -86,7 +86,7 @@ pub struct Missing {
 impl Coverage {
     /// What these accounts cover of what was asked for.
     #[must_use]
-    pub(crate) fn of<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRoll>) -> Self {
+    pub fn of<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRoll>) -> Self {
         let mut covering = Covering::new(header);
         accounts.into_iter().for_each(|account| covering.add(account));
         covering.finish()
