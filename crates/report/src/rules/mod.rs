@@ -19,7 +19,7 @@ mod rule;
 mod severity;
 mod user_without_credentials;
 
-pub use benchmark::Benchmark;
+pub use benchmark::{Benchmark, UnknownBenchmark};
 pub(crate) use outcome::{Checked, Failed};
 pub(crate) use rule::Check;
 pub use rule::Rule;
