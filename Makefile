@@ -3,6 +3,13 @@
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
+# Where cargo builds. What is run here may run in another folder, so a relative path is made absolute.
+TARGET := $(shell CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)' tools/target)
+ifneq ($(CARGO_TARGET_DIR),)
+override CARGO_TARGET_DIR := $(TARGET)
+export CARGO_TARGET_DIR
+endif
+
 # cargo-lambda and the Zig that it links with come from PyPI.
 CARGO_LAMBDA = PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" cargo lambda
 
@@ -14,7 +21,7 @@ help:
 
 .PHONY: demo
 demo: build-dev ## the flow between two accounts, and who refuses what when a permission is missing
-	target/debug/rolecall demo
+	"$(TARGET)/debug/rolecall" demo
 
 .PHONY: test
 test: build-dev ## all tests; those that need Python 3.13 where it is found
@@ -35,7 +42,7 @@ test-python: build-dev ## the tests against LocalStack and moto
 test-report: build-dev ## the HTML report in a browser; needs Node 20 and Chromium
 	@node --version >/dev/null || { echo "Node is not here; the browser is driven with it" >&2; exit 1; }
 	cd crates/report/tests/browser && npm ci --silent --no-fund --no-audit
-	ROLECALL="$(CURDIR)/target/debug/rolecall" CHROMIUM="$$(tools/chromium)" \
+	ROLECALL="$(TARGET)/debug/rolecall" CHROMIUM="$$(tools/chromium)" \
 	    node --test --test-reporter=spec crates/report/tests/browser/report.test.mjs
 
 .PHONY: check
@@ -82,7 +89,7 @@ watch: build-dev ## run the function here, on 127.0.0.1:9000, against the emulat
 	@! $(LISTENS) || { echo "port 9000 of 127.0.0.1 is in use; end what listens there" >&2; exit 1; }
 	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" \
 	    ROLECALL_ROLE_ARN="$${ROLECALL_ROLE_ARN:-arn:aws:iam::111111111111:role/IAMListRole}" \
-	    $(if $(filter real,$(AWS)),,target/debug/rolecall emulator --) \
+	    $(if $(filter real,$(AWS)),,"$(TARGET)/debug/rolecall" emulator --) \
 	    cargo lambda watch --invoke-address 127.0.0.1
 
 .PHONY: invoke
@@ -111,7 +118,7 @@ roles: ## print (RUN=1: run) the commands that make the roles: A=… B=… [EXTE
 .PHONY: bench-cold
 bench-cold: ## cold and warm start and memory, against the same work in Python
 	cargo build --release -p rolecall-lambda
-	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary target/release/rolecall-lambda
+	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary "$(TARGET)/release/rolecall-lambda"
 
 .PHONY: bench
 bench: bench-sweep bench-cold bench-emulator bench-report ## all of these, one after the other

@@ -67,7 +67,8 @@ def moto(moto_server):
 
 @pytest.fixture(scope="session")
 def rolecall():
-    binary = Path(os.environ.get("ROLECALL_BIN", ROOT / "target/debug/rolecall"))
+    target = subprocess.check_output([ROOT / "tools/target"], text=True).strip()
+    binary = Path(os.environ.get("ROLECALL_BIN", f"{target}/debug/rolecall"))
     if not binary.is_file():
         pytest.fail(f"{binary} is not there; make it with: cargo build --workspace", pytrace=False)
     return binary

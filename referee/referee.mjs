@@ -2,7 +2,7 @@
 //
 // usage: node referee.mjs [--seed N] [--count N] [--keep FILE]   (ROLECALL_BIN names the binary)
 
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,7 +10,8 @@ import { runSimulation } from '@cloud-copilot/iam-simulate'
 import { situations } from './generate.mjs'
 
 const root = dirname(import.meta.dirname)
-const rolecall = process.env.ROLECALL_BIN ?? join(root, 'target/debug/rolecall')
+const target = execFileSync(join(root, 'tools/target'), { encoding: 'utf8' }).trim()
+const rolecall = process.env.ROLECALL_BIN ?? join(target, 'debug/rolecall')
 const tests = join(root, 'crates/policy/tests')
 const { values: options } = parseArgs({
   options: { seed: { type: 'string', default: '1' }, count: { type: 'string', default: '10000' }, keep: { type: 'string' } },
@@ -44,7 +45,7 @@ if (options.keep) {
 process.exitCode = unexplained + wrong.length > 0 ? 1 : 0
 
 async function ask(situations) {
-  const file = join(root, 'target/referee/situations.json')
+  const file = join(target, 'referee/situations.json')
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, JSON.stringify(situations))
   const run = spawnSync(rolecall, ['policy', 'evaluate', file, '--format', 'json'], { encoding: 'utf8', maxBuffer: 2 ** 30 })

@@ -28,10 +28,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+TARGET = subprocess.check_output([ROOT / "tools/target"], text=True).strip()
 PLACES = [
-    "target/lambda-host/rolecall-lambda/bootstrap",
-    "target/lambda/rolecall-lambda/bootstrap",
-    "target/release/rolecall-lambda",
+    f"{TARGET}/lambda-host/rolecall-lambda/bootstrap",
+    f"{TARGET}/lambda/rolecall-lambda/bootstrap",
+    f"{TARGET}/release/rolecall-lambda",
 ]
 ACCOUNT_A, ACCOUNT_B = "111111111111", "222222222222"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/IAMListRole"
@@ -564,7 +565,7 @@ def site_packages():
 
 
 def find_binary(given):
-    places = [Path(given)] if given else [ROOT / place for place in PLACES]
+    places = [Path(given)] if given else [Path(place) for place in PLACES]
     for place in places:
         if place.exists():
             machine = int.from_bytes(place.read_bytes()[18:20], "little")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-RELEASE = ROOT / "target/fast"
+RELEASE = Path(subprocess.check_output([ROOT / "tools/target"], text=True).strip()) / "fast"
 PATIENCE = 600
 
 

@@ -28,7 +28,7 @@ import boto3
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
+TARGET = Path(subprocess.check_output([ROOT / "tools/target"], text=True).strip())
 REGION = "us-east-1"
 # The account that moto gives to callers it has not heard of: where the function lives.
 ACCOUNT_B = "123456789012"

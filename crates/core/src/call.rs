@@ -35,35 +35,20 @@ pub struct CallError {
 
 impl CallError {
     /// Reads the SDK's error. Nothing else does.
-    pub fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let side = Side::Caller;
-        let bare =
-            |class, message: String| Self { operation, side, class, code: None, message, request_id: None };
+        let bare = |class, message: String| Self {
+            operation,
+            side: Side::Caller,
+            class,
+            code: None,
+            message,
+            request_id: None,
+        };
         match error {
-            SdkError::ServiceError(context) => {
-                let status = context.raw().status().as_u16();
-                let request_id = context.raw().headers().request_id().map(str::to_owned);
-                let code = context.err().code().map(str::to_owned);
-                let (class, message) = match &code {
-                    Some(code) => {
-                        let message = context.err().message().map_or_else(|| code.clone(), first_paragraph);
-                        (class_of(code, status), message)
-                    }
-                    None if (200..300).contains(&status) => {
-                        (Class::Malformed, "the answer is not what AWS answers".into())
-                    }
-                    // A proxy or a gateway refused the request, and AWS never saw it.
-                    None if is_html(context.raw()) => (
-                        Class::Transport,
-                        format!("HTTP status {status} with a web page, which is not AWS's answer"),
-                    ),
-                    None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
-                };
-                Self { operation, side, class, code, message, request_id }
-            }
+            SdkError::ServiceError(context) => Self::from_answer(operation, context.err(), context.raw()),
             SdkError::ResponseError(context) => {
                 let request_id = context.raw().headers().request_id().map(str::to_owned);
                 let message = if is_about::<NotWhole>(error) {
@@ -101,9 +86,39 @@ impl CallError {
         }
     }
 
+    /// Reads an answer that is an error: AWS's, or that of something between.
+    fn from_answer(
+        operation: &'static str,
+        error: &impl ProvideErrorMetadata,
+        response: &HttpResponse,
+    ) -> Self {
+        let status = response.status().as_u16();
+        let code = error.code().map(str::to_owned);
+        let (class, message) = match &code {
+            Some(code) => {
+                let message = error.message().map_or_else(|| code.clone(), first_paragraph);
+                (class_of(code, status), message)
+            }
+            None if (200..300).contains(&status) => {
+                (Class::Malformed, "the answer is not what AWS answers".into())
+            }
+            // A proxy or a gateway refused the request, and AWS never saw it.
+            None if is_html(response) => {
+                (Class::Transport, format!("HTTP status {status} with a web page, which is not AWS's answer"))
+            }
+            None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
+        };
+        let request_id = response.headers().request_id().map(str::to_owned);
+        Self { operation, side: Side::Caller, class, code, message, request_id }
+    }
+
     /// An answer that AWS does not give.
     #[must_use]
-    pub fn malformed(operation: &'static str, message: impl Into<String>, request_id: Option<&str>) -> Self {
+    pub(crate) fn malformed(
+        operation: &'static str,
+        message: impl Into<String>,
+        request_id: Option<&str>,
+    ) -> Self {
         let request_id = request_id.map(str::to_owned);
         Self {
             operation,
@@ -118,7 +133,7 @@ impl CallError {
     /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one, as it is or
     /// as it stands in a request.
     #[must_use]
-    pub fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
             for written in [secret.to_owned(), percent_encoded(secret)] {
                 self.message = self.message.replace(&written, "[redacted]");
@@ -133,7 +148,7 @@ impl CallError {
 
     /// The same, of a call with these credentials.
     #[must_use]
-    pub fn with_side(self, side: Side) -> Self {
+    pub(crate) fn with_side(self, side: Side) -> Self {
         Self { side, ..self }
     }
 
@@ -145,7 +160,7 @@ impl CallError {
 
     /// The gap that it leaves in the roll.
     #[must_use]
-    pub fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
+    pub(crate) fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
         let remedy = self.remedy();
         Gap {
             step,

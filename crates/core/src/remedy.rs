@@ -6,7 +6,7 @@ use crate::call::CallError;
 
 /// What to do about a call that did not succeed.
 #[must_use]
-pub fn for_error(error: &CallError) -> Remedy {
+pub(crate) fn for_error(error: &CallError) -> Remedy {
     let code = error.code.as_deref().unwrap_or_default();
     let says = |words: &str| error.message.contains(words);
     match error.class {
@@ -29,7 +29,7 @@ pub fn for_error(error: &CallError) -> Remedy {
 
 /// What to do where only the kind of obstacle is known.
 #[must_use]
-pub fn for_class(class: Class) -> Remedy {
+pub(crate) fn for_class(class: Class) -> Remedy {
     let raise = |settings: &[&str]| Remedy::RaiseSettings {
         settings: settings.iter().map(|key| (*key).to_owned()).collect(),
     };

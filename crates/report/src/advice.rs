@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::case::{OfKey, OfUser, Password};
+use crate::facts::{OfKey, OfUser, Password};
 use crate::remedy::Patience;
 
 /// What to do with a user.
@@ -63,7 +63,7 @@ impl Serialize for Action {
 /// The advice. What is unknown is never taken for unused: a user is deleted where all is known, and an old key is rotated
 /// where nobody knows whether it is used.
 #[must_use]
-pub fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
+pub(crate) fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
     let because = |action, because: &str| Advice { action, because: because.to_owned() };
     let Patience { idle, age } = patience;
     let long = idle.max(age);

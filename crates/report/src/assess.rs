@@ -6,16 +6,17 @@ use rolecall_roll::{AccessKeyId, AccountId, AccountRoll, FactKind, Header, Outco
 use serde::Serialize;
 
 use crate::advice::{self, Advice};
-use crate::case::{Checked, Failed, OfAccount, OfKey, OfUser, Untold, told};
+use crate::facts::{OfAccount, OfKey, OfUser, Untold, told};
 use crate::finding::{Finding, Subject};
 use crate::rank::Score;
 use crate::remedy::{self, Patience};
 use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
+use crate::rules::{Checked, Failed};
 use crate::settings::{Applied, Exception, Settings};
 
 /// Judges accounts one by one.
 #[derive(Debug)]
-pub struct Assessor<'a> {
+pub(crate) struct Assessor<'a> {
     header: &'a Header,
     settings: &'a Settings,
     patience: Patience,
@@ -117,7 +118,7 @@ const SOME: usize = 5;
 impl<'a> Assessor<'a> {
     /// Judges the accounts of this roll.
     #[must_use]
-    pub fn new(header: &'a Header, settings: &'a Settings) -> Self {
+    pub(crate) fn new(header: &'a Header, settings: &'a Settings) -> Self {
         let applied: Vec<Applied> = settings.applied().collect();
         let results = applied.iter().map(RuleResult::of).collect();
         let matched = vec![(0, 0); settings.exceptions.len()];
@@ -130,7 +131,7 @@ impl<'a> Assessor<'a> {
     }
 
     /// The findings of an account, those among them that somebody answers for.
-    pub fn account(&mut self, roll: &AccountRoll) -> Vec<Finding> {
+    pub(crate) fn account(&mut self, roll: &AccountRoll) -> Vec<Finding> {
         match roll.outcome() {
             Outcome::Skipped => return Vec::new(),
             Outcome::Failed => {
@@ -181,7 +182,7 @@ impl<'a> Assessor<'a> {
 
     /// What was judged, the findings themselves aside.
     #[must_use]
-    pub fn finish(self) -> Assessment {
+    pub(crate) fn finish(self) -> Assessment {
         let as_of = self.header.as_of;
         let used = |(exception, (matched, untold)): (&Exception, (usize, usize))| ExceptionUse {
             exception: exception.clone(),

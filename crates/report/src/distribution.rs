@@ -3,7 +3,7 @@
 use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, Header};
 use serde::Serialize;
 
-use crate::case::days;
+use crate::facts::days;
 
 /// How many active keys, by days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,7 +54,7 @@ impl Bar {
 
 impl Distributions {
     /// Adds the keys of an account.
-    pub fn add(&mut self, header: &Header, account: &AccountRoll) {
+    pub(crate) fn add(&mut self, header: &Header, account: &AccountRoll) {
         let keys =
             account.users().unwrap_or_default().iter().flat_map(|user| user.access_keys.iter().flatten());
         for key in keys.filter(|key| key.status == AccessKeyStatus::Active) {

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use rolecall_roll::{FactKind, Source};
 use serde::Serialize;
+
+use crate::facts::date;
 
 /// A fact that a finding follows from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,15 +21,18 @@ pub struct Evidence {
 
 impl Evidence {
     /// What a fact says, and where from.
-    pub fn of(fact: FactKind, value: impl Into<String>, source: Source) -> Self {
+    pub(crate) fn of(fact: FactKind, value: impl Into<String>, source: Source) -> Self {
         Self { fact, value: value.into(), source }
     }
-}
 
-impl Evidence {
+    /// That an access key was made then.
+    pub(crate) fn of_creation(created: Timestamp) -> Self {
+        Self::of(FactKind::AccessKeys, format!("created {}", date(created)), Source::Live)
+    }
+
     /// Which fact it is, and where from: `last_used, live`.
     #[must_use]
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         match self.source {
             Source::Live => format!("{}, live", self.fact),
             Source::CredentialReport(made) => format!("{}, credential report of {made:.0}", self.fact),

@@ -52,7 +52,7 @@ fn id_of<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
 impl Finding {
     /// The most urgent first; those that are as urgent by their ids, so that they come in the same order in every run.
     #[must_use]
-    pub fn by_urgency(&self, other: &Self) -> Ordering {
+    pub(crate) fn by_urgency(&self, other: &Self) -> Ordering {
         other.score.points.cmp(&self.score.points).then_with(|| self.id.cmp(&other.id))
     }
 

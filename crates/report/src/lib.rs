@@ -1,7 +1,7 @@
 //! The second half of Rolecall's journey, from what was seen to what to do:
 //!
 //! 1. [`rules`]: the catalogue, a file each: what is wrong with a key, a user, the root user, and by which clause;
-//! 2. [`case`]: what a rule looks at: facts, each with its source, or unknown with the reason;
+//! 2. [`facts`]: what a rule looks at, each with its source, or unknown with the reason;
 //! 3. [`settings`]: thresholds, exceptions, owners;
 //! 4. [`assess`]: the rules over an account, its findings ranked and explained;
 //! 5. [`report`]: the findings of a whole roll, with what it covers and what could not be judged;
@@ -17,21 +17,20 @@
 pub mod advice;
 pub mod assess;
 pub mod bundle;
-pub mod case;
 pub mod cloudtrail;
 pub mod diff;
 pub mod distribution;
 pub mod evidence;
+pub mod facts;
 pub mod finding;
 pub mod rank;
-pub mod remedy;
+pub(crate) mod remedy;
 pub mod render;
 pub mod report;
 pub mod rules;
 pub mod settings;
 pub mod statement;
 
-pub use assess::Assessor;
 pub use diff::Diff;
 pub use finding::Finding;
 pub use report::Report;

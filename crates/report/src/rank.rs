@@ -3,7 +3,7 @@
 use rolecall_roll::{AccessKeyStatus, Fact};
 use serde::Serialize;
 
-use crate::case::{OfKey, OfUser};
+use crate::facts::{OfKey, OfUser};
 use crate::rules::Severity;
 
 /// How urgent something is.
@@ -27,7 +27,7 @@ pub struct Line {
 impl Score {
     /// That of something of this severity.
     #[must_use]
-    pub fn of(severity: Severity) -> Self {
+    pub(crate) fn of(severity: Severity) -> Self {
         let points = match severity {
             Severity::Critical => 80,
             Severity::High => 40,
@@ -46,12 +46,12 @@ impl Score {
     }
 
     /// The root user may do everything, and no policy takes it away.
-    pub fn add_root(&mut self) {
+    pub(crate) fn add_root(&mut self) {
         self.add(30, "root user");
     }
 
     /// What is known of the user.
-    pub fn add_user(&mut self, of: &OfUser<'_>) {
+    pub(crate) fn add_user(&mut self, of: &OfUser<'_>) {
         if of.is_administrator() {
             self.add(25, "administrator access");
         } else if of.policies().known().is_none() {
@@ -64,7 +64,7 @@ impl Score {
     }
 
     /// What is known of the key.
-    pub fn add_key(&mut self, of: &OfKey<'_>) {
+    pub(crate) fn add_key(&mut self, of: &OfKey<'_>) {
         if of.key.status != AccessKeyStatus::Active {
             return;
         }

@@ -11,7 +11,7 @@ use rolecall_roll::{AccessKeyId, Account, AccountRoll};
 use serde::Serialize;
 use wildmatch::WildMatch;
 
-use crate::case::OfUser;
+use crate::facts::OfUser;
 use crate::finding::{Excepted, Finding, Owner};
 use crate::rules::{Benchmark, CATALOGUE, Rule, Severity};
 
@@ -78,13 +78,13 @@ impl Settings {
 
     /// The threshold of a rule, applied or not.
     #[must_use]
-    pub fn days(&self, rule: &Rule) -> u32 {
+    pub(crate) fn days(&self, rule: &Rule) -> u32 {
         self.rules.get(rule.id).and_then(|change| change.days).or(rule.days).unwrap_or_default()
     }
 
     /// Who is to act on a user; on a root user where there is none.
     #[must_use]
-    pub fn owner(&self, account: &AccountRoll, user: Option<&OfUser<'_>>) -> Option<Owner> {
+    pub(crate) fn owner(&self, account: &AccountRoll, user: Option<&OfUser<'_>>) -> Option<Owner> {
         let tags_of_user = user.map(|of| of.policies().known().map(|policies| &policies.tags));
         let mut is_uncertain = false;
         self.owners.iter().find_map(|source| {
@@ -162,7 +162,7 @@ pub struct Exception {
 impl Exception {
     /// Whether it matches a finding; `None` where that hangs on tags of the user, and those are not known.
     #[must_use]
-    pub fn matches(
+    pub(crate) fn matches(
         &self,
         finding: &Finding,
         account: Option<&Account>,
@@ -191,13 +191,13 @@ impl Exception {
 
     /// Whether its last day is over.
     #[must_use]
-    pub fn has_lapsed(&self, as_of: Timestamp) -> bool {
+    pub(crate) fn has_lapsed(&self, as_of: Timestamp) -> bool {
         Offset::UTC.to_datetime(as_of).date() > self.until
     }
 
     /// What it is of, in words: `user legacy-*, rule access-key-*`.
     #[must_use]
-    pub fn criteria(&self) -> String {
+    pub(crate) fn criteria(&self) -> String {
         let of = [("account", &self.account), ("user", &self.user), ("key", &self.key), ("rule", &self.rule)];
         let of = of.into_iter().filter_map(|(name, pattern)| Some(format!("{name} {}", pattern.as_ref()?)));
         let tag = self.tag.iter().map(|(key, value)| format!("tag {key}={value}"));
@@ -206,7 +206,7 @@ impl Exception {
 
     /// What of it stands beside a finding.
     #[must_use]
-    pub fn excepted(&self, as_of: Timestamp) -> Excepted {
+    pub(crate) fn excepted(&self, as_of: Timestamp) -> Excepted {
         let Self { owner, reason, until, .. } = self;
         let (owner, reason, until) = (owner.clone(), reason.clone(), *until);
         Excepted { owner, reason, until, has_lapsed: self.has_lapsed(as_of) }

@@ -102,7 +102,7 @@ impl Statement {
 
     /// All of it in one line.
     #[must_use]
-    pub fn in_a_line(&self) -> String {
+    pub(crate) fn in_a_line(&self) -> String {
         let of = |line: &Line| {
             format!("{} {} {}", grouped(line.number), line.word, line.what.join(", ")).trim_end().to_owned()
         };

@@ -91,6 +91,38 @@ impl Coverage {
         accounts.into_iter().for_each(|account| covering.add(account));
         covering.finish()
     }
+
+    /// Counts an account, its users and its keys.
+    fn count(&mut self, account: &AccountRoll) {
+        let (users, access_keys) = account.count();
+        self.accounts += 1;
+        self.users += users;
+        self.access_keys = self.access_keys.map(|sum| sum + access_keys);
+    }
+
+    /// Adds what is missing of an account that was read in part.
+    fn add_partial(&mut self, account: &AccountRoll) {
+        self.in_part += 1;
+        let kinds = account.gaps().iter().map(|gap| (gap.step, gap.class));
+        for (stage, class) in kinds.collect::<BTreeSet<_>>() {
+            let (users, access_keys) = account.unknown_counts(stage);
+            let reason = format!("{} unknown: {class}", stage.label());
+            let missing = self.partial.entry(reason).or_default();
+            missing.accounts += 1;
+            missing.users += users;
+            missing.access_keys += access_keys;
+        }
+    }
+
+    /// Adds an account of which nothing was read, by what its first gap says.
+    fn add_failed(&mut self, account: &AccountRoll, is_management: bool) {
+        let (reasons, reason) = match account.gaps().first() {
+            Some(gap) if gap.class == Class::Denied => (&mut self.denied, who_refused(gap, is_management)),
+            Some(gap) => (&mut self.failed, what_happened(gap)),
+            None => (&mut self.failed, String::new()),
+        };
+        *reasons.entry(reason).or_default() += 1;
+    }
 }
 
 impl Covering {
@@ -130,65 +162,55 @@ impl Covering {
     /// Adds an account.
     pub fn add(&mut self, account: &AccountRoll) {
         self.waiting.remove(account.account_id());
-        let coverage = &mut self.coverage;
-        let (users, access_keys) = account.count();
-        coverage.accounts += 1;
-        coverage.users += users;
-        coverage.access_keys = coverage.access_keys.map(|sum| sum + access_keys);
-        let is_read = matches!(account.outcome(), Outcome::Complete | Outcome::Partial);
-        if is_read {
-            let summary = account.facts().summary.known();
-            coverage.control_total =
-                coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
+        self.coverage.count(account);
+        if matches!(account.outcome(), Outcome::Complete | Outcome::Partial) {
+            self.add_read(account);
         }
-        if let Some(as_of) = account.as_of().filter(|as_of| is_read && *as_of < self.as_of) {
+        match account.outcome() {
+            Outcome::Complete => self.coverage.complete += 1,
+            Outcome::Skipped => {
+                let reason = account.why_skipped().unwrap_or_default().to_owned();
+                *self.coverage.skipped.entry(reason).or_default() += 1;
+            }
+            Outcome::Partial | Outcome::Failed if self.is_accepted(account.account_id()) => {}
+            Outcome::Partial => {
+                self.coverage.is_complete = false;
+                self.coverage.add_partial(account);
+            }
+            Outcome::Failed => {
+                self.coverage.is_complete = false;
+                let is_management = self.management_account_id.as_ref() == Some(account.account_id());
+                self.coverage.add_failed(account, is_management);
+            }
+        }
+    }
+
+    /// Adds what the account itself says of its users, and whether an earlier run read it.
+    fn add_read(&mut self, account: &AccountRoll) {
+        let coverage = &mut self.coverage;
+        let summary = account.facts().summary.known();
+        coverage.control_total =
+            coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
+        if let Some(as_of) = account.as_of().filter(|as_of| *as_of < self.as_of) {
             let earlier = coverage.earlier.get_or_insert(Earlier { accounts: 0, as_of });
             earlier.accounts += 1;
             earlier.as_of = earlier.as_of.min(as_of);
         }
-        let first = account.gaps().first();
-        let (reasons, reason) = match account.outcome() {
-            Outcome::Complete => {
-                coverage.complete += 1;
-                return;
+    }
+
+    /// Whether somebody answers for the gaps of an account, today still; takes note of who does or did.
+    fn is_accepted(&mut self, account_id: &AccountId) -> bool {
+        match self.answered_for.iter().find(|(gap, _)| &gap.account_id == account_id) {
+            Some((gap, true)) => {
+                self.coverage.accepted.push(gap.clone());
+                true
             }
-            Outcome::Skipped => (&mut coverage.skipped, account.why_skipped().unwrap_or_default().to_owned()),
-            _ => {
-                let answered =
-                    self.answered_for.iter().find(|(gap, _)| &gap.account_id == account.account_id());
-                match answered {
-                    Some((gap, true)) => {
-                        coverage.accepted.push(gap.clone());
-                        return;
-                    }
-                    Some((gap, false)) => coverage.lapsed.push(gap.clone()),
-                    None => {}
-                }
-                coverage.is_complete = false;
-                let is_management = self.management_account_id.as_ref() == Some(account.account_id());
-                match account.outcome() {
-                    Outcome::Partial => {
-                        coverage.in_part += 1;
-                        let kinds = account.gaps().iter().map(|gap| (gap.step, gap.class));
-                        for (stage, class) in kinds.collect::<BTreeSet<_>>() {
-                            let (users, access_keys) = account.unknown_counts(stage);
-                            let reason = format!("{} unknown: {class}", stage.label());
-                            let missing = coverage.partial.entry(reason).or_default();
-                            missing.accounts += 1;
-                            missing.users += users;
-                            missing.access_keys += access_keys;
-                        }
-                        return;
-                    }
-                    _ if first.is_some_and(|gap| gap.class == Class::Denied) => (
-                        &mut coverage.denied,
-                        first.map_or(String::new(), |gap| who_refused(gap, is_management)),
-                    ),
-                    _ => (&mut coverage.failed, first.map_or(String::new(), what_happened)),
-                }
+            Some((gap, false)) => {
+                self.coverage.lapsed.push(gap.clone());
+                false
             }
-        };
-        *reasons.entry(reason).or_default() += 1;
+            None => false,
+        }
     }
 
     /// What the accounts cover. Those that were to be asked and have no line are missing for that reason: of a run that

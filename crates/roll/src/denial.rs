@@ -43,7 +43,7 @@ const WORDS: [(&str, PolicyType); 8] = [
 impl PolicyType {
     /// The name that AWS gives it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         WORDS.iter().find(|(_, policy_type)| *policy_type == self).map_or("policy", |(words, _)| words)
     }
 }

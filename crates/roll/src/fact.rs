@@ -77,7 +77,7 @@ impl<T> Fact<T> {
     }
 
     /// Whether it was asked for and is unknown.
-    pub fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown { .. })
     }
 

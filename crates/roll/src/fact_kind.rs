@@ -150,7 +150,7 @@ impl FactSelection {
 
     /// What the selection leaves out of an account, for people.
     #[must_use]
-    pub fn limits(&self) -> Vec<String> {
+    pub(crate) fn limits(&self) -> Vec<String> {
         let reads = (self.reads == UserSource::CredentialReport).then(|| "reads from the report".to_owned());
         reads.into_iter().chain(self.user_limits()).collect()
     }

@@ -61,7 +61,7 @@ const SESSION: &str = "session";
 impl Stage {
     /// The name in roll files: `session`, or the fact's.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Session => SESSION,
             Self::Fact(fact) => fact.name(),

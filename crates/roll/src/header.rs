@@ -93,7 +93,7 @@ pub struct AcceptedGap {
 impl AcceptedGap {
     /// Whether it is accepted still.
     #[must_use]
-    pub fn holds(&self, as_of: Timestamp) -> bool {
+    pub(crate) fn holds(&self, as_of: Timestamp) -> bool {
         jiff::tz::Offset::UTC.to_datetime(as_of).date() <= self.until
     }
 }

@@ -29,13 +29,13 @@ pub mod remedy;
 pub mod store;
 pub mod user;
 
-pub use account::{Account, AccountRoll, Facts, Outcome, Root, Summary};
+pub use account::{Account, AccountRoll, Contradiction, Facts, Outcome, Root, Summary};
 pub use coverage::{Coverage, Covering, Missing};
 pub use denial::{Denial, Effect, PolicyType};
 pub use document::Document;
 pub use fact::{Fact, Source};
 pub use fact_kind::{FactKind, FactSelection, UserSource};
-pub use file::{Calls, Counts, Hop, ReadError, Roll, RollWriter, Run, Statistics, Trailer};
+pub use file::{Calls, Counts, Hop, LineProblem, ReadError, Roll, RollWriter, Run, Statistics, Trailer};
 pub use gap::{Class, Gap, Note, Stage};
 pub use header::{AcceptedGap, Caller, Header, Organization, Target};
 pub use ids::{

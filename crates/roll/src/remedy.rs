@@ -145,26 +145,8 @@ impl Remedy {
             Self::RemoveDeny { policy, side, principal, action, policy_arn } => {
                 remove_deny(*policy, Who(*side, principal), action.as_deref(), policy_arn.as_deref(), terms)
             }
-            Self::TrustCaller { action } => match session_setting(action) {
-                None => "add the caller to the role's trust policy, and send the external id that it requires, if it \
-                         requires one"
-                    .to_owned(),
-                Some((setting, what)) => format!(
-                    "allow {action} for the caller in the role's trust policy, or send no {what} ({})",
-                    terms.setting(setting)
-                ),
-            },
-            Self::CheckBothSides { action } => match session_setting(action) {
-                None => "AWS does not say which side denied it: check that the role exists, that its trust policy names \
-                         the caller and the same external id, and that the caller's own policy allows sts:AssumeRole on \
-                         it"
-                    .to_owned(),
-                Some((setting, what)) => format!(
-                    "AWS does not say which side denied it: the role's trust policy and the caller's own policy must both \
-                     allow {action}; or send no {what} ({})",
-                    terms.setting(setting)
-                ),
-            },
+            Self::TrustCaller { action } => trust_caller(action, terms),
+            Self::CheckBothSides { action } => check_both_sides(action, terms),
             Self::RaiseSettings { settings } => {
                 let settings: Vec<String> = settings.iter().map(|key| terms.setting(key)).collect();
                 format!("try again later, or raise {}", settings.join(" or "))
@@ -233,6 +215,30 @@ impl Remedy {
     }
 }
 
+fn trust_caller(action: &str, terms: &dyn Terms) -> String {
+    match session_setting(action) {
+        None => "add the caller to the role's trust policy, and send the external id that it requires, if it requires one"
+            .to_owned(),
+        Some((setting, what)) => format!(
+            "allow {action} for the caller in the role's trust policy, or send no {what} ({})",
+            terms.setting(setting)
+        ),
+    }
+}
+
+fn check_both_sides(action: &str, terms: &dyn Terms) -> String {
+    match session_setting(action) {
+        None => "AWS does not say which side denied it: check that the role exists, that its trust policy names the \
+                 caller and the same external id, and that the caller's own policy allows sts:AssumeRole on it"
+            .to_owned(),
+        Some((setting, what)) => format!(
+            "AWS does not say which side denied it: the role's trust policy and the caller's own policy must both allow \
+             {action}; or send no {what} ({})",
+            terms.setting(setting)
+        ),
+    }
+}
+
 /// The setting that makes a session need an action besides `sts:AssumeRole`, and what it sends.
 fn session_setting(action: &str) -> Option<(&'static str, &'static str)> {
     match action {
@@ -298,6 +304,7 @@ fn remove_deny(
 }
 
 /// A principal for people: what AWS names, or the side it is on.
+#[derive(Clone, Copy)]
 struct Who<'a>(Side, &'a Option<String>);
 
 impl fmt::Display for Who<'_> {

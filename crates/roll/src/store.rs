@@ -75,12 +75,6 @@ impl Earlier {
         self.known.as_of()
     }
 
-    /// What the earlier runs read adds up to.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.known.counts()
-    }
-
     /// Goes on with the file, behind its last whole line.
     ///
     /// # Errors
@@ -130,12 +124,6 @@ impl Store {
     /// The accounts so far by id, each read when it is its turn.
     pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRoll>> + '_ {
         self.lines.values().map(|(begin, length)| read_line(self.writer.file(), *begin, *length))
-    }
-
-    /// What the accounts add up to.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.writer.counts()
     }
 
     /// Ends the run.

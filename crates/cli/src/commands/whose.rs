@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan};
 use rolecall_core::{CallError, RunOptions, whose};
-use rolecall_report::case::days;
+use rolecall_report::facts::days;
 use rolecall_report::statement::may_hold_other_keys;
 use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRoll, Class, Fact};
 use serde_json::json;

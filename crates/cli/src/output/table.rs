@@ -6,7 +6,7 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
 };
 use jiff::Timestamp;
-use rolecall_report::case::days;
+use rolecall_report::facts::days;
 use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, FactKind, Gap, Header, Outcome, Stored, User};
 
 use super::printable;

@@ -61,7 +61,9 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
         let (joins, (), ()) = join!(read_all_users(session, options, progress), account, users);
         joins
     };
-    joins.into_iter().for_each(|join| join(progress));
+    for join in joins {
+        join(progress);
+    }
     for collector in options.collectors() {
         if let Read::AccountAtEnd(read, _) = collector.read {
             read(session, options, progress).await;

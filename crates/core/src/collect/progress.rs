@@ -23,7 +23,7 @@ pub struct Progress {
 impl Progress {
     /// Where the work stands.
     #[must_use]
-    pub fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         self.stage.get().unwrap_or(Stage::Session)
     }
 
@@ -32,18 +32,18 @@ impl Progress {
     }
 
     /// Keeps the ids of the calls that gave the session.
-    pub fn set_request_ids(&self, request_ids: Vec<String>) {
+    pub(crate) fn set_request_ids(&self, request_ids: Vec<String>) {
         self.request_ids.replace(request_ids);
     }
 
     /// How many users there are whose keys are not read.
     #[must_use]
-    pub fn users_without_keys(&self) -> usize {
+    pub(crate) fn users_without_keys(&self) -> usize {
         self.users.borrow().iter().flatten().filter(|user| user.access_keys.is_none()).count()
     }
 
     /// Adds something that could not be read.
-    pub fn push_gap(&self, gap: Gap) {
+    pub(crate) fn push_gap(&self, gap: Gap) {
         self.gaps.borrow_mut().push(gap);
     }
 
@@ -95,7 +95,7 @@ impl Progress {
 
     /// The account's line. What was selected and not read is unknown in it.
     #[must_use]
-    pub fn into_line(self, target: Target, selection: &FactSelection, no_reason: Gap) -> AccountRoll {
+    pub(crate) fn into_line(self, target: Target, selection: &FactSelection, no_reason: Gap) -> AccountRoll {
         let (mut gaps, mut notes) = (self.gaps.into_inner(), self.notes.into_inner());
         let request_ids = self.request_ids.into_inner();
         // In order of name and not of arrival, so that two runs over the same world say the same.
@@ -123,7 +123,9 @@ fn mark_all_unread(selection: &FactSelection, gaps: &[Gap], users: &mut [User], 
             Read::ListUsers(_) => {}
             Read::Account(_, mark) | Read::AccountAtEnd(_, mark) => mark(facts, &reason),
             Read::AllUsers(_, mark_user, mark_account) => {
-                users.iter_mut().for_each(|user| mark_user(user, &reason));
+                for user in users.iter_mut() {
+                    mark_user(user, &reason);
+                }
                 mark_account(facts, &reason);
             }
             Read::User(_, mark) => {

@@ -34,7 +34,7 @@ impl std::fmt::Debug for Hops {
 impl Hops {
     /// The sessions that were made on the way.
     #[must_use]
-    pub fn made(&self) -> Vec<rolecall_roll::Hop> {
+    pub(crate) fn made(&self) -> Vec<rolecall_roll::Hop> {
         self.made.lock().map(|made| made.clone()).unwrap_or_default()
     }
 
@@ -59,7 +59,7 @@ impl Hops {
     ///
     /// # Errors
     /// What AWS refused on the way, and at which role.
-    pub async fn credentials(
+    pub(crate) async fn credentials(
         &self,
         via: &[RoleArn],
         asking: Asking<'_>,

@@ -97,7 +97,7 @@ pub struct Iam {
 
 impl Iam {
     /// What went wrong with a call of this client's, with nothing secret in it.
-    pub fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
+    pub(crate) fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
@@ -131,7 +131,7 @@ impl<'a> Session<'a> {
 
     /// The caller's own account, with the caller's own credentials.
     #[must_use]
-    pub fn own(account_id: &AccountId, asking: Asking<'a>) -> Self {
+    pub(crate) fn own(account_id: &AccountId, asking: Asking<'a>) -> Self {
         let client = iam_client(asking, &Arc::new(Pace::default()), &retries(account_id), None);
         let caller_secrets = asking.caller_secrets.clone();
         Self(Kind::Own(Iam { client, secrets: Arc::new([]), caller_secrets, side: Side::Caller }))
@@ -139,7 +139,7 @@ impl<'a> Session<'a> {
 
     /// The request ids of the calls that gave it, one and one more for each time that it was renewed.
     #[must_use]
-    pub fn request_ids(&self) -> Vec<String> {
+    pub(crate) fn request_ids(&self) -> Vec<String> {
         match &self.0 {
             Kind::Own(_) => Vec::new(),
             Kind::OfRole { role, .. } => role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default(),

@@ -9,7 +9,7 @@
 //! | `name`, `email` | what the account is called |
 //! | `tags` | in CSV `key=value` separated by semicolons, in JSON an object |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -81,8 +81,33 @@ fn without_value(error: &serde_json::Error) -> String {
 }
 
 fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
+    let mut has_header = begins_with_header(first)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    let mut columns: Vec<String> = vec!["account_id".to_owned()];
+    let mut named = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| BadFile(error.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let line = usize::try_from(line).unwrap_or_default();
+        let wrong = |problem: String| BadFile(format!("line {line}: {problem}"));
+        if has_header {
+            has_header = false;
+            columns = columns_of(&record).map_err(wrong)?;
+        } else if let Some(row) = row_of(&columns, &record).map_err(wrong)? {
+            named.push(row.named(line)?);
+        }
+    }
+    Ok(named)
+}
+
+/// Whether the first line names the columns. A list of bare ids needs no header.
+fn begins_with_header(first: &str) -> Result<bool, BadFile> {
     let cells: Vec<&str> = first.split(',').map(|cell| cell.trim().trim_matches('"').trim()).collect();
-    // A list of bare ids needs no header.
     let has_header = cells.iter().any(|cell| COLUMNS.contains(&cell.to_ascii_lowercase().as_str()));
     if !has_header && cells.first().is_none_or(|cell| !cell.starts_with(|c: char| c.is_ascii_digit())) {
         let hint = match first {
@@ -95,59 +120,49 @@ fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
             COLUMNS.join(", ")
         )));
     }
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
-        .from_reader(text.as_bytes());
-    let mut columns: Vec<String> = vec!["account_id".to_owned()];
-    let mut named = Vec::new();
-    let mut is_first = has_header;
-    for record in reader.records() {
-        let record = record.map_err(|error| BadFile(error.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or_default();
-        let wrong = |problem: String| BadFile(format!("line {line}: {problem}"));
-        if is_first {
-            is_first = false;
-            columns = record.iter().map(str::to_ascii_lowercase).collect();
-            if let Some(column) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
-                return Err(wrong(format!("column {column:?} is none of {}", COLUMNS.join(", "))));
-            }
-            let mut seen = std::collections::BTreeSet::new();
-            if let Some(column) = columns.iter().find(|column| !seen.insert(column.as_str())) {
-                return Err(wrong(format!("column {column:?} stands twice")));
-            }
-            continue;
-        }
-        if record.iter().any(|cell| cell.contains('\n')) {
-            return Err(wrong("a cell goes over the end of the line; is a quote not closed?".to_owned()));
-        }
-        if record.iter().all(str::is_empty) {
-            continue;
-        }
-        // Of a row that holds an id alone nothing was forgotten.
-        if record.len() > columns.len() || (record.len() < columns.len() && record.len() > 1) {
-            return Err(wrong(format!("there are {} cells, and {} columns", record.len(), columns.len())));
-        }
-        let mut row = Row::default();
-        for (column, cell) in columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty()) {
-            let text = Some(cell.to_owned());
-            match column.as_str() {
-                "account_id" => row.account_id = text,
-                "role_arn" => row.role_arn = text,
-                "role_name" => row.role_name = text,
-                "external_id" => row.external_id = text.map(serde_json::Value::from),
-                "via" => row.via = cell.split_whitespace().map(str::to_owned).collect(),
-                "name" => row.name = text,
-                "email" => row.email = text,
-                _ => row.tags = Some(tags(cell).map_err(wrong)?),
-            }
-        }
-        named.push(row.named(line)?);
+    Ok(has_header)
+}
+
+/// The columns that a header names, each once.
+fn columns_of(header: &csv::StringRecord) -> Result<Vec<String>, String> {
+    let columns: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
+    if let Some(column) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
+        return Err(format!("column {column:?} is none of {}", COLUMNS.join(", ")));
     }
-    Ok(named)
+    let mut seen = BTreeSet::new();
+    if let Some(column) = columns.iter().find(|column| !seen.insert(column.as_str())) {
+        return Err(format!("column {column:?} stands twice"));
+    }
+    Ok(columns)
+}
+
+/// The row of a record; `None` for one that is blank.
+fn row_of(columns: &[String], record: &csv::StringRecord) -> Result<Option<Row>, String> {
+    if record.iter().any(|cell| cell.contains('\n')) {
+        return Err("a cell goes over the end of the line; is a quote not closed?".to_owned());
+    }
+    if record.iter().all(str::is_empty) {
+        return Ok(None);
+    }
+    // Of a row that holds an id alone nothing was forgotten.
+    if record.len() > columns.len() || (record.len() < columns.len() && record.len() > 1) {
+        return Err(format!("there are {} cells, and {} columns", record.len(), columns.len()));
+    }
+    let mut row = Row::default();
+    for (column, cell) in columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty()) {
+        let text = Some(cell.to_owned());
+        match column.as_str() {
+            "account_id" => row.account_id = text,
+            "role_arn" => row.role_arn = text,
+            "role_name" => row.role_name = text,
+            "external_id" => row.external_id = text.map(serde_json::Value::from),
+            "via" => row.via = cell.split_whitespace().map(str::to_owned).collect(),
+            "name" => row.name = text,
+            "email" => row.email = text,
+            _ => row.tags = Some(tags(cell)?),
+        }
+    }
+    Ok(Some(row))
 }
 
 /// `key=value;key=value`.

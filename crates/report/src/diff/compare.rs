@@ -9,8 +9,9 @@ use rolecall_roll::{
 
 use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
 use crate::assess::Assessor;
-use crate::case::{Checked, OfAccount, OfKey, OfUser};
+use crate::facts::{OfAccount, OfKey, OfUser};
 use crate::finding::Finding;
+use crate::rules::Checked;
 use crate::rules::{Check, Rule};
 use crate::settings::Settings;
 

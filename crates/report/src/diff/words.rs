@@ -2,7 +2,8 @@
 
 use rolecall_roll::{LastUsed, Outcome};
 
-use super::{Diff, KeyName, Name, Side, UserChange};
+use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
+use crate::facts;
 use crate::finding::Finding;
 
 /// A part of the comparison in words: what it is of, and a row for each.
@@ -20,89 +21,26 @@ impl Diff {
     /// What differs, in words; parts in which nothing does are left out.
     #[must_use]
     pub fn sections(&self) -> Vec<Section> {
-        let outcome = |outcome: Option<Outcome>| {
-            outcome.map_or("not in the roll".to_owned(), |it| it.to_string().to_lowercase())
-        };
-        let accounts = self.accounts.iter().map(|it| {
-            let name = it.account_name.clone().unwrap_or_default();
-            let why = it.why.clone().unwrap_or_default();
-            vec![it.account_id.to_string(), name, outcome(it.before), outcome(it.now), why]
-        });
-        let user = |it: &Name| vec![it.account_id.to_string(), it.user_name.clone()];
-        let none_or = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
-        let changed_user = |it: &UserChange| {
-            let mut row = user(&it.user);
-            row.extend([it.what.to_owned(), none_or(&it.before), none_or(&it.now)]);
-            row
-        };
-        let key = |it: &KeyName| {
-            vec![
-                it.account_id.to_string(),
-                it.user_name.clone(),
-                it.access_key_id.to_string(),
-                it.status.clone(),
-            ]
-        };
-        let changed = self.keys_changed.iter().map(|it| {
-            let mut row = key(&it.key);
-            row.insert(3, it.before.clone());
-            row
-        });
-        let date = |last: &LastUsed| crate::case::date(last.date);
-        let since = self.keys_used.iter().map(|it| {
-            let mut row = key(&it.key);
-            row.truncate(3);
-            row.push(it.before.as_ref().map_or("never".to_owned(), date));
-            row.push(date(&it.now));
-            row
-        });
         let mut sections = vec![
-            Section {
-                title: "Accounts",
-                columns: &["account", "name", "before", "now", "why"],
-                rows: accounts.collect(),
-            },
-            of_findings("Findings that are new", &self.opened),
-            of_findings("Findings that somebody answered for, and nobody does now", &self.reopened),
-            of_findings("Findings that are mended", &self.resolved),
-            of_findings("Findings that somebody answers for now", &self.answered_for),
-            of_findings("Findings about which nothing was known before", &self.newly_known),
-            of_findings("Findings about which nothing is known now", &self.now_unknown),
-            Section {
-                title: "Users that came",
-                columns: &["account", "user"],
-                rows: self.users_came.iter().map(user).collect(),
-            },
-            Section {
-                title: "Users that went",
-                columns: &["account", "user"],
-                rows: self.users_went.iter().map(user).collect(),
-            },
-            Section {
-                title: "Users that changed",
-                columns: &["account", "user", "what", "before", "now"],
-                rows: self.users_changed.iter().map(changed_user).collect(),
-            },
-            Section {
-                title: "Access keys that came",
-                columns: KEY,
-                rows: self.keys_came.iter().map(key).collect(),
-            },
-            Section {
-                title: "Access keys that went",
-                columns: KEY,
-                rows: self.keys_went.iter().map(key).collect(),
-            },
-            Section {
-                title: "Access keys of another status",
-                columns: &["account", "user", "access key", "before", "now"],
-                rows: changed.collect(),
-            },
-            Section {
-                title: "Access keys that were used since",
-                columns: &["account", "user", "access key", "before", "now"],
-                rows: since.collect(),
-            },
+            section("Accounts", ACCOUNT, &self.accounts, account),
+            section("Findings that are new", FINDING, &self.opened, finding),
+            section(
+                "Findings that somebody answered for, and nobody does now",
+                FINDING,
+                &self.reopened,
+                finding,
+            ),
+            section("Findings that are mended", FINDING, &self.resolved, finding),
+            section("Findings that somebody answers for now", FINDING, &self.answered_for, finding),
+            section("Findings about which nothing was known before", FINDING, &self.newly_known, finding),
+            section("Findings about which nothing is known now", FINDING, &self.now_unknown, finding),
+            section("Users that came", USER, &self.users_came, user),
+            section("Users that went", USER, &self.users_went, user),
+            section("Users that changed", CHANGED_USER, &self.users_changed, changed_user),
+            section("Access keys that came", KEY, &self.keys_came, key),
+            section("Access keys that went", KEY, &self.keys_went, key),
+            section("Access keys of another status", CHANGED_KEY, &self.keys_changed, changed_key),
+            section("Access keys that were used since", CHANGED_KEY, &self.keys_used, used_key),
         ];
         sections.retain(|section| !section.rows.is_empty());
         sections
@@ -133,19 +71,72 @@ impl Diff {
     }
 }
 
+fn section<T>(
+    title: &'static str,
+    columns: &'static [&'static str],
+    of: &[T],
+    row: fn(&T) -> Vec<String>,
+) -> Section {
+    Section { title, columns, rows: of.iter().map(row).collect() }
+}
+
+const ACCOUNT: &[&str] = &["account", "name", "before", "now", "why"];
+
+fn account(it: &AccountChange) -> Vec<String> {
+    let outcome = |outcome: Option<Outcome>| {
+        outcome.map_or("not in the roll".to_owned(), |it| it.to_string().to_lowercase())
+    };
+    let name = it.account_name.clone().unwrap_or_default();
+    let why = it.why.clone().unwrap_or_default();
+    vec![it.account_id.to_string(), name, outcome(it.before), outcome(it.now), why]
+}
+
+const FINDING: &[&str] = &["severity", "account", "user", "access key", "finding"];
+
+fn finding(it: &Finding) -> Vec<String> {
+    let subject = &it.subject;
+    vec![
+        it.severity.to_string(),
+        subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string()),
+        subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
+        subject.access_key_id.clone().map(String::from).unwrap_or_default(),
+        it.message.clone(),
+    ]
+}
+
+const USER: &[&str] = &["account", "user"];
+
+fn user(it: &Name) -> Vec<String> {
+    vec![it.account_id.to_string(), it.user_name.clone()]
+}
+
+const CHANGED_USER: &[&str] = &["account", "user", "what", "before", "now"];
+
+fn changed_user(it: &UserChange) -> Vec<String> {
+    let none_or = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
+    let mut row = user(&it.user);
+    row.extend([it.what.to_owned(), none_or(&it.before), none_or(&it.now)]);
+    row
+}
+
 const KEY: &[&str] = &["account", "user", "access key", "status"];
 
-fn of_findings(title: &'static str, findings: &[Finding]) -> Section {
-    let row = |finding: &Finding| {
-        let subject = &finding.subject;
-        vec![
-            finding.severity.to_string(),
-            subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string()),
-            subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
-            subject.access_key_id.clone().map(String::from).unwrap_or_default(),
-            finding.message.clone(),
-        ]
-    };
-    let columns = &["severity", "account", "user", "access key", "finding"];
-    Section { title, columns, rows: findings.iter().map(row).collect() }
+fn key(it: &KeyName) -> Vec<String> {
+    vec![it.account_id.to_string(), it.user_name.clone(), it.access_key_id.to_string(), it.status.clone()]
+}
+
+const CHANGED_KEY: &[&str] = &["account", "user", "access key", "before", "now"];
+
+fn changed_key(it: &KeyChange) -> Vec<String> {
+    let mut row = key(&it.key);
+    row.insert(3, it.before.clone());
+    row
+}
+
+fn used_key(it: &KeyUse) -> Vec<String> {
+    let date = |last: &LastUsed| facts::date(last.date);
+    let mut row = key(&it.key);
+    row.truncate(3);
+    row.extend([it.before.as_ref().map_or("never".to_owned(), date), date(&it.now)]);
+    row
 }

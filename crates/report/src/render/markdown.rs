@@ -141,7 +141,7 @@ fn where_is(finding: &Finding) -> [String; 3] {
 
 /// The text, and nothing but text: no table cell ends, no markup, no HTML, no link, no mention begins in it.
 #[must_use]
-pub fn escaped(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     if is_text(text) {
         return text.into();
     }

@@ -12,7 +12,7 @@ use rolecall_roll::{
 };
 
 use super::csv::{Rows, in_words};
-use crate::case::days;
+use crate::facts::days;
 use crate::statement::Statement;
 
 /// The columns. `record` is `access_key`, `user`, `account`, `not_read` or `coverage`.

@@ -8,10 +8,13 @@ use super::severity::Severity;
 
 use rolecall_roll::FactKind;
 
-use crate::case::{Checked, Failed, OfKey, Remedy};
+use super::outcome::{Checked, Failed};
+use crate::evidence::Evidence;
+use crate::facts::OfKey;
+use crate::remedy::Remedy;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-age",
     version: 1,
     title: "An active access key is older than allowed",
@@ -32,7 +35,7 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     let (created, age) = of.created()?;
     Ok((age > i64::from(days)).then(|| Failed {
         message: format!("the key is {age} days old, {days} are allowed"),
-        evidence: vec![of.evidence_created(created)],
+        evidence: vec![Evidence::of_creation(created)],
         remedy: Remedy::Rotate,
     }))
 }

@@ -8,14 +8,17 @@ use super::severity::Severity;
 use jiff::SignedDuration;
 use rolecall_roll::FactKind;
 
-use crate::case::{Checked, Failed, OfKey, Remedy, date, told};
+use super::outcome::{Checked, Failed};
 use crate::evidence::Evidence;
+use crate::facts::{OfKey, date, told};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::deactivate_key;
 
 /// The console makes user and key within moments.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-at-setup",
     version: 1,
     title: "An access key was made when the console user was set up",
@@ -49,11 +52,11 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
         message: "the key was made when the user was, who has a console password, and was never used"
             .to_owned(),
         evidence: vec![
-            of.evidence_created(created),
+            Evidence::of_creation(created),
             Evidence::of(FactKind::Users, format!("user created {}", date(user.create_date)), source),
             Evidence::of(FactKind::ConsolePassword, "has a console password", source),
             Evidence::of(FactKind::LastUsed, "never used", from),
         ],
-        remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", of.deactivate())),
+        remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", deactivate_key(of))),
     }))
 }

@@ -5,13 +5,16 @@
 
 use rolecall_roll::{AccessKeyStatus, FactKind};
 
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfKey, Remedy, date};
 use crate::evidence::Evidence;
+use crate::facts::{OfKey, date};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::delete_key;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-inactive",
     version: 1,
     title: "An inactive access key was left over",
@@ -35,13 +38,16 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
         (last.date, vec![evidence])
     } else {
         let (created, _) = of.created()?;
-        (created, vec![of.evidence_created(created), Evidence::of(FactKind::LastUsed, "never used", source)])
+        (
+            created,
+            vec![Evidence::of_creation(created), Evidence::of(FactKind::LastUsed, "never used", source)],
+        )
     };
     let idle = of.of.days_idle(since);
     let was = if last.is_some() { "was last used" } else { "was never used, and made" };
     Ok((idle >= i64::from(days)).then(|| Failed {
         message: format!("the inactive key {was} {idle} days ago, the limit is {days}"),
         evidence,
-        remedy: Remedy::Commands(of.delete()),
+        remedy: Remedy::Commands(delete_key(of)),
     }))
 }

@@ -7,13 +7,16 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfKey, Remedy};
 use crate::evidence::Evidence;
+use crate::facts::OfKey;
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::deactivate_key;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-never-used",
     version: 1,
     title: "An active access key was never used",
@@ -36,7 +39,10 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     let age = of.of.days_idle(created);
     Ok((age >= i64::from(days)).then(|| Failed {
         message: format!("the key is {age} days old and was never used, the limit is {days}"),
-        evidence: vec![of.evidence_created(created), Evidence::of(FactKind::LastUsed, "never used", source)],
-        remedy: Remedy::Commands(of.deactivate()),
+        evidence: vec![
+            Evidence::of_creation(created),
+            Evidence::of(FactKind::LastUsed, "never used", source),
+        ],
+        remedy: Remedy::Commands(deactivate_key(of)),
     }))
 }

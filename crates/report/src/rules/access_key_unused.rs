@@ -5,13 +5,16 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfKey, Remedy, date};
 use crate::evidence::Evidence;
+use crate::facts::{OfKey, date};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::deactivate_key;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-key-unused",
     version: 1,
     title: "An active access key has not been used for long",
@@ -39,6 +42,6 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
             format!("last used {}{by}", date(last.date)),
             source,
         )],
-        remedy: Remedy::Commands(of.deactivate()),
+        remedy: Remedy::Commands(deactivate_key(of)),
     }))
 }

@@ -5,13 +5,15 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses_to_6;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, Remedy};
 use crate::evidence::Evidence;
+use crate::facts::OfUser;
+use crate::remedy::Remedy;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "access-keys-several",
     version: 1,
     title: "A user has more than one active access key",

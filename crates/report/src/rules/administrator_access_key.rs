@@ -4,13 +4,16 @@
 
 use rolecall_roll::FactKind;
 
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfKey, Remedy, Untold, told};
 use crate::evidence::Evidence;
+use crate::facts::{OfKey, Untold, told};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::deactivate_key;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "administrator-access-key",
     version: 1,
     title: "A user with administrator access has an active access key",
@@ -43,7 +46,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
         let what = "administrator access";
         return Err(Untold { what, ..Untold::because(FactKind::Policies, reason) });
     }
-    let remedy = Remedy::Commands(format!("# let what uses it assume a role, then:\n{}", of.deactivate()));
+    let remedy = Remedy::Commands(format!("# let what uses it assume a role, then:\n{}", deactivate_key(of)));
     let evidence = vec![Evidence::of(FactKind::Policies, "administrator access", source)];
     Ok(Some(Failed { message: "the key is an administrator's".to_owned(), evidence, remedy }))
 }

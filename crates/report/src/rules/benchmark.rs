@@ -22,7 +22,7 @@ pub enum Benchmark {
 
 impl Benchmark {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Cis30, Self::Cis401, Self::Cis50, Self::Cis60, Self::Cis70];
+    pub(crate) const ALL: [Self; 5] = [Self::Cis30, Self::Cis401, Self::Cis50, Self::Cis60, Self::Cis70];
 
     /// What it is called here.
     #[must_use]
@@ -40,7 +40,7 @@ impl Benchmark {
 impl Benchmark {
     /// Its version, as CIS counts it.
     #[must_use]
-    pub fn version(self) -> &'static str {
+    pub(crate) fn version(self) -> &'static str {
         match self {
             Self::Cis30 => "3.0.0",
             Self::Cis401 => "4.0.1",
@@ -64,15 +64,20 @@ impl Serialize for Benchmark {
 }
 
 impl FromStr for Benchmark {
-    type Err = String;
+    type Err = UnknownBenchmark;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, UnknownBenchmark> {
         Self::ALL
             .into_iter()
             .find(|benchmark| benchmark.as_str() == text)
-            .ok_or_else(|| format!("{text:?} is none of {}", Self::ALL.map(Self::as_str).join(", ")))
+            .ok_or_else(|| UnknownBenchmark(text.to_owned()))
     }
 }
+
+/// A text that names no benchmark.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is none of {names}", names = Benchmark::ALL.map(Benchmark::as_str).join(", "))]
+pub struct UnknownBenchmark(String);
 
 /// The clauses of the benchmarks from 3.0 to 7.0, in this order; those of 3.0 and 4.0.1 are the same.
 pub(super) const fn clauses(

@@ -5,13 +5,16 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, Remedy, told};
 use crate::evidence::Evidence;
+use crate::facts::{OfUser, told};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::user_name_option;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "console-without-mfa",
     version: 1,
     title: "A console password without MFA",
@@ -45,7 +48,7 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
         ],
         remedy: Remedy::Commands(format!(
             "# let the user assign an MFA device, or take the password away:\naws iam delete-login-profile {}",
-            of.named()
+            user_name_option(of)
         )),
     }))
 }

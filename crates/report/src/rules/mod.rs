@@ -1,25 +1,28 @@
 //! The catalogue: what is wrong with a key, a user, a root user; a file each.
 
-pub mod access_key_age;
-pub mod access_key_at_setup;
-pub mod access_key_inactive;
-pub mod access_key_never_used;
-pub mod access_key_unused;
-pub mod access_keys_several;
-pub mod administrator_access_key;
+pub(crate) mod access_key_age;
+mod access_key_at_setup;
+mod access_key_inactive;
+mod access_key_never_used;
+pub(crate) mod access_key_unused;
+mod access_keys_several;
+mod administrator_access_key;
 mod benchmark;
-pub mod console_without_mfa;
-pub mod password_never_used;
-pub mod password_unused;
-pub mod policies_on_user;
-pub mod root_access_key;
-pub mod root_without_mfa;
+mod console_without_mfa;
+mod outcome;
+mod password_never_used;
+mod password_unused;
+mod policies_on_user;
+mod root_access_key;
+mod root_without_mfa;
 mod rule;
 mod severity;
-pub mod user_without_credentials;
+mod user_without_credentials;
 
-pub use benchmark::Benchmark;
-pub use rule::{Check, Rule};
+pub use benchmark::{Benchmark, UnknownBenchmark};
+pub(crate) use outcome::{Checked, Failed};
+pub(crate) use rule::Check;
+pub use rule::Rule;
 pub use severity::Severity;
 
 /// All rules: those of the root user first, then those of keys, then those of users.

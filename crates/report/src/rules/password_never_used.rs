@@ -7,13 +7,16 @@
 use rolecall_roll::{FactKind, Source};
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, Remedy, Untold, date, told};
 use crate::evidence::Evidence;
+use crate::facts::{OfUser, Untold, date, told};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::user_name_option;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "password-never-used",
     version: 1,
     title: "A console password was never used",
@@ -42,6 +45,6 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
             Evidence::of(FactKind::ConsolePassword, format!("password made {}", date(made)), from),
             Evidence::of(FactKind::Users, "password never used", Source::Live),
         ],
-        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", of.named())),
+        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(of))),
     }))
 }

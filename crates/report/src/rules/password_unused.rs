@@ -5,13 +5,16 @@
 use rolecall_roll::{FactKind, Source};
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, Remedy, date, told};
 use crate::evidence::Evidence;
+use crate::facts::{OfUser, date, told};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::user_name_option;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "password-unused",
     version: 1,
     title: "A console password has not been used for long",
@@ -41,6 +44,6 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
             Evidence::of(FactKind::ConsolePassword, "has a console password", from),
             Evidence::of(FactKind::Users, format!("password last used {}", date(last)), Source::Live),
         ],
-        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", of.named())),
+        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(of))),
     }))
 }

@@ -5,13 +5,16 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, Remedy, option, told};
 use crate::evidence::Evidence;
+use crate::facts::{OfUser, told};
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::{cli_option, user_name_option};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "policies-on-user",
     version: 1,
     title: "Policies are attached to a user",
@@ -32,13 +35,13 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
         return Ok(None);
     }
     let names: Vec<&str> = attached.iter().chain(inline).map(String::as_str).collect();
-    let user = of.named();
+    let user = user_name_option(of);
     let mut remedy = format!("aws iam add-user-to-group {user} --group-name GROUP");
     for arn in attached {
-        remedy += &format!("\naws iam detach-user-policy {user} {}", option("--policy-arn", arn));
+        remedy += &format!("\naws iam detach-user-policy {user} {}", cli_option("--policy-arn", arn));
     }
     for name in inline {
-        remedy += &format!("\naws iam delete-user-policy {user} {}", option("--policy-name", name));
+        remedy += &format!("\naws iam delete-user-policy {user} {}", cli_option("--policy-name", name));
     }
     Ok(Some(Failed {
         message: match names.len() {

@@ -5,13 +5,16 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfAccount, Remedy};
 use crate::evidence::Evidence;
+use crate::facts::OfAccount;
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::assume_root;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "root-access-key",
     version: 1,
     title: "The root user has an access key",
@@ -29,7 +32,7 @@ fn check(of: &OfAccount<'_>) -> Checked {
     let (has_keys, source) = of.root_has_keys()?;
     let delete = "aws iam delete-access-key --access-key-id ID";
     // Outside of a member account nobody but root can do it.
-    let remedy = match of.assume_root() {
+    let remedy = match assume_root(of) {
         Some(assume_root) => format!("{assume_root}\naws iam list-access-keys\n{delete}"),
         None => format!("# as the root user of {}, for each key:\n{delete}", of.roll.account_id()),
     };

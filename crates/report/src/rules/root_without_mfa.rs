@@ -8,13 +8,16 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfAccount, Remedy};
 use crate::evidence::Evidence;
+use crate::facts::OfAccount;
+use crate::remedy::Remedy;
+use crate::remedy::aws_cli::assume_root;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "root-without-mfa",
     version: 1,
     title: "The root user has no MFA device",
@@ -30,7 +33,7 @@ pub const RULE: Rule = Rule {
 
 fn check(of: &OfAccount<'_>) -> Checked {
     let (is_guarded, source) = of.root_is_guarded()?;
-    let remedy = match of.assume_root() {
+    let remedy = match assume_root(of) {
         Some(assume_root) => format!("{assume_root}\naws iam delete-login-profile"),
         None => format!(
             "# as the root user of {}, in the console: Security credentials, Assign MFA device",

@@ -5,8 +5,9 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::benchmark::Benchmark;
+use super::outcome::Checked;
 use super::severity::Severity;
-use crate::case::{Checked, OfAccount, OfKey, OfUser};
+use crate::facts::{OfAccount, OfKey, OfUser};
 
 /// A rule.
 #[derive(Debug, PartialEq)]
@@ -32,13 +33,13 @@ pub struct Rule {
     /// The rule of AWS Config that is nearest.
     pub config_rule: Option<&'static str>,
     /// The rule itself.
-    pub check: Check,
+    pub(crate) check: Check,
 }
 
 /// What a rule looks at. A threshold comes in whole days, as CIS words it: an age may reach it ("every 90 days or
 /// less"), idleness may not ("unused for 45 days or more").
 #[derive(Debug, Clone, Copy)]
-pub enum Check {
+pub(crate) enum Check {
     /// The root user of an account.
     Root(fn(&OfAccount<'_>) -> Checked),
     /// Each user.

@@ -22,11 +22,12 @@ pub enum Severity {
 
 impl Severity {
     /// All of them, the worst first.
-    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Informational];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Informational];
 
     /// The word for it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
             Self::High => "high",

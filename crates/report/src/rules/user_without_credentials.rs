@@ -2,14 +2,16 @@
 
 use rolecall_roll::FactKind;
 
+use super::outcome::{Checked, Failed};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
-use crate::case::{Checked, Failed, OfUser, Remedy, told};
 use crate::evidence::Evidence;
+use crate::facts::{OfUser, told};
 use crate::remedy;
+use crate::remedy::Remedy;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(crate) const RULE: Rule = Rule {
     id: "user-without-credentials",
     version: 1,
     title: "A user has neither an access key nor a password",

@@ -15,7 +15,7 @@ import pytest
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 ROOT = Path(__file__).resolve().parents[4]
-ROLECALL = ROOT / "target/debug/rolecall"
+ROLECALL = Path(subprocess.check_output([ROOT / "tools/target"], text=True).strip()) / "debug/rolecall"
 WORLD = "accounts=60,users=12,seed=5,denied=60,suspended=60"
 
 

@@ -3,13 +3,27 @@
 //! What is to become of a user's keys is settled here and not rule by rule, so that what is done about one finding does
 //! not undo what is done about another: of the keys that are in use one is kept, and what is idle is switched off.
 
+pub(crate) mod aws_cli;
+
 use rolecall_roll::AccessKeyStatus;
 
-use crate::case::{OfKey, OfUser, Remedy, option};
+use self::aws_cli::{cli_option, deactivate_key, delete_key, user_name_option};
+use crate::facts::{OfKey, OfUser};
+
+/// What to do about a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// These commands.
+    Commands(String),
+    /// To put another key in the place of this one; which, this module knows.
+    Rotate,
+    /// To keep one of the user's active keys; which, this module knows.
+    KeepOne,
+}
 
 /// How long a credential may lie idle, and how old an active key may be, in days.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// For a credential that is not used, or never was.
     pub idle: u32,
     /// For an active key.
@@ -22,7 +36,7 @@ const UNREAD: &[&str] =
 
 /// The commands of a remedy: about a key, about a user, or about neither.
 #[must_use]
-pub fn commands(
+pub(crate) fn commands(
     remedy: Remedy,
     user: Option<&OfUser<'_>>,
     key: Option<&OfKey<'_>>,
@@ -40,7 +54,7 @@ pub fn commands(
 }
 
 fn switched_off(key: &OfKey<'_>) -> String {
-    format!("{}\n# a week later, where nobody missed it:\n{}", key.deactivate(), key.delete())
+    format!("{}\n# a week later, where nobody missed it:\n{}", deactivate_key(key), delete_key(key))
 }
 
 /// A key of which another takes the place: one that the user has already, or else a new one.
@@ -61,13 +75,13 @@ fn rotated(key: &OfKey<'_>, patience: Patience) -> String {
             AccessKeyStatus::Inactive | AccessKeyStatus::Expired => {
                 format!(
                     "# IAM allows two keys a user; where nobody misses the one that is off:\n{}\n",
-                    other.delete()
+                    delete_key(&other)
                 )
             }
             _ => format!("# IAM allows two keys a user; once {} is deleted:\n", other.key.access_key_id),
         };
     }
-    let create = format!("aws iam create-access-key {}", key.of.named());
+    let create = format!("aws iam create-access-key {}", user_name_option(&key.of));
     format!("{commands}{create}\n# once what uses it has gone over to the new one:\n{}", switched_off(key))
 }
 
@@ -79,9 +93,13 @@ fn one_kept(user: &OfUser<'_>, patience: Patience) -> String {
         .filter(|key| kept.as_ref().is_none_or(|kept| kept.key.access_key_id != key.key.access_key_id));
     let lines = others.map(|key| match &kept {
         Some(kept) if !key.is_idle_and_works(patience.idle) => {
-            format!("# once what uses it has gone over to {}:\n{}", kept.key.access_key_id, key.deactivate())
+            format!(
+                "# once what uses it has gone over to {}:\n{}",
+                kept.key.access_key_id,
+                deactivate_key(&key)
+            )
         }
-        _ => key.deactivate(),
+        _ => deactivate_key(&key),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -104,8 +122,8 @@ fn keys<'a>(user: &OfUser<'a>) -> impl Iterator<Item = OfKey<'a>> {
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html>
 #[must_use]
-pub fn user_deleted(user: &OfUser<'_>) -> String {
-    let named = user.named();
+pub(crate) fn user_deleted(user: &OfUser<'_>) -> String {
+    let named = user_name_option(user);
     let mut lines = vec!["# where these show nothing that is in use:".to_owned()];
     lines.extend(UNREAD.iter().map(|list| format!("aws iam {list} {named}")));
     let devices = user.user.mfa_devices.known();
@@ -114,7 +132,7 @@ pub fn user_deleted(user: &OfUser<'_>) -> String {
         lines.push("# once its groups, policies and MFA devices are taken from it:".to_owned());
     }
     let mut take = |command: &str, name: &str, of: &str| {
-        lines.push(format!("aws iam {command} {named} {}", option(name, of)));
+        lines.push(format!("aws iam {command} {named} {}", cli_option(name, of)));
     };
     for device in devices.into_iter().flatten() {
         take("deactivate-mfa-device", "--serial-number", &device.serial_number);

@@ -1,8 +1,7 @@
 //! The one HTTP client that all calls share, and the SDK's configuration.
 
-use std::fmt::Display;
-use std::path::Path;
-use std::sync::Arc;
+mod trust_store;
+mod whole_answers;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -11,105 +10,22 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::IdentityCache;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{self, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
-use base64::Engine as _;
 use rolecall_roll::Partition;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
-use crate::call::NotWhole;
 use crate::caller_credentials::SendableCredentials;
 use crate::settings::Limits;
 
-/// Whose certificates to trust.
-#[derive(Debug, Clone)]
-pub struct Roots {
-    /// PEM; `None` for the system's.
-    bundle: Option<Arc<[u8]>>,
-}
-
-impl Roots {
-    /// The system's roots; `SSL_CERT_FILE` and `SSL_CERT_DIR` say where else they are.
-    #[must_use]
-    pub fn of_the_system() -> Self {
-        Self { bundle: None }
-    }
-
-    /// Those of the file that `AWS_CA_BUNDLE` names, where it names one; else the system's.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, or is no bundle.
-    pub fn of_bundle(path: Option<&Path>) -> Result<Self, BadBundle> {
-        let Some(path) = path else {
-            return Ok(Self::of_the_system());
-        };
-        let wrong = |problem: &dyn Display| {
-            BadBundle(format!(
-                "AWS_CA_BUNDLE names {}, which is no bundle of certificates: {problem}; let it name a PEM file, or \
-                 unset it to trust the system's roots",
-                path.display()
-            ))
-        };
-        let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
-        Self::from_pem(pem).map_err(|error| wrong(&error))
-    }
-
-    /// The certificates of a PEM bundle and no others, as the AWS CLI takes `AWS_CA_BUNDLE`.
-    ///
-    /// # Errors
-    /// Where the bundle holds no certificate, or one that cannot be read.
-    pub fn from_pem(pem: Vec<u8>) -> Result<Self, BadBundle> {
-        let mut number = 0;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            number += 1;
-            let certificate = certificate.map_err(|e| BadBundle(format!("certificate {number}: {e:?}")))?;
-            check(certificate).map_err(|e| BadBundle(format!("certificate {number}: {e}")))?;
-        }
-        if number == 0 {
-            return Err(BadBundle("it holds no PEM certificate".into()));
-        }
-        Ok(Self { bundle: Some(pem.into()) })
-    }
-
-    /// The certificates, each of which the HTTP client can read.
-    fn trust_store(&self) -> TrustStore {
-        let pem = self.bundle.as_ref().map_or_else(pem_of_the_system, |bundle| bundle.to_vec());
-        TrustStore::empty().with_pem_certificate(pem)
-    }
-}
-
-/// The system's roots. The SDK can read them itself, but then keeps every certificate whole beside what it makes of it.
-fn pem_of_the_system() -> Vec<u8> {
-    let found = rustls_native_certs::load_native_certs();
-    for error in found.errors {
-        tracing::warn!(%error, "not all of the system's root certificates can be read");
-    }
-    let mut pem = String::new();
-    for certificate in found.certs {
-        let text = base64::engine::general_purpose::STANDARD.encode(&certificate);
-        // What rustls cannot use is passed over, as always; some systems have such.
-        if check(certificate).is_ok() {
-            pem += &format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
-        }
-    }
-    pem.into_bytes()
-}
-
-fn check(certificate: CertificateDer<'_>) -> Result<(), rustls::Error> {
-    rustls::RootCertStore::empty().add(certificate)
-}
+pub use trust_store::{BadBundle, Roots};
+pub(crate) use whole_answers::AnswersAreWhole;
 
 /// The environment variables that name a proxy, as [`ProxyConfig::from_env`] reads them.
 const PROXY_VARIABLES: [&str; 6] =
@@ -161,11 +77,6 @@ fn is_http_url(url: &str) -> bool {
     let port = host_and_port.rsplit_once(']').map_or(host_and_port, |(_, port)| port).rsplit_once(':');
     !authority.host().is_empty() && port.is_none_or(|(_, port)| port.parse::<u16>().is_ok())
 }
-
-/// What is wrong with a bundle of certificates.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BadBundle(String);
 
 /// The HTTP client that all calls share: the proxy of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and
 /// these roots. An HTTP client that is handed to the SDK hears of neither from it.
@@ -321,66 +232,9 @@ fn timeouts(limits: &Limits) -> TimeoutConfig {
         .build()
 }
 
-/// Holds that an answer is whole.
-///
-/// The SDK's XML reader takes the end of the input for the end of every open element: half a list of users, cut by
-/// something on the way, would pass for all of it.
-#[derive(Debug)]
-pub(crate) struct AnswersAreWhole;
-
-#[dyn_dispatch_hint]
-impl Intercept for AnswersAreWhole {
-    fn name(&self) -> &'static str {
-        "AnswersAreWhole"
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let response = context.response();
-        match response.body().bytes() {
-            Some(body) if response.status().is_success() && !is_whole_xml(body) => Err(NotWhole.into()),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn is_whole_xml(body: &[u8]) -> bool {
-    use quick_xml::events::Event;
-    let mut reader = quick_xml::Reader::from_reader(body);
-    let (mut depth, mut elements) = (0_usize, 0_usize);
-    loop {
-        match reader.read_event() {
-            Ok(Event::Start(_)) => {
-                depth += 1;
-                elements += 1;
-            }
-            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Event::Eof) => return depth == 0 && elements > 0,
-            Ok(_) => {}
-            Err(_) => return false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Roots, check_addresses, is_whole_xml};
-
-    #[test]
-    fn xml_that_was_cut_anywhere_is_not_whole() {
-        let whole = "<?xml version=\"1.0\"?>\n<A xmlns=\"x\"><B><C>1 &amp; 2</C><D/></B></A>";
-        assert!(is_whole_xml(whole.as_bytes()));
-        assert!(is_whole_xml(format!("{whole}\n").as_bytes()));
-        for end in 0..whole.len() {
-            assert!(!is_whole_xml(&whole.as_bytes()[..end]), "{}", &whole[..end]);
-        }
-        assert!(!is_whole_xml(b"<A><B></A></B>"));
-        assert!(!is_whole_xml(b"Bad Gateway"));
-    }
+    use super::check_addresses;
 
     #[test]
     fn addresses_that_cannot_be_read_are_refused_and_a_proxys_is_not_repeated() {
@@ -403,13 +257,5 @@ mod tests {
         for address in ["127.0.0.1:4566", "localhost", "ftp://x", "http://"] {
             assert!(check("AWS_ENDPOINT_URL", address).unwrap_err().contains(address));
         }
-    }
-
-    #[test]
-    fn a_bundle_that_holds_no_certificate_is_refused() {
-        assert!(Roots::from_pem(Vec::new()).is_err());
-        assert!(Roots::from_pem(b"not PEM".to_vec()).is_err());
-        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
-        assert!(Roots::from_pem(broken).is_err());
     }
 }

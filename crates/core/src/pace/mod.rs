@@ -1,4 +1,4 @@
-//! How fast an account may be asked, found from its throttles; and how often it was.
+//! How fast an account may be asked, found from its throttles; how often it was, [`Meter`] counts.
 //!
 //! IAM does not say how many calls a second it answers in an account. What is known is that it is a token bucket: some
 //! calls at once, then so many a second. So the first calls go as they come, the next ones few at a time, so that the
@@ -8,24 +8,22 @@
 //! Neither the SDK's adaptive mode nor `governor` does that. The first halves its rate at each throttle and takes
 //! twice as long for the same calls; the second holds a rate that one knows already.
 
-use std::collections::BTreeMap;
+mod meter;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata};
-use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
-use rolecall_roll::Calls;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+
+pub(crate) use meter::Counts;
+pub use meter::Meter;
 
 /// The calls that go as they come: what a bucket holds at least.
 const AT_ONCE: u64 = 20;
@@ -89,7 +87,7 @@ impl Default for Pace {
 impl Pace {
     /// A pace that is to be found.
     #[must_use]
-    pub fn new(rate: Option<f64>) -> Self {
+    pub(crate) fn new(rate: Option<f64>) -> Self {
         let now = Instant::now();
         let state = State {
             rate,
@@ -108,7 +106,7 @@ impl Pace {
     }
 
     /// Waits until a call may go. It is under way until [`Pace::returned`].
-    pub async fn leave(&self) {
+    pub(crate) async fn leave(&self) {
         loop {
             let another = self.returned.notified();
             let wait = self.state().leave(Instant::now());
@@ -129,7 +127,7 @@ impl Pace {
     }
 
     /// A call has come back, or was given up.
-    pub fn returned(&self) {
+    pub(crate) fn returned(&self) {
         let mut state = self.state();
         state.under_way = state.under_way.saturating_sub(1);
         drop(state);
@@ -137,13 +135,13 @@ impl Pace {
     }
 
     /// A call was answered.
-    pub fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.state().answered += 1;
         self.returned.notify_one();
     }
 
     /// A call was throttled.
-    pub fn throttled(&self) {
+    pub(crate) fn throttled(&self) {
         self.state().throttled_at(Instant::now());
     }
 
@@ -222,85 +220,6 @@ impl State {
         // What was reserved before holds no more, and the bucket is empty: one call's time to fill it.
         self.next = now + Duration::from_secs_f64(1.0 / rate.max(SLOWEST));
     }
-}
-
-/// The calls that a run makes, by operation.
-#[derive(Debug, Clone, Default)]
-pub struct Meter(Arc<Mutex<BTreeMap<String, Calls>>>);
-
-impl Meter {
-    /// The calls so far.
-    #[must_use]
-    pub fn calls(&self) -> BTreeMap<String, Calls> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// All calls so far, and how many of them were throttled.
-    #[must_use]
-    pub fn total(&self) -> Calls {
-        let mut total = Calls::default();
-        for calls in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            total.attempts += calls.attempts;
-            total.throttled += calls.throttled;
-            total.retries += calls.retries;
-        }
-        total
-    }
-
-    fn add(&self, operation: &str, is_retry: bool, is_throttled: bool) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.contains_key(operation) {
-            all.insert(operation.to_owned(), Calls::default());
-        }
-        if let Some(calls) = all.get_mut(operation) {
-            calls.attempts += 1;
-            calls.retries += u64::from(is_retry);
-            calls.throttled += u64::from(is_throttled);
-        }
-    }
-}
-
-/// Counts each attempt at a call, and tells the pace how it ended.
-#[derive(Debug)]
-pub(crate) struct Counts {
-    pub(crate) meter: Meter,
-    pub(crate) pace: Option<Arc<Pace>>,
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for Counts {
-    fn name(&self) -> &'static str {
-        "Counts"
-    }
-
-    fn read_after_attempt(
-        &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        cfg: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let is_throttled = context.response().is_some_and(is_throttled);
-        let is_retry = cfg.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1);
-        let operation = cfg.load::<Metadata>().map_or("", Metadata::name);
-        self.meter.add(operation, is_retry, is_throttled);
-        match &self.pace {
-            Some(pace) if is_throttled => pace.throttled(),
-            Some(pace) if context.response().is_some() => pace.answered(),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// Whether an answer asks to slow down.
-fn is_throttled(response: &HttpResponse) -> bool {
-    let status = response.status().as_u16();
-    let says = |words: &str| {
-        let body = response.body().bytes().unwrap_or_default();
-        body.windows(words.len()).any(|part| part == words.as_bytes())
-    };
-    let codes = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
-    status == 429 || ((400..600).contains(&status) && status != 403 && codes.iter().any(|code| says(code)))
 }
 
 /// An HTTP client that lets requests go at a pace.

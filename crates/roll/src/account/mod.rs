@@ -1,6 +1,8 @@
 //! What was seen in one account, and what was not.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod contradiction;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -10,9 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::fact::Fact;
 use crate::fact_kind::FactKind;
 use crate::gap::{Gap, Note, Stage};
-use crate::header::{Header, Target};
+use crate::header::Target;
 use crate::ids::{AccountId, RoleArn};
 use crate::user::User;
+
+pub use contradiction::Contradiction;
 
 /// One account's line in the roll.
 ///
@@ -249,7 +253,7 @@ impl AccountRoll {
 impl AccountRoll {
     /// Of how many users, and of how many access keys, what a stage reads was asked for and is unknown.
     #[must_use]
-    pub fn unknown_counts(&self, stage: Stage) -> (usize, usize) {
+    pub(crate) fn unknown_counts(&self, stage: Stage) -> (usize, usize) {
         let Stage::Fact(fact) = stage else { return (0, 0) };
         let users = || self.users().unwrap_or_default().iter();
         let of_users = |is_unknown: fn(&User) -> bool| (users().filter(|user| is_unknown(user)).count(), 0);
@@ -286,64 +290,6 @@ impl<'de> Deserialize<'de> for AccountRoll {
     }
 }
 
-impl AccountRoll {
-    fn check(&self) -> Result<(), String> {
-        let Self { account_id, role_arn, outcome, skipped, gaps, users, .. } = self;
-        if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != account_id) {
-            return Err(format!("account_id is {account_id}, but role_arn is {role_arn}"));
-        }
-        let wanted = match (users, gaps.is_empty(), skipped) {
-            (None, true, Some(_)) => Outcome::Skipped,
-            (_, _, Some(_)) => {
-                return Err(format!("account {account_id} was skipped, and has users or gaps"));
-            }
-            (Some(_), true, None) => Outcome::Complete,
-            (Some(_), false, None) => Outcome::Partial,
-            (None, false, None) => Outcome::Failed,
-            (None, true, None) => return Err(format!("account {account_id} has neither users nor gaps")),
-        };
-        if *outcome != wanted {
-            return Err(format!(
-                "account {account_id} is called {outcome}, but what it holds makes it {wanted}"
-            ));
-        }
-        let names: BTreeSet<_> = users.iter().flatten().map(|user| &user.user_name).collect();
-        if names.len() != users.as_ref().map_or(0, Vec::len) {
-            return Err(format!("account {account_id} has two users of one name"));
-        }
-        Ok(())
-    }
-
-    /// Checks that a line which is called Complete holds what was asked for.
-    ///
-    /// # Errors
-    /// Which user's keys are unknown without a gap that says why; or that the account's own count of its users is another.
-    pub(crate) fn holds(&self, header: &Header) -> Result<(), String> {
-        if let (Outcome::Complete, Some(users), Fact::Known { value: summary, .. }) =
-            (self.outcome, &self.users, &self.facts.summary)
-            // A note tells of users who came or went meanwhile.
-            && self.notes.is_empty()
-            && u64::try_from(users.len()) != Ok(summary.users)
-        {
-            return Err(format!(
-                "account {} is called Complete with {} users, but its account summary counts {}",
-                self.account_id,
-                users.len(),
-                summary.users
-            ));
-        }
-        let mut users = self.users.iter().flatten();
-        let is_wanted = self.outcome == Outcome::Complete && header.reads(FactKind::AccessKeys);
-        match users.find(|user| is_wanted && user.access_keys.is_none()) {
-            Some(user) => Err(format!(
-                "account {} is called Complete, but the access keys of user {:?} are unknown",
-                self.account_id, user.user_name
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
 /// How much of an account was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Outcome {
@@ -365,38 +311,5 @@ impl fmt::Display for Outcome {
             Self::Failed => "Failed",
             Self::Skipped => "Skipped",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::AccountRoll;
-
-    #[test]
-    fn a_line_that_contradicts_itself_is_refused() {
-        let line_of = |outcome, skipped: Option<&str>, gaps, users| {
-            serde_json::from_value::<AccountRoll>(serde_json::json!({
-                "account_id": "111111111111",
-                "role_arn": "arn:aws:iam::111111111111:role/IAMListRole",
-                "outcome": outcome, "skipped": skipped, "gaps": gaps, "notes": [], "users": users,
-            }))
-        };
-        let line = |outcome, gaps, users| line_of(outcome, None, gaps, users);
-        let gap = serde_json::json!([{
-            "step": "session", "operation": "AssumeRole", "user_name": null, "class": "denied",
-            "code": "AccessDenied", "message": "no", "request_id": null, "remedy": {"code": "retry"},
-        }]);
-        let (none, no_users) = (serde_json::json!([]), serde_json::Value::Null);
-        assert!(line("Complete", none.clone(), none.clone()).is_ok());
-        assert!(line("Partial", gap.clone(), none.clone()).is_ok());
-        assert!(line("Failed", gap.clone(), no_users.clone()).is_ok());
-        assert!(line("Complete", gap.clone(), none.clone()).is_err());
-        assert!(line("Complete", none.clone(), no_users.clone()).is_err());
-        assert!(line("Failed", gap.clone(), none.clone()).is_err());
-        assert!(line("Failed", none.clone(), no_users.clone()).is_err());
-        assert!(line_of("Skipped", Some("suspended"), none.clone(), no_users.clone()).is_ok());
-        assert!(line_of("Skipped", Some("suspended"), gap, no_users.clone()).is_err());
-        assert!(line_of("Complete", Some("suspended"), none.clone(), none.clone()).is_err());
-        assert!(line("Skipped", none, no_users).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What a rule looks at: facts, each with its source, or unknown with the reason. Where several sources tell a fact,
+//! The facts that a rule looks at, each with its source, or unknown with the reason. Where several sources tell a fact,
 //! the live one comes first.
 
 use jiff::Timestamp;
@@ -7,36 +7,9 @@ use rolecall_roll::{
     Source, User,
 };
 
-use crate::evidence::Evidence;
-
-/// What came of a rule: nothing is wrong, something is, or what it needs is unknown.
-pub type Checked = Result<Option<Failed>, Untold>;
-
-/// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// What, in a clause: `it is 412 days old, 90 are allowed`.
-    pub message: String,
-    /// The facts that it follows from.
-    pub evidence: Vec<Evidence>,
-    /// What to do.
-    pub remedy: Remedy,
-}
-
-/// What to do about a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
-    /// These commands.
-    Commands(String),
-    /// To put another key in the place of this one; which, `remedy` knows.
-    Rotate,
-    /// To keep one of the user's active keys; which, `remedy` knows.
-    KeepOne,
-}
-
 /// A fact that a rule needs and does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untold {
+pub(crate) struct Untold {
     /// What would tell it.
     pub fact: FactKind,
     /// What it is that is not known.
@@ -48,14 +21,14 @@ pub struct Untold {
 impl Untold {
     /// What a fact tells is not known, for this reason.
     #[must_use]
-    pub fn because(fact: FactKind, reason: String) -> Self {
+    pub(crate) fn because(fact: FactKind, reason: String) -> Self {
         Self { fact, what: fact.label(), reason: Some(reason) }
     }
 }
 
 /// An account.
 #[derive(Debug, Clone, Copy)]
-pub struct OfAccount<'a> {
+pub(crate) struct OfAccount<'a> {
     /// The moment that ages are counted to.
     pub as_of: Timestamp,
     /// What was seen of it.
@@ -68,7 +41,7 @@ pub struct OfAccount<'a> {
 
 /// A user of an account.
 #[derive(Debug, Clone, Copy)]
-pub struct OfUser<'a> {
+pub(crate) struct OfUser<'a> {
     /// The account.
     pub of: OfAccount<'a>,
     /// The user.
@@ -77,7 +50,7 @@ pub struct OfUser<'a> {
 
 /// An access key of a user.
 #[derive(Debug, Clone, Copy)]
-pub struct OfKey<'a> {
+pub(crate) struct OfKey<'a> {
     /// The user.
     pub of: OfUser<'a>,
     /// The key.
@@ -88,7 +61,7 @@ pub struct OfKey<'a> {
 ///
 /// # Errors
 /// Where it is not known.
-pub fn told<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), Untold> {
+pub(crate) fn told<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), Untold> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
         Fact::Unknown { unknown } => Err(Untold::because(kind, unknown)),
@@ -104,27 +77,27 @@ pub fn days(from: Timestamp, to: Timestamp) -> i64 {
 
 /// A date for people.
 #[must_use]
-pub fn date(at: Timestamp) -> String {
+pub(crate) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
 impl<'a> OfAccount<'a> {
     /// An account of a roll.
     #[must_use]
-    pub fn of(header: &'a Header, roll: &'a AccountRoll) -> Self {
+    pub(crate) fn of(header: &'a Header, roll: &'a AccountRoll) -> Self {
         let organization = header.organization.as_ref();
         Self { as_of: header.as_of, roll, organization, reads_keys: header.reads(FactKind::AccessKeys) }
     }
 
     /// Whether the account is the organisation's management account, whose root user nobody else manages.
     #[must_use]
-    pub fn is_management(&self) -> bool {
+    pub(crate) fn is_management(&self) -> bool {
         self.organization.is_some_and(|it| &it.management_account_id == self.roll.account_id())
     }
 
     /// Whether the organisation manages this account's root credentials.
     #[must_use]
-    pub fn root_is_managed(&self) -> Fact<bool> {
+    pub(crate) fn root_is_managed(&self) -> Fact<bool> {
         if self.is_management() {
             return Fact::live(false);
         }
@@ -137,7 +110,7 @@ impl<'a> OfAccount<'a> {
     ///
     /// # Errors
     /// Where it is not known.
-    pub fn root_has_keys(&self) -> Result<(bool, Source), Untold> {
+    pub(crate) fn root_has_keys(&self) -> Result<(bool, Source), Untold> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| root.access_keys_active.contains(&true));
         let known = facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report);
@@ -152,7 +125,7 @@ impl<'a> OfAccount<'a> {
     ///
     /// # Errors
     /// Where it is not known.
-    pub fn root_is_guarded(&self) -> Result<(bool, Source), Untold> {
+    pub(crate) fn root_is_guarded(&self) -> Result<(bool, Source), Untold> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| (root.mfa_active, None));
         let summary = facts.summary.as_ref().map(|it| (it.root_has_mfa, it.root_has_password));
@@ -167,31 +140,11 @@ impl<'a> OfAccount<'a> {
         }
         Ok((has_mfa || has_password == Some(false), source))
     }
-
-    /// How to become the root user of a member account without its credentials, to delete them; `None` where nobody but
-    /// the root user can.
-    #[must_use]
-    pub fn assume_root(&self) -> Option<String> {
-        self.organization.filter(|_| !self.is_management())?;
-        let enable = if self.root_is_managed().known() == Some(&true) {
-            ""
-        } else {
-            "# in the management account, once for all members:\naws iam enable-organizations-root-credentials-management\n"
-        };
-        let partition = self.roll.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
-        Some(format!(
-            "{enable}# in the management account, or IAM's delegated administrator, for this member:\n\
-             aws sts assume-root --target-principal {} --task-policy-arn \
-             arn=arn:{partition}:iam::aws:policy/root-task/IAMDeleteRootUserCredentials\n\
-             # with the credentials that it gives:",
-            self.roll.account_id()
-        ))
-    }
 }
 
 /// What is known of a console password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Password {
+pub(crate) struct Password {
     /// When it was made, or last changed; `None` where AWS does not say.
     pub made: Option<Timestamp>,
 }
@@ -199,7 +152,7 @@ pub struct Password {
 impl<'a> OfUser<'a> {
     /// The access keys.
     #[must_use]
-    pub fn access_keys(&self) -> Fact<&'a [AccessKey]> {
+    pub(crate) fn access_keys(&self) -> Fact<&'a [AccessKey]> {
         if let Some(keys) = &self.user.access_keys {
             let source = self.user.no_access_keys_source.unwrap_or(Source::Live);
             return Fact::Known { value: keys, source };
@@ -220,7 +173,7 @@ impl<'a> OfUser<'a> {
     ///
     /// # Errors
     /// Where the keys are not known.
-    pub fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), Untold> {
+    pub(crate) fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), Untold> {
         let (keys, source) = told(self.access_keys(), FactKind::AccessKeys)?;
         let active: Vec<_> = keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect();
         let unknown = keys.iter().find_map(|key| match &key.status {
@@ -236,7 +189,7 @@ impl<'a> OfUser<'a> {
 
     /// The console password, where there is one.
     #[must_use]
-    pub fn password(&self) -> Fact<Option<Password>> {
+    pub(crate) fn password(&self) -> Fact<Option<Password>> {
         let live = self.user.console_password.as_ref();
         let live = live.map(|password| password.as_ref().map(|it| Password { made: it.create_date }));
         let report = match self.user.report.as_ref() {
@@ -255,28 +208,28 @@ impl<'a> OfUser<'a> {
 
     /// Whether there is an MFA device.
     #[must_use]
-    pub fn has_mfa(&self) -> Fact<bool> {
+    pub(crate) fn has_mfa(&self) -> Fact<bool> {
         let report = self.user.report.as_ref().map(|row| row.mfa_active);
         self.user.mfa_devices.as_ref().map(|devices| !devices.is_empty()).or(report)
     }
 
     /// When the console password was last used; `None` where it was not, or not since AWS records it.
     #[must_use]
-    pub fn password_last_used(&self) -> Option<Timestamp> {
+    pub(crate) fn password_last_used(&self) -> Option<Timestamp> {
         let report = self.user.report.known().and_then(|row| row.password_last_used);
         self.user.password_last_used.max(report)
     }
 
     /// Groups, policies and tags.
     #[must_use]
-    pub fn policies(&self) -> Fact<&'a Policies> {
+    pub(crate) fn policies(&self) -> Fact<&'a Policies> {
         self.user.policies.as_ref()
     }
 
     /// Whether administrator access is recognised, and no boundary limits it. Where it is not, that does not say that
     /// there is none.
     #[must_use]
-    pub fn is_administrator(&self) -> bool {
+    pub(crate) fn is_administrator(&self) -> bool {
         self.policies().known().is_some_and(|policies| {
             let boundary = policies.permissions_boundary.as_deref();
             policies.is_administrator == Some(true)
@@ -286,21 +239,15 @@ impl<'a> OfUser<'a> {
 
     /// Days since a moment, up to when the roll was taken: of what was used later it knows nothing.
     #[must_use]
-    pub fn days_idle(&self, since: Timestamp) -> i64 {
+    pub(crate) fn days_idle(&self, since: Timestamp) -> i64 {
         let read = self.of.roll.as_of().unwrap_or(self.of.as_of);
         days(since, read.min(self.of.as_of))
     }
 
     /// Days up to now since a moment.
     #[must_use]
-    pub fn days_since(&self, moment: Timestamp) -> i64 {
+    pub(crate) fn days_since(&self, moment: Timestamp) -> i64 {
         days(moment, self.of.as_of)
-    }
-
-    /// The user, as the AWS CLI is told it.
-    #[must_use]
-    pub fn named(&self) -> String {
-        option("--user-name", &self.user.user_name)
     }
 }
 
@@ -309,7 +256,7 @@ impl<'a> OfKey<'a> {
     ///
     /// # Errors
     /// Where its status is one that this version does not know.
-    pub fn is_active(&self) -> Result<bool, Untold> {
+    pub(crate) fn is_active(&self) -> Result<bool, Untold> {
         match &self.key.status {
             AccessKeyStatus::Active => Ok(true),
             AccessKeyStatus::Inactive | AccessKeyStatus::Expired => Ok(false),
@@ -321,7 +268,7 @@ impl<'a> OfKey<'a> {
     ///
     /// # Errors
     /// Where AWS did not say.
-    pub fn created(&self) -> Result<(Timestamp, i64), Untold> {
+    pub(crate) fn created(&self) -> Result<(Timestamp, i64), Untold> {
         let unsaid = || Untold {
             what: "the key's age",
             ..Untold::because(FactKind::AccessKeys, "AWS does not say when it was made".to_owned())
@@ -340,39 +287,13 @@ impl<'a> OfKey<'a> {
     ///
     /// # Errors
     /// Where it is not known.
-    pub fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), Untold> {
+    pub(crate) fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), Untold> {
         told(self.key.last_used.as_ref().map(Option::as_ref), FactKind::LastUsed)
-    }
-
-    /// That the key was made then.
-    #[must_use]
-    pub fn evidence_created(&self, created: Timestamp) -> Evidence {
-        Evidence::of(FactKind::AccessKeys, format!("created {}", date(created)), Source::Live)
-    }
-
-    /// The command that switches the key off.
-    #[must_use]
-    pub fn deactivate(&self) -> String {
-        format!("{} --status Inactive", self.command("update-access-key"))
-    }
-
-    /// The command that deletes the key.
-    #[must_use]
-    pub fn delete(&self) -> String {
-        self.command("delete-access-key")
-    }
-
-    fn command(&self, command: &str) -> String {
-        format!(
-            "aws iam {command} {} {}",
-            self.of.named(),
-            option("--access-key-id", self.key.access_key_id.as_str())
-        )
     }
 
     /// Whether the key was not used, or where it never was not made, for so many days; `None` where that is unknown.
     #[must_use]
-    pub fn is_idle(&self, days: u32) -> Option<bool> {
+    pub(crate) fn is_idle(&self, days: u32) -> Option<bool> {
         let last = self.key.last_used.known()?;
         let since = last.as_ref().map(|last| last.date).or(self.key.create_date)?;
         Some(self.of.days_idle(since) >= i64::from(days))
@@ -380,13 +301,13 @@ impl<'a> OfKey<'a> {
 
     /// Whether the key works and is known to be idle.
     #[must_use]
-    pub fn is_idle_and_works(&self, days: u32) -> bool {
+    pub(crate) fn is_idle_and_works(&self, days: u32) -> bool {
         self.is_active() == Ok(true) && self.is_idle(days) == Some(true)
     }
 
     /// Whether the key is too new to have been idle for so many days.
     #[must_use]
-    pub fn is_newer_than(&self, days: u32) -> bool {
+    pub(crate) fn is_newer_than(&self, days: u32) -> bool {
         self.created().is_ok_and(|(created, _)| self.of.days_idle(created) < i64::from(days))
     }
 }
@@ -396,29 +317,9 @@ fn unknown_status(status: &str) -> Untold {
     Untold { what: "the meaning of the status", ..Untold::because(FactKind::AccessKeys, reason) }
 }
 
-/// An option and its value, as a POSIX shell and the AWS CLI take them: what begins with a dash would be an option too.
-#[must_use]
-pub fn option(name: &str, value: &str) -> String {
-    let between = if value.starts_with('-') { '=' } else { ' ' };
-    format!("{name}{between}{}", quoted(value))
-}
-
-/// A word, as a POSIX shell takes it.
-#[must_use]
-pub fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/:".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    // What would break the line, or steer a terminal, is no part of a name that AWS allows.
-    let shown: String =
-        word.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    format!("'{}'", shown.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{days, option, quoted};
+    use super::days;
 
     #[test]
     fn days_are_whole_ones_over_leap_days_too() {
@@ -427,14 +328,5 @@ mod tests {
         assert_eq!(days(at("2024-02-28T12:00:00Z"), at("2024-03-01T12:00:00Z")), 2);
         assert_eq!(days(at("2025-02-28T12:00:00Z"), at("2025-03-01T12:00:00Z")), 1);
         assert_eq!(days(at("2025-03-01T00:00:01Z"), at("2025-03-01T00:00:00Z")), -1);
-    }
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_read_more_into_them() {
-        assert_eq!(quoted("a+b=c,d.e@f_g-h"), "a+b=c,d.e@f_g-h");
-        assert_eq!(quoted("$(rm -r ~)'\n"), "'$(rm -r ~)'\\''\u{fffd}'");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(option("--user-name", "ann"), "--user-name ann");
-        assert_eq!(option("--user-name", "-rf"), "--user-name=-rf");
     }
 }
