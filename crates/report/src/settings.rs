@@ -126,17 +126,22 @@ impl fmt::Display for OwnerSource {
 }
 
 impl FromStr for OwnerSource {
-    type Err = String;
+    type Err = UnknownOwnerSource;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, UnknownOwnerSource> {
         match text.split_once(':') {
             Some(("user_tag", tag)) if !tag.is_empty() => Ok(Self::UserTag(tag.to_owned())),
             Some(("account_tag", tag)) if !tag.is_empty() => Ok(Self::AccountTag(tag.to_owned())),
             None if text == "account_email" => Ok(Self::AccountEmail),
-            _ => Err(format!("{text:?} is none of user_tag:NAME, account_tag:NAME, account_email")),
+            _ => Err(UnknownOwnerSource(text.to_owned())),
         }
     }
 }
+
+/// A text that names nothing that tells who is to act.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is none of user_tag:NAME, account_tag:NAME, account_email")]
+pub struct UnknownOwnerSource(String);
 
 /// Findings that somebody answers for, until a day. What it does not name matches; `*` and `?` are wildcards.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -44,7 +44,7 @@ pub(super) fn settings(
 ) -> Result<rolecall_report::Settings, (Range<usize>, String)> {
     let mut judging = rolecall_report::Settings::default();
     for (id, change) in rules_changed {
-        let rule = rules::of_id(id.get_ref()).map_err(|problem| (id.span(), problem))?;
+        let rule = rules::of_id(id.get_ref()).map_err(|problem| (id.span(), problem.to_string()))?;
         let mut changed = Change { enabled: change.enabled, ..Change::default() };
         if let Some(days) = &change.days {
             let problem = |problem: String| (days.span(), format!("{}: {problem}", days.get_ref()));
@@ -56,15 +56,15 @@ pub(super) fn settings(
                 Some(number.ok_or_else(|| problem("not a number of days from 0 to 36500".to_owned()))?);
         }
         if let Some(severity) = &change.severity {
-            let parsed: Result<Severity, String> = severity.get_ref().parse();
-            changed.severity = Some(parsed.map_err(|problem| (severity.span(), problem))?);
+            let parsed = severity.get_ref().parse::<Severity>();
+            changed.severity = Some(parsed.map_err(|problem| (severity.span(), problem.to_string()))?);
         }
         judging.rules.insert(rule.id, changed);
     }
     judging.exceptions = exceptions.iter().map(exception_of).collect::<Result<_, _>>()?;
     if let Some(order) = &owners.order {
         let parse = |source: &Spanned<String>| {
-            source.get_ref().parse::<OwnerSource>().map_err(|problem| (source.span(), problem))
+            source.get_ref().parse::<OwnerSource>().map_err(|problem| (source.span(), problem.to_string()))
         };
         judging.owners = order.iter().map(parse).collect::<Result<_, _>>()?;
     }
@@ -86,7 +86,7 @@ fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usi
     is_said("owner", owner)?;
     is_said("reason", reason)?;
     if let Some(rule) = rule {
-        rules::matched_by(rule.get_ref()).map_err(|problem| (rule.span(), problem))?;
+        rules::matched_by(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
     }
     let tag = tag.as_ref().map(|tag| settings::tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
     Ok(Exception {

@@ -23,7 +23,7 @@ pub use benchmark::{Benchmark, UnknownBenchmark};
 pub(crate) use outcome::{Checked, Failed};
 pub(crate) use rule::Check;
 pub use rule::Rule;
-pub use severity::Severity;
+pub use severity::{Severity, UnknownSeverity};
 
 /// All rules: those of the root user first, then those of keys, then those of users.
 pub const CATALOGUE: &[Rule] = &[
@@ -47,20 +47,26 @@ pub const CATALOGUE: &[Rule] = &[
 ///
 /// # Errors
 /// Where there is none, with those that there are.
-pub fn of_id(id: &str) -> Result<&'static Rule, String> {
-    CATALOGUE.iter().find(|rule| rule.id == id).ok_or_else(|| {
-        let ids: Vec<&str> = CATALOGUE.iter().map(|rule| rule.id).collect();
-        format!("there is no rule {id:?}; there are {}", ids.join(", "))
-    })
+pub fn of_id(id: &str) -> Result<&'static Rule, UnknownRule> {
+    CATALOGUE.iter().find(|rule| rule.id == id).ok_or_else(|| UnknownRule(id.to_owned()))
 }
 
 /// Checks that a pattern, in which `*` and `?` are wildcards, matches the id of a rule.
 ///
 /// # Errors
 /// Where it matches none, with those that there are.
-pub fn matched_by(pattern: &str) -> Result<(), String> {
+pub fn matched_by(pattern: &str) -> Result<(), UnknownRule> {
     let matches = wildmatch::WildMatch::new(pattern);
     if CATALOGUE.iter().any(|rule| matches.matches(rule.id)) { Ok(()) } else { of_id(pattern).map(|_| ()) }
+}
+
+/// A text that is the id of no rule, or a pattern that matches none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no rule {0:?}; there are {ids}", ids = all_ids())]
+pub struct UnknownRule(String);
+
+fn all_ids() -> String {
+    CATALOGUE.iter().map(|rule| rule.id).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

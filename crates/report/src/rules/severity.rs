@@ -51,12 +51,17 @@ impl Serialize for Severity {
 }
 
 impl FromStr for Severity {
-    type Err = String;
+    type Err = UnknownSeverity;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, UnknownSeverity> {
         Self::ALL
             .into_iter()
             .find(|severity| severity.as_str() == text)
-            .ok_or_else(|| format!("{text:?} is none of {}", Self::ALL.map(Self::as_str).join(", ")))
+            .ok_or_else(|| UnknownSeverity(text.to_owned()))
     }
 }
+
+/// A text that names no severity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is none of {names}", names = Severity::ALL.map(Severity::as_str).join(", "))]
+pub struct UnknownSeverity(String);
