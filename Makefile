@@ -52,6 +52,11 @@ check: $(CARGO_DENY) ## formatting, lints, documentation, licences
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(CARGO_DENY) check licenses bans sources
 
+.PHONY: docs
+docs: build-dev ## make the reference pages of docs/ anew from the options
+	"$(TARGET)/debug/rolecall" config --config /dev/null --format reference --out docs/configuration.md
+	"$(TARGET)/debug/rolecall" config --config /dev/null --format schema --out docs/rolecall.schema.json
+
 .PHONY: referee
 referee: build-dev ## compare policy decisions with an independent simulator's; SEED=1 COUNT=10000; needs Node
 	@node --version >/dev/null || { echo "Node is not here; the simulator is a program for it" >&2; exit 1; }

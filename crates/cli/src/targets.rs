@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use rolecall_core::options::{Origin, RunOptions};
+use rolecall_core::RunOptions;
+use rolecall_core::options::Origin;
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
 use rolecall_core::targets::{Named, TargetPlan, accounts_file as parser};
 

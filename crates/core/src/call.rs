@@ -12,9 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
-use rolecall_roll::{Class, Gap, Remedy, Side, Stage};
-
-use crate::remedy;
+use rolecall_roll::{Class, Side};
 
 /// A call that did not succeed, and all attempts at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,28 +148,6 @@ impl CallError {
     #[must_use]
     pub(crate) fn with_side(self, side: Side) -> Self {
         Self { side, ..self }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(&self) -> Remedy {
-        remedy::for_error(self)
-    }
-
-    /// The gap that it leaves in the roll.
-    #[must_use]
-    pub(crate) fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
-        let remedy = self.remedy();
-        Gap {
-            step,
-            operation: Some(self.operation.to_owned()),
-            user_name: user_name.map(str::to_owned),
-            class: self.class,
-            code: self.code,
-            message: self.message,
-            request_id: self.request_id,
-            remedy,
-        }
     }
 }
 

@@ -8,6 +8,9 @@
 //! 6. [`collect`]: the facts, one file each, with the IAM actions that each needs;
 //! 7. [`scan`]: account by account to its line in the roll, whatever happens on the way.
 //!
+//! [`run`] is one run over all of them, prepared, resumed and read to its end; [`run_options`] has the options of all rooms,
+//! and [`cancellation`] ends a run early.
+//!
 //! Beside the way stand [`whose`], which finds one key's user, [`call`], the one reading of what went wrong with a
 //! call, [`caller`], whose secrets to keep out of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
 //!
@@ -26,6 +29,7 @@ pub mod pace;
 mod pages;
 pub mod remedy;
 pub mod run;
+pub mod run_options;
 pub mod scan;
 pub mod session;
 pub mod settings;
@@ -33,8 +37,9 @@ pub mod targets;
 pub mod whose;
 
 pub use call::CallError;
-pub use options::{OptionSet, RunOptions};
+pub use options::OptionSet;
 pub use run::Run;
+pub use run_options::RunOptions;
 pub use scan::Scanner;
 pub use settings::{Limits, SessionSettings, Settings};
 pub use targets::Target;

@@ -1,12 +1,35 @@
 //! Decides what to do about a call that did not succeed: from the operation, AWS's code, and what AWS's words name.
 
-use rolecall_roll::{Class, Denial, Effect, PolicyType, Remedy, Side};
+use rolecall_roll::{Class, Denial, Effect, Gap, PolicyType, Remedy, Side, Stage};
 
 use crate::call::CallError;
 
+impl CallError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        for_error(self)
+    }
+
+    /// The gap that it leaves in the roll.
+    #[must_use]
+    pub fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
+        let remedy = self.remedy();
+        Gap {
+            step,
+            operation: Some(self.operation.to_owned()),
+            user_name: user_name.map(str::to_owned),
+            class: self.class,
+            code: self.code,
+            message: self.message,
+            request_id: self.request_id,
+            remedy,
+        }
+    }
+}
+
 /// What to do about a call that did not succeed.
-#[must_use]
-pub(crate) fn for_error(error: &CallError) -> Remedy {
+fn for_error(error: &CallError) -> Remedy {
     let code = error.code.as_deref().unwrap_or_default();
     let says = |words: &str| error.message.contains(words);
     match error.class {

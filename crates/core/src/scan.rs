@@ -247,7 +247,7 @@ impl Scanner {
             // Boxed, since all that follows would else be one function, with the stack of all of it together.
             let session = match &target.access {
                 Access::Role(role) => {
-                    let actions = context.settings.actions();
+                    let actions = collect::actions(&context.settings.selection);
                     Session::open(role, &actions, self.asking(context)).boxed_local().await?
                 }
                 Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking(context)),

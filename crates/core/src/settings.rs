@@ -8,7 +8,6 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use rolecall_roll::{FactSelection, RoleSessionName};
 
-use crate::collect;
 use crate::options::{each, one, options, switch};
 
 /// What every account's session and reading has in common.
@@ -22,13 +21,10 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-impl Settings {
-    /// The IAM actions that a session needs.
-    #[must_use]
-    pub fn actions(&self) -> Vec<&'static str> {
-        collect::actions(&self.selection)
-    }
-}
+/// Two options that exclude each other, by their keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} and {1} exclude each other; give one of them")]
+pub struct ConflictingOptions(pub &'static str, pub &'static str);
 
 /// Declares settings, a row each: field, key, type and default, then the row as [`options!`] has it. It makes the structs
 /// with their defaults, the options that set them, and [`SettingOptions::resolve`].
@@ -115,7 +111,7 @@ settings! {
         account_concurrency (account_concurrency): usize = 8, Number("N"), "limits.account_concurrency",
             |texts| one(texts, at_a_time);
 
-        /// AssumeRole calls per second, at most; STS answers 600 calls per second to an account, whoever in it calls
+        /// Calls of `AssumeRole` per second, at most; STS answers 600 to an account, whoever in it calls
         sts_rate (sts_rate): f64 = 600.0, Number("N"), "limits.sts_rate", |texts| one(texts, rate);
 
         // IAM throttles long before it tires; ten attempts lost no user under 20 calls a second.

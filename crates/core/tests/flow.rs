@@ -261,7 +261,7 @@ async fn a_panic_inside_one_account_is_its_failure_and_no_others() {
 
 #[tokio::test]
 async fn the_permissions_that_are_used_are_those_that_the_collectors_declare() {
-    let declared = rolecall_core::Settings::default().actions();
+    let declared = rolecall_core::collect::actions(&rolecall_roll::FactSelection::default());
     let aws = FakeAws::start().await;
     scan_one(&scanner(&aws.uri(), settings()).await).await;
     let requests = aws.server.received_requests().await.unwrap();

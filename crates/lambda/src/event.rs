@@ -2,7 +2,8 @@
 //!
 //! It is taken raw and parsed here, since the runtime's own parser would put what it refuses into its error.
 
-use rolecall_core::options::{OptionSet, Origin, RunOptions};
+use rolecall_core::RunOptions;
+use rolecall_core::options::{OptionSet, Origin};
 use rolecall_core::targets::plan::{ListedAccounts, PlanError};
 use rolecall_core::targets::{Named, TargetPlan};
 use rolecall_roll::{ExternalId, RoleArn};

@@ -27,7 +27,7 @@ pub enum Discontinuity {
         next: Box<FactSelection>,
     },
     /// It is another organization, or one of them is none.
-    #[error("it is the roll of {}, and now it is of {}", organization(.previous), organization(.next))]
+    #[error("it is the roll of {}, and now it is of {}", organization(.previous.as_deref()), organization(.next.as_deref()))]
     Organization {
         /// The organization's id in the roll.
         previous: Option<String>,
@@ -36,8 +36,8 @@ pub enum Discontinuity {
     },
 }
 
-fn organization(id: &Option<String>) -> String {
-    id.as_ref().map_or("no organisation".to_owned(), |id| format!("organisation {id}"))
+fn organization(id: Option<&str>) -> String {
+    id.map_or("no organisation".to_owned(), |id| format!("organisation {id}"))
 }
 
 /// Holds that a run with the header `next` continues the roll with the header `previous`.

@@ -234,8 +234,11 @@ impl Covering {
 
 /// Who refused, as far as AWS says.
 fn who_refused(gap: &Gap, is_management: bool) -> String {
-    let operation = gap.operation.as_deref().unwrap_or("the call");
     let denial = Denial::parse(&gap.message);
+    let operation = gap.operation.as_deref().unwrap_or("the call");
+    // A session with tags needs more than the operation's own action.
+    let is_other = |action: &&str| !action.ends_with(&format!(":{operation}"));
+    let operation = denial.action.filter(is_other).unwrap_or(operation);
     match denial.reason {
         Some((policy @ (PolicyType::ServiceControl | PolicyType::ResourceControl), Effect::ExplicitDeny)) => {
             let id = denial.policy_arn.and_then(|arn| arn.rsplit('/').next());

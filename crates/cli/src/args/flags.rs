@@ -123,7 +123,8 @@ fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
-    use rolecall_core::options::{OptionRow, RunOptions, Shape};
+    use rolecall_core::RunOptions;
+    use rolecall_core::options::{OptionRow, Shape};
 
     use crate::commands::{Arguments, Command};
 

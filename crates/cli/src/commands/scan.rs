@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::collect::{FactSet, expected_calls};
+use rolecall_core::collect::{Collector, collectors, expected_calls};
 use rolecall_core::run::{CanaryDenial, RunStart};
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::{Run, RunOptions, Settings};
@@ -44,9 +44,15 @@ shows them as they are set.";
 
 /// The help, with the facts that can be read.
 fn help() -> String {
-    let names = |set: FactSet| set.facts().map(|fact| fact.name()).collect::<Vec<_>>().join(", ");
-    let sets = FactSet::ALL.map(|set| format!("\n  {:<12} {}", set.name(), names(set))).concat();
-    format!("{HELP}\n\nFACTS, each of which needs its IAM actions, to which sessions are narrowed:{sets}")
+    let facts = collectors().map(|collector| {
+        let Collector { fact, set, description, .. } = collector;
+        format!("\n  {:<18} {:<12} {description}", fact.name(), set.name())
+    });
+    let facts: String = facts.collect();
+    format!(
+        "{HELP}\n\nFACTS, with the smallest set that each is in: default, recommended (default, too) or all. Sessions are \
+         narrowed to the IAM actions that they need.{facts}"
+    )
 }
 
 /// What its exit codes mean.

@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
     in_runtime(async move {
         let found = match &arguments.roll {
             Some(file) => in_roll(file, &id)?,
-            None => live(arguments, &id).await?,
+            None => Box::pin(live(arguments, &id)).await?,
         };
         let written = match arguments.output.format {
             Rendering::Json => output::write_json(&mut out, &in_json(&found)),

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use rolecall_roll::{FactKind, FactSelection, UserSource};
 
-use super::parse_facts;
-use crate::options::{ConflictingOptions, one, options};
+use super::{FactSet, parse_facts};
+use crate::options::{ToText, one, options};
+use crate::settings::ConflictingOptions;
 
 options! {
     /// What is read of each account.
@@ -42,6 +43,20 @@ impl SelectionOptions {
             user_name: self.user.map(|given| given.value),
             path_prefix: self.path_prefix.map(|given| given.value),
         })
+    }
+}
+
+impl ToText for BTreeSet<FactKind> {
+    fn to_text(&self) -> Option<String> {
+        let set = FactSet::ALL.into_iter().find(|set| set.facts().collect::<Self>() == *self);
+        let names = || FactSelection { facts: self.clone(), ..FactSelection::default() }.names();
+        Some(set.map_or_else(names, |set| set.name().to_owned()))
+    }
+}
+
+impl ToText for UserSource {
+    fn to_text(&self) -> Option<String> {
+        Some(self.name().to_owned())
     }
 }
 

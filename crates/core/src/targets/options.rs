@@ -3,7 +3,7 @@
 use rolecall_roll::{AccountId, ExternalId, RoleArn, RoleName};
 
 use super::Template;
-use crate::options::{each, one, options, switch};
+use crate::options::{each, one, options, switch, to_text_by_display};
 use crate::settings::tag;
 
 options! {
@@ -64,6 +64,8 @@ options! {
             example "\"between-us\"", secret true;
     }
 }
+
+to_text_by_display!(Template);
 
 fn not_empty(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }

@@ -1,0 +1,174 @@
+//! All options of a run, of all rooms.
+
+use crate::collect::options::SelectionOptions;
+use crate::options::{InvalidVariable, OptionRow, OptionSet, Origin};
+use crate::settings::{ConflictingOptions, SettingOptions, Settings};
+use crate::targets::options::TargetOptions;
+
+/// All options of a run.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// How a roll is taken.
+    pub settings: SettingOptions,
+    /// What is read of each account.
+    pub selection: SelectionOptions,
+    /// Which accounts are read, and through which roles.
+    pub targets: TargetOptions,
+}
+
+impl RunOptions {
+    /// The rows of all options.
+    pub fn rows() -> impl Iterator<Item = &'static OptionRow> {
+        TargetOptions::rows().iter().chain(SelectionOptions::rows()).chain(SettingOptions::rows())
+    }
+
+    /// Reads the options from the environment.
+    ///
+    /// # Errors
+    /// Which variable cannot be read, and why.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidVariable> {
+        Ok(Self {
+            settings: SettingOptions::from_variables(&variable)?,
+            selection: SelectionOptions::from_variables(&variable)?,
+            targets: TargetOptions::from_variables(&variable)?,
+        })
+    }
+
+    /// Sets an option of whichever room.
+    ///
+    /// # Errors
+    /// What is wrong with a text, and what would be right.
+    pub fn set(&mut self, key: &str, texts: &[String], origin: Origin) -> Result<(), String> {
+        let is_in = |rows: &[OptionRow]| rows.iter().any(|row| row.key == key);
+        if is_in(SelectionOptions::rows()) {
+            self.selection.set(key, texts, origin)
+        } else if is_in(TargetOptions::rows()) {
+            self.targets.set(key, texts, origin)
+        } else {
+            self.settings.set(key, texts, origin)
+        }
+    }
+
+    /// These, and where one is not given, that of `lower`: `flags.combine(variables).combine(file)`.
+    #[must_use]
+    pub fn combine(self, lower: Self) -> Self {
+        Self {
+            settings: self.settings.combine(lower.settings),
+            selection: self.selection.combine(lower.selection),
+            targets: self.targets.combine(lower.targets),
+        }
+    }
+
+    /// The text of what was given of an option, and where it came from.
+    #[must_use]
+    pub fn given(&self, key: &str) -> Option<(&str, Origin)> {
+        let of_targets = || self.targets.given(key);
+        self.settings.given(key).or_else(|| self.selection.given(key)).or_else(of_targets)
+    }
+
+    /// How a roll is taken: what was given, and the defaults of the rest.
+    ///
+    /// # Errors
+    /// Where two options exclude each other.
+    pub fn resolve(&self) -> Result<Settings, ConflictingOptions> {
+        let selection = self.selection.clone().resolve()?;
+        Ok(Settings { selection, ..self.settings.clone().resolve() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::RunOptions;
+    use crate::options::{OptionRow, OptionSet, Origin, Shape};
+    use crate::settings::SettingOptions;
+
+    fn variables(values: &[(&str, &str)]) -> Result<RunOptions, String> {
+        let variable =
+            |name: &str| values.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+        RunOptions::from_variables(variable).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_row_has_a_key_of_its_own_and_says_what_it_does() {
+        let rows: Vec<&OptionRow> = RunOptions::rows().collect();
+        let keys: BTreeSet<&str> = rows.iter().map(|row| row.key).collect();
+        let toml: BTreeSet<&str> = rows.iter().filter_map(|row| row.toml).collect();
+        assert_eq!(keys.len(), rows.len());
+        assert_eq!(toml.len(), rows.iter().filter(|row| row.toml.is_some()).count());
+        for row in rows {
+            assert!(row.help().len() > 10, "{}", row.key);
+            assert_eq!(row.value_name.is_empty(), row.shape == Shape::Switch, "{}", row.key);
+            let is_written = row.example.or(row.initial).is_some()
+                || (row.default)().is_some()
+                || row.shape == Shape::Switch;
+            assert!(row.toml.is_none() || is_written, "{} has nothing to write in a file", row.key);
+        }
+    }
+
+    #[test]
+    fn the_default_of_each_row_is_read_and_is_the_default() {
+        let default = format!("{:?}", RunOptions::default().resolve().unwrap());
+        for row in SettingOptions::rows() {
+            let Some(text) = (row.default)() else { continue };
+            let options = variables(&[(&row.variable(), &text)]).unwrap();
+            assert_eq!(format!("{:?}", options.resolve().unwrap()), default, "{} {text}", row.key);
+        }
+    }
+
+    #[test]
+    fn flags_come_before_variables_and_those_before_the_file_and_each_value_knows_its_origin() {
+        let mut layers =
+            [Origin::Flag, Origin::Variable, Origin::File].into_iter().enumerate().map(|(n, origin)| {
+                let mut options = RunOptions::default();
+                let keys = ["max_attempts", "concurrency", "sts_rate"];
+                for key in &keys[..=n] {
+                    options.set(key, &[format!("{}", n + 1)], origin).unwrap();
+                }
+                options
+            });
+        let (flags, variables, file) =
+            (layers.next().unwrap(), layers.next().unwrap(), layers.next().unwrap());
+        let options = flags.combine(variables).combine(file);
+        assert_eq!(options.given("max_attempts"), Some(("1", Origin::Flag)));
+        assert_eq!(options.given("concurrency"), Some(("2", Origin::Variable)));
+        assert_eq!(options.given("sts_rate"), Some(("3", Origin::File)));
+        assert_eq!(options.given("read_timeout"), None);
+        let limits = options.resolve().unwrap().limits;
+        assert_eq!((limits.max_attempts, limits.concurrency), (1, 2));
+    }
+
+    #[test]
+    fn what_a_variable_says_wrong_is_named_and_a_secret_is_not_repeated() {
+        for (name, value, words) in [
+            ("ROLECALL_MAX_ATTEMPTS", "many", "1 to 100"),
+            ("ROLECALL_SESSION_DURATION", "5m", "15m to 12h"),
+            ("ROLECALL_ACCOUNT_TIMEOUT", "soon", "10m"),
+            ("ROLECALL_NO_SESSION_POLICY", "maybe", "unset it"),
+            ("ROLECALL_SESSION_NAME", "a b", "2 to 64"),
+            ("ROLECALL_COLLECT", "keys", "none of default"),
+        ] {
+            let problem = variables(&[(name, value)]).unwrap_err();
+            assert!([name, value, words].iter().all(|part| problem.contains(part)), "{problem}");
+        }
+        let problem = variables(&[("ROLECALL_EXTERNAL_ID", "s3cret id")]).unwrap_err();
+        assert!(problem.contains("ROLECALL_EXTERNAL_ID") && !problem.contains("s3cret"), "{problem}");
+        let options =
+            variables(&[("ROLECALL_EXTERNAL_ID", "s3cret"), ("ROLECALL_MAX_ATTEMPTS", "")]).unwrap();
+        assert_eq!(options.given("external_id"), Some(("(secret)", Origin::Variable)));
+        assert_eq!(options.given("max_attempts"), None);
+        assert!(!format!("{options:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn arns_with_commas_in_their_names_are_told_apart() {
+        let two = "arn:aws:iam::111111111111:role/a,b,arn:aws:iam::222222222222:role/R,";
+        let options = variables(&[("ROLECALL_ROLE_ARN", two)]).unwrap();
+        let role_arns = options.targets.role_arn.unwrap().value;
+        assert_eq!(role_arns.iter().map(|arn| arn.role_name().as_str()).collect::<Vec<_>>(), ["a,b", "R"]);
+        let tags =
+            variables(&[("ROLECALL_SESSION_TAG", "team=a b, purpose=roll")]).unwrap().settings.session_tag;
+        assert_eq!(tags.unwrap().value[0], ("team".to_owned(), "a b".to_owned()));
+    }
+}
