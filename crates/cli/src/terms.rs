@@ -19,4 +19,9 @@ impl Terms for FlagTerms {
     fn resume(&self) -> &'static str {
         "scan what is missing, and that alone: the same command with --roll FILE"
     }
+
+    fn renew_credentials(&self) -> &'static str {
+        "the caller's credentials are missing or not accepted: `aws sts get-caller-identity` with the same profile shows \
+         whether they work; `aws sso login` renews those of SSO"
+    }
 }

@@ -20,4 +20,9 @@ impl Terms for VariableTerms {
     fn resume(&self) -> &'static str {
         "invoke the function again for the missing accounts, or give it more time"
     }
+
+    fn renew_credentials(&self) -> &'static str {
+        "AWS does not accept the credentials of the function's role: check that the role exists, and invoke the function \
+         again"
+    }
 }

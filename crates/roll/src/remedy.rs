@@ -110,6 +110,8 @@ pub trait Terms {
     fn assignment(&self, key: &str, value: &str) -> String;
     /// How to scan what is missing, and that alone.
     fn resume(&self) -> &'static str;
+    /// What to do where the caller's credentials are missing or not accepted.
+    fn renew_credentials(&self) -> &'static str;
 }
 
 /// Terms of no front end, for documents that outlive it: settings by their keys.
@@ -127,6 +129,10 @@ impl Terms for NeutralTerms {
 
     fn resume(&self) -> &'static str {
         "scan again with the same roll file: what is missing is read, and that alone"
+    }
+
+    fn renew_credentials(&self) -> &'static str {
+        "the caller's credentials are missing or not accepted: renew them"
     }
 }
 
@@ -152,6 +158,7 @@ impl Remedy {
                 format!("try again later, or raise {}", settings.join(" or "))
             }
             Self::ResumeRun => terms.resume().to_owned(),
+            Self::RenewCredentials => terms.renew_credentials().to_owned(),
             Self::ReduceSessionPolicy => format!(
                 "AWS does not accept the session policy, or it is too large together with the session tags: turn it off with \
                  {}",
@@ -173,7 +180,6 @@ impl Remedy {
             ),
             Self::DoNotCallAsRoot
             | Self::UseOnePartition
-            | Self::RenewCredentials
             | Self::SetClock
             | Self::CheckNetwork
             | Self::CheckProxy
@@ -194,10 +200,6 @@ impl Remedy {
                 "the caller and the role are in different partitions (aws, aws-cn, aws-us-gov, …), and no role is assumed \
                  across them: use credentials and a region of the role's partition"
             }
-            Self::RenewCredentials => {
-                "the caller's credentials are missing or not accepted: `aws sts get-caller-identity` with the same profile \
-                 shows whether they work; `aws sso login` renews those of SSO"
-            }
             Self::SetClock => "this machine's clock differs from AWS's: set it, for example with NTP",
             Self::CheckNetwork => {
                 "check the network to AWS: name resolution, HTTPS_PROXY and NO_PROXY, AWS_CA_BUNDLE, AWS_ENDPOINT_URL"
@@ -208,9 +210,21 @@ impl Remedy {
             }
             Self::RetryLater => "try again in a while; if it persists, open a case with AWS Support",
             Self::Retry => "it does not exist any more: try again",
-            Self::ReportBug => "this is a bug in rolecall: please report it, with what stands on stderr",
-            // The others have texts of their own.
-            _ => "try again; if it persists, see AWS's documentation of the error code",
+            Self::ReportBug => "this is a bug in rolecall: please report it, with what the log says",
+            Self::ReadDocumentation
+            // Those with parameters have texts of their own.
+            | Self::AllowActions { .. }
+            | Self::AllowInPolicy { .. }
+            | Self::RemoveDeny { .. }
+            | Self::TrustCaller { .. }
+            | Self::CheckBothSides { .. }
+            | Self::RaiseSettings { .. }
+            | Self::ResumeRun
+            | Self::RenewCredentials
+            | Self::ReduceSessionPolicy
+            | Self::EnableRegion
+            | Self::UseRegionOfEndpoint
+            | Self::ShortenSession => "try again; if it persists, see AWS's documentation of the error code",
         }
     }
 }

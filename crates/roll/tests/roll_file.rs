@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
-    AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, Counts, Document, Earlier, Fact,
-    FactKind, FactSelection, Facts, Gap, Header, Hop, LastUsed, Note, Organization, Policies, ReadError,
-    Remedy, RoleArn, Roll, RollWriter, Root, RunId, Source, Stage, Statistics, Summary, Target, User,
-    UserSource,
+    AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, ConsolePassword, Counts, Document,
+    Earlier, Fact, FactKind, FactSelection, Facts, Gap, Header, Hop, LastUsed, MfaDevice, Note, Organization,
+    Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow, RoleArn, Roll, RollWriter, Root, RunId,
+    Side, Source, Stage, Statistics, Summary, Target, User, UserSource,
 };
 use serde_json::Value;
 
@@ -286,6 +286,116 @@ fn the_schema_knows_the_facts_that_there_are() {
     let schema: Value = serde_json::from_str(include_str!("../schema/roll.schema.json")).unwrap();
     let names: Vec<&str> = FactKind::ALL.iter().map(|fact| fact.name()).collect();
     assert_eq!(schema["$defs"]["fact_kind"]["enum"], serde_json::json!(names));
+}
+
+/// One of each remedy; a new one does not compile until it is here.
+fn remedies() -> Vec<Remedy> {
+    let text = || Some("arn:aws:iam::111111111111:role/R".to_owned());
+    let (action, side, policy) = ("sts:AssumeRole".to_owned(), Side::Member, PolicyType::VpcEndpoint);
+    let all = vec![
+        Remedy::AllowActions { side, principal: text(), actions: vec![action.clone()], resource: None },
+        Remedy::AllowInPolicy { policy, side, principal: None, action: Some(action.clone()) },
+        Remedy::RemoveDeny { policy, side, principal: text(), action: None, policy_arn: text() },
+        Remedy::TrustCaller { action: action.clone() },
+        Remedy::CheckBothSides { action },
+        Remedy::DoNotCallAsRoot,
+        Remedy::UseOnePartition,
+        Remedy::EnableRegion,
+        Remedy::UseRegionOfEndpoint,
+        Remedy::ShortenSession,
+        Remedy::ReduceSessionPolicy,
+        Remedy::RenewCredentials,
+        Remedy::SetClock,
+        Remedy::RaiseSettings { settings: vec!["max_attempts".to_owned()] },
+        Remedy::ResumeRun,
+        Remedy::CheckNetwork,
+        Remedy::CheckProxy,
+        Remedy::RetryLater,
+        Remedy::Retry,
+        Remedy::ReadDocumentation,
+        Remedy::ReportBug,
+    ];
+    for remedy in &all {
+        match remedy {
+            Remedy::AllowActions { .. }
+            | Remedy::AllowInPolicy { .. }
+            | Remedy::RemoveDeny { .. }
+            | Remedy::TrustCaller { .. }
+            | Remedy::CheckBothSides { .. }
+            | Remedy::DoNotCallAsRoot
+            | Remedy::UseOnePartition
+            | Remedy::EnableRegion
+            | Remedy::UseRegionOfEndpoint
+            | Remedy::ShortenSession
+            | Remedy::ReduceSessionPolicy
+            | Remedy::RenewCredentials
+            | Remedy::SetClock
+            | Remedy::RaiseSettings { .. }
+            | Remedy::ResumeRun
+            | Remedy::CheckNetwork
+            | Remedy::CheckProxy
+            | Remedy::RetryLater
+            | Remedy::Retry
+            | Remedy::ReadDocumentation
+            | Remedy::ReportBug => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn the_schema_knows_every_remedy_and_every_field_of_a_user() {
+    let schema: Value = serde_json::from_str(include_str!("../schema/roll.schema.json")).unwrap();
+    let codes: Vec<Value> =
+        remedies().iter().map(|it| serde_json::to_value(it).unwrap()["code"].clone()).collect();
+    assert_eq!(schema["$defs"]["remedy"]["properties"]["code"]["enum"], Value::Array(codes));
+    let gaps: Vec<Gap> = remedies().into_iter().map(|remedy| Gap { remedy, ..a_gap() }).collect();
+    let made = Source::CredentialReport(Timestamp::UNIX_EPOCH);
+    let report_key = ReportKey {
+        active: true,
+        last_rotated: Some(Timestamp::UNIX_EPOCH),
+        last_used: Some(LastUsed { date: Timestamp::UNIX_EPOCH, service: None, region: None }),
+    };
+    // Written out: a field that is added does not compile until it is here, and is no record until the schema has it.
+    let user = User {
+        user_name: "alice".to_owned(),
+        user_id: "AIDAALICE".to_owned(),
+        arn: "arn:aws:iam::111111111111:user/alice".to_owned(),
+        path: "/".to_owned(),
+        create_date: Timestamp::UNIX_EPOCH,
+        password_last_used: Some(Timestamp::UNIX_EPOCH),
+        access_keys: Some(vec![AccessKey {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".parse().unwrap(),
+            status: "Active".to_owned().into(),
+            create_date: Some(Timestamp::UNIX_EPOCH),
+            last_used: Fact::live(None),
+        }]),
+        no_access_keys_source: Some(made),
+        console_password: Fact::live(Some(ConsolePassword {
+            create_date: None,
+            password_reset_required: true,
+        })),
+        mfa_devices: Fact::live(vec![MfaDevice { serial_number: "arn".to_owned(), enable_date: None }]),
+        policies: Fact::live(Policies::default()),
+        report: Fact::Known {
+            value: ReportRow {
+                password_enabled: Some(true),
+                password_last_used: None,
+                password_last_changed: Some(Timestamp::UNIX_EPOCH),
+                mfa_active: false,
+                access_keys: [report_key.clone(), report_key],
+            },
+            source: made,
+        },
+    };
+    let accounts = [AccountRoll::read(role_arn("111111111111"), vec![user], gaps, vec![])];
+    let file = written(&header(&accounts), &accounts);
+    for line in file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let record: Value = serde_json::from_slice(line).unwrap();
+        let errors: Vec<_> = self::schema().iter_errors(&record).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?} in {record}");
+    }
+    assert_eq!(Roll::read(&file[..]).unwrap().accounts, accounts);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::harmless;
-use crate::cloudtrail::Matched;
+use crate::cloudtrail::{Call, Differing, Matched, Recorded};
 use crate::statement::grouped;
 
 /// Writes a line for each call that is not as it should be, and a summary.
@@ -11,47 +11,51 @@ use crate::statement::grouped;
 /// # Errors
 /// What the writer gives.
 pub fn render(out: &mut impl Write, matched: &Matched) -> io::Result<()> {
-    let or_unknown = |text: &Option<String>| harmless(text.as_deref().unwrap_or("unknown")).into_owned();
-    for call in &matched.missing {
-        let of = call.account_id.as_ref().map_or("a role on the way".to_owned(), ToString::to_string);
-        let refused = if call.is_refused { ", refused" } else { "" };
-        writeln!(
-            out,
-            "missing  {of}  {}  request {}{refused}",
-            or_unknown(&call.role_arn),
-            harmless(&call.request_id)
-        )?;
-    }
-    for it in &matched.differing {
-        let of = it.call.account_id.as_ref().map_or("a role on the way".to_owned(), ToString::to_string);
-        let outcome = |is_refused| if is_refused { "refused" } else { "granted" };
-        writeln!(
-            out,
-            "differs  {of}  in {}: the roll has {}, {}; CloudTrail {}, session {}, {}; request {}",
-            it.what.join(", "),
-            or_unknown(&it.call.role_arn),
-            outcome(it.call.is_refused),
-            or_unknown(&it.recorded.role_arn),
-            or_unknown(&it.recorded.session_name),
-            outcome(it.recorded.error_code.is_some()),
-            harmless(&it.call.request_id)
-        )?;
-    }
-    let foreign = matched.foreign.iter().map(|record| ("foreign", record));
-    let unrecorded = matched.unrecorded.iter().map(|record| ("unrecorded", record));
-    for (word, record) in foreign.chain(unrecorded) {
-        let error = record.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
-        writeln!(
-            out,
-            "{word:<8} {}  {} from {}  became {}  request {}{}",
-            record.time,
-            or_unknown(&record.principal),
-            or_unknown(&record.source_ip),
-            or_unknown(&record.role_arn),
-            or_unknown(&record.request_id),
-            harmless(&error)
-        )?;
-    }
+    matched.missing.iter().try_for_each(|call| missing(out, call))?;
+    matched.differing.iter().try_for_each(|it| differing(out, it))?;
+    matched.foreign.iter().try_for_each(|record| unexpected(out, "foreign", record))?;
+    matched.unrecorded.iter().try_for_each(|record| unexpected(out, "unrecorded", record))?;
+    summary(out, matched)
+}
+
+fn missing(out: &mut impl Write, call: &Call) -> io::Result<()> {
+    let refused = if call.is_refused { ", refused" } else { "" };
+    let (account, role_arn) = (account_of(call), or_unknown(call.role_arn.as_deref()));
+    writeln!(out, "missing  {account}  {role_arn}  request {}{refused}", harmless(&call.request_id))
+}
+
+fn differing(out: &mut impl Write, Differing { call, recorded, what }: &Differing) -> io::Result<()> {
+    let outcome = |is_refused| if is_refused { "refused" } else { "granted" };
+    writeln!(
+        out,
+        "differs  {}  in {}: the roll has {}, {}; CloudTrail {}, session {}, {}; request {}",
+        account_of(call),
+        what.join(", "),
+        or_unknown(call.role_arn.as_deref()),
+        outcome(call.is_refused),
+        or_unknown(recorded.role_arn.as_deref()),
+        or_unknown(recorded.session_name.as_deref()),
+        outcome(recorded.error_code.is_some()),
+        harmless(&call.request_id)
+    )
+}
+
+/// A call that the roll does not have.
+fn unexpected(out: &mut impl Write, word: &str, record: &Recorded) -> io::Result<()> {
+    let error = record.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
+    writeln!(
+        out,
+        "{word:<8} {}  {} from {}  became {}  request {}{}",
+        record.time,
+        or_unknown(record.principal.as_deref()),
+        or_unknown(record.source_ip.as_deref()),
+        or_unknown(record.role_arn.as_deref()),
+        or_unknown(record.request_id.as_deref()),
+        harmless(&error)
+    )
+}
+
+fn summary(out: &mut impl Write, matched: &Matched) -> io::Result<()> {
     let again = match matched.turned_away {
         0 => String::new(),
         number => format!(", {} attempts that AWS turned away and that were made again", grouped(number)),
@@ -79,4 +83,12 @@ pub fn render(out: &mut impl Write, matched: &Matched) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn account_of(call: &Call) -> String {
+    call.account_id.as_ref().map_or("a role on the way".to_owned(), ToString::to_string)
+}
+
+fn or_unknown(text: Option<&str>) -> String {
+    harmless(text.unwrap_or("unknown")).into_owned()
 }
