@@ -78,7 +78,7 @@ fn organization_unknown(error: &Unknown) -> Failure {
         Unknown::Call(error) if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") => {
             "the caller's account is in no organization; name the accounts: --accounts FILE".to_owned()
         }
-        Unknown::Call(error) if error.class == Class::Denied => {
+        Unknown::Call(error) if error.class == Class::Denied && error.operation != "AssumeRole" => {
             "call from the management account or a delegated administrator, or as a role of one: --organization-role-arn \
              ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
              ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use rolecall_core::RunOptions;
-use rolecall_core::options::Origin;
+use rolecall_core::option_rows::Origin;
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
 use rolecall_core::targets::{Named, TargetPlan, accounts_file as parser};
 

@@ -91,7 +91,21 @@ async fn each_value_is_shown_with_the_place_it_was_set_in_and_a_secret_is_not() 
 #[tokio::test]
 async fn options_that_exclude_each_other_are_refused_wherever_they_are_set() {
     let scan = ["scan", "--role-arn", "arn:aws:iam::111111111111:role/R", "--user", "alice"];
-    let both = ended(rolecall("http://127.0.0.1:9", &scan).env("ROLECALL_PATH_PREFIX", "/ci/")).await;
+    let both =
+        ended(&mut rolecall("http://127.0.0.1:9", &[&scan[..], &["--path-prefix", "/ci/"]].concat())).await;
     assert_eq!(both.code, Some(2));
     assert!(both.stderr.contains("user and path_prefix exclude each other"), "{}", both.stderr);
+}
+
+#[tokio::test]
+async fn an_external_id_that_is_refused_is_not_repeated_wherever_it_was_typed() {
+    let scan = ["scan", "--role-arn", "arn:aws:iam::111111111111:role/R", "--external-id", "s3cret id"];
+    let refused = run(&scan).await;
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.starts_with("error: --external-id: "), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
+    let whose =
+        run(&["whose", "AKIAIOSFODNN7EXAMPLE", "--role-name", "R", "--external-id", "s3cret id"]).await;
+    assert_eq!(whose.code, Some(2));
+    assert!(!whose.stderr.contains("s3cret"), "{}", whose.stderr);
 }

@@ -427,3 +427,39 @@ async fn the_demo_shows_the_flow_and_who_refuses() {
     }
     assert_eq!(ended.stdout.matches("ROLL COMPLETE").count(), 2, "before and after");
 }
+
+#[tokio::test]
+async fn what_the_report_does_not_tell_of_a_user_is_read_live_and_never_left_out() {
+    // Users without keys, one of whom has a password: the report says that there is one, and no more.
+    let policy = |statement: &str| format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
+    let trust = policy(
+        r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:role/LambdaRole"}, "Action": "sts:AssumeRole"}"#,
+    );
+    let lambda = policy(
+        r#"{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}"#,
+    );
+    let [iam, sts] = ["iam:*", "sts:*"]
+        .map(|action| policy(&format!(r#"{{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}"#)));
+    let file = format!(
+        r#"{{"accounts": {{
+            "111111111111": {{"roles": {{"IAMListRole": {{"trust_policy": {trust}, "policies": [{iam}]}}}}, "users": {{
+                "bob": {{"create_date": "2025-06-01T09:00:00Z", "login_profile": {{"create_date": "2025-06-02T09:00:00Z"}}}},
+                "carol": {{"create_date": "2025-06-01T09:00:00Z"}}}}}},
+            "222222222222": {{"roles": {{"LambdaRole": {{"trust_policy": {lambda}, "policies": [{sts}]}}}}, "users": {{}}}}}}}}"#
+    );
+    let world = || World::parse(&file, |_| Err(std::io::Error::from(std::io::ErrorKind::NotFound))).unwrap();
+    let collect = ["--collect", "access_keys,console_password,mfa_devices", "--no-rules"];
+    let (exact, live) = scan(&start(world()).await, &collect).await;
+    let (report, told) = scan(&start(world()).await, &[&collect[..], &["--reads", "report"]].concat()).await;
+    assert_eq!((exact.code, report.code), (Some(0), Some(0)), "{}{}", exact.stderr, report.stderr);
+    let facts = |document: &Value| -> Vec<Value> {
+        let users = document["accounts"][0]["users"].as_array().unwrap().iter();
+        users
+            .map(|user| {
+                json!([user["user_name"], user["console_password"]["value"], user["mfa_devices"]["value"]])
+            })
+            .collect()
+    };
+    assert_eq!(facts(&told), facts(&live));
+    assert!(facts(&told).iter().any(|user| user[0] == "bob" && !user[1].is_null()), "{told}");
+}

@@ -1,6 +1,6 @@
 //! The first half of Rolecall's journey, from whom to ask to what was seen:
 //!
-//! 1. [`options`]: what a person can set, a row each, and [`settings`], what follows from it;
+//! 1. [`options`]: all that a person can set, a row each ([`option_rows`]), and [`settings`], what follows from it;
 //! 2. [`connect`]: the one HTTP client (proxy, private CA, system's roots) and the SDK's configuration;
 //! 3. [`targets`]: whom to ask, each account once, all in one partition;
 //! 4. [`session`]: becoming the account's role, and staying it while the account is read;
@@ -8,8 +8,8 @@
 //! 6. [`collect`]: the facts, one file each, with the IAM actions that each needs;
 //! 7. [`scan`]: account by account to its line in the roll, whatever happens on the way.
 //!
-//! [`run`] is one run over all of them, prepared, resumed and read to its end; [`run_options`] has the options of all rooms,
-//! and [`cancellation`] ends a run early.
+//! [`run`] is one run over all of them, prepared, resumed and read to its end;
+//! [`cancellation`] ends it early.
 //!
 //! Beside the way stand [`whose`], which finds one key's user, [`call`], the one reading of what went wrong with a
 //! call, [`caller`], whose secrets to keep out of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
@@ -24,12 +24,12 @@ pub mod cancellation;
 pub mod collect;
 pub mod connect;
 pub mod logs;
+pub mod option_rows;
 pub mod options;
 pub mod pace;
 mod pages;
 pub mod remedy;
 pub mod run;
-pub mod run_options;
 pub mod scan;
 pub mod session;
 pub mod settings;
@@ -37,9 +37,9 @@ pub mod targets;
 pub mod whose;
 
 pub use call::CallError;
-pub use options::OptionSet;
+pub use option_rows::OptionSet;
+pub use options::RunOptions;
 pub use run::Run;
-pub use run_options::RunOptions;
 pub use scan::Scanner;
 pub use settings::{Limits, SessionSettings, Settings};
 pub use targets::Target;

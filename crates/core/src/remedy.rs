@@ -38,7 +38,13 @@ fn for_error(error: &CallError) -> Remedy {
         Class::Credentials if says("Credential should be scoped to") => Remedy::UseRegionOfEndpoint,
         Class::Credentials if is_about_the_clock(code, &error.message) => Remedy::SetClock,
         // The sessions renew themselves: one that is over in AWS's eyes and not in ours has another time.
-        Class::Credentials if error.side == Side::Member => Remedy::SetClock,
+        Class::Credentials if error.side == Side::Member && code.starts_with("ExpiredToken") => {
+            Remedy::SetClock
+        }
+        // What STS gave a moment ago is good: IAM is not consistent yet.
+        Class::Credentials if error.side == Side::Member => Remedy::RetryLater,
+        // The time for making a report is no setting.
+        Class::TimedOut if says("the report was not made in time") => Remedy::RetryLater,
         Class::Other => match code {
             "RegionDisabledException" => Remedy::EnableRegion,
             "PackedPolicyTooLarge" | "MalformedPolicyDocument" => Remedy::ReduceSessionPolicy,
@@ -259,6 +265,8 @@ mod tests {
         let token = "The security token included in the request is expired";
         assert_eq!(remedy("AssumeRole", Class::Credentials, "ExpiredToken", token), Remedy::RenewCredentials);
         assert_eq!(remedy("ListUsers", Class::Credentials, "ExpiredToken", token), Remedy::SetClock);
+        let unknown = remedy("ListUsers", Class::Credentials, "InvalidClientTokenId", "The token is invalid");
+        assert_eq!(unknown, Remedy::RetryLater);
         let root = "Roles may not be assumed by root accounts.";
         assert_eq!(remedy("AssumeRole", Class::Denied, "AccessDenied", root), Remedy::DoNotCallAsRoot);
         let other = "User: arn:aws-us-gov:sts::222222222222:assumed-role/R/x is not authorized to perform: sts:AssumeRole \

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use rolecall_roll::{FactSelection, RoleSessionName};
 
-use crate::options::{each, one, options, switch};
+use crate::option_rows::{each, one, options, switch};
 
 /// What every account's session and reading has in common.
 #[derive(Debug, Clone, Default)]
@@ -80,9 +80,10 @@ macro_rules! settings {
 settings! {
     /// What all sessions have in common.
     SessionSettings in session {
-        /// Role session name, as CloudTrail shows it; over an organization it is `rolecall-` and the run's id
-        name (session_name): RoleSessionName = RoleSessionName::default(), Text("NAME"), "session.name",
-            |texts| one(texts, str::parse);
+        /// Role session name, as CloudTrail shows it; if not set, `cross_acct_lambda`, and over an organization `rolecall-` and
+        /// the run's id
+        name (session_name): Option<RoleSessionName> = None, Text("NAME"), "session.name",
+            |texts| one(texts, |text| text.parse().map(Some)), example "\"rolecall\"";
 
         /// How long a session lasts, 15m to 12h; the role must allow it
         duration (session_duration): Duration = Duration::from_hours(1), Text("TIME"), "session.duration",
@@ -157,7 +158,7 @@ settings! {
 /// Where it is no time, or out of range.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let duration = time(text)?;
-    if duration.is_zero() || duration > Duration::from_hours(24) {
+    if duration < Duration::from_millis(1) || duration > Duration::from_hours(24) {
         return Err("out of range, 1ms to 24h are allowed".into());
     }
     Ok(duration)
@@ -234,7 +235,7 @@ mod tests {
         {
             assert_eq!(duration(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
         }
-        for text in ["", "0", "0s", "-1s", "25h", "soon", "99999999999999999999"] {
+        for text in ["", "0", "0s", "1ns", "-1s", "25h", "soon", "99999999999999999999"] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -46,7 +46,7 @@ async fn the_roll_is_the_world() {
 async fn the_session_is_asked_for_as_set() {
     let aws = FakeAws::start().await;
     let mut settings = settings();
-    settings.session.name = "audit@b".parse().unwrap();
+    settings.session.name = Some("audit@b".parse().unwrap());
     settings.session.duration = Duration::from_mins(15);
     scan_one(&scanner(&aws.uri(), settings.clone()).await).await;
     let asked = |requests: &[wiremock::Request]| {

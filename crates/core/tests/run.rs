@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{TestScanner, scanner, settings};
 use jiff::Timestamp;
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::options::{OptionSet, Origin};
+use rolecall_core::option_rows::{OptionSet, Origin};
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::targets::options::TargetOptions;
@@ -87,6 +87,19 @@ async fn where_the_first_few_are_all_denied_the_others_are_not_read() {
     let test = scanner(&aws.uri(), with_canary(0)).await;
     let (read, denial) = records(&prepare(&test, &ids).await).await;
     assert_eq!((read.len(), denial), (12, None), "without a canary all are read");
+}
+
+#[tokio::test]
+async fn the_callers_own_account_tells_nothing_of_the_others_roles() {
+    let (aws, mut ids) = aws(8).await;
+    aws.refuse("AssumeRole", 403, "AccessDenied", "no").await;
+    // The caller's own, as the fake's GetCallerIdentity has it; it comes first in the order of ids, or does not.
+    ids.push("222222222222".to_owned());
+    let test = scanner(&aws.uri(), with_canary(3)).await;
+    let run = prepare(&test, &ids).await;
+    assert!(run.targets().as_slice().iter().any(|target| target.role().is_none()), "one is the caller's own");
+    let (read, denial) = records(&run).await;
+    assert_eq!((read.len(), denial), (3, Some((3, 6))));
 }
 
 #[tokio::test]

@@ -46,8 +46,8 @@ fn why_all_failed(roll: &Roll) -> String {
 pub(crate) fn canary_denied(denial: &CanaryDenial) -> Failure {
     let CanaryDenial { denied, not_read, account_id, gap } = denial;
     Failure::AllAccountsFailed(format!(
-        "the first {denied} accounts were all denied, and the other {not_read} were not read: {}; ROLECALL_CANARY=0 reads \
-         all of them regardless",
+        "the first {denied} accounts could all not be read, and the other {not_read} were left alone: {}; ROLECALL_CANARY=0 \
+         reads all of them regardless",
         why_failed(account_id, gap)
     ))
 }

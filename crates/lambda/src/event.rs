@@ -3,9 +3,9 @@
 //! It is taken raw and parsed here, since the runtime's own parser would put what it refuses into its error.
 
 use rolecall_core::RunOptions;
-use rolecall_core::options::{OptionSet, Origin};
-use rolecall_core::targets::plan::{ListedAccounts, PlanError};
-use rolecall_core::targets::{Named, TargetPlan};
+use rolecall_core::option_rows::{OptionSet, Origin};
+use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
+use rolecall_core::targets::{Contradiction, Named, TargetPlan};
 use rolecall_roll::{ExternalId, RoleArn};
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::terms::VariableTerms;
 
 /// `{}`, `{"role_arn": …}`, `{"organization": true}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
-#[derive(Deserialize)]
+#[derive(Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Event {
     role_arn: Option<String>,
@@ -25,7 +25,7 @@ struct Event {
     targets: Option<Vec<TargetEvent>>,
 }
 
-#[derive(Deserialize)]
+#[derive(PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetEvent {
     role_arn: String,
@@ -33,9 +33,18 @@ struct TargetEvent {
     external_id: Value,
 }
 
+/// The plan of an invocation, and who named its targets.
+#[derive(Debug)]
+pub(crate) struct EventPlan {
+    pub(crate) plan: TargetPlan,
+    /// Whether the event said something of them, and not the environment alone.
+    is_of_event: bool,
+}
+
 /// The plan of an event. What it leaves out, the environment says.
-pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<TargetPlan, Failure> {
+pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, Failure> {
     let event = parse(event)?;
+    let is_of_event = event != Event::default();
     let mut options = RunOptions::default();
     let mut set = |key: &str, text: Option<String>| {
         let set = text.map_or(Ok(()), |text| options.targets.set(key, &[text], Origin::Event));
@@ -47,21 +56,41 @@ pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<TargetPlan, 
     set("external_id", external_id_text("external_id", event.external_id)?)?;
     let listed = event.targets.map(listed).transpose()?;
     let options = options.combine(environment.clone());
-    TargetPlan::new(options.targets, listed, &[]).map_err(|error| failure(&error))
+    if let Some((file, _)) = accounts_file(&options.targets).filter(|_| listed.is_none()) {
+        return Err(Failure::InvalidSettings(format!(
+            "ROLECALL_ACCOUNTS is {file:?}, and the function reads no file of accounts: name roles in ROLECALL_ROLE_ARN, or \
+             set ROLECALL_ORGANIZATION"
+        )));
+    }
+    let plan = TargetPlan::new(options.targets, listed, &[]);
+    let plan = plan.map_err(|error| failure(&error, is_of_event))?;
+    Ok(EventPlan { plan, is_of_event })
 }
 
-/// Targets that cannot be read in one run.
-pub(crate) fn failure(error: &PlanError) -> Failure {
+impl EventPlan {
+    /// Targets that cannot be read in one run.
+    pub(crate) fn failure(&self, error: &PlanError) -> Failure {
+        failure(error, self.is_of_event)
+    }
+}
+
+fn failure(error: &PlanError, is_of_event: bool) -> Failure {
     let text = error.to_text(&VariableTerms);
     match error {
+        PlanError::Contradiction(Contradiction::NoRegion(_)) => {
+            Failure::InvalidSettings(format!("AWS_REGION: {text}"))
+        }
         PlanError::NoTargets => Failure::InvalidSettings(format!(
             "{text}: set ROLECALL_ROLE_ARN or ROLECALL_ORGANIZATION, or send {{\"role_arn\": …}} or {{\"organization\": \
              true}}"
         )),
-        PlanError::NeedsOrganization(_) => Failure::InvalidSettings(text),
-        PlanError::NoRole(_) | PlanError::Filter(_) | PlanError::Contradiction(_) => {
+        PlanError::NoRole(_) | PlanError::Filter(_) | PlanError::Contradiction(_) if is_of_event => {
             Failure::InvalidEvent(text)
         }
+        PlanError::NeedsOrganization(_)
+        | PlanError::NoRole(_)
+        | PlanError::Filter(_)
+        | PlanError::Contradiction(_) => Failure::InvalidSettings(text),
     }
 }
 
@@ -118,9 +147,9 @@ fn external_id_text(field: &str, value: Value) -> Result<Option<String>, Failure
 #[cfg(test)]
 mod tests {
     use rolecall_core::RunOptions;
-    use rolecall_core::options::{OptionSet, Origin};
+    use rolecall_core::option_rows::{OptionSet, Origin};
 
-    use super::{failure, plan};
+    use super::plan;
     use crate::failure::Failure;
 
     fn environment(given: &[(&str, &str)]) -> RunOptions {
@@ -135,7 +164,8 @@ mod tests {
     const C: &str = "arn:aws:iam::333333333333:role/R";
 
     fn targets(event: &str, environment: &RunOptions) -> Result<rolecall_core::targets::Targets, Failure> {
-        plan(event, environment)?.resolve(Vec::new(), None, None).map_err(|error| failure(&error))
+        let event = plan(event, environment)?;
+        event.plan.resolve(Vec::new(), None, None).map_err(|error| event.failure(&error))
     }
 
     /// Role and external id of each target.
@@ -197,12 +227,28 @@ mod tests {
     #[test]
     fn an_organization_is_read_where_the_event_or_the_environment_says_so() {
         let role_arn = environment(&[("role_arn", A), ("role_name", "R")]);
-        assert!(plan("{}", &role_arn).unwrap().organization().is_none());
-        assert!(plan(r#"{"organization": true}"#, &role_arn).unwrap().organization().is_some());
+        assert!(plan("{}", &role_arn).unwrap().plan.organization().is_none());
+        assert!(plan(r#"{"organization": true}"#, &role_arn).unwrap().plan.organization().is_some());
         let organization = environment(&[("organization", "1"), ("role_name", "R")]);
-        assert!(plan("{}", &organization).unwrap().organization().is_some());
+        assert!(plan("{}", &organization).unwrap().plan.organization().is_some());
         let one = format!(r#"{{"role_arn": "{C}"}}"#);
-        assert!(plan(&one, &organization).unwrap().organization().is_none(), "the event names one account");
+        assert!(
+            plan(&one, &organization).unwrap().plan.organization().is_none(),
+            "the event names one account"
+        );
         assert!(plan(r#"{"organization": false}"#, &organization).is_err());
+    }
+
+    #[test]
+    fn what_the_environment_says_wrong_is_told_as_its_and_what_it_cannot_do_is_told() {
+        let no_role = plan("{}", &environment(&[("account", "111111111111")]))
+            .map(|event| event.plan.resolve(Vec::new(), None, None).map_err(|error| event.failure(&error)));
+        assert!(matches!(no_role, Ok(Err(Failure::InvalidSettings(_)))), "{no_role:?}");
+        for more in [&[][..], &[("role_arn", A)]] {
+            let file = plan("{}", &environment(&[&[("accounts", "a.csv")], more].concat())).unwrap_err();
+            assert!(file.to_string().contains("ROLECALL_ACCOUNTS"), "{file}");
+        }
+        let event = format!(r#"{{"role_arn": "{A}"}}"#);
+        assert!(plan(&event, &environment(&[("accounts", "a.csv")])).is_ok(), "the event names one account");
     }
 }

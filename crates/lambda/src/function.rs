@@ -12,15 +12,14 @@ use rolecall_core::cancellation::Cancellation;
 use rolecall_core::connect::{Connect, Roots, http_client};
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::scan::Scanner;
-use rolecall_core::targets::Contradiction;
 use rolecall_core::targets::organization::Unknown;
-use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{CallError, Run};
 use rolecall_roll::{Partition, Roll, RunId};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::environment::{self, Environment};
+use crate::event::EventPlan;
 use crate::failure::Failure;
 use crate::terms::VariableTerms;
 use crate::{answer, event};
@@ -90,14 +89,17 @@ impl Function {
 
     async fn invoke(&self, event: Box<RawValue>, context: Context) -> Result<Box<RawValue>, Failure> {
         let invalid = |error: &dyn std::fmt::Display| Failure::InvalidSettings(error.to_string());
-        let plan = event::plan(event.get(), &self.environment.options)?;
+        let event = event::plan(event.get(), &self.environment.options)?;
         let settings = self.environment.options.resolve().map_err(|error| invalid(&error))?;
         let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
         let deadline = time.into_iter().chain(settings.limits.deadline).min();
         let cancellation = Cancellation::new(deadline);
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
-        let run = Run::prepare(&self.scanner, &plan, settings, start, &cancellation).await;
-        let run = run.map_err(|error| run_failure(&error))?;
+        let run = Run::prepare(&self.scanner, &event.plan, settings, start, &cancellation).await;
+        let run = run.map_err(|error| run_failure(&error, &event))?;
+        for note in run.notes() {
+            tracing::warn!("{note}");
+        }
         let mut records = run.records(&cancellation);
         let mut accounts = Vec::new();
         while let Some(account) = records.next().await {
@@ -111,13 +113,10 @@ impl Function {
 }
 
 /// Why no account can be read.
-fn run_failure(error: &RunError) -> Failure {
+fn run_failure(error: &RunError, event: &EventPlan) -> Failure {
     let with_remedy = |error: &CallError| format!("{error}; {}", error.remedy().to_text(&VariableTerms));
     match error {
-        RunError::Plan(PlanError::Contradiction(error @ Contradiction::NoRegion(_))) => {
-            Failure::InvalidSettings(format!("AWS_REGION: {error}"))
-        }
-        RunError::Plan(error) => event::failure(error),
+        RunError::Plan(error) => event.failure(error),
         RunError::Caller(error) => Failure::NoCaller(with_remedy(error)),
         RunError::Organization(Unknown::Call(error)) => Failure::OrganizationUnknown(with_remedy(error)),
         RunError::Organization(error) => Failure::OrganizationUnknown(error.to_string()),

@@ -111,7 +111,7 @@ async fn the_function_reads_no_further_accounts_where_the_first_few_are_all_deni
     let error = answer_to("{}", world, &variables).await;
     assert_eq!(error["errorType"], "AllAccountsFailed", "{error}");
     let message = error["errorMessage"].as_str().unwrap();
-    assert!(message.contains("the first 5 accounts were all denied"), "{message}");
+    assert!(message.contains("the first 5 accounts could all not be read"), "{message}");
     assert!(message.contains("ROLECALL_CANARY=0") && !message.contains("--"), "{message}");
 }
 

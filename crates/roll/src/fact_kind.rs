@@ -122,14 +122,19 @@ impl UserSource {
     }
 }
 
-impl FromStr for UserSource {
-    type Err = String;
+/// A text that names no way to read users.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither exact nor report")]
+pub struct UnknownUserSource(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for UserSource {
+    type Err = UnknownUserSource;
+
+    fn from_str(text: &str) -> Result<Self, UnknownUserSource> {
         [Self::Live, Self::CredentialReport]
             .into_iter()
             .find(|source| source.name() == text)
-            .ok_or_else(|| format!("{text:?} is neither exact nor report"))
+            .ok_or_else(|| UnknownUserSource(text.to_owned()))
     }
 }
 

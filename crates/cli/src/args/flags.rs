@@ -3,12 +3,13 @@
 use std::fmt::Debug;
 
 use clap::builder::{StringValueParser, TypedValueParser};
-use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 use rolecall_core::collect::options::SelectionOptions;
-use rolecall_core::options::{OptionRow, OptionSet, Origin, Shape};
+use rolecall_core::option_rows::{OptionRow, OptionSet, Origin, Shape};
 use rolecall_core::settings::SettingOptions;
 use rolecall_core::targets::options::TargetOptions;
+
+use crate::failure::Failure;
 
 /// Which options a command takes as flags, and under which heading.
 pub(crate) trait FlagSet: Debug + Clone {
@@ -63,7 +64,18 @@ impl FlagSet for RoleFlags {
 
 /// The flags of a set of options, and what was given of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Flags<S: FlagSet>(pub(crate) S::Options);
+pub(crate) struct Flags<S: FlagSet> {
+    given: S::Options,
+    /// What is wrong with a secret. It is said by the command: clap's own errors repeat what they refuse.
+    problem: Option<String>,
+}
+
+impl<S: FlagSet> Flags<S> {
+    /// The options that were given as flags.
+    pub(crate) fn options(&self) -> Result<S::Options, Failure> {
+        self.problem.as_ref().map_or_else(|| Ok(self.given.clone()), |problem| Err(Failure::usage(problem)))
+    }
+}
 
 impl<S: FlagSet> Args for Flags<S> {
     fn augment_args(command: Command) -> Command {
@@ -78,7 +90,7 @@ impl<S: FlagSet> Args for Flags<S> {
 
 impl<S: FlagSet> FromArgMatches for Flags<S> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let mut flags = Self(S::Options::default());
+        let mut flags = Self { given: S::Options::default(), problem: None };
         flags.update_from_arg_matches(matches)?;
         Ok(flags)
     }
@@ -92,10 +104,10 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
             if texts.is_empty() {
                 continue;
             }
-            self.0.set(row.key, &texts, Origin::Flag).map_err(|problem| {
-                let message = format!("invalid value for '{} <{}>': {problem}\n", row.flag(), row.value_name);
-                Error::raw(ErrorKind::ValueValidation, message)
-            })?;
+            // All but a secret was tried when it was read.
+            if let Err(problem) = self.given.set(row.key, &texts, Origin::Flag) {
+                self.problem.get_or_insert(format!("{}: {problem}", row.flag()));
+            }
         }
         Ok(())
     }
@@ -108,7 +120,7 @@ fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
         Shape::Switch => return arg.action(ArgAction::SetTrue),
         Shape::Text | Shape::Number => arg.action(ArgAction::Set),
         Shape::List | Shape::Arns | Shape::Pairs => arg.action(ArgAction::Append),
-        Shape::Targets => arg.action(ArgAction::Append).num_args(1..),
+        Shape::Ids | Shape::RoleArns => arg.action(ArgAction::Append).num_args(1..),
     };
     let arg = arg.value_name(row.value_name);
     if row.is_secret {
@@ -124,7 +136,7 @@ fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
 mod tests {
     use clap::{CommandFactory, Parser};
     use rolecall_core::RunOptions;
-    use rolecall_core::options::{OptionRow, Shape};
+    use rolecall_core::option_rows::{OptionRow, Shape};
 
     use crate::commands::{Arguments, Command};
 
@@ -133,12 +145,12 @@ mod tests {
         let Command::Scan(scan) = Arguments::parse_from(scan.iter().chain(typed)).command else {
             panic!("not a scan")
         };
-        format!("{:?}", scan.options().resolve().unwrap())
+        format!("{:?}", scan.options().unwrap().resolve().unwrap())
     }
 
     fn rows_of_settings() -> impl Iterator<Item = &'static OptionRow> {
         let is_target = |row: &&OptionRow| {
-            use rolecall_core::options::OptionSet;
+            use rolecall_core::option_rows::OptionSet;
             rolecall_core::targets::options::TargetOptions::rows().iter().any(|it| it.key == row.key)
         };
         RunOptions::rows().filter(move |row| !is_target(row))

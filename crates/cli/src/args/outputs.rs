@@ -42,7 +42,18 @@ pub(crate) enum Format {
 impl Format {
     /// Whether it shows findings and nothing else, so that without rules there is nothing to show.
     pub(crate) fn needs_rules(self) -> bool {
-        matches!(self, Self::Csv | Self::Markdown | Self::Html | Self::Ocsf)
+        match self {
+            Self::Csv | Self::Markdown | Self::Html | Self::Ocsf => true,
+            Self::Table | Self::Json | Self::Jsonl | Self::RollCsv => false,
+        }
+    }
+
+    /// Whether it shows all findings, and not the most urgent alone.
+    pub(crate) fn shows_all_findings(self) -> bool {
+        match self {
+            Self::Json | Self::Csv | Self::Markdown | Self::Html | Self::Ocsf => true,
+            Self::Table | Self::Jsonl | Self::RollCsv => false,
+        }
     }
 
     /// Its name, as --format takes it.

@@ -46,7 +46,7 @@ pub(crate) struct AccountsArgs {
 /// Shows them.
 pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.caller.config.as_deref())?;
-    let flags = RunOptions { targets: arguments.targets.0.clone(), ..RunOptions::default() };
+    let flags = RunOptions { targets: arguments.targets.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
     let settings = options.resolve().map_err(Failure::usage)?;
     let plan = targets::plan(&options, &configuration, &arguments.caller)?;

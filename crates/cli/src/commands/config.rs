@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use comfy_table::{Attribute, Cell};
 use rolecall_core::RunOptions;
-use rolecall_core::options::{OptionRow, Origin};
+use rolecall_core::option_rows::{OptionRow, Origin};
 use serde_json::{Value, json};
 
 use crate::args::{ConfigurationArgs, OutputArgs};

@@ -102,12 +102,12 @@ pub(crate) struct ScanArgs {
 
 impl ScanArgs {
     /// The options that were given as flags.
-    pub(crate) fn options(&self) -> RunOptions {
-        RunOptions {
-            settings: self.settings.0.clone(),
-            selection: self.selection.0.clone(),
-            targets: self.targets.0.clone(),
-        }
+    pub(crate) fn options(&self) -> Result<RunOptions, Failure> {
+        Ok(RunOptions {
+            settings: self.settings.options()?,
+            selection: self.selection.options()?,
+            targets: self.targets.options()?,
+        })
     }
 
     fn say(&self, line: &str) {
@@ -120,7 +120,7 @@ impl ScanArgs {
 /// Reads the accounts, and shows the roll.
 pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.caller.config.as_deref())?;
-    let options = targets::options(arguments.options(), &configuration)?;
+    let options = targets::options(arguments.options()?, &configuration)?;
     let settings = options.resolve().map_err(Failure::usage)?;
     let plan = targets::plan(&options, &configuration, &arguments.caller)?;
     if let Some(roll) = &arguments.roll {
@@ -246,7 +246,7 @@ impl Scan<'_> {
 fn canary_denied(denial: &CanaryDenial) -> Failure {
     let CanaryDenial { denied, not_read, account_id, gap } = denial;
     let message = format!(
-        "the first {denied} accounts were all denied, and the other {not_read} were not read; account {account_id}: {}",
+        "the first {denied} accounts could all not be read, and the other {not_read} were left alone; account {account_id}: {}",
         gap.to_line()
     );
     let remedy = gap.remedy.to_text(&FlagTerms);

@@ -139,7 +139,7 @@ fn key_in<'a>(account: &'a AccountRoll, access_key_id: &AccessKeyId) -> Option<(
 
 async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<Found, Failure> {
     let configuration = configuration::read(arguments.caller.config.as_deref())?;
-    let flags = RunOptions { targets: arguments.role.0.clone(), ..RunOptions::default() };
+    let flags = RunOptions { targets: arguments.role.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
     let settings = options.resolve().map_err(Failure::usage)?;
     let plan = TargetPlan::for_one_account(options.targets, &configuration.named);

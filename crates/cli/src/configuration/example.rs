@@ -1,6 +1,6 @@
 //! The file that `rolecall init` writes: all that it may hold, what is usual set and the rest as it could be.
 
-use rolecall_core::options::{OptionRow, Shape};
+use rolecall_core::option_rows::{OptionRow, Shape};
 
 use super::options::{rows_of, sections};
 
@@ -40,7 +40,7 @@ pub(crate) fn example() -> String {
 
 /// A value as it could stand: the default, or an example.
 pub(super) fn value(row: &OptionRow) -> String {
-    match (row.example, (row.default)(), row.shape) {
+    match (row.example.or(row.initial), (row.default)(), row.shape) {
         (Some(example), ..) => example.to_owned(),
         (None, Some(default), Shape::Number | Shape::Switch) => default,
         (None, Some(default), _) => format!("{default:?}"),

@@ -150,6 +150,10 @@ mod tests {
             ),
             ("[[account]]\naccount_id = \"42\"", "rolecall.toml:2:14: "),
             (
+                "[[account]]\naccount_id = \"111111111111\"\nrole_arn = \"arn:aws:iam::333333333333:role/R\"",
+                "rolecall.toml:3:12: role_arn: it is of account 333333333333, not of 111111111111",
+            ),
+            (
                 "[[account]]\naccount_id = \"111111111111\"\nexternal_id = \"s3cret id\"",
                 "rolecall.toml:3:15: ",
             ),

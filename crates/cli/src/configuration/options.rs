@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rolecall_core::RunOptions;
-use rolecall_core::options::{OptionRow, Origin, Shape};
+use rolecall_core::option_rows::{OptionRow, Origin, Shape};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -110,7 +110,7 @@ fn texts(row: &OptionRow, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, &
         Shape::Switch => {
             value.as_bool().map(|is_on| vec![is_on.to_string()]).ok_or("it is neither true nor false")
         }
-        Shape::List | Shape::Arns | Shape::Targets => match value {
+        Shape::List | Shape::Ids | Shape::Arns | Shape::RoleArns => match value {
             DeValue::Array(_) => list().collect(),
             _ => Ok(vec![text(value).map_err(|_| "it is no list of texts")?]),
         },

@@ -1,6 +1,6 @@
 //! The JSON Schema of `rolecall.toml`, for editors that check and complete TOML.
 
-use rolecall_core::options::{OptionRow, Shape};
+use rolecall_core::option_rows::{OptionRow, Shape};
 use serde_json::{Map, Value, json};
 
 use super::options::{rows_of, sections};
@@ -40,7 +40,9 @@ fn property(row: &OptionRow) -> Value {
         Shape::Text => json!({ "type": "string" }),
         Shape::Number => json!({ "type": "number" }),
         Shape::Switch => json!({ "type": "boolean" }),
-        Shape::List | Shape::Arns | Shape::Targets => json!({ "anyOf": [texts, { "type": "string" }] }),
+        Shape::List | Shape::Ids | Shape::Arns | Shape::RoleArns => {
+            json!({ "anyOf": [texts, { "type": "string" }] })
+        }
         Shape::Pairs => {
             let table = json!({ "type": "object", "additionalProperties": { "type": "string" } });
             json!({ "anyOf": [table, texts, { "type": "string" }] })

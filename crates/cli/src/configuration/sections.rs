@@ -29,7 +29,7 @@ pub(super) struct Sections {
 #[serde(deny_unknown_fields)]
 struct OneAccount {
     account_id: AccountId,
-    role_arn: Option<RoleArn>,
+    role_arn: Option<Spanned<RoleArn>>,
     role_name: Option<RoleName>,
     external_id: Option<Spanned<toml::Value>>,
     #[serde(default)]
@@ -86,10 +86,17 @@ impl Sections {
 impl OneAccount {
     fn named(&self) -> Result<Named, Problem> {
         let Self { account_id, role_arn, role_name, external_id, via, name, tags } = self;
+        if let Some(role_arn) = role_arn.as_ref().filter(|arn| arn.get_ref().account_id() != account_id) {
+            let problem = format!(
+                "role_arn: it is of account {}, not of {account_id}",
+                role_arn.get_ref().account_id()
+            );
+            return Err((role_arn.span(), problem));
+        }
         let is_known = name.is_some() || tags.is_some();
         let known = Account { name: name.clone(), tags: tags.clone(), ..Account::default() };
         Ok(Named {
-            role_arn: role_arn.clone(),
+            role_arn: role_arn.as_ref().map(|role_arn| role_arn.get_ref().clone()),
             role_name: role_name.clone(),
             external_id: external_id.as_ref().map(parse_external_id).transpose()?,
             via: via.clone(),

@@ -55,6 +55,6 @@ impl Destinations {
 
     /// Whether all findings are shown, and not the most urgent alone.
     pub(super) fn show_all(&self) -> bool {
-        self.each.iter().any(|(format, _)| format.needs_rules() || *format == Format::Json)
+        self.each.iter().any(|(format, _)| format.shows_all_findings())
     }
 }

@@ -2,10 +2,9 @@
 //! read and how it stays unknown. What follows from the row is not written again: the session policy, the number of
 //! calls, the gaps of what was not read, the help, and what to allow where AWS denies.
 //!
-//! [`account`] reads an account by these rows; [`progress`] keeps what was read so far.
+//! [`read_account`] reads an account by these rows; [`progress`] keeps what was read so far.
 
 pub mod access_keys;
-pub mod account;
 pub mod account_alias;
 pub mod console_password;
 pub mod control_total;
@@ -15,6 +14,7 @@ pub mod mfa_devices;
 pub mod options;
 pub mod policies;
 pub mod progress;
+pub mod read_account;
 pub mod root_credentials;
 pub mod users;
 
@@ -27,8 +27,8 @@ use rolecall_roll::{AccessKey, Fact, FactKind, FactSelection, Facts, User, UserS
 
 use crate::call::CallError;
 use crate::session::Session;
-pub use account::{ReadOptions, collect};
 pub use progress::Progress;
+pub use read_account::{ReadOptions, collect};
 
 /// A fact that can be read: the one row that declares it.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rolecall_roll::{FactKind, FactSelection, UserSource};
 
 use super::{FactSet, parse_facts};
-use crate::options::{ToText, one, options};
+use crate::option_rows::{ToText, one, options};
 use crate::settings::ConflictingOptions;
 
 options! {
@@ -33,15 +33,21 @@ impl SelectionOptions {
     /// # Errors
     /// Where both one user and a path were given.
     pub fn resolve(self) -> Result<FactSelection, ConflictingOptions> {
-        if self.user.is_some() && self.path_prefix.is_some() {
-            return Err(ConflictingOptions("user", "path_prefix"));
-        }
+        let (user, path_prefix) = match (self.user, self.path_prefix) {
+            (Some(user), Some(path)) if user.origin == path.origin => {
+                return Err(ConflictingOptions("user", "path_prefix"));
+            }
+            // The nearer layer means what it says, and not also what one below says.
+            (Some(user), Some(path)) if user.origin > path.origin => (Some(user), None),
+            (Some(_), Some(path)) => (None, Some(path)),
+            either => either,
+        };
         let default = FactSelection::default();
         Ok(FactSelection {
             facts: self.collect.map_or(default.facts, |given| given.value),
             reads: self.reads.map_or(default.reads, |given| given.value),
-            user_name: self.user.map(|given| given.value),
-            path_prefix: self.path_prefix.map(|given| given.value),
+            user_name: user.map(|given| given.value),
+            path_prefix: path_prefix.map(|given| given.value),
         })
     }
 }

@@ -128,11 +128,7 @@ fn mark_all_unread(selection: &FactSelection, gaps: &[Gap], users: &mut [User], 
                 }
                 mark_account(facts, &reason);
             }
-            Read::User(_, mark) => {
-                // Of those who have no keys in the report no more was to be read.
-                let read_live = users.iter_mut().filter(|user| user.no_access_keys_source.is_none());
-                read_live.for_each(|user| mark(user, &reason));
-            }
+            Read::User(_, mark) => users.iter_mut().for_each(|user| mark(user, &reason)),
             Read::Key(_, mark) => {
                 let keys = users.iter_mut().flat_map(|user| user.access_keys.iter_mut().flatten());
                 keys.for_each(|key| mark(key, &reason));

@@ -250,7 +250,7 @@ fn request(
     let tags: Vec<Tag> = settings.tags.iter().filter_map(tag).collect();
     sts.assume_role()
         .role_arn(role_arn.as_str())
-        .role_session_name(settings.name.as_str())
+        .role_session_name(settings.name.clone().unwrap_or_default().as_str())
         .duration_seconds(i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
         .set_external_id(external_id.map(|id| id.expose().to_owned()))
         .set_source_identity(settings.source_identity.as_ref().map(|name| name.as_str().to_owned()))

@@ -176,15 +176,16 @@ impl fmt::Display for Template {
     }
 }
 
-impl FromStr for Template {
-    type Err = String;
+/// A text that is no template of a role's ARN.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("role template {0:?} {1}; one is like arn:{{partition}}:iam::{{account_id}}:role/{{role_name}}")]
+pub struct InvalidTemplate(String, &'static str);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |problem: &str| {
-            format!(
-                "role template {text:?} {problem}; one is like arn:{{partition}}:iam::{{account_id}}:role/{{role_name}}"
-            )
-        };
+impl FromStr for Template {
+    type Err = InvalidTemplate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
+        let wrong = |problem| InvalidTemplate(text.to_owned(), problem);
         if !text.contains("{account_id}") {
             return Err(wrong("has no {account_id}, and so is one account's"));
         }
@@ -259,7 +260,7 @@ mod tests {
             ("{account_id}", "makes no ARN"),
             ("arn:{partition}:iam::{account_id}:role/{rolename}", "makes no ARN"),
         ] {
-            let problem = text.parse::<Template>().unwrap_err();
+            let problem = text.parse::<Template>().unwrap_err().to_string();
             assert!(problem.contains(words) && problem.contains(text), "{problem}");
         }
     }

@@ -3,17 +3,17 @@
 use rolecall_roll::{AccountId, ExternalId, RoleArn, RoleName};
 
 use super::Template;
-use crate::options::{each, one, options, switch, to_text_by_display};
+use crate::option_rows::{each, one, options, switch, to_text_by_display};
 use crate::settings::tag;
 
 options! {
     /// Which accounts are read, and through which roles.
     TargetOptions {
         /// Role ARN to assume; repeat for several accounts
-        role_arn: Vec<RoleArn> = (), Targets("ARN"), None, |texts| each(texts, str::parse);
+        role_arn: Vec<RoleArn> = (), RoleArns("ARN"), None, |texts| each(texts, str::parse);
 
         /// Account to read through its role named --role-name; repeat for several accounts
-        account: Vec<AccountId> = (), Targets("ID"), None, |texts| each(texts, str::parse);
+        account: Vec<AccountId> = (), Ids("ID"), None, |texts| each(texts, str::parse);
 
         /// File of accounts, CSV or JSON lines: `account_id`, `role_arn` or `role_name`, `external_id`, `via`, `name`, `email`,
         /// `tags`; `-` for stdin

@@ -10,7 +10,7 @@ use super::named::{Defaults, NoRole};
 use super::options::TargetOptions;
 use super::organization::Wanted;
 use super::{Choice, Contradiction, Named, Target, Targets};
-use crate::options::Origin;
+use crate::option_rows::Origin;
 
 /// What is known of the targets before anything is asked.
 #[derive(Debug, Clone)]
@@ -81,9 +81,18 @@ impl TargetPlan {
         let is_by_file = origin.is_none_or(|origin| origin == Origin::File);
         let is_chosen = |it: Origin| Some(it) == origin;
         let is_asked = options.organization.as_ref().is_some_and(|it| it.value && is_chosen(it.origin));
-        if let Some(key) = option_without_organization(&options).filter(|_| !is_asked) {
+        if let Some(key) = option_without_organization(&options, origin).filter(|_| !is_asked) {
             return Err(PlanError::NeedsOrganization(key));
         }
+        // Who names accounts one by one means those: a filter of a layer below is about the list that is named there.
+        let is_list = is_asked || listed.is_some();
+        let applies = |it: Origin| is_list || Some(it) >= origin;
+        let options = TargetOptions {
+            include: options.include.filter(|given| applies(given.origin)),
+            exclude: options.exclude.filter(|given| applies(given.origin)),
+            account_tag: options.account_tag.filter(|given| applies(given.origin)),
+            ..options
+        };
         // An account that is named by its id alone may be one that the configuration says more of.
         let known = |id: &AccountId| configured.iter().find(|it| it.account_id == *id).cloned();
         let by_id = |id: &AccountId| known(id).unwrap_or_else(|| Named::of(id.clone()));
@@ -106,9 +115,7 @@ impl TargetPlan {
     }
 
     fn with(options: TargetOptions, named: Vec<Named>, overrides: Vec<Named>, is_asked: bool) -> Self {
-        // The file's tags are about the organization that it names.
-        let tags = options.account_tag.filter(|given| is_asked || given.origin > Origin::File);
-        let tags = tags.map(|given| given.value).unwrap_or_default();
+        let tags = options.account_tag.map(|given| given.value).unwrap_or_default();
         let organization = is_asked.then(|| OrganizationQuery {
             wanted: Wanted {
                 units: options.ou.map(|given| given.value).unwrap_or_default(),
@@ -209,10 +216,10 @@ impl TargetPlan {
     }
 }
 
-/// An option that is about AWS Organizations and was given by somebody who may not know that it is not asked; the
-/// configuration file may hold it for another run.
-fn option_without_organization(options: &TargetOptions) -> Option<&'static str> {
-    let is_given = |origin: Option<Origin>| origin.is_some_and(|origin| origin > Origin::File);
+/// An option that is about AWS Organizations and was given by whoever names the targets, or nearer: the layers below may
+/// hold it for another run.
+fn option_without_organization(options: &TargetOptions, chosen: Option<Origin>) -> Option<&'static str> {
+    let is_given = |it: Option<Origin>| it.is_some_and(|it| it > Origin::File && Some(it) >= chosen);
     let role_arn = options.organization_role_arn.as_ref().map(|given| given.origin);
     let account_tags = options.account_tags.as_ref().filter(|given| given.value).map(|given| given.origin);
     [
@@ -287,7 +294,7 @@ mod tests {
     use rolecall_roll::AccountId;
 
     use super::{ListedAccounts, PlanError, TargetPlan, accounts_file};
-    use crate::options::{OptionSet, Origin};
+    use crate::option_rows::{OptionSet, Origin};
     use crate::targets::options::TargetOptions;
     use crate::targets::{Access, Named};
 
@@ -360,8 +367,19 @@ mod tests {
         assert_eq!(needs, PlanError::NeedsOrganization("ou"));
         let no_role = targets(&[("account", "222222222222", Origin::Flag)], &[]).unwrap_err();
         assert!(matches!(no_role, PlanError::NoRole(_)), "{no_role}");
-        let include = [("role_arn", ROLE, Origin::Flag), ("include", "prod-*", Origin::File)];
-        assert!(matches!(targets(&include, &[]).unwrap_err(), PlanError::Filter(_)));
+        let include = |origin| [("role_arn", ROLE, Origin::Variable), ("include", "prod-*", origin)];
+        assert!(matches!(targets(&include(Origin::Flag), &[]).unwrap_err(), PlanError::Filter(_)));
+        assert_eq!(
+            targets(&include(Origin::File), &[]).unwrap(),
+            [ROLE],
+            "the file's filter is for the file's list"
+        );
+        let ou = [
+            ("role_arn", ROLE, Origin::Flag),
+            ("organization", "true", Origin::Variable),
+            ("ou", "Prod", Origin::Variable),
+        ];
+        assert_eq!(targets(&ou, &[]).unwrap(), [ROLE], "the variables are for who names nobody");
         let plan = TargetPlan::new(options(&[("role_arn", ROLE, Origin::Flag)]), None, &[]).unwrap();
         let china = plan.check(Some("cn-north-1")).unwrap_err();
         assert!(matches!(china, PlanError::Contradiction(_)), "{china}");

@@ -4,18 +4,17 @@
 //! Prepare it (who calls, AWS Organizations, the targets, the roll's header), let it resume an earlier roll, then take the
 //! accounts' records as they are done.
 
-use std::collections::BTreeSet;
-use std::pin::Pin;
-use std::time::Duration;
+mod canary;
 
-use futures_util::stream::{FusedStream, LocalBoxStream};
-use futures_util::{FutureExt, StreamExt};
+use std::collections::BTreeSet;
+
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use rolecall_roll::continuation::{self, Discontinuity};
 use rolecall_roll::{
-    AcceptedGap, AccountId, AccountRoll, Class, Earlier, Fact, FactKind, Gap, Header, Outcome,
-    RoleSessionName, RunId, Statistics,
+    AcceptedGap, AccountId, Earlier, Fact, FactKind, Header, RoleSessionName, RunId, Statistics,
 };
+
 use tokio::time::Instant;
 
 use crate::call::CallError;
@@ -25,9 +24,7 @@ use crate::settings::Settings;
 use crate::targets::organization::Unknown;
 use crate::targets::plan::{OrganizationQuery, PlanError};
 use crate::targets::{Access, Target, TargetPlan, Targets};
-
-/// How long the first few accounts are waited for at most, should they hang.
-const CANARY_TIMEOUT: Duration = Duration::from_secs(10);
+pub use canary::{AccountRecords, CanaryDenial};
 
 /// What a run is told from outside: it reads no clock and makes no id of its own.
 #[derive(Debug, Clone)]
@@ -88,17 +85,15 @@ impl<'a> Run<'a> {
         let mut context = ScanContext::new(settings);
         let (mut listed, mut notes, mut organization) = (Vec::new(), Vec::new(), None);
         if let Some(query) = plan.organization() {
-            if context.settings.session.name == RoleSessionName::default() {
-                // So that CloudTrail tells the runs over an organization apart.
-                context.settings.session.name = session_name_of(start.run_id);
-            }
+            // So that CloudTrail tells the runs over an organization apart.
+            context.settings.session.name.get_or_insert_with(|| session_name_of(start.run_id));
             (listed, notes, organization) = list_organization(scanner, query, &mut context).await?;
         }
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
         let unmatched = plan.unmatched_excludes(listed);
         notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
         let mut header = Header::new(start.run_id, start.as_of, caller, targets.for_header());
-        header.session_name = Some(context.settings.session.name.clone());
+        header.session_name = Some(context.settings.session.name.clone().unwrap_or_default());
         header.collect = context.settings.selection.clone();
         header.organization = organization;
         header.accepted = start.accepted;
@@ -158,30 +153,10 @@ impl<'a> Run<'a> {
         self.missing().iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count()
     }
 
-    /// Reads the missing accounts, a few of them first: where all of those are denied, or out of reach, so will be the
-    /// others, and nobody wants to read that six hundred times. As soon as one is read, all others are.
+    /// Reads the missing accounts, a few of them first.
     #[must_use]
     pub fn records<'r>(&'r self, cancellation: &'r Cancellation) -> AccountRecords<'r> {
-        let (to_read, skipped): (Vec<&Target>, Vec<&Target>) =
-            self.missing().into_iter().partition(|target| !matches!(target.access, Access::Skipped(_)));
-        let canary = self.context.settings.limits.canary;
-        let first = if to_read.len() > canary { canary } else { 0 };
-        let (first, others) = to_read.split_at(first);
-        let scan = |targets: Vec<&'r Target>| {
-            self.scanner.scan(&self.context, targets, cancellation).boxed_local().fuse()
-        };
-        let timeout = tokio::time::timeout(CANARY_TIMEOUT, self.context.wait_for_first_success());
-        AccountRecords {
-            as_of: self.header.as_of,
-            waits_for: first.len(),
-            not_read: others.len(),
-            first: scan(first.to_vec()),
-            others: scan(others.iter().copied().chain(skipped).collect()),
-            timeout: timeout.map(|_| ()).boxed_local(),
-            denied: Vec::new(),
-            is_open: first.is_empty(),
-            denial: None,
-        }
+        AccountRecords::new(self.scanner, &self.context, self.missing(), cancellation, self.header.as_of)
     }
 
     /// What the run took so far.
@@ -219,94 +194,6 @@ async fn list_organization(
 /// `rolecall-` and the run's id, which together are shorter than a session's name may be.
 fn session_name_of(run_id: RunId) -> RoleSessionName {
     format!("rolecall-{run_id}").parse().unwrap_or_default()
-}
-
-/// The records of accounts, each as it is done.
-pub struct AccountRecords<'r> {
-    as_of: Timestamp,
-    first: futures_util::stream::Fuse<LocalBoxStream<'r, AccountRoll>>,
-    others: futures_util::stream::Fuse<LocalBoxStream<'r, AccountRoll>>,
-    timeout: Pin<Box<dyn Future<Output = ()> + 'r>>,
-    /// How many accounts are read first.
-    waits_for: usize,
-    /// How many wait for them.
-    not_read: usize,
-    /// Those of the first that were denied, or out of reach.
-    denied: Vec<AccountRoll>,
-    /// Whether the others are read.
-    is_open: bool,
-    denial: Option<CanaryDenial>,
-}
-
-impl std::fmt::Debug for AccountRecords<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccountRecords").field("denial", &self.denial).finish_non_exhaustive()
-    }
-}
-
-impl AccountRecords<'_> {
-    /// The next record; `None` where all are done, or the first few were all denied.
-    pub async fn next(&mut self) -> Option<AccountRoll> {
-        let record = loop {
-            if self.denial.is_some() || (self.first.is_terminated() && self.others.is_terminated()) {
-                return None;
-            }
-            tokio::select! {
-                biased;
-                Some(record) = self.first.next() => {
-                    self.hear_first(&record);
-                    break record;
-                }
-                Some(record) = self.others.next(), if self.is_open => break record,
-                () = &mut self.timeout, if !self.is_open => self.is_open = true,
-                else => return None,
-            }
-        };
-        Some(record.of_run(self.as_of))
-    }
-
-    fn hear_first(&mut self, record: &AccountRoll) {
-        if is_denied(record) {
-            self.denied.push(record.clone());
-        } else {
-            self.is_open = true;
-        }
-        if !self.is_open && self.denied.len() == self.waits_for {
-            let first = self.denied.first().and_then(|it| Some((it.account_id(), it.gaps().first()?)));
-            self.denial = first.map(|(account_id, gap)| CanaryDenial {
-                denied: self.waits_for,
-                not_read: self.not_read,
-                account_id: account_id.clone(),
-                gap: gap.clone(),
-            });
-        }
-    }
-
-    /// Why the others were not read, where the first few were all denied.
-    #[must_use]
-    pub fn denial(&self) -> Option<&CanaryDenial> {
-        self.denial.as_ref()
-    }
-}
-
-/// The first few accounts were all denied, or out of reach, and the others were not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CanaryDenial {
-    /// How many were denied.
-    pub denied: usize,
-    /// How many were not read.
-    pub not_read: usize,
-    /// The first that was denied.
-    pub account_id: AccountId,
-    /// What AWS said of it.
-    pub gap: Gap,
-}
-
-/// Whether an account was not read at all, in a way that the others will share.
-fn is_denied(account: &AccountRoll) -> bool {
-    let gap = account.gaps().first();
-    account.outcome() == Outcome::Failed
-        && gap.is_some_and(|gap| matches!(gap.class, Class::Denied | Class::Credentials | Class::Transport))
 }
 
 /// Why no account can be read.

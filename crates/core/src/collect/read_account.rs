@@ -95,7 +95,7 @@ async fn read_users(
     if progress.users.borrow().is_some() {
         progress.set_stage(FactKind::AccessKeys);
     }
-    let names = names_to_read(options, report, progress);
+    let users = users_to_read(options, report, progress);
     if let Some(report) = report {
         let message = format!(
             "users without keys are those of the credential report of {:.0}; keys that were made since are missing",
@@ -107,17 +107,22 @@ async fn read_users(
         return;
     }
     // Two at least, so that one call that hangs does not hold up all others.
-    let concurrent = names.len().div_ceil(USERS_A_CONNECTION).max(2).min(options.max_concurrent_calls);
-    stream::iter(&names)
-        .for_each_concurrent(concurrent, |user_name| {
-            read_user(session, options, user_name, progress).boxed_local()
-        })
+    let concurrent = users.len().div_ceil(USERS_A_CONNECTION).max(2).min(options.max_concurrent_calls);
+    stream::iter(&users)
+        .for_each_concurrent(concurrent, |user| read_user(session, options, user, progress).boxed_local())
         .await;
 }
 
-/// The users who are read live. Of the others the report says that they have no keys, and their facts are its.
-fn names_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &Progress) -> Vec<String> {
-    let mut names = Vec::new();
+/// A user, and the facts that are not read live, since the report tells them.
+struct UserToRead {
+    user_name: String,
+    told: Vec<FactKind>,
+}
+
+/// The users, and what of them the report tells: that some have no keys, no password, no MFA device. All else is read
+/// live: a password that the report knows of is more than "there is one".
+fn users_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &Progress) -> Vec<UserToRead> {
+    let mut all = Vec::new();
     for user in progress.users.borrow_mut().iter_mut().flatten() {
         let row = report.and_then(|report| Some((report, report.row_of(user)?)));
         match row {
@@ -125,24 +130,35 @@ fn names_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &P
                 if row.access_keys.iter().all(|key| key.last_rotated.is_none() && !key.active) =>
             {
                 let source = Source::CredentialReport(report.generated);
+                let mut told = vec![FactKind::AccessKeys];
                 user.access_keys = Some(Vec::new());
                 user.no_access_keys_source = Some(source);
                 if options.has(FactKind::ConsolePassword) && row.password_enabled == Some(false) {
                     user.console_password = Fact::Known { value: None, source };
+                    told.push(FactKind::ConsolePassword);
                 }
                 if options.has(FactKind::MfaDevices) && !row.mfa_active {
                     user.mfa_devices = Fact::Known { value: Vec::new(), source };
+                    told.push(FactKind::MfaDevices);
                 }
+                all.push(UserToRead { user_name: user.user_name.clone(), told });
             }
-            _ => names.push(user.user_name.clone()),
+            _ => all.push(UserToRead { user_name: user.user_name.clone(), told: Vec::new() }),
         }
     }
-    names
+    // Of whom the report tells all that is read of a user, nothing is left to read.
+    let is_left = |user: &UserToRead| {
+        let mut of_user = options.collectors().filter(|collector| matches!(collector.read, Read::User(..)));
+        of_user.any(|collector| !user.told.contains(&collector.fact))
+    };
+    all.retain(is_left);
+    all
 }
 
 /// Reads a user, fact by fact. One who is gone is no gap.
-async fn read_user(session: &Session<'_>, options: ReadOptions<'_>, user_name: &str, progress: &Progress) {
-    for collector in options.collectors() {
+async fn read_user(session: &Session<'_>, options: ReadOptions<'_>, user: &UserToRead, progress: &Progress) {
+    let UserToRead { user_name, told } = user;
+    for collector in options.collectors().filter(|collector| !told.contains(&collector.fact)) {
         let (Read::User(read, _) | Read::Key(read, _)) = collector.read else { continue };
         let Err(error) = read(session, options, progress, user_name).await else { continue };
         if error.class == Class::NotFound {

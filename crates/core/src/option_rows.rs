@@ -1,0 +1,339 @@
+//! Options: all that a person can set. Each is one row, and what follows from the row is not written again: its flag, its
+//! environment variable, its key in `rolecall.toml`, the file that `rolecall init` writes, the file's JSON Schema, the
+//! reference page. Each value knows where it came from.
+//!
+//! The rows stand where what they set is: [`crate::settings`], [`crate::collect::options`], [`crate::targets::options`].
+//! [`crate::options`] has all of them.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use rolecall_roll::RoleSessionName;
+
+/// Where a value came from. A later one takes precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The configuration file.
+    File,
+    /// An environment variable.
+    Variable,
+    /// The event of the Lambda function.
+    Event,
+    /// A flag of the command line.
+    Flag,
+}
+
+/// A value that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// The text it was given as; of a secret, `(secret)`.
+    pub text: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// The row of an option: all that follows from it but its type.
+#[derive(Debug)]
+pub struct OptionRow {
+    /// The key: `max_attempts`.
+    pub key: &'static str,
+    /// The key in `rolecall.toml`, the section before it: `limits.max_attempts`; `None` where the file has no such key.
+    pub toml: Option<&'static str>,
+    /// What shape its values have.
+    pub shape: Shape,
+    /// What a value is called in help texts: `N`; empty for a switch.
+    pub value_name: &'static str,
+    /// What it does, for people.
+    pub help: &'static str,
+    /// The default as a person would write it; `None` where there is none.
+    pub default: fn() -> Option<String>,
+    /// A value as `rolecall.toml` writes it, for a row without a default.
+    pub example: Option<&'static str>,
+    /// The value that `rolecall init` sets.
+    pub initial: Option<&'static str>,
+    /// Whether its value is printed nowhere.
+    pub is_secret: bool,
+}
+
+/// What shape the values of an option have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One text.
+    Text,
+    /// One number.
+    Number,
+    /// On or off.
+    Switch,
+    /// Several texts; a variable separates them by commas, a flag is given once for each.
+    List,
+    /// As [`Shape::List`], but a flag takes several, too; a variable may separate them by white space.
+    Ids,
+    /// Several ARNs, which a variable separates by commas or white space. A role's name may hold a comma.
+    Arns,
+    /// As [`Shape::Arns`], but a flag takes several, too.
+    RoleArns,
+    /// Several pairs of key and value; a variable separates them by commas.
+    Pairs,
+}
+
+impl OptionRow {
+    /// Its flag: `--max-attempts`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        format!("--{}", self.key.replace('_', "-"))
+    }
+
+    /// Its environment variable: `ROLECALL_MAX_ATTEMPTS`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("ROLECALL_{}", self.key.to_uppercase())
+    }
+
+    /// The section and the key in `rolecall.toml`; the section is empty for the file's first keys.
+    #[must_use]
+    pub fn section_and_key(&self) -> Option<(&'static str, &'static str)> {
+        self.toml.map(|toml| toml.split_once('.').unwrap_or(("", toml)))
+    }
+
+    /// What it does, in one line.
+    #[must_use]
+    pub fn help(&self) -> String {
+        self.help.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The texts of a variable's value.
+    fn split(&self, text: &str) -> Vec<String> {
+        let split = |text: &str, is_end: fn(char) -> bool| {
+            let parts = text.split(is_end).map(str::trim).filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect()
+        };
+        match self.shape {
+            Shape::Text | Shape::Number | Shape::Switch => vec![text.to_owned()],
+            // A name may hold a blank, and so may a value.
+            Shape::List | Shape::Pairs => split(text, |c| c == ','),
+            Shape::Ids => split(text, |c| c == ',' || c.is_whitespace()),
+            Shape::Arns | Shape::RoleArns => {
+                // A comma ends an ARN where another begins behind it.
+                let text = text.replace(",arn:", " arn:");
+                let parts = text.split_whitespace().map(|part| part.trim_matches(','));
+                parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+            }
+        }
+    }
+}
+
+/// A set of options: the rows of one room, and what was given of them.
+pub trait OptionSet: Clone + Default + std::fmt::Debug {
+    /// The rows.
+    fn rows() -> &'static [OptionRow];
+
+    /// Sets an option to what was given, one text or several.
+    ///
+    /// # Errors
+    /// What is wrong with a text, and what would be right. A secret is not repeated.
+    fn set(&mut self, key: &str, texts: &[String], origin: Origin) -> Result<(), String>;
+
+    /// These, and where one is not given, that of `lower`.
+    #[must_use]
+    fn combine(self, lower: Self) -> Self;
+
+    /// The text of what was given of an option, and where it came from.
+    fn given(&self, key: &str) -> Option<(&str, Origin)>;
+
+    /// Reads the options from the environment. An empty variable counts as not set.
+    ///
+    /// # Errors
+    /// Which variable cannot be read, and why.
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidVariable> {
+        let mut options = Self::default();
+        for row in Self::rows() {
+            let name = row.variable();
+            let Some(text) = variable(&name).filter(|text| !text.is_empty()) else { continue };
+            let texts = row.split(&text);
+            if texts.is_empty() {
+                // A list of nothing is none.
+                continue;
+            }
+            options.set(row.key, &texts, Origin::Variable).map_err(|problem| {
+                let value = if row.is_secret { "set".to_owned() } else { format!("{text:?}") };
+                InvalidVariable { problem: format!("{name} is {value}: {problem}") }
+            })?;
+        }
+        Ok(options)
+    }
+}
+
+/// An environment variable that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct InvalidVariable {
+    problem: String,
+}
+
+/// Declares a set of options, a row each:
+///
+/// `/// help` `key: Type = default, Shape("VALUE"), toml "section.key", parse expression [, example "…"] [, initial "…"] [, secret true];`
+macro_rules! options {
+    (
+        $(#[$attribute:meta])*
+        $options:ident {
+            $(
+                $(#[doc = $help:literal])+
+                $key:ident: $type:ty = $default:expr, $shape:ident($value_name:literal), $toml:expr, $parse:expr
+                $(, example $example:literal)? $(, initial $initial:literal)? $(, secret $secret:literal)?;
+            )+
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, Default)]
+        pub struct $options {
+            $($(#[doc = $help])+ pub $key: Option<$crate::option_rows::Given<$type>>,)+
+        }
+
+        impl $crate::option_rows::OptionSet for $options {
+            fn rows() -> &'static [$crate::option_rows::OptionRow] {
+                &[$($crate::option_rows::OptionRow {
+                    key: stringify!($key),
+                    toml: $toml,
+                    shape: $crate::option_rows::Shape::$shape,
+                    value_name: $value_name,
+                    help: concat!($($help),+),
+                    default: || $crate::option_rows::ToText::to_text(&$default),
+                    example: $crate::option_rows::literal!($($example)?),
+                    initial: $crate::option_rows::literal!($($initial)?),
+                    is_secret: $crate::option_rows::is_secret!($($secret)?),
+                },)+]
+            }
+
+            fn set(
+                &mut self,
+                key: &str,
+                texts: &[String],
+                origin: $crate::option_rows::Origin,
+            ) -> Result<(), String> {
+                $(if key == stringify!($key) {
+                    let parse: fn(&[String]) -> Result<$type, String> = $parse;
+                    let value = parse(texts)?;
+                    let is_secret: bool = $crate::option_rows::is_secret!($($secret)?);
+                    let text = if is_secret { "(secret)".to_owned() } else { texts.join(", ") };
+                    self.$key = Some($crate::option_rows::Given { value, text, origin });
+                    return Ok(());
+                })+
+                Err(format!("there is no option {key}"))
+            }
+
+            fn combine(self, lower: Self) -> Self {
+                Self { $($key: self.$key.or(lower.$key),)+ }
+            }
+
+            fn given(&self, key: &str) -> Option<(&str, $crate::option_rows::Origin)> {
+                $(if key == stringify!($key) {
+                    return self.$key.as_ref().map(|given| (given.text.as_str(), given.origin));
+                })+
+                None
+            }
+        }
+    };
+}
+pub(crate) use options;
+
+macro_rules! literal {
+    () => {
+        None
+    };
+    ($literal:literal) => {
+        Some($literal)
+    };
+}
+pub(crate) use literal;
+
+macro_rules! is_secret {
+    () => {
+        false
+    };
+    ($is_secret:literal) => {
+        $is_secret
+    };
+}
+pub(crate) use is_secret;
+
+/// Reads the one text that was given.
+pub(crate) fn one<T, E: Display>(
+    texts: &[String],
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, String> {
+    match texts {
+        [text] => parse(text).map_err(|problem| problem.to_string()),
+        texts => Err(format!("there are {} values; give one", texts.len())),
+    }
+}
+
+/// Reads each text that was given.
+pub(crate) fn each<T, E: Display>(
+    texts: &[String],
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, String> {
+    texts.iter().map(|text| parse(text).map_err(|problem| problem.to_string())).collect()
+}
+
+/// Reads a switch.
+pub(crate) fn switch(texts: &[String]) -> Result<bool, String> {
+    one(texts, |text| match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("not a switch; set it to 1, or unset it"),
+    })
+}
+
+/// A default as a person would write it.
+pub(crate) trait ToText {
+    /// The text; `None` where there is nothing to write.
+    fn to_text(&self) -> Option<String>;
+}
+
+/// Defaults that are written as they are displayed.
+macro_rules! to_text_by_display {
+    ($($type:ty),+) => {
+        $(impl $crate::option_rows::ToText for $type {
+            fn to_text(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+        })+
+    };
+}
+pub(crate) use to_text_by_display;
+to_text_by_display!(u32, usize, f64, RoleSessionName);
+
+impl ToText for Duration {
+    fn to_text(&self) -> Option<String> {
+        SignedDuration::try_from(*self).ok().map(|time| format!("{time:#}").replace(' ', ""))
+    }
+}
+
+impl ToText for bool {
+    fn to_text(&self) -> Option<String> {
+        self.then(|| "true".to_owned())
+    }
+}
+
+impl<T: ToText> ToText for Option<T> {
+    fn to_text(&self) -> Option<String> {
+        self.as_ref().and_then(ToText::to_text)
+    }
+}
+
+impl<T> ToText for Vec<T> {
+    fn to_text(&self) -> Option<String> {
+        None
+    }
+}
+
+/// No default.
+impl ToText for () {
+    fn to_text(&self) -> Option<String> {
+        None
+    }
+}
