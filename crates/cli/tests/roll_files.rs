@@ -274,3 +274,18 @@ async fn what_rolecall_toml_says_of_the_organisation_holds_for_who_types_organiz
     assert_eq!(unit.code, Some(2));
     assert!(unit.stderr.contains("--ou needs AWS Organizations, which is not asked"), "{}", unit.stderr);
 }
+
+#[tokio::test]
+async fn a_roll_of_some_units_is_not_continued_over_others() {
+    let emulator = start(world()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let scan = |unit: &'static str| [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--ou", unit]].concat();
+    let first = in_folder(&emulator, folder.path(), &scan("Workloads/Prod")).await;
+    assert!(first.code == Some(0) || first.code == Some(11), "{}", first.stderr);
+    let other = in_folder(&emulator, folder.path(), &scan("Sandbox")).await;
+    assert_eq!(other.code, Some(2), "{}", other.stderr);
+    let words = "it is a roll of units Workloads/Prod, and now it is to be one of units Sandbox";
+    assert!(other.stderr.contains(words), "{}", other.stderr);
+    let same = in_folder(&emulator, folder.path(), &scan("Workloads/Prod")).await;
+    assert!(same.code == Some(0) || same.code == Some(11), "{}", same.stderr);
+}

@@ -1,7 +1,7 @@
 //! Whether a run continues the roll of an earlier one, and does not make another of it.
 
 use crate::fact_kind::FactSelection;
-use crate::header::Header;
+use crate::header::{Header, TargetScope};
 use crate::ids::RoleArn;
 
 /// Why a run cannot continue a roll.
@@ -17,6 +17,14 @@ pub enum Discontinuity {
         previous: Box<RoleArn>,
         /// The role of the run.
         next: Box<RoleArn>,
+    },
+    /// Other accounts of the organization are chosen.
+    #[error("it is a roll of {previous}, and now it is to be one of {next}")]
+    Scope {
+        /// Which the roll chose.
+        previous: Box<TargetScope>,
+        /// Which the run chooses.
+        next: Box<TargetScope>,
     },
     /// Other facts are read, or of other users.
     #[error("it is a roll of {previous}, and now it is to be one of {next}")]
@@ -58,6 +66,10 @@ pub fn check(previous: &Header, next: &Header) -> Result<(), Discontinuity> {
         let [previous, next] = [previous, next].map(|header| header.collect.clone().into());
         return Err(Discontinuity::Selection { previous, next });
     }
+    if of_previous == of_next && previous.scope != next.scope {
+        let [previous, next] = [previous, next].map(|header| header.scope.clone().into());
+        return Err(Discontinuity::Scope { previous, next });
+    }
     if of_previous != of_next {
         return Err(Discontinuity::Organization { previous: of_previous, next: of_next });
     }
@@ -80,7 +92,7 @@ mod tests {
     use super::{Discontinuity, check};
     use crate::fact::Fact;
     use crate::fact_kind::FactSelection;
-    use crate::header::{Header, Organization, Target};
+    use crate::header::{Header, Organization, Target, TargetScope};
     use crate::ids::{RoleArn, RunId};
 
     fn header(roles: &[&str]) -> Header {
@@ -107,6 +119,11 @@ mod tests {
         assert_eq!(check(&header(&[A]), &header(&[A, B])), Err(Discontinuity::Targets));
         let of = |roles| of_organization("o-a", header(roles));
         assert_eq!(check(&of(&[A]), &of(&[A, B])), Ok(()), "accounts come to an organization");
+        let scope = TargetScope { units: ["Prod".to_owned()].into(), ..TargetScope::default() };
+        let of_unit = Header { scope, ..of(&[A]) };
+        assert_eq!(check(&of_unit, &of_unit), Ok(()));
+        let widened = check(&of_unit, &of(&[A, B])).unwrap_err().to_string();
+        assert_eq!(widened, "it is a roll of units Prod, and now it is to be one of all accounts");
         let other_role = of(&["arn:aws:iam::111111111111:role/S"]);
         assert!(matches!(check(&of(&[A]), &other_role), Err(Discontinuity::Role { .. })));
         let other = of_organization("o-b", header(&[A]));

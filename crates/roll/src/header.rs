@@ -1,5 +1,8 @@
 //! Who asked whom, and when: the first record of a roll file.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +33,9 @@ pub struct Header {
     pub session_name: Option<RoleSessionName>,
     /// What was read of each account.
     pub collect: FactSelection,
+    /// Which accounts of an organization were chosen; nothing where all were, or they were named one by one.
+    #[serde(default, skip_serializing_if = "TargetScope::is_all")]
+    pub scope: TargetScope,
     /// Who was asked, sorted.
     pub targets: Vec<Target>,
     /// Gaps that somebody answers for.
@@ -51,6 +57,7 @@ impl Header {
             organization: None,
             session_name: None,
             collect: FactSelection::default(),
+            scope: TargetScope::default(),
             targets,
             accepted: Vec::new(),
         }
@@ -60,6 +67,47 @@ impl Header {
     #[must_use]
     pub fn reads(&self, fact: FactKind) -> bool {
         self.collect.contains(fact)
+    }
+}
+
+/// Which accounts of an organization are read, each list sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TargetScope {
+    /// In these units, and the units below them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub units: BTreeSet<String>,
+    /// Of these ids or names.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub include: BTreeSet<String>,
+    /// And not of these.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub exclude: BTreeSet<String>,
+    /// With all of these tags, as `key=value`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub account_tags: BTreeSet<String>,
+}
+
+impl TargetScope {
+    /// Whether all accounts are read.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for TargetScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_all() {
+            return f.write_str("all accounts");
+        }
+        let Self { units, include, exclude, account_tags } = self;
+        let lists = [("units", units), ("include", include), ("exclude", exclude), ("tags", account_tags)];
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        let list = |(name, list): (&str, &BTreeSet<String>)| {
+            format!("{name} {}", list.iter().cloned().collect::<Vec<_>>().join(", "))
+        };
+        f.write_str(&lists.map(list).collect::<Vec<_>>().join("; "))
     }
 }
 

@@ -37,7 +37,7 @@ pub use fact::{Fact, Source};
 pub use fact_kind::{FactKind, FactSelection, UserSource};
 pub use file::{Calls, Counts, Hop, LineProblem, ReadError, Roll, RollWriter, Run, Statistics, Trailer};
 pub use gap::{Class, Gap, Note, Stage};
-pub use header::{AcceptedGap, Caller, Header, Organization, Target};
+pub use header::{AcceptedGap, Caller, Header, Organization, Target, TargetScope};
 pub use ids::{
     AccessKeyId, AccessKeyIdKind, AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName,
     RoleSessionName, RunId, unprintable_in,

@@ -7,7 +7,7 @@ use rolecall_roll::{
     AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, ConsolePassword, Counts, Document,
     Earlier, Fact, FactKind, FactSelection, Facts, Gap, Header, Hop, LastUsed, MfaDevice, Note, Organization,
     Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow, RoleArn, Roll, RollWriter, Root, RunId,
-    Side, Source, Stage, Statistics, Summary, Target, User, UserSource,
+    Side, Source, Stage, Statistics, Summary, Target, TargetScope, User, UserSource,
 };
 use serde_json::Value;
 
@@ -161,7 +161,16 @@ fn header(accounts: &[AccountRoll]) -> Header {
         user_name: Some("a;b".to_owned()),
         path_prefix: Some("/a;b,c/".to_owned()),
     };
-    Header { organization: Some(organization), session_name, collect, accepted: vec![accepted], ..header }
+    let list = || ["b".to_owned(), "a, b".to_owned()].into();
+    let scope = TargetScope { units: list(), include: list(), exclude: list(), account_tags: list() };
+    Header {
+        organization: Some(organization),
+        session_name,
+        collect,
+        scope,
+        accepted: vec![accepted],
+        ..header
+    }
 }
 
 fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {

@@ -96,6 +96,7 @@ impl<'a> Run<'a> {
         header.session_name = Some(context.settings.session.name.clone().unwrap_or_default());
         header.collect = context.settings.selection.clone();
         header.organization = organization;
+        header.scope = plan.scope();
         header.accepted = start.accepted;
         Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), began })
     }

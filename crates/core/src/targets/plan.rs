@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use rolecall_roll::{AccountId, NeutralTerms, Partition, RoleArn, Terms};
+use rolecall_roll::{AccountId, NeutralTerms, Partition, RoleArn, TargetScope, Terms};
 
 use super::choice::NoneMeant;
 use super::named::{Defaults, NoRole};
@@ -143,6 +143,19 @@ impl TargetPlan {
     #[must_use]
     pub fn organization(&self) -> Option<&OrganizationQuery> {
         self.organization.as_ref()
+    }
+
+    /// Which accounts of the organization are chosen.
+    #[must_use]
+    pub fn scope(&self) -> TargetScope {
+        let Some(query) = &self.organization else { return TargetScope::default() };
+        let list = |list: &[String]| list.iter().cloned().collect();
+        TargetScope {
+            units: list(&query.wanted.units),
+            include: list(&self.filter.include),
+            exclude: list(&self.filter.exclude),
+            account_tags: self.filter.tags.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        }
     }
 
     /// The partition that the targets are in: that of a role that was named whole, else that of the region.
