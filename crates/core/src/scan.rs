@@ -252,6 +252,7 @@ impl Scanner {
                 }
                 Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking(context)),
             };
+            progress.set_has_session();
             progress.set_request_ids(session.request_ids());
             collect::collect(&session, options, &progress).boxed_local().await;
             progress.set_request_ids(session.request_ids());
@@ -272,15 +273,10 @@ impl Scanner {
             reason = cancellation.stopped() => Some(reason),
         };
         if let Some(reason) = stop_reason {
-            let stage = progress.stage();
-            let message = match stage {
-                Stage::Session => reason.to_string(),
-                Stage::Fact(FactKind::Users) => format!("{reason}, not all users are listed"),
-                Stage::Fact(_) => {
-                    format!("{reason}, the keys of {} user(s) are not read", progress.users_without_keys())
-                }
-            };
-            progress.push_gap(stop_gap(reason, stage, message));
+            for (stage, what) in progress.unfinished(selection) {
+                let message = what.map_or_else(|| reason.to_string(), |what| format!("{reason}, {what}"));
+                progress.push_gap(stop_gap(reason, stage, message));
+            }
         }
         let no_reason = "no users were read, and no reason was kept".to_owned();
         progress.into_line(

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use common::{ROLE_ARN, in_short, scan, scan_one, scanner, settings};
+use base64::Engine;
+use common::{ROLE_ARN, TestScanner, in_short, scan, scan_one, scanner, settings};
+use rolecall_core::collect::parse_facts;
 use rolecall_roll::{AccountRoll, Class, FactKind, Gap, NeutralTerms, Outcome, Stage};
 use rolecall_testkit::secrets::CALLER_SESSION_TOKEN;
 use rolecall_testkit::{FakeAws, User, operation, wire, xml};
@@ -272,6 +274,49 @@ async fn an_account_whose_time_runs_out_keeps_what_it_has() {
     let gap = &account.gaps()[0];
     assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), Class::TimedOut));
     assert!(gap.message.contains("keys of 1 user"), "{}", gap.message);
+}
+
+/// A scanner whose accounts have two seconds, and that reads the credential report beside the keys.
+async fn hasty_scanner_with_the_report(aws: &FakeAws) -> TestScanner {
+    let mut settings = settings();
+    settings.limits.account_timeout = Duration::from_secs(2);
+    settings.selection.facts = parse_facts("access_keys,credential_report").unwrap();
+    scanner(&aws.uri(), settings).await
+}
+
+#[tokio::test]
+async fn the_gap_of_a_timeout_names_the_fact_that_was_not_read() {
+    let aws = FakeAws::start().await;
+    aws.answer("GetCredentialReport", ok("").set_delay(Duration::from_mins(1))).await;
+    let account = scan_one(&hasty_scanner_with_the_report(&aws).await).await;
+    assert!(account.users().unwrap().iter().all(|user| user.access_keys.is_some()), "{account:?}");
+    let [gap] = account.gaps() else { panic!("{:?}", account.gaps()) };
+    assert_eq!((gap.step, gap.class), (FactKind::CredentialReport.into(), Class::TimedOut));
+    assert!(gap.message.contains("not fully read: credential report"), "{}", gap.message);
+}
+
+#[tokio::test]
+async fn a_timeout_keeps_what_one_call_told_of_all_users() {
+    let report = "user,user_creation_time,password_enabled,password_last_used,password_last_changed,mfa_active,\
+                  access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,\
+                  access_key_1_last_used_service,access_key_1_last_used_region,\
+                  access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,\
+                  access_key_2_last_used_service,access_key_2_last_used_region\n\
+                  alice,2024-01-01T00:00:00Z,true,N/A,N/A,true,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A\n";
+    let content = base64::engine::general_purpose::STANDARD.encode(report);
+    let aws = FakeAws::start().await;
+    let answer = format!(
+        "<GetCredentialReportResponse><GetCredentialReportResult><Content>{content}</Content>\
+         <ReportFormat>text/csv</ReportFormat><GeneratedTime>2026-01-01T00:00:00Z</GeneratedTime>\
+         </GetCredentialReportResult></GetCredentialReportResponse>"
+    );
+    aws.answer("GetCredentialReport", ok(answer)).await;
+    aws.answer("ListAccessKeys", ok("").set_delay(Duration::from_mins(1))).await;
+    let account = scan_one(&hasty_scanner_with_the_report(&aws).await).await;
+    let alice = account.users().unwrap().iter().find(|user| user.user_name == "alice").unwrap();
+    assert!(alice.report.known().is_some_and(|row| row.mfa_active), "{alice:?}");
+    let [gap] = account.gaps() else { panic!("{:?}", account.gaps()) };
+    assert_eq!(gap.step, FactKind::AccessKeys.into());
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! What was read of an account so far. It is kept outside of the work, so that work which is cut off leaves it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 use rolecall_roll::{
     AccessKey, AccessKeyId, AccountRoll, Fact, FactKind, FactSelection, Facts, Gap, Note, Stage, Target, User,
 };
+use tokio::sync::watch;
 
 use super::{Read, selected};
 use crate::call::CallError;
@@ -17,18 +19,51 @@ pub struct Progress {
     gaps: RefCell<Vec<Gap>>,
     notes: RefCell<Vec<Note>>,
     request_ids: RefCell<Vec<String>>,
-    stage: Cell<Option<Stage>>,
+    has_session: Cell<bool>,
+    is_listed: watch::Sender<bool>,
+    finished: RefCell<BTreeSet<FactKind>>,
 }
 
 impl Progress {
-    /// Where the work stands.
-    #[must_use]
-    pub(crate) fn stage(&self) -> Stage {
-        self.stage.get().unwrap_or(Stage::Session)
+    /// Takes note that there is a session.
+    pub(crate) fn set_has_session(&self) {
+        self.has_session.set(true);
     }
 
-    pub(super) fn set_stage(&self, fact: FactKind) {
-        self.stage.set(Some(fact.into()));
+    /// Takes note that the users are listed, as far as they let themselves be.
+    pub(super) fn set_listed(&self) {
+        self.is_listed.send_replace(true);
+    }
+
+    /// Waits until the users are listed.
+    pub(super) async fn wait_until_listed(&self) {
+        let mut is_listed = self.is_listed.subscribe();
+        // The sender is this progress's own, and there as long as it is.
+        let _ = is_listed.wait_for(|is_listed| *is_listed).await;
+    }
+
+    /// Takes note that a fact was read, as far as it lets itself be read.
+    pub(super) fn finish(&self, fact: FactKind) {
+        self.finished.borrow_mut().insert(fact);
+    }
+
+    /// The stages that a stop leaves unfinished, and what is not read of each.
+    pub(crate) fn unfinished(&self, selection: &FactSelection) -> Vec<(Stage, Option<String>)> {
+        if !self.has_session.get() {
+            return vec![(Stage::Session, None)];
+        }
+        let finished = self.finished.borrow();
+        if !finished.contains(&FactKind::Users) {
+            return vec![(FactKind::Users.into(), Some("not all users are listed".to_owned()))];
+        }
+        let without_keys = self.users_without_keys();
+        let unfinished = selection.facts.iter().filter(|fact| !finished.contains(fact));
+        let what = |fact: &FactKind| match fact {
+            FactKind::AccessKeys if without_keys == 0 => None,
+            FactKind::AccessKeys => Some(format!("the keys of {without_keys} user(s) are not read")),
+            _ => Some(format!("not fully read: {}", fact.label())),
+        };
+        unfinished.filter_map(|fact| Some(((*fact).into(), Some(what(fact)?)))).collect()
     }
 
     /// Keeps the ids of the calls that gave the session.
@@ -37,8 +72,7 @@ impl Progress {
     }
 
     /// How many users there are whose keys are not read.
-    #[must_use]
-    pub(crate) fn users_without_keys(&self) -> usize {
+    fn users_without_keys(&self) -> usize {
         self.users.borrow().iter().flatten().filter(|user| user.access_keys.is_none()).count()
     }
 

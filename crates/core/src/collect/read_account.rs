@@ -5,7 +5,7 @@ use futures_util::{FutureExt, StreamExt, join, stream};
 use rolecall_roll::{Class, Fact, FactKind, FactSelection, Source, UserSource};
 
 use super::credential_report::{self, Report};
-use super::{Collector, Join, Progress, Read, selected};
+use super::{Collector, Progress, Read, selected};
 use crate::session::Session;
 
 /// What to read of an account, and how.
@@ -34,52 +34,61 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
         for collector in options.collectors() {
             if let Read::ListUsers(read) = collector.read {
                 read(session, options, progress).await;
+                progress.finish(collector.fact);
             }
         }
+        progress.set_listed();
     };
     let account = async {
         for collector in options.collectors() {
             if let Read::Account(read, _) = collector.read {
                 read(session, options, progress).await;
+                progress.finish(collector.fact);
             }
         }
     };
-    let joins = if options.selection.reads == UserSource::CredentialReport {
+    if options.selection.reads == UserSource::CredentialReport {
         // Who has keys is in the report: nobody is read live before it is there.
         let report = credential_report::collect(session, progress).boxed_local();
         let (report, ()) = join!(report, list_users);
+        if let Some(report) = report.clone().filter(|_| options.has(FactKind::CredentialReport)) {
+            credential_report::join(report)(progress);
+        }
+        progress.finish(FactKind::CredentialReport);
         let users = read_users(session, options, report.as_ref(), progress).boxed_local();
-        let (mut joins, (), ()) = join!(read_all_users(session, options, progress), account, users);
-        joins.extend(report.filter(|_| options.has(FactKind::CredentialReport)).map(credential_report::join));
-        joins
+        join!(read_all_users(session, options, progress), account, users);
     } else {
         // Nobody waits for the report, which takes its time to be made.
         let users = async {
             list_users.await;
             read_users(session, options, None, progress).boxed_local().await;
         };
-        let (joins, (), ()) = join!(read_all_users(session, options, progress), account, users);
-        joins
-    };
-    for join in joins {
-        join(progress);
+        join!(read_all_users(session, options, progress), account, users);
     }
     for collector in options.collectors() {
         if let Read::AccountAtEnd(read, _) = collector.read {
             read(session, options, progress).await;
+            progress.finish(collector.fact);
         }
     }
 }
 
-/// Reads the facts that few calls tell of all users, all of them at a time.
-async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) -> Vec<Join> {
+/// Reads the facts that few calls tell of all users, all of them at a time, and puts each to the users once they are
+/// listed.
+async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
     let is_read_already = options.selection.reads == UserSource::CredentialReport;
     let reads = options.collectors().filter_map(|collector| match collector.read {
         Read::AllUsers(..) if is_read_already && collector.fact == FactKind::CredentialReport => None,
-        Read::AllUsers(read, ..) => Some(read(session, progress)),
+        Read::AllUsers(read, ..) => Some((collector.fact, read(session, progress))),
         _ => None,
     });
-    join_all(reads).await
+    join_all(reads.map(async |(fact, read)| {
+        let join = read.await;
+        progress.wait_until_listed().await;
+        join(progress);
+        progress.finish(fact);
+    }))
+    .await;
 }
 
 /// How many users a further connection is worth its handshake for, which takes as long as some calls.
@@ -92,9 +101,6 @@ async fn read_users(
     report: Option<&Report>,
     progress: &Progress,
 ) {
-    if progress.users.borrow().is_some() {
-        progress.set_stage(FactKind::AccessKeys);
-    }
     let users = users_to_read(options, report, progress);
     if let Some(report) = report {
         let message = format!(
@@ -103,7 +109,9 @@ async fn read_users(
         );
         progress.push_note(FactKind::CredentialReport, None, message);
     }
-    if !options.collectors().any(|collector| matches!(collector.read, Read::User(..))) {
+    let of_users =
+        || options.collectors().filter(|collector| matches!(collector.read, Read::User(..) | Read::Key(..)));
+    if of_users().next().is_none() {
         return;
     }
     // Two at least, so that one call that hangs does not hold up all others.
@@ -111,6 +119,9 @@ async fn read_users(
     stream::iter(&users)
         .for_each_concurrent(concurrent, |user| read_user(session, options, user, progress).boxed_local())
         .await;
+    for collector in of_users() {
+        progress.finish(collector.fact);
+    }
 }
 
 /// A user, and the facts that are not read live, since the report tells them.

@@ -32,7 +32,6 @@ const MAX_ITEMS: i32 = 1000;
 
 /// Reads the account's users, their keys yet unknown.
 async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
-    progress.set_stage(FactKind::Users);
     let ended = match &options.selection.user_name {
         Some(user_name) => {
             // One that is not there is none, and no gap.

@@ -10,7 +10,7 @@ use rolecall_roll::{LastUsed, ReportKey, ReportRow, Root, User};
 const ROOT: &str = "<root_account>";
 
 /// A credential report.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Report {
     /// When it was made.
     pub(crate) generated: Timestamp,
