@@ -26,7 +26,7 @@ def compare(endpoint, scan):
     code, document = scan(endpoint, role_arn)
 
     assert code == 0
-    assert document["schema_version"] == 2
+    assert document["schema_version"] == 3
     assert document["caller"]["account_id"] == world.HUB
     assert judge.with_dates(document["accounts"]) == [expected]
 
