@@ -67,6 +67,16 @@ async fn the_table_shows_every_key_and_every_gap() {
     insta::assert_snapshot!(table.join("\n"));
 }
 
+#[tokio::test]
+async fn a_report_of_no_account_that_was_read_applies_no_rule() {
+    let aws = FakeAws::start().await;
+    aws.refuse_role(ROLE_ARN);
+    let unread = run(&aws, &["scan", "--role-arn", ROLE_ARN]).await;
+    assert_eq!(unread.code, Some(11));
+    assert!(unread.stdout.contains("no rule was applied: no account was read"), "{}", unread.stdout);
+    assert!(!unread.stdout.contains("none by"), "{}", unread.stdout);
+}
+
 fn without_age(line: &str) -> String {
     match line.strip_suffix(" d").and_then(|line| line.rsplit_once(' ')) {
         Some((rest, age)) if age.parse::<u32>().is_ok() => format!("{} N d", rest.trim_end()),

@@ -62,7 +62,7 @@ impl Statement {
             ));
         }
         if let Some(report) = report {
-            lines.extend(of_findings(report, terms));
+            lines.extend(of_findings(report, coverage, terms));
             notes.extend(of_exceptions(report));
             notes.extend(of_benchmark(report));
             let uncertain = report.assessment.owners_uncertain;
@@ -202,7 +202,7 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
     lines
 }
 
-fn of_findings(report: &Report, terms: &dyn Terms) -> Vec<Line> {
+fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<Line> {
     let by_severity = report.open.iter().rev().filter(|(_, number)| **number > 0);
     let by_severity: Vec<String> =
         by_severity.map(|(severity, number)| format!("{} {severity}", grouped(*number))).collect();
@@ -211,6 +211,10 @@ fn of_findings(report: &Report, terms: &dyn Terms) -> Vec<Line> {
     let judged = report.assessment.rules.iter().filter(|result| result.not_asked == 0).count();
     let rules = if judged == all { format!("{all} rules") } else { format!("{judged} of {all} rules") };
     let found = match by_severity.as_slice() {
+        // None found of nothing read would be a silent gap.
+        [] if coverage.complete + coverage.in_part == 0 => {
+            "no rule was applied: no account was read".to_owned()
+        }
         [] => format!("none by {rules}{benchmark}"),
         some => format!("{}, by {rules}{benchmark}", some.join(", ")),
     };

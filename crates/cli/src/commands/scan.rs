@@ -220,7 +220,7 @@ impl Scan<'_> {
         run.resume(earlier).map_err(|problem| {
             let roll = self.arguments.roll.iter().map(|roll| roll.display().to_string()).collect::<String>();
             Failure::usage(format!("--roll {roll}: {problem}"))
-                .with_remedy("name another file, or the same accounts")
+                .with_remedy("name another file, or give the options that the roll was begun with")
         })
     }
 
