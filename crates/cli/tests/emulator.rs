@@ -246,6 +246,18 @@ async fn a_command_runs_in_the_emulators_environment_and_its_exit_code_is_ours()
 }
 
 #[tokio::test]
+async fn the_emulator_does_not_log_the_session_tokens_that_it_checks() {
+    let scan = format!("{} scan --role-arn {ROLE_ARN} >/dev/null", env!("CARGO_BIN_EXE_rolecall"));
+    let script = format!("echo \"$AWS_SESSION_TOKEN\"; {scan}");
+    let mut command = rolecall("http://127.0.0.1:9", &["emulator", "--", "sh", "-c", &script]);
+    let ended = ended(command.env("RUST_LOG", "trace")).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let token = ended.stdout.trim();
+    assert!(token.len() > 20 && !ended.stderr.contains(token), "{}", ended.stderr);
+    assert!(ended.stderr.contains("DEBUG"), "everything is logged");
+}
+
+#[tokio::test]
 async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let (env_file, log) = (folder.path().join("aws.env"), folder.path().join("log"));

@@ -4,7 +4,7 @@ use tracing::{Level, Metadata};
 
 /// Crates that print requests, answers or events at TRACE, with external ids, tokens and `credential_process` commands
 /// in them.
-const CAPPED_AT_DEBUG: [&str; 4] = ["aws_", "lambda_runtime", "hyper", "rustls"];
+const CAPPED_AT_DEBUG: [&str; 5] = ["aws_", "lambda_runtime", "hyper", "rustls", "scratchstack_"];
 
 /// The crate that finds the caller's credentials prints, at every level, the external id of a profile's role, and its
 /// errors with `{:?}`, with the answer that they are about.
