@@ -133,7 +133,7 @@ pub trait OptionSet: Clone + Default + std::fmt::Debug {
     /// Sets an option to what was given, one text or several.
     ///
     /// # Errors
-    /// What is wrong with a text, and what would be right. A secret is not repeated.
+    /// That there is no text, or what is wrong with one, and what would be right. A secret is not repeated.
     fn set(&mut self, key: &str, texts: &[String], origin: Origin) -> Result<(), String>;
 
     /// These, and where one is not given, that of `lower`.
@@ -152,12 +152,7 @@ pub trait OptionSet: Clone + Default + std::fmt::Debug {
         for row in Self::rows() {
             let name = row.variable();
             let Some(text) = variable(&name).filter(|text| !text.is_empty()) else { continue };
-            let texts = row.split(&text);
-            if texts.is_empty() {
-                // A list of nothing is none.
-                continue;
-            }
-            options.set(row.key, &texts, Origin::Variable).map_err(|problem| {
+            options.set(row.key, &row.split(&text), Origin::Variable).map_err(|problem| {
                 let value = if row.is_secret { "set".to_owned() } else { format!("{text:?}") };
                 InvalidVariable { problem: format!("{name} is {value}: {problem}") }
             })?;
@@ -214,6 +209,10 @@ macro_rules! options {
                 texts: &[String],
                 origin: $crate::option_rows::Origin,
             ) -> Result<(), String> {
+                if texts.is_empty() {
+                    // An empty filter that counted as none would choose every account.
+                    return Err("it is an empty list; name something, or leave it out".to_owned());
+                }
                 $(if key == stringify!($key) {
                     let parse: fn(&[String]) -> Result<$type, String> = $parse;
                     let value = parse(texts)?;

@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_list_is_refused_and_not_taken_for_none() {
+        for (name, value) in [("ROLECALL_INCLUDE", " , "), ("ROLECALL_OU", ","), ("ROLECALL_ROLE_ARN", ",")] {
+            let problem = variables(&[(name, value)]).unwrap_err();
+            assert!(problem.contains(name) && problem.contains("empty list"), "{problem}");
+        }
+        for row in RunOptions::rows() {
+            assert!(RunOptions::default().set(row.key, &[], Origin::File).is_err(), "{}", row.key);
+        }
+    }
+
+    #[test]
     fn arns_with_commas_in_their_names_are_told_apart() {
         let two = "arn:aws:iam::111111111111:role/a,b,arn:aws:iam::222222222222:role/R,";
         let options = variables(&[("ROLECALL_ROLE_ARN", two)]).unwrap();
@@ -175,8 +186,6 @@ mod tests {
             ["Log Archive", "sandbox-*"],
             "a name may hold a blank"
         );
-        let nothing = variables(&[("ROLECALL_EXCLUDE", " , "), ("ROLECALL_ROLE_ARN", ",")]).unwrap();
-        assert!(nothing.targets.exclude.is_none() && nothing.targets.role_arn.is_none());
         let tags =
             variables(&[("ROLECALL_SESSION_TAG", "team=a b, purpose=roll")]).unwrap().settings.session_tag;
         assert_eq!(tags.unwrap().value[0], ("team".to_owned(), "a b".to_owned()));

@@ -110,12 +110,17 @@ fn parse(event: &str) -> Result<Event, Failure> {
              true, \"role_name\": …}} or {{\"targets\": [{{\"role_arn\": …, \"external_id\": …}}]}}"
         ))
     })?;
+    let has_arns = event.role_arn.is_some() || event.targets.is_some();
+    let has_unused_role_name = event.role_name.is_some() && has_arns && event.organization != Some(true);
     match &event.targets {
         Some(_) if event.role_arn.is_some() => {
             Err(invalid("the event has both role_arn and targets; send one"))
         }
         Some(targets) if targets.is_empty() => {
             Err(invalid("targets names no account; name one, or leave it out"))
+        }
+        _ if has_unused_role_name => {
+            Err(invalid("the event has role_name, and the ARN of each role besides; leave out role_name"))
         }
         _ => Ok(event),
     }
@@ -213,6 +218,7 @@ mod tests {
             ("[]", "no JSON object"),
             (r#"{"version": "0", "detail-type": "Scheduled Event"}"#, "constant input"),
             (r#"{"targets": []}"#, "no account"),
+            (r#"{"role_arn": "arn:aws:iam::111111111111:role/R", "role_name": "S"}"#, "leave out role_name"),
             (r#"{"targets": [], "role_arn": "x"}"#, "both"),
         ] {
             let refused = targets(event, &env).unwrap_err();

@@ -1,4 +1,4 @@
-//! `rolecall accounts`: whom a scan would ask, and how.
+//! `rolecall accounts`: which accounts a scan would read, and how.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -56,7 +56,7 @@ pub(crate) struct EmulatorArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) world: Option<PathBuf>,
 
-    /// Make a world and not read one: an organisation of so many accounts and users, the same each time for a seed; also
+    /// Make an organization of this many accounts and users, the same each time for a seed, and read no world; also
     /// `with_keys` (users of a hundred), `denied`, `suspended`, `hanging` (accounts of a thousand)
     #[arg(long, value_name = "accounts=600,users=50,seed=7", conflicts_with = "world")]
     pub(crate) generate: Option<Recipe>,
@@ -77,12 +77,12 @@ pub(crate) struct EmulatorArgs {
     #[arg(long, value_name = "PART")]
     reset_rate: Option<f64>,
 
-    /// The role whose session the credentials are of, whomever it trusts; without this flag it is `LambdaRole` of
-    /// account 222222222222, if that lets Lambda become it
+    /// The role whose session the credentials are of, whatever its trust policy says; without this flag it is
+    /// `LambdaRole` of account 222222222222, if that lets Lambda assume it
     #[arg(long = "as", value_name = "ARN")]
     pub(crate) role_arn: Option<RoleArn>,
 
-    /// Write the settings to ask it with to this file, as lines of a shell; it is taken away at the end
+    /// Write the settings to ask it with to this file, as lines of a shell; the emulator removes it when it ends
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 

@@ -14,7 +14,6 @@ use rolecall_roll::continuation::{self, Discontinuity};
 use rolecall_roll::{
     AcceptedGap, AccountId, Earlier, Fact, FactKind, Header, RoleSessionName, RunId, Statistics,
 };
-
 use tokio::time::Instant;
 
 use crate::call::CallError;
