@@ -83,7 +83,13 @@ impl OptionRow {
     /// Its flag: `--max-attempts`.
     #[must_use]
     pub fn flag(&self) -> String {
-        format!("--{}", self.key.replace('_', "-"))
+        format!("--{}", self.flag_name())
+    }
+
+    /// Its flag without the dashes before it: `max-attempts`.
+    #[must_use]
+    pub fn flag_name(&self) -> String {
+        self.key.replace('_', "-")
     }
 
     /// Its environment variable: `ROLECALL_MAX_ATTEMPTS`.

@@ -115,7 +115,7 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
 
 fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
     let default = (row.default)().map_or(String::new(), |default| format!(" [default: {default}]"));
-    let arg = Arg::new(row.key).long(row.key.replace('_', "-")).help(format!("{}{default}", row.help()));
+    let arg = Arg::new(row.key).long(row.flag_name()).help(format!("{}{default}", row.help()));
     let arg = match row.shape {
         Shape::Switch => return arg.action(ArgAction::SetTrue),
         Shape::Text | Shape::Number => arg.action(ArgAction::Set),

@@ -51,8 +51,10 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
         // Who has keys is in the report: nobody is read live before it is there.
         let report = credential_report::collect(session, progress).boxed_local();
         let (report, ()) = join!(report, list_users);
-        if let Some(report) = report.clone().filter(|_| options.has(FactKind::CredentialReport)) {
-            credential_report::join(report)(progress);
+        if options.has(FactKind::CredentialReport)
+            && let Some(report) = &report
+        {
+            credential_report::join(report.clone())(progress);
         }
         progress.finish(FactKind::CredentialReport);
         let users = read_users(session, options, report.as_ref(), progress).boxed_local();
