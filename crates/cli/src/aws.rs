@@ -2,13 +2,13 @@
 
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use rolecall_core::call::CallError;
-use rolecall_core::connect::{Connect, Roots, http_client};
+use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
 use rolecall_core::run::RunError;
 use rolecall_core::scan::Scanner;
 use rolecall_core::settings::Limits;
 use rolecall_core::targets::TargetPlan;
-use rolecall_core::targets::organization::Unknown;
-use rolecall_roll::Class;
+use rolecall_core::targets::organization::OrganizationError;
+use rolecall_roll::ErrorKind;
 
 use crate::args::CallerArgs;
 use crate::environment;
@@ -26,8 +26,8 @@ pub(crate) async fn connect(
     if caller.profile.is_none() {
         environment::check_credentials()?;
     }
-    let roots = Roots::of_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
-    let connect = Connect {
+    let roots = RootCertificates::of_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
+    let connect = ClientConfig {
         http_client: http_client(roots),
         region: caller.region.clone(),
         profile: caller.profile.clone(),
@@ -51,7 +51,7 @@ pub(crate) fn run_failure(error: &RunError, caller: &CallerArgs) -> Failure {
 
 /// It is not known who calls.
 pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
-    let is_refused = error.class == Class::Credentials;
+    let is_refused = error.class == ErrorKind::Credentials;
     let why = match (is_refused, &caller.profile) {
         (true, Some(profile)) => format!("profile {profile:?} gives no credentials that AWS accepts"),
         (true, None) => "the caller has no credentials that AWS accepts".to_owned(),
@@ -64,28 +64,28 @@ pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
     Failure::incomplete(format!("no account was read, {why}: {error}")).with_remedy(remedy)
 }
 
-fn organization_unknown(error: &Unknown) -> Failure {
+fn organization_unknown(error: &OrganizationError) -> Failure {
     let remedy = match error {
-        Unknown::NoUnit(unit, units) => {
+        OrganizationError::NoUnit(unit, units) => {
             let problem = format!("--ou {unit}: the organization has no such unit; it has {units}");
             return Failure::usage(problem);
         }
-        Unknown::Ambiguous(unit, number) => {
+        OrganizationError::Ambiguous(unit, number) => {
             let problem = format!("--ou {unit}: {number} units have this name");
             return Failure::usage(problem)
                 .with_remedy("name one by its id, or by the names from below the root on: Workloads/Prod");
         }
-        Unknown::Call(error) if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") => {
+        OrganizationError::Call(error) if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") => {
             "the caller's account is in no organization; name the accounts: --accounts FILE".to_owned()
         }
-        Unknown::Call(error) if error.class == Class::Denied && error.operation != "AssumeRole" => {
+        OrganizationError::Call(error) if error.class == ErrorKind::Denied && error.operation != "AssumeRole" => {
             "call from the management account or a delegated administrator, or as a role of one: --organization-role-arn \
              ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
              ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"
                 .to_owned()
         }
-        Unknown::Call(error) => error.remedy().to_text(&FlagTerms),
-        Unknown::NoAccounts => {
+        OrganizationError::Call(error) => error.remedy().to_text(&FlagTerms),
+        OrganizationError::NoAccounts => {
             "check that it is the right organization, and the right --ou: rolecall accounts".to_owned()
         }
     };

@@ -19,11 +19,11 @@ use crate::failure::Failure;
 
 /// Sets up logging on stderr, and refuses to run where the SDK would print secrets.
 pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
-    if env::var_os(logs::PRINTS_SECRETS).is_some_and(|value| !value.is_empty()) {
+    if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
         return Err(Failure::usage(logs::PRINTS_SECRETS_REFUSED));
     }
     let level = if quiet { "error" } else { "warn" };
-    let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("{level},{}", logs::SAID_ELSEWHERE));
+    let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("{level},{}", logs::DEFAULT_DIRECTIVE));
     let filter: Targets = directives.parse().map_err(|error| {
         Failure::usage(format!("RUST_LOG is {directives:?}: {error}")).with_remedy(
             "use a level, such as RUST_LOG=info, or levels by module: RUST_LOG=warn,rolecall_core=debug",

@@ -3,13 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use rolecall_roll::{Earlier, ReadError, Stored};
+use rolecall_roll::{ReadError, ResumableRoll, RollFile};
 
 use crate::failure::Failure;
 use crate::output;
 
 /// Reads a roll file.
-pub(crate) fn read(path: &Path) -> Result<Stored, Failure> {
+pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
     let wrong = |problem: &dyn std::fmt::Display| {
         Failure::usage(format!("{}: {problem}", path.display()))
             .with_remedy("name a roll file, as `rolecall scan --roll FILE` or --format jsonl writes it")
@@ -18,15 +18,15 @@ pub(crate) fn read(path: &Path) -> Result<Stored, Failure> {
     if file.metadata().is_ok_and(|there| !there.is_file()) {
         return Err(wrong(&"it is no ordinary file"));
     }
-    Stored::read(file).map_err(|error| wrong(&error))
+    RollFile::read(file).map_err(|error| wrong(&error))
 }
 
 /// The roll file to add to; one that nobody named is in no folder and gone at the end.
-pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<Earlier, Failure> {
+pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<ResumableRoll, Failure> {
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
     let Some(path) = named else {
         let file: File = tempfile::tempfile().map_err(unexpected)?;
-        return Earlier::read(file).map_err(Failure::unexpected);
+        return ResumableRoll::read(file).map_err(Failure::unexpected);
     };
     let is_special = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
     if is_special || path == Path::new("-") {
@@ -37,7 +37,7 @@ pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<Earlier, Failure> {
     }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| output::not_there("--roll", path, &error))?;
-    Earlier::read(file).map_err(|error| {
+    ResumableRoll::read(file).map_err(|error| {
         let failure = Failure::usage(format!("--roll {}: {error}", path.display()));
         match error {
             ReadError::Locked => failure,

@@ -17,11 +17,11 @@ pub(crate) fn in_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) 
 }
 
 /// Ctrl-C, and what else asks a program to end.
-pub(crate) struct Interruptions {
+pub(crate) struct StopSignals {
     signals: Vec<(SignalKind, Signal)>,
 }
 
-impl Interruptions {
+impl StopSignals {
     /// Listens for these signals, which from now on do not end the program by themselves.
     pub(crate) fn listen(kinds: &[SignalKind]) -> Result<Self, Failure> {
         let listen = |kind: &SignalKind| Ok((*kind, signal(*kind)?));

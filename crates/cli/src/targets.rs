@@ -7,7 +7,7 @@ use std::path::Path;
 use rolecall_core::RunOptions;
 use rolecall_core::option_rows::Origin;
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
-use rolecall_core::targets::{Named, TargetPlan, accounts_file as parser};
+use rolecall_core::targets::{TargetPlan, TargetSpec, accounts_file as parser};
 
 use crate::args::CallerArgs;
 use crate::configuration::Configuration;
@@ -38,7 +38,7 @@ pub(crate) fn plan(
     Ok(plan)
 }
 
-fn read_accounts(file: &Path) -> Result<Vec<Named>, Failure> {
+fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
     let wrong =
         |problem: &dyn std::fmt::Display| Failure::usage(format!("--accounts {}: {problem}", file.display()));
     let text = if file == Path::new("-") {
@@ -67,7 +67,7 @@ pub(crate) fn failure(error: &PlanError) -> Failure {
         PlanError::NeedsOrganization(_) => {
             failure.with_remedy("pass --organization, or set `[organization] ask = true` in rolecall.toml")
         }
-        PlanError::NoRole(_) => failure.with_remedy("or set role_name in rolecall.toml"),
-        PlanError::Filter(_) | PlanError::Contradiction(_) => failure,
+        PlanError::MissingRole(_) => failure.with_remedy("or set role_name in rolecall.toml"),
+        PlanError::Filter(_) | PlanError::TargetConflict(_) => failure,
     }
 }

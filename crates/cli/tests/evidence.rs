@@ -15,7 +15,7 @@ use std::process::Command as Plain;
 use common::organization::{ORGANIZATION, as_lambda, recipe, start};
 use common::{Ended, ended};
 use rolecall_emulator::Emulator;
-use rolecall_emulator::log::Line;
+use rolecall_emulator::log::RequestLogEntry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -163,7 +163,7 @@ async fn the_calls_of_a_roll_are_those_in_cloudtrail_and_no_others_bear_its_name
         fs::write(folder.path().join("events.json"), text).unwrap();
         run(&emulator, folder.path(), &["verify", "roll.jsonl", "--cloudtrail", "events.json"]).await
     };
-    let events: Vec<Value> = emulator.requests().iter().map(Line::to_cloudtrail).collect();
+    let events: Vec<Value> = emulator.requests().iter().map(RequestLogEntry::to_cloudtrail).collect();
     for form in ["lines", "file", "lookup"] {
         let whole = verify(&events, form).await;
         assert_eq!(whole.code, Some(0), "{form}: {}{}", whole.stdout, whole.stderr);
@@ -185,7 +185,7 @@ async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
         let document = run(&emulator, folder.path(), &[&arguments[..], &["--format", "json"]].concat()).await;
         (words, serde_json::from_str::<Value>(&document.stdout).unwrap_or_default())
     };
-    let mut events: Vec<Value> = emulator.requests().iter().map(Line::to_cloudtrail).collect();
+    let mut events: Vec<Value> = emulator.requests().iter().map(RequestLogEntry::to_cloudtrail).collect();
     let (whole, document) = verify(&events).await;
     assert_eq!(whole.code, Some(0), "{}{}", whole.stdout, whole.stderr);
     let asked = emulator.requests().iter().filter(|line| line.operation == "sts:AssumeRole").count();
@@ -260,7 +260,7 @@ async fn calls_of_earlier_runs_are_the_rolls_too_and_of_a_cut_one_nobody_knows_a
     let path = folder.path().join("roll.jsonl");
     let first = fs::read_to_string(&path).unwrap();
     let verify = async || {
-        let events: Vec<Value> = emulator.requests().iter().map(Line::to_cloudtrail).collect();
+        let events: Vec<Value> = emulator.requests().iter().map(RequestLogEntry::to_cloudtrail).collect();
         fs::write(folder.path().join("events.json"), json!({ "Records": events }).to_string()).unwrap();
         run(&emulator, folder.path(), &["verify", "roll.jsonl", "--cloudtrail", "events.json"]).await
     };

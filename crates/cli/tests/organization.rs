@@ -16,7 +16,7 @@ use std::time::Duration;
 use common::ended;
 use common::organization::{LAMBDA_ROLE, ORGANIZATION, as_lambda, document, recipe, run, start};
 use jiff::Timestamp;
-use rolecall_emulator::{Recipe, World};
+use rolecall_emulator::{World, WorldSpec};
 use serde_json::{Value, json};
 
 /// The document without what differs between two runs over the same world.
@@ -41,7 +41,7 @@ fn steady(mut document: Value) -> Value {
 }
 
 /// A world that answers so many calls a second in an account, fails and cuts connections.
-fn troubled(recipe: &Recipe, iam_rate: f64) -> World {
+fn troubled(recipe: &WorldSpec, iam_rate: f64) -> World {
     let mut world = recipe.world().unwrap();
     let rates = (Some(iam_rate), 0.01, 0.005);
     (world.behaviour.iam_rate, world.behaviour.error_rate, world.behaviour.reset_rate) = rates;

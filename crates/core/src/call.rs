@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
-use rolecall_roll::{Class, Side};
+use rolecall_roll::{ErrorKind, Side};
 
 /// A call that did not succeed, and all attempts at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct CallError {
     /// Whose credentials it was made with.
     pub side: Side,
     /// What kind of obstacle it was.
-    pub class: Class,
+    pub class: ErrorKind,
     /// The AWS error code, where AWS answered with one.
     pub code: Option<String>,
     /// What happened, in AWS's words where AWS answered.
@@ -49,36 +49,36 @@ impl CallError {
             SdkError::ServiceError(context) => Self::from_answer(operation, context.err(), context.raw()),
             SdkError::ResponseError(context) => {
                 let request_id = context.raw().headers().request_id().map(str::to_owned);
-                let message = if is_about::<NotWhole>(error) {
+                let message = if is_about::<TruncatedXml>(error) {
                     "the answer was cut short or is not XML".into()
                 } else {
                     "the answer broke off".into()
                 };
-                Self { request_id, ..bare(Class::Malformed, message) }
+                Self { request_id, ..bare(ErrorKind::Malformed, message) }
             }
             SdkError::TimeoutError(_) => {
-                bare(Class::TimedOut, "no answer in the time that was allowed".into())
+                bare(ErrorKind::TimedOut, "no answer in the time that was allowed".into())
             }
             SdkError::DispatchFailure(failure) => {
                 let Some(error) = failure.as_connector_error() else {
-                    return bare(Class::Transport, "the request could not be sent".into());
+                    return bare(ErrorKind::Transport, "the request could not be sent".into());
                 };
                 let class = if is_about::<CredentialsError>(error) {
-                    Class::Credentials
+                    ErrorKind::Credentials
                 } else if error.is_timeout() {
-                    Class::TimedOut
+                    ErrorKind::TimedOut
                 } else {
-                    Class::Transport
+                    ErrorKind::Transport
                 };
                 bare(class, chain(error))
             }
             other => {
-                if is_about::<NotWhole>(other) {
-                    bare(Class::Malformed, "the answer was cut short or is not XML".into())
+                if is_about::<TruncatedXml>(other) {
+                    bare(ErrorKind::Malformed, "the answer was cut short or is not XML".into())
                 } else if is_about::<CredentialsError>(other) {
-                    bare(Class::Credentials, chain(other))
+                    bare(ErrorKind::Credentials, chain(other))
                 } else {
-                    bare(Class::Internal, "the request could not be built".into())
+                    bare(ErrorKind::Internal, "the request could not be built".into())
                 }
             }
         }
@@ -98,12 +98,13 @@ impl CallError {
                 (class_of(code, status), message)
             }
             None if (200..300).contains(&status) => {
-                (Class::Malformed, "the answer is not what AWS answers".into())
+                (ErrorKind::Malformed, "the answer is not what AWS answers".into())
             }
             // A proxy or a gateway refused the request, and AWS never saw it.
-            None if is_html(response) => {
-                (Class::Transport, format!("HTTP status {status} with a web page, which is not AWS's answer"))
-            }
+            None if is_html(response) => (
+                ErrorKind::Transport,
+                format!("HTTP status {status} with a web page, which is not AWS's answer"),
+            ),
             None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
         };
         let request_id = response.headers().request_id().map(str::to_owned);
@@ -121,7 +122,7 @@ impl CallError {
         Self {
             operation,
             side: Side::Caller,
-            class: Class::Malformed,
+            class: ErrorKind::Malformed,
             code: None,
             message: message.into(),
             request_id,
@@ -166,14 +167,14 @@ impl Error for CallError {}
 /// The answer's XML is not whole. Raised by [`crate::connect`]'s check of every answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is not whole")]
-pub(crate) struct NotWhole;
+pub(crate) struct TruncatedXml;
 
 /// AWS's error codes by what they mean for us.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html> and those of STS.
-fn class_of(code: &str, status: u16) -> Class {
+fn class_of(code: &str, status: u16) -> ErrorKind {
     match code {
-        "AccessDenied" | "AccessDeniedException" | "OptInRequired" | "NotAuthorized" => Class::Denied,
+        "AccessDenied" | "AccessDeniedException" | "OptInRequired" | "NotAuthorized" => ErrorKind::Denied,
         "ExpiredToken"
         | "ExpiredTokenException"
         | "IncompleteSignature"
@@ -184,17 +185,17 @@ fn class_of(code: &str, status: u16) -> Class {
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
         | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => Class::Credentials,
+        | "UnrecognizedClientException" => ErrorKind::Credentials,
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
         | "RequestThrottled"
         | "RequestThrottledException"
         | "RequestLimitExceeded"
-        | "TooManyRequestsException" => Class::Throttled,
-        "NoSuchEntity" | "NoSuchEntityException" => Class::NotFound,
-        _ if status == 429 => Class::Throttled,
-        _ => Class::Other,
+        | "TooManyRequestsException" => ErrorKind::Throttled,
+        "NoSuchEntity" | "NoSuchEntityException" => ErrorKind::NotFound,
+        _ if status == 429 => ErrorKind::Throttled,
+        _ => ErrorKind::Other,
     }
 }
 

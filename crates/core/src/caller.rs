@@ -17,7 +17,7 @@ impl CallerSecrets {
     pub(crate) fn of(sdk_config: SdkConfig) -> (SdkConfig, Self) {
         let secrets = Self::default();
         let Some(provider) = sdk_config.credentials_provider() else { return (sdk_config, secrets) };
-        let told = Told { provider, secrets: secrets.clone() };
+        let told = RecordingProvider { provider, secrets: secrets.clone() };
         let sdk_config = sdk_config.into_builder().credentials_provider(SharedCredentialsProvider::new(told));
         (sdk_config.build(), secrets)
     }
@@ -44,12 +44,12 @@ impl std::fmt::Debug for CallerSecrets {
 }
 
 #[derive(Debug)]
-struct Told {
+struct RecordingProvider {
     provider: SharedCredentialsProvider,
     secrets: CallerSecrets,
 }
 
-impl ProvideCredentials for Told {
+impl ProvideCredentials for RecordingProvider {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

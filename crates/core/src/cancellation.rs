@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use rolecall_roll::Class;
+use rolecall_roll::ErrorKind;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -41,10 +41,10 @@ impl fmt::Display for StopReason {
 impl StopReason {
     /// The kind of obstacle that it is.
     #[must_use]
-    pub fn class(self) -> Class {
+    pub fn class(self) -> ErrorKind {
         match self {
-            Self::AccountTimeout(_) | Self::Deadline(_) => Class::TimedOut,
-            Self::Cancelled => Class::Interrupted,
+            Self::AccountTimeout(_) | Self::Deadline(_) => ErrorKind::TimedOut,
+            Self::Cancelled => ErrorKind::Interrupted,
         }
     }
 }

@@ -23,10 +23,10 @@ pub fn may_be_logged(metadata: &Metadata<'_>) -> bool {
 }
 
 /// The filter for lines of the SDK's that say again, in its own words, what stands in our errors and gaps.
-pub const SAID_ELSEWHERE: &str = "aws_smithy_runtime=off";
+pub const DEFAULT_DIRECTIVE: &str = "aws_smithy_runtime=off";
 
 /// The environment variable that makes the SDK print secrets.
-pub const PRINTS_SECRETS: &str = "LOG_SENSITIVE_BODIES";
+pub const LOG_SENSITIVE_BODIES: &str = "LOG_SENSITIVE_BODIES";
 
 /// What to say where it is set, before anything is asked.
 pub const PRINTS_SECRETS_REFUSED: &str =

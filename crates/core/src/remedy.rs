@@ -1,6 +1,6 @@
 //! Decides what to do about a call that did not succeed: from the operation, AWS's code, and what AWS's words name.
 
-use rolecall_roll::{Class, Denial, Effect, Gap, PolicyType, Remedy, Side, Stage};
+use rolecall_roll::{Denial, Effect, ErrorKind, Gap, PolicyType, Remedy, Side, Stage};
 
 use crate::call::CallError;
 
@@ -33,24 +33,24 @@ fn for_error(error: &CallError) -> Remedy {
     let code = error.code.as_deref().unwrap_or_default();
     let says = |words: &str| error.message.contains(words);
     match error.class {
-        Class::Denied => for_denial(error),
+        ErrorKind::Denied => for_denial(error),
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
-        Class::Credentials if says("Credential should be scoped to") => Remedy::UseRegionOfEndpoint,
-        Class::Credentials if is_about_the_clock(code, &error.message) => Remedy::SetClock,
+        ErrorKind::Credentials if says("Credential should be scoped to") => Remedy::UseRegionOfEndpoint,
+        ErrorKind::Credentials if is_about_the_clock(code, &error.message) => Remedy::SetClock,
         // The sessions renew themselves: one that is over in AWS's eyes and not in ours has another time.
-        Class::Credentials if error.side == Side::Member && code.starts_with("ExpiredToken") => {
+        ErrorKind::Credentials if error.side == Side::Member && code.starts_with("ExpiredToken") => {
             Remedy::SetClock
         }
         // What STS gave a moment ago is good: IAM is not consistent yet.
-        Class::Credentials if error.side == Side::Member => Remedy::RetryLater,
+        ErrorKind::Credentials if error.side == Side::Member => Remedy::RetryLater,
         // The time for making a report is no setting.
-        Class::TimedOut if says("the report was not made in time") => Remedy::RetryLater,
-        Class::Other => match code {
+        ErrorKind::TimedOut if says("the report was not made in time") => Remedy::RetryLater,
+        ErrorKind::Other => match code {
             "RegionDisabledException" => Remedy::EnableRegion,
             "PackedPolicyTooLarge" | "MalformedPolicyDocument" => Remedy::ReduceSessionPolicy,
             "ValidationError" if says("DurationSeconds") || says("durationSeconds") => Remedy::ShortenSession,
             "ValidationError" if says("partition") => Remedy::UseOnePartition,
-            _ => for_class(Class::Other),
+            _ => for_class(ErrorKind::Other),
         },
         class => for_class(class),
     }
@@ -58,21 +58,21 @@ fn for_error(error: &CallError) -> Remedy {
 
 /// What to do where only the kind of obstacle is known.
 #[must_use]
-pub(crate) fn for_class(class: Class) -> Remedy {
+pub(crate) fn for_class(class: ErrorKind) -> Remedy {
     let raise = |settings: &[&str]| Remedy::RaiseSettings {
         settings: settings.iter().map(|key| (*key).to_owned()).collect(),
     };
     match class {
-        Class::Credentials => Remedy::RenewCredentials,
-        Class::Throttled => raise(&["max_attempts"]),
-        Class::TimedOut => raise(&["account_timeout", "attempt_timeout"]),
-        Class::Interrupted => Remedy::ResumeRun,
-        Class::Inconsistent => Remedy::RetryLater,
-        Class::Transport => Remedy::CheckNetwork,
-        Class::Malformed => Remedy::CheckProxy,
-        Class::NotFound => Remedy::Retry,
-        Class::Internal => Remedy::ReportBug,
-        Class::Denied | Class::Other => Remedy::ReadDocumentation,
+        ErrorKind::Credentials => Remedy::RenewCredentials,
+        ErrorKind::Throttled => raise(&["max_attempts"]),
+        ErrorKind::TimedOut => raise(&["account_timeout", "attempt_timeout"]),
+        ErrorKind::Interrupted => Remedy::ResumeRun,
+        ErrorKind::Inconsistent => Remedy::RetryLater,
+        ErrorKind::Transport => Remedy::CheckNetwork,
+        ErrorKind::Malformed => Remedy::CheckProxy,
+        ErrorKind::NotFound => Remedy::Retry,
+        ErrorKind::Internal => Remedy::ReportBug,
+        ErrorKind::Denied | ErrorKind::Other => Remedy::ReadDocumentation,
     }
 }
 
@@ -162,7 +162,7 @@ fn action_of(operation: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rolecall_roll::{Class, NeutralTerms, PolicyType, Remedy, Side};
+    use rolecall_roll::{ErrorKind, NeutralTerms, PolicyType, Remedy, Side};
 
     use super::for_error;
     use crate::call::CallError;
@@ -170,7 +170,7 @@ mod tests {
     const CALLER: &str = "arn:aws:sts::222222222222:assumed-role/LambdaRole/x";
     const ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
 
-    fn remedy(operation: &'static str, class: Class, code: &str, message: &str) -> Remedy {
+    fn remedy(operation: &'static str, class: ErrorKind, code: &str, message: &str) -> Remedy {
         let side = if operation.contains("User") { Side::Member } else { Side::Caller };
         let error = CallError {
             class,
@@ -184,7 +184,7 @@ mod tests {
     fn assume_role(action: &str, why: &str) -> Remedy {
         let message =
             format!("User: {CALLER} is not authorized to perform: {action} on resource: {ROLE}{why}");
-        remedy("AssumeRole", Class::Denied, "AccessDenied", &message)
+        remedy("AssumeRole", ErrorKind::Denied, "AccessDenied", &message)
     }
 
     #[test]
@@ -234,22 +234,23 @@ mod tests {
         for why in ["", " because no identity-based policy allows the iam:GetUser action"] {
             let message =
                 format!("User: {principal} is not authorized to perform: iam:GetUser on resource: *{why}");
-            let text = remedy("GetUser", Class::Denied, "AccessDenied", &message).to_text(&NeutralTerms);
+            let text = remedy("GetUser", ErrorKind::Denied, "AccessDenied", &message).to_text(&NeutralTerms);
             assert_eq!(
                 text,
                 "allow iam:GetUser on * in a policy of role IAMListRole in account 111111111111"
             );
         }
-        let bare = remedy("ListUsers", Class::Denied, "AccessDenied", "no").to_text(&NeutralTerms);
+        let bare = remedy("ListUsers", ErrorKind::Denied, "AccessDenied", "no").to_text(&NeutralTerms);
         assert_eq!(bare, "allow iam:ListUsers on * in a policy of the role");
         let session = "no session policy allows the iam:ListUsers action";
-        let session = remedy("ListUsers", Class::Denied, "AccessDenied", &format!("because {session}"));
+        let session = remedy("ListUsers", ErrorKind::Denied, "AccessDenied", &format!("because {session}"));
         assert!(session.to_text(&NeutralTerms).contains("no_session_policy"), "{session:?}");
     }
 
     #[test]
     fn clock_region_partition_and_root_each_have_their_own_advice() {
-        let signature = |message| remedy("AssumeRole", Class::Credentials, "SignatureDoesNotMatch", message);
+        let signature =
+            |message| remedy("AssumeRole", ErrorKind::Credentials, "SignatureDoesNotMatch", message);
         assert_eq!(
             signature("Signature expired: 20261125T080000Z is now earlier than 20261125T081000Z"),
             Remedy::SetClock
@@ -263,16 +264,20 @@ mod tests {
             Remedy::UseRegionOfEndpoint
         );
         let token = "The security token included in the request is expired";
-        assert_eq!(remedy("AssumeRole", Class::Credentials, "ExpiredToken", token), Remedy::RenewCredentials);
-        assert_eq!(remedy("ListUsers", Class::Credentials, "ExpiredToken", token), Remedy::SetClock);
-        let unknown = remedy("ListUsers", Class::Credentials, "InvalidClientTokenId", "The token is invalid");
+        assert_eq!(
+            remedy("AssumeRole", ErrorKind::Credentials, "ExpiredToken", token),
+            Remedy::RenewCredentials
+        );
+        assert_eq!(remedy("ListUsers", ErrorKind::Credentials, "ExpiredToken", token), Remedy::SetClock);
+        let unknown =
+            remedy("ListUsers", ErrorKind::Credentials, "InvalidClientTokenId", "The token is invalid");
         assert_eq!(unknown, Remedy::RetryLater);
         let root = "Roles may not be assumed by root accounts.";
-        assert_eq!(remedy("AssumeRole", Class::Denied, "AccessDenied", root), Remedy::DoNotCallAsRoot);
+        assert_eq!(remedy("AssumeRole", ErrorKind::Denied, "AccessDenied", root), Remedy::DoNotCallAsRoot);
         let other = "User: arn:aws-us-gov:sts::222222222222:assumed-role/R/x is not authorized to perform: sts:AssumeRole \
                      on resource: arn:aws:iam::111111111111:role/R";
-        assert_eq!(remedy("AssumeRole", Class::Denied, "AccessDenied", other), Remedy::UseOnePartition);
-        let partition = remedy("AssumeRole", Class::Other, "ValidationError", "Invalid ARN partition");
+        assert_eq!(remedy("AssumeRole", ErrorKind::Denied, "AccessDenied", other), Remedy::UseOnePartition);
+        let partition = remedy("AssumeRole", ErrorKind::Other, "ValidationError", "Invalid ARN partition");
         assert_eq!(partition, Remedy::UseOnePartition);
     }
 }

@@ -12,19 +12,19 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use rolecall_roll::{AccountRoll, Caller, Class, FactKind, Gap, Remedy, RoleArn, Stage};
+use rolecall_roll::{AccountRecord, Caller, ErrorKind, FactKind, Gap, Remedy, RoleArn, Stage};
 use tokio::sync::{OnceCell, watch};
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::cancellation::{Cancellation, StopReason};
 use crate::collect::{self, Progress, ReadOptions};
-use crate::connect::AnswersAreWhole;
-use crate::pace::{Counts, Meter, Pace};
+use crate::connect::RejectTruncatedXml;
+use crate::pace::{CallMetrics, MetricsInterceptor, RateLimiter};
 use crate::remedy;
-use crate::session::{self, Asking, Hops, Session};
+use crate::session::{self, RoleChain, Session, SessionContext};
 use crate::settings::{Limits, Settings};
-use crate::targets::organization::Asker;
+use crate::targets::organization::OrganizationsClient;
 use crate::targets::{Access, Target};
 
 /// Takes rolls. Made once, used for any number of them.
@@ -32,9 +32,9 @@ use crate::targets::{Access, Target};
 pub struct Scanner {
     sdk_config: SdkConfig,
     secrets: CallerSecrets,
-    hops: Hops,
-    meter: Meter,
-    sts_pace: Arc<Pace>,
+    hops: RoleChain,
+    meter: CallMetrics,
+    sts_pace: Arc<RateLimiter>,
     /// Asked for once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
 }
@@ -69,8 +69,8 @@ impl Scanner {
     #[must_use]
     pub fn new(sdk_config: SdkConfig, limits: &Limits) -> Self {
         let (sdk_config, secrets) = CallerSecrets::of(sdk_config);
-        let sts_pace = Arc::new(Pace::new(Some(limits.sts_rate)));
-        let (hops, meter, caller) = (Hops::default(), Meter::default(), OnceCell::new());
+        let sts_pace = Arc::new(RateLimiter::new(Some(limits.sts_rate)));
+        let (hops, meter, caller) = (RoleChain::default(), CallMetrics::default(), OnceCell::new());
         Self { sdk_config, secrets, hops, meter, sts_pace, caller }
     }
 
@@ -82,13 +82,13 @@ impl Scanner {
 
     /// The calls that were made so far.
     #[must_use]
-    pub fn meter(&self) -> &Meter {
+    pub fn meter(&self) -> &CallMetrics {
         &self.meter
     }
 
     /// The sessions of roles on the way to the accounts' roles.
     #[must_use]
-    pub fn hops(&self) -> Vec<rolecall_roll::Hop> {
+    pub fn hops(&self) -> Vec<rolecall_roll::IntermediateSession> {
         self.hops.made()
     }
 
@@ -107,7 +107,10 @@ impl Scanner {
             self.caller.get_or_try_init(async || match self.get_caller_identity().boxed_local().await {
                 Ok(caller) => Ok(Some(caller)),
                 Err(error)
-                    if matches!(error.class, Class::Credentials | Class::Transport | Class::TimedOut) =>
+                    if matches!(
+                        error.class,
+                        ErrorKind::Credentials | ErrorKind::Transport | ErrorKind::TimedOut
+                    ) =>
                 {
                     Err(error)
                 }
@@ -146,8 +149,8 @@ impl Scanner {
 
     fn sts_config(&self) -> aws_sdk_sts::config::Builder {
         aws_sdk_sts::config::Builder::from(&self.sdk_config)
-            .interceptor(AnswersAreWhole)
-            .interceptor(Counts { meter: self.meter.clone(), pace: None })
+            .interceptor(RejectTruncatedXml)
+            .interceptor(MetricsInterceptor { meter: self.meter.clone(), pace: None })
     }
 
     /// What went wrong with a call as the caller, with nothing secret in it.
@@ -163,29 +166,37 @@ impl Scanner {
     ///
     /// # Errors
     /// What AWS refused on the way to that role.
-    pub async fn organization(&self, via: &[RoleArn], context: &ScanContext) -> Result<Asker, CallError> {
+    pub async fn organization(
+        &self,
+        via: &[RoleArn],
+        context: &ScanContext,
+    ) -> Result<OrganizationsClient, CallError> {
         let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config)
-            .interceptor(Counts { meter: self.meter.clone(), pace: None });
+            .interceptor(MetricsInterceptor { meter: self.meter.clone(), pace: None });
         let mut iam = session::iam_config(&self.sdk_config)
-            .interceptor(AnswersAreWhole)
-            .interceptor(Counts { meter: self.meter.clone(), pace: None });
+            .interceptor(RejectTruncatedXml)
+            .interceptor(MetricsInterceptor { meter: self.meter.clone(), pace: None });
         if !via.is_empty() {
             let budget = TokenBucket::builder().capacity(100_000).build();
             let retries = RetryPartition::custom("rolecall-organization").token_bucket(budget).build();
             let credentials =
-                self.hops.credentials(via, self.asking(context), &retries).boxed_local().await?;
+                self.hops.credentials(via, self.context(context), &retries).boxed_local().await?;
             config =
                 config.credentials_provider(credentials.clone()).identity_cache(IdentityCache::no_cache());
             iam = iam.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
         }
         let client = aws_sdk_organizations::Client::from_conf(config.build());
-        Ok(Asker::new(client, aws_sdk_iam::Client::from_conf(iam.build()), self.secrets.clone()))
+        Ok(OrganizationsClient::new(
+            client,
+            aws_sdk_iam::Client::from_conf(iam.build()),
+            self.secrets.clone(),
+        ))
     }
 
     /// Who asks, and how.
     #[must_use]
-    pub fn asking<'a>(&'a self, context: &'a ScanContext) -> Asking<'a> {
-        Asking {
+    pub fn context<'a>(&'a self, context: &'a ScanContext) -> SessionContext<'a> {
+        SessionContext {
             settings: &context.settings.session,
             sdk_config: &self.sdk_config,
             caller_secrets: &self.secrets,
@@ -203,7 +214,7 @@ impl Scanner {
         context: &'a ScanContext,
         targets: impl IntoIterator<Item = &'a Target> + 'a,
         cancellation: &'a Cancellation,
-    ) -> impl Stream<Item = AccountRoll> + 'a {
+    ) -> impl Stream<Item = AccountRecord> + 'a {
         stream::iter(targets)
             .map(move |target| self.scan_account(context, target, cancellation))
             .buffer_unordered(context.settings.limits.concurrency)
@@ -214,14 +225,17 @@ impl Scanner {
         context: &ScanContext,
         target: &Target,
         cancellation: &Cancellation,
-    ) -> AccountRoll {
+    ) -> AccountRecord {
         // What is done with a panic is to forget all that was seen, so nothing half done is seen again.
         let account = AssertUnwindSafe(self.read(context, target, cancellation).boxed_local())
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
                 let message = "rolecall went wrong in this account; nothing of it is kept".to_owned();
-                AccountRoll::failed(target.for_roll(), own_gap(Stage::Session, Class::Internal, message))
+                AccountRecord::failed(
+                    target.for_roll(),
+                    own_gap(Stage::Session, ErrorKind::Internal, message),
+                )
             })
             .known_as(target.account.clone());
         let (users, access_keys) = account.count();
@@ -232,13 +246,18 @@ impl Scanner {
         account
     }
 
-    async fn read(&self, context: &ScanContext, target: &Target, cancellation: &Cancellation) -> AccountRoll {
+    async fn read(
+        &self,
+        context: &ScanContext,
+        target: &Target,
+        cancellation: &Cancellation,
+    ) -> AccountRecord {
         if let Access::Skipped(why) = &target.access {
-            return AccountRoll::skipped(target.for_roll(), why);
+            return AccountRecord::skipped(target.for_roll(), why);
         }
         if let Some(reason) = cancellation.stop_reason() {
             let message = format!("{reason} before this account was asked");
-            return AccountRoll::failed(target.for_roll(), stop_gap(reason, Stage::Session, message));
+            return AccountRecord::failed(target.for_roll(), stop_gap(reason, Stage::Session, message));
         }
         let Settings { selection, limits, .. } = &context.settings;
         let options = ReadOptions { selection, max_concurrent_calls: limits.account_concurrency };
@@ -248,9 +267,11 @@ impl Scanner {
             let session = match &target.access {
                 Access::Role(role) => {
                     let actions = collect::actions(&context.settings.selection);
-                    Session::open(role, &actions, self.asking(context)).boxed_local().await?
+                    Session::open(role, &actions, self.context(context)).boxed_local().await?
                 }
-                Access::Own | Access::Skipped(_) => Session::own(&target.account_id, self.asking(context)),
+                Access::CallerCredentials | Access::Skipped(_) => {
+                    Session::own(&target.account_id, self.context(context))
+                }
             };
             progress.set_has_session();
             progress.set_request_ids(session.request_ids());
@@ -282,7 +303,7 @@ impl Scanner {
         progress.into_line(
             target.for_roll(),
             options.selection,
-            own_gap(FactKind::Users.into(), Class::Internal, no_reason),
+            own_gap(FactKind::Users.into(), ErrorKind::Internal, no_reason),
         )
     }
 }
@@ -297,7 +318,7 @@ fn stop_gap(reason: StopReason, stage: Stage, message: String) -> Gap {
 }
 
 /// A gap that no call's error made.
-fn own_gap(step: Stage, class: Class, message: String) -> Gap {
+fn own_gap(step: Stage, class: ErrorKind, message: String) -> Gap {
     let operation = None;
     let remedy = remedy::for_class(class);
     Gap { step, operation, user_name: None, class, code: None, message, request_id: None, remedy }

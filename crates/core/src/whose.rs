@@ -14,7 +14,7 @@ pub const ACTIONS: &[&str] = &["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"]
 
 /// An access key's user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct KeyOwner {
     /// The user.
     pub user_name: String,
     /// The key; its last use is known.
@@ -43,17 +43,19 @@ pub async fn owner(
     context: &ScanContext,
     target: &Target,
     access_key_id: &AccessKeyId,
-) -> Result<Option<Owner>, CallError> {
+) -> Result<Option<KeyOwner>, CallError> {
     let session = match &target.access {
-        Access::Role(role) => Session::open(role, ACTIONS, scanner.asking(context)).boxed_local().await?,
-        Access::Own | Access::Skipped(_) => Session::own(&target.account_id, scanner.asking(context)),
+        Access::Role(role) => Session::open(role, ACTIONS, scanner.context(context)).boxed_local().await?,
+        Access::CallerCredentials | Access::Skipped(_) => {
+            Session::own(&target.account_id, scanner.context(context))
+        }
     };
     let (user_name, used) = match last_used::of_key(&session, access_key_id).boxed_local().await {
         Ok(found) => found,
-        Err(error) if error.class == rolecall_roll::Class::NotFound => return Ok(None),
+        Err(error) if error.class == rolecall_roll::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let keys = access_keys::of_user(&session, &user_name).boxed_local().await?;
     let key = keys.into_iter().find(|key| key.access_key_id == *access_key_id);
-    Ok(key.map(|key| Owner { user_name, access_key: AccessKey { last_used: Fact::live(used), ..key } }))
+    Ok(key.map(|key| KeyOwner { user_name, access_key: AccessKey { last_used: Fact::live(used), ..key } }))
 }

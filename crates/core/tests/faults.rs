@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use common::{ROLE_ARN, TestScanner, in_short, scan, scan_one, scanner, settings};
 use rolecall_core::collect::parse_facts;
-use rolecall_roll::{AccountRoll, Class, FactKind, Gap, NeutralTerms, Outcome, Stage};
+use rolecall_roll::{AccountRecord, ErrorKind, FactKind, Gap, NeutralTerms, Outcome, Stage};
 use rolecall_testkit::secrets::CALLER_SESSION_TOKEN;
 use rolecall_testkit::{FakeAws, User, operation, wire, xml};
 use wiremock::{Mock, Request, ResponseTemplate};
@@ -20,7 +20,7 @@ fn ok(body: impl Into<String>) -> ResponseTemplate {
 }
 
 /// The one gap of an account of which nothing was read.
-fn why_failed(account: &AccountRoll) -> &Gap {
+fn why_failed(account: &AccountRecord) -> &Gap {
     assert_eq!(account.outcome(), Outcome::Failed, "{account:?}");
     assert_eq!(account.users(), None, "unknown is not empty");
     &account.gaps()[0]
@@ -34,7 +34,7 @@ async fn a_refused_session_is_told_in_the_words_of_aws_with_what_to_do() {
     aws.refuse("AssumeRole", 403, "AccessDenied", words).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (Stage::Session, Class::Denied));
+    assert_eq!((gap.step, gap.class), (Stage::Session, ErrorKind::Denied));
     assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
     assert_eq!(gap.code.as_deref(), Some("AccessDenied"));
     assert_eq!(gap.message, words);
@@ -50,7 +50,7 @@ async fn denied_users_are_unknown_and_not_none() {
     aws.refuse("ListUsers", 403, "AccessDenied", "User: x is not authorized to perform: iam:ListUsers").await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (FactKind::Users.into(), Class::Denied));
+    assert_eq!((gap.step, gap.class), (FactKind::Users.into(), ErrorKind::Denied));
     let remedy = gap.remedy.to_text(&NeutralTerms);
     assert!(remedy.contains("iam:ListUsers"), "{remedy}");
 }
@@ -87,11 +87,11 @@ async fn what_passes_is_tried_again() {
 #[tokio::test]
 async fn what_does_not_pass_is_named_for_what_it_is() {
     for (status, code, class) in [
-        (400, "Throttling", Class::Throttled),
-        (503, "ServiceUnavailable", Class::Other),
-        (403, "ExpiredToken", Class::Credentials),
-        (403, "InvalidClientTokenId", Class::Credentials),
-        (403, "RegionDisabledException", Class::Other),
+        (400, "Throttling", ErrorKind::Throttled),
+        (503, "ServiceUnavailable", ErrorKind::Other),
+        (403, "ExpiredToken", ErrorKind::Credentials),
+        (403, "InvalidClientTokenId", ErrorKind::Credentials),
+        (403, "RegionDisabledException", ErrorKind::Other),
     ] {
         let aws = FakeAws::start().await;
         aws.refuse("AssumeRole", status, code, "words").await;
@@ -150,7 +150,7 @@ async fn a_list_that_goes_on_from_nowhere_is_an_error_and_keeps_what_came() {
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         assert_eq!(account.outcome(), Outcome::Partial);
         let gap = &account.gaps()[0];
-        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), Class::Malformed));
+        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), ErrorKind::Malformed));
         assert!(gap.message.contains(words), "{}", gap.message);
         assert_eq!(
             in_short(&account),
@@ -172,7 +172,7 @@ async fn an_answer_that_was_cut_anywhere_never_passes_for_the_whole() {
         Mock::given(operation("AssumeRole")).respond_with(session).mount(&aws.server).await;
         let account = scan_one(&scanner).await;
         let gap = why_failed(&account);
-        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), Class::Malformed), "{end}: {gap:?}");
+        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), ErrorKind::Malformed), "{end}: {gap:?}");
     }
 }
 
@@ -185,7 +185,7 @@ async fn an_answer_of_something_that_is_not_aws_is_malformed() {
         let aws = FakeAws::start().await;
         aws.answer("ListUsers", ok(body)).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
-        assert_eq!(why_failed(&account).class, Class::Malformed, "{body}");
+        assert_eq!(why_failed(&account).class, ErrorKind::Malformed, "{body}");
     }
     let aws = FakeAws::start().await;
     aws.answer("ListUsers", ResponseTemplate::new(502).set_body_string("<html>Bad Gateway</html>")).await;
@@ -199,7 +199,7 @@ async fn a_session_of_another_account_is_no_session() {
     aws.answer("AssumeRole", ok(xml::assume_role("999999999999", xml::EXPIRATION))).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (Stage::Session, Class::Malformed));
+    assert_eq!((gap.step, gap.class), (Stage::Session, ErrorKind::Malformed));
     assert!(gap.message.contains("999999999999"), "{}", gap.message);
     assert_eq!(aws.calls("ListUsers").await, 0, "nothing is asked in an account that was not meant");
 }
@@ -215,7 +215,7 @@ async fn a_session_without_credentials_or_with_dead_ones_is_no_session() {
         aws.answer("AssumeRole", ok(body)).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let gap = why_failed(&account);
-        assert_eq!((gap.step, gap.class), (Stage::Session, Class::Malformed));
+        assert_eq!((gap.step, gap.class), (Stage::Session, ErrorKind::Malformed));
         assert!(gap.message.contains(words), "{}", gap.message);
     }
 }
@@ -228,7 +228,7 @@ async fn a_connection_that_is_reset_is_tried_again() {
     assert_eq!(account.outcome(), Outcome::Complete, "{:?}", account.gaps());
     let front = wire::resets(usize::MAX, *aws.server.address()).await;
     let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
-    assert_eq!(why_failed(&account).class, Class::Transport);
+    assert_eq!(why_failed(&account).class, ErrorKind::Transport);
 }
 
 #[tokio::test]
@@ -237,11 +237,11 @@ async fn a_connection_that_breaks_is_a_gap() {
         let address = wire::hangs_up_after(answer.into()).await;
         let account = scan_one(&scanner(&format!("http://{address}"), settings()).await).await;
         let class = why_failed(&account).class;
-        assert!(matches!(class, Class::Transport | Class::Malformed), "{account:?}");
+        assert!(matches!(class, ErrorKind::Transport | ErrorKind::Malformed), "{account:?}");
     }
     // Nobody listens.
     let account = scan_one(&scanner("http://127.0.0.1:9", settings()).await).await;
-    assert_eq!(why_failed(&account).class, Class::Transport);
+    assert_eq!(why_failed(&account).class, ErrorKind::Transport);
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ async fn an_answer_slower_than_the_attempt_allows_is_tried_again_and_then_a_gap(
     settings.limits.attempt_timeout = Duration::from_millis(200);
     settings.limits.max_attempts = 2;
     let account = scan_one(&scanner(&aws.uri(), settings).await).await;
-    assert_eq!(why_failed(&account).class, Class::TimedOut);
+    assert_eq!(why_failed(&account).class, ErrorKind::TimedOut);
     assert_eq!(aws.calls("ListUsers").await, 2);
 }
 
@@ -272,7 +272,7 @@ async fn an_account_whose_time_runs_out_keeps_what_it_has() {
     assert_eq!(account.outcome(), Outcome::Partial);
     assert_eq!(account.users().unwrap().len(), 4);
     let gap = &account.gaps()[0];
-    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), Class::TimedOut));
+    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), ErrorKind::TimedOut));
     assert!(gap.message.contains("keys of 1 user"), "{}", gap.message);
 }
 
@@ -291,7 +291,7 @@ async fn the_gap_of_a_timeout_names_the_fact_that_was_not_read() {
     let account = scan_one(&hasty_scanner_with_the_report(&aws).await).await;
     assert!(account.users().unwrap().iter().all(|user| user.access_keys.is_some()), "{account:?}");
     let [gap] = account.gaps() else { panic!("{:?}", account.gaps()) };
-    assert_eq!((gap.step, gap.class), (FactKind::CredentialReport.into(), Class::TimedOut));
+    assert_eq!((gap.step, gap.class), (FactKind::CredentialReport.into(), ErrorKind::TimedOut));
     assert!(gap.message.contains("not fully read: credential report"), "{}", gap.message);
 }
 

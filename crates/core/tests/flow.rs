@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use common::{ROLE_ARN, in_short, scan, scan_one, scanner, scanner_at, settings};
-use rolecall_roll::{Class, FactKind, Outcome};
+use rolecall_roll::{ErrorKind, FactKind, Outcome};
 use rolecall_testkit::{FakeAws, User, operation, xml};
 use wiremock::{Mock, ResponseTemplate};
 
@@ -135,7 +135,7 @@ async fn an_access_key_id_that_is_none_is_a_malformed_answer() {
         let aws = FakeAws::of([("111111111111", vec![user])], 10).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         assert_eq!(account.outcome(), Outcome::Partial, "{id}");
-        assert_eq!(account.gaps()[0].class, Class::Malformed, "{id}");
+        assert_eq!(account.gaps()[0].class, ErrorKind::Malformed, "{id}");
         assert_eq!(account.users().unwrap()[0].access_keys, None, "{id}");
     }
 }
@@ -218,7 +218,7 @@ async fn a_renewal_that_is_refused_leaves_what_was_read_and_says_so() {
     let unknown = account.users().unwrap().iter().filter(|user| user.access_keys.is_none()).count();
     assert!((1..40).contains(&unknown), "{unknown}");
     let gap = &account.gaps()[0];
-    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), Class::Denied));
+    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), ErrorKind::Denied));
     assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
 }
 
@@ -247,12 +247,12 @@ async fn a_panic_inside_one_account_is_its_failure_and_no_others() {
         assert!(broken.len() <= 1, "{broken:?}");
         for account in broken {
             rolecall_testkit::secrets::assert_no_secret_in(&format!("{account:?}"));
-            if account.gaps()[0].class == Class::Internal {
+            if account.gaps()[0].class == ErrorKind::Internal {
                 internal += 1;
                 assert_eq!((account.outcome(), account.users()), (Outcome::Failed, None));
             } else {
                 // In a task of the HTTP client's own, it is a request that could not be sent.
-                assert_eq!(account.gaps()[0].class, Class::Transport, "{account:?}");
+                assert_eq!(account.gaps()[0].class, ErrorKind::Transport, "{account:?}");
             }
         }
     }

@@ -15,7 +15,7 @@ use rolecall_core::targets::TargetPlan;
 use rolecall_core::targets::options::TargetOptions;
 use rolecall_core::{Run, Settings};
 use rolecall_roll::continuation::Discontinuity;
-use rolecall_roll::{AccountRoll, Class, Counts, Earlier, Outcome, RunId};
+use rolecall_roll::{AccountRecord, Counts, ErrorKind, Outcome, ResumableRoll, RunId};
 use rolecall_testkit::{FakeAws, User};
 use wiremock::ResponseTemplate;
 
@@ -44,7 +44,7 @@ async fn prepare<'a>(test: &'a TestScanner, ids: &[String]) -> Run<'a> {
 }
 
 /// The records of a run, and whether its first few were all denied.
-async fn records(run: &Run<'_>) -> (Vec<AccountRoll>, Option<(usize, usize)>) {
+async fn records(run: &Run<'_>) -> (Vec<AccountRecord>, Option<(usize, usize)>) {
     let cancellation = Cancellation::new(None);
     let mut stream = run.records(&cancellation);
     let mut records = Vec::new();
@@ -124,7 +124,7 @@ async fn run_with(
 ) -> Result<(usize, Counts), Discontinuity> {
     let mut run = prepare(test, ids).await;
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
-    let earlier = Earlier::read(file).unwrap();
+    let earlier = ResumableRoll::read(file).unwrap();
     run.resume(&earlier)?;
     let (records, _) = records(&run).await;
     let mut store = earlier.go_on(run.header()).unwrap();
@@ -171,7 +171,7 @@ async fn the_deadline_ends_a_run_and_what_was_read_is_kept() {
     assert_eq!(records.len(), 3);
     for record in records {
         assert_eq!(record.outcome(), Outcome::Partial);
-        assert_eq!(record.gaps()[0].class, Class::TimedOut);
+        assert_eq!(record.gaps()[0].class, ErrorKind::TimedOut);
         assert_eq!(record.users().unwrap().len(), 1, "the users were listed");
     }
 }
@@ -184,7 +184,10 @@ async fn a_run_whose_caller_is_unknown_reads_nothing() {
     let cancelled = Cancellation::new(None);
     let refused =
         Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await.unwrap_err();
-    assert!(matches!(&refused, RunError::Caller(error) if error.class == Class::Credentials), "{refused}");
+    assert!(
+        matches!(&refused, RunError::Caller(error) if error.class == ErrorKind::Credentials),
+        "{refused}"
+    );
     cancelled.cancel();
     let stopped = Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await;
     assert!(stopped.is_err());

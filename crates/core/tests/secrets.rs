@@ -93,7 +93,7 @@ async fn debug_says_no_secret() {
     let target = target(ROLE_ARN);
     let role = target.role().unwrap();
     let session =
-        Session::open(role, &["iam:ListUsers"], scanner.scanner.asking(&scanner.context)).await.unwrap();
+        Session::open(role, &["iam:ListUsers"], scanner.scanner.context(&scanner.context)).await.unwrap();
     let iam = session.iam().await.unwrap();
     let targets = Targets::new([target.clone()], Partition::Aws).unwrap();
     assert_no_secret_in(&format!(

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Request;
 use jiff::Timestamp;
-use rolecall_policy::Document;
+use rolecall_policy::NamedPolicy;
 use scratchstack_aws_signature::{
     GetSigningKeyRequest, GetSigningKeyResponse, KSecretKey, NO_ADDITIONAL_SIGNED_HEADERS, SignatureError,
     SignatureOptions, service_for_signing_key_fn, sigv4_validate_request,
 };
 
-use crate::query::Refusal;
+use crate::query::ApiError;
 use crate::world::{AccessKey, World};
 
 /// Who signed a request.
@@ -42,7 +42,7 @@ pub(crate) struct Session {
     /// The session's name.
     pub(crate) role_session_name: String,
     /// What it was narrowed to.
-    pub(crate) policy: Option<Document>,
+    pub(crate) policy: Option<NamedPolicy>,
     /// Passed when it was made, or by the session before it.
     pub(crate) source_identity: Option<String>,
     /// The tags that it was given, those of the session before it that go on among them.
@@ -119,21 +119,21 @@ impl Sessions {
 
 /// Whose signature a request claims to have.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub(crate) struct SignedRequest {
     /// The region that was signed for.
     pub(crate) region: String,
     /// The secret, and whose it is; or why nobody's.
-    known: Result<(String, Identity), Refusal>,
+    known: Result<(String, Identity), ApiError>,
 }
 
-impl Claim {
+impl SignedRequest {
     /// What the `Authorization` header says.
     ///
     /// # Errors
     /// Where there is none.
-    pub(crate) fn of(request: &Request<Bytes>, world: &World, sessions: &Sessions) -> Result<Self, Refusal> {
+    pub(crate) fn of(request: &Request<Bytes>, world: &World, sessions: &Sessions) -> Result<Self, ApiError> {
         let missing =
-            || Refusal::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
+            || ApiError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
         let header = request.headers().get("authorization").ok_or_else(missing)?;
         let credential = header.to_str().unwrap_or_default().split("Credential=").nth(1).unwrap_or_default();
         let mut parts = credential.split([',', ' ']).next().unwrap_or_default().split('/');
@@ -152,7 +152,7 @@ impl Claim {
         request: Request<Bytes>,
         service: &str,
         now: Timestamp,
-    ) -> Result<Identity, Refusal> {
+    ) -> Result<Identity, ApiError> {
         let secret: Option<KSecretKey> = self.known.as_ref().ok().and_then(|(secret, _)| secret.parse().ok());
         let signing_key = move |asked: GetSigningKeyRequest| {
             let key = secret
@@ -178,11 +178,11 @@ impl Claim {
         if let Err(error) = validated {
             return Err(match error.downcast_ref::<SignatureError>() {
                 Some(error) => refusal(error),
-                None => Refusal::new(500, "InternalFailure", "the signature could not be checked"),
+                None => ApiError::new(500, "InternalFailure", "the signature could not be checked"),
             });
         }
         match self.known? {
-            (_, Identity::Session(session)) if session.expires <= now => Err(Refusal::new(
+            (_, Identity::Session(session)) if session.expires <= now => Err(ApiError::new(
                 403,
                 "ExpiredToken",
                 "The security token included in the request is expired",
@@ -195,8 +195,8 @@ impl Claim {
 const INVALID_TOKEN: &str = "The security token included in the request is invalid.";
 
 /// The answer where a key or a token is nobody's, or its user or role is gone.
-pub(crate) fn invalid_token() -> Refusal {
-    Refusal::new(403, "InvalidClientTokenId", INVALID_TOKEN)
+pub(crate) fn invalid_token() -> ApiError {
+    ApiError::new(403, "InvalidClientTokenId", INVALID_TOKEN)
 }
 
 /// The secret of a key, and whose it is. A token belongs to its key and to no other.
@@ -205,7 +205,7 @@ fn find(
     token: Option<&str>,
     world: &World,
     sessions: &Sessions,
-) -> Result<(String, Identity), Refusal> {
+) -> Result<(String, Identity), ApiError> {
     if let Some((credentials, session)) = sessions.0.get(access_key_id) {
         if token != Some(credentials.session_token.as_str()) {
             return Err(invalid_token());
@@ -221,7 +221,7 @@ fn find(
     Ok((secret, Identity::User { account_id, user_name }))
 }
 
-fn refusal(error: &SignatureError) -> Refusal {
+fn refusal(error: &SignatureError) -> ApiError {
     // A signature's mismatch is told without the request that was signed: it holds the token.
     let message = match error {
         SignatureError::SignatureDoesNotMatch(None) => {
@@ -240,5 +240,5 @@ fn refusal(error: &SignatureError) -> Refusal {
         SignatureError::MalformedQueryString(_) => (400, "MalformedQueryString"),
         _ => (400, "InvalidRequest"),
     };
-    Refusal::new(status, code, message)
+    ApiError::new(status, code, message)
 }

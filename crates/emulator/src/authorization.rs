@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rolecall_policy::{Context, Decision, Document, Kind, Policies, Principal, Request, authorize};
+use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize};
 
 use crate::authentication::{Identity, Session, invalid_token};
-use crate::query::Refusal;
+use crate::query::ApiError;
 use crate::world::{Role, User, World};
 
 /// The principal that signed a request, and all that policies may know about it.
@@ -24,12 +24,12 @@ pub(crate) struct AuthenticatedCaller {
     pub(crate) session: Option<Box<Session>>,
     context: Context,
     /// Its own: identity policies, permissions boundary, session policy.
-    policies: Policies,
+    policies: PolicySet,
 }
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct AuthorizationRequest<'a> {
     /// As `sts:AssumeRole`.
     pub(crate) action: &'a str,
     /// The ARN.
@@ -37,7 +37,7 @@ pub(crate) struct Asked<'a> {
     /// The resource as a denial names it.
     pub(crate) shown: &'a str,
     /// The trust policy of the role that is asked for.
-    pub(crate) trust: Option<&'a Document>,
+    pub(crate) trust: Option<&'a NamedPolicy>,
     /// The tags of what is asked for, where it is no role.
     pub(crate) resource_tags: BTreeMap<String, String>,
     /// Condition keys besides the caller's.
@@ -55,7 +55,7 @@ impl AuthenticatedCaller {
         region: &str,
         source_ip: &str,
         now: Timestamp,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ApiError> {
         let caller = match identity {
             Identity::User { account_id, user_name } => {
                 world.user(&account_id, &user_name).and_then(|user| Self::from_user(user_name, &user))
@@ -86,10 +86,10 @@ impl AuthenticatedCaller {
             user_name: Some(user_name),
             session: None,
             context,
-            policies: Policies {
+            policies: PolicySet {
                 identity: user.policies.clone(),
                 boundaries: user.permissions_boundary.clone().map(|boundary| vec![boundary]),
-                ..Policies::default()
+                ..PolicySet::default()
             },
         })
     }
@@ -116,11 +116,11 @@ impl AuthenticatedCaller {
             user_id,
             user_name: None,
             context,
-            policies: Policies {
+            policies: PolicySet {
                 identity: role.policies.clone(),
                 boundaries: role.permissions_boundary.clone().map(|boundary| vec![boundary]),
                 session: session.policy.clone(),
-                ..Policies::default()
+                ..PolicySet::default()
             },
             session: Some(session),
         })
@@ -160,7 +160,7 @@ impl AuthenticatedCaller {
 
     /// Decides.
     #[must_use]
-    pub(crate) fn decide(&self, asked: &Asked<'_>, world: &World) -> Decision {
+    pub(crate) fn decide(&self, asked: &AuthorizationRequest<'_>, world: &World) -> Decision {
         let account_id = self.account_id();
         let resource_account = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
         let resource_account = resource_account.unwrap_or(account_id);
@@ -173,7 +173,7 @@ impl AuthenticatedCaller {
         };
         let binds = world.organization.as_ref().is_some_and(|o| o.management_account != account_id);
         let scps = world.scps_above(account_id);
-        let policies = Policies {
+        let policies = PolicySet {
             trust: asked.trust.cloned(),
             scps: (binds && !scps.is_empty()).then_some(scps),
             rcps: if asked.trust.is_some() { world.rcps_above(resource_account) } else { Vec::new() },
@@ -183,7 +183,7 @@ impl AuthenticatedCaller {
     }
 
     /// The caller's condition keys, and those of what is asked for.
-    fn context_of(&self, asked: &Asked<'_>, resource_account: &str, world: &World) -> Context {
+    fn context_of(&self, asked: &AuthorizationRequest<'_>, resource_account: &str, world: &World) -> Context {
         let mut context = self.context.clone();
         context.set("aws:ResourceAccount", resource_account);
         if let Some((id, path)) = world.organization_path(resource_account) {
@@ -203,16 +203,23 @@ impl AuthenticatedCaller {
 
     /// A denial, as AWS words it.
     #[must_use]
-    pub(crate) fn denied(&self, asked: &Asked<'_>, decision: &Decision, world: &World) -> Refusal {
-        let Asked { action, resource, shown, .. } = asked;
+    pub(crate) fn denied(
+        &self,
+        asked: &AuthorizationRequest<'_>,
+        decision: &Decision,
+        world: &World,
+    ) -> ApiError {
+        let AuthorizationRequest { action, resource, shown, .. } = asked;
         let is_own_account =
             resource.split(':').nth(4).is_none_or(|id| id.is_empty() || id == self.account_id());
         let why = match decision {
             Decision::Allowed(_) => String::new(),
             // Of what another account decided it says nothing.
-            Decision::ImplicitlyDenied(Kind::Trust) if !is_own_account => String::new(),
-            Decision::ExplicitlyDenied(by) if by.kind == Kind::Trust && !is_own_account => String::new(),
-            Decision::ImplicitlyDenied(Kind::Trust) => {
+            Decision::ImplicitlyDenied(PolicyType::Trust) if !is_own_account => String::new(),
+            Decision::ExplicitlyDenied(by) if by.kind == PolicyType::Trust && !is_own_account => {
+                String::new()
+            }
+            Decision::ImplicitlyDenied(PolicyType::Trust) => {
                 format!(" because no role trust policy allows the {action} action")
             }
             Decision::ImplicitlyDenied(kind) => {
@@ -221,29 +228,29 @@ impl AuthenticatedCaller {
             Decision::ExplicitlyDenied(by) => match by.kind {
                 // Policies of the organisation are told by their ARNs:
                 // https://aws.amazon.com/blogs/security/enhanced-access-denied-error-messages-with-policy-arns
-                Kind::Scp | Kind::Rcp => {
+                PolicyType::Scp | PolicyType::Rcp => {
                     let arn = world.organization.as_ref().map(|it| it.policy_arn(by.kind, &by.document));
                     let arn = arn.unwrap_or_default();
                     format!(" with an explicit deny in a {}: {arn}", words(by.kind))
                 }
-                Kind::Identity => format!(" with an explicit deny in an {}", words(by.kind)),
-                Kind::Trust => " with an explicit deny in the role trust policy".to_owned(),
+                PolicyType::Identity => format!(" with an explicit deny in an {}", words(by.kind)),
+                PolicyType::Trust => " with an explicit deny in the role trust policy".to_owned(),
                 kind => format!(" with an explicit deny in a {}", words(kind)),
             },
         };
         let arn = self.principal.as_str();
         let message = format!("User: {arn} is not authorized to perform: {action} on resource: {shown}{why}");
-        Refusal::new(403, "AccessDenied", message)
+        ApiError::new(403, "AccessDenied", message)
     }
 }
 
-fn words(kind: Kind) -> &'static str {
+fn words(kind: PolicyType) -> &'static str {
     match kind {
-        Kind::Identity => "identity-based policy",
-        Kind::Trust => "role trust policy",
-        Kind::Session => "session policy",
-        Kind::Boundary => "permissions boundary",
-        Kind::Scp => "service control policy",
-        Kind::Rcp => "resource control policy",
+        PolicyType::Identity => "identity-based policy",
+        PolicyType::Trust => "role trust policy",
+        PolicyType::Session => "session policy",
+        PolicyType::Boundary => "permissions boundary",
+        PolicyType::Scp => "service control policy",
+        PolicyType::Rcp => "resource control policy",
     }
 }

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rolecall_policy::Decision;
 
 use crate::authentication::Sessions;
-use crate::authorization::{Asked, AuthenticatedCaller};
-use crate::log::Line;
-use crate::query::{Parameters, Refusal};
+use crate::authorization::{AuthenticatedCaller, AuthorizationRequest};
+use crate::log::RequestLogEntry;
+use crate::query::{ApiError, Parameters};
 use crate::world::World;
 
 /// A request whose caller is known.
@@ -27,7 +27,7 @@ pub(crate) struct Call<'a> {
     /// The time.
     pub(crate) now: Timestamp,
     /// What is written down of it.
-    pub(crate) line: &'a mut Line,
+    pub(crate) line: &'a mut RequestLogEntry,
 }
 
 impl Call<'_> {
@@ -35,7 +35,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `AccessDenied`, in AWS's words.
-    pub(crate) fn allow(&mut self, asked: &Asked<'_>) -> Result<(), Refusal> {
+    pub(crate) fn allow(&mut self, asked: &AuthorizationRequest<'_>) -> Result<(), ApiError> {
         let decision = self.caller.decide(asked, self.world);
         self.line.resource = Some(asked.resource.to_owned());
         let account_id = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());

@@ -29,5 +29,5 @@ pub mod world;
 pub use authentication::Credentials;
 pub use clock::Clock;
 pub use server::{Emulator, NoSuchRole, TrustError};
-pub use state::Told;
-pub use world::{BadWorld, Behaviour, BehaviourError, ParseRecipeError, Recipe, World};
+pub use state::RequestObserver;
+pub use world::{FaultInjection, FaultInjectionError, InvalidWorld, ParseWorldSpecError, World, WorldSpec};

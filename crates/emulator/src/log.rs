@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// A line of the log of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct RequestLogEntry {
     /// When.
     pub time: Timestamp,
     /// The account of what was asked for; the caller's where it is nothing in particular. `None` where nobody knows.
@@ -34,7 +34,7 @@ pub struct Line {
     pub session_name: Option<String>,
 }
 
-impl Line {
+impl RequestLogEntry {
     /// The line of a request of which nothing is known yet.
     pub(crate) fn begin(time: Timestamp, source_ip: String) -> Self {
         Self {

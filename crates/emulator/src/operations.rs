@@ -4,79 +4,89 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
 
-use crate::authentication::Claim;
+use crate::authentication::SignedRequest;
 use crate::authorization::AuthenticatedCaller;
 use crate::call::Call;
-use crate::log::Line;
-use crate::query::{Parameters, Refusal, Xml};
+use crate::log::RequestLogEntry;
+use crate::query::{ApiError, Parameters, Xml};
 use crate::state::{Shared, State};
 use crate::{iam, organizations, sts};
 
 /// What an operation does, in the protocol of its service.
-enum Does {
-    Query(fn(&mut Call<'_>) -> Result<Xml, Refusal>),
-    Json(fn(&mut Call<'_>) -> Result<Value, Refusal>),
+enum Handler {
+    Query(fn(&mut Call<'_>) -> Result<Xml, ApiError>),
+    Json(fn(&mut Call<'_>) -> Result<Value, ApiError>),
 }
 
 /// Service, version, name and what it does.
-const OPERATIONS: &[(&str, &str, &str, Does)] = &[
-    ("sts", sts::VERSION, "AssumeRole", Does::Query(sts::assume_role)),
-    ("sts", sts::VERSION, "GetCallerIdentity", Does::Query(sts::get_caller_identity)),
-    ("sts", sts::VERSION, "GetAccessKeyInfo", Does::Query(sts::get_access_key_info)),
-    ("iam", iam::VERSION, "ListUsers", Does::Query(iam::users::list_users)),
-    ("iam", iam::VERSION, "GetUser", Does::Query(iam::users::get_user)),
-    ("iam", iam::VERSION, "ListAccessKeys", Does::Query(iam::users::list_access_keys)),
-    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Does::Query(iam::users::get_access_key_last_used)),
-    ("iam", iam::VERSION, "GetAccountSummary", Does::Query(iam::account::get_account_summary)),
-    ("iam", iam::VERSION, "ListAccountAliases", Does::Query(iam::account::list_account_aliases)),
-    ("iam", iam::VERSION, "GetLoginProfile", Does::Query(iam::users::get_login_profile)),
-    ("iam", iam::VERSION, "ListMFADevices", Does::Query(iam::users::list_mfa_devices)),
+const OPERATIONS: &[(&str, &str, &str, Handler)] = &[
+    ("sts", sts::VERSION, "AssumeRole", Handler::Query(sts::assume_role)),
+    ("sts", sts::VERSION, "GetCallerIdentity", Handler::Query(sts::get_caller_identity)),
+    ("sts", sts::VERSION, "GetAccessKeyInfo", Handler::Query(sts::get_access_key_info)),
+    ("iam", iam::VERSION, "ListUsers", Handler::Query(iam::users::list_users)),
+    ("iam", iam::VERSION, "GetUser", Handler::Query(iam::users::get_user)),
+    ("iam", iam::VERSION, "ListAccessKeys", Handler::Query(iam::users::list_access_keys)),
+    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Handler::Query(iam::users::get_access_key_last_used)),
+    ("iam", iam::VERSION, "GetAccountSummary", Handler::Query(iam::account::get_account_summary)),
+    ("iam", iam::VERSION, "ListAccountAliases", Handler::Query(iam::account::list_account_aliases)),
+    ("iam", iam::VERSION, "GetLoginProfile", Handler::Query(iam::users::get_login_profile)),
+    ("iam", iam::VERSION, "ListMFADevices", Handler::Query(iam::users::list_mfa_devices)),
     (
         "iam",
         iam::VERSION,
         "GetAccountAuthorizationDetails",
-        Does::Query(iam::account::get_account_authorization_details),
+        Handler::Query(iam::account::get_account_authorization_details),
     ),
-    ("iam", iam::VERSION, "GenerateCredentialReport", Does::Query(iam::account::generate_credential_report)),
-    ("iam", iam::VERSION, "GetCredentialReport", Does::Query(iam::account::get_credential_report)),
+    (
+        "iam",
+        iam::VERSION,
+        "GenerateCredentialReport",
+        Handler::Query(iam::account::generate_credential_report),
+    ),
+    ("iam", iam::VERSION, "GetCredentialReport", Handler::Query(iam::account::get_credential_report)),
     (
         "iam",
         iam::VERSION,
         "ListOrganizationsFeatures",
-        Does::Query(iam::account::list_organizations_features),
+        Handler::Query(iam::account::list_organizations_features),
     ),
-    ("organizations", organizations::VERSION, "DescribeAccount", Does::Json(organizations::describe_account)),
+    (
+        "organizations",
+        organizations::VERSION,
+        "DescribeAccount",
+        Handler::Json(organizations::describe_account),
+    ),
     (
         "organizations",
         organizations::VERSION,
         "DescribeOrganization",
-        Does::Json(organizations::describe_organization),
+        Handler::Json(organizations::describe_organization),
     ),
-    ("organizations", organizations::VERSION, "ListAccounts", Does::Json(organizations::list_accounts)),
+    ("organizations", organizations::VERSION, "ListAccounts", Handler::Json(organizations::list_accounts)),
     (
         "organizations",
         organizations::VERSION,
         "ListAccountsForParent",
-        Does::Json(organizations::list_accounts_for_parent),
+        Handler::Json(organizations::list_accounts_for_parent),
     ),
     (
         "organizations",
         organizations::VERSION,
         "ListOrganizationalUnitsForParent",
-        Does::Json(organizations::list_organizational_units_for_parent),
+        Handler::Json(organizations::list_organizational_units_for_parent),
     ),
-    ("organizations", organizations::VERSION, "ListParents", Does::Json(organizations::list_parents)),
-    ("organizations", organizations::VERSION, "ListRoots", Does::Json(organizations::list_roots)),
+    ("organizations", organizations::VERSION, "ListParents", Handler::Json(organizations::list_parents)),
+    ("organizations", organizations::VERSION, "ListRoots", Handler::Json(organizations::list_roots)),
     (
         "organizations",
         organizations::VERSION,
         "ListTagsForResource",
-        Does::Json(organizations::list_tags_for_resource),
+        Handler::Json(organizations::list_tags_for_resource),
     ),
 ];
 
 /// What goes over the wire.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) body: String,
@@ -91,7 +101,7 @@ enum Protocol {
 }
 
 impl Protocol {
-    fn refused(self, refusal: &Refusal, line: &mut Line) -> Answer {
+    fn refused(self, refusal: &ApiError, line: &mut RequestLogEntry) -> Response {
         let is_denial = refusal.code.starts_with("AccessDenied");
         line.verdict = if is_denial { "Denied".to_owned() } else { refusal.code.clone() };
         line.message = Some(refusal.message.clone());
@@ -102,23 +112,28 @@ impl Protocol {
         self.answer(status, body)
     }
 
-    fn answer(self, status: u16, body: String) -> Answer {
+    fn answer(self, status: u16, body: String) -> Response {
         let content_type = match self {
             Self::Query(_) => "text/xml",
             Self::Json => "application/x-amz-json-1.1",
         };
-        Answer { status, content_type, body }
+        Response { status, content_type, body }
     }
 }
 
 /// The answer to a request that is too large to be read.
-pub(crate) fn too_large(line: &mut Line) -> Answer {
-    let refusal = Refusal::new(413, "RequestEntityTooLarge", "the request is larger than 1 MiB");
+pub(crate) fn too_large(line: &mut RequestLogEntry) -> Response {
+    let refusal = ApiError::new(413, "RequestEntityTooLarge", "the request is larger than 1 MiB");
     Protocol::Query(sts::NAMESPACE).refused(&refusal, line)
 }
 
 /// The answer to a request; where it `fails`, what a service answers that is not well.
-pub(crate) async fn answer(request: Request<Bytes>, shared: &Shared, fails: bool, line: &mut Line) -> Answer {
+pub(crate) async fn answer(
+    request: Request<Bytes>,
+    shared: &Shared,
+    fails: bool,
+    line: &mut RequestLogEntry,
+) -> Response {
     // A target names the version without hyphens: AWSOrganizationsV20161128.ListAccounts.
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let target = target.map(|target| target.rsplit_once('.').unwrap_or((target, "")));
@@ -140,15 +155,15 @@ pub(crate) async fn answer(request: Request<Bytes>, shared: &Shared, fails: bool
             "Could not find operation {action} for version {version}; this emulator has {}",
             had.join(", ")
         );
-        return protocol.refused(&Refusal::new(400, "InvalidAction", message), line);
+        return protocol.refused(&ApiError::new(400, "InvalidAction", message), line);
     };
     line.operation = format!("{service}:{name}");
     if fails {
-        let refusal = Refusal::new(503, "ServiceUnavailable", "Service is unable to handle request.");
+        let refusal = ApiError::new(503, "ServiceUnavailable", "Service is unable to handle request.");
         return protocol.refused(&refusal, line);
     }
     let done = match parameters {
-        None => Err(Refusal::new(400, "SerializationException", "the request is no JSON object")),
+        None => Err(ApiError::new(400, "SerializationException", "the request is no JSON object")),
         Some(parameters) => operate(request, shared, service, &parameters, does, line).await,
     };
     match done {
@@ -176,11 +191,11 @@ async fn operate(
     shared: &Shared,
     service: &'static str,
     parameters: &Parameters,
-    does: &Does,
-    line: &mut Line,
-) -> Result<Body, Refusal> {
+    does: &Handler,
+    line: &mut RequestLogEntry,
+) -> Result<Body, ApiError> {
     let (now, world) = (line.time, &shared.world);
-    let claim = Claim::of(&request, world, &shared.state().sessions)?;
+    let claim = SignedRequest::of(&request, world, &shared.state().sessions)?;
     let region = if service == "sts" { claim.region.clone() } else { "us-east-1".to_owned() };
     line.region = Some(region.clone());
     let identity = claim.verify(request, service, now).await?;
@@ -197,12 +212,12 @@ async fn operate(
     };
     let mut state = shared.state();
     if rate.is_some_and(|rate| !state.has_left(service, caller.account_id(), rate, now)) {
-        return Err(Refusal::new(400, "Throttling", "Rate exceeded"));
+        return Err(ApiError::new(400, "Throttling", "Rate exceeded"));
     }
     let State { sessions, reports, .. } = &mut *state;
     let mut call = Call { caller, parameters, world, sessions, reports, now, line };
     match does {
-        Does::Query(does) => does(&mut call).map(Body::Xml),
-        Does::Json(does) => does(&mut call).map(Body::Json),
+        Handler::Query(does) => does(&mut call).map(Body::Xml),
+        Handler::Json(does) => does(&mut call).map(Body::Json),
     }
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::authorization::Asked;
+use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::Refusal;
+use crate::query::ApiError;
 use crate::world::{Member, Organization, Unit};
 
 /// Its version, as a target names it.
@@ -18,7 +18,7 @@ pub(crate) const VERSION: &str = "AWSOrganizationsV20161128";
 const PAGE: usize = 20;
 
 /// `organizations:DescribeOrganization`, which any account of the organisation may ask for.
-pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, ApiError> {
     allow(call, "organizations:DescribeOrganization", "*")?;
     let organization = organization(call)?;
     let Organization { id, management_account, members, .. } = organization;
@@ -34,7 +34,7 @@ pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, Refusa
 }
 
 /// `organizations:ListAccounts`.
-pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let organization = administered(call, "organizations:ListAccounts", "*")?;
     let old_status = call.world.behaviour.old_status;
     let accounts =
@@ -43,7 +43,7 @@ pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, Refusal> {
 }
 
 /// `organizations:ListAccountsForParent`.
-pub(crate) fn list_accounts_for_parent(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn list_accounts_for_parent(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (organization, parent) = parent(call, "organizations:ListAccountsForParent")?;
     let old_status = call.world.behaviour.old_status;
     let below = organization.members.iter().filter(|(_, member)| member.unit == parent);
@@ -51,7 +51,7 @@ pub(crate) fn list_accounts_for_parent(call: &mut Call<'_>) -> Result<Value, Ref
 }
 
 /// `organizations:ListOrganizationalUnitsForParent`.
-pub(crate) fn list_organizational_units_for_parent(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn list_organizational_units_for_parent(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (organization, parent) = parent(call, "organizations:ListOrganizationalUnitsForParent")?;
     let below = organization.units.iter().filter(|unit| unit.parent == Some(parent));
     let unit = |unit: &Unit| json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name });
@@ -59,7 +59,7 @@ pub(crate) fn list_organizational_units_for_parent(call: &mut Call<'_>) -> Resul
 }
 
 /// `organizations:ListRoots`.
-pub(crate) fn list_roots(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn list_roots(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let organization = administered(call, "organizations:ListRoots", "*")?;
     let root = organization.units.iter().take(1);
     let root = root.map(|unit| {
@@ -71,7 +71,7 @@ pub(crate) fn list_roots(call: &mut Call<'_>) -> Result<Value, Refusal> {
 }
 
 /// `organizations:ListParents`.
-pub(crate) fn list_parents(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn list_parents(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let child = required(call, "ChildId")?;
     let organization = administered(call, "organizations:ListParents", "*")?;
     let of_unit = organization.units.iter().find(|unit| unit.id == child);
@@ -80,7 +80,7 @@ pub(crate) fn list_parents(call: &mut Call<'_>) -> Result<Value, Refusal> {
         (None, Some(member)) => Some(member.unit),
         (None, None) => {
             let message = "You specified an organizational unit or account that doesn't exist.";
-            return Err(Refusal::new(400, "ChildNotFoundException", message));
+            return Err(ApiError::new(400, "ChildNotFoundException", message));
         }
     };
     let parent = parent.and_then(|parent| Some((parent, organization.units.get(parent)?)));
@@ -91,31 +91,31 @@ pub(crate) fn list_parents(call: &mut Call<'_>) -> Result<Value, Refusal> {
 }
 
 /// `organizations:DescribeAccount`.
-pub(crate) fn describe_account(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn describe_account(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let account_id = required(call, "AccountId")?;
     let organization = administered(call, "organizations:DescribeAccount", "*")?;
     let member = organization.members.get(&account_id).ok_or_else(|| {
         let message = "You specified an account that doesn't exist.";
-        Refusal::new(400, "AccountNotFoundException", message)
+        ApiError::new(400, "AccountNotFoundException", message)
     })?;
     Ok(json!({ "Account": account(organization, &account_id, member, call.world.behaviour.old_status) }))
 }
 
 /// `organizations:ListTagsForResource`.
-pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let resource_id = required(call, "ResourceId")?;
     let organization = administered(call, "organizations:ListTagsForResource", "*")?;
     let is_unit = organization.units.iter().any(|unit| unit.id == resource_id);
     let tags = organization.members.get(&resource_id).map(|member| member.tags.clone());
     let tags = tags.or_else(|| is_unit.then(BTreeMap::new)).ok_or_else(|| {
         let message = "You specified a target that doesn't exist.";
-        Refusal::new(400, "TargetNotFoundException", message)
+        ApiError::new(400, "TargetNotFoundException", message)
     })?;
     page(call, "Tags", tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })))
 }
 
-fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), Refusal> {
-    call.allow(&Asked {
+fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), ApiError> {
+    call.allow(&AuthorizationRequest {
         action,
         resource,
         shown: resource,
@@ -126,17 +126,17 @@ fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), Refusa
 }
 
 /// The caller's organisation.
-fn organization<'a>(call: &Call<'a>) -> Result<&'a Organization, Refusal> {
+fn organization<'a>(call: &Call<'a>) -> Result<&'a Organization, ApiError> {
     let account_id = call.caller.account_id();
     let organization = call.world.organization.as_ref();
     organization.filter(|organization| organization.members.contains_key(account_id)).ok_or_else(|| {
         let message = "Your account is not a member of an organization.";
-        Refusal::new(400, "AWSOrganizationsNotInUseException", message)
+        ApiError::new(400, "AWSOrganizationsNotInUseException", message)
     })
 }
 
 /// The caller's organisation, where it may ask about all of it.
-fn administered<'a>(call: &mut Call<'a>, action: &str, resource: &str) -> Result<&'a Organization, Refusal> {
+fn administered<'a>(call: &mut Call<'a>, action: &str, resource: &str) -> Result<&'a Organization, ApiError> {
     allow(call, action, resource)?;
     let organization = organization(call)?;
     let Organization { management_account, delegated_administrators, .. } = organization;
@@ -144,25 +144,25 @@ fn administered<'a>(call: &mut Call<'a>, action: &str, resource: &str) -> Result
     if account_id == management_account || delegated_administrators.iter().any(|id| id == account_id) {
         return Ok(organization);
     }
-    Err(Refusal::new(400, "AccessDeniedException", "You don't have permissions to access this resource."))
+    Err(ApiError::new(400, "AccessDeniedException", "You don't have permissions to access this resource."))
 }
 
-fn required(call: &Call<'_>, name: &str) -> Result<String, Refusal> {
+fn required(call: &Call<'_>, name: &str) -> Result<String, ApiError> {
     let value = call.parameters.get(name).map(str::to_owned);
     value.ok_or_else(|| {
         let message = "You specified an invalid value: a required parameter is missing.";
-        Refusal::new(400, "InvalidInputException", format!("{message} {name}"))
+        ApiError::new(400, "InvalidInputException", format!("{message} {name}"))
     })
 }
 
 /// The unit that a request names as a parent.
-fn parent<'a>(call: &mut Call<'a>, action: &str) -> Result<(&'a Organization, usize), Refusal> {
+fn parent<'a>(call: &mut Call<'a>, action: &str) -> Result<(&'a Organization, usize), ApiError> {
     let parent_id = required(call, "ParentId")?;
     let organization = administered(call, action, "*")?;
     let parent = organization.units.iter().position(|unit| unit.id == parent_id);
     let parent = parent.ok_or_else(|| {
         let message = "You specified a root or organizational unit that doesn't exist.";
-        Refusal::new(400, "ParentNotFoundException", message)
+        ApiError::new(400, "ParentNotFoundException", message)
     })?;
     Ok((organization, parent))
 }
@@ -198,9 +198,9 @@ fn unit_arn(organization: &Organization, unit: &Unit) -> String {
 }
 
 /// A page of a list, and the token of the next one.
-fn page(call: &Call<'_>, name: &str, items: impl Iterator<Item = Value>) -> Result<Value, Refusal> {
+fn page(call: &Call<'_>, name: &str, items: impl Iterator<Item = Value>) -> Result<Value, ApiError> {
     let wrong = |name: &str| {
-        Refusal::new(400, "InvalidInputException", format!("You specified an invalid value for {name}."))
+        ApiError::new(400, "InvalidInputException", format!("You specified an invalid value for {name}."))
     };
     let parameters = call.parameters;
     let size = match parameters.get("MaxResults").map(str::parse::<usize>) {

@@ -40,28 +40,28 @@ impl Parameters {
     ///
     /// # Errors
     /// `ValidationError`, in AWS's words.
-    pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.get(name).ok_or_else(|| Refusal::invalid(name, None, "Member must not be null"))
+    pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
+        self.get(name).ok_or_else(|| ApiError::invalid(name, None, "Member must not be null"))
     }
 
     /// A number within bounds.
     ///
     /// # Errors
     /// `ValidationError`, in AWS's words.
-    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Result<Option<u32>, Refusal> {
+    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Result<Option<u32>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let number: i64 = text.parse().map_err(|_| {
-            Refusal::new(400, "MalformedInput", format!("{text:?} is not a valid integer for {name}"))
+            ApiError::new(400, "MalformedInput", format!("{text:?} is not a valid integer for {name}"))
         })?;
         match u32::try_from(number) {
             Ok(number) if number > most => {
                 let limit = format!("Member must have value less than or equal to {most}");
-                Err(Refusal::invalid(name, Some(text), &limit))
+                Err(ApiError::invalid(name, Some(text), &limit))
             }
             Ok(number) if number >= least => Ok(Some(number)),
             _ => {
                 let limit = format!("Member must have value greater than or equal to {least}");
-                Err(Refusal::invalid(name, Some(text), &limit))
+                Err(ApiError::invalid(name, Some(text), &limit))
             }
         }
     }
@@ -70,7 +70,7 @@ impl Parameters {
     ///
     /// # Errors
     /// `ValidationError`, in AWS's words.
-    pub(crate) fn text(&self, name: &str, rule: Rule) -> Result<Option<&str>, Refusal> {
+    pub(crate) fn text(&self, name: &str, rule: Rule) -> Result<Option<&str>, ApiError> {
         self.get(name).map(|text| rule.check(name, text).map(|()| text)).transpose()
     }
 
@@ -122,7 +122,7 @@ impl Rule {
     ///
     /// # Errors
     /// `ValidationError`, in AWS's words.
-    pub(crate) fn check(self, name: &str, text: &str) -> Result<(), Refusal> {
+    pub(crate) fn check(self, name: &str, text: &str) -> Result<(), ApiError> {
         let length = text.chars().count();
         let broken = if length < self.least {
             format!("Member must have length greater than or equal to {}", self.least)
@@ -136,7 +136,7 @@ impl Rule {
         } else {
             return Ok(());
         };
-        Err(Refusal::invalid(name, Some(text), &broken))
+        Err(ApiError::invalid(name, Some(text), &broken))
     }
 
     /// Whether letters of all scripts are meant.
@@ -150,7 +150,7 @@ pub(crate) const NAME: Rule = Rule { least: 1, most: 128, also: "_+=,.@-", patte
 
 /// An error that AWS answers with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     /// The HTTP status.
     pub(crate) status: u16,
     /// The code.
@@ -159,7 +159,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
 }
 
-impl Refusal {
+impl ApiError {
     /// A refusal.
     pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self { status, code: code.to_owned(), message: message.into() }

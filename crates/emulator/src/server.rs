@@ -13,15 +13,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::SignedDuration;
-use rolecall_policy::{Decision, ParsePrincipalError, Policies};
+use rolecall_policy::{Decision, ParsePrincipalError, PolicySet};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::authentication::{Credentials, Session};
 use crate::clock::Clock;
-use crate::log::Line;
+use crate::log::RequestLogEntry;
 use crate::operations;
-use crate::state::{Shared, Told};
+use crate::state::{RequestObserver, Shared};
 use crate::world::{World, unique_id};
 
 /// The most that a request may hold.
@@ -63,7 +63,7 @@ impl Emulator {
         world: World,
         clock: Clock,
         listen: SocketAddr,
-        told: Option<Told>,
+        told: Option<RequestObserver>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
@@ -92,7 +92,7 @@ impl Emulator {
 
     /// The requests so far, the last hundred thousand of them.
     #[must_use]
-    pub fn requests(&self) -> Vec<Line> {
+    pub fn requests(&self) -> Vec<RequestLogEntry> {
         self.shared.state().lines.iter().cloned().collect()
     }
 
@@ -138,7 +138,7 @@ impl Emulator {
             context: rolecall_policy::Context::default(),
         };
         let rcps = self.shared.world.rcps_above(&request.resource_account);
-        let policies = Policies { trust: Some(role.trust_policy.clone()), rcps, ..Policies::default() };
+        let policies = PolicySet { trust: Some(role.trust_policy.clone()), rcps, ..PolicySet::default() };
         Ok(rolecall_policy::authorize(&request, &policies))
     }
 }
@@ -176,7 +176,7 @@ async fn answer(
 ) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let collected = Limited::new(body, LARGEST).collect().await;
-    let mut line = Line::begin(shared.clock.now(), peer.ip().to_string());
+    let mut line = RequestLogEntry::begin(shared.clock.now(), peer.ip().to_string());
     let behaviour = &shared.world.behaviour;
     if behaviour.latency_ms > 0 {
         tokio::time::sleep(behaviour.latency()).await;

@@ -7,18 +7,18 @@ use jiff::Timestamp;
 
 use crate::authentication::Sessions;
 use crate::clock::Clock;
-use crate::log::Line;
+use crate::log::RequestLogEntry;
 use crate::world::World;
 
 /// Hears of every request when it is answered.
-pub type Told = Box<dyn Fn(&Line) + Send + Sync>;
+pub type RequestObserver = Box<dyn Fn(&RequestLogEntry) + Send + Sync>;
 
 /// What all connections have in common.
 pub(crate) struct Shared {
     pub(crate) world: World,
     state: Mutex<State>,
     pub(crate) clock: Clock,
-    pub(crate) told: Option<Told>,
+    pub(crate) told: Option<RequestObserver>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(world: World, clock: Clock, told: Option<Told>) -> Self {
+    pub(crate) fn new(world: World, clock: Clock, told: Option<RequestObserver>) -> Self {
         Self { world, state: Mutex::default(), clock, told }
     }
 
@@ -45,7 +45,7 @@ pub(crate) struct State {
     buckets: BTreeMap<(&'static str, String), (f64, Timestamp)>,
     /// Of each account, when its credential report is ready.
     pub(crate) reports: BTreeMap<String, Timestamp>,
-    pub(crate) lines: VecDeque<Line>,
+    pub(crate) lines: VecDeque<RequestLogEntry>,
     /// How many requests there were.
     count: u64,
 }
@@ -54,7 +54,7 @@ impl State {
     /// The lines that are kept for whoever asks for them.
     const LINES: usize = 100_000;
 
-    pub(crate) fn keep(&mut self, line: Line) {
+    pub(crate) fn keep(&mut self, line: RequestLogEntry) {
         if self.lines.len() == Self::LINES {
             self.lines.pop_front();
         }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rolecall_policy::{Document, Kind, Policy};
+use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 
 use crate::authentication::Session;
-use crate::authorization::Asked;
+use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::{Refusal, Rule, Xml};
+use crate::query::{ApiError, Rule, Xml};
 use crate::world::{Role, unique_id};
 
 /// Its version.
@@ -25,7 +25,7 @@ const ROLE_SESSION_NAME: Rule = Rule { least: 2, most: 64, also: "_+=,.@-", patt
 
 /// `sts:GetCallerIdentity`, which needs no permission.
 #[expect(clippy::unnecessary_wraps, reason = "an operation like the others")]
-pub(crate) fn get_caller_identity(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_caller_identity(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let caller = &call.caller;
     Ok(Xml::new()
         .text("Arn", caller.principal.as_str())
@@ -34,12 +34,12 @@ pub(crate) fn get_caller_identity(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `sts:GetAccessKeyInfo`.
-pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let rule = Rule { least: 16, most: 128, also: "_", pattern: "[\\w]*" };
     let parameters = call.parameters;
     parameters.required("AccessKeyId")?;
     let id = parameters.text("AccessKeyId", rule)?.unwrap_or_default();
-    call.allow(&Asked {
+    call.allow(&AuthorizationRequest {
         action: "sts:GetAccessKeyInfo",
         resource: "*",
         shown: "*",
@@ -52,7 +52,7 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         .map(str::to_owned)
         .or_else(|| call.world.owner_of_key(id).map(|(account_id, _)| account_id));
     account_id.map(|account_id| Xml::new().text("Account", account_id)).ok_or_else(|| {
-        Refusal::new(
+        ApiError::new(
             400,
             "ValidationError",
             "Invalid Access Key: the access key id belongs to no account of this world",
@@ -61,7 +61,7 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `sts:AssumeRole`.
-pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let request = AssumeRoleRequest::parse(call)?;
     let role = request.authorize(call)?;
     request.check_duration(call, &role)?;
@@ -89,7 +89,7 @@ struct AssumeRoleRequest<'a> {
     external_id: Option<&'a str>,
     duration_s: u32,
     attributes: SessionAttributes,
-    session_policy: Option<Document>,
+    session_policy: Option<NamedPolicy>,
 }
 
 impl<'a> AssumeRoleRequest<'a> {
@@ -97,7 +97,7 @@ impl<'a> AssumeRoleRequest<'a> {
     ///
     /// # Errors
     /// In AWS's codes and words: the first parameter that breaks a rule.
-    fn parse(call: &mut Call<'a>) -> Result<Self, Refusal> {
+    fn parse(call: &mut Call<'a>) -> Result<Self, ApiError> {
         let parameters = call.parameters;
         let role_arn = parameters.required("RoleArn")?;
         check_role_arn(role_arn)?;
@@ -109,7 +109,7 @@ impl<'a> AssumeRoleRequest<'a> {
         if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {
             // There are no devices here, so no code is theirs.
             let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
-            return Err(Refusal::new(403, "AccessDenied", message));
+            return Err(ApiError::new(403, "AccessDenied", message));
         }
         let attributes = SessionAttributes::parse(call)?;
         let session_policy = session_policy(call)?;
@@ -120,16 +120,16 @@ impl<'a> AssumeRoleRequest<'a> {
     ///
     /// # Errors
     /// `AccessDenied`, in AWS's words.
-    fn authorize(&self, call: &mut Call<'_>) -> Result<Arc<Role>, Refusal> {
+    fn authorize(&self, call: &mut Call<'_>) -> Result<Arc<Role>, ApiError> {
         // A role that is not there is told from one that does not trust the caller by nobody outside.
         let role = call.world.role(self.role_arn);
-        let nobody = Document { name: "no such role".to_owned(), policy: Policy::empty() };
+        let nobody = NamedPolicy { name: "no such role".to_owned(), policy: Policy::empty() };
         let trust = role.as_ref().map_or(&nobody, |role| &role.trust_policy);
         let mut actions = vec!["sts:AssumeRole"];
         actions.extend((!self.attributes.tags.is_empty()).then_some("sts:TagSession"));
         actions.extend(self.attributes.source_identity.as_ref().map(|_| "sts:SetSourceIdentity"));
         for action in actions {
-            call.allow(&Asked {
+            call.allow(&AuthorizationRequest {
                 action,
                 resource: self.role_arn,
                 shown: self.role_arn,
@@ -138,7 +138,7 @@ impl<'a> AssumeRoleRequest<'a> {
                 context: self.context(),
             })?;
         }
-        role.ok_or_else(|| Refusal::new(403, "AccessDenied", "the role is not there"))
+        role.ok_or_else(|| ApiError::new(403, "AccessDenied", "the role is not there"))
     }
 
     /// The condition keys that the request adds to the caller's.
@@ -154,7 +154,7 @@ impl<'a> AssumeRoleRequest<'a> {
     ///
     /// # Errors
     /// `ValidationError`, in AWS's words.
-    fn check_duration(&self, call: &Call<'_>, role: &Role) -> Result<(), Refusal> {
+    fn check_duration(&self, call: &Call<'_>, role: &Role) -> Result<(), ApiError> {
         let message = if call.caller.session.is_some() && self.duration_s > 3600 {
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
         } else if self.duration_s > role.max_session_duration {
@@ -162,7 +162,7 @@ impl<'a> AssumeRoleRequest<'a> {
         } else {
             return Ok(());
         };
-        Err(Refusal::new(400, "ValidationError", message))
+        Err(ApiError::new(400, "ValidationError", message))
     }
 
     /// The session of the role that the request is for.
@@ -198,7 +198,7 @@ struct SessionAttributes {
 impl SessionAttributes {
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>,
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
-    fn parse(call: &Call<'_>) -> Result<Self, Refusal> {
+    fn parse(call: &Call<'_>) -> Result<Self, ApiError> {
         let before = call.caller.session.as_deref();
         let passed_tags = tags(call)?;
         let transitive_keys = call.parameters.texts("TransitiveTagKeys");
@@ -206,19 +206,19 @@ impl SessionAttributes {
         let passed_keys: Vec<&str> = passed_tags.keys().map(String::as_str).collect();
         if let Some(key) = transitive_keys.iter().find(|key| !is_among(&passed_keys, key)) {
             let message = format!("The transitive tag key {key} is none of the keys of the tags.");
-            return Err(Refusal::new(400, "InvalidParameterValue", message));
+            return Err(ApiError::new(400, "InvalidParameterValue", message));
         }
         let inherited = before.map(|session| session.transitive_tags.clone()).unwrap_or_default();
         let inherited_keys: Vec<&str> = inherited.keys().map(String::as_str).collect();
         if let Some(key) = passed_keys.iter().find(|key| is_among(&inherited_keys, key)) {
             let message = format!("The session tag {key} is transitive and cannot be overridden.");
-            return Err(Refusal::new(403, "AccessDenied", message));
+            return Err(ApiError::new(403, "AccessDenied", message));
         }
         let asked = call.parameters.text("SourceIdentity", ROLE_SESSION_NAME)?;
         let inherited_identity = before.and_then(|session| session.source_identity.clone());
         if inherited_identity.as_deref().is_some_and(|before| asked.is_some_and(|asked| asked != before)) {
             let message = "The source identity of a session cannot be changed when roles are chained.";
-            return Err(Refusal::new(403, "AccessDenied", message));
+            return Err(ApiError::new(403, "AccessDenied", message));
         }
         let mut tags = inherited.clone();
         tags.extend(passed_tags.clone());
@@ -251,7 +251,7 @@ impl SessionAttributes {
 }
 
 /// Holds that a text is the ARN of a role, whether there is one or not.
-fn check_role_arn(text: &str) -> Result<(), Refusal> {
+fn check_role_arn(text: &str) -> Result<(), ApiError> {
     let length = text.chars().count();
     let rule = if length < 20 {
         "Member must have length greater than or equal to 20"
@@ -260,9 +260,9 @@ fn check_role_arn(text: &str) -> Result<(), Refusal> {
     } else if is_role_arn(text) {
         return Ok(());
     } else {
-        return Err(Refusal::new(400, "ValidationError", format!("{text} is invalid")));
+        return Err(ApiError::new(400, "ValidationError", format!("{text} is invalid")));
     };
-    Err(Refusal::invalid("RoleArn", Some(text), rule))
+    Err(ApiError::invalid("RoleArn", Some(text), rule))
 }
 
 /// Whether a text is the ARN of a role, of any partition.
@@ -280,11 +280,11 @@ fn is_role_arn(text: &str) -> bool {
         && name.is_some_and(|name| !name.is_empty())
 }
 
-fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, Refusal> {
+fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     let members = call.parameters.members("Tags");
     if members.len() > 50 {
         let rule = "Member must have length less than or equal to 50";
-        return Err(Refusal::invalid("Tags", Some(&members.len().to_string()), rule));
+        return Err(ApiError::invalid("Tags", Some(&members.len().to_string()), rule));
     }
     let mut tags = BTreeMap::new();
     for member in members {
@@ -292,17 +292,17 @@ fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, Refusal> {
         let key = *member.get("Key").unwrap_or(&"");
         let numbered = |name: &str| format!("Tags.{}.member.{name}", tags.len() + 1);
         rule(128, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+").check(&numbered("key"), key)?;
-        let missing = || Refusal::invalid(&numbered("value"), None, "Member must not be null");
+        let missing = || ApiError::invalid(&numbered("value"), None, "Member must not be null");
         let value = *member.get("Value").ok_or_else(missing)?;
         let rule = Rule { least: 0, ..rule(256, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*") };
         rule.check(&numbered("value"), value)?;
         if key.to_ascii_lowercase().starts_with("aws:") {
             let message = "Tag keys beginning with aws: are reserved.";
-            return Err(Refusal::new(400, "InvalidParameterValue", message));
+            return Err(ApiError::new(400, "InvalidParameterValue", message));
         }
         let is_there = tags.keys().any(|other: &String| other.eq_ignore_ascii_case(key));
         if is_there || tags.insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(Refusal::new(400, "InvalidParameterValue", "Duplicate tag keys found."));
+            return Err(ApiError::new(400, "InvalidParameterValue", "Duplicate tag keys found."));
         }
     }
     Ok(tags)
@@ -311,14 +311,14 @@ fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, Refusal> {
 /// The policy that narrows the session.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session>
-fn session_policy(call: &Call<'_>) -> Result<Option<Document>, Refusal> {
+fn session_policy(call: &Call<'_>) -> Result<Option<NamedPolicy>, ApiError> {
     if !call.parameters.members("PolicyArns").is_empty() {
         let message = "this emulator has no managed policies; pass the policy itself, as Policy";
-        return Err(Refusal::new(400, "InvalidParameterValue", message));
+        return Err(ApiError::new(400, "InvalidParameterValue", message));
     }
     let Some(text) = call.parameters.get("Policy") else { return Ok(None) };
     if text.chars().count() > 2048 {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "Policy",
             Some(text),
             "Member must have length less than or equal to 2048",
@@ -326,15 +326,15 @@ fn session_policy(call: &Call<'_>) -> Result<Option<Document>, Refusal> {
     }
     // "The error message describes the specific error."
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-    let malformed = |problem| Refusal::new(400, "MalformedPolicyDocument", problem);
+    let malformed = |problem| ApiError::new(400, "MalformedPolicyDocument", problem);
     let value = serde_json::from_str(text)
         .map_err(|error| malformed(format!("This policy contains invalid Json: {error}")))?;
     let wrong = |error| malformed(format!("Syntax errors in policy. {error}"));
-    let policy = Policy::parse(&value, Kind::Session).map_err(wrong)?;
-    let document = Document { name: "the session policy".to_owned(), policy };
+    let policy = Policy::parse(&value, PolicyType::Session).map_err(wrong)?;
+    let document = NamedPolicy { name: "the session policy".to_owned(), policy };
     document
         .policy
-        .errors(Kind::Session)
+        .errors(PolicyType::Session)
         .into_iter()
         .next()
         .map_or(Ok(Some(document)), |error| Err(wrong(error)))

@@ -11,7 +11,7 @@ use aws_sdk_organizations::error::ProvideErrorMetadata;
 use aws_sdk_organizations::types::{Account, AccountState, AccountStatus};
 use aws_smithy_http_client::Builder;
 use jiff::Timestamp;
-use rolecall_emulator::{Clock, Emulator, Recipe, World};
+use rolecall_emulator::{Clock, Emulator, World, WorldSpec};
 use serde_json::{Value, json};
 
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
@@ -126,7 +126,7 @@ async fn who_neither_manages_nor_administers_the_organisation_is_refused() {
 
 #[tokio::test]
 async fn pages_hold_twenty_and_some_are_empty_where_asked_for() {
-    let recipe: Recipe = "accounts=45,users=1,seed=7".parse().unwrap();
+    let recipe: WorldSpec = "accounts=45,users=1,seed=7".parse().unwrap();
     let emulator = start(recipe.world().unwrap()).await;
     let (accounts, pages) = all_accounts(&client(&emulator, LAMBDA_ROLE)).await;
     assert_eq!((accounts.len(), pages), (47, 3), "and the management account and the hub");
@@ -142,8 +142,8 @@ async fn pages_hold_twenty_and_some_are_empty_where_asked_for() {
 
 #[tokio::test]
 async fn a_world_throttles_fails_and_cuts_connections_as_often_as_it_is_told() {
-    let recipe: Recipe = "accounts=1,users=1".parse().unwrap();
-    let outcome = async |change: fn(&mut rolecall_emulator::Behaviour), calls: usize| {
+    let recipe: WorldSpec = "accounts=1,users=1".parse().unwrap();
+    let outcome = async |change: fn(&mut rolecall_emulator::FaultInjection), calls: usize| {
         let mut world = recipe.world().unwrap();
         change(&mut world.behaviour);
         let emulator = start(world).await;

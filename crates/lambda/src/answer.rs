@@ -58,7 +58,7 @@ fn why_failed(account_id: &AccountId, gap: &Gap) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rolecall_roll::{AccountRoll, Header, Roll, RunId, User};
+    use rolecall_roll::{AccountRecord, Header, Roll, RunId, User};
 
     use super::of;
     use crate::failure::Failure;
@@ -76,7 +76,8 @@ mod tests {
         let header =
             Header::new(RunId::random(), jiff::Timestamp::UNIX_EPOCH, None, vec![role_arn.clone().into()]);
         let roll = |users: usize| {
-            let account = AccountRoll::read(role_arn.clone(), (0..users).map(user).collect(), vec![], vec![]);
+            let account =
+                AccountRecord::read(role_arn.clone(), (0..users).map(user).collect(), vec![], vec![]);
             Roll { header: header.clone(), accounts: vec![account], trailer: None }
         };
         assert!(of(&roll(20_000)).is_ok());

@@ -52,7 +52,7 @@ fn options() -> Result<RunOptions, Failure> {
 pub(crate) fn prepare() -> Result<(), Failure> {
     let level = text("RUST_LOG")?
         .or(text("AWS_LAMBDA_LOG_LEVEL")?)
-        .unwrap_or_else(|| format!("info,{}", logs::SAID_ELSEWHERE));
+        .unwrap_or_else(|| format!("info,{}", logs::DEFAULT_DIRECTIVE));
     let filter: Result<Targets, _> = level.parse();
     let problem = filter.as_ref().err().map(ToString::to_string);
     let info = || Targets::new().with_default(tracing::Level::INFO);
@@ -68,7 +68,7 @@ pub(crate) fn prepare() -> Result<(), Failure> {
         )
         .init();
     logs::panics_say_where_only();
-    if env::var_os(logs::PRINTS_SECRETS).is_some_and(|value| !value.is_empty()) {
+    if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
         return Err(Failure::InvalidSettings(logs::PRINTS_SECRETS_REFUSED.to_owned()));
     }
     if let Some(problem) = problem {

@@ -5,7 +5,7 @@
 use rolecall_core::RunOptions;
 use rolecall_core::option_rows::{OptionSet, Origin};
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
-use rolecall_core::targets::{Contradiction, Named, TargetPlan};
+use rolecall_core::targets::{TargetConflict, TargetPlan, TargetSpec};
 use rolecall_roll::{ExternalId, RoleArn};
 use serde::Deserialize;
 use serde_json::Value;
@@ -77,20 +77,20 @@ impl EventPlan {
 fn failure(error: &PlanError, is_of_event: bool) -> Failure {
     let text = error.to_text(&VariableTerms);
     match error {
-        PlanError::Contradiction(Contradiction::NoRegion(_)) => {
+        PlanError::TargetConflict(TargetConflict::NoRegion(_)) => {
             Failure::InvalidSettings(format!("AWS_REGION: {text}"))
         }
         PlanError::NoTargets => Failure::InvalidSettings(format!(
             "{text}: set ROLECALL_ROLE_ARN or ROLECALL_ORGANIZATION, or send {{\"role_arn\": …}} or {{\"organization\": \
              true}}"
         )),
-        PlanError::NoRole(_) | PlanError::Filter(_) | PlanError::Contradiction(_) if is_of_event => {
+        PlanError::MissingRole(_) | PlanError::Filter(_) | PlanError::TargetConflict(_) if is_of_event => {
             Failure::InvalidEvent(text)
         }
         PlanError::NeedsOrganization(_)
-        | PlanError::NoRole(_)
+        | PlanError::MissingRole(_)
         | PlanError::Filter(_)
-        | PlanError::Contradiction(_) => Failure::InvalidSettings(text),
+        | PlanError::TargetConflict(_) => Failure::InvalidSettings(text),
     }
 }
 
@@ -135,7 +135,7 @@ fn listed(targets: Vec<TargetEvent>) -> Result<ListedAccounts, Failure> {
         let field = format!("targets[{index}].external_id");
         let id = external_id_text(&field, target.external_id)?.map(|id| id.parse::<ExternalId>());
         let external_id = id.transpose().map_err(|error| wrong("external_id", &error))?;
-        Ok(Named { external_id, ..Named::by_role(&role_arn) })
+        Ok(TargetSpec { external_id, ..TargetSpec::by_role(&role_arn) })
     });
     Ok(ListedAccounts { accounts: named.collect::<Result<_, Failure>>()?, origin: Origin::Event })
 }

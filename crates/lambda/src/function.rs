@@ -9,10 +9,10 @@ use futures_util::FutureExt;
 use futures_util::future::ready;
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::connect::{Connect, Roots, http_client};
+use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::scan::Scanner;
-use rolecall_core::targets::organization::Unknown;
+use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::{CallError, Run};
 use rolecall_roll::{Partition, Roll, RunId};
 use serde_json::value::RawValue;
@@ -69,12 +69,12 @@ struct Function {
 impl Function {
     async fn new() -> Result<Self, Failure> {
         let environment = Environment::read()?;
-        let roots = Roots::of_bundle(environment.ca_bundle.as_deref());
+        let roots = RootCertificates::of_bundle(environment.ca_bundle.as_deref());
         let settings = environment.options.resolve();
         let limits = settings.map_err(|error| Failure::InvalidSettings(error.to_string()))?.limits;
         let from_environment =
             || SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        let connect = Connect {
+        let connect = ClientConfig {
             http_client: http_client(roots.map_err(|error| Failure::InvalidSettings(error.to_string()))?),
             region: environment.region.clone(),
             profile: None,
@@ -118,7 +118,9 @@ fn run_failure(error: &RunError, event: &EventPlan) -> Failure {
     match error {
         RunError::Plan(error) => event.failure(error),
         RunError::Caller(error) => Failure::NoCaller(with_remedy(error)),
-        RunError::Organization(Unknown::Call(error)) => Failure::OrganizationUnknown(with_remedy(error)),
+        RunError::Organization(OrganizationError::Call(error)) => {
+            Failure::OrganizationUnknown(with_remedy(error))
+        }
         RunError::Organization(error) => Failure::OrganizationUnknown(error.to_string()),
         RunError::Stopped(_) => Failure::OutOfTime(error.to_string()),
     }

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall_emulator::{Clock, Emulator, Recipe, World};
+use rolecall_emulator::{Clock, Emulator, World, WorldSpec};
 use rolecall_testkit::process::caller_environment;
 use rolecall_testkit::runtime_api::RuntimeApi;
 use serde_json::Value;
@@ -83,7 +83,7 @@ async fn the_function_says_what_is_missing() {
 #[tokio::test]
 async fn the_function_reads_an_organization_where_the_event_or_a_variable_says_so() {
     let world =
-        || "accounts=12,users=2,seed=3,denied=0,suspended=100".parse::<Recipe>().unwrap().world().unwrap();
+        || "accounts=12,users=2,seed=3,denied=0,suspended=100".parse::<WorldSpec>().unwrap().world().unwrap();
     let role_name = ("ROLECALL_ROLE_NAME", "IAMListRole");
     let by_event = answer_to(r#"{"organization": true}"#, world(), &[role_name]).await;
     let by_variable = answer_to("{}", world(), &[role_name, ("ROLECALL_ORGANIZATION", "1")]).await;
@@ -102,7 +102,7 @@ async fn the_function_reads_an_organization_where_the_event_or_a_variable_says_s
 #[tokio::test]
 async fn the_function_reads_no_further_accounts_where_the_first_few_are_all_denied() {
     let world =
-        "accounts=40,users=1,seed=2,denied=1000,suspended=0".parse::<Recipe>().unwrap().world().unwrap();
+        "accounts=40,users=1,seed=2,denied=1000,suspended=0".parse::<WorldSpec>().unwrap().world().unwrap();
     let variables = [
         ("ROLECALL_ROLE_NAME", "IAMListRole"),
         ("ROLECALL_EXCLUDE", "222222222222"),

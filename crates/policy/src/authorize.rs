@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::context::Context;
-use crate::document::{Asked, Effect, Kind, Policy, Statement};
+use crate::document::{Effect, EvaluationContext, Policy, PolicyType, Statement};
 use crate::principal::{Principal, PrincipalMatch};
 
 /// A request to decide.
@@ -25,7 +25,7 @@ pub struct Request {
 
 /// A policy and where it was found.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub struct NamedPolicy {
     /// A name for people: a policy's name, a file, a place in one.
     pub name: String,
     /// The policy.
@@ -34,39 +34,39 @@ pub struct Document {
 
 /// The policies that have a say.
 #[derive(Debug, Clone, Default)]
-pub struct Policies {
+pub struct PolicySet {
     /// Of the principal. For a session, those of its role.
-    pub identity: Vec<Document>,
+    pub identity: Vec<NamedPolicy>,
     /// Of the role that is asked for.
-    pub trust: Option<Document>,
+    pub trust: Option<NamedPolicy>,
     /// What the principal's session was narrowed to, where it was.
-    pub session: Option<Document>,
+    pub session: Option<NamedPolicy>,
     /// The principal's permissions boundary, where there is one.
-    pub boundaries: Option<Vec<Document>>,
+    pub boundaries: Option<Vec<NamedPolicy>>,
     /// The service control policies of the principal's organisation, a list for each of its root, units and account; each
     /// of these levels must allow. `None` where there is no organisation, or it does not bind the principal.
-    pub scps: Option<Vec<Vec<Document>>>,
+    pub scps: Option<Vec<Vec<NamedPolicy>>>,
     /// The resource control policies of the organisation that the resource is in. `RCPFullAWSAccess`, which nobody can
     /// take away, is not among them: they only deny.
-    pub rcps: Vec<Document>,
+    pub rcps: Vec<NamedPolicy>,
 }
 
 /// What was decided, and by what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// By these statements; by none where no permission is needed.
-    Allowed(Vec<DecidedBy>),
+    Allowed(Vec<DeterminingStatement>),
     /// A statement denies it, and what allows it does not matter.
-    ExplicitlyDenied(DecidedBy),
+    ExplicitlyDenied(DeterminingStatement),
     /// No policy of this kind allows it.
-    ImplicitlyDenied(Kind),
+    ImplicitlyDenied(PolicyType),
 }
 
 /// The statement that decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecidedBy {
+pub struct DeterminingStatement {
     /// The kind of the policy.
-    pub kind: Kind,
+    pub kind: PolicyType,
     /// The document's name.
     pub document: String,
     /// The statement, by its place and its `Sid`.
@@ -81,7 +81,7 @@ impl Decision {
     }
 }
 
-impl fmt::Display for DecidedBy {
+impl fmt::Display for DeterminingStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.document, self.statement)
     }
@@ -103,15 +103,21 @@ impl fmt::Display for Decision {
 
 /// Decides a request.
 #[must_use]
-pub fn authorize(request: &Request, policies: &Policies) -> Decision {
+pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     if request.action.eq_ignore_ascii_case("sts:GetCallerIdentity") {
         return Decision::Allowed(Vec::new());
     }
     let Request { principal, action, resource, context, .. } = request;
-    let asked = Asked { principal, has_boundary: policies.boundaries.is_some(), action, resource, context };
+    let asked = EvaluationContext {
+        principal,
+        has_boundary: policies.boundaries.is_some(),
+        action,
+        resource,
+        context,
+    };
     // Neither the principal's policies nor its organisation's speak of AWS's services.
-    let speaks = |kind| !principal.is_service() || matches!(kind, Kind::Trust | Kind::Rcp);
+    let speaks = |kind| !principal.is_service() || matches!(kind, PolicyType::Trust | PolicyType::Rcp);
     let mut speaking = policies.all().filter(|(kind, _)| speaks(*kind));
     if let Some(deny) = speaking.find_map(|(kind, document)| first(asked, Effect::Deny, kind, document)) {
         return Decision::ExplicitlyDenied(deny);
@@ -121,7 +127,7 @@ pub fn authorize(request: &Request, policies: &Policies) -> Decision {
     let partition = resource.split(':').nth(1).unwrap_or_default();
     let is_elsewhere = !principal.is_service() && !["", "*", principal.partition()].contains(&partition);
     if policies.trust.is_some() && is_elsewhere {
-        return Decision::ImplicitlyDenied(Kind::Trust);
+        return Decision::ImplicitlyDenied(PolicyType::Trust);
     }
     match allowed(asked, &request.resource_account, policies) {
         Ok(by) => Decision::Allowed(by),
@@ -130,7 +136,11 @@ pub fn authorize(request: &Request, policies: &Policies) -> Decision {
 }
 
 /// The statements that allow, or the kind of policy that does not.
-fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Result<Vec<DecidedBy>, Kind> {
+fn allowed(
+    asked: EvaluationContext<'_>,
+    resource_account: &str,
+    policies: &PolicySet,
+) -> Result<Vec<DeterminingStatement>, PolicyType> {
     let principal = asked.principal;
     let is_own_account = principal.account_id() == resource_account;
     let trust = policies.trust.as_ref();
@@ -138,27 +148,27 @@ fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Res
         let allows = document.policy.matching(Effect::Allow, asked);
         allows
             .max_by_key(|(_, principal_match)| *principal_match)
-            .map(|(statement, principal_match)| (by(Kind::Trust, document, statement), principal_match))
+            .map(|(statement, principal_match)| (by(PolicyType::Trust, document, statement), principal_match))
     });
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: "You cannot call AssumeRole by using AWS
     // account root user credentials; access is denied."
     if principal.is_root() && is_of_assume_role(asked.action) {
-        return Err(Kind::Identity);
+        return Err(PolicyType::Identity);
     }
     if principal.is_service() {
-        return nearest.map(|(by, _)| vec![by]).ok_or(Kind::Trust);
+        return nearest.map(|(by, _)| vec![by]).ok_or(PolicyType::Trust);
     }
     let mut allowing = Vec::new();
     for level in policies.scps.iter().flatten() {
-        allowing.push(any_allows(asked, Kind::Scp, level)?);
+        allowing.push(any_allows(asked, PolicyType::Scp, level)?);
     }
     // What names the principal in its own account allows by itself, and the closer it matches, the fewer limits hold it.
-    let own_policies: &[Kind] = match &nearest {
+    let own_policies: &[PolicyType] = match &nearest {
         Some((_, PrincipalMatch::Exact)) if is_own_account => &[],
-        Some((_, PrincipalMatch::Anyone)) if is_own_account => &[Kind::Session],
-        Some((_, PrincipalMatch::Role)) if is_own_account => &[Kind::Boundary, Kind::Session],
+        Some((_, PrincipalMatch::Anyone)) if is_own_account => &[PolicyType::Session],
+        Some((_, PrincipalMatch::Role)) if is_own_account => &[PolicyType::Boundary, PolicyType::Session],
         // Across accounts, or where only the account is named, the principal's own policies must allow too.
-        _ => &[Kind::Identity, Kind::Boundary, Kind::Session],
+        _ => &[PolicyType::Identity, PolicyType::Boundary, PolicyType::Session],
     };
     for kind in own_policies {
         allowing.extend(own_policies_allow(asked, policies, *kind)?);
@@ -167,45 +177,58 @@ fn allowed(asked: Asked<'_>, resource_account: &str, policies: &Policies) -> Res
         Some((by, _)) => allowing.push(by),
         // It is no role that is asked for.
         None if trust.is_none() && is_own_account => {}
-        None => return Err(Kind::Trust),
+        None => return Err(PolicyType::Trust),
     }
     Ok(allowing)
 }
 
 /// The statement by which the principal's own policies of a kind allow; `None` where there are none that could not.
-fn own_policies_allow(asked: Asked<'_>, policies: &Policies, kind: Kind) -> Result<Option<DecidedBy>, Kind> {
+fn own_policies_allow(
+    asked: EvaluationContext<'_>,
+    policies: &PolicySet,
+    kind: PolicyType,
+) -> Result<Option<DeterminingStatement>, PolicyType> {
     let documents = match kind {
         // The root user may do all that is done in its account.
-        Kind::Identity if asked.principal.is_root() => None,
-        Kind::Identity => Some(policies.identity.as_slice()),
-        Kind::Boundary => policies.boundaries.as_deref(),
+        PolicyType::Identity if asked.principal.is_root() => None,
+        PolicyType::Identity => Some(policies.identity.as_slice()),
+        PolicyType::Boundary => policies.boundaries.as_deref(),
         _ => policies.session.as_ref().map(std::slice::from_ref),
     };
     documents.map(|documents| any_allows(asked, kind, documents)).transpose()
 }
 
-fn any_allows(asked: Asked<'_>, kind: Kind, documents: &[Document]) -> Result<DecidedBy, Kind> {
+fn any_allows(
+    asked: EvaluationContext<'_>,
+    kind: PolicyType,
+    documents: &[NamedPolicy],
+) -> Result<DeterminingStatement, PolicyType> {
     documents.iter().find_map(|document| first(asked, Effect::Allow, kind, document)).ok_or(kind)
 }
 
 /// The first statement of a document that matches.
-fn first(asked: Asked<'_>, effect: Effect, kind: Kind, document: &Document) -> Option<DecidedBy> {
+fn first(
+    asked: EvaluationContext<'_>,
+    effect: Effect,
+    kind: PolicyType,
+    document: &NamedPolicy,
+) -> Option<DeterminingStatement> {
     document.policy.matching(effect, asked).next().map(|(statement, _)| by(kind, document, statement))
 }
 
-fn by(kind: Kind, document: &Document, statement: &Statement) -> DecidedBy {
-    DecidedBy { kind, document: document.name.clone(), statement: statement.to_string() }
+fn by(kind: PolicyType, document: &NamedPolicy, statement: &Statement) -> DeterminingStatement {
+    DeterminingStatement { kind, document: document.name.clone(), statement: statement.to_string() }
 }
 
-impl Policies {
+impl PolicySet {
     /// All of them, those first whose denial AWS tells first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (Kind, &Document)> {
-        let scps = self.scps.iter().flatten().flatten().map(|document| (Kind::Scp, document));
-        let rcps = self.rcps.iter().map(|document| (Kind::Rcp, document));
-        let identity = self.identity.iter().map(|document| (Kind::Identity, document));
-        let boundaries = self.boundaries.iter().flatten().map(|document| (Kind::Boundary, document));
-        let session = self.session.iter().map(|document| (Kind::Session, document));
-        let trust = self.trust.iter().map(|document| (Kind::Trust, document));
+    pub(crate) fn all(&self) -> impl Iterator<Item = (PolicyType, &NamedPolicy)> {
+        let scps = self.scps.iter().flatten().flatten().map(|document| (PolicyType::Scp, document));
+        let rcps = self.rcps.iter().map(|document| (PolicyType::Rcp, document));
+        let identity = self.identity.iter().map(|document| (PolicyType::Identity, document));
+        let boundaries = self.boundaries.iter().flatten().map(|document| (PolicyType::Boundary, document));
+        let session = self.session.iter().map(|document| (PolicyType::Session, document));
+        let trust = self.trust.iter().map(|document| (PolicyType::Trust, document));
         scps.chain(rcps).chain(identity).chain(boundaries).chain(session).chain(trust)
     }
 }

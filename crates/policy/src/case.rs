@@ -20,9 +20,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::authorize::{Decision, Document, Policies, Request, authorize};
+use crate::authorize::{Decision, NamedPolicy, PolicySet, Request, authorize};
 use crate::context::Context;
-use crate::document::{Invalid, Kind, Policy};
+use crate::document::{Policy, PolicyError, PolicyType};
 use crate::principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};
 
 /// A situation, as it stands in a file.
@@ -39,7 +39,7 @@ pub struct Case {
     scps: Option<Vec<Value>>,
     #[serde(default)]
     rcps: Vec<Value>,
-    request: Asked,
+    request: CaseRequest,
     #[serde(default)]
     context: Context,
     /// What is to come of it, where somebody knows.
@@ -48,7 +48,7 @@ pub struct Case {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Asked {
+struct CaseRequest {
     principal: String,
     action: String,
     resource: String,
@@ -88,7 +88,7 @@ pub enum CaseError {
         /// The field that the policy is in, and its place there.
         name: String,
         /// What is wrong with it.
-        error: Invalid,
+        error: PolicyError,
     },
 }
 
@@ -113,14 +113,14 @@ impl Case {
     /// [`CaseError`] names the field that cannot be understood.
     pub fn policy_errors(&self) -> Result<Vec<String>, CaseError> {
         let policies = self.policies()?;
-        let errors_of = |(kind, Document { name, policy }): (_, &Document)| {
+        let errors_of = |(kind, NamedPolicy { name, policy }): (_, &NamedPolicy)| {
             policy.errors(kind).into_iter().map(|error| format!("{name}: {error}")).collect::<Vec<_>>()
         };
         Ok(policies.all().flat_map(errors_of).collect())
     }
 
     fn request(&self) -> Result<Request, CaseError> {
-        let Asked { principal, action, resource, resource_account } = &self.request;
+        let CaseRequest { principal, action, resource, resource_account } = &self.request;
         let of_resource = || resource.split(':').nth(4).filter(|id| !id.is_empty());
         let resource_account = resource_account.as_deref().or_else(of_resource);
         let resource_account =
@@ -154,7 +154,7 @@ impl Case {
         })
     }
 
-    fn policies(&self) -> Result<Policies, CaseError> {
+    fn policies(&self) -> Result<PolicySet, CaseError> {
         let one = |name: &str, policy: &Option<Value>, kind| {
             policy.as_ref().map(|policy| document(name.to_owned(), policy, kind)).transpose()
         };
@@ -165,22 +165,22 @@ impl Case {
         let some = |name: &str, policies: &Option<Vec<Value>>, kind| {
             policies.as_ref().map(|policies| all(name, policies, kind)).transpose()
         };
-        Ok(Policies {
-            identity: all("identityPolicies", &self.identity_policies, Kind::Identity)?,
-            trust: one("trustPolicy", &self.trust_policy, Kind::Trust)?,
-            session: one("sessionPolicy", &self.session_policy, Kind::Session)?,
-            boundaries: some("permissionBoundaries", &self.permission_boundaries, Kind::Boundary)?,
+        Ok(PolicySet {
+            identity: all("identityPolicies", &self.identity_policies, PolicyType::Identity)?,
+            trust: one("trustPolicy", &self.trust_policy, PolicyType::Trust)?,
+            session: one("sessionPolicy", &self.session_policy, PolicyType::Session)?,
+            boundaries: some("permissionBoundaries", &self.permission_boundaries, PolicyType::Boundary)?,
             scps: self.scps.as_deref().map(levels).transpose()?,
-            rcps: all("rcps", &self.rcps, Kind::Rcp)?,
+            rcps: all("rcps", &self.rcps, PolicyType::Rcp)?,
         })
     }
 }
 
 /// The policies of an organisation's levels; written as one list they are one level.
-fn levels(scps: &[Value]) -> Result<Vec<Vec<Document>>, CaseError> {
+fn levels(scps: &[Value]) -> Result<Vec<Vec<NamedPolicy>>, CaseError> {
     let level = |name: &str, scps: &[Value]| {
         let numbered = scps.iter().enumerate();
-        numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, Kind::Scp)).collect()
+        numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, PolicyType::Scp)).collect()
     };
     let nested: Option<Vec<&Vec<Value>>> = scps.iter().map(Value::as_array).collect();
     match nested {
@@ -191,9 +191,9 @@ fn levels(scps: &[Value]) -> Result<Vec<Vec<Document>>, CaseError> {
     }
 }
 
-fn document(name: String, policy: &Value, kind: Kind) -> Result<Document, CaseError> {
+fn document(name: String, policy: &Value, kind: PolicyType) -> Result<NamedPolicy, CaseError> {
     match Policy::parse(policy, kind) {
-        Ok(policy) => Ok(Document { name, policy }),
+        Ok(policy) => Ok(NamedPolicy { name, policy }),
         Err(error) => Err(CaseError::Policy { name, error }),
     }
 }

@@ -25,15 +25,15 @@ pub(crate) struct Condition {
 /// A condition operator, as `ForAnyValue:StringNotLikeIfExists`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Operator {
-    over: Over,
-    compare: Compare,
+    over: ValueQuantifier,
+    compare: Comparison,
     negated: bool,
     if_exists: bool,
 }
 
 /// Which of the key's values are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Over {
+enum ValueQuantifier {
     /// The one that it has.
     Single,
     All,
@@ -41,7 +41,7 @@ enum Over {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compare {
+enum Comparison {
     Null,
     String,
     StringIgnoringCase,
@@ -50,12 +50,12 @@ enum Compare {
     Binary,
     Bool,
     IpAddress,
-    Date(Order),
-    Numeric(Order),
+    Date(Ordering),
+    Numeric(Ordering),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+enum Ordering {
     Equal,
     Less,
     LessOrEqual,
@@ -64,35 +64,35 @@ enum Order {
 }
 
 /// Each operator, lower case, and whether it is one that says "not".
-const OPERATORS: [(&str, Compare, bool); 27] = [
-    ("null", Compare::Null, false),
-    ("stringequals", Compare::String, false),
-    ("stringnotequals", Compare::String, true),
-    ("stringequalsignorecase", Compare::StringIgnoringCase, false),
-    ("stringnotequalsignorecase", Compare::StringIgnoringCase, true),
-    ("stringlike", Compare::Like, false),
-    ("stringnotlike", Compare::Like, true),
+const OPERATORS: [(&str, Comparison, bool); 27] = [
+    ("null", Comparison::Null, false),
+    ("stringequals", Comparison::String, false),
+    ("stringnotequals", Comparison::String, true),
+    ("stringequalsignorecase", Comparison::StringIgnoringCase, false),
+    ("stringnotequalsignorecase", Comparison::StringIgnoringCase, true),
+    ("stringlike", Comparison::Like, false),
+    ("stringnotlike", Comparison::Like, true),
     // Both do what the other does.
-    ("arnequals", Compare::Arn, false),
-    ("arnlike", Compare::Arn, false),
-    ("arnnotequals", Compare::Arn, true),
-    ("arnnotlike", Compare::Arn, true),
-    ("binaryequals", Compare::Binary, false),
-    ("bool", Compare::Bool, false),
-    ("ipaddress", Compare::IpAddress, false),
-    ("notipaddress", Compare::IpAddress, true),
-    ("dateequals", Compare::Date(Order::Equal), false),
-    ("datenotequals", Compare::Date(Order::Equal), true),
-    ("datelessthan", Compare::Date(Order::Less), false),
-    ("datelessthanequals", Compare::Date(Order::LessOrEqual), false),
-    ("dategreaterthan", Compare::Date(Order::Greater), false),
-    ("dategreaterthanequals", Compare::Date(Order::GreaterOrEqual), false),
-    ("numericequals", Compare::Numeric(Order::Equal), false),
-    ("numericnotequals", Compare::Numeric(Order::Equal), true),
-    ("numericlessthan", Compare::Numeric(Order::Less), false),
-    ("numericlessthanequals", Compare::Numeric(Order::LessOrEqual), false),
-    ("numericgreaterthan", Compare::Numeric(Order::Greater), false),
-    ("numericgreaterthanequals", Compare::Numeric(Order::GreaterOrEqual), false),
+    ("arnequals", Comparison::Arn, false),
+    ("arnlike", Comparison::Arn, false),
+    ("arnnotequals", Comparison::Arn, true),
+    ("arnnotlike", Comparison::Arn, true),
+    ("binaryequals", Comparison::Binary, false),
+    ("bool", Comparison::Bool, false),
+    ("ipaddress", Comparison::IpAddress, false),
+    ("notipaddress", Comparison::IpAddress, true),
+    ("dateequals", Comparison::Date(Ordering::Equal), false),
+    ("datenotequals", Comparison::Date(Ordering::Equal), true),
+    ("datelessthan", Comparison::Date(Ordering::Less), false),
+    ("datelessthanequals", Comparison::Date(Ordering::LessOrEqual), false),
+    ("dategreaterthan", Comparison::Date(Ordering::Greater), false),
+    ("dategreaterthanequals", Comparison::Date(Ordering::GreaterOrEqual), false),
+    ("numericequals", Comparison::Numeric(Ordering::Equal), false),
+    ("numericnotequals", Comparison::Numeric(Ordering::Equal), true),
+    ("numericlessthan", Comparison::Numeric(Ordering::Less), false),
+    ("numericlessthanequals", Comparison::Numeric(Ordering::LessOrEqual), false),
+    ("numericgreaterthan", Comparison::Numeric(Ordering::Greater), false),
+    ("numericgreaterthanequals", Comparison::Numeric(Ordering::GreaterOrEqual), false),
 ];
 
 /// A condition operator that AWS does not have.
@@ -106,9 +106,9 @@ impl FromStr for Operator {
     fn from_str(text: &str) -> Result<Self, UnknownOperator> {
         let lower = text.to_ascii_lowercase();
         let (over, rest) = match lower.split_once(':') {
-            Some(("forallvalues", rest)) => (Over::All, rest),
-            Some(("foranyvalue", rest)) => (Over::Any, rest),
-            _ => (Over::Single, lower.as_str()),
+            Some(("forallvalues", rest)) => (ValueQuantifier::All, rest),
+            Some(("foranyvalue", rest)) => (ValueQuantifier::Any, rest),
+            _ => (ValueQuantifier::Single, lower.as_str()),
         };
         let (name, if_exists) = rest.strip_suffix("ifexists").map_or((rest, false), |name| (name, true));
         let row = OPERATORS.iter().find(|(known, ..)| *known == name);
@@ -123,25 +123,25 @@ impl Condition {
     pub(crate) fn holds(&self, context: &Context, variables: Option<&Context>) -> bool {
         let Operator { over, compare, negated, if_exists } = self.operator;
         let found = context.get(&self.key);
-        if compare == Compare::Null {
+        if compare == Comparison::Null {
             return self.values.iter().any(|value| truth(value) == Some(found.is_none()));
         }
         match (over, found) {
-            (Over::All, None) => true,
-            (Over::Any, None) => false,
-            (Over::All, Some(found)) => found.iter().all(|found| self.is(found, variables)),
-            (Over::Any, Some(found)) => found.iter().any(|found| self.is(found, variables)),
+            (ValueQuantifier::All, None) => true,
+            (ValueQuantifier::Any, None) => false,
+            (ValueQuantifier::All, Some(found)) => found.iter().all(|found| self.is(found, variables)),
+            (ValueQuantifier::Any, Some(found)) => found.iter().any(|found| self.is(found, variables)),
             // A list is looked into by the other two alone.
-            (Over::Single, Some(_)) if has_several_values(&self.key) => false,
-            (Over::Single, None | Some([])) => if_exists || negated,
-            (Over::Single, Some([first, ..])) => self.is(first, variables),
+            (ValueQuantifier::Single, Some(_)) if has_several_values(&self.key) => false,
+            (ValueQuantifier::Single, None | Some([])) => if_exists || negated,
+            (ValueQuantifier::Single, Some([first, ..])) => self.is(first, variables),
         }
     }
 
     /// What AWS calls an error in it: the operator, or a value that can be compared with nothing.
     pub(crate) fn problem(&self) -> Option<String> {
         let Operator { compare, if_exists, .. } = self.operator;
-        if compare == Compare::Null && if_exists {
+        if compare == Comparison::Null && if_exists {
             return Some("Null asks itself whether the key is there, take IfExists off".to_owned());
         }
         let wrong = self.values.iter().find_map(|value| Some((value, compare.problem(value)?)));
@@ -160,7 +160,7 @@ impl Condition {
     }
 }
 
-impl Compare {
+impl Comparison {
     /// What is wrong with a value that a policy compares so.
     fn problem(self, value: &str) -> Option<&'static str> {
         let (is_right, problem) = match self {
@@ -192,7 +192,7 @@ impl Compare {
     }
 }
 
-impl Order {
+impl Ordering {
     fn holds<T: PartialOrd + Copy>(self, found: T, value: T) -> bool {
         match self {
             Self::Equal => found == value,

@@ -14,7 +14,7 @@ use crate::principal::{Principal, PrincipalMatch};
 
 /// The kinds of policies, which says what may stand in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PolicyType {
     /// Attached to the principal.
     Identity,
     /// A role's trust policy.
@@ -39,7 +39,7 @@ pub struct Policy {
 
 /// What a policy is held against.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct EvaluationContext<'a> {
     /// The principal of the request.
     pub(crate) principal: &'a Principal,
     /// Whether a permissions boundary binds the principal.
@@ -60,9 +60,9 @@ pub(crate) struct Statement {
     /// Its `Sid`, where it has one.
     pub(crate) sid: Option<String>,
     pub(crate) effect: Effect,
-    pub(crate) principals: Option<Listed<PrincipalValue>>,
-    pub(crate) actions: Listed<String>,
-    pub(crate) resources: Option<Listed<String>>,
+    pub(crate) principals: Option<Match<PrincipalValue>>,
+    pub(crate) actions: Match<String>,
+    pub(crate) resources: Option<Match<String>>,
     pub(crate) conditions: Vec<Condition>,
 }
 
@@ -77,9 +77,9 @@ pub(crate) enum Effect {
 
 /// An element, or the same with a `Not` before its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Listed<T> {
-    These(Vec<T>),
-    NotThese(Vec<T>),
+pub(crate) enum Match<T> {
+    Any(Vec<T>),
+    NotAny(Vec<T>),
 }
 
 /// A value of a `Principal` element, below the kind of principal that it names.
@@ -94,19 +94,19 @@ pub(crate) enum PrincipalValue {
 /// Where a document is not one, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}{problem}")]
-pub struct Invalid {
+pub struct PolicyError {
     place: String,
     problem: String,
 }
 
-impl Invalid {
+impl PolicyError {
     pub(crate) fn new(place: &str, problem: impl fmt::Display) -> Self {
         let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
         Self { place, problem: problem.to_string() }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for PolicyType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Identity => "identity-based policy",
@@ -119,7 +119,7 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Kind {
+impl PolicyType {
     /// Whether a policy of this kind is attached to what is asked for, and so has a `Principal` that says who may ask.
     const fn has_principal(self) -> bool {
         matches!(self, Self::Trust | Self::Rcp)
@@ -142,8 +142,8 @@ impl Policy {
     /// Reads a document.
     ///
     /// # Errors
-    /// [`Invalid`] names the element, and what would be right.
-    pub fn parse(document: &Value, kind: Kind) -> Result<Self, Invalid> {
+    /// [`PolicyError`] names the element, and what would be right.
+    pub fn parse(document: &Value, kind: PolicyType) -> Result<Self, PolicyError> {
         let object = object(document, "")?;
         known(object, "", &["Version", "Id", "Statement"])?;
         let has_variables = match object.get("Version") {
@@ -151,13 +151,13 @@ impl Policy {
             Some(Value::String(version)) if version == "2012-10-17" => true,
             Some(Value::String(version)) if version == "2008-10-17" => false,
             Some(other) => {
-                return Err(Invalid::new("Version", format!("{other} is none, AWS has \"2012-10-17\"")));
+                return Err(PolicyError::new("Version", format!("{other} is none, AWS has \"2012-10-17\"")));
             }
         };
         let statements = match object.get("Statement") {
             Some(Value::Array(statements)) => statements.iter().collect(),
             Some(statement @ Value::Object(_)) => vec![statement],
-            _ => return Err(Invalid::new("Statement", "a policy has a list of statements")),
+            _ => return Err(PolicyError::new("Statement", "a policy has a list of statements")),
         };
         let numbered = statements.into_iter().enumerate();
         let statements = numbered
@@ -170,9 +170,9 @@ impl Policy {
     pub(crate) fn matching<'a>(
         &'a self,
         effect: Effect,
-        asked: Asked<'a>,
+        asked: EvaluationContext<'a>,
     ) -> impl Iterator<Item = (&'a Statement, PrincipalMatch)> {
-        let Asked { action, resource, context, .. } = asked;
+        let EvaluationContext { action, resource, context, .. } = asked;
         let variables = self.has_variables.then_some(context);
         let of_effect = self.statements.iter().filter(move |statement| statement.effect == effect);
         of_effect.filter_map(move |statement| {
@@ -185,7 +185,7 @@ impl Policy {
 }
 
 impl Statement {
-    fn parse(index: usize, statement: &Value, kind: Kind) -> Result<Self, Invalid> {
+    fn parse(index: usize, statement: &Value, kind: PolicyType) -> Result<Self, PolicyError> {
         let at = format!("Statement[{index}]");
         let within = |name: &str| format!("{at}.{name}");
         let object = object(statement, &at)?;
@@ -204,29 +204,33 @@ impl Statement {
         let sid = match object.get("Sid") {
             None => None,
             Some(Value::String(sid)) => Some(sid.clone()),
-            Some(_) => return Err(Invalid::new(&within("Sid"), "it is no text")),
+            Some(_) => return Err(PolicyError::new(&within("Sid"), "it is no text")),
         };
         let effect = match object.get("Effect").and_then(Value::as_str) {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
-            _ => return Err(Invalid::new(&within("Effect"), "it is \"Allow\" or \"Deny\"")),
+            _ => return Err(PolicyError::new(&within("Effect"), "it is \"Allow\" or \"Deny\"")),
         };
         let principals = listed(object, &at, "Principal", principals)?;
         match (kind.has_principal(), &principals) {
             (false, Some(_)) => {
-                return Err(Invalid::new(&at, format!("the {kind} names nobody, take Principal out")));
+                return Err(PolicyError::new(&at, format!("the {kind} names nobody, take Principal out")));
             }
             (true, None) => {
-                return Err(Invalid::new(&at, format!("the {kind} has to say who is meant, add Principal")));
+                return Err(PolicyError::new(
+                    &at,
+                    format!("the {kind} has to say who is meant, add Principal"),
+                ));
             }
             _ => {}
         }
         let actions = listed(object, &at, "Action", texts)?;
-        let actions = actions.ok_or_else(|| Invalid::new(&at, "there is neither Action nor NotAction"))?;
+        let actions =
+            actions.ok_or_else(|| PolicyError::new(&at, "there is neither Action nor NotAction"))?;
         for action in actions.all() {
             let service = action.split_once(':').map(|(service, _)| service);
             if action != "*" && service.is_none_or(|service| service != "*" && service.contains(['*', '?'])) {
-                return Err(Invalid::new(
+                return Err(PolicyError::new(
                     &within("Action"),
                     format!(
                         "{action:?} is no action, one is like \"sts:AssumeRole\", \"iam:List*\" or \"*\""
@@ -236,7 +240,7 @@ impl Statement {
         }
         let resources = listed(object, &at, "Resource", texts)?;
         if !kind.has_principal() && resources.is_none() {
-            return Err(Invalid::new(&at, "there is neither Resource nor NotResource"));
+            return Err(PolicyError::new(&at, "there is neither Resource nor NotResource"));
         }
         let conditions = match object.get("Condition") {
             None => Vec::new(),
@@ -247,14 +251,14 @@ impl Statement {
 
     /// How closely it matches the principal; `None` where it does not. A policy without `Principal` is attached to the
     /// principal itself.
-    fn match_principal(&self, asked: &Asked<'_>) -> Option<PrincipalMatch> {
-        let Asked { principal, .. } = asked;
+    fn match_principal(&self, asked: &EvaluationContext<'_>) -> Option<PrincipalMatch> {
+        let EvaluationContext { principal, .. } = asked;
         match &self.principals {
             None => Some(PrincipalMatch::Exact),
-            Some(Listed::These(values)) => {
+            Some(Match::Any(values)) => {
                 values.iter().filter_map(|value| value.match_principal(principal)).max()
             }
-            Some(Listed::NotThese(values)) => {
+            Some(Match::NotAny(values)) => {
                 let is_named = values.iter().any(|value| value.match_principal(principal).is_some());
                 // Whom a boundary binds is denied whether named or not:
                 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
@@ -266,15 +270,15 @@ impl Statement {
 
     fn is_about(&self, action: &str, resource: &str, variables: Option<&Context>) -> bool {
         let is_action = match &self.actions {
-            Listed::These(actions) => actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
-            Listed::NotThese(actions) => !actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
+            Match::Any(actions) => actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
+            Match::NotAny(actions) => !actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
         };
         let is = |text: &String| pattern::resolve(text, variables).map(|p| pattern::matches(&p, resource));
         is_action
             && match &self.resources {
                 None => true,
-                Some(Listed::These(resources)) => resources.iter().any(|text| is(text) == Some(true)),
-                Some(Listed::NotThese(resources)) => resources.iter().all(|text| is(text) == Some(false)),
+                Some(Match::Any(resources)) => resources.iter().any(|text| is(text) == Some(true)),
+                Some(Match::NotAny(resources)) => resources.iter().all(|text| is(text) == Some(false)),
             }
     }
 }
@@ -296,24 +300,24 @@ impl PrincipalValue {
     }
 }
 
-impl<T> Listed<T> {
+impl<T> Match<T> {
     pub(crate) fn all(&self) -> &[T] {
         match self {
-            Self::These(all) | Self::NotThese(all) => all,
+            Self::Any(all) | Self::NotAny(all) => all,
         }
     }
 }
 
-fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, Invalid> {
-    value.as_object().ok_or_else(|| Invalid::new(at, "it is no JSON object"))
+fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, PolicyError> {
+    value.as_object().ok_or_else(|| PolicyError::new(at, "it is no JSON object"))
 }
 
-fn known(object: &Map<String, Value>, at: &str, names: &[&str]) -> Result<(), Invalid> {
+fn known(object: &Map<String, Value>, at: &str, names: &[&str]) -> Result<(), PolicyError> {
     match object.keys().find(|name| !names.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => {
             let names = names.join(", ");
-            Err(Invalid::new(at, format!("element {name:?} is none of {names}")))
+            Err(PolicyError::new(at, format!("element {name:?} is none of {names}")))
         }
     }
 }
@@ -323,35 +327,33 @@ fn listed<T>(
     object: &Map<String, Value>,
     at: &str,
     name: &str,
-    read: impl Fn(&Value, &str) -> Result<Vec<T>, Invalid>,
-) -> Result<Option<Listed<T>>, Invalid> {
+    read: impl Fn(&Value, &str) -> Result<Vec<T>, PolicyError>,
+) -> Result<Option<Match<T>>, PolicyError> {
     let not_name = format!("Not{name}");
     match (object.get(name), object.get(&not_name)) {
         (None, None) => Ok(None),
-        (Some(value), None) => read(value, &format!("{at}.{name}")).map(|all| Some(Listed::These(all))),
-        (None, Some(value)) => {
-            read(value, &format!("{at}.{not_name}")).map(|all| Some(Listed::NotThese(all)))
-        }
-        (Some(_), Some(_)) => Err(Invalid::new(at, format!("there are both {name} and {not_name}"))),
+        (Some(value), None) => read(value, &format!("{at}.{name}")).map(|all| Some(Match::Any(all))),
+        (None, Some(value)) => read(value, &format!("{at}.{not_name}")).map(|all| Some(Match::NotAny(all))),
+        (Some(_), Some(_)) => Err(PolicyError::new(at, format!("there are both {name} and {not_name}"))),
     }
 }
 
 /// A text, or a list of texts.
-fn texts(value: &Value, at: &str) -> Result<Vec<String>, Invalid> {
+fn texts(value: &Value, at: &str) -> Result<Vec<String>, PolicyError> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let texts = match value {
         Value::Array(values) => values.iter().map(text).collect(),
         other => text(other).map(|text| vec![text]),
     };
-    texts.ok_or_else(|| Invalid::new(at, "it is neither a text nor a list of texts"))
+    texts.ok_or_else(|| PolicyError::new(at, "it is neither a text nor a list of texts"))
 }
 
-fn principals(value: &Value, at: &str) -> Result<Vec<PrincipalValue>, Invalid> {
+fn principals(value: &Value, at: &str) -> Result<Vec<PrincipalValue>, PolicyError> {
     let map = match value {
         Value::String(text) if text == "*" => return Ok(vec![PrincipalValue::Aws(text.clone())]),
         Value::Object(map) => map,
         _ => {
-            return Err(Invalid::new(
+            return Err(PolicyError::new(
                 at,
                 "it is \"*\", or like {\"AWS\": \"arn:aws:iam::222222222222:role/LambdaRole\"}",
             ));
@@ -364,25 +366,27 @@ fn principals(value: &Value, at: &str) -> Result<Vec<PrincipalValue>, Invalid> {
             "AWS" => PrincipalValue::Aws,
             "Service" => PrincipalValue::Service,
             "Federated" | "CanonicalUser" => |_| PrincipalValue::Unsupported,
-            _ => return Err(Invalid::new(&at, "a principal is AWS, Service, Federated or CanonicalUser")),
+            _ => {
+                return Err(PolicyError::new(&at, "a principal is AWS, Service, Federated or CanonicalUser"));
+            }
         };
         all.extend(texts(value, &at)?.into_iter().map(of_kind));
     }
     Ok(all)
 }
 
-fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, Invalid> {
+fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, PolicyError> {
     let mut all = Vec::new();
     for (operator_text, keys) in object(block, at)? {
         let at = format!("{at}.{operator_text}");
-        let operator = operator_text.parse::<Operator>().map_err(|unknown| Invalid::new(&at, unknown))?;
+        let operator = operator_text.parse::<Operator>().map_err(|unknown| PolicyError::new(&at, unknown))?;
         for (key, values) in object(keys, &at)? {
             let values = match values {
                 Value::Array(values) => values.iter().map(scalar).collect(),
                 other => scalar(other).map(|value| vec![value]),
             };
             let values = values.ok_or_else(|| {
-                Invalid::new(&format!("{at}.{key}"), "it is neither a text nor a list of texts")
+                PolicyError::new(&format!("{at}.{key}"), "it is neither a text nor a list of texts")
             })?;
             all.push(Condition { operator, key: key.clone(), values });
         }
@@ -394,9 +398,9 @@ fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, Invalid> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Kind, Policy};
+    use super::{Policy, PolicyType};
 
-    fn problem(document: &Value, kind: Kind) -> String {
+    fn problem(document: &Value, kind: PolicyType) -> String {
         Policy::parse(document, kind).map_or_else(|e| e.to_string(), |_| "accepted".to_owned())
     }
 
@@ -425,7 +429,7 @@ mod tests {
             (statement("Condition", json!({ "Bool": { "a": {} } })), "Statement[0].Condition.Bool.a"),
             (statement("Ressource", json!("*")), "Ressource"),
         ] {
-            let problem = problem(&document, Kind::Identity);
+            let problem = problem(&document, PolicyType::Identity);
             assert!(problem.contains(words), "{words} is not in {problem}");
         }
         let trust = |principal: Value| json!({ "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal } });
@@ -436,7 +440,7 @@ mod tests {
             (trust(json!({ "AWS": [1] })), "Statement[0].Principal.AWS"),
             (trust(json!({ "AWS": "222222222222", "Service": ["lambda.amazonaws.com"] })), "accepted"),
         ] {
-            let problem = problem(&document, Kind::Trust);
+            let problem = problem(&document, PolicyType::Trust);
             assert!(problem.contains(words), "{words} is not in {problem}");
         }
     }

@@ -23,8 +23,8 @@ mod pattern;
 mod principal;
 mod validation;
 
-pub use authorize::{DecidedBy, Decision, Document, Policies, Request, authorize};
+pub use authorize::{Decision, DeterminingStatement, NamedPolicy, PolicySet, Request, authorize};
 pub use case::{Case, CaseError};
 pub use context::{Context, ContextValueError};
-pub use document::{Invalid, Kind, Policy};
+pub use document::{Policy, PolicyError, PolicyType};
 pub use principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};

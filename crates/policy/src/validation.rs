@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::condition::Condition;
-use crate::document::{Effect, Invalid, Kind, Listed, Policy, PrincipalValue, Statement};
+use crate::document::{Effect, Match, Policy, PolicyError, PolicyType, PrincipalValue, Statement};
 
 /// An element of a statement, empty for the statement as a whole, and what is wrong with it.
 type Problem = (&'static str, String);
@@ -16,10 +16,10 @@ type Problem = (&'static str, String);
 impl Policy {
     /// What AWS calls an error in it, where it is a policy of this kind.
     #[must_use]
-    pub fn errors(&self, kind: Kind) -> Vec<Invalid> {
+    pub fn errors(&self, kind: PolicyType) -> Vec<PolicyError> {
         let mut errors = Vec::new();
         if self.statements.is_empty() {
-            errors.push(Invalid::new("Statement", "there is none"));
+            errors.push(PolicyError::new("Statement", "there is none"));
         }
         let mut sids = BTreeSet::new();
         for statement in &self.statements {
@@ -27,7 +27,7 @@ impl Policy {
             let problems = sid_problems(statement, &mut sids).into_iter().chain(statement.problems(kind));
             errors.extend(problems.map(|(element, problem)| {
                 let dot = if element.is_empty() { "" } else { "." };
-                Invalid::new(&format!("{at}{dot}{element}"), problem)
+                PolicyError::new(&format!("{at}{dot}{element}"), problem)
             }));
         }
         errors
@@ -36,23 +36,23 @@ impl Policy {
 
 impl Statement {
     /// What is wrong with it, whatever the other statements are.
-    fn problems(&self, kind: Kind) -> Vec<Problem> {
+    fn problems(&self, kind: PolicyType) -> Vec<Problem> {
         let actions = self.actions.all().iter().filter_map(|action| {
             action_problem(action, kind).map(|problem| ("Action", format!("{action:?} {problem}")))
         });
-        let resources = self.resources.iter().flat_map(Listed::all);
+        let resources = self.resources.iter().flat_map(Match::all);
         let wrong_resources = resources
             .filter(|resource| *resource != "*" && !is_arn(resource))
             .map(|resource| ("Resource", format!("{resource:?} is neither \"*\" nor an ARN")));
-        let principals = self.principals.iter().flat_map(Listed::all).filter_map(principal_problem);
+        let principals = self.principals.iter().flat_map(Match::all).filter_map(principal_problem);
         actions
             .chain(self.empty_elements())
             .chain(wrong_resources)
             .chain(principals)
             .chain(self.conditions.iter().flat_map(condition_problems))
             .chain(match kind {
-                Kind::Trust => trust_problems(self),
-                Kind::Rcp => rcp_problems(self),
+                PolicyType::Trust => trust_problems(self),
+                PolicyType::Rcp => rcp_problems(self),
                 _ => Vec::new(),
             })
             .collect()
@@ -105,7 +105,7 @@ fn trust_problems(statement: &Statement) -> Vec<Problem> {
         problems.push(("", "a trust policy is about its own role, take Resource out".to_owned()));
     }
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
-    if let Some(Listed::NotThese(_)) = statement.principals {
+    if let Some(Match::NotAny(_)) = statement.principals {
         problems.push(("", "a trust policy says whom it trusts, put Principal for NotPrincipal".to_owned()));
     }
     problems
@@ -118,10 +118,10 @@ fn is_arn(text: &str) -> bool {
 }
 
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>
-fn action_problem(action: &str, kind: Kind) -> Option<&'static str> {
+fn action_problem(action: &str, kind: PolicyType) -> Option<&'static str> {
     let lower = action.to_ascii_lowercase();
     let (service, name) = lower.split_once(':').unwrap_or_default();
-    if kind == Kind::Trust {
+    if kind == PolicyType::Trust {
         // "AssumeRole policy may only specify STS AssumeRole actions"
         let is_of_sts =
             service == "sts" && ["*", "assume", "set", "tag"].iter().any(|of| name.starts_with(of));
@@ -178,15 +178,15 @@ fn rcp_problems(statement: &Statement) -> Vec<Problem> {
     }
     let is_everybody = |value: &PrincipalValue| matches!(value, PrincipalValue::Aws(value) if value == "*");
     match &statement.principals {
-        Some(Listed::These(principals)) if principals.iter().all(is_everybody) => {}
+        Some(Match::Any(principals)) if principals.iter().all(is_everybody) => {}
         _ => problems.push(("Principal", "in a resource control policy it is \"*\"".to_owned())),
     }
     match &statement.actions {
-        Listed::These(actions) if actions.iter().all(|action| action != "*") => {}
-        Listed::These(_) => {
+        Match::Any(actions) if actions.iter().all(|action| action != "*") => {}
+        Match::Any(_) => {
             problems.push(("Action", "in a resource control policy it names the service".to_owned()));
         }
-        Listed::NotThese(_) => {
+        Match::NotAny(_) => {
             problems.push(("NotAction", "a resource control policy has Action instead".to_owned()));
         }
     }
@@ -200,9 +200,9 @@ fn rcp_problems(statement: &Statement) -> Vec<Problem> {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::document::{Kind, Policy};
+    use crate::document::{Policy, PolicyType};
 
-    fn errors(kind: Kind, statements: &Value) -> String {
+    fn errors(kind: PolicyType, statements: &Value) -> String {
         let policy = Policy::parse(&json!({ "Version": "2012-10-17", "Statement": statements }), kind);
         let errors = policy.unwrap().errors(kind);
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -216,8 +216,8 @@ mod tests {
     #[test]
     fn what_aws_would_not_store_is_told_with_the_place() {
         let own = json!({ "Sid": "A", "Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*" });
-        assert_eq!(errors(Kind::Identity, &json!([own])), "");
-        assert!(errors(Kind::Identity, &json!([own, own])).contains("Statement[1].Sid: \"A\" is that"));
+        assert_eq!(errors(PolicyType::Identity, &json!([own])), "");
+        assert!(errors(PolicyType::Identity, &json!([own, own])).contains("Statement[1].Sid: \"A\" is that"));
         for (element, value, words) in [
             ("Sid", json!("no spaces"), "Statement[0].Sid: \"no spaces\""),
             ("Resource", json!("role/IAMListRole"), "Statement[0].Resource: \"role/IAMListRole\""),
@@ -233,7 +233,7 @@ mod tests {
             ("Condition", json!({ "Bool": { "aws:x": "${aws:y}" } }), "\"${aws:y}\" is neither"),
             ("Condition", json!({ "ArnLike": { "aws:x": "role/R" } }), "\"role/R\" is no ARN"),
         ] {
-            let errors = errors(Kind::Identity, &json!([with(own.clone(), element, &value)]));
+            let errors = errors(PolicyType::Identity, &json!([with(own.clone(), element, &value)]));
             assert!(errors.contains(words), "{words} is not in {errors:?}");
         }
         for (element, value) in [
@@ -245,14 +245,14 @@ mod tests {
             ("Condition", json!({ "DateLessThan": { "aws:CurrentTime": ["2026-11-23", "1795435200"] } })),
             ("Condition", json!({ "Bool": { "aws:x": [true, "FALSE"] }, "NumericEquals": { "aws:x": 3 } })),
         ] {
-            assert_eq!(errors(Kind::Identity, &json!([with(own.clone(), element, &value)])), "");
+            assert_eq!(errors(PolicyType::Identity, &json!([with(own.clone(), element, &value)])), "");
         }
     }
 
     #[test]
     fn principals_and_limits_are_held_to_what_their_policy_may_say() {
         let trust = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "*" } });
-        assert_eq!(errors(Kind::Trust, &json!([trust])), "");
+        assert_eq!(errors(PolicyType::Trust, &json!([trust])), "");
         let role = "arn:aws:iam::222222222222:role/LambdaRole";
         for (element, value, words) in [
             ("Principal", json!({ "AWS": "arn:aws:iam::222222222222:role/*" }), "has a wildcard"),
@@ -267,17 +267,17 @@ mod tests {
             ("Action", json!(["sts:Assume*", "sts:TagSession"]), ""),
             ("Resource", json!("*"), "take Resource out"),
         ] {
-            let errors = errors(Kind::Trust, &json!([with(trust.clone(), element, &value)]));
+            let errors = errors(PolicyType::Trust, &json!([with(trust.clone(), element, &value)]));
             assert!(errors.contains(words) && words.is_empty() == errors.is_empty(), "{words}: {errors:?}");
         }
         let rcp = json!({ "Effect": "Deny", "Action": "sts:*", "Principal": "*", "Resource": "*" });
-        assert_eq!(errors(Kind::Rcp, &json!([rcp])), "");
+        assert_eq!(errors(PolicyType::Rcp, &json!([rcp])), "");
         for (element, value, words) in [
             ("Effect", json!("Allow"), "only denies"),
             ("Principal", json!({ "AWS": role }), "it is \"*\""),
             ("Action", json!("*"), "names the service"),
         ] {
-            let errors = errors(Kind::Rcp, &json!([with(rcp.clone(), element, &value)]));
+            let errors = errors(PolicyType::Rcp, &json!([with(rcp.clone(), element, &value)]));
             assert!(errors.contains(words), "{words} is not in {errors:?}");
         }
     }

@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan};
 use rolecall_report::render;
-use rolecall_report::report::Keep;
+use rolecall_report::report::FindingLimit;
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
-    AccessKey, AccessKeyId, Account, AccountRoll, Fact, FactKind, FactSelection, Header, LastUsed, Policies,
-    RoleArn, RollWriter, RunId, Statistics, Stored, User,
+    AccessKey, AccessKeyId, Account, AccountRecord, Fact, FactKind, FactSelection, Header, LastUsed,
+    Policies, RoleArn, RollFile, RollWriter, RunId, Statistics, User,
 };
 
 const ACCOUNTS: u32 = 100;
@@ -37,7 +37,7 @@ const BETWEEN: [char; 4] = ['"', ',', '|', '\n'];
 /// Formats that hold the roll itself: what they write is read from its file, and so it is here.
 const FROM_THE_ROLL: [&str; 2] = ["json", "roll-csv"];
 
-type Render = fn(&mut BufWriter<File>, &Stored, &Report) -> io::Result<()>;
+type Render = fn(&mut BufWriter<File>, &RollFile, &Report) -> io::Result<()>;
 
 const FORMATS: [(&str, Render); 6] = [
     ("json", |out, stored, report| render::json::render(out, stored, &report.coverage, Some(report))),
@@ -52,7 +52,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let stored = roll(&folder.path().join("roll.jsonl"));
     let began = Instant::now();
-    let report = Report::of_file(&stored, &Settings::default(), Keep::All).unwrap();
+    let report = Report::of_file(&stored, &Settings::default(), FindingLimit::All).unwrap();
     let judged = began.elapsed();
     println!(
         "{} accounts, {} users, {} keys, {} findings; judged in {judged:.0?}; {ROUNDS} pairs, median",
@@ -130,7 +130,7 @@ fn written(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
     began.elapsed()
 }
 
-fn roll(path: &Path) -> Stored {
+fn roll(path: &Path) -> RollFile {
     let as_of: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
     let role_arn = |number: u32| -> RoleArn { format!("arn:aws:iam::{number:012}:role/R").parse().unwrap() };
     let targets = (0..ACCOUNTS).map(|number| role_arn(number).into()).collect();
@@ -140,12 +140,12 @@ fn roll(path: &Path) -> Stored {
     let mut writer = RollWriter::new(File::create(path).unwrap(), &header).unwrap();
     for number in 0..ACCOUNTS {
         let users = (0..USERS).map(|user| person(number * USERS + user, as_of)).collect();
-        let account = AccountRoll::read(role_arn(number), users, Vec::new(), Vec::new());
+        let account = AccountRecord::read(role_arn(number), users, Vec::new(), Vec::new());
         let known = Account { name: Some(format!("account-{number}")), ..Account::default() };
         writer.account(&account.known_as(Some(known))).unwrap();
     }
     writer.finish(Statistics::default()).unwrap();
-    Stored::read(File::open(path).unwrap()).unwrap()
+    RollFile::read(File::open(path).unwrap()).unwrap()
 }
 
 fn person(number: u32, as_of: Timestamp) -> User {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::facts::{OfKey, OfUser, Password};
-use crate::remedy::Patience;
+use crate::facts::{KeyView, Password, UserView};
+use crate::remedy::AgeThresholds;
 
 /// What to do with a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,9 +63,9 @@ impl Serialize for Action {
 /// The advice. What is unknown is never taken for unused: a user is deleted where all is known, and an old key is rotated
 /// where nobody knows whether it is used.
 #[must_use]
-pub(crate) fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
+pub(crate) fn of(of: &UserView<'_>, patience: AgeThresholds) -> Advice {
     let because = |action, because: &str| Advice { action, because: because.to_owned() };
-    let Patience { idle, age } = patience;
+    let AgeThresholds { idle, age } = patience;
     let long = idle.max(age);
     let password = of.password();
     let password_idle = |days: u32| {
@@ -77,7 +77,7 @@ pub(crate) fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
             _ => because(Action::Leave, "which keys there are is unknown"),
         };
     };
-    let keys = || keys.iter().map(|key| OfKey { of: *of, key });
+    let keys = || keys.iter().map(|key| KeyView { of: *of, key });
     // To delete is for good: all must be known, and idle for as long as a key may be old; those too that are off.
     if keys().all(|key| key.is_active().is_ok() && key.is_idle(long) == Some(true))
         && password_idle(long).is_some_and(|idle| idle != Some(false))
@@ -97,7 +97,7 @@ pub(crate) fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
     if password_idle(idle) == Some(Some(true)) {
         return because(Action::RemovePassword, "the password is not in use");
     }
-    let is_old = |key: &OfKey<'_>| key.created().is_ok_and(|(_, days)| days > i64::from(age));
+    let is_old = |key: &KeyView<'_>| key.created().is_ok_and(|(_, days)| days > i64::from(age));
     if keys().any(|key| key.is_active() != Ok(false) && is_old(&key)) {
         return because(Action::Rotate, "a key is older than allowed, and not known to be idle");
     }
@@ -117,6 +117,6 @@ pub(crate) fn of(of: &OfUser<'_>, patience: Patience) -> Advice {
 }
 
 /// For how many days a password was not used.
-fn since(of: &OfUser<'_>, password: Password) -> i64 {
+fn since(of: &UserView<'_>, password: Password) -> i64 {
     of.days_idle(of.password_last_used().max(password.made).unwrap_or(of.user.create_date))
 }

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_roll::{AccessKeyId, AccountId, AccountRoll, FactKind, Header, Outcome};
+use rolecall_roll::{AccessKeyId, AccountId, AccountRecord, FactKind, Header, Outcome};
 use serde::Serialize;
 
 use crate::advice::{self, Advice};
-use crate::facts::{OfAccount, OfKey, OfUser, Untold, told};
+use crate::facts::{AccountView, KeyView, MissingFact, UserView, told};
 use crate::finding::{Finding, Subject};
 use crate::rank::Score;
-use crate::remedy::{self, Patience};
+use crate::remedy::{self, AgeThresholds};
 use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
-use crate::rules::{Checked, Failed};
-use crate::settings::{Applied, Exception, Settings};
+use crate::rules::{RuleOutcome, Violation};
+use crate::settings::{EffectiveRule, Exception, Settings};
 
 /// Judges accounts one by one.
 #[derive(Debug)]
 pub(crate) struct Assessor<'a> {
     header: &'a Header,
     settings: &'a Settings,
-    patience: Patience,
-    applied: Vec<Applied>,
+    patience: AgeThresholds,
+    applied: Vec<EffectiveRule>,
     results: Vec<RuleResult>,
-    unknown: Vec<Unknown>,
+    unknown: Vec<Undetermined>,
     /// How often each exception matched, and of how many findings that is not known.
     matched: Vec<(usize, usize)>,
     owners_uncertain: usize,
@@ -58,7 +58,7 @@ pub struct RuleResult {
 
 /// What could not be judged in an account, by a rule, for a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unknown {
+pub struct Undetermined {
     /// The account.
     pub account_id: AccountId,
     /// Its name.
@@ -97,7 +97,7 @@ pub struct Assessment {
     /// What came of each rule.
     pub rules: Vec<RuleResult>,
     /// What could not be judged.
-    pub unknown: Vec<Unknown>,
+    pub unknown: Vec<Undetermined>,
     /// The exceptions, and how often they matched.
     pub exceptions: Vec<ExceptionUse>,
     /// Findings whose owner another source tells, since the user's tags are not known.
@@ -106,9 +106,9 @@ pub struct Assessment {
 
 /// The user, or the key, that is judged.
 #[derive(Clone, Copy)]
-struct Judged<'a> {
-    user: Option<&'a OfUser<'a>>,
-    key: Option<&'a OfKey<'a>>,
+struct EvaluatedSubject<'a> {
+    user: Option<&'a UserView<'a>>,
+    key: Option<&'a KeyView<'a>>,
     advice: Option<&'a Advice>,
 }
 
@@ -119,10 +119,10 @@ impl<'a> Assessor<'a> {
     /// Judges the accounts of this roll.
     #[must_use]
     pub(crate) fn new(header: &'a Header, settings: &'a Settings) -> Self {
-        let applied: Vec<Applied> = settings.applied().collect();
+        let applied: Vec<EffectiveRule> = settings.applied().collect();
         let results = applied.iter().map(RuleResult::of).collect();
         let matched = vec![(0, 0); settings.exceptions.len()];
-        let patience = Patience {
+        let patience = AgeThresholds {
             idle: settings.days(&access_key_unused::RULE),
             age: settings.days(&access_key_age::RULE),
         };
@@ -131,7 +131,7 @@ impl<'a> Assessor<'a> {
     }
 
     /// The findings of an account, those among them that somebody answers for.
-    pub(crate) fn account(&mut self, roll: &AccountRoll) -> Vec<Finding> {
+    pub(crate) fn account(&mut self, roll: &AccountRecord) -> Vec<Finding> {
         match roll.outcome() {
             Outcome::Skipped => return Vec::new(),
             Outcome::Failed => {
@@ -144,30 +144,32 @@ impl<'a> Assessor<'a> {
             let of_users = self.results.iter_mut().filter(|result| !result.rule.is_of_root());
             of_users.for_each(|result| result.accounts_not_read += 1);
         }
-        let of = OfAccount::of(self.header, roll);
-        let mut judging = Judging { findings: Vec::new(), unknown: BTreeMap::new() };
-        let nobody = Judged { user: None, key: None, advice: None };
+        let of = AccountView::of(self.header, roll);
+        let mut judging = AccountEvaluation { findings: Vec::new(), unknown: BTreeMap::new() };
+        let nobody = EvaluatedSubject { user: None, key: None, advice: None };
         for index in 0..self.applied.len() {
-            if let Some(Applied { rule: Rule { check: Check::Root(check), .. }, .. }) =
+            if let Some(EffectiveRule { rule: Rule { check: Check::Root(check), .. }, .. }) =
                 self.applied.get(index)
             {
                 self.take(index, &of, check(&of), nobody, &mut judging);
             }
         }
         for user in roll.users().unwrap_or_default() {
-            let user = OfUser { of, user };
+            let user = UserView { of, user };
             let advice = advice::of(&user, self.patience);
-            let judged = Judged { user: Some(&user), key: None, advice: Some(&advice) };
+            let judged = EvaluatedSubject { user: Some(&user), key: None, advice: Some(&advice) };
             for index in 0..self.applied.len() {
-                let Some(Applied { rule, days, .. }) = self.applied.get(index).copied() else { continue };
+                let Some(EffectiveRule { rule, days, .. }) = self.applied.get(index).copied() else {
+                    continue;
+                };
                 match rule.check {
                     Check::Root(_) => {}
                     Check::User(check) => self.take(index, &of, check(&user, days), judged, &mut judging),
                     Check::Key(check) => match told(user.access_keys(), FactKind::AccessKeys) {
                         Ok((keys, _)) => {
                             for key in keys {
-                                let key = OfKey { of: user, key };
-                                let judged = Judged { key: Some(&key), ..judged };
+                                let key = KeyView { of: user, key };
+                                let judged = EvaluatedSubject { key: Some(&key), ..judged };
                                 self.take(index, &of, check(&key, days), judged, &mut judging);
                             }
                         }
@@ -202,10 +204,10 @@ impl<'a> Assessor<'a> {
     fn take(
         &mut self,
         index: usize,
-        of: &OfAccount<'_>,
-        checked: Checked,
-        judged: Judged<'_>,
-        judging: &mut Judging,
+        of: &AccountView<'_>,
+        checked: RuleOutcome,
+        judged: EvaluatedSubject<'_>,
+        judging: &mut AccountEvaluation,
     ) {
         let (Some(applied), Some(result)) = (self.applied.get(index).copied(), self.results.get_mut(index))
         else {
@@ -222,14 +224,14 @@ impl<'a> Assessor<'a> {
                 *(if finding.is_open() { &mut result.open } else { &mut result.excepted }) += 1;
                 judging.findings.push(finding);
             }
-            Err(Untold { fact, reason: None, .. }) => {
+            Err(MissingFact { fact, reason: None, .. }) => {
                 result.not_asked += 1;
                 result.not_asked_for = Some(fact);
             }
-            Err(Untold { fact, what, reason: Some(reason) }) => {
+            Err(MissingFact { fact, what, reason: Some(reason) }) => {
                 result.unknown += 1;
                 let unknown =
-                    judging.unknown.entry((index, what, reason.clone())).or_insert_with(|| Unknown {
+                    judging.unknown.entry((index, what, reason.clone())).or_insert_with(|| Undetermined {
                         account_id: of.roll.account_id().clone(),
                         account_name: of.roll.account().and_then(|account| account.name.clone()),
                         rule: applied.rule.id,
@@ -251,13 +253,13 @@ impl<'a> Assessor<'a> {
 }
 
 /// What comes of one account.
-struct Judging {
+struct AccountEvaluation {
     findings: Vec<Finding>,
-    unknown: BTreeMap<(usize, &'static str, String), Unknown>,
+    unknown: BTreeMap<(usize, &'static str, String), Undetermined>,
 }
 
 impl RuleResult {
-    fn of(applied: &Applied) -> Self {
+    fn of(applied: &EffectiveRule) -> Self {
         Self {
             rule: applied.rule,
             applied_days: applied.rule.days.map(|_| applied.days),
@@ -274,14 +276,14 @@ impl RuleResult {
 }
 
 fn finding(
-    applied: Applied,
-    of: &OfAccount<'_>,
-    failed: Failed,
-    judged: Judged<'_>,
+    applied: EffectiveRule,
+    of: &AccountView<'_>,
+    failed: Violation,
+    judged: EvaluatedSubject<'_>,
     settings: &Settings,
-    patience: Patience,
+    patience: AgeThresholds,
 ) -> Finding {
-    let Applied { rule, severity, .. } = applied;
+    let EffectiveRule { rule, severity, .. } = applied;
     let account_id = of.roll.account_id();
     let account = of.roll.account();
     let user = judged.user.map(|of| of.user);
@@ -332,8 +334,8 @@ fn ask_exceptions(
     exceptions: &[Exception],
     counts: &mut [(usize, usize)],
     finding: &mut Finding,
-    of: &OfAccount<'_>,
-    user: Option<&OfUser<'_>>,
+    of: &AccountView<'_>,
+    user: Option<&UserView<'_>>,
 ) {
     let account = of.roll.account();
     for (exception, (matched, untold)) in exceptions.iter().zip(counts) {

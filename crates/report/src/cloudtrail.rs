@@ -7,23 +7,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::{SignedDuration, Timestamp};
-use rolecall_roll::{AccountId, Run, Statistics, Stored};
+use rolecall_roll::{AccountId, RollFile, Run, Statistics};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Matched {
+pub struct Reconciliation {
     /// The calls of the roll that CloudTrail has.
     pub matched: usize,
     /// The calls of the roll that it does not have.
     pub missing: Vec<Call>,
     /// Calls of which CloudTrail says otherwise than the roll: of another role, session or outcome.
-    pub differing: Vec<Differing>,
+    pub differing: Vec<MismatchedCall>,
     /// Calls under the run's session name, in its time, that the roll knows nothing of.
-    pub foreign: Vec<Recorded>,
+    pub foreign: Vec<RecordedCall>,
     /// Calls under the session name of a run that was cut short: of what was under way then no record was kept.
-    pub unrecorded: Vec<Recorded>,
+    pub unrecorded: Vec<RecordedCall>,
     /// Attempts under that name that AWS turned away to be made again.
     pub turned_away: usize,
     /// Records that were looked at: `AssumeRole` among all.
@@ -45,18 +45,18 @@ pub struct Call {
 
 /// A call of which CloudTrail says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Differing {
+pub struct MismatchedCall {
     /// What the roll says.
     pub call: Call,
     /// What CloudTrail says.
-    pub recorded: Recorded,
+    pub recorded: RecordedCall,
     /// In what: `role`, `session`, `outcome`.
     pub what: Vec<&'static str>,
 }
 
 /// A call that CloudTrail recorded.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Recorded {
+pub struct RecordedCall {
     /// When.
     pub time: Timestamp,
     /// Who made it.
@@ -75,7 +75,7 @@ pub struct Recorded {
 
 /// Why a file of events could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum BadEvents {
+pub enum InvalidEvents {
     /// It is compressed.
     #[error("it is compressed; gunzip it first")]
     Compressed,
@@ -109,9 +109,9 @@ struct Event {
 }
 
 impl Event {
-    fn recorded(&self) -> Recorded {
+    fn recorded(&self) -> RecordedCall {
         let text = |name: &str| self.request_parameters.get(name).and_then(Value::as_str).map(str::to_owned);
-        Recorded {
+        RecordedCall {
             time: self.time,
             principal: self.user_identity.get("arn").and_then(Value::as_str).map(str::to_owned),
             source_ip: self.source_ip.clone(),
@@ -125,7 +125,7 @@ impl Event {
 
 impl Call {
     /// In what CloudTrail says otherwise. What it leaves out, as it does of some refusals, it does not say otherwise.
-    fn differs_from(&self, recorded: &Recorded, times: &[Time]) -> Vec<&'static str> {
+    fn differs_from(&self, recorded: &RecordedCall, times: &[Time]) -> Vec<&'static str> {
         let is_other = |ours: Option<&String>, theirs: Option<&String>| {
             ours.zip(theirs).is_some_and(|(ours, theirs)| ours != theirs)
         };
@@ -147,36 +147,36 @@ impl Call {
 }
 
 /// Reads events: a log file of CloudTrail's, the output of `lookup-events`, or an event a line.
-fn events(bytes: &[u8]) -> Result<Vec<Event>, BadEvents> {
+fn events(bytes: &[u8]) -> Result<Vec<Event>, InvalidEvents> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        return Err(BadEvents::Compressed);
+        return Err(InvalidEvents::Compressed);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| BadEvents::Form("it is no text".to_owned()))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| InvalidEvents::Form("it is no text".to_owned()))?;
     let event = |value: Value| serde_json::from_value::<Event>(value).map_err(|error| error.to_string());
     if let Ok(Value::Object(mut whole)) = serde_json::from_str::<Value>(text) {
         if let Some(Value::Array(records)) = whole.remove("Records") {
             let records = records.into_iter().map(event).collect::<Result<_, _>>();
-            return records.map_err(BadEvents::Form);
+            return records.map_err(InvalidEvents::Form);
         }
         if let Some(Value::Array(found)) = whole.remove("Events") {
             let inner = |found: Value| {
                 let text = found.get("CloudTrailEvent").and_then(Value::as_str).unwrap_or_default();
                 serde_json::from_str::<Value>(text).map_err(|error| error.to_string()).and_then(event)
             };
-            return found.into_iter().map(inner).collect::<Result<_, _>>().map_err(BadEvents::Form);
+            return found.into_iter().map(inner).collect::<Result<_, _>>().map_err(InvalidEvents::Form);
         }
         if !whole.contains_key("eventName") {
-            return Err(BadEvents::Form("it has neither \"Records\" nor \"Events\"".to_owned()));
+            return Err(InvalidEvents::Form("it has neither \"Records\" nor \"Events\"".to_owned()));
         }
     }
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let line = |(index, line): (usize, &str)| {
         let read = serde_json::from_str::<Value>(line).map_err(|error| error.to_string()).and_then(event);
-        read.map_err(|problem| BadEvents::Line(index + 1, problem))
+        read.map_err(|problem| InvalidEvents::Line(index + 1, problem))
     };
     let events: Vec<Event> = numbered.map(line).collect::<Result<_, _>>()?;
     if events.is_empty() {
-        return Err(BadEvents::Form("there is no event in it".to_owned()));
+        return Err(InvalidEvents::Form("there is no event in it".to_owned()));
     }
     Ok(events)
 }
@@ -191,19 +191,19 @@ const MADE_AGAIN: &[&str] =
 /// Holds the calls of a roll against recorded events.
 ///
 /// # Errors
-/// Those of the roll file, inside; [`BadEvents`] where the events cannot be read.
-pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched, BadEvents>> {
+/// Those of the roll file, inside; [`InvalidEvents`] where the events cannot be read.
+pub fn hold_against(stored: &RollFile, bytes: &[u8]) -> io::Result<Result<Reconciliation, InvalidEvents>> {
     let events = match events(bytes) {
         Ok(events) => events,
         Err(bad) => return Ok(Err(bad)),
     };
     let (calls, runs) = calls(stored)?;
     let mut found: BTreeSet<&str> = BTreeSet::new();
-    let mut foreign: BTreeMap<String, Recorded> = BTreeMap::new();
-    let mut differing: BTreeMap<String, Differing> = BTreeMap::new();
+    let mut foreign: BTreeMap<String, RecordedCall> = BTreeMap::new();
+    let mut differing: BTreeMap<String, MismatchedCall> = BTreeMap::new();
     let mut turned_away: BTreeSet<&str> = BTreeSet::new();
     let times = times(&runs);
-    let mut unrecorded: BTreeMap<String, Recorded> = BTreeMap::new();
+    let mut unrecorded: BTreeMap<String, RecordedCall> = BTreeMap::new();
     let assumed: Vec<&Event> = events.iter().filter(|event| event.name == "AssumeRole").collect();
     for event in &assumed {
         let id = event.request_id.as_deref().unwrap_or_default();
@@ -212,7 +212,11 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
             found.insert(id);
             let what = call.differs_from(&recorded, &times);
             if !what.is_empty() {
-                differing.entry(id.to_owned()).or_insert(Differing { call: call.clone(), recorded, what });
+                differing.entry(id.to_owned()).or_insert(MismatchedCall {
+                    call: call.clone(),
+                    recorded,
+                    what,
+                });
             }
             continue;
         }
@@ -231,9 +235,9 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
     }
     let matched = found.len();
     let missing = calls.iter().filter(|(id, _)| !found.contains(id.as_str())).map(|(_, call)| call.clone());
-    let mut foreign: Vec<Recorded> = foreign.into_values().collect();
+    let mut foreign: Vec<RecordedCall> = foreign.into_values().collect();
     foreign.sort();
-    Ok(Ok(Matched {
+    Ok(Ok(Reconciliation {
         matched,
         missing: missing.collect(),
         differing: differing.into_values().collect(),
@@ -245,7 +249,7 @@ pub fn hold_against(stored: &Stored, bytes: &[u8]) -> io::Result<Result<Matched,
 }
 
 /// The calls that the roll knows of, by their ids, those of its earlier runs too; and its runs.
-fn calls(stored: &Stored) -> io::Result<(BTreeMap<String, Call>, Vec<Run>)> {
+fn calls(stored: &RollFile) -> io::Result<(BTreeMap<String, Call>, Vec<Run>)> {
     let mut calls = BTreeMap::new();
     let read = stored.history(|account| {
         let mut call = |request_id: &str, is_refused| {
@@ -296,7 +300,7 @@ fn times(runs: &[Run]) -> Vec<Time> {
     runs.iter().filter_map(of).collect()
 }
 
-impl Matched {
+impl Reconciliation {
     /// Whether CloudTrail has all calls of the roll, and no others under its name.
     #[must_use]
     pub fn is_whole(&self) -> bool {

@@ -1,6 +1,6 @@
 //! How old active access keys are, and how long ago they were used: how many of them, by days.
 
-use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, Header};
+use rolecall_roll::{AccessKeyStatus, AccountRecord, Fact, Header};
 use serde::Serialize;
 
 use crate::facts::days;
@@ -54,7 +54,7 @@ impl Bar {
 
 impl Distributions {
     /// Adds the keys of an account.
-    pub(crate) fn add(&mut self, header: &Header, account: &AccountRoll) {
+    pub(crate) fn add(&mut self, header: &Header, account: &AccountRecord) {
         let keys =
             account.users().unwrap_or_default().iter().flat_map(|user| user.access_keys.iter().flatten());
         for key in keys.filter(|key| key.status == AccessKeyStatus::Active) {

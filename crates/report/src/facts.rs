@@ -3,13 +3,13 @@
 
 use jiff::Timestamp;
 use rolecall_roll::{
-    AccessKey, AccessKeyStatus, AccountRoll, Fact, FactKind, Header, LastUsed, Organization, Policies,
+    AccessKey, AccessKeyStatus, AccountRecord, Fact, FactKind, Header, LastUsed, Organization, Policies,
     Source, User,
 };
 
 /// A fact that a rule needs and does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Untold {
+pub(crate) struct MissingFact {
     /// What would tell it.
     pub fact: FactKind,
     /// What it is that is not known.
@@ -18,7 +18,7 @@ pub(crate) struct Untold {
     pub reason: Option<String>,
 }
 
-impl Untold {
+impl MissingFact {
     /// What a fact tells is not known, for this reason.
     #[must_use]
     pub(crate) fn because(fact: FactKind, reason: String) -> Self {
@@ -28,11 +28,11 @@ impl Untold {
 
 /// An account.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfAccount<'a> {
+pub(crate) struct AccountView<'a> {
     /// The moment that ages are counted to.
     pub as_of: Timestamp,
     /// What was seen of it.
-    pub roll: &'a AccountRoll,
+    pub roll: &'a AccountRecord,
     /// The organisation that it is in.
     pub organization: Option<&'a Organization>,
     /// Whether the run asked for access keys.
@@ -41,18 +41,18 @@ pub(crate) struct OfAccount<'a> {
 
 /// A user of an account.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfUser<'a> {
+pub(crate) struct UserView<'a> {
     /// The account.
-    pub of: OfAccount<'a>,
+    pub of: AccountView<'a>,
     /// The user.
     pub user: &'a User,
 }
 
 /// An access key of a user.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfKey<'a> {
+pub(crate) struct KeyView<'a> {
     /// The user.
-    pub of: OfUser<'a>,
+    pub of: UserView<'a>,
     /// The key.
     pub key: &'a AccessKey,
 }
@@ -61,11 +61,11 @@ pub(crate) struct OfKey<'a> {
 ///
 /// # Errors
 /// Where it is not known.
-pub(crate) fn told<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), Untold> {
+pub(crate) fn told<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), MissingFact> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
-        Fact::Unknown { unknown } => Err(Untold::because(kind, unknown)),
-        Fact::NotAsked => Err(Untold { fact: kind, what: kind.label(), reason: None }),
+        Fact::Unknown { unknown } => Err(MissingFact::because(kind, unknown)),
+        Fact::NotAsked => Err(MissingFact { fact: kind, what: kind.label(), reason: None }),
     }
 }
 
@@ -81,10 +81,10 @@ pub(crate) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
-impl<'a> OfAccount<'a> {
+impl<'a> AccountView<'a> {
     /// An account of a roll.
     #[must_use]
-    pub(crate) fn of(header: &'a Header, roll: &'a AccountRoll) -> Self {
+    pub(crate) fn of(header: &'a Header, roll: &'a AccountRecord) -> Self {
         let organization = header.organization.as_ref();
         Self { as_of: header.as_of, roll, organization, reads_keys: header.reads(FactKind::AccessKeys) }
     }
@@ -110,11 +110,12 @@ impl<'a> OfAccount<'a> {
     ///
     /// # Errors
     /// Where it is not known.
-    pub(crate) fn root_has_keys(&self) -> Result<(bool, Source), Untold> {
+    pub(crate) fn root_has_keys(&self) -> Result<(bool, Source), MissingFact> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| root.access_keys_active.contains(&true));
         let known = facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report);
-        told(known, FactKind::ControlTotal).map_err(|untold| Untold { what: "root's access keys", ..untold })
+        told(known, FactKind::ControlTotal)
+            .map_err(|untold| MissingFact { what: "root's access keys", ..untold })
     }
 
     /// Whether the root user has an MFA device, or no password that one would guard.
@@ -125,18 +126,18 @@ impl<'a> OfAccount<'a> {
     ///
     /// # Errors
     /// Where it is not known.
-    pub(crate) fn root_is_guarded(&self) -> Result<(bool, Source), Untold> {
+    pub(crate) fn root_is_guarded(&self) -> Result<(bool, Source), MissingFact> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| (root.mfa_active, None));
         let summary = facts.summary.as_ref().map(|it| (it.root_has_mfa, it.root_has_password));
         let known = told(summary.or(report), FactKind::ControlTotal);
         let ((has_mfa, has_password), source) =
-            known.map_err(|untold| Untold { what: "root's MFA", ..untold })?;
+            known.map_err(|untold| MissingFact { what: "root's MFA", ..untold })?;
         if !has_mfa && has_password.is_none() && self.root_is_managed().known() == Some(&true) {
             let reason =
                 "root credentials are managed centrally, and AWS does not say whether this one is left";
-            let untold = Untold::because(FactKind::ControlTotal, reason.to_owned());
-            return Err(Untold { what: "root's password", ..untold });
+            let untold = MissingFact::because(FactKind::ControlTotal, reason.to_owned());
+            return Err(MissingFact { what: "root's password", ..untold });
         }
         Ok((has_mfa || has_password == Some(false), source))
     }
@@ -149,7 +150,7 @@ pub(crate) struct Password {
     pub made: Option<Timestamp>,
 }
 
-impl<'a> OfUser<'a> {
+impl<'a> UserView<'a> {
     /// The access keys.
     #[must_use]
     pub(crate) fn access_keys(&self) -> Fact<&'a [AccessKey]> {
@@ -173,7 +174,7 @@ impl<'a> OfUser<'a> {
     ///
     /// # Errors
     /// Where the keys are not known.
-    pub(crate) fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), Untold> {
+    pub(crate) fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), MissingFact> {
         let (keys, source) = told(self.access_keys(), FactKind::AccessKeys)?;
         let active: Vec<_> = keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect();
         let unknown = keys.iter().find_map(|key| match &key.status {
@@ -251,12 +252,12 @@ impl<'a> OfUser<'a> {
     }
 }
 
-impl<'a> OfKey<'a> {
+impl<'a> KeyView<'a> {
     /// Whether the key works.
     ///
     /// # Errors
     /// Where its status is one that this version does not know.
-    pub(crate) fn is_active(&self) -> Result<bool, Untold> {
+    pub(crate) fn is_active(&self) -> Result<bool, MissingFact> {
         match &self.key.status {
             AccessKeyStatus::Active => Ok(true),
             AccessKeyStatus::Inactive | AccessKeyStatus::Expired => Ok(false),
@@ -268,17 +269,20 @@ impl<'a> OfKey<'a> {
     ///
     /// # Errors
     /// Where AWS did not say.
-    pub(crate) fn created(&self) -> Result<(Timestamp, i64), Untold> {
-        let unsaid = || Untold {
+    pub(crate) fn created(&self) -> Result<(Timestamp, i64), MissingFact> {
+        let unsaid = || MissingFact {
             what: "the key's age",
-            ..Untold::because(FactKind::AccessKeys, "AWS does not say when it was made".to_owned())
+            ..MissingFact::because(FactKind::AccessKeys, "AWS does not say when it was made".to_owned())
         };
         let created = self.key.create_date.ok_or_else(unsaid)?;
         let age = self.of.days_since(created);
         // Clocks differ by minutes, and never by days.
         if age < -1 {
             let reason = "it is said to be made after the roll was taken".to_owned();
-            return Err(Untold { what: "the key's age", ..Untold::because(FactKind::AccessKeys, reason) });
+            return Err(MissingFact {
+                what: "the key's age",
+                ..MissingFact::because(FactKind::AccessKeys, reason)
+            });
         }
         Ok((created, age))
     }
@@ -287,7 +291,7 @@ impl<'a> OfKey<'a> {
     ///
     /// # Errors
     /// Where it is not known.
-    pub(crate) fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), Untold> {
+    pub(crate) fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), MissingFact> {
         told(self.key.last_used.as_ref().map(Option::as_ref), FactKind::LastUsed)
     }
 
@@ -312,9 +316,9 @@ impl<'a> OfKey<'a> {
     }
 }
 
-fn unknown_status(status: &str) -> Untold {
+fn unknown_status(status: &str) -> MissingFact {
     let reason = format!("this version does not know the status {status:?}");
-    Untold { what: "the meaning of the status", ..Untold::because(FactKind::AccessKeys, reason) }
+    MissingFact { what: "the meaning of the status", ..MissingFact::because(FactKind::AccessKeys, reason) }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub struct Finding {
     /// Who is to act, where the tags or the account tell.
     pub owner: Option<Owner>,
     /// The exception that it falls under.
-    pub exception: Option<Excepted>,
+    pub exception: Option<Suppression>,
     /// Whether it may fall under another, of users with a tag, and the user's tags are not known.
     pub may_be_excepted: bool,
 }
@@ -93,7 +93,7 @@ pub struct Owner {
 
 /// An exception that a finding falls under.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Excepted {
+pub struct Suppression {
     /// Who answers for it.
     pub owner: String,
     /// Why.

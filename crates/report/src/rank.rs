@@ -3,7 +3,7 @@
 use rolecall_roll::{AccessKeyStatus, Fact};
 use serde::Serialize;
 
-use crate::facts::{OfKey, OfUser};
+use crate::facts::{KeyView, UserView};
 use crate::rules::Severity;
 
 /// How urgent something is.
@@ -12,12 +12,12 @@ pub struct Score {
     /// All lines together.
     pub points: u32,
     /// What adds to it.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ScoreComponent>,
 }
 
 /// A line of a score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct ScoreComponent {
     /// How much.
     pub points: u32,
     /// Why.
@@ -42,7 +42,7 @@ impl Score {
 
     fn add(&mut self, points: u32, because: impl Into<String>) {
         self.points += points;
-        self.lines.push(Line { points, because: because.into() });
+        self.lines.push(ScoreComponent { points, because: because.into() });
     }
 
     /// The root user may do everything, and no policy takes it away.
@@ -51,7 +51,7 @@ impl Score {
     }
 
     /// What is known of the user.
-    pub(crate) fn add_user(&mut self, of: &OfUser<'_>) {
+    pub(crate) fn add_user(&mut self, of: &UserView<'_>) {
         if of.is_administrator() {
             self.add(25, "administrator access");
         } else if of.policies().known().is_none() {
@@ -64,7 +64,7 @@ impl Score {
     }
 
     /// What is known of the key.
-    pub(crate) fn add_key(&mut self, of: &OfKey<'_>) {
+    pub(crate) fn add_key(&mut self, of: &KeyView<'_>) {
         if of.key.status != AccessKeyStatus::Active {
             return;
         }

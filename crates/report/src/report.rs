@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use rolecall_roll::{AccountId, AccountRoll, Coverage, Covering, Gap, Header, Stored};
+use rolecall_roll::{AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, Header, RollFile};
 use serde::Serialize;
 
 use crate::assess::{Assessment, Assessor};
@@ -56,7 +56,7 @@ pub struct Report {
     pub distributions: Distributions,
     /// What could not be read, account by account; empty where only the most urgent findings are kept.
     #[serde(skip)]
-    pub not_read: Vec<NotRead>,
+    pub not_read: Vec<UnreadItem>,
     /// The open findings, the most urgent first.
     pub findings: Vec<Finding>,
     /// The findings that somebody answers for.
@@ -68,7 +68,7 @@ pub struct Report {
 
 /// Something that could not be read.
 #[derive(Debug, Clone)]
-pub struct NotRead {
+pub struct UnreadItem {
     /// The account.
     pub account_id: AccountId,
     /// Its name.
@@ -79,8 +79,8 @@ pub struct NotRead {
     pub gap: Gap,
 }
 
-impl NotRead {
-    fn of(account: &AccountRoll) -> impl Iterator<Item = Self> + '_ {
+impl UnreadItem {
+    fn of(account: &AccountRecord) -> impl Iterator<Item = Self> + '_ {
         let known = account.account();
         account.gaps().iter().map(move |gap| Self {
             account_id: account.account_id().clone(),
@@ -93,7 +93,7 @@ impl NotRead {
 
 /// How many findings are kept: all, or the most urgent, which takes no more memory the larger the organisation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum FindingLimit {
     /// All of them.
     All,
     /// So many.
@@ -107,11 +107,11 @@ impl Report {
     /// Those of reading an account.
     pub fn of(
         header: &Header,
-        accounts: impl Iterator<Item = io::Result<AccountRoll>>,
+        accounts: impl Iterator<Item = io::Result<AccountRecord>>,
         settings: &Settings,
-        keep: Keep,
+        keep: FindingLimit,
     ) -> io::Result<Self> {
-        let mut covering = Covering::new(header);
+        let mut covering = CoverageBuilder::new(header);
         let mut assessor = Assessor::new(header, settings);
         let mut open: BTreeMap<Severity, usize> =
             Severity::ALL.into_iter().map(|severity| (severity, 0)).collect();
@@ -122,8 +122,8 @@ impl Report {
             let account = account?;
             covering.add(&account);
             distributions.add(header, &account);
-            if keep == Keep::All {
-                not_read.extend(NotRead::of(&account));
+            if keep == FindingLimit::All {
+                not_read.extend(UnreadItem::of(&account));
             }
             for finding in assessor.account(&account) {
                 if finding.is_open() {
@@ -134,7 +134,7 @@ impl Report {
                     excepted.push(finding);
                 }
             }
-            if let Keep::MostUrgent(number) = keep {
+            if let FindingLimit::MostUrgent(number) = keep {
                 // Not after each account: sorting a few at a time costs more than keeping a few too many.
                 for list in [&mut findings, &mut excepted] {
                     if list.len() > 2 * number + 1000 {
@@ -164,7 +164,7 @@ impl Report {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn of_file(stored: &Stored, settings: &Settings, keep: Keep) -> io::Result<Self> {
+    pub fn of_file(stored: &RollFile, settings: &Settings, keep: FindingLimit) -> io::Result<Self> {
         Self::of(&stored.header, stored.accounts(), settings, keep)
     }
 
@@ -201,9 +201,9 @@ impl Report {
     }
 }
 
-fn rank(findings: &mut Vec<Finding>, keep: Keep) {
+fn rank(findings: &mut Vec<Finding>, keep: FindingLimit) {
     findings.sort_by(Finding::by_urgency);
-    if let Keep::MostUrgent(number) = keep {
+    if let FindingLimit::MostUrgent(number) = keep {
         findings.truncate(number);
     }
 }

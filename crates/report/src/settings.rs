@@ -7,19 +7,19 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use rolecall_roll::{AccessKeyId, Account, AccountRoll};
+use rolecall_roll::{AccessKeyId, Account, AccountRecord};
 use serde::Serialize;
 use wildmatch::WildMatch;
 
-use crate::facts::OfUser;
-use crate::finding::{Excepted, Finding, Owner};
+use crate::facts::UserView;
+use crate::finding::{Finding, Owner, Suppression};
 use crate::rules::{Benchmark, CATALOGUE, Rule, Severity};
 
 /// How a roll is judged.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What is changed of rules, by their ids.
-    pub rules: BTreeMap<&'static str, Change>,
+    pub rules: BTreeMap<&'static str, RuleOverride>,
     /// Only the rules that a benchmark has.
     pub benchmark: Option<Benchmark>,
     /// Findings that somebody answers for.
@@ -30,7 +30,7 @@ pub struct Settings {
 
 /// What is changed of a rule.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Change {
+pub struct RuleOverride {
     /// Whether it is applied.
     pub enabled: Option<bool>,
     /// The threshold.
@@ -41,7 +41,7 @@ pub struct Change {
 
 /// A rule as it is applied.
 #[derive(Debug, Clone, Copy)]
-pub struct Applied {
+pub struct EffectiveRule {
     /// The rule.
     pub rule: &'static Rule,
     /// Its threshold; 0 where it has none.
@@ -66,13 +66,13 @@ impl Default for Settings {
 
 impl Settings {
     /// The rules that are applied, in the order of the catalogue.
-    pub fn applied(&self) -> impl Iterator<Item = Applied> + '_ {
+    pub fn applied(&self) -> impl Iterator<Item = EffectiveRule> + '_ {
         CATALOGUE.iter().filter_map(|rule| {
             let change = self.rules.get(rule.id).copied().unwrap_or_default();
             let is_wanted = self.benchmark.is_none_or(|benchmark| rule.clause_of(benchmark).is_some());
             let days = change.days.or(rule.days).unwrap_or_default();
             let severity = change.severity.unwrap_or(rule.severity);
-            (is_wanted && change.enabled != Some(false)).then_some(Applied { rule, days, severity })
+            (is_wanted && change.enabled != Some(false)).then_some(EffectiveRule { rule, days, severity })
         })
     }
 
@@ -84,7 +84,7 @@ impl Settings {
 
     /// Who is to act on a user; on a root user where there is none.
     #[must_use]
-    pub(crate) fn owner(&self, account: &AccountRoll, user: Option<&OfUser<'_>>) -> Option<Owner> {
+    pub(crate) fn owner(&self, account: &AccountRecord, user: Option<&UserView<'_>>) -> Option<Owner> {
         let tags_of_user = user.map(|of| of.policies().known().map(|policies| &policies.tags));
         let mut is_uncertain = false;
         self.owners.iter().find_map(|source| {
@@ -171,7 +171,7 @@ impl Exception {
         &self,
         finding: &Finding,
         account: Option<&Account>,
-        user: Option<&OfUser<'_>>,
+        user: Option<&UserView<'_>>,
     ) -> Option<bool> {
         let is = |pattern: &Option<String>, texts: &[Option<&str>]| {
             pattern.as_ref().is_none_or(|pattern| {
@@ -211,9 +211,9 @@ impl Exception {
 
     /// What of it stands beside a finding.
     #[must_use]
-    pub(crate) fn excepted(&self, as_of: Timestamp) -> Excepted {
+    pub(crate) fn excepted(&self, as_of: Timestamp) -> Suppression {
         let Self { owner, reason, until, .. } = self;
         let (owner, reason, until) = (owner.clone(), reason.clone(), *until);
-        Excepted { owner, reason, until, has_lapsed: self.has_lapsed(as_of) }
+        Suppression { owner, reason, until, has_lapsed: self.has_lapsed(as_of) }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use rolecall_roll::{Coverage, FactKind, Header, Missing, Statistics, Stored, Terms};
+use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms};
 
 use crate::report::Report;
 use crate::rules::CATALOGUE;
 
 /// The statement. Its texts hold what AWS and people said, as they said it: who shows it takes the sting out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct CoverageSummary {
     /// Whether nothing is missing but what somebody answers for.
     pub is_complete: bool,
     /// The organisation.
@@ -24,14 +24,14 @@ pub struct Statement {
     /// Who asked: account, and what the ARN says behind it.
     pub caller: Option<String>,
     /// How many of what.
-    pub lines: Vec<Line>,
+    pub lines: Vec<SummaryRow>,
     /// Gaps that were accepted until a day that is over, exceptions that have lapsed or match nothing.
     pub notes: Vec<String>,
 }
 
 /// How many of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct SummaryRow {
     /// How many.
     pub number: usize,
     /// Of what: `complete`, `denied`.
@@ -40,11 +40,11 @@ pub struct Line {
     pub what: Vec<String>,
 }
 
-impl Statement {
+impl CoverageSummary {
     /// What a roll covers, and where rules were applied, what they found and could not judge; settings are called as a
     /// front end calls them.
     #[must_use]
-    pub fn of(stored: &Stored, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
+    pub fn of(stored: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
         let header = &stored.header;
         let mut lines = of_accounts(coverage);
         let mut notes: Vec<String> =
@@ -103,7 +103,7 @@ impl Statement {
     /// All of it in one line.
     #[must_use]
     pub(crate) fn in_a_line(&self) -> String {
-        let of = |line: &Line| {
+        let of = |line: &SummaryRow| {
             format!("{} {} {}", grouped(line.number), line.word, line.what.join(", ")).trim_end().to_owned()
         };
         let lines: Vec<String> = self.lines.iter().map(of).collect();
@@ -160,9 +160,9 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
         .then(|| format!("leaves out accounts that were not asked: {}", summary(coverage)))
 }
 
-fn of_accounts(coverage: &Coverage) -> Vec<Line> {
+fn of_accounts(coverage: &Coverage) -> Vec<SummaryRow> {
     let mut lines = Vec::new();
-    let mut line = |number, word, what: Vec<String>| lines.push(Line { number, word, what });
+    let mut line = |number, word, what: Vec<String>| lines.push(SummaryRow { number, word, what });
     match coverage.listed {
         Some(listed) if listed != coverage.accounts => {
             let chosen = grouped(coverage.accounts);
@@ -202,7 +202,7 @@ fn of_accounts(coverage: &Coverage) -> Vec<Line> {
     lines
 }
 
-fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<Line> {
+fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<SummaryRow> {
     let by_severity = report.open.iter().rev().filter(|(_, number)| **number > 0);
     let by_severity: Vec<String> =
         by_severity.map(|(severity, number)| format!("{} {severity}", grouped(*number))).collect();
@@ -218,14 +218,14 @@ fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<L
         [] => format!("none by {rules}{benchmark}"),
         some => format!("{}, by {rules}{benchmark}", some.join(", ")),
     };
-    let mut lines = vec![Line {
+    let mut lines = vec![SummaryRow {
         number: report.number(),
         word: if report.number() == 1 { "finding" } else { "findings" },
         what: vec![found],
     }];
     if report.answered_for > 0 {
         let what = vec!["findings that somebody answers for".to_owned()];
-        lines.push(Line { number: report.answered_for, word: "excepted", what });
+        lines.push(SummaryRow { number: report.answered_for, word: "excepted", what });
     }
     let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     for it in &report.assessment.unknown {
@@ -243,7 +243,7 @@ fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<L
             let verdicts = if number == 1 { "verdict" } else { "verdicts" };
             (format!("{verdicts} of {by}: {what} unknown: {reason}"), number)
         });
-        lines.push(Line { number, word: "unknown", what: sorted(what) });
+        lines.push(SummaryRow { number, word: "unknown", what: sorted(what) });
     }
     let rules = report.assessment.rules.iter();
     let unasked: Vec<FactKind> =
@@ -253,7 +253,7 @@ fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<L
         let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
         let collect = terms.assignment("collect", "recommended");
         let what = format!("rules need {}: {collect}", facts.join(", "));
-        lines.push(Line { number: unasked.len(), word: "unasked", what: vec![what] });
+        lines.push(SummaryRow { number: unasked.len(), word: "unasked", what: vec![what] });
     }
     lines
 }

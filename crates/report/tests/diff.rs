@@ -9,7 +9,7 @@ use rolecall_report::diff::{NotComparable, Section};
 use rolecall_report::settings::Exception;
 use rolecall_report::{Diff, Finding, Settings};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Outcome, Policies,
+    AccessKey, AccountRecord, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Outcome, Policies,
     ReportKey, ReportRow, Source, Stage, User,
 };
 
@@ -19,7 +19,7 @@ fn later() -> Header {
     Header { as_of: at(common::AS_OF) + 24.hours(), ..header() }
 }
 
-fn compared(old: &[AccountRoll], new: &[AccountRoll], settings: &Settings, with_last_used: bool) -> Diff {
+fn compared(old: &[AccountRecord], new: &[AccountRecord], settings: &Settings, with_last_used: bool) -> Diff {
     Diff::of(&stored(&header(), old), &stored(&later(), new), settings, with_last_used).unwrap()
 }
 
@@ -65,8 +65,9 @@ fn users_and_keys_come_go_and_change() {
         ],
         vec![ann(vec![inactive, key("AKIA3", 1, Some(0))]), user("new", vec![key("AKIAN", 1, None)])],
     );
-    let names =
-        |list: &[rolecall_report::diff::Name]| list.iter().map(|it| it.user_name.clone()).collect::<Vec<_>>();
+    let names = |list: &[rolecall_report::diff::UserName]| {
+        list.iter().map(|it| it.user_name.clone()).collect::<Vec<_>>()
+    };
     let keys = |list: &[rolecall_report::diff::KeyName]| {
         list.iter().map(|it| shortened(it.access_key_id.as_str())).collect::<Vec<_>>()
     };
@@ -98,10 +99,10 @@ fn what_is_unknown_now_is_not_mended_and_what_was_unknown_is_not_new() {
     let known = || account(A, vec![ann(vec![key("AKIA1", 500, None)])]);
     let unread = || {
         let ann = User { access_keys: None, ..ann(Vec::new()) };
-        AccountRoll::read(role_arn(A), vec![ann], vec![gap(FactKind::AccessKeys, Some("ann"))], Vec::new())
+        AccountRecord::read(role_arn(A), vec![ann], vec![gap(FactKind::AccessKeys, Some("ann"))], Vec::new())
     };
-    let denied = || AccountRoll::failed(role_arn(A), gap(Stage::Session, None));
-    let cut = || AccountRoll::read(role_arn(A), Vec::new(), vec![gap(FactKind::Users, None)], Vec::new());
+    let denied = || AccountRecord::failed(role_arn(A), gap(Stage::Session, None));
+    let cut = || AccountRecord::read(role_arn(A), Vec::new(), vec![gap(FactKind::Users, None)], Vec::new());
     let settings = Settings::default();
     for other in [unread, denied, cut] {
         let lost = compared(&[known()], &[other()], &settings, false);
@@ -254,7 +255,7 @@ fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
 
 #[test]
 fn accounts_that_neither_roll_read_are_not_said_to_be_the_same() {
-    let unread = || [AccountRoll::failed(role_arn(A), gap(Stage::Session, None))];
+    let unread = || [AccountRecord::failed(role_arn(A), gap(Stage::Session, None))];
     let diff = compared(&unread(), &unread(), &Settings::default(), false);
     assert!(diff.is_empty() && !diff.is_whole());
     let note = "1 account is not compared whole: it was read whole in neither roll";

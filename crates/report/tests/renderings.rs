@@ -18,8 +18,8 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rolecall_report::Settings;
 use rolecall_report::settings::{Exception, OwnerSource};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Class, Fact, FactKind, Facts, Gap, Header, LastUsed, Note, Policies, Remedy,
-    Stage, Stored, Summary, Target, User, json::steers,
+    AccessKey, AccountRecord, ErrorKind, Fact, FactKind, Facts, Gap, Header, LastUsed, Note, Policies,
+    Remedy, RollFile, Stage, Summary, Target, User, json::steers,
 };
 use scraper::{Html, Selector};
 use serde_json::Value;
@@ -29,7 +29,7 @@ fn gap(step: impl Into<Stage>, user_name: Option<&str>, message: &str) -> Gap {
         step: step.into(),
         operation: Some("ListAccessKeys".to_owned()),
         user_name: user_name.map(str::to_owned),
-        class: Class::Denied,
+        class: ErrorKind::Denied,
         code: Some("AccessDenied".to_owned()),
         message: message.to_owned(),
         request_id: Some("8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f".to_owned()),
@@ -43,7 +43,7 @@ fn tagged(user: User, tags: &[(&str, &str)]) -> User {
 }
 
 /// One of each: complete, partial, denied, skipped; findings, excepted ones, lapsed ones, unknown facts.
-fn world() -> Vec<AccountRoll> {
+fn world() -> Vec<AccountRecord> {
     let ann = tagged(
         mfa(password(
             user("ann", vec![key("AKIAANN1", 900, None), key("AKIAANN2", 10, Some(1))]),
@@ -66,7 +66,7 @@ fn world() -> Vec<AccountRoll> {
     vec![
         known(account("111111111111", vec![ann, old]).with_facts(root), "shop", &[("cost", "42")]),
         known(
-            AccountRoll::read(
+            AccountRecord::read(
                 role_arn("333333333333"),
                 vec![unread, user("slow", vec![throttled])],
                 partial,
@@ -75,8 +75,8 @@ fn world() -> Vec<AccountRoll> {
             "bank",
             &[],
         ),
-        AccountRoll::failed(role_arn("444444444444"), gap(Stage::Session, None, "not authorized")),
-        AccountRoll::skipped(
+        AccountRecord::failed(role_arn("444444444444"), gap(Stage::Session, None, "not authorized")),
+        AccountRecord::skipped(
             Target { account_id: "555555555555".parse().unwrap(), role_arn: None },
             "suspended",
         ),
@@ -101,7 +101,7 @@ fn settings() -> Settings {
     }
 }
 
-fn of_world() -> (Stored, Header) {
+fn of_world() -> (RollFile, Header) {
     let header = Header { organization: Some(organization(Fact::live(false))), ..header() };
     (stored(&header, &world()), header)
 }
@@ -229,7 +229,7 @@ fn nasty() -> impl Strategy<Value = String> {
 }
 
 /// The world with names that are chosen.
-fn called(names: &[String]) -> (Vec<AccountRoll>, Settings) {
+fn called(names: &[String]) -> (Vec<AccountRecord>, Settings) {
     let name = |at: usize| names[at % names.len()].clone();
     let last = LastUsed { date: days_ago(400), service: Some(name(0)), region: None };
     let used = AccessKey { last_used: Fact::live(Some(last)), ..key("AKIAANN", 900, None) };
@@ -240,7 +240,7 @@ fn called(names: &[String]) -> (Vec<AccountRoll>, Settings) {
     bob.user_name = format!("{}2", name(4));
     bob.policies =
         Fact::live(Policies { inline_policies: vec![name(5)], groups: vec![name(6)], ..Policies::default() });
-    let failed = AccountRoll::failed(
+    let failed = AccountRecord::failed(
         role_arn("444444444444"),
         Gap {
             request_id: Some(name(7)),
@@ -251,7 +251,7 @@ fn called(names: &[String]) -> (Vec<AccountRoll>, Settings) {
     let accounts = vec![
         known(account("111111111111", vec![ann, bob]), &name(11), &[]),
         known(failed, &name(12), &[]),
-        AccountRoll::skipped(
+        AccountRecord::skipped(
             Target { account_id: "555555555555".parse().unwrap(), role_arn: None },
             name(13),
         ),

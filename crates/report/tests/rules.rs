@@ -16,10 +16,10 @@ use common::{
 };
 use jiff::ToSpan;
 use rolecall_report::rules::{self, Rule};
-use rolecall_report::settings::{Change, Exception, OwnerSource};
+use rolecall_report::settings::{Exception, OwnerSource, RuleOverride};
 use rolecall_report::{Benchmark, CATALOGUE, Finding, Report, Settings, Severity};
 use rolecall_roll::{
-    AccessKey, AccountRoll, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Policies, ReportKey,
+    AccessKey, AccountRecord, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Policies, ReportKey,
     ReportRow, Root, Source, Stage, User,
 };
 
@@ -35,12 +35,12 @@ use Verdict::{Fail, NotAsked, Pass, Unknown};
 
 fn only(rule: &'static Rule) -> Settings {
     let others = CATALOGUE.iter().filter(|it| it.id != rule.id);
-    let off = Change { enabled: Some(false), ..Change::default() };
+    let off = RuleOverride { enabled: Some(false), ..RuleOverride::default() };
     Settings { rules: others.map(|it| (it.id, off)).collect(), ..Settings::default() }
 }
 
 /// The verdict of a rule over an account in which it judges one thing.
-fn judged(id: &str, account: AccountRoll, header: &Header) -> Verdict {
+fn judged(id: &str, account: AccountRecord, header: &Header) -> Verdict {
     let report = report(header, vec![account], &only(rules::of_id(id).unwrap()));
     let [result] = report.assessment.rules.as_slice() else { panic!("one rule is on") };
     assert_eq!(result.judged + result.unknown + result.not_asked, 1, "one thing is judged: {result:?}");
@@ -296,7 +296,7 @@ fn of_what_was_used_after_the_roll_was_taken_it_knows_nothing() {
 fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
     let unread = || {
         let user = User { access_keys: None, ..user("ann", Vec::new()) };
-        AccountRoll::read(
+        AccountRecord::read(
             common::role_arn("111111111111"),
             vec![user],
             vec![gap(FactKind::AccessKeys, Some("ann"))],
@@ -313,7 +313,7 @@ fn keys_that_nobody_asked_for_are_not_denied() {
     let facts = [FactKind::Users, FactKind::ControlTotal].into();
     let header = Header { collect: FactSelection { facts, ..FactSelection::default() }, ..header() };
     let user = User { access_keys: None, ..user("ann", Vec::new()) };
-    let roll = AccountRoll::read(
+    let roll = AccountRecord::read(
         common::role_arn("111111111111"),
         vec![user],
         vec![gap(FactKind::ControlTotal, None)],
@@ -517,8 +517,8 @@ fn management_account_root_is_nobody_elses_to_manage() {
 #[test]
 fn accounts_that_were_not_read_pass_no_rule() {
     let header = header();
-    let failed = AccountRoll::failed(common::role_arn("111111111111"), gap(Stage::Session, None));
-    let cut = AccountRoll::read(
+    let failed = AccountRecord::failed(common::role_arn("111111111111"), gap(Stage::Session, None));
+    let cut = AccountRecord::read(
         common::role_arn("333333333333"),
         Vec::new(),
         vec![gap(FactKind::Users, None)],
@@ -532,7 +532,7 @@ fn accounts_that_were_not_read_pass_no_rule() {
 }
 
 /// An account with findings of many kinds.
-fn shop() -> Vec<AccountRoll> {
+fn shop() -> Vec<AccountRecord> {
     let tags =
         Policies { tags: [("Owner".to_owned(), "team-shop".to_owned())].into(), ..Policies::default() };
     let cart = User {
@@ -744,9 +744,9 @@ fn thresholds_severities_and_rules_are_set() {
         of_rule.map(|it| it.severity).collect::<Vec<_>>()
     };
     assert_eq!(age(Settings::default()).len(), 2);
-    assert_eq!(age(change(Change { days: Some(100), ..Change::default() })).len(), 1);
-    assert_eq!(age(change(Change { enabled: Some(false), ..Change::default() })).len(), 0);
-    let critical = Change { severity: Some(Severity::Critical), ..Change::default() };
+    assert_eq!(age(change(RuleOverride { days: Some(100), ..RuleOverride::default() })).len(), 1);
+    assert_eq!(age(change(RuleOverride { enabled: Some(false), ..RuleOverride::default() })).len(), 0);
+    let critical = RuleOverride { severity: Some(Severity::Critical), ..RuleOverride::default() };
     assert_eq!(age(change(critical)), [Severity::Critical; 2]);
 }
 
@@ -768,9 +768,9 @@ fn advice_takes_nothing_unknown_for_unused() {
     let header = header();
     let advice = |user: User| {
         // So that every user has a finding.
-        let never = Change { days: Some(0), ..Change::default() };
+        let never = RuleOverride { days: Some(0), ..RuleOverride::default() };
         let on = ["access-key-never-used", "password-never-used"].map(|id| (id, never));
-        let idle = Change { days: Some(45), ..Change::default() };
+        let idle = RuleOverride { days: Some(45), ..RuleOverride::default() };
         let rules = on.into_iter().chain([("access-key-unused", idle)]).collect();
         let user = User {
             policies: Fact::live(Policies { inline_policies: vec!["x".to_owned()], ..Policies::default() }),

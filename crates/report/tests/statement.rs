@@ -5,9 +5,9 @@ mod common;
 
 use common::{account, header, key, organization, user};
 use rolecall_report::statement::{may_hold_other_keys, summary};
-use rolecall_roll::{AccountRoll, Coverage, Fact, Header};
+use rolecall_roll::{AccountRecord, Coverage, Fact, Header};
 
-fn accounts() -> Vec<AccountRoll> {
+fn accounts() -> Vec<AccountRecord> {
     let key = || key("AKIAIOSFODNN7EXAMPLE", 1, None);
     vec![
         account("111111111111", vec![user("alice", vec![key(), key()])]),

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::account::{AccountRoll, Outcome};
+use crate::account::{AccountRecord, Outcome};
 use crate::denial::{Denial, Effect, PolicyType};
 use crate::fact_kind::FactKind;
-use crate::gap::{Class, Gap, Stage};
+use crate::gap::{ErrorKind, Gap, Stage};
 use crate::header::{AcceptedGap, Header};
 use crate::ids::AccountId;
 
@@ -49,12 +49,12 @@ pub struct Coverage {
     /// What narrows the roll besides its accounts.
     pub narrowed: Vec<String>,
     /// Accounts that an earlier run read, with which this one went on.
-    pub earlier: Option<Earlier>,
+    pub earlier: Option<ResumedFrom>,
 }
 
 /// Accounts that an earlier run read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Earlier {
+pub struct ResumedFrom {
     /// How many.
     pub accounts: usize,
     /// The moment of the earliest.
@@ -63,7 +63,7 @@ pub struct Earlier {
 
 /// Finds out what a roll covers, account by account.
 #[derive(Debug)]
-pub struct Covering {
+pub struct CoverageBuilder {
     coverage: Coverage,
     as_of: Timestamp,
     management_account_id: Option<AccountId>,
@@ -86,14 +86,14 @@ pub struct Missing {
 impl Coverage {
     /// What these accounts cover of what was asked for.
     #[must_use]
-    pub fn of<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRoll>) -> Self {
-        let mut covering = Covering::new(header);
+    pub fn of<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRecord>) -> Self {
+        let mut covering = CoverageBuilder::new(header);
         accounts.into_iter().for_each(|account| covering.add(account));
         covering.finish()
     }
 
     /// Counts an account, its users and its keys.
-    fn count(&mut self, account: &AccountRoll) {
+    fn count(&mut self, account: &AccountRecord) {
         let (users, access_keys) = account.count();
         self.accounts += 1;
         self.users += users;
@@ -101,7 +101,7 @@ impl Coverage {
     }
 
     /// Adds what is missing of an account that was read in part.
-    fn add_partial(&mut self, account: &AccountRoll) {
+    fn add_partial(&mut self, account: &AccountRecord) {
         self.in_part += 1;
         let kinds = account.gaps().iter().map(|gap| (gap.step, gap.class));
         for (stage, class) in kinds.collect::<BTreeSet<_>>() {
@@ -115,9 +115,11 @@ impl Coverage {
     }
 
     /// Adds an account of which nothing was read, by what its first gap says.
-    fn add_failed(&mut self, account: &AccountRoll, is_management: bool) {
+    fn add_failed(&mut self, account: &AccountRecord, is_management: bool) {
         let (reasons, reason) = match account.gaps().first() {
-            Some(gap) if gap.class == Class::Denied => (&mut self.denied, who_refused(gap, is_management)),
+            Some(gap) if gap.class == ErrorKind::Denied => {
+                (&mut self.denied, who_refused(gap, is_management))
+            }
             Some(gap) => (&mut self.failed, what_happened(gap)),
             None => (&mut self.failed, String::new()),
         };
@@ -125,7 +127,7 @@ impl Coverage {
     }
 }
 
-impl Covering {
+impl CoverageBuilder {
     /// That of no account yet.
     #[must_use]
     pub fn new(header: &Header) -> Self {
@@ -160,7 +162,7 @@ impl Covering {
     }
 
     /// Adds an account.
-    pub fn add(&mut self, account: &AccountRoll) {
+    pub fn add(&mut self, account: &AccountRecord) {
         self.waiting.remove(account.account_id());
         self.coverage.count(account);
         if matches!(account.outcome(), Outcome::Complete | Outcome::Partial) {
@@ -186,13 +188,13 @@ impl Covering {
     }
 
     /// Adds what the account itself says of its users, and whether an earlier run read it.
-    fn add_read(&mut self, account: &AccountRoll) {
+    fn add_read(&mut self, account: &AccountRecord) {
         let coverage = &mut self.coverage;
         let summary = account.facts().summary.known();
         coverage.control_total =
             coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
         if let Some(as_of) = account.as_of().filter(|as_of| *as_of < self.as_of) {
-            let earlier = coverage.earlier.get_or_insert(Earlier { accounts: 0, as_of });
+            let earlier = coverage.earlier.get_or_insert(ResumedFrom { accounts: 0, as_of });
             earlier.accounts += 1;
             earlier.as_of = earlier.as_of.min(as_of);
         }
@@ -267,11 +269,11 @@ fn what_happened(gap: &Gap) -> String {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Covering, Missing};
-    use crate::account::AccountRoll;
+    use super::{CoverageBuilder, Missing};
+    use crate::account::AccountRecord;
     use crate::fact::Fact;
     use crate::fact_kind::FactKind;
-    use crate::gap::{Class, Gap, Stage};
+    use crate::gap::{ErrorKind, Gap, Stage};
     use crate::header::{AcceptedGap, Header, Organization, Target};
     use crate::ids::{RoleArn, RunId};
     use crate::remedy::Remedy;
@@ -281,7 +283,7 @@ mod tests {
         format!("arn:aws:iam::{number:012}:role/R").parse().unwrap()
     }
 
-    fn gap(step: impl Into<Stage>, class: Class, message: &str) -> Gap {
+    fn gap(step: impl Into<Stage>, class: ErrorKind, message: &str) -> Gap {
         let step = step.into();
         Gap {
             step,
@@ -316,16 +318,16 @@ mod tests {
         header.accepted = [(7, 24), (8, 23), (1, 24), (11, 24)]
             .map(|(number, day)| accepted(number, &format!("2026-11-{day}")))
             .to_vec();
-        let mut covering = Covering::new(&header);
+        let mut covering = CoverageBuilder::new(&header);
         let denied = |number, step: Stage, message: &str| {
-            AccountRoll::failed(role_arn(number), gap(step, Class::Denied, message))
+            AccountRecord::failed(role_arn(number), gap(step, ErrorKind::Denied, message))
         };
         let scp = "is not authorized … with an explicit deny in a service control policy: \
                    arn:aws:organizations::1:policy/o-a/service_control_policy/p-2kgnabcd";
-        covering.add(&AccountRoll::read(role_arn(1), vec![], vec![], vec![]));
+        covering.add(&AccountRecord::read(role_arn(1), vec![], vec![], vec![]));
         assert!(covering.coverage.is_complete);
         let target = Target { account_id: "000000000002".parse().unwrap(), role_arn: None };
-        covering.add(&AccountRoll::skipped(target, "suspended"));
+        covering.add(&AccountRecord::skipped(target, "suspended"));
         assert!(covering.coverage.is_complete, "nobody can read what is suspended");
         covering.add(&denied(7, Stage::Session, "no"));
         assert!(covering.coverage.is_complete, "somebody answers for it, today still");
@@ -338,10 +340,10 @@ mod tests {
             "x because no identity-based policy allows the iam:ListUsers action",
         ));
         covering.add(&denied(8, Stage::Session, "no"));
-        let partial = vec![gap(FactKind::AccessKeys, Class::Throttled, "slow")];
+        let partial = vec![gap(FactKind::AccessKeys, ErrorKind::Throttled, "slow")];
         let user = User::new("u".into(), "AIDA".into(), "arn".into(), "/".into(), header.as_of);
-        covering.add(&AccountRoll::read(role_arn(6), vec![user], partial, vec![]));
-        covering.add(&AccountRoll::failed(role_arn(10), gap(Stage::Session, Class::TimedOut, "late")));
+        covering.add(&AccountRecord::read(role_arn(6), vec![user], partial, vec![]));
+        covering.add(&AccountRecord::failed(role_arn(10), gap(Stage::Session, ErrorKind::TimedOut, "late")));
 
         let coverage = covering.finish();
         assert!(!coverage.is_complete);

@@ -4,11 +4,11 @@
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use crate::account::AccountRoll;
+use crate::account::AccountRecord;
 use crate::coverage::Coverage;
 use crate::file::{Counts, Roll, Statistics};
 use crate::header::Header;
-use crate::store::Stored;
+use crate::store::RollFile;
 
 /// The rendering `json`.
 #[derive(Debug, Serialize)]
@@ -22,7 +22,7 @@ pub struct Document<'a, A> {
     statistics: Option<&'a Statistics>,
 }
 
-impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRoll>> {
+impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRecord>> {
     fn from(roll: &'a Roll) -> Self {
         let mut accounts: Vec<_> = roll.accounts.iter().collect();
         accounts.sort_by(|a, b| a.account_id().cmp(b.account_id()));
@@ -32,15 +32,15 @@ impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRoll>> {
     }
 }
 
-impl<'a> Document<'a, OneByOne<'a>> {
+impl<'a> Document<'a, StreamedAccounts<'a>> {
     /// The document of a roll file, whose accounts are read when it is their turn.
     #[must_use]
-    pub fn of_file(stored: &'a Stored, coverage: Coverage) -> Self {
-        let Stored { header, counts, statistics, .. } = stored;
+    pub fn of_file(stored: &'a RollFile, coverage: Coverage) -> Self {
+        let RollFile { header, counts, statistics, .. } = stored;
         Self {
             header,
             coverage,
-            accounts: OneByOne(stored),
+            accounts: StreamedAccounts(stored),
             counts: *counts,
             statistics: statistics.as_ref(),
         }
@@ -49,9 +49,9 @@ impl<'a> Document<'a, OneByOne<'a>> {
 
 /// The accounts of a roll file.
 #[derive(Debug)]
-pub struct OneByOne<'a>(&'a Stored);
+pub struct StreamedAccounts<'a>(&'a RollFile);
 
-impl Serialize for OneByOne<'_> {
+impl Serialize for StreamedAccounts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         for account in self.0.accounts() {

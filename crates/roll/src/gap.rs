@@ -17,7 +17,7 @@ pub struct Gap {
     /// The user it is about, where it is about one.
     pub user_name: Option<String>,
     /// What kind of obstacle it was.
-    pub class: Class,
+    pub class: ErrorKind,
     /// The AWS error code, such as `AccessDenied`; `None` where AWS gave none.
     pub code: Option<String>,
     /// What happened, in AWS's words where AWS answered.
@@ -107,7 +107,7 @@ impl fmt::Display for Stage {
 /// What kind of obstacle a gap comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Class {
+pub enum ErrorKind {
     /// AWS refused: a policy does not allow it, or one denies it.
     Denied,
     /// The caller's own credentials are missing, expired or not accepted.
@@ -132,7 +132,7 @@ pub enum Class {
     Other,
 }
 
-impl fmt::Display for Class {
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Denied => "denied",

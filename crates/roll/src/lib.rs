@@ -29,21 +29,23 @@ pub mod remedy;
 pub mod store;
 pub mod user;
 
-pub use account::{Account, AccountRoll, Contradiction, Facts, Outcome, Root, Summary};
-pub use coverage::{Coverage, Covering, Missing};
+pub use account::{Account, AccountRecord, Contradiction, Facts, Outcome, Root, Summary};
+pub use coverage::{Coverage, CoverageBuilder, Missing};
 pub use denial::{Denial, Effect, PolicyType};
 pub use document::Document;
 pub use fact::{Fact, Source};
 pub use fact_kind::{FactKind, FactSelection, UserSource};
-pub use file::{Calls, Counts, Hop, LineProblem, ReadError, Roll, RollWriter, Run, Statistics, Trailer};
-pub use gap::{Class, Gap, Note, Stage};
+pub use file::{
+    Calls, Counts, IntermediateSession, LineProblem, ReadError, Roll, RollWriter, Run, Statistics, Trailer,
+};
+pub use gap::{ErrorKind, Gap, Note, Stage};
 pub use header::{AcceptedGap, Caller, Header, Organization, Target, TargetScope};
 pub use ids::{
-    AccessKeyId, AccessKeyIdKind, AccountId, ExternalId, Invalid, Partition, RoleArn, RoleName,
+    AccessKeyId, AccessKeyIdKind, AccountId, ExternalId, ParseIdError, Partition, RoleArn, RoleName,
     RoleSessionName, RunId, unprintable_in,
 };
 pub use remedy::{NeutralTerms, Remedy, Side, Terms};
-pub use store::{Earlier, Store, Stored};
+pub use store::{ResumableRoll, RollAppender, RollFile};
 pub use user::{
     AccessKey, AccessKeyStatus, ConsolePassword, LastUsed, MfaDevice, Policies, ReportKey, ReportRow, User,
 };

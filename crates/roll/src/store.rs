@@ -8,26 +8,28 @@ use std::os::unix::fs::FileExt;
 
 use jiff::Timestamp;
 
-use crate::account::AccountRoll;
-use crate::coverage::{Coverage, Covering};
-use crate::file::{AccountLine, Counts, Frame, Known, ReadError, RollWriter, Run, Statistics, read_records};
+use crate::account::AccountRecord;
+use crate::coverage::{Coverage, CoverageBuilder};
+use crate::file::{
+    AccountIndex, AccountLine, Counts, ParsedFile, ReadError, RollWriter, Run, Statistics, read_records,
+};
 use crate::header::Header;
 use crate::ids::AccountId;
 
 /// A roll file that a run may go on with.
 #[derive(Debug)]
-pub struct Earlier {
+pub struct ResumableRoll {
     file: File,
     /// The header of the last run; `None` where the file is empty.
     pub header: Option<Header>,
-    known: Known,
+    known: AccountIndex,
     lines: BTreeMap<AccountId, (u64, usize)>,
     length: u64,
 }
 
 /// A roll file that a run is adding to.
 #[derive(Debug)]
-pub struct Store {
+pub struct RollAppender {
     header: Header,
     writer: RollWriter<File>,
     /// Of each account, where its line begins and how long it is.
@@ -35,7 +37,7 @@ pub struct Store {
     length: u64,
 }
 
-impl Earlier {
+impl ResumableRoll {
     /// Reads what a file holds: nothing, or the roll of earlier runs. Nobody else goes on with it at the same time.
     ///
     /// # Errors
@@ -49,14 +51,14 @@ impl Earlier {
         let mut lines = BTreeMap::new();
         let read = read_records(BufReader::new(&file), |line| insert(&mut lines, &line));
         let (header, known, length) = match read {
-            Ok(Frame { header, known, length, .. }) => (Some(header), known, length),
+            Ok(ParsedFile { header, known, length, .. }) => (Some(header), known, length),
             Err(ReadError::Empty) => {
                 // What was cut before its first line ended may be one of ours; anything else is somebody's.
                 let begin = first_bytes(&file)?;
-                if !OURS.starts_with(&begin) && !begin.starts_with(OURS) {
+                if !MAGIC.starts_with(&begin) && !begin.starts_with(MAGIC) {
                     return Err(ReadError::Empty);
                 }
-                (None, Known::default(), 0)
+                (None, AccountIndex::default(), 0)
             }
             Err(error) => return Err(error),
         };
@@ -79,26 +81,26 @@ impl Earlier {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn go_on(self, header: &Header) -> io::Result<Store> {
+    pub fn go_on(self, header: &Header) -> io::Result<RollAppender> {
         let Self { mut file, known, lines, length, .. } = self;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
         let writer = RollWriter::go_on(file, known, header)?;
-        Store::of(header.clone(), writer, lines)
+        RollAppender::of(header.clone(), writer, lines)
     }
 }
 
 /// How a roll file begins.
-const OURS: &[u8] = b"{\"record\":\"header\"";
+const MAGIC: &[u8] = b"{\"record\":\"header\"";
 
 fn first_bytes(mut file: &File) -> io::Result<Vec<u8>> {
     let mut begin = Vec::new();
     file.seek(SeekFrom::Start(0))?;
-    file.take(u64::try_from(OURS.len()).unwrap_or_default()).read_to_end(&mut begin)?;
+    file.take(u64::try_from(MAGIC.len()).unwrap_or_default()).read_to_end(&mut begin)?;
     Ok(begin)
 }
 
-impl Store {
+impl RollAppender {
     fn of(
         header: Header,
         mut writer: RollWriter<File>,
@@ -112,7 +114,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn add(&mut self, account: &AccountRoll) -> io::Result<bool> {
+    pub fn add(&mut self, account: &AccountRecord) -> io::Result<bool> {
         let (length, counts) = self.writer.account(account)?;
         if counts {
             self.lines.insert(account.account_id().clone(), (self.length, length));
@@ -122,7 +124,7 @@ impl Store {
     }
 
     /// The accounts so far by id, each read when it is its turn.
-    pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRoll>> + '_ {
+    pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRecord>> + '_ {
         self.lines.values().map(|(begin, length)| read_line(self.writer.file(), *begin, *length))
     }
 
@@ -130,17 +132,17 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn finish(self, statistics: Statistics) -> io::Result<Stored> {
+    pub fn finish(self, statistics: Statistics) -> io::Result<RollFile> {
         let Self { header, writer, lines, .. } = self;
         let counts = writer.counts();
         let file = writer.finish(statistics.clone())?;
-        Ok(Stored { header, counts, statistics: Some(statistics), file, lines })
+        Ok(RollFile { header, counts, statistics: Some(statistics), file, lines })
     }
 }
 
 /// A roll file to which nothing is added any more.
 #[derive(Debug)]
-pub struct Stored {
+pub struct RollFile {
     /// Who asked whom, and when; of several runs, the last.
     pub header: Header,
     /// What its lines add up to.
@@ -151,7 +153,7 @@ pub struct Stored {
     lines: BTreeMap<AccountId, (u64, usize)>,
 }
 
-impl Stored {
+impl RollFile {
     /// Reads what a roll file holds, of a run that is over or one that still adds to it.
     ///
     /// # Errors
@@ -159,7 +161,7 @@ impl Stored {
     pub fn read(file: File) -> Result<Self, ReadError> {
         let mut lines = BTreeMap::new();
         let read = read_records(BufReader::new(&file), |line| insert(&mut lines, &line))?;
-        let Frame { header, trailer, known, .. } = read;
+        let ParsedFile { header, trailer, known, .. } = read;
         let statistics = trailer.map(|trailer| trailer.statistics);
         Ok(Self { header, counts: known.counts(), statistics, file, lines })
     }
@@ -173,7 +175,7 @@ impl Stored {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn account(&self, account_id: &AccountId) -> io::Result<Option<AccountRoll>> {
+    pub fn account(&self, account_id: &AccountId) -> io::Result<Option<AccountRecord>> {
         let line = self.lines.get(account_id);
         line.map(|(begin, length)| read_line(&self.file, *begin, *length)).transpose()
     }
@@ -183,7 +185,7 @@ impl Stored {
     ///
     /// # Errors
     /// [`ReadError`] names the line.
-    pub fn history(&self, mut take: impl FnMut(&AccountRoll)) -> Result<Vec<Run>, ReadError> {
+    pub fn history(&self, mut take: impl FnMut(&AccountRecord)) -> Result<Vec<Run>, ReadError> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
         Ok(read_records(BufReader::new(file), |line| take(&line.account))?.runs)
@@ -209,7 +211,7 @@ impl Stored {
     /// # Errors
     /// Those of the file.
     pub fn coverage(&self) -> io::Result<Coverage> {
-        let mut covering = Covering::new(&self.header);
+        let mut covering = CoverageBuilder::new(&self.header);
         for account in self.accounts() {
             covering.add(&account?);
         }
@@ -217,7 +219,7 @@ impl Stored {
     }
 
     /// The accounts by id, each read when it is its turn.
-    pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRoll>> + '_ {
+    pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRecord>> + '_ {
         self.lines.values().map(|(begin, length)| read_line(&self.file, *begin, *length))
     }
 }
@@ -229,7 +231,7 @@ fn insert(lines: &mut BTreeMap<AccountId, (u64, usize)>, line: &AccountLine) {
 }
 
 /// The account whose line begins there. Read at its place, so that what is written goes on at the end.
-fn read_line(file: &File, begin: u64, length: usize) -> io::Result<AccountRoll> {
+fn read_line(file: &File, begin: u64, length: usize) -> io::Result<AccountRecord> {
     let mut line = vec![0; length];
     file.read_exact_at(&mut line, begin)?;
     serde_json::from_slice(&line).map_err(io::Error::from)

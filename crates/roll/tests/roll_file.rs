@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
-    AcceptedGap, AccessKey, Account, AccountRoll, Caller, Calls, Class, ConsolePassword, Counts, Document,
-    Earlier, Fact, FactKind, FactSelection, Facts, Gap, Header, Hop, LastUsed, MfaDevice, Note, Organization,
-    Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow, RoleArn, Roll, RollWriter, Root, RunId,
-    Side, Source, Stage, Statistics, Summary, Target, TargetScope, User, UserSource,
+    AcceptedGap, AccessKey, Account, AccountRecord, Caller, Calls, ConsolePassword, Counts, Document,
+    Earlier, ErrorKind, Fact, FactKind, FactSelection, Facts, Gap, Header, Hop, LastUsed, MfaDevice, Note,
+    Organization, Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow, RoleArn, Roll, RollWriter,
+    Root, RunId, Side, Source, Stage, Statistics, Summary, Target, TargetScope, User, UserSource,
 };
 use serde_json::Value;
 
@@ -65,7 +65,7 @@ fn gaps() -> impl Strategy<Value = Gap> {
     let optional = || proptest::option::of(texts());
     (steps, optional(), optional(), optional(), texts()).prop_map(
         |(step, operation, code, request_id, message)| {
-            let class = Class::Denied;
+            let class = ErrorKind::Denied;
             Gap {
                 step,
                 operation,
@@ -80,7 +80,7 @@ fn gaps() -> impl Strategy<Value = Gap> {
     )
 }
 
-fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
+fn accounts() -> impl Strategy<Value = Vec<AccountRecord>> {
     let account = (users(), proptest::collection::vec(gaps(), 0..3), texts(), any::<bool>());
     proptest::collection::vec(account, 0..6).prop_map(|accounts| {
         let numbered = accounts.into_iter().enumerate();
@@ -90,8 +90,8 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
                     format!("arn:aws:iam::{number:012}:role/IAMListRole").parse().unwrap();
                 let account_id = role_arn.account_id().clone();
                 match gaps.pop() {
-                    None if failed => AccountRoll::skipped(Target { account_id, role_arn: None }, text),
-                    Some(gap) if failed => AccountRoll::failed(role_arn, gap).known_as(Some(Account {
+                    None if failed => AccountRecord::skipped(Target { account_id, role_arn: None }, text),
+                    Some(gap) if failed => AccountRecord::failed(role_arn, gap).known_as(Some(Account {
                         name: Some(text),
                         tags: Some([("a".to_owned(), "b".to_owned())].into()),
                         ..Account::default()
@@ -120,7 +120,7 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
                             },
                             root_credentials_managed: Fact::NotAsked,
                         };
-                        AccountRoll::read(role_arn, users, gaps, vec![note])
+                        AccountRecord::read(role_arn, users, gaps, vec![note])
                             .with_facts(facts)
                             .of_run(Timestamp::UNIX_EPOCH)
                             .through(vec!["8a6f0c1e".to_owned()])
@@ -131,10 +131,10 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRoll>> {
     })
 }
 
-fn header(accounts: &[AccountRoll]) -> Header {
+fn header(accounts: &[AccountRecord]) -> Header {
     let caller =
         Caller { account_id: "222222222222".parse().unwrap(), arn: "arn:aws:sts::222222222222:x".to_owned() };
-    let target = |account: &AccountRoll| Target {
+    let target = |account: &AccountRecord| Target {
         account_id: account.account_id().clone(),
         role_arn: account.role_arn().cloned(),
     };
@@ -173,7 +173,7 @@ fn header(accounts: &[AccountRoll]) -> Header {
     }
 }
 
-fn written(header: &Header, accounts: &[AccountRoll]) -> Vec<u8> {
+fn written(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
     let mut writer = RollWriter::new(Vec::new(), header).unwrap();
     for account in accounts {
         writer.account(account).unwrap();
@@ -250,7 +250,7 @@ proptest! {
 
 #[test]
 fn what_is_no_roll_is_refused_with_the_place() {
-    let accounts = [AccountRoll::read(role_arn("111111111111"), vec![], vec![], vec![])];
+    let accounts = [AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![])];
     let header = header(&accounts);
     let file = String::from_utf8(written(&header, &accounts)).unwrap();
     let [first, account, trailer] = file.lines().collect::<Vec<_>>()[..] else { panic!("not three lines") };
@@ -397,7 +397,7 @@ fn the_schema_knows_every_remedy_and_every_field_of_a_user() {
             source: made,
         },
     };
-    let accounts = [AccountRoll::read(role_arn("111111111111"), vec![user], gaps, vec![])];
+    let accounts = [AccountRecord::read(role_arn("111111111111"), vec![user], gaps, vec![])];
     let file = written(&header(&accounts), &accounts);
     for line in file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let record: Value = serde_json::from_slice(line).unwrap();
@@ -409,7 +409,7 @@ fn the_schema_knows_every_remedy_and_every_field_of_a_user() {
 
 #[test]
 fn the_schema_refuses_what_is_no_record() {
-    let accounts = [AccountRoll::read(role_arn("111111111111"), vec![], vec![], vec![])];
+    let accounts = [AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![])];
     let file = String::from_utf8(written(&header(&accounts), &accounts)).unwrap();
     let account = file.lines().nth(1).unwrap();
     let schema = schema();
@@ -434,13 +434,13 @@ fn counts_are_those_of_the_lines() {
         step: Stage::Session,
         operation: None,
         user_name: None,
-        class: Class::Internal,
+        class: ErrorKind::Internal,
         code: None,
         message: String::new(),
         request_id: None,
         remedy: Remedy::ReportBug,
     };
-    counts.add(&AccountRoll::failed(role_arn("111111111111"), gap));
+    counts.add(&AccountRecord::failed(role_arn("111111111111"), gap));
     assert_eq!((counts.accounts, counts.failed, counts.is_complete()), (1, 1, false));
 }
 
@@ -449,7 +449,7 @@ fn a_gap() -> Gap {
         step: Stage::Session,
         operation: Some("AssumeRole".to_owned()),
         user_name: None,
-        class: Class::Denied,
+        class: ErrorKind::Denied,
         code: Some("AccessDenied".to_owned()),
         message: "no".to_owned(),
         request_id: None,
@@ -458,7 +458,7 @@ fn a_gap() -> Gap {
 }
 
 /// A run that reads these accounts, or goes on with what is there and reads those that are not done.
-fn run(path: &std::path::Path, accounts: &[AccountRoll]) -> rolecall_roll::Stored {
+fn run(path: &std::path::Path, accounts: &[AccountRecord]) -> rolecall_roll::RollFile {
     let file =
         std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
     let earlier = Earlier::read(file).unwrap();
@@ -482,7 +482,7 @@ fn a_run_that_was_killed_at_any_byte_is_gone_on_with_to_the_same_roll() {
             Timestamp::UNIX_EPOCH,
         )
     };
-    let whole = |id: &str| AccountRoll::read(role_arn(id), vec![user("alice")], vec![], vec![]);
+    let whole = |id: &str| AccountRecord::read(role_arn(id), vec![user("alice")], vec![], vec![]);
     let accounts = [whole("333333333333"), whole("111111111111"), whole("222222222222")];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roll.jsonl");
@@ -505,9 +505,9 @@ fn a_run_that_was_killed_at_any_byte_is_gone_on_with_to_the_same_roll() {
 fn what_was_not_read_whole_is_asked_again_and_nothing_that_was_read_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roll.jsonl");
-    let partial = AccountRoll::read(role_arn("111111111111"), vec![], vec![a_gap()], vec![]);
-    let failed = AccountRoll::failed(role_arn("111111111111"), a_gap());
-    let whole = AccountRoll::read(role_arn("111111111111"), vec![], vec![], vec![]);
+    let partial = AccountRecord::read(role_arn("111111111111"), vec![], vec![a_gap()], vec![]);
+    let failed = AccountRecord::failed(role_arn("111111111111"), a_gap());
+    let whole = AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![]);
     for (runs, kept) in [
         (vec![&failed, &partial], &partial),
         (vec![&partial, &failed], &partial),

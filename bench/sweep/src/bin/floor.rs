@@ -32,7 +32,7 @@ const AT_ONCE: usize = 64;
 const CALLS: usize = 8;
 
 #[derive(Debug)]
-struct Asker {
+struct OrganizationsClient {
     client: Client<HttpConnector, Full<Bytes>>,
     endpoint: String,
 }
@@ -43,7 +43,8 @@ fn main() {
     runtime.block_on(async {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let asker = Asker { client: Client::builder(TokioExecutor::new()).build(connector), endpoint };
+        let asker =
+            OrganizationsClient { client: Client::builder(TokioExecutor::new()).build(connector), endpoint };
         let counts = stream::iter(1..=accounts).map(|number| asker.account(number)).buffer_unordered(AT_ONCE);
         let (users, keys) =
             counts.fold((0, 0), |sum, one| async move { (sum.0 + one.0, sum.1 + one.1) }).await;
@@ -51,7 +52,7 @@ fn main() {
     });
 }
 
-impl Asker {
+impl OrganizationsClient {
     async fn account(&self, number: u64) -> (usize, usize) {
         let account_id = format!("{:012}", 100_000_000_000 + number);
         let caller = Credentials::new("AKIACALLER", "secret", None, None, "floor");

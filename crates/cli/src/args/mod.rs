@@ -11,5 +11,5 @@ pub(crate) use caller::CallerArgs;
 pub(crate) use configuration::ConfigurationArgs;
 pub(crate) use flags::{Flags, RoleFlags, SelectionFlags, SettingFlags, TargetFlags};
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};
-pub(crate) use outputs::{Format, OutputArgs, Outputs, Rendering};
+pub(crate) use outputs::{Format, OutputArgs, OutputFormat, Outputs};
 pub(crate) use sensitive::SensitiveText;

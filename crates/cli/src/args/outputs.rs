@@ -92,7 +92,7 @@ impl<F: ValueEnum + Clone + Send + Sync + 'static> OutputArgs<F> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Rendering {
+pub(crate) enum OutputFormat {
     /// For people
     Table,
     /// For machines

@@ -11,7 +11,7 @@ use rolecall_core::{Run, RunOptions};
 use rolecall_roll::RunId;
 use serde_json::json;
 
-use crate::args::{CallerArgs, Flags, OutputArgs, Rendering, TargetFlags};
+use crate::args::{CallerArgs, Flags, OutputArgs, OutputFormat, TargetFlags};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -34,7 +34,7 @@ const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct AccountsArgs {
     #[command(flatten)]
-    pub(crate) output: OutputArgs<Rendering>,
+    pub(crate) output: OutputArgs<OutputFormat>,
 
     #[command(flatten)]
     pub(crate) targets: Flags<TargetFlags>,
@@ -60,14 +60,14 @@ pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
             output::say(&format!("note: {note}"));
         }
         let written = match arguments.output.format {
-            Rendering::Table => {
+            OutputFormat::Table => {
                 out.write_all(output::accounts(run.targets().as_slice(), out.look()).as_bytes())
             }
-            Rendering::Json => {
+            OutputFormat::Json => {
                 let one = |target: &rolecall_core::Target| {
                     let (skipped, role) = match &target.access {
                         Access::Skipped(why) => (Some(why), None),
-                        Access::Own => (None, None),
+                        Access::CallerCredentials => (None, None),
                         Access::Role(role) => (None, Some(role)),
                     };
                     json!({

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use rolecall_core::settings;
-use rolecall_emulator::{Behaviour, Clock, Credentials, Emulator, Recipe, Told, World};
+use rolecall_emulator::{Clock, Credentials, Emulator, FaultInjection, RequestObserver, World, WorldSpec};
 use rolecall_roll::RoleArn;
 use rustix::process::{Pid, kill_process};
 use tokio::process::Command;
@@ -23,7 +23,7 @@ use crate::environment;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
-use crate::runtime::{Interruptions, in_runtime};
+use crate::runtime::{StopSignals, in_runtime};
 
 const USAGE: &str = "\
 rolecall emulator [OPTIONS]
@@ -59,7 +59,7 @@ pub(crate) struct EmulatorArgs {
     /// Make an organization of this many accounts and users, the same each time for a seed, and read no world; also
     /// `with_keys` (users of a hundred), `denied`, `suspended`, `hanging` (accounts of a thousand)
     #[arg(long, value_name = "accounts=600,users=50,seed=7", conflicts_with = "world")]
-    pub(crate) generate: Option<Recipe>,
+    pub(crate) generate: Option<WorldSpec>,
 
     /// How long each answer takes
     #[arg(long, value_name = "TIME", value_parser = settings::duration)]
@@ -101,9 +101,9 @@ pub(crate) struct EmulatorArgs {
 
 impl EmulatorArgs {
     /// What was typed of how slow the world is and what goes wrong, over what its file says.
-    pub(crate) fn over(&self, behaviour: &Behaviour) -> Behaviour {
+    pub(crate) fn over(&self, behaviour: &FaultInjection) -> FaultInjection {
         let latency_ms = self.latency.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        Behaviour {
+        FaultInjection {
             latency_ms: latency_ms.unwrap_or(behaviour.latency_ms),
             iam_rate: self.iam_rate.or(behaviour.iam_rate),
             error_rate: self.error_rate.unwrap_or(behaviour.error_rate),
@@ -228,7 +228,7 @@ pub(crate) fn settings(emulator: &Emulator, credentials: &Credentials) -> Vec<(&
 }
 
 /// Hears of every request, and writes it down.
-fn log(file: &Path, format: LogFormat) -> Result<Told, Failure> {
+fn log(file: &Path, format: LogFormat) -> Result<RequestObserver, Failure> {
     let out: Box<dyn Write + Send> = if file == Path::new("-") {
         Box::new(io::stderr())
     } else {
@@ -292,7 +292,7 @@ impl Drop for EnvFile<'_> {
 }
 
 async fn serve(emulator: &Emulator, arguments: &EmulatorArgs, role_arn: &str) -> Result<ExitCode, Failure> {
-    let mut interruptions = Interruptions::listen(&ENDINGS)?;
+    let mut interruptions = StopSignals::listen(&ENDINGS)?;
     let how = match &arguments.env_file {
         Some(file) => format!(". {}", shell_path(file)),
         None => "start it with --env-file aws.env, and type: . ./aws.env".to_owned(),
@@ -333,7 +333,7 @@ async fn command(arguments: &EmulatorArgs, settings: &[(&'static str, String)]) 
             .with_remedy("what stands behind -- is a command and its arguments")
     })?;
     let unexpected = Failure::unexpected;
-    let mut interruptions = Interruptions::listen(&ENDINGS)?;
+    let mut interruptions = StopSignals::listen(&ENDINGS)?;
     let status = loop {
         tokio::select! {
             ended = child.wait() => break ended.map_err(unexpected)?,

@@ -9,10 +9,10 @@ use clap::{Args, Subcommand};
 use rolecall_policy::Case;
 use rolecall_policy::case::Verdict;
 
-use crate::args::{OutputArgs, Rendering};
+use crate::args::{OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Answer};
+use crate::output::{self, CaseResult};
 
 /// What is done with policies.
 #[derive(Debug, Subcommand)]
@@ -54,7 +54,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) file: PathBuf,
 
     #[command(flatten)]
-    pub(crate) output: OutputArgs<Rendering>,
+    pub(crate) output: OutputArgs<OutputFormat>,
 }
 
 /// Does it.
@@ -80,7 +80,7 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
         for error in case.policy_errors().map_err(no_situation)? {
             output::say(&format!("{shown}: {place}: {error} (AWS calls it an error)"));
         }
-        answers.push(Answer {
+        answers.push(CaseResult {
             verdict: Verdict::from(&decision),
             decided_by: decision.to_string(),
             expected: case.expected,
@@ -89,11 +89,11 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     }
     let mut out = arguments.output.open()?;
     let written = match arguments.output.format {
-        Rendering::Table => out.write_all(output::verdicts(&answers, out.look()).as_bytes()),
-        Rendering::Json => output::write_json(&mut out, &answers),
+        OutputFormat::Table => out.write_all(output::verdicts(&answers, out.look()).as_bytes()),
+        OutputFormat::Json => output::write_json(&mut out, &answers),
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
-    let all_as_expected = answers.iter().all(Answer::is_as_expected);
+    let all_as_expected = answers.iter().all(CaseResult::is_as_expected);
     Ok(if all_as_expected { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
 }
 

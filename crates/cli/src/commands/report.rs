@@ -11,7 +11,7 @@ use crate::args::{ConfigurationArgs, Format, JudgingArgs, Outputs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Destinations, Showing};
+use crate::output::{self, Destinations, RenderOptions};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
     let judging = arguments.judging.benchmark.apply_to(configuration.judging);
     let files = destinations.files.clone();
     let grouping = arguments.group_by.map(Into::into);
-    let showing = Showing { judging: Some(&judging), grouping, keys: false, retry: None };
+    let showing = RenderOptions { judging: Some(&judging), grouping, keys: false, retry: None };
     let judged = output::show(&stored, destinations, &showing)?;
     judged.tell_of(&files, false);
     Ok(judged.exit_code(arguments.judging.fail_on))

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use comfy_table::{Attribute, Cell};
-use rolecall_report::settings::Applied;
+use rolecall_report::settings::EffectiveRule;
 use rolecall_report::{Benchmark, Rule, Severity};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs, Rendering};
+use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs, OutputFormat};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
@@ -29,7 +29,7 @@ pub(crate) struct RulesArgs {
     pub(crate) benchmark: BenchmarkArgs,
 
     #[command(flatten)]
-    pub(crate) output: OutputArgs<Rendering>,
+    pub(crate) output: OutputArgs<OutputFormat>,
 
     #[command(flatten)]
     pub(crate) configuration: ConfigurationArgs,
@@ -39,14 +39,14 @@ pub(crate) struct RulesArgs {
 pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.configuration.path.as_deref())?;
     let settings = arguments.benchmark.apply_to(configuration.judging);
-    let applied: Vec<Applied> = settings.applied().collect();
+    let applied: Vec<EffectiveRule> = settings.applied().collect();
     let mut out = arguments.output.open()?;
     let written = match arguments.output.format {
-        Rendering::Json => {
-            let rules: Vec<Shown> = applied.iter().map(Shown::of).collect();
+        OutputFormat::Json => {
+            let rules: Vec<ListedRule> = applied.iter().map(ListedRule::of).collect();
             output::write_json(&mut out, &json!(rules))
         }
-        Rendering::Table => {
+        OutputFormat::Table => {
             // The newest is what most ask for; `json` has all of them.
             let benchmark = settings.benchmark.unwrap_or(Benchmark::Cis70);
             let clauses = benchmark.as_str().to_uppercase();
@@ -74,16 +74,16 @@ pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
 
 /// A rule as it would be applied.
 #[derive(Serialize)]
-struct Shown {
+struct ListedRule {
     #[serde(flatten)]
     rule: &'static Rule,
     severity: Severity,
     days: Option<u32>,
 }
 
-impl Shown {
-    fn of(applied: &Applied) -> Self {
-        let Applied { rule, days, severity } = *applied;
+impl ListedRule {
+    fn of(applied: &EffectiveRule) -> Self {
+        let EffectiveRule { rule, days, severity } = *applied;
         Self { rule, severity, days: rule.days.map(|_| days) }
     }
 }

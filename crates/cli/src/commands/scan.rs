@@ -10,15 +10,15 @@ use rolecall_core::collect::{Collector, collectors, expected_calls};
 use rolecall_core::run::{CanaryDenial, RunStart};
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::{Run, RunOptions, Settings};
-use rolecall_roll::{Earlier, RunId};
+use rolecall_roll::{ResumableRoll, RunId};
 use tokio::signal::unix::SignalKind;
 
 use crate::args::{CallerArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags, TargetFlags};
 use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Destinations, Progress, Showing, Shown};
-use crate::runtime::{Interruptions, in_runtime};
+use crate::output::{self, Destinations, OutputWriter, Progress, RenderOptions};
+use crate::runtime::{StopSignals, in_runtime};
 use crate::terms::FlagTerms;
 use crate::{aws, environment, roll_file, targets};
 
@@ -129,7 +129,7 @@ pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
     let destinations = Destinations::open(&arguments.outputs, arguments.no_rules)?;
     let earlier = roll_file::open_to_resume(arguments.roll.as_deref())?;
     in_runtime(async {
-        let mut interruptions = Interruptions::listen(&[SignalKind::interrupt(), SignalKind::terminate()])?;
+        let mut interruptions = StopSignals::listen(&[SignalKind::interrupt(), SignalKind::terminate()])?;
         let cancellation = Cancellation::new(settings.limits.deadline);
         let scan =
             Scan { arguments, configuration: &configuration, plan: &plan, cancellation: &cancellation };
@@ -177,7 +177,7 @@ impl Scan<'_> {
         &self,
         settings: Settings,
         destinations: Destinations,
-        earlier: Earlier,
+        earlier: ResumableRoll,
     ) -> Result<ExitCode, Failure> {
         let Self { arguments, configuration, plan, cancellation } = self;
         let scanner = aws::connect(&arguments.caller, plan, &settings.limits).await?;
@@ -192,7 +192,7 @@ impl Scan<'_> {
         let store = earlier.go_on(run.header()).map_err(|error| output::not_written(&error))?;
         let progress =
             Progress::begin(run.missing().len(), is_long && !arguments.quiet, scanner.meter().clone());
-        let mut shown = Shown::begin(destinations, run.header(), store)?;
+        let mut shown = OutputWriter::begin(destinations, run.header(), store)?;
         let mut records = run.records(cancellation);
         while let Some(account) = records.next().await {
             progress.done(&account);
@@ -205,7 +205,7 @@ impl Scan<'_> {
 
         let judging = arguments.judging.benchmark.apply_to(configuration.judging.clone());
         let retry = if arguments.roll.is_some() { RETRY } else { KEEP };
-        let showing = Showing {
+        let showing = RenderOptions {
             judging: (!arguments.no_rules).then_some(&judging),
             grouping: None,
             keys: true,
@@ -216,7 +216,7 @@ impl Scan<'_> {
         Ok(judged.exit_code(arguments.judging.fail_on))
     }
 
-    fn resume(&self, run: &mut Run<'_>, earlier: &Earlier) -> Result<(), Failure> {
+    fn resume(&self, run: &mut Run<'_>, earlier: &ResumableRoll) -> Result<(), Failure> {
         run.resume(earlier).map_err(|problem| {
             let roll = self.arguments.roll.iter().map(|roll| roll.display().to_string()).collect::<String>();
             Failure::usage(format!("--roll {roll}: {problem}"))
@@ -225,7 +225,7 @@ impl Scan<'_> {
     }
 
     /// Says what is about to be done; tells whether that takes so long that its progress is worth a line.
-    fn announce(&self, run: &Run<'_>, earlier: &Earlier) -> bool {
+    fn announce(&self, run: &Run<'_>, earlier: &ResumableRoll) -> bool {
         for note in run.notes() {
             self.arguments.say(&format!("note: {note}"));
         }

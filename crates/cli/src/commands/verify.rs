@@ -10,7 +10,7 @@ use rolecall_report::bundle::{self, CheckError, CheckedBundle, SUMS_FILE};
 use rolecall_report::cloudtrail;
 use rolecall_report::render;
 
-use crate::args::{OutputArgs, Rendering};
+use crate::args::{OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -43,7 +43,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) cloudtrail: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) output: OutputArgs<Rendering>,
+    pub(crate) output: OutputArgs<OutputFormat>,
 }
 
 /// Checks one or the other.
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-fn folder(folder: &Path, output: &OutputArgs<Rendering>) -> Result<ExitCode, Failure> {
+fn folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
     let checked = bundle::check(folder).map_err(|error| {
         let problem = format!("{}: {error}", folder.display());
         match error {
@@ -74,8 +74,8 @@ fn folder(folder: &Path, output: &OutputArgs<Rendering>) -> Result<ExitCode, Fai
     let mut out = output.open()?;
     let write = || {
         match output.format {
-            Rendering::Json => output::write_json(&mut out, &checked)?,
-            Rendering::Table => out.write_all(in_words(&checked).as_bytes())?,
+            OutputFormat::Json => output::write_json(&mut out, &checked)?,
+            OutputFormat::Table => out.write_all(in_words(&checked).as_bytes())?,
         }
         out.finish()
     };
@@ -106,7 +106,7 @@ fn in_words(checked: &CheckedBundle) -> String {
     text
 }
 
-fn roll(path: &Path, events: &Path, output: &OutputArgs<Rendering>) -> Result<ExitCode, Failure> {
+fn roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
     roll_file::is_apart("the roll", path, output.out.as_slice())?;
     roll_file::is_apart("--cloudtrail", events, output.out.as_slice())?;
     let stored = roll_file::read(path)?;
@@ -119,8 +119,8 @@ fn roll(path: &Path, events: &Path, output: &OutputArgs<Rendering>) -> Result<Ex
     let mut out = output.open()?;
     let write = || {
         match output.format {
-            Rendering::Json => output::write_json(&mut out, &matched)?,
-            Rendering::Table => render::cloudtrail::render(&mut out, &matched)?,
+            OutputFormat::Json => output::write_json(&mut out, &matched)?,
+            OutputFormat::Table => render::cloudtrail::render(&mut out, &matched)?,
         }
         out.finish()
     };

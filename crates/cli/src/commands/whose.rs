@@ -11,10 +11,10 @@ use rolecall_core::targets::{Access, TargetPlan};
 use rolecall_core::{CallError, RunOptions, whose};
 use rolecall_report::facts::days;
 use rolecall_report::statement::may_hold_other_keys;
-use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRoll, Class, Fact};
+use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact};
 use serde_json::json;
 
-use crate::args::{CallerArgs, Flags, OutputArgs, Rendering, RoleFlags, SensitiveText};
+use crate::args::{CallerArgs, Flags, OutputArgs, OutputFormat, RoleFlags, SensitiveText};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -49,7 +49,7 @@ pub(crate) struct WhoseArgs {
     pub(crate) roll: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) output: OutputArgs<Rendering>,
+    pub(crate) output: OutputArgs<OutputFormat>,
 
     #[command(flatten)]
     pub(crate) role: Flags<RoleFlags>,
@@ -59,7 +59,7 @@ pub(crate) struct WhoseArgs {
 }
 
 /// What was found.
-struct Found {
+struct FoundKey {
     account_id: String,
     account_name: Option<String>,
     user_name: String,
@@ -95,21 +95,21 @@ pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
             None => Box::pin(live(arguments, &id)).await?,
         };
         let written = match arguments.output.format {
-            Rendering::Json => output::write_json(&mut out, &in_json(&found)),
-            Rendering::Table => out.write_all(in_words(&found).as_bytes()),
+            OutputFormat::Json => output::write_json(&mut out, &in_json(&found)),
+            OutputFormat::Table => out.write_all(in_words(&found).as_bytes()),
         };
         written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<Found, Failure> {
+fn in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<FoundKey, Failure> {
     let stored = roll_file::read(file)?;
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
     for account in stored.accounts() {
         let account = account.map_err(unexpected)?;
         if let Some((user_name, key)) = key_in(&account, access_key_id) {
-            return Ok(Found {
+            return Ok(FoundKey {
                 account_id: account.account_id().to_string(),
                 account_name: account.account().and_then(|account| account.name.clone()),
                 user_name: user_name.to_owned(),
@@ -130,14 +130,14 @@ fn in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<Found, Failure> {
         .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
 }
 
-fn key_in<'a>(account: &'a AccountRoll, access_key_id: &AccessKeyId) -> Option<(&'a str, &'a AccessKey)> {
+fn key_in<'a>(account: &'a AccountRecord, access_key_id: &AccessKeyId) -> Option<(&'a str, &'a AccessKey)> {
     account.users()?.iter().find_map(|user| {
         let key = user.access_keys.iter().flatten().find(|key| key.access_key_id == *access_key_id)?;
         Some((user.user_name.as_str(), key))
     })
 }
 
-async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<Found, Failure> {
+async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<FoundKey, Failure> {
     let configuration = configuration::read(arguments.caller.config.as_deref())?;
     let flags = RunOptions { targets: arguments.role.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
@@ -153,7 +153,7 @@ async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<Found, Failure>
     let context = ScanContext::new(settings);
     let owner = whose::owner(&scanner, &context, &target, id).await.map_err(|error| {
         let remedy = match (&target.access, error.class) {
-            (Access::Role(role), Class::Denied) => {
+            (Access::Role(role), ErrorKind::Denied) => {
                 format!("{}; it was asked as {}", error.remedy().to_text(&FlagTerms), role.role_arn)
             }
             _ => error.remedy().to_text(&FlagTerms),
@@ -167,7 +167,7 @@ async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<Found, Failure>
             format!("access key {id} is of account {account_id}, and of no user there: it was deleted");
         Failure::new(RolecallExitCode::Findings, problem).with_remedy("CloudTrail knows what it did before")
     })?;
-    Ok(Found {
+    Ok(FoundKey {
         account_id: account_id.to_string(),
         account_name: target.account.and_then(|account| account.name),
         user_name: owner.user_name,
@@ -178,7 +178,7 @@ async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<Found, Failure>
 }
 
 fn not_told(error: &CallError, access_key_id: &AccessKeyId) -> Failure {
-    if error.class == Class::Other {
+    if error.class == ErrorKind::Other {
         let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
         return Failure::new(RolecallExitCode::Findings, problem)
             .with_remedy("look at it once more, letter by letter");
@@ -186,16 +186,16 @@ fn not_told(error: &CallError, access_key_id: &AccessKeyId) -> Failure {
     Failure::incomplete(error).with_remedy(error.remedy().to_text(&FlagTerms))
 }
 
-fn in_json(found: &Found) -> serde_json::Value {
-    let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
+fn in_json(found: &FoundKey) -> serde_json::Value {
+    let FoundKey { account_id, account_name, user_name, access_key, as_of, source } = found;
     json!({
         "account_id": account_id, "account_name": account_name, "user_name": user_name,
         "access_key": access_key, "as_of": as_of, "source": source,
     })
 }
 
-fn in_words(found: &Found) -> String {
-    let Found { account_id, account_name, user_name, access_key, as_of, source } = found;
+fn in_words(found: &FoundKey) -> String {
+    let FoundKey { account_id, account_name, user_name, access_key, as_of, source } = found;
     let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date, *as_of));
     let last = match &access_key.last_used {
         Fact::Known { value: Some(last), .. } => {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rolecall_core::settings;
 use rolecall_report::rules::{self, Severity};
-use rolecall_report::settings::{Change, Exception, OwnerSource};
+use rolecall_report::settings::{Exception, OwnerSource, RuleOverride};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -19,7 +19,7 @@ pub(super) struct RuleChange {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OneException {
+pub(super) struct ExceptionSection {
     account: Option<String>,
     user: Option<String>,
     key: Option<String>,
@@ -32,20 +32,20 @@ pub(super) struct OneException {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Owners {
+pub(super) struct OwnersSection {
     order: Option<Vec<Spanned<String>>>,
 }
 
 /// How a roll is judged, as the file says.
 pub(super) fn settings(
     rules_changed: &BTreeMap<Spanned<String>, RuleChange>,
-    exceptions: &[Spanned<OneException>],
-    owners: &Owners,
+    exceptions: &[Spanned<ExceptionSection>],
+    owners: &OwnersSection,
 ) -> Result<rolecall_report::Settings, (Range<usize>, String)> {
     let mut judging = rolecall_report::Settings::default();
     for (id, change) in rules_changed {
         let rule = rules::of_id(id.get_ref()).map_err(|problem| (id.span(), problem.to_string()))?;
-        let mut changed = Change { enabled: change.enabled, ..Change::default() };
+        let mut changed = RuleOverride { enabled: change.enabled, ..RuleOverride::default() };
         if let Some(days) = &change.days {
             let problem = |problem: String| (days.span(), format!("{}: {problem}", days.get_ref()));
             if rule.days.is_none() {
@@ -71,9 +71,9 @@ pub(super) fn settings(
     Ok(judging)
 }
 
-fn exception_of(spanned: &Spanned<OneException>) -> Result<Exception, (Range<usize>, String)> {
+fn exception_of(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Range<usize>, String)> {
     let one = spanned.get_ref();
-    let OneException { account, user, key, rule, tag, owner, reason, until } = one;
+    let ExceptionSection { account, user, key, rule, tag, owner, reason, until } = one;
     if account.is_none() && user.is_none() && key.is_none() && rule.is_none() && tag.is_none() {
         let problem = "an exception of everything; name account, user, key, rule or tag";
         return Err((spanned.span(), problem.to_owned()));

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rolecall_core::RunOptions;
-use rolecall_core::targets::Named;
+use rolecall_core::targets::TargetSpec;
 use rolecall_roll::AcceptedGap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
@@ -37,7 +37,7 @@ pub(crate) struct Configuration {
     /// The options that it gives.
     pub(crate) options: RunOptions,
     /// Accounts that are read otherwise than the others, or that nobody lists.
-    pub(crate) named: Vec<Named>,
+    pub(crate) named: Vec<TargetSpec>,
     /// Gaps that somebody answers for.
     pub(crate) accepted: Vec<AcceptedGap>,
     /// How a roll is judged.

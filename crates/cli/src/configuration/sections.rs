@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::targets::Named;
+use rolecall_core::targets::TargetSpec;
 use rolecall_roll::{AcceptedGap, Account, AccountId, ExternalId, RoleArn, RoleName};
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, Error, ValueDeserializer};
 
 use super::Problem;
-use super::judging::{self, OneException, Owners, RuleChange, date, is_said};
+use super::judging::{self, ExceptionSection, OwnersSection, RuleChange, date, is_said};
 
 /// The names of the sections.
 pub(super) const NAMES: [&str; 5] = ["account", "accept", "rules", "exception", "owners"];
@@ -18,16 +18,16 @@ pub(super) const NAMES: [&str; 5] = ["account", "accept", "rules", "exception", 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sections {
-    account: Vec<OneAccount>,
-    accept: Vec<Accepted>,
+    account: Vec<AccountSection>,
+    accept: Vec<AcceptedGapSection>,
     rules: BTreeMap<Spanned<String>, RuleChange>,
-    exception: Vec<Spanned<OneException>>,
-    owners: Owners,
+    exception: Vec<Spanned<ExceptionSection>>,
+    owners: OwnersSection,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OneAccount {
+struct AccountSection {
     account_id: AccountId,
     role_arn: Option<Spanned<RoleArn>>,
     role_name: Option<RoleName>,
@@ -40,7 +40,7 @@ struct OneAccount {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Accepted {
+struct AcceptedGapSection {
     account_id: Spanned<AccountId>,
     owner: Spanned<String>,
     reason: Spanned<String>,
@@ -54,14 +54,14 @@ impl Sections {
     }
 
     /// Accounts that are read otherwise than the others, or that nobody lists.
-    pub(super) fn named(&self) -> Result<Vec<Named>, Problem> {
-        self.account.iter().map(OneAccount::named).collect()
+    pub(super) fn named(&self) -> Result<Vec<TargetSpec>, Problem> {
+        self.account.iter().map(AccountSection::named).collect()
     }
 
     /// Gaps that somebody answers for, one an account.
     pub(super) fn accepted(&self) -> Result<Vec<AcceptedGap>, Problem> {
         let mut all: Vec<AcceptedGap> = Vec::new();
-        for Accepted { account_id, owner, reason, until } in &self.accept {
+        for AcceptedGapSection { account_id, owner, reason, until } in &self.accept {
             is_said("owner", owner).and_then(|()| is_said("reason", reason))?;
             if all.iter().any(|gap| gap.account_id == *account_id.get_ref()) {
                 let problem = format!("the gap of {} is accepted twice; say it once", account_id.get_ref());
@@ -83,8 +83,8 @@ impl Sections {
     }
 }
 
-impl OneAccount {
-    fn named(&self) -> Result<Named, Problem> {
+impl AccountSection {
+    fn named(&self) -> Result<TargetSpec, Problem> {
         let Self { account_id, role_arn, role_name, external_id, via, name, tags } = self;
         if let Some(role_arn) = role_arn.as_ref().filter(|arn| arn.get_ref().account_id() != account_id) {
             let problem = format!(
@@ -95,13 +95,13 @@ impl OneAccount {
         }
         let is_known = name.is_some() || tags.is_some();
         let known = Account { name: name.clone(), tags: tags.clone(), ..Account::default() };
-        Ok(Named {
+        Ok(TargetSpec {
             role_arn: role_arn.as_ref().map(|role_arn| role_arn.get_ref().clone()),
             role_name: role_name.clone(),
             external_id: external_id.as_ref().map(parse_external_id).transpose()?,
             via: via.clone(),
             account: is_known.then_some(known),
-            ..Named::of(account_id.clone())
+            ..TargetSpec::of(account_id.clone())
         })
     }
 }
@@ -110,5 +110,5 @@ impl OneAccount {
 fn parse_external_id(value: &Spanned<toml::Value>) -> Result<ExternalId, Problem> {
     let wrong = |problem: &str| (value.span(), format!("external_id: {problem}"));
     let text = value.get_ref().as_str().ok_or_else(|| wrong("it is no text; put it in quotes"))?;
-    text.parse().map_err(|problem: rolecall_roll::Invalid| wrong(&problem.to_string()))
+    text.parse().map_err(|problem: rolecall_roll::ParseIdError| wrong(&problem.to_string()))
 }

@@ -4,11 +4,11 @@ use comfy_table::{Attribute, Cell};
 use rolecall_core::targets::{Access, Target};
 
 use super::printable;
-use super::sink::Look;
+use super::sink::TerminalStyle;
 use super::table::{lines, table};
 
 /// A row an account, and how many there are.
-pub(crate) fn accounts(targets: &[Target], look: Look) -> String {
+pub(crate) fn accounts(targets: &[Target], look: TerminalStyle) -> String {
     let header = ["ACCOUNT", "NAME", "UNIT", "HOW"];
     let mut shown = table(look, header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
     let (mut asked, mut skipped) = (0, 0);
@@ -20,7 +20,7 @@ pub(crate) fn accounts(targets: &[Target], look: Look) -> String {
                 let via: String = role.via.iter().map(|hop| format!("{hop} → ")).collect();
                 format!("{via}{}", role.role_arn)
             }
-            Access::Own => "with the caller's own credentials".to_owned(),
+            Access::CallerCredentials => "with the caller's own credentials".to_owned(),
             Access::Skipped(why) => format!("skipped: {why}"),
         };
         if matches!(target.access, Access::Skipped(_)) {

@@ -5,11 +5,11 @@ use rolecall_report::Diff;
 use rolecall_report::statement::grouped;
 
 use super::printable;
-use super::sink::Look;
+use super::sink::TerminalStyle;
 use super::table::{lines, table};
 
 /// A table for each kind of difference.
-pub(crate) fn diff(diff: &Diff, look: Look) -> String {
+pub(crate) fn diff(diff: &Diff, look: TerminalStyle) -> String {
     let mut text: String = diff.notes().iter().map(|note| format!("{}\n", printable(note))).collect();
     let sections = diff.sections();
     if sections.is_empty() {

@@ -9,7 +9,7 @@ use rolecall_report::{Finding, Report, Severity};
 use rolecall_roll::AccessKeyId;
 
 use super::printable;
-use super::sink::Look;
+use super::sink::TerminalStyle;
 use super::table::{lines, table};
 
 const HEADER: [&str; 7] =
@@ -21,7 +21,7 @@ pub(super) fn render(
     report: &Report,
     grouping: Option<Grouping>,
     most: usize,
-    look: Look,
+    look: TerminalStyle,
 ) -> io::Result<()> {
     for (group, findings) in report.groups(grouping) {
         if findings.is_empty() {

@@ -17,7 +17,7 @@ use std::path::Path;
 use comfy_table::Cell;
 use rolecall_core::collect::ExpectedCalls;
 use rolecall_report::statement::grouped;
-use rolecall_roll::{Earlier, Header, json};
+use rolecall_roll::{Header, ResumableRoll, json};
 use serde::Serialize;
 
 use crate::exit_code::RolecallExitCode;
@@ -26,9 +26,9 @@ pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
-pub(crate) use shown::{Showing, Shown, show};
-pub(crate) use sink::{Look, Sink};
-pub(crate) use verdicts::{Answer, verdicts};
+pub(crate) use shown::{OutputWriter, RenderOptions, show};
+pub(crate) use sink::{Sink, TerminalStyle};
+pub(crate) use verdicts::{CaseResult, verdicts};
 
 /// Opens the file that the roll goes to, or stdout.
 pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {
@@ -74,7 +74,7 @@ pub(crate) fn write_json(sink: &mut Sink, value: &impl Serialize) -> io::Result<
 
 /// Rows as a table that looks so.
 pub(crate) fn table(
-    look: Look,
+    look: TerminalStyle,
     header: impl IntoIterator<Item = Cell>,
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {
@@ -86,7 +86,7 @@ pub(crate) fn table(
 }
 
 /// What is not asked, since the roll file has it; and of when that is.
-pub(crate) fn read_before(number: usize, earlier: &Earlier) -> String {
+pub(crate) fn read_before(number: usize, earlier: &ResumableRoll) -> String {
     let of = earlier.as_of().map_or(String::new(), |as_of| format!(", read {as_of:.0} or later"));
     let number = grouped(number);
     format!(

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use rolecall_report::statement::{Statement, grouped};
+use rolecall_report::statement::{CoverageSummary, grouped};
 
 use super::printable;
-use super::sink::Look;
+use super::sink::TerminalStyle;
 
 /// The page. `retry` is what to do where something is missing.
-pub(super) fn render(statement: &Statement, retry: Option<&str>, look: Look) -> String {
+pub(super) fn render(statement: &CoverageSummary, retry: Option<&str>, look: TerminalStyle) -> String {
     let mut page = String::new();
     let colour = if statement.is_complete { AnsiColor::Green } else { AnsiColor::Red };
     let style = if look.colours { colour.on_default().bold() } else { Style::new() };

@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rolecall_core::pace::Meter;
-use rolecall_roll::{AccountRoll, Class, Outcome};
+use rolecall_core::pace::CallMetrics;
+use rolecall_roll::{AccountRecord, ErrorKind, Outcome};
 
 use super::say;
 use rolecall_report::statement::{grouped, time};
@@ -27,14 +27,14 @@ struct State {
     failed: usize,
     skipped: usize,
     users: usize,
-    meter: Meter,
+    meter: CallMetrics,
     began: Instant,
     said: Instant,
 }
 
 impl Progress {
     /// Begins, where somebody wants to hear of it.
-    pub(crate) fn begin(all: usize, is_wanted: bool, meter: Meter) -> Self {
+    pub(crate) fn begin(all: usize, is_wanted: bool, meter: CallMetrics) -> Self {
         if !is_wanted {
             return Self(None);
         }
@@ -62,10 +62,10 @@ impl Progress {
     }
 
     /// An account is done.
-    pub(crate) fn done(&self, account: &AccountRoll) {
+    pub(crate) fn done(&self, account: &AccountRecord) {
         let Some(state) = &self.0 else { return };
         let mut state = state.borrow_mut();
-        let is_denied = account.gaps().first().is_some_and(|gap| gap.class == Class::Denied);
+        let is_denied = account.gaps().first().is_some_and(|gap| gap.class == ErrorKind::Denied);
         state.done += 1;
         state.users += account.count().0;
         match account.outcome() {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rolecall_report::render;
-use rolecall_report::report::{Grouping, Keep};
-use rolecall_report::statement::{Statement, grouped, summary};
+use rolecall_report::report::{FindingLimit, Grouping};
+use rolecall_report::statement::{CoverageSummary, grouped, summary};
 use rolecall_report::{Report, Settings, Severity};
-use rolecall_roll::{AccountRoll, Coverage, Header, RollWriter, Statistics, Store, Stored};
+use rolecall_roll::{AccountRecord, Coverage, Header, RollAppender, RollFile, RollWriter, Statistics};
 
 use super::sink::Sink;
 use super::{Destinations, findings, not_written, page, table};
@@ -21,16 +21,20 @@ use crate::terms::FlagTerms;
 const MOST_URGENT: usize = 20;
 
 /// A roll on its way.
-pub(crate) struct Shown {
-    store: Store,
+pub(crate) struct OutputWriter {
+    store: RollAppender,
     /// What gets a line as each account is done.
     lines: Vec<RollWriter<Sink>>,
     at_the_end: Destinations,
 }
 
-impl Shown {
+impl OutputWriter {
     /// Begins with what the store holds already.
-    pub(crate) fn begin(destinations: Destinations, header: &Header, store: Store) -> Result<Self, Failure> {
+    pub(crate) fn begin(
+        destinations: Destinations,
+        header: &Header,
+        store: RollAppender,
+    ) -> Result<Self, Failure> {
         let Destinations { each, files } = destinations;
         let (jsonl, others): (Vec<_>, Vec<_>) =
             each.into_iter().partition(|(format, _)| *format == Format::Jsonl);
@@ -46,7 +50,7 @@ impl Shown {
     }
 
     /// Adds an account.
-    pub(crate) fn account(&mut self, account: &AccountRoll) -> Result<(), Failure> {
+    pub(crate) fn account(&mut self, account: &AccountRecord) -> Result<(), Failure> {
         let Self { store, lines, .. } = self;
         let added = store.add(account).and_then(|counts| {
             let mut lines = lines.iter_mut().filter(|_| counts);
@@ -56,7 +60,11 @@ impl Shown {
     }
 
     /// Ends the roll file, and shows what is shown at the end.
-    pub(crate) fn finish(self, statistics: &Statistics, showing: &Showing<'_>) -> Result<Judged, Failure> {
+    pub(crate) fn finish(
+        self,
+        statistics: &Statistics,
+        showing: &RenderOptions<'_>,
+    ) -> Result<RollOutcome, Failure> {
         let Self { store, lines, at_the_end, .. } = self;
         let finish = || {
             let stored = store.finish(statistics.clone())?;
@@ -72,7 +80,7 @@ impl Shown {
 
 /// What is shown of a roll besides what its formats are.
 #[derive(Debug)]
-pub(crate) struct Showing<'a> {
+pub(crate) struct RenderOptions<'a> {
     /// How it is judged; `None` where it is not.
     pub(crate) judging: Option<&'a Settings>,
     pub(crate) grouping: Option<Grouping>,
@@ -84,12 +92,12 @@ pub(crate) struct Showing<'a> {
 
 /// What came of a roll.
 #[derive(Debug)]
-pub(crate) struct Judged {
+pub(crate) struct RollOutcome {
     pub(crate) coverage: Coverage,
     pub(crate) report: Option<Report>,
 }
 
-impl Judged {
+impl RollOutcome {
     /// Says what is in the files that were written.
     pub(crate) fn tell_of(&self, files: &[PathBuf], quiet: bool) {
         if files.is_empty() || quiet {
@@ -136,12 +144,15 @@ impl Judged {
 
 /// Shows a roll in all formats that were asked for.
 pub(crate) fn show(
-    stored: &Stored,
+    stored: &RollFile,
     destinations: Destinations,
-    showing: &Showing<'_>,
-) -> Result<Judged, Failure> {
-    let keep =
-        if showing.keys && !destinations.show_all() { Keep::MostUrgent(MOST_URGENT) } else { Keep::All };
+    showing: &RenderOptions<'_>,
+) -> Result<RollOutcome, Failure> {
+    let keep = if showing.keys && !destinations.show_all() {
+        FindingLimit::MostUrgent(MOST_URGENT)
+    } else {
+        FindingLimit::All
+    };
     let show = || {
         let report = showing.judging.map(|settings| Report::of_file(stored, settings, keep)).transpose()?;
         let coverage = match &report {
@@ -152,7 +163,7 @@ pub(crate) fn show(
             write(&mut sink, format, stored, &coverage, report.as_ref(), showing)?;
             sink.finish()?;
         }
-        Ok(Judged { coverage, report })
+        Ok(RollOutcome { coverage, report })
     };
     show().map_err(|error: io::Error| not_written(&error))
 }
@@ -160,10 +171,10 @@ pub(crate) fn show(
 fn write(
     sink: &mut Sink,
     format: Format,
-    stored: &Stored,
+    stored: &RollFile,
     coverage: &Coverage,
     report: Option<&Report>,
-    showing: &Showing<'_>,
+    showing: &RenderOptions<'_>,
 ) -> io::Result<()> {
     // Without rules `Destinations::open` lets no format come here that shows findings and nothing else.
     let findings_of = || report.ok_or_else(|| io::Error::other(format!("no rules for {}", format.name())));
@@ -182,7 +193,7 @@ fn write(
                 let most = if showing.keys { MOST_URGENT } else { usize::MAX };
                 findings::render(sink, report, showing.grouping, most, of_sink)?;
             }
-            let statement = Statement::of(stored, coverage, report, &FlagTerms);
+            let statement = CoverageSummary::of(stored, coverage, report, &FlagTerms);
             sink.write_all(page::render(&statement, showing.retry, of_sink).as_bytes())
         }
     }

@@ -20,7 +20,7 @@ pub(crate) enum Sink {
 
 /// How a table looks where it goes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Look {
+pub(crate) struct TerminalStyle {
     pub(crate) colours: bool,
     /// The width to fit; `None` where nobody looks at it in a terminal.
     pub(crate) width: Option<u16>,
@@ -52,14 +52,14 @@ impl Sink {
         }
     }
 
-    pub(crate) fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> TerminalStyle {
         let Self::Stdout(stdout) = self else {
-            return Look { colours: false, width: None };
+            return TerminalStyle { colours: false, width: None };
         };
         let stdout = stdout.get_ref();
         let colours = anstream::AutoStream::choice(stdout) != ColorChoice::Never;
         let width = terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0);
-        Look { colours, width: width.filter(|_| stdout.is_terminal()) }
+        TerminalStyle { colours, width: width.filter(|_| stdout.is_terminal()) }
     }
 
     /// Puts what was written in its place.

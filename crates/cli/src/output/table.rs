@@ -7,10 +7,10 @@ use comfy_table::{
 };
 use jiff::Timestamp;
 use rolecall_report::facts::days;
-use rolecall_roll::{AccessKeyStatus, AccountRoll, Fact, FactKind, Gap, Header, Outcome, Stored, User};
+use rolecall_roll::{AccessKeyStatus, AccountRecord, Fact, FactKind, Gap, Header, Outcome, RollFile, User};
 
 use super::printable;
-use super::sink::Look;
+use super::sink::TerminalStyle;
 use crate::terms::FlagTerms;
 
 /// The place of the column of ages.
@@ -20,7 +20,12 @@ const AGE: usize = 5;
 const ROWS: usize = 500;
 
 /// Writes the rows of all keys, where they are wanted, then what was not read and why.
-pub(super) fn render(out: &mut impl Write, stored: &Stored, keys: bool, look: Look) -> io::Result<()> {
+pub(super) fn render(
+    out: &mut impl Write,
+    stored: &RollFile,
+    keys: bool,
+    look: TerminalStyle,
+) -> io::Result<()> {
     let widths = if keys { Widths::of(stored)? } else { Widths::default() };
     if widths.rows > 0 {
         let mut block = Block::new(&widths, look);
@@ -60,7 +65,7 @@ struct Widths {
 }
 
 impl Widths {
-    fn of(stored: &Stored) -> io::Result<Self> {
+    fn of(stored: &RollFile) -> io::Result<Self> {
         let width = |text: &str| u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
         let shown = columns(&stored.header);
         let mut widths = Self { columns: HEADER.into_iter().take(shown).map(width).collect(), rows: 0 };
@@ -81,7 +86,7 @@ impl Widths {
     }
 
     /// The columns are as wide in each block.
-    fn constraints(&self, look: Look) -> Vec<ColumnConstraint> {
+    fn constraints(&self, look: TerminalStyle) -> Vec<ColumnConstraint> {
         let [account, user, rest @ ..] = self.columns.as_slice() else { return Vec::new() };
         let others: u16 = rest.iter().chain([account]).map(|width| width.saturating_add(2)).sum();
         // In a narrow terminal the names give way: an id that is broken cannot be copied.
@@ -94,17 +99,17 @@ impl Widths {
 /// Some rows, laid out together.
 struct Block<'a> {
     widths: &'a Widths,
-    look: Look,
+    look: TerminalStyle,
     table: Table,
     rows: usize,
 }
 
 impl<'a> Block<'a> {
-    fn new(widths: &'a Widths, look: Look) -> Self {
+    fn new(widths: &'a Widths, look: TerminalStyle) -> Self {
         let names = HEADER.into_iter().take(widths.columns.len());
         let header = names.map(|name| Cell::new(name).add_attribute(Attribute::Bold));
         // Below this there is no room left for names; a terminal that is narrower breaks the lines itself.
-        let look = Look { width: look.width.map(|width| width.max(78)), ..look };
+        let look = TerminalStyle { width: look.width.map(|width| width.max(78)), ..look };
         Self { widths, look, table: table(look, header), rows: 0 }
     }
 
@@ -132,7 +137,7 @@ impl<'a> Block<'a> {
 
 /// A row for each key of an account, and one for each user without.
 fn rows(
-    account: &AccountRoll,
+    account: &AccountRecord,
     as_of: Timestamp,
     add: &mut dyn FnMut(Vec<Cell>) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -177,7 +182,7 @@ fn add_user(
 }
 
 /// What of an account was not read: what AWS said, and what to do.
-fn not_read(account: &AccountRoll, look: Look) -> Table {
+fn not_read(account: &AccountRecord, look: TerminalStyle) -> Table {
     let outcome = Cell::new(account.outcome()).fg(Color::Red).add_attribute(Attribute::Bold);
     let account_id = account.account_id();
     let role_arn = account.role_arn().map_or(format!("{account_id}, own credentials"), ToString::to_string);
@@ -202,7 +207,7 @@ fn not_read(account: &AccountRoll, look: Look) -> Table {
     table
 }
 
-fn notes(account: &AccountRoll, look: Look) -> Table {
+fn notes(account: &AccountRecord, look: TerminalStyle) -> Table {
     let mut table = table(look, [Cell::new("Note"), Cell::new(account.account_id())]);
     for note in account.notes() {
         let user = note.user_name.as_deref().unwrap_or_default();
@@ -212,19 +217,19 @@ fn notes(account: &AccountRoll, look: Look) -> Table {
 }
 
 /// Gaps that differ in nothing but the user.
-struct OfAKind<'a> {
+struct GapGroup<'a> {
     first: &'a Gap,
     users: Vec<&'a str>,
 }
 
-fn of_a_kind(gaps: &[Gap]) -> Vec<OfAKind<'_>> {
+fn of_a_kind(gaps: &[Gap]) -> Vec<GapGroup<'_>> {
     let kind = |gap: &Gap| (gap.step, gap.operation.clone(), gap.class, gap.code.clone());
-    let mut kinds: Vec<OfAKind<'_>> = Vec::new();
+    let mut kinds: Vec<GapGroup<'_>> = Vec::new();
     for gap in gaps {
         let users = gap.user_name.as_deref();
         match kinds.iter_mut().find(|earlier| kind(earlier.first) == kind(gap)) {
             Some(earlier) => earlier.users.extend(users),
-            None => kinds.push(OfAKind { first: gap, users: users.into_iter().collect() }),
+            None => kinds.push(GapGroup { first: gap, users: users.into_iter().collect() }),
         }
     }
     kinds
@@ -239,7 +244,7 @@ fn some_of(users: &[&str]) -> String {
     }
 }
 
-pub(super) fn table(look: Look, header: impl IntoIterator<Item = Cell>) -> Table {
+pub(super) fn table(look: TerminalStyle, header: impl IntoIterator<Item = Cell>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let header: Vec<Cell> = header.into_iter().collect();

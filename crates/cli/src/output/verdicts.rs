@@ -5,12 +5,12 @@ use rolecall_policy::case::Verdict;
 use serde::Serialize;
 
 use super::printable;
-use super::sink::Look;
+use super::sink::TerminalStyle;
 use super::table::{lines, table};
 
 /// What became of a situation.
 #[derive(Debug, Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct CaseResult {
     pub(crate) name: String,
     pub(crate) verdict: Verdict,
     pub(crate) decided_by: String,
@@ -18,14 +18,14 @@ pub(crate) struct Answer {
     pub(crate) expected: Option<Verdict>,
 }
 
-impl Answer {
+impl CaseResult {
     pub(crate) fn is_as_expected(&self) -> bool {
         self.expected.is_none_or(|expected| expected == self.verdict)
     }
 }
 
 /// A row for each.
-pub(crate) fn verdicts(answers: &[Answer], look: Look) -> String {
+pub(crate) fn verdicts(answers: &[CaseResult], look: TerminalStyle) -> String {
     let header = ["VERDICT", "SITUATION", "DECIDED BY"];
     let mut rows = table(look, header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
     for case in answers {

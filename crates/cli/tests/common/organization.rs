@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use rolecall_emulator::{Clock, Emulator, Recipe, World};
+use rolecall_emulator::{Clock, Emulator, World, WorldSpec};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -12,7 +12,7 @@ use super::{Ended, ended, rolecall};
 pub(crate) const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 pub(crate) const ORGANIZATION: [&str; 4] = ["scan", "--organization", "--role-name", "IAMListRole"];
 
-pub(crate) fn recipe(text: &str) -> Recipe {
+pub(crate) fn recipe(text: &str) -> WorldSpec {
     text.parse().unwrap()
 }
 

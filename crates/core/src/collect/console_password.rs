@@ -1,7 +1,7 @@
 //! Console passwords: `iam:GetLoginProfile`, a call for each user.
 
 use futures_util::FutureExt;
-use rolecall_roll::{Class, ConsolePassword, Fact, FactKind};
+use rolecall_roll::{ConsolePassword, ErrorKind, Fact, FactKind};
 
 use super::{Collector, FactSet, Progress, Read, ReadOptions, mark_unread, timestamp};
 use crate::call::CallError;
@@ -41,7 +41,7 @@ async fn of_user(
     let answer = iam.client.get_login_profile().user_name(user_name).send().await;
     let profile = match answer.map_err(|error| iam.error("GetLoginProfile", &error)) {
         Ok(answer) => answer.login_profile,
-        Err(error) if error.class == Class::NotFound => {
+        Err(error) if error.class == ErrorKind::NotFound => {
             if !is_there {
                 let answer = iam.client.get_user().user_name(user_name).send().await;
                 answer.map_err(|error| iam.error("GetUser", &error))?;

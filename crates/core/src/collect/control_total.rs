@@ -2,7 +2,7 @@
 
 use aws_sdk_iam::types::SummaryKeyType;
 use futures_util::FutureExt;
-use rolecall_roll::{Class, Fact, FactKind, Gap, Remedy, Summary};
+use rolecall_roll::{ErrorKind, Fact, FactKind, Gap, Remedy, Summary};
 
 use super::{Collector, FactSet, Progress, Read, ReadOptions, mark_unread, users};
 use crate::call::CallError;
@@ -65,7 +65,7 @@ fn differ(listed: usize, counted: usize) -> Gap {
         step: FactKind::ControlTotal.into(),
         operation: Some(GET_ACCOUNT_SUMMARY.to_owned()),
         user_name: None,
-        class: Class::Inconsistent,
+        class: ErrorKind::Inconsistent,
         code: None,
         message: format!("ListUsers lists {listed} users, and GetAccountSummary counts {counted}"),
         request_id: None,

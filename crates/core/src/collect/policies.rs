@@ -29,7 +29,7 @@ pub const COLLECTOR: Collector = Collector {
 const GET_DETAILS: &str = "GetAccountAuthorizationDetails";
 
 /// What was read of one user.
-struct OfUser {
+struct UserPolicies {
     user_name: String,
     policies: Policies,
 }
@@ -43,7 +43,7 @@ async fn collect(session: &Session<'_>, progress: &Progress) -> Join {
         let answer = call.set_marker(marker).send().await;
         let answer = answer.map_err(|error| iam.error(GET_DETAILS, &error))?;
         let request_id = answer.request_id().map(str::to_owned);
-        let items: Option<Vec<OfUser>> = answer.user_detail_list().iter().map(of_user).collect();
+        let items: Option<Vec<UserPolicies>> = answer.user_detail_list().iter().map(of_user).collect();
         let items = items.ok_or_else(|| {
             CallError::malformed(GET_DETAILS, "a user in the answer has no name", request_id.as_deref())
         })?;
@@ -53,13 +53,13 @@ async fn collect(session: &Session<'_>, progress: &Progress) -> Join {
         progress.push_error(FactKind::Policies, None, error);
     }
     Box::new(move |progress| {
-        for OfUser { user_name, policies } in all {
+        for UserPolicies { user_name, policies } in all {
             progress.update_user(&user_name, |user| user.policies = Fact::live(policies));
         }
     })
 }
 
-fn of_user(detail: &UserDetail) -> Option<OfUser> {
+fn of_user(detail: &UserDetail) -> Option<UserPolicies> {
     let user_name = detail.user_name.clone()?;
     let attached = detail.attached_managed_policies().iter();
     let attached_policies: Vec<String> = attached.filter_map(|policy| policy.policy_arn.clone()).collect();
@@ -80,7 +80,7 @@ fn of_user(detail: &UserDetail) -> Option<OfUser> {
         is_administrator: is_administrator.then_some(true),
         tags,
     };
-    Some(OfUser { user_name, policies })
+    Some(UserPolicies { user_name, policies })
 }
 
 /// Whether a policy's document, percent-encoded as IAM gives it, allows `*` on `*` without a condition.

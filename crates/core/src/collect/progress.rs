@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use rolecall_roll::{
-    AccessKey, AccessKeyId, AccountRoll, Fact, FactKind, FactSelection, Facts, Gap, Note, Stage, Target, User,
+    AccessKey, AccessKeyId, AccountRecord, Fact, FactKind, FactSelection, Facts, Gap, Note, Stage, Target,
+    User,
 };
 use tokio::sync::watch;
 
@@ -129,7 +130,12 @@ impl Progress {
 
     /// The account's line. What was selected and not read is unknown in it.
     #[must_use]
-    pub(crate) fn into_line(self, target: Target, selection: &FactSelection, no_reason: Gap) -> AccountRoll {
+    pub(crate) fn into_line(
+        self,
+        target: Target,
+        selection: &FactSelection,
+        no_reason: Gap,
+    ) -> AccountRecord {
         let (mut gaps, mut notes) = (self.gaps.into_inner(), self.notes.into_inner());
         let request_ids = self.request_ids.into_inner();
         // In order of name and not of arrival, so that two runs over the same world say the same.
@@ -140,11 +146,11 @@ impl Progress {
             let is_first = |gap: &Gap| matches!(gap.step, Stage::Session | Stage::Fact(FactKind::Users));
             let first = gaps.iter().position(is_first).unwrap_or(0);
             let gap = if gaps.is_empty() { no_reason } else { gaps.swap_remove(first) };
-            return AccountRoll::failed(target, gap).through(request_ids);
+            return AccountRecord::failed(target, gap).through(request_ids);
         };
         let mut facts = self.facts.into_inner();
         mark_all_unread(selection, &gaps, &mut users, &mut facts);
-        AccountRoll::read(target, users, gaps, notes).with_facts(facts).through(request_ids)
+        AccountRecord::read(target, users, gaps, notes).with_facts(facts).through(request_ids)
     }
 }
 

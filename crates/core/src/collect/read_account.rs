@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt, join, stream};
-use rolecall_roll::{Class, Fact, FactKind, FactSelection, Source, UserSource};
+use rolecall_roll::{ErrorKind, Fact, FactKind, FactSelection, Source, UserSource};
 
 use super::credential_report::{self, Report};
 use super::{Collector, Progress, Read, selected};
@@ -174,7 +174,7 @@ async fn read_user(session: &Session<'_>, options: ReadOptions<'_>, user: &UserT
     for collector in options.collectors().filter(|collector| !told.contains(&collector.fact)) {
         let (Read::User(read, _) | Read::Key(read, _)) = collector.read else { continue };
         let Err(error) = read(session, options, progress, user_name).await else { continue };
-        if error.class == Class::NotFound {
+        if error.class == ErrorKind::NotFound {
             return progress.remove_user(user_name);
         }
         let reason = progress.push_error(collector.fact, Some(user_name), error);

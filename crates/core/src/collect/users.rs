@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_iam::operation::RequestId as _;
 use futures_util::FutureExt;
-use rolecall_roll::{Class, FactKind, User};
+use rolecall_roll::{ErrorKind, FactKind, User};
 
 use super::{Collector, FactSet, Progress, Read, ReadOptions, timestamp};
 use crate::call::CallError;
@@ -76,7 +76,7 @@ async fn one(session: &Session<'_>, user_name: &str) -> Result<Option<User>, Cal
             let wrong = || CallError::malformed("GetUser", "the answer does not tell of the user", None);
             answer.user.as_ref().and_then(user).map(Some).ok_or_else(wrong)
         }
-        Err(error) if error.class == Class::NotFound => {
+        Err(error) if error.class == ErrorKind::NotFound => {
             session.mark_success();
             Ok(None)
         }

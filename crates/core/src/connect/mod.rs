@@ -24,8 +24,8 @@ use rolecall_roll::Partition;
 use crate::caller_credentials::SendableCredentials;
 use crate::settings::Limits;
 
-pub use trust_store::{BadBundle, Roots};
-pub(crate) use whole_answers::AnswersAreWhole;
+pub use trust_store::{InvalidCaBundle, RootCertificates};
+pub(crate) use whole_answers::RejectTruncatedXml;
 
 /// The environment variables that name a proxy, as [`ProxyConfig::from_env`] reads them.
 const PROXY_VARIABLES: [&str; 6] =
@@ -40,24 +40,24 @@ const ENDPOINT_VARIABLES: [&str; 4] =
 ///
 /// # Errors
 /// Which variable is wrong. A proxy's address is not repeated: it may hold a password.
-pub fn check_addresses(variable: impl Fn(&str) -> Option<String>) -> Result<(), BadAddress> {
+pub fn check_addresses(variable: impl Fn(&str) -> Option<String>) -> Result<(), InvalidEndpoint> {
     let set = |name: &'static str| Some((name, variable(name).filter(|address| !address.is_empty())?));
     for (name, address) in PROXY_VARIABLES.into_iter().filter_map(set) {
         let url = if address.contains("://") { address } else { format!("http://{address}") };
         if !is_http_url(&url) {
-            return Err(BadAddress(format!(
+            return Err(InvalidEndpoint(format!(
                 "{name} is no address of an HTTP proxy, one is like http://proxy.example.com:3128"
             )));
         }
     }
     for (name, address) in ENDPOINT_VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))) {
         if address.is_empty() {
-            return Err(BadAddress(format!(
+            return Err(InvalidEndpoint(format!(
                 "{name} is set and empty, which the AWS SDK does not take; unset it"
             )));
         }
         if !is_http_url(&address) {
-            return Err(BadAddress(format!(
+            return Err(InvalidEndpoint(format!(
                 "{name} is {address:?}, but a URL is like http://127.0.0.1:4566"
             )));
         }
@@ -68,7 +68,7 @@ pub fn check_addresses(variable: impl Fn(&str) -> Option<String>) -> Result<(), 
 /// What is wrong with an address.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct BadAddress(String);
+pub struct InvalidEndpoint(String);
 
 fn is_http_url(url: &str) -> bool {
     let Ok(url) = url.parse::<http::Uri>() else { return false };
@@ -81,7 +81,7 @@ fn is_http_url(url: &str) -> bool {
 /// The HTTP client that all calls share: the proxy of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and
 /// these roots. An HTTP client that is handed to the SDK hears of neither from it.
 #[must_use]
-pub fn http_client(roots: Roots) -> SharedHttpClient {
+pub fn http_client(roots: RootCertificates) -> SharedHttpClient {
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder();
         connector.set_connector_settings(settings.cloned());
@@ -94,15 +94,15 @@ pub fn http_client(roots: Roots) -> SharedHttpClient {
             .tls_context(tls)
             .build()
     });
-    SharedHttpClient::new(ReadRootsOnce(client))
+    SharedHttpClient::new(CachedTrustStore(client))
 }
 
 /// Every SDK client that is made asks its HTTP client to check itself, which reads all roots again: 80 µs an account.
 /// The roots are read when the first request is made, and only then.
 #[derive(Debug)]
-struct ReadRootsOnce(SharedHttpClient);
+struct CachedTrustStore(SharedHttpClient);
 
-impl HttpClient for ReadRootsOnce {
+impl HttpClient for CachedTrustStore {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
@@ -114,7 +114,7 @@ impl HttpClient for ReadRootsOnce {
 
 /// What the SDK is told about the place that Rolecall runs in.
 #[derive(Debug)]
-pub struct Connect {
+pub struct ClientConfig {
     /// The HTTP client.
     pub http_client: SharedHttpClient,
     /// The region; `None` for the one that the environment, the profile or the instance names.
@@ -129,12 +129,12 @@ pub struct Connect {
     pub time: SharedTimeSource,
 }
 
-impl Connect {
+impl ClientConfig {
     /// The SDK's configuration. Endpoints, FIPS and dual-stack settings are read as the SDK reads them.
     ///
     /// # Errors
     /// Where an endpoint that is set, in the environment or in a profile, is no URL: the SDK would fall over it.
-    pub async fn load(self, limits: &Limits) -> Result<SdkConfig, BadAddress> {
+    pub async fn load(self, limits: &Limits) -> Result<SdkConfig, InvalidEndpoint> {
         let region = self.region().await;
         let mut loader = self
             .loader()
@@ -193,7 +193,7 @@ impl Connect {
 }
 
 /// Holds that the endpoints are URLs, wherever they were set.
-fn check_endpoints(config: &SdkConfig) -> Result<(), BadAddress> {
+fn check_endpoints(config: &SdkConfig) -> Result<(), InvalidEndpoint> {
     let of_service = |id| {
         let key = ServiceConfigKey::builder()
             .service_id(id)
@@ -206,7 +206,7 @@ fn check_endpoints(config: &SdkConfig) -> Result<(), BadAddress> {
     let services = ["STS", "IAM", "Organizations"].map(|id| (id, of_service(id)));
     for (whose, url) in [("all services", all)].into_iter().chain(services) {
         if let Some(url) = url.filter(|url| !is_http_url(url)) {
-            return Err(BadAddress(format!(
+            return Err(InvalidEndpoint(format!(
                 "the endpoint of {whose} is {url:?}, but a URL is like http://127.0.0.1:4566; it stands in the \
                  environment, as AWS_ENDPOINT_URL, or in the profile, as endpoint_url"
             )));

@@ -11,12 +11,12 @@ use rustls_pki_types::pem::PemObject;
 
 /// Whose certificates to trust.
 #[derive(Debug, Clone)]
-pub struct Roots {
+pub struct RootCertificates {
     /// PEM; `None` for the system's.
     bundle: Option<Arc<[u8]>>,
 }
 
-impl Roots {
+impl RootCertificates {
     /// The system's roots; `SSL_CERT_FILE` and `SSL_CERT_DIR` say where else they are.
     #[must_use]
     pub fn of_the_system() -> Self {
@@ -27,12 +27,12 @@ impl Roots {
     ///
     /// # Errors
     /// Where the file cannot be read, or is no bundle.
-    pub fn of_bundle(path: Option<&Path>) -> Result<Self, BadBundle> {
+    pub fn of_bundle(path: Option<&Path>) -> Result<Self, InvalidCaBundle> {
         let Some(path) = path else {
             return Ok(Self::of_the_system());
         };
         let wrong = |problem: &dyn Display| {
-            BadBundle(format!(
+            InvalidCaBundle(format!(
                 "AWS_CA_BUNDLE names {}, which is no bundle of certificates: {problem}; let it name a PEM file, or \
                  unset it to trust the system's roots",
                 path.display()
@@ -46,15 +46,16 @@ impl Roots {
     ///
     /// # Errors
     /// Where the bundle holds no certificate, or one that cannot be read.
-    pub(crate) fn from_pem(pem: Vec<u8>) -> Result<Self, BadBundle> {
+    pub(crate) fn from_pem(pem: Vec<u8>) -> Result<Self, InvalidCaBundle> {
         let mut number = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             number += 1;
-            let certificate = certificate.map_err(|e| BadBundle(format!("certificate {number}: {e:?}")))?;
-            check(certificate).map_err(|e| BadBundle(format!("certificate {number}: {e}")))?;
+            let certificate =
+                certificate.map_err(|e| InvalidCaBundle(format!("certificate {number}: {e:?}")))?;
+            check(certificate).map_err(|e| InvalidCaBundle(format!("certificate {number}: {e}")))?;
         }
         if number == 0 {
-            return Err(BadBundle("it holds no PEM certificate".into()));
+            return Err(InvalidCaBundle("it holds no PEM certificate".into()));
         }
         Ok(Self { bundle: Some(pem.into()) })
     }
@@ -90,17 +91,17 @@ fn check(certificate: CertificateDer<'_>) -> Result<(), rustls::Error> {
 /// What is wrong with a bundle of certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct BadBundle(String);
+pub struct InvalidCaBundle(String);
 
 #[cfg(test)]
 mod tests {
-    use super::Roots;
+    use super::RootCertificates;
 
     #[test]
     fn a_bundle_that_holds_no_certificate_is_refused() {
-        assert!(Roots::from_pem(Vec::new()).is_err());
-        assert!(Roots::from_pem(b"not PEM".to_vec()).is_err());
+        assert!(RootCertificates::from_pem(Vec::new()).is_err());
+        assert!(RootCertificates::from_pem(b"not PEM".to_vec()).is_err());
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
-        assert!(Roots::from_pem(broken).is_err());
+        assert!(RootCertificates::from_pem(broken).is_err());
     }
 }

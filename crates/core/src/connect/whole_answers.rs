@@ -6,17 +6,17 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use crate::call::NotWhole;
+use crate::call::TruncatedXml;
 
 /// Holds that an answer is whole.
 ///
 /// The SDK's XML reader takes the end of the input for the end of every open element: half a list of users, cut by
 /// something on the way, would pass for all of it.
 #[derive(Debug)]
-pub(crate) struct AnswersAreWhole;
+pub(crate) struct RejectTruncatedXml;
 
 #[dyn_dispatch_hint]
-impl Intercept for AnswersAreWhole {
+impl Intercept for RejectTruncatedXml {
     fn name(&self) -> &'static str {
         "AnswersAreWhole"
     }
@@ -29,7 +29,7 @@ impl Intercept for AnswersAreWhole {
     ) -> Result<(), BoxError> {
         let response = context.response();
         match response.body().bytes() {
-            Some(body) if response.status().is_success() && !is_whole_xml(body) => Err(NotWhole.into()),
+            Some(body) if response.status().is_success() && !is_whole_xml(body) => Err(TruncatedXml.into()),
             _ => Ok(()),
         }
     }

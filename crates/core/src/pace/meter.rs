@@ -12,13 +12,13 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use rolecall_roll::Calls;
 
-use super::Pace;
+use super::RateLimiter;
 
 /// The calls that a run makes, by operation.
 #[derive(Debug, Clone, Default)]
-pub struct Meter(Arc<Mutex<BTreeMap<String, Calls>>>);
+pub struct CallMetrics(Arc<Mutex<BTreeMap<String, Calls>>>);
 
-impl Meter {
+impl CallMetrics {
     /// The calls so far.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, Calls> {
@@ -52,13 +52,13 @@ impl Meter {
 
 /// Counts each attempt at a call, and tells the pace how it ended.
 #[derive(Debug)]
-pub(crate) struct Counts {
-    pub(crate) meter: Meter,
-    pub(crate) pace: Option<Arc<Pace>>,
+pub(crate) struct MetricsInterceptor {
+    pub(crate) meter: CallMetrics,
+    pub(crate) pace: Option<Arc<RateLimiter>>,
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Counts {
+impl Intercept for MetricsInterceptor {
     fn name(&self) -> &'static str {
         "Counts"
     }

@@ -1,4 +1,4 @@
-//! How fast an account may be asked, found from its throttles; how often it was, [`Meter`] counts.
+//! How fast an account may be asked, found from its throttles; how often it was, [`CallMetrics`] counts.
 //!
 //! IAM does not say how many calls a second it answers in an account. What is known is that it is a token bucket: some
 //! calls at once, then so many a second. So the first calls go as they come, the next ones few at a time, so that the
@@ -22,32 +22,32 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-pub(crate) use meter::Counts;
-pub use meter::Meter;
+pub use meter::CallMetrics;
+pub(crate) use meter::MetricsInterceptor;
 
 /// The calls that go as they come: what a bucket holds at least.
 const AT_ONCE: u64 = 20;
 /// After those, how many calls are under way until so many were answered; then the account is taken for one that does not
 /// throttle at this pace.
-const PROBES: [(u64, usize); 2] = [(28, 2), (36, 4)];
+const PROBE_STEPS: [(u64, usize); 2] = [(28, 2), (36, 4)];
 /// The pace after a first throttle, in calls a second: of the order that IAM is known to give an account.
 const FIRST_RATE: f64 = 19.0;
 /// Of a rate that is known, how much of it may go at once.
-const SLACK: Duration = Duration::from_millis(100);
+const BURST_WINDOW: Duration = Duration::from_millis(100);
 /// The slowest pace.
 const SLOWEST: f64 = 1.0;
 /// Throttles that come together are one: they were under way when the first of them was answered.
-const TOGETHER: Duration = Duration::from_millis(500);
+const THROTTLE_DEBOUNCE: Duration = Duration::from_millis(500);
 /// A rate is measured over this time at least.
 const MEASURED_OVER: Duration = Duration::from_millis(400);
 /// And is one to be relied on over this time.
 const RELIABLE_OVER: Duration = Duration::from_secs(3);
 /// Without a throttle for so long the first rate is taken for too slow.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SPEED_UP_AFTER: Duration = Duration::from_secs(10);
 
 /// The pace at which an account is asked.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     state: Mutex<State>,
     returned: Notify,
 }
@@ -78,13 +78,13 @@ enum Wait {
     ForAnother,
 }
 
-impl Default for Pace {
+impl Default for RateLimiter {
     fn default() -> Self {
         Self::new(None)
     }
 }
 
-impl Pace {
+impl RateLimiter {
     /// A pace that is to be found.
     #[must_use]
     pub(crate) fn new(rate: Option<f64>) -> Self {
@@ -93,7 +93,7 @@ impl Pace {
             rate,
             next: now,
             // Where the rate is known, so is that there is a bucket behind it; one that was found is empty.
-            slack: if rate.is_some() { SLACK } else { Duration::ZERO },
+            slack: if rate.is_some() { BURST_WINDOW } else { Duration::ZERO },
             sent: 0,
             answered: 0,
             under_way: 0,
@@ -105,7 +105,7 @@ impl Pace {
         Self { state: Mutex::new(state), returned: Notify::new() }
     }
 
-    /// Waits until a call may go. It is under way until [`Pace::returned`].
+    /// Waits until a call may go. It is under way until [`RateLimiter::returned`].
     pub(crate) async fn leave(&self) {
         loop {
             let another = self.returned.notified();
@@ -153,14 +153,14 @@ impl Pace {
 impl State {
     fn leave(&mut self, now: Instant) -> Option<Wait> {
         let Some(mut rate) = self.rate else {
-            let probe = PROBES.iter().find(|(answered, _)| self.answered < *answered);
+            let probe = PROBE_STEPS.iter().find(|(answered, _)| self.answered < *answered);
             if self.sent >= AT_ONCE && probe.is_some_and(|(_, under_way)| self.under_way >= *under_way) {
                 return Some(Wait::ForAnother);
             }
             self.depart();
             return None;
         };
-        let calm = self.throttled.is_none_or(|throttled| now.duration_since(throttled) >= PATIENCE);
+        let calm = self.throttled.is_none_or(|throttled| now.duration_since(throttled) >= SPEED_UP_AFTER);
         if now.duration_since(self.raised) >= Duration::from_secs(1) {
             // A measured rate is the right one but for what the world changes; an assumed one may be far off.
             rate *= match (calm, self.is_measured) {
@@ -186,7 +186,7 @@ impl State {
     }
 
     fn throttled_at(&mut self, now: Instant) {
-        let is_another = self.throttled.is_none_or(|last| now.duration_since(last) >= TOGETHER);
+        let is_another = self.throttled.is_none_or(|last| now.duration_since(last) >= THROTTLE_DEBOUNCE);
         if !is_another {
             return;
         }
@@ -224,43 +224,43 @@ impl State {
 
 /// An HTTP client that lets requests go at a pace.
 #[derive(Debug)]
-pub(crate) struct Paced {
+pub(crate) struct RateLimitedClient {
     pub(crate) client: SharedHttpClient,
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) pace: Arc<RateLimiter>,
 }
 
-impl HttpClient for Paced {
+impl HttpClient for RateLimitedClient {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let connector = self.client.http_connector(settings, components);
-        SharedHttpConnector::new(PacedConnector { connector, pace: Arc::clone(&self.pace) })
+        SharedHttpConnector::new(RateLimitedConnector { connector, pace: Arc::clone(&self.pace) })
     }
 }
 
 #[derive(Debug)]
-struct PacedConnector {
+struct RateLimitedConnector {
     connector: SharedHttpConnector,
-    pace: Arc<Pace>,
+    pace: Arc<RateLimiter>,
 }
 
 /// A call that is under way, until it is dropped.
-struct UnderWay(Arc<Pace>);
+struct InFlightGuard(Arc<RateLimiter>);
 
-impl Drop for UnderWay {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.returned();
     }
 }
 
-impl HttpConnector for PacedConnector {
+impl HttpConnector for RateLimitedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (connector, pace) = (self.connector.clone(), Arc::clone(&self.pace));
         HttpConnectorFuture::new(async move {
             pace.leave().await;
-            let _under_way = UnderWay(pace);
+            let _under_way = InFlightGuard(pace);
             connector.call(request).await
         })
     }
@@ -274,7 +274,7 @@ mod tests {
     use futures_util::{StreamExt, stream};
     use tokio::time::{Instant, sleep};
 
-    use super::Pace;
+    use super::RateLimiter;
 
     /// A token bucket as IAM has one.
     struct Bucket {
@@ -298,7 +298,7 @@ mod tests {
 
     /// How long so many calls take, eight side by side and 20 ms each, and how many are throttled on the way.
     async fn take(calls: usize, rate: f64) -> (f64, usize) {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         let bucket = RefCell::new(Bucket { rate, tokens: rate, at: Instant::now() });
         let throttled = RefCell::new(0);
         let began = Instant::now();

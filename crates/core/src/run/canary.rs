@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{Fuse, FusedStream, LocalBoxStream};
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
-use rolecall_roll::{AccountId, AccountRoll, Class, Gap, Outcome};
+use rolecall_roll::{AccountId, AccountRecord, ErrorKind, Gap, Outcome};
 
 use crate::cancellation::Cancellation;
 use crate::scan::{ScanContext, Scanner};
@@ -19,15 +19,15 @@ const CANARY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The records of accounts, each as it is done.
 pub struct AccountRecords<'r> {
     as_of: Timestamp,
-    first: Fuse<LocalBoxStream<'r, AccountRoll>>,
-    others: Fuse<LocalBoxStream<'r, AccountRoll>>,
+    first: Fuse<LocalBoxStream<'r, AccountRecord>>,
+    others: Fuse<LocalBoxStream<'r, AccountRecord>>,
     timeout: Pin<Box<dyn Future<Output = ()> + 'r>>,
     /// How many accounts are read first.
     waits_for: usize,
     /// How many wait for them.
     not_read: usize,
     /// Those of the first that were denied, or out of reach.
-    denied: Vec<AccountRoll>,
+    denied: Vec<AccountRecord>,
     /// Whether the others are read.
     is_open: bool,
     denial: Option<CanaryDenial>,
@@ -70,7 +70,7 @@ impl<'r> AccountRecords<'r> {
     }
 
     /// The next record; `None` where all are done, or the first few were all denied.
-    pub async fn next(&mut self) -> Option<AccountRoll> {
+    pub async fn next(&mut self) -> Option<AccountRecord> {
         let record = loop {
             if self.denial.is_some() || (self.first.is_terminated() && self.others.is_terminated()) {
                 return None;
@@ -89,7 +89,7 @@ impl<'r> AccountRecords<'r> {
         Some(record.of_run(self.as_of))
     }
 
-    fn hear_first(&mut self, record: &AccountRoll) {
+    fn hear_first(&mut self, record: &AccountRecord) {
         if is_denied(record) {
             self.denied.push(record.clone());
         } else {
@@ -127,8 +127,10 @@ pub struct CanaryDenial {
 }
 
 /// Whether an account was not read at all, in a way that the others will share.
-fn is_denied(account: &AccountRoll) -> bool {
+fn is_denied(account: &AccountRecord) -> bool {
     let gap = account.gaps().first();
     account.outcome() == Outcome::Failed
-        && gap.is_some_and(|gap| matches!(gap.class, Class::Denied | Class::Credentials | Class::Transport))
+        && gap.is_some_and(|gap| {
+            matches!(gap.class, ErrorKind::Denied | ErrorKind::Credentials | ErrorKind::Transport)
+        })
 }

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use rolecall_roll::continuation::{self, Discontinuity};
 use rolecall_roll::{
-    AcceptedGap, AccountId, Earlier, Fact, FactKind, Header, RoleSessionName, RunId, Statistics,
+    AcceptedGap, AccountId, Fact, FactKind, Header, ResumableRoll, RoleSessionName, RunId, Statistics,
 };
 use tokio::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::call::CallError;
 use crate::cancellation::{Cancellation, StopReason};
 use crate::scan::{ScanContext, Scanner};
 use crate::settings::Settings;
-use crate::targets::organization::Unknown;
+use crate::targets::organization::OrganizationError;
 use crate::targets::plan::{OrganizationQuery, PlanError};
 use crate::targets::{Access, Target, TargetPlan, Targets};
 pub use canary::{AccountRecords, CanaryDenial};
@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// [`Discontinuity`] where the run would make another roll of it.
-    pub fn resume(&mut self, earlier: &Earlier) -> Result<(), Discontinuity> {
+    pub fn resume(&mut self, earlier: &ResumableRoll) -> Result<(), Discontinuity> {
         let Some(previous) = &earlier.header else { return Ok(()) };
         continuation::check(previous, &self.header)?;
         let is_done = |target: &&Target| earlier.is_done(&target.account_id);
@@ -168,13 +168,14 @@ impl<'a> Run<'a> {
 }
 
 /// The accounts that AWS Organizations lists, notes about them, and the organization.
-type Listed = (Vec<crate::targets::Named>, Vec<String>, Option<rolecall_roll::Organization>);
+type OrganizationAccounts =
+    (Vec<crate::targets::TargetSpec>, Vec<String>, Option<rolecall_roll::Organization>);
 
 async fn list_organization(
     scanner: &Scanner,
     query: &OrganizationQuery,
     context: &mut ScanContext,
-) -> Result<Listed, RunError> {
+) -> Result<OrganizationAccounts, RunError> {
     let client = scanner
         .organization(&query.via, context)
         .await
@@ -207,7 +208,7 @@ pub enum RunError {
     Caller(CallError),
     /// The accounts of the organization are not known.
     #[error(transparent)]
-    Organization(Unknown),
+    Organization(OrganizationError),
     /// The run was over before the targets were known.
     #[error("{0} before it was known which accounts to read")]
     Stopped(StopReason),

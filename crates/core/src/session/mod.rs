@@ -26,11 +26,11 @@ use zeroize::Zeroizing;
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
-use crate::connect::AnswersAreWhole;
-use crate::pace::{Counts, Meter, Pace, Paced};
+use crate::connect::RejectTruncatedXml;
+use crate::pace::{CallMetrics, MetricsInterceptor, RateLimitedClient, RateLimiter};
 use crate::settings::SessionSettings;
 use crate::targets::Role;
-pub use hops::Hops;
+pub use hops::RoleChain;
 
 const ASSUME_ROLE: &str = "AssumeRole";
 
@@ -41,13 +41,13 @@ const ASSUME_ROLE: &str = "AssumeRole";
 pub struct Session<'a>(Kind<'a>);
 
 enum Kind<'a> {
-    Own(Iam),
-    OfRole { role: Box<Assumable<'a>>, opened: Mutex<Opened> },
+    CallerCredentials(Iam),
+    OfRole { role: Box<AssumableRole<'a>>, opened: Mutex<AssumedSession> },
 }
 
 /// Who asks, how, and by way of whom.
 #[derive(Debug, Clone, Copy)]
-pub struct Asking<'a> {
+pub struct SessionContext<'a> {
     /// How sessions are made.
     pub settings: &'a SessionSettings,
     /// What the SDK is told, the caller's credentials among it.
@@ -55,21 +55,21 @@ pub struct Asking<'a> {
     /// What no message may hold.
     pub caller_secrets: &'a CallerSecrets,
     /// The sessions on the way to the accounts'.
-    pub hops: &'a Hops,
+    pub hops: &'a RoleChain,
     /// Counts the calls.
-    pub meter: &'a Meter,
+    pub meter: &'a CallMetrics,
     /// The pace at which sessions are asked for.
-    pub sts_pace: &'a Arc<Pace>,
+    pub sts_pace: &'a Arc<RateLimiter>,
     /// Whether some account was read through its role.
     pub first_success: &'a watch::Sender<bool>,
 }
 
 /// A role that can be assumed, any number of times.
-struct Assumable<'a> {
+struct AssumableRole<'a> {
     role: &'a Role,
     session_policy: Option<String>,
-    asking: Asking<'a>,
-    pace: Arc<Pace>,
+    context: SessionContext<'a>,
+    pace: Arc<RateLimiter>,
     /// The account's own budget of retries: with one for all, a throttled account takes the others' too.
     retries: RetryPartition,
     time: SharedTimeSource,
@@ -78,7 +78,7 @@ struct Assumable<'a> {
 }
 
 /// What one `AssumeRole` gave.
-struct Opened {
+struct AssumedSession {
     iam: Iam,
     renew_at: SystemTime,
     expires_at: SystemTime,
@@ -118,30 +118,39 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// What AWS refused, or an answer that is no session of the account that was asked for.
-    pub async fn open(role: &'a Role, actions: &[&str], asking: Asking<'a>) -> Result<Self, CallError> {
+    pub async fn open(
+        role: &'a Role,
+        actions: &[&str],
+        context: SessionContext<'a>,
+    ) -> Result<Self, CallError> {
         let retries = retries(role.role_arn.account_id());
-        let session_policy = (!asking.settings.no_policy).then(|| policy::allowing(actions));
-        let time = asking.sdk_config.time_source().unwrap_or_default();
-        let pace = Arc::new(Pace::default());
+        let session_policy = (!context.settings.no_policy).then(|| policy::allowing(actions));
+        let time = context.sdk_config.time_source().unwrap_or_default();
+        let pace = Arc::new(RateLimiter::default());
         let request_ids = std::sync::Mutex::default();
-        let role = Assumable { role, session_policy, asking, pace, retries, time, request_ids };
+        let role = AssumableRole { role, session_policy, context, pace, retries, time, request_ids };
         let opened = role.assume().await?;
         Ok(Self(Kind::OfRole { role: Box::new(role), opened: Mutex::new(opened) }))
     }
 
     /// The caller's own account, with the caller's own credentials.
     #[must_use]
-    pub(crate) fn own(account_id: &AccountId, asking: Asking<'a>) -> Self {
-        let client = iam_client(asking, &Arc::new(Pace::default()), &retries(account_id), None);
-        let caller_secrets = asking.caller_secrets.clone();
-        Self(Kind::Own(Iam { client, secrets: Arc::new([]), caller_secrets, side: Side::Caller }))
+    pub(crate) fn own(account_id: &AccountId, context: SessionContext<'a>) -> Self {
+        let client = iam_client(context, &Arc::new(RateLimiter::default()), &retries(account_id), None);
+        let caller_secrets = context.caller_secrets.clone();
+        Self(Kind::CallerCredentials(Iam {
+            client,
+            secrets: Arc::new([]),
+            caller_secrets,
+            side: Side::Caller,
+        }))
     }
 
     /// The request ids of the calls that gave it, one and one more for each time that it was renewed.
     #[must_use]
     pub(crate) fn request_ids(&self) -> Vec<String> {
         match &self.0 {
-            Kind::Own(_) => Vec::new(),
+            Kind::CallerCredentials(_) => Vec::new(),
             Kind::OfRole { role, .. } => role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default(),
         }
     }
@@ -149,7 +158,7 @@ impl<'a> Session<'a> {
     /// Takes note that the account was read.
     pub(crate) fn mark_success(&self) {
         if let Kind::OfRole { role, .. } = &self.0 {
-            role.asking.first_success.send_replace(true);
+            role.context.first_success.send_replace(true);
         }
     }
 
@@ -159,7 +168,7 @@ impl<'a> Session<'a> {
     /// Those of [`Session::open`], where the session could not be renewed and has ended.
     pub async fn iam(&self) -> Result<Iam, CallError> {
         let (role, opened) = match &self.0 {
-            Kind::Own(iam) => return Ok(iam.clone()),
+            Kind::CallerCredentials(iam) => return Ok(iam.clone()),
             Kind::OfRole { role, opened } => (role, opened),
         };
         let mut opened = opened.lock().await;
@@ -188,22 +197,22 @@ fn retries(account_id: &AccountId) -> RetryPartition {
 impl std::fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let role_arn = match &self.0 {
-            Kind::Own(_) => None,
+            Kind::CallerCredentials(_) => None,
             Kind::OfRole { role, .. } => Some(&role.role.role_arn),
         };
         f.debug_struct("Session").field("role_arn", &role_arn).finish_non_exhaustive()
     }
 }
 
-impl Assumable<'_> {
-    async fn assume(&self) -> Result<Opened, CallError> {
-        let Self { role, session_policy, asking, pace, retries, time, request_ids } = self;
-        let sts = asking.hops.sts(&role.via, *asking, retries).boxed_local().await?;
+impl AssumableRole<'_> {
+    async fn assume(&self) -> Result<AssumedSession, CallError> {
+        let Self { role, session_policy, context, pace, retries, time, request_ids } = self;
+        let sts = context.hops.sts(&role.via, *context, retries).boxed_local().await?;
         let request =
-            request(&sts, &role.role_arn, role.external_id.as_ref(), asking.settings, !role.via.is_empty())
+            request(&sts, &role.role_arn, role.external_id.as_ref(), context.settings, !role.via.is_empty())
                 .set_policy(session_policy.clone());
         let answer = request.send().await.map_err(|error| {
-            let secrets = asking.caller_secrets.known();
+            let secrets = context.caller_secrets.known();
             let secrets = secrets.iter().map(|secret| secret.as_str()).chain([external_id(role)]);
             CallError::new(ASSUME_ROLE, &error).without(secrets)
         })?;
@@ -219,10 +228,10 @@ impl Assumable<'_> {
             external_id(role),
         ];
         let secrets = Arc::new(secrets.map(|secret| Zeroizing::new(secret.to_owned())));
-        let client = iam_client(*asking, pace, retries, Some(credentials));
-        let caller_secrets = asking.caller_secrets.clone();
+        let client = iam_client(*context, pace, retries, Some(credentials));
+        let caller_secrets = context.caller_secrets.clone();
         let iam = Iam { client, secrets, caller_secrets, side: Side::Member };
-        Ok(Opened { iam, renew_at: renew_at(now, expires_at), expires_at })
+        Ok(AssumedSession { iam, renew_at: renew_at(now, expires_at), expires_at })
     }
 }
 
@@ -261,16 +270,19 @@ fn request(
 
 #[inline(never)]
 fn sts_client(
-    asking: Asking<'_>,
+    context: SessionContext<'_>,
     retries: &RetryPartition,
     credentials: Option<Credentials>,
 ) -> aws_sdk_sts::Client {
-    let mut config = aws_sdk_sts::config::Builder::from(asking.sdk_config)
+    let mut config = aws_sdk_sts::config::Builder::from(context.sdk_config)
         .retry_partition(retries.clone())
-        .interceptor(AnswersAreWhole)
-        .interceptor(Counts { meter: asking.meter.clone(), pace: Some(Arc::clone(asking.sts_pace)) });
-    if let Some(client) = asking.sdk_config.http_client() {
-        config = config.http_client(Paced { client, pace: Arc::clone(asking.sts_pace) });
+        .interceptor(RejectTruncatedXml)
+        .interceptor(MetricsInterceptor {
+            meter: context.meter.clone(),
+            pace: Some(Arc::clone(context.sts_pace)),
+        });
+    if let Some(client) = context.sdk_config.http_client() {
+        config = config.http_client(RateLimitedClient { client, pace: Arc::clone(context.sts_pace) });
     }
     if let Some(credentials) = credentials {
         config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
@@ -290,21 +302,21 @@ pub(crate) fn iam_config(sdk_config: &SdkConfig) -> aws_sdk_iam::config::Builder
 
 #[inline(never)]
 fn iam_client(
-    asking: Asking<'_>,
-    pace: &Arc<Pace>,
+    context: SessionContext<'_>,
+    pace: &Arc<RateLimiter>,
     retries: &RetryPartition,
     credentials: Option<Credentials>,
 ) -> aws_sdk_iam::Client {
-    let mut config = iam_config(asking.sdk_config)
+    let mut config = iam_config(context.sdk_config)
         .retry_partition(retries.clone())
-        .interceptor(AnswersAreWhole)
-        .interceptor(Counts { meter: asking.meter.clone(), pace: Some(Arc::clone(pace)) });
+        .interceptor(RejectTruncatedXml)
+        .interceptor(MetricsInterceptor { meter: context.meter.clone(), pace: Some(Arc::clone(pace)) });
     if let Some(credentials) = credentials {
         // The credentials are in the provider; a shared cache would keep every session's until the end.
         config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
     }
-    if let Some(client) = asking.sdk_config.http_client() {
-        config = config.http_client(Paced { client, pace: Arc::clone(pace) });
+    if let Some(client) = context.sdk_config.http_client() {
+        config = config.http_client(RateLimitedClient { client, pace: Arc::clone(pace) });
     }
     aws_sdk_iam::Client::from_conf(config.build())
 }

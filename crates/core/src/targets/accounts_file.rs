@@ -16,7 +16,7 @@ use std::str::FromStr;
 use rolecall_roll::{Account, AccountId};
 use serde::Deserialize;
 
-use super::Named;
+use super::TargetSpec;
 
 /// A line of the file, before its parts are known to be what they should be.
 #[derive(Default, Deserialize)]
@@ -39,13 +39,13 @@ const COLUMNS: [&str; 8] =
 /// What is wrong with a file of accounts, and on which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadFile(String);
+pub struct InvalidAccountsFile(String);
 
 /// Reads the accounts of a file.
 ///
 /// # Errors
-/// [`BadFile`] names the line and the field. An external id is not repeated.
-pub fn parse(text: &str) -> Result<Vec<Named>, BadFile> {
+/// [`InvalidAccountsFile`] names the line and the field. An external id is not repeated.
+pub fn parse(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let named = match first {
@@ -54,17 +54,17 @@ pub fn parse(text: &str) -> Result<Vec<Named>, BadFile> {
         first => csv(text, first)?,
     };
     if named.is_empty() {
-        return Err(BadFile("it names no account".to_owned()));
+        return Err(InvalidAccountsFile("it names no account".to_owned()));
     }
     Ok(named)
 }
 
-fn json_lines(text: &str) -> Result<Vec<Named>, BadFile> {
+fn json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let one = |(index, line): (usize, &str)| {
         // Serde's errors repeat what they refuse, but no value here is of another type than text, list or object.
         let row = serde_json::from_str::<Row>(line)
-            .map_err(|error| BadFile(format!("line {}: {}", index + 1, without_value(&error))))?;
+            .map_err(|error| InvalidAccountsFile(format!("line {}: {}", index + 1, without_value(&error))))?;
         row.named(index + 1)
     };
     numbered.map(one).collect()
@@ -80,7 +80,7 @@ fn without_value(error: &serde_json::Error) -> String {
     }
 }
 
-fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
+fn csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let mut has_header = begins_with_header(first)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -91,10 +91,10 @@ fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
     let mut columns: Vec<String> = vec!["account_id".to_owned()];
     let mut named = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| BadFile(error.to_string()))?;
+        let record = record.map_err(|error| InvalidAccountsFile(error.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let line = usize::try_from(line).unwrap_or_default();
-        let wrong = |problem: String| BadFile(format!("line {line}: {problem}"));
+        let wrong = |problem: String| InvalidAccountsFile(format!("line {line}: {problem}"));
         if has_header {
             has_header = false;
             columns = columns_of(&record).map_err(wrong)?;
@@ -106,7 +106,7 @@ fn csv(text: &str, first: &str) -> Result<Vec<Named>, BadFile> {
 }
 
 /// Whether the first line names the columns. A list of bare ids needs no header.
-fn begins_with_header(first: &str) -> Result<bool, BadFile> {
+fn begins_with_header(first: &str) -> Result<bool, InvalidAccountsFile> {
     let cells: Vec<&str> = first.split(',').map(|cell| cell.trim().trim_matches('"').trim()).collect();
     let has_header = cells.iter().any(|cell| COLUMNS.contains(&cell.to_ascii_lowercase().as_str()));
     if !has_header && cells.first().is_none_or(|cell| !cell.starts_with(|c: char| c.is_ascii_digit())) {
@@ -115,7 +115,7 @@ fn begins_with_header(first: &str) -> Result<bool, BadFile> {
             first if first.contains([';', '\t']) => "; cells are separated by commas",
             _ => "",
         };
-        return Err(BadFile(format!(
+        return Err(InvalidAccountsFile(format!(
             "line 1: there is no column account_id or role_arn; columns are {}{hint}",
             COLUMNS.join(", ")
         )));
@@ -178,9 +178,11 @@ fn tags(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 impl Row {
-    fn named(self, line: usize) -> Result<Named, BadFile> {
+    fn named(self, line: usize) -> Result<TargetSpec, InvalidAccountsFile> {
         let Self { account_id, role_arn, role_name, external_id, via, name, email, tags } = self;
-        let wrong = |field: &str, problem: &dyn Display| BadFile(format!("line {line}: {field}: {problem}"));
+        let wrong = |field: &str, problem: &dyn Display| {
+            InvalidAccountsFile(format!("line {line}: {field}: {problem}"))
+        };
         let role_arn = parsed("role_arn", role_arn, &wrong)?;
         let external_id = match external_id {
             Some(serde_json::Value::String(text)) => Some(text),
@@ -215,7 +217,7 @@ impl Row {
         }
         let via =
             via.into_iter().map(|text| parsed("via", Some(text), &wrong)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Named {
+        Ok(TargetSpec {
             account_id,
             role_arn,
             role_name,
@@ -227,12 +229,13 @@ impl Row {
     }
 }
 
-fn parsed<T: FromStr<Err = rolecall_roll::Invalid>>(
+fn parsed<T: FromStr<Err = rolecall_roll::ParseIdError>>(
     field: &str,
     text: Option<String>,
-    wrong: &dyn Fn(&str, &dyn Display) -> BadFile,
-) -> Result<Option<T>, BadFile> {
-    text.map(|text| text.parse().map_err(|error: rolecall_roll::Invalid| wrong(field, &error))).transpose()
+    wrong: &dyn Fn(&str, &dyn Display) -> InvalidAccountsFile,
+) -> Result<Option<T>, InvalidAccountsFile> {
+    text.map(|text| text.parse().map_err(|error: rolecall_roll::ParseIdError| wrong(field, &error)))
+        .transpose()
 }
 
 #[cfg(test)]

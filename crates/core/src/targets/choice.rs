@@ -3,11 +3,11 @@
 use rolecall_roll::{Account, Terms};
 use wildmatch::WildMatch;
 
-use super::Named;
+use super::TargetSpec;
 
 /// Which accounts are meant: all that are included, carry the tags, and are not excluded.
 #[derive(Debug, Clone, Default)]
-pub struct Choice {
+pub struct AccountFilter {
     /// Account ids or names, `*` and `?` standing for any characters; with none, all.
     pub include: Vec<String>,
     /// The same for those that are not meant.
@@ -18,14 +18,14 @@ pub struct Choice {
 
 /// What of a choice is about no account, and so not what somebody meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoneMeant {
+pub enum EmptySelection {
     /// No account has this id or name, of so many.
     UnknownInclude(String, usize),
     /// The filters leave none of so many accounts.
     NothingLeft(usize),
 }
 
-impl NoneMeant {
+impl EmptySelection {
     /// The error, with options called as a front end calls them.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
@@ -43,30 +43,30 @@ impl NoneMeant {
     }
 }
 
-impl Choice {
+impl AccountFilter {
     /// Those that are meant.
     ///
     /// # Errors
     /// Where a name is that of no account, or none is left.
-    pub fn of(&self, named: Vec<Named>) -> Result<Vec<Named>, NoneMeant> {
+    pub fn of(&self, named: Vec<TargetSpec>) -> Result<Vec<TargetSpec>, EmptySelection> {
         if let Some(name) = unknown(&self.include, &named).next() {
-            return Err(NoneMeant::UnknownInclude(name.clone(), named.len()));
+            return Err(EmptySelection::UnknownInclude(name.clone(), named.len()));
         }
         let found = named.len();
-        let meant: Vec<Named> = named.into_iter().filter(|named| self.means(named)).collect();
+        let meant: Vec<TargetSpec> = named.into_iter().filter(|named| self.means(named)).collect();
         if meant.is_empty() && found > 0 {
-            return Err(NoneMeant::NothingLeft(found));
+            return Err(EmptySelection::NothingLeft(found));
         }
         Ok(meant)
     }
 
     /// What is excluded and not there: a slip, or an account that is gone, which is no reason to ask nobody.
     #[must_use]
-    pub fn excluded_in_vain(&self, named: &[Named]) -> Vec<String> {
+    pub fn excluded_in_vain(&self, named: &[TargetSpec]) -> Vec<String> {
         unknown(&self.exclude, named).cloned().collect()
     }
 
-    fn means(&self, named: &Named) -> bool {
+    fn means(&self, named: &TargetSpec) -> bool {
         let is_included = self.include.is_empty() || self.include.iter().any(|name| is(name, named));
         let is_excluded = self.exclude.iter().any(|name| is(name, named));
         let tags = named.account.as_ref().and_then(|account| account.tags.as_ref());
@@ -76,11 +76,11 @@ impl Choice {
 }
 
 /// The names that are no account's.
-fn unknown<'a>(names: &'a [String], of: &'a [Named]) -> impl Iterator<Item = &'a String> {
+fn unknown<'a>(names: &'a [String], of: &'a [TargetSpec]) -> impl Iterator<Item = &'a String> {
     names.iter().filter(|name| !of.iter().any(|account| is(name, account)))
 }
 
-fn is(pattern: &str, named: &Named) -> bool {
+fn is(pattern: &str, named: &TargetSpec) -> bool {
     let pattern = WildMatch::new(pattern);
     let name = named.account.as_ref().and_then(|Account { name, .. }| name.as_deref());
     pattern.matches(named.account_id.as_str()) || name.is_some_and(|name| pattern.matches(name))
@@ -90,19 +90,19 @@ fn is(pattern: &str, named: &Named) -> bool {
 mod tests {
     use rolecall_roll::{Account, NeutralTerms};
 
-    use super::Choice;
-    use crate::targets::Named;
+    use super::AccountFilter;
+    use crate::targets::TargetSpec;
 
     #[test]
     fn ids_names_and_tags_choose_and_a_name_of_nobody_is_an_error() {
-        let named = || -> Vec<Named> {
-            let one = |(id, name, team): &(&str, &str, &str)| Named {
+        let named = || -> Vec<TargetSpec> {
+            let one = |(id, name, team): &(&str, &str, &str)| TargetSpec {
                 account: Some(Account {
                     name: Some((*name).to_owned()),
                     tags: Some([("team".to_owned(), (*team).to_owned())].into()),
                     ..Account::default()
                 }),
-                ..Named::of(id.parse().unwrap())
+                ..TargetSpec::of(id.parse().unwrap())
             };
             let accounts = [
                 ("111111111111", "search-prod", "search"),
@@ -114,8 +114,8 @@ mod tests {
         let chosen = |include: &[&str], exclude: &[&str], tags: &[(&str, &str)]| {
             let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
             let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-            let choice = Choice { include: texts(include), exclude: texts(exclude), tags };
-            let ids = |named: Vec<Named>| {
+            let choice = AccountFilter { include: texts(include), exclude: texts(exclude), tags };
+            let ids = |named: Vec<TargetSpec>| {
                 named.iter().map(|named| named.account_id.as_str()[..1].to_owned()).collect()
             };
             choice
@@ -129,7 +129,8 @@ mod tests {
         assert_eq!(chosen(&["*-prod"], &[], &[("team", "search")]).unwrap(), "1");
         assert!(chosen(&["serach-*"], &[], &[]).unwrap_err().contains("include = serach-*"));
         assert_eq!(chosen(&[], &["44*"], &[]).unwrap(), "123");
-        let choice = Choice { exclude: vec!["44*".to_owned(), "1*".to_owned()], ..Choice::default() };
+        let choice =
+            AccountFilter { exclude: vec!["44*".to_owned(), "1*".to_owned()], ..AccountFilter::default() };
         assert_eq!(choice.excluded_in_vain(&named()), ["44*"]);
         assert!(chosen(&[], &[], &[("team", "none")]).unwrap_err().contains("none is left"));
     }

@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 
 use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn};
 
-pub use choice::Choice;
-pub use named::{Named, Template};
+pub use choice::AccountFilter;
+pub use named::{RoleArnTemplate, TargetSpec};
 pub use plan::TargetPlan;
 
 /// An account to read, or to leave alone for a reason.
@@ -39,7 +39,7 @@ pub enum Access {
     /// Through a role in it.
     Role(Role),
     /// With the caller's own credentials: it is the caller's own account.
-    Own,
+    CallerCredentials,
     /// Not at all, for this reason.
     Skipped(String),
 }
@@ -72,7 +72,7 @@ impl Target {
     pub fn role(&self) -> Option<&Role> {
         match &self.access {
             Access::Role(role) => Some(role),
-            Access::Own | Access::Skipped(_) => None,
+            Access::CallerCredentials | Access::Skipped(_) => None,
         }
     }
 
@@ -95,11 +95,11 @@ impl Targets {
     /// Merges targets that say the same, and sorts them. Where none of them says its partition, it is `otherwise`.
     ///
     /// # Errors
-    /// [`Contradiction`] where there are none, or they cannot be asked in one run.
+    /// [`TargetConflict`] where there are none, or they cannot be asked in one run.
     pub fn new(
         targets: impl IntoIterator<Item = Target>,
         otherwise: Partition,
-    ) -> Result<Self, Contradiction> {
+    ) -> Result<Self, TargetConflict> {
         let mut by_account: BTreeMap<AccountId, Target> = BTreeMap::new();
         for target in targets {
             let Some(first) = by_account.get_mut(&target.account_id) else {
@@ -110,29 +110,29 @@ impl Targets {
                 (first, second) if first == second => {}
                 (Access::Role(first), Access::Role(second)) if first.role_arn != second.role_arn => {
                     let (first, second) = (first.role_arn.clone(), second.role_arn.clone());
-                    return Err(Contradiction::Roles(first.into(), second.into()));
+                    return Err(TargetConflict::Roles(first.into(), second.into()));
                 }
                 (Access::Role(first), Access::Role(second)) if first.external_id != second.external_id => {
-                    return Err(Contradiction::ExternalIds(first.role_arn.clone().into()));
+                    return Err(TargetConflict::ExternalIds(first.role_arn.clone().into()));
                 }
                 (Access::Role(first), Access::Role(_)) => {
-                    return Err(Contradiction::Chains(first.role_arn.clone().into()));
+                    return Err(TargetConflict::Chains(first.role_arn.clone().into()));
                 }
-                _ => return Err(Contradiction::Access(target.account_id)),
+                _ => return Err(TargetConflict::Access(target.account_id)),
             }
             match (&first.account, target.account) {
                 (None, known) => first.account = known,
                 (Some(Account { name: Some(first), .. }), Some(Account { name: Some(second), .. }))
                     if *first != second =>
                 {
-                    return Err(Contradiction::Names(target.account_id, Box::new([first.clone(), second])));
+                    return Err(TargetConflict::Names(target.account_id, Box::new([first.clone(), second])));
                 }
                 (Some(_), _) => {}
             }
         }
         let targets: Vec<Target> = by_account.into_values().collect();
         if targets.is_empty() {
-            return Err(Contradiction::NoTargets);
+            return Err(TargetConflict::NoTargets);
         }
         let mut role_arns = targets.iter().filter_map(Target::role).map(|role| &role.role_arn);
         let Some(first) = role_arns.next() else {
@@ -140,7 +140,7 @@ impl Targets {
         };
         let partition = first.partition();
         match role_arns.find(|role_arn| role_arn.partition() != partition) {
-            Some(other) => Err(Contradiction::Partitions(first.clone().into(), other.clone().into())),
+            Some(other) => Err(TargetConflict::Partitions(first.clone().into(), other.clone().into())),
             None => Ok(Self { targets, partition }),
         }
     }
@@ -160,17 +160,17 @@ impl Targets {
     /// Whether a region is one of the targets' partition: the STS of another knows neither them nor their callers.
     ///
     /// # Errors
-    /// [`Contradiction::Region`] where it is not.
-    pub fn fit_region(&self, region: &str) -> Result<(), Contradiction> {
+    /// [`TargetConflict::Region`] where it is not.
+    pub fn fit_region(&self, region: &str) -> Result<(), TargetConflict> {
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if region.is_empty() || !region.chars().all(is_name) {
-            return Err(Contradiction::NoRegion(region.to_owned()));
+            return Err(TargetConflict::NoRegion(region.to_owned()));
         }
         let of_region = Partition::of_region(region);
         if of_region == self.partition {
             return Ok(());
         }
-        Err(Contradiction::Region { region: region.to_owned(), of_region, of_targets: self.partition })
+        Err(TargetConflict::Region { region: region.to_owned(), of_region, of_targets: self.partition })
     }
 
     /// The targets, by account id.
@@ -188,7 +188,7 @@ impl Targets {
 
 /// Why targets cannot be asked in one run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Contradiction {
+pub enum TargetConflict {
     /// There are none.
     #[error("there is no account to ask")]
     NoTargets,
@@ -234,13 +234,13 @@ pub enum Contradiction {
 mod tests {
     use rolecall_roll::{Account, Partition};
 
-    use super::{Access, Contradiction, Target, Targets};
+    use super::{Access, Target, TargetConflict, Targets};
 
     fn target(role_arn: &str, external_id: Option<&str>) -> Target {
         Target::of_role(role_arn.parse().unwrap(), external_id.map(|id| id.parse().unwrap()))
     }
 
-    fn all(targets: impl IntoIterator<Item = Target>) -> Result<Targets, Contradiction> {
+    fn all(targets: impl IntoIterator<Item = Target>) -> Result<Targets, TargetConflict> {
         Targets::new(targets, Partition::AwsCn)
     }
 
@@ -252,11 +252,11 @@ mod tests {
         let targets = all([a(), b(), known.clone()]).unwrap();
         assert_eq!(targets.as_slice(), [b(), known], "and nothing that is known is forgotten");
         assert_eq!(targets.partition(), Partition::Aws);
-        let own = Target { access: Access::Own, ..a() };
+        let own = Target { access: Access::CallerCredentials, ..a() };
         assert_eq!(all([own.clone()]).unwrap().partition(), Partition::AwsCn);
 
         let other_role = target("arn:aws:iam::111111111111:role/S", None);
-        assert!(matches!(all([a(), other_role]), Err(Contradiction::Roles(..))));
+        assert!(matches!(all([a(), other_role]), Err(TargetConflict::Roles(..))));
         let other_id = target("arn:aws:iam::111111111111:role/R", Some("secret-id"));
         let refused = all([a(), other_id]).unwrap_err();
         assert!(!refused.to_string().contains("secret-id"), "{refused}");
@@ -264,10 +264,10 @@ mod tests {
             let account = Account { name: Some(name.to_owned()), ..Account::default() };
             Target { account: Some(account), ..a() }
         };
-        assert!(matches!(all([called("x"), called("y")]), Err(Contradiction::Names(..))));
+        assert!(matches!(all([called("x"), called("y")]), Err(TargetConflict::Names(..))));
         let china = target("arn:aws-cn:iam::333333333333:role/R", None);
-        assert!(matches!(all([a(), china]), Err(Contradiction::Partitions(..))));
-        assert!(matches!(all([a(), own]), Err(Contradiction::Access(_))));
-        assert_eq!(all([]).unwrap_err(), Contradiction::NoTargets);
+        assert!(matches!(all([a(), china]), Err(TargetConflict::Partitions(..))));
+        assert!(matches!(all([a(), own]), Err(TargetConflict::Access(_))));
+        assert_eq!(all([]).unwrap_err(), TargetConflict::NoTargets);
     }
 }

@@ -10,7 +10,7 @@ use super::{Access, Role, Target};
 
 /// An account as somebody named it: with its role, or with less than that.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub struct TargetSpec {
     /// The account.
     pub account_id: AccountId,
     /// The role to become, where it was named whole.
@@ -27,7 +27,7 @@ pub struct Named {
     pub account: Option<Account>,
 }
 
-impl Named {
+impl TargetSpec {
     /// Accounts of a list, those of them asked otherwise that are written down, and behind them what is written down and
     /// not in the list.
     #[must_use]
@@ -91,9 +91,9 @@ impl Named {
 
 /// What holds for accounts that were named without it.
 #[derive(Debug, Clone)]
-pub struct Defaults {
+pub struct TargetDefaults {
     /// How a role's ARN is made.
-    pub template: Template,
+    pub template: RoleArnTemplate,
     /// The partition that it is made in.
     pub partition: Partition,
     /// The name of the role to become.
@@ -106,21 +106,21 @@ pub struct Defaults {
     pub own_account: Option<AccountId>,
 }
 
-impl Defaults {
+impl TargetDefaults {
     /// How a named account is asked.
     ///
     /// # Errors
     /// Where nobody says which role to become in it.
-    pub fn target(&self, named: Named) -> Result<Target, NoRole> {
-        let Named { account_id, role_arn, role_name, external_id, via, skipped, account } = named;
+    pub fn target(&self, named: TargetSpec) -> Result<Target, MissingRole> {
+        let TargetSpec { account_id, role_arn, role_name, external_id, via, skipped, account } = named;
         let access = if let Some(reason) = skipped {
             Access::Skipped(reason)
         } else if role_arn.is_none() && self.own_account.as_ref() == Some(&account_id) {
-            Access::Own
+            Access::CallerCredentials
         } else {
             let role_name = role_name.as_ref().or(self.role_name.as_ref());
             let role_arn = role_arn.or_else(|| self.template.fill(self.partition, &account_id, role_name));
-            let role_arn = role_arn.ok_or_else(|| NoRole(account_id.clone()))?;
+            let role_arn = role_arn.ok_or_else(|| MissingRole(account_id.clone()))?;
             let external_id = external_id.or_else(|| self.external_id.clone());
             let via = if via.is_empty() { self.via.clone() } else { via };
             Access::Role(Role { role_arn, external_id, via })
@@ -131,9 +131,9 @@ impl Defaults {
 
 /// No role is given for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoRole(AccountId);
+pub struct MissingRole(AccountId);
 
-impl NoRole {
+impl MissingRole {
     /// The error, with options called as a front end calls them.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
@@ -143,9 +143,9 @@ impl NoRole {
 
 /// How the ARN of a role is made: `arn:{partition}:iam::{account_id}:role/{role_name}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template(String);
+pub struct RoleArnTemplate(String);
 
-impl Template {
+impl RoleArnTemplate {
     /// The ARN for an account; `None` where the template asks for a name and there is none.
     fn fill(
         &self,
@@ -164,13 +164,13 @@ impl Template {
     }
 }
 
-impl Default for Template {
+impl Default for RoleArnTemplate {
     fn default() -> Self {
         Self("arn:{partition}:iam::{account_id}:role/{role_name}".to_owned())
     }
 }
 
-impl fmt::Display for Template {
+impl fmt::Display for RoleArnTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -181,7 +181,7 @@ impl fmt::Display for Template {
 #[error("role template {0:?} {1}; one is like arn:{{partition}}:iam::{{account_id}}:role/{{role_name}}")]
 pub struct InvalidTemplate(String, &'static str);
 
-impl FromStr for Template {
+impl FromStr for RoleArnTemplate {
     type Err = InvalidTemplate;
 
     fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
@@ -203,24 +203,24 @@ impl FromStr for Template {
 mod tests {
     use rolecall_roll::{Account, NeutralTerms, Partition};
 
-    use super::{Defaults, Named, Template};
+    use super::{RoleArnTemplate, TargetDefaults, TargetSpec};
     use crate::targets::Access;
 
     #[test]
     fn what_is_written_down_of_an_account_comes_over_what_lists_it_and_takes_nothing_else_away() {
-        let named = |id: &str| Named::of(id.parse().unwrap());
+        let named = |id: &str| TargetSpec::of(id.parse().unwrap());
         let known = |name: &str| Some(Account { name: Some(name.to_owned()), ..Account::default() });
-        let listed = Named {
+        let listed = TargetSpec {
             role_name: Some("Listed".parse().unwrap()),
             external_id: Some("between-us".parse().unwrap()),
             account: known("listed"),
             ..named("000000000001")
         };
         let written = [
-            Named { role_name: Some("Otherwise".parse().unwrap()), ..named("000000000001") },
-            Named { account: known("acquired"), ..named("000000000002") },
+            TargetSpec { role_name: Some("Otherwise".parse().unwrap()), ..named("000000000001") },
+            TargetSpec { account: known("acquired"), ..named("000000000002") },
         ];
-        let merged = Named::merge(vec![listed.clone(), listed], &written);
+        let merged = TargetSpec::merge(vec![listed.clone(), listed], &written);
         let [first, second, other] = &merged[..] else { panic!("{merged:?}") };
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
         assert_eq!(first.role_name.as_ref().unwrap().as_str(), "Otherwise");
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_template_makes_the_arn_of_each_account() {
-        let defaults = Defaults {
+        let defaults = TargetDefaults {
             template: "arn:{partition}:iam::{account_id}:role/audit/{role_name}".parse().unwrap(),
             partition: Partition::AwsCn,
             role_name: Some("R".parse().unwrap()),
@@ -239,17 +239,18 @@ mod tests {
             via: vec!["arn:aws-cn:iam::222222222222:role/Hop".parse().unwrap()],
             own_account: Some("222222222222".parse().unwrap()),
         };
-        let named = Named::of("000000000042".parse().unwrap());
+        let named = TargetSpec::of("000000000042".parse().unwrap());
         let Access::Role(role) = defaults.target(named.clone()).unwrap().access else { panic!() };
         assert_eq!(role.role_arn.as_str(), "arn:aws-cn:iam::000000000042:role/audit/R");
         assert_eq!((role.via.len(), role.external_id.is_some()), (1, true));
-        let own = Named::of("222222222222".parse().unwrap());
-        assert_eq!(defaults.target(own.clone()).unwrap().access, Access::Own);
-        let whole = Named { role_arn: Some("arn:aws-cn:iam::222222222222:role/S".parse().unwrap()), ..own };
+        let own = TargetSpec::of("222222222222".parse().unwrap());
+        assert_eq!(defaults.target(own.clone()).unwrap().access, Access::CallerCredentials);
+        let whole =
+            TargetSpec { role_arn: Some("arn:aws-cn:iam::222222222222:role/S".parse().unwrap()), ..own };
         assert!(matches!(defaults.target(whole).unwrap().access, Access::Role(_)), "it was named whole");
-        let skipped = Named { skipped: Some("suspended".to_owned()), ..named.clone() };
+        let skipped = TargetSpec { skipped: Some("suspended".to_owned()), ..named.clone() };
         assert_eq!(defaults.target(skipped).unwrap().access, Access::Skipped("suspended".to_owned()));
-        let nobody = Defaults { role_name: None, ..defaults };
+        let nobody = TargetDefaults { role_name: None, ..defaults };
         assert!(nobody.target(named).unwrap_err().to_text(&NeutralTerms).contains("000000000042"));
     }
 
@@ -260,7 +261,7 @@ mod tests {
             ("{account_id}", "makes no ARN"),
             ("arn:{partition}:iam::{account_id}:role/{rolename}", "makes no ARN"),
         ] {
-            let problem = text.parse::<Template>().unwrap_err().to_string();
+            let problem = text.parse::<RoleArnTemplate>().unwrap_err().to_string();
             assert!(problem.contains(words) && problem.contains(text), "{problem}");
         }
     }

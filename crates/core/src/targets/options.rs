@@ -2,7 +2,7 @@
 
 use rolecall_roll::{AccountId, ExternalId, RoleArn, RoleName};
 
-use super::Template;
+use super::RoleArnTemplate;
 use crate::option_rows::{each, one, options, switch, to_text_by_display};
 use crate::settings::tag;
 
@@ -52,7 +52,7 @@ options! {
             initial "\"IAMListRole\"";
 
         /// Template of the role's ARN
-        role_template: Template = Template::default(), Text("ARN"), Some("role_template"), |texts| one(texts, str::parse);
+        role_template: RoleArnTemplate = RoleArnTemplate::default(), Text("ARN"), Some("role_template"), |texts| one(texts, str::parse);
 
         /// Intermediate role to assume before the accounts' roles; repeat for a longer chain, in order
         via: Vec<RoleArn> = (), Arns("ARN"), Some("via"), |texts| each(texts, str::parse),
@@ -65,7 +65,7 @@ options! {
     }
 }
 
-to_text_by_display!(Template);
+to_text_by_display!(RoleArnTemplate);
 
 fn not_empty(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }

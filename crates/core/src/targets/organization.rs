@@ -14,9 +14,9 @@ use aws_sdk_organizations::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use futures_util::{FutureExt, StreamExt, stream};
-use rolecall_roll::{Account, AccountId, Class, Fact, Organization};
+use rolecall_roll::{Account, AccountId, ErrorKind, Fact, Organization};
 
-use super::Named;
+use super::TargetSpec;
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::collect::root_credentials;
@@ -24,7 +24,7 @@ use crate::pages::{self, Page};
 
 /// What is wanted of an organisation.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct OrganizationReads {
     /// Units, by id, by name, or by names from below the root on: `Workloads/Prod`; with none, the whole organisation.
     /// What is below a unit is wanted too.
     pub units: Vec<String>,
@@ -34,18 +34,18 @@ pub struct Wanted {
 
 /// What AWS Organizations lists.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct OrganizationAccounts {
     /// The organisation.
     pub organization: Organization,
     /// The accounts that are wanted. Those that are not active are named with the reason why they are not to be asked.
-    pub named: Vec<Named>,
+    pub named: Vec<TargetSpec>,
     /// What could not be learned besides, for a person.
     pub notes: Vec<String>,
 }
 
 /// Why an organisation's accounts are not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unknown {
+pub enum OrganizationError {
     /// A call did not succeed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -67,14 +67,14 @@ const AT_ONCE: usize = 4;
 
 /// AWS Organizations, as somebody who may ask it.
 #[derive(Debug)]
-pub struct Asker {
+pub struct OrganizationsClient {
     client: Client,
     iam: aws_sdk_iam::Client,
     /// What no message may hold.
     secrets: CallerSecrets,
 }
 
-impl Asker {
+impl OrganizationsClient {
     /// Asks with these clients.
     #[must_use]
     pub fn new(client: Client, iam: aws_sdk_iam::Client, secrets: CallerSecrets) -> Self {
@@ -102,9 +102,9 @@ impl Asker {
     ///
     /// # Errors
     /// [`Unknown`] where a call does not succeed or answers what AWS does not answer, or where there is nothing to list.
-    pub async fn list(&self, wanted: &Wanted) -> Result<Listed, Unknown> {
+    pub async fn list(&self, wanted: &OrganizationReads) -> Result<OrganizationAccounts, OrganizationError> {
         let (id, management_account_id) = self.describe().boxed_local().await?;
-        let mut accounts: BTreeMap<AccountId, Named> = BTreeMap::new();
+        let mut accounts: BTreeMap<AccountId, TargetSpec> = BTreeMap::new();
         pages::each(
             "ListAccounts",
             async |token| {
@@ -137,13 +137,13 @@ impl Asker {
                 accounts
                     .retain(|account_id, _| below.as_ref().is_none_or(|below| below.contains(account_id)));
             }
-            Err(error) if wanted.units.is_empty() && error.class == Class::Denied => {
+            Err(error) if wanted.units.is_empty() && error.class == ErrorKind::Denied => {
                 notes.push(format!("the accounts' organizational units are unknown: {error}"));
             }
             Err(error) => return Err(error.into()),
         }
         if accounts.is_empty() {
-            return Err(Unknown::NoAccounts);
+            return Err(OrganizationError::NoAccounts);
         }
         if wanted.tags {
             let ids: Vec<AccountId> = accounts.keys().cloned().collect();
@@ -158,7 +158,7 @@ impl Asker {
                 }
             }
         }
-        Ok(Listed { organization, named: accounts.into_values().collect(), notes })
+        Ok(OrganizationAccounts { organization, named: accounts.into_values().collect(), notes })
     }
 
     async fn describe(&self) -> Result<(String, AccountId), CallError> {
@@ -229,7 +229,7 @@ impl Asker {
             let answer = answer.map_err(|error| self.error(LIST_ACCOUNTS, &error))?;
             page(LIST_ACCOUNTS, answer.accounts(), answer.next_token(), answer.request_id(), named)
         };
-        let take = |page: Vec<Named>| accounts.extend(page.into_iter().map(|named| named.account_id));
+        let take = |page: Vec<TargetSpec>| accounts.extend(page.into_iter().map(|named| named.account_id));
         pages::each(LIST_ACCOUNTS, fetch, take).await?;
         Ok(accounts)
     }
@@ -263,7 +263,7 @@ fn page<T, U>(
 }
 
 /// An account as Organizations gives it.
-fn named(account: &aws_sdk_organizations::types::Account) -> Result<Named, &'static str> {
+fn named(account: &aws_sdk_organizations::types::Account) -> Result<TargetSpec, &'static str> {
     let account_id =
         account.id().and_then(|id| id.parse().ok()).ok_or("an account in the answer has no id")?;
     // `Status` was retired in September 2026 for `State`, which tells more.
@@ -281,7 +281,7 @@ fn named(account: &aws_sdk_organizations::types::Account) -> Result<Named, &'sta
         email: account.email().map(str::to_owned),
         ..Account::default()
     };
-    Ok(Named { skipped, account: Some(known), ..Named::of(account_id) })
+    Ok(TargetSpec { skipped, account: Some(known), ..TargetSpec::of(account_id) })
 }
 
 /// A unit, or the root.
@@ -295,7 +295,7 @@ struct Unit {
 }
 
 /// The accounts in the wanted units and below; `None` where no unit is wanted in particular.
-fn below(units: &[Unit], wanted: &[String]) -> Result<Option<BTreeSet<AccountId>>, Unknown> {
+fn below(units: &[Unit], wanted: &[String]) -> Result<Option<BTreeSet<AccountId>>, OrganizationError> {
     if wanted.is_empty() {
         return Ok(None);
     }
@@ -314,9 +314,9 @@ fn below(units: &[Unit], wanted: &[String]) -> Result<Option<BTreeSet<AccountId>
                     let known = units.iter().filter(|unit| !unit.path.is_empty());
                     let known: Vec<&str> = known.map(|unit| unit.path.as_str()).collect();
                     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                    return Err(Unknown::NoUnit(name.clone(), known));
+                    return Err(OrganizationError::NoUnit(name.clone(), known));
                 }
-                ref several => return Err(Unknown::Ambiguous(name.clone(), several.len())),
+                ref several => return Err(OrganizationError::Ambiguous(name.clone(), several.len())),
             }
         };
         chosen.insert(number);

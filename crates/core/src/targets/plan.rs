@@ -5,32 +5,32 @@ use std::fmt;
 
 use rolecall_roll::{AccountId, NeutralTerms, Partition, RoleArn, TargetScope, Terms};
 
-use super::choice::NoneMeant;
-use super::named::{Defaults, NoRole};
+use super::choice::EmptySelection;
+use super::named::{MissingRole, TargetDefaults};
 use super::options::TargetOptions;
-use super::organization::Wanted;
-use super::{Choice, Contradiction, Named, Target, Targets};
+use super::organization::OrganizationReads;
+use super::{AccountFilter, Target, TargetConflict, TargetSpec, Targets};
 use crate::option_rows::Origin;
 
 /// What is known of the targets before anything is asked.
 #[derive(Debug, Clone)]
 pub struct TargetPlan {
     /// Accounts that were named.
-    named: Vec<Named>,
+    named: Vec<TargetSpec>,
     /// What the configuration says of accounts: how some of them are read otherwise, and those that nobody lists.
-    overrides: Vec<Named>,
+    overrides: Vec<TargetSpec>,
     /// What is wanted of AWS Organizations; `None` where it is not asked.
     organization: Option<OrganizationQuery>,
-    filter: Choice,
+    filter: AccountFilter,
     /// What holds for accounts that were named without it.
-    roles: Defaults,
+    roles: TargetDefaults,
 }
 
 /// What is wanted of AWS Organizations, and the role to ask it as.
 #[derive(Debug, Clone)]
 pub struct OrganizationQuery {
     /// Which of its accounts, and what of them.
-    pub wanted: Wanted,
+    pub wanted: OrganizationReads,
     /// The role to assume for it; none where the caller itself asks.
     pub via: Vec<RoleArn>,
 }
@@ -39,7 +39,7 @@ pub struct OrganizationQuery {
 #[derive(Debug, Clone)]
 pub struct ListedAccounts {
     /// The accounts.
-    pub accounts: Vec<Named>,
+    pub accounts: Vec<TargetSpec>,
     /// Who lists them.
     pub origin: Origin,
 }
@@ -75,7 +75,7 @@ impl TargetPlan {
     pub fn new(
         options: TargetOptions,
         listed: Option<ListedAccounts>,
-        configured: &[Named],
+        configured: &[TargetSpec],
     ) -> Result<Self, PlanError> {
         let origin = chosen_origin(&options).max(listed.as_ref().map(|listed| listed.origin));
         let is_by_file = origin.is_none_or(|origin| origin == Origin::File);
@@ -95,11 +95,11 @@ impl TargetPlan {
         };
         // An account that is named by its id alone may be one that the configuration says more of.
         let known = |id: &AccountId| configured.iter().find(|it| it.account_id == *id).cloned();
-        let by_id = |id: &AccountId| known(id).unwrap_or_else(|| Named::of(id.clone()));
+        let by_id = |id: &AccountId| known(id).unwrap_or_else(|| TargetSpec::of(id.clone()));
         let accounts = options.account.iter().filter(|given| is_chosen(given.origin));
         let role_arns = options.role_arn.iter().filter(|given| is_chosen(given.origin));
-        let mut named: Vec<Named> = accounts.flat_map(|given| &given.value).map(by_id).collect();
-        named.extend(role_arns.flat_map(|given| &given.value).map(Named::by_role));
+        let mut named: Vec<TargetSpec> = accounts.flat_map(|given| &given.value).map(by_id).collect();
+        named.extend(role_arns.flat_map(|given| &given.value).map(TargetSpec::by_role));
         named.extend(listed.filter(|listed| is_chosen(listed.origin)).into_iter().flat_map(|it| it.accounts));
         let overrides = if is_by_file || is_asked { configured.to_vec() } else { Vec::new() };
         if named.is_empty() && overrides.is_empty() && !is_asked {
@@ -110,25 +110,30 @@ impl TargetPlan {
 
     /// A plan for one account that is not known yet: how it would be read.
     #[must_use]
-    pub fn for_one_account(options: TargetOptions, configured: &[Named]) -> Self {
+    pub fn for_one_account(options: TargetOptions, configured: &[TargetSpec]) -> Self {
         Self::with(options, Vec::new(), configured.to_vec(), false)
     }
 
-    fn with(options: TargetOptions, named: Vec<Named>, overrides: Vec<Named>, is_asked: bool) -> Self {
+    fn with(
+        options: TargetOptions,
+        named: Vec<TargetSpec>,
+        overrides: Vec<TargetSpec>,
+        is_asked: bool,
+    ) -> Self {
         let tags = options.account_tag.map(|given| given.value).unwrap_or_default();
         let organization = is_asked.then(|| OrganizationQuery {
-            wanted: Wanted {
+            wanted: OrganizationReads {
                 units: options.ou.map(|given| given.value).unwrap_or_default(),
                 tags: options.account_tags.is_some_and(|given| given.value) || !tags.is_empty(),
             },
             via: options.organization_role_arn.map(|given| given.value).into_iter().collect(),
         });
-        let filter = Choice {
+        let filter = AccountFilter {
             include: options.include.map(|given| given.value).unwrap_or_default(),
             exclude: options.exclude.map(|given| given.value).unwrap_or_default(),
             tags,
         };
-        let roles = Defaults {
+        let roles = TargetDefaults {
             template: options.role_template.map(|given| given.value).unwrap_or_default(),
             partition: Partition::Aws,
             role_name: options.role_name.map(|given| given.value),
@@ -184,7 +189,7 @@ impl TargetPlan {
     /// [`PlanError`] where no account is left, or they cannot be read in one run.
     pub fn resolve(
         &self,
-        listed: Vec<Named>,
+        listed: Vec<TargetSpec>,
         region: Option<&str>,
         own_account: Option<&AccountId>,
     ) -> Result<Targets, PlanError> {
@@ -200,7 +205,7 @@ impl TargetPlan {
 
     /// Excluded names that no account has, for a note.
     #[must_use]
-    pub fn unmatched_excludes(&self, listed: Vec<Named>) -> Vec<String> {
+    pub fn unmatched_excludes(&self, listed: Vec<TargetSpec>) -> Vec<String> {
         self.filter.excluded_in_vain(&self.all_with(listed))
     }
 
@@ -215,17 +220,17 @@ impl TargetPlan {
         own_account: Option<&AccountId>,
     ) -> Result<Target, PlanError> {
         let known = self.overrides.iter().find(|named| named.account_id == account_id).cloned();
-        let named = known.unwrap_or_else(|| Named::of(account_id));
+        let named = known.unwrap_or_else(|| TargetSpec::of(account_id));
         Ok(self.roles_in(region, own_account).target(named)?)
     }
 
-    fn roles_in(&self, region: Option<&str>, own_account: Option<&AccountId>) -> Defaults {
+    fn roles_in(&self, region: Option<&str>, own_account: Option<&AccountId>) -> TargetDefaults {
         let partition = self.partition(region);
-        Defaults { partition, own_account: own_account.cloned(), ..self.roles.clone() }
+        TargetDefaults { partition, own_account: own_account.cloned(), ..self.roles.clone() }
     }
 
-    fn all_with(&self, listed: Vec<Named>) -> Vec<Named> {
-        Named::merge([self.named.clone(), listed].concat(), &self.overrides)
+    fn all_with(&self, listed: Vec<TargetSpec>) -> Vec<TargetSpec> {
+        TargetSpec::merge([self.named.clone(), listed].concat(), &self.overrides)
     }
 }
 
@@ -253,11 +258,11 @@ pub enum PlanError {
     /// This option, by its key, is about AWS Organizations, which is not asked.
     NeedsOrganization(&'static str),
     /// No role is given for an account.
-    NoRole(NoRole),
+    MissingRole(MissingRole),
     /// The filters name no account, or leave none.
-    Filter(NoneMeant),
+    Filter(EmptySelection),
     /// The targets contradict each other, or the region.
-    Contradiction(Contradiction),
+    TargetConflict(TargetConflict),
 }
 
 impl PlanError {
@@ -269,9 +274,9 @@ impl PlanError {
             Self::NeedsOrganization(key) => {
                 format!("{} needs AWS Organizations, which is not asked", terms.setting(key))
             }
-            Self::NoRole(error) => error.to_text(terms),
+            Self::MissingRole(error) => error.to_text(terms),
             Self::Filter(error) => error.to_text(terms),
-            Self::Contradiction(error) => error.to_string(),
+            Self::TargetConflict(error) => error.to_string(),
         }
     }
 }
@@ -284,21 +289,21 @@ impl fmt::Display for PlanError {
 
 impl std::error::Error for PlanError {}
 
-impl From<NoRole> for PlanError {
-    fn from(error: NoRole) -> Self {
-        Self::NoRole(error)
+impl From<MissingRole> for PlanError {
+    fn from(error: MissingRole) -> Self {
+        Self::MissingRole(error)
     }
 }
 
-impl From<NoneMeant> for PlanError {
-    fn from(error: NoneMeant) -> Self {
+impl From<EmptySelection> for PlanError {
+    fn from(error: EmptySelection) -> Self {
         Self::Filter(error)
     }
 }
 
-impl From<Contradiction> for PlanError {
-    fn from(error: Contradiction) -> Self {
-        Self::Contradiction(error)
+impl From<TargetConflict> for PlanError {
+    fn from(error: TargetConflict) -> Self {
+        Self::TargetConflict(error)
     }
 }
 
@@ -309,7 +314,7 @@ mod tests {
     use super::{ListedAccounts, PlanError, TargetPlan, accounts_file};
     use crate::option_rows::{OptionSet, Origin};
     use crate::targets::options::TargetOptions;
-    use crate::targets::{Access, Named};
+    use crate::targets::{Access, TargetSpec};
 
     const ROLE: &str = "arn:aws:iam::111111111111:role/R";
 
@@ -321,12 +326,12 @@ mod tests {
         options
     }
 
-    fn named(id: &str) -> Named {
-        Named::of(id.parse().unwrap())
+    fn named(id: &str) -> TargetSpec {
+        TargetSpec::of(id.parse().unwrap())
     }
 
     /// The accounts, and how each is read.
-    fn targets(given: &[(&str, &str, Origin)], configured: &[Named]) -> Result<Vec<String>, PlanError> {
+    fn targets(given: &[(&str, &str, Origin)], configured: &[TargetSpec]) -> Result<Vec<String>, PlanError> {
         let plan = TargetPlan::new(options(given), None, configured)?;
         let targets = plan.resolve(Vec::new(), Some("us-east-1"), None)?;
         let role = |target: &crate::Target| match &target.access {
@@ -364,7 +369,7 @@ mod tests {
 
     #[test]
     fn what_the_configuration_says_of_an_account_holds_for_who_names_it() {
-        let other = Named { role_name: Some("Audit".parse().unwrap()), ..named("222222222222") };
+        let other = TargetSpec { role_name: Some("Audit".parse().unwrap()), ..named("222222222222") };
         let configured = [other, named("333333333333")];
         let given = [("account", "222222222222", Origin::Flag), ("role_name", "R", Origin::Flag)];
         assert_eq!(targets(&given, &configured).unwrap(), ["arn:aws:iam::222222222222:role/Audit"]);
@@ -379,7 +384,7 @@ mod tests {
         let needs = targets(&[("role_arn", ROLE, Origin::Flag), ou], &[]).unwrap_err();
         assert_eq!(needs, PlanError::NeedsOrganization("ou"));
         let no_role = targets(&[("account", "222222222222", Origin::Flag)], &[]).unwrap_err();
-        assert!(matches!(no_role, PlanError::NoRole(_)), "{no_role}");
+        assert!(matches!(no_role, PlanError::MissingRole(_)), "{no_role}");
         let include = |origin| [("role_arn", ROLE, Origin::Variable), ("include", "prod-*", origin)];
         assert!(matches!(targets(&include(Origin::Flag), &[]).unwrap_err(), PlanError::Filter(_)));
         assert_eq!(
@@ -395,7 +400,7 @@ mod tests {
         assert_eq!(targets(&ou, &[]).unwrap(), [ROLE], "the variables are for who names nobody");
         let plan = TargetPlan::new(options(&[("role_arn", ROLE, Origin::Flag)]), None, &[]).unwrap();
         let china = plan.check(Some("cn-north-1")).unwrap_err();
-        assert!(matches!(china, PlanError::Contradiction(_)), "{china}");
+        assert!(matches!(china, PlanError::TargetConflict(_)), "{china}");
     }
 
     #[test]
@@ -404,7 +409,7 @@ mod tests {
         let given = options(&[("role_name", "R", Origin::Flag)]);
         let plan = TargetPlan::for_one_account(given, &[]);
         let target = plan.target(account_id.clone(), None, Some(&account_id)).unwrap();
-        assert_eq!(target.access, Access::Own);
+        assert_eq!(target.access, Access::CallerCredentials);
         let target = plan.target(account_id, Some("cn-north-1"), None).unwrap();
         assert_eq!(target.role().unwrap().role_arn.as_str(), "arn:aws-cn:iam::222222222222:role/R");
     }

@@ -12,11 +12,11 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use futures_util::StreamExt;
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::connect::{Connect, Roots, http_client};
+use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
 use rolecall_core::scan::{ScanContext, Scanner};
 use rolecall_core::targets::{Target, Targets};
 use rolecall_core::{Limits, Settings};
-use rolecall_roll::{AccountRoll, Partition};
+use rolecall_roll::{AccountRecord, Partition};
 use rolecall_testkit::secrets::{CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, EXTERNAL_ID};
 
 pub(crate) const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
@@ -47,8 +47,8 @@ pub(crate) async fn scanner(endpoint: &str, settings: Settings) -> TestScanner {
 pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedTimeSource) -> TestScanner {
     let token = Some(CALLER_SESSION_TOKEN.to_owned());
     let caller = Credentials::new("ASIACALLER", CALLER_SECRET_ACCESS_KEY, token, None, "test");
-    let connect = Connect {
-        http_client: http_client(Roots::of_the_system()),
+    let connect = ClientConfig {
+        http_client: http_client(RootCertificates::of_the_system()),
         region: Some("us-east-1".to_owned()),
         profile: None,
         credentials: Some(SharedCredentialsProvider::new(caller)),
@@ -65,19 +65,19 @@ pub(crate) fn target(role_arn: &str) -> Target {
 }
 
 /// The lines of these roles, in order of completion.
-pub(crate) async fn scan(scanner: &TestScanner, role_arns: &[&str]) -> Vec<AccountRoll> {
+pub(crate) async fn scan(scanner: &TestScanner, role_arns: &[&str]) -> Vec<AccountRecord> {
     let targets = Targets::new(role_arns.iter().map(|role_arn| target(role_arn)), Partition::Aws).unwrap();
     let TestScanner { scanner, context } = scanner;
     scanner.scan(context, targets.as_slice(), &Cancellation::new(None)).collect().await
 }
 
 /// The line of the one account that most tests are about.
-pub(crate) async fn scan_one(scanner: &TestScanner) -> AccountRoll {
+pub(crate) async fn scan_one(scanner: &TestScanner) -> AccountRecord {
     scan(scanner, &[ROLE_ARN]).await.pop().unwrap()
 }
 
 /// What an account's users look like, in short: `name: KEY Status, …`.
-pub(crate) fn in_short(account: &AccountRoll) -> Vec<String> {
+pub(crate) fn in_short(account: &AccountRecord) -> Vec<String> {
     let users = account.users().unwrap_or_default();
     users
         .iter()

@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::users::member;
 use super::{Page, asked};
 use crate::call::Call;
-use crate::query::{Refusal, Xml};
+use crate::query::{ApiError, Xml};
 use crate::world::{AccessKey, User};
 
 /// For how long IAM makes no new credential report.
 const REPORT_LASTS: SignedDuration = SignedDuration::from_hours(4);
 
 /// `iam:GetAccountSummary`.
-pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     call.allow(&asked("iam:GetAccountSummary", "*", "*"))?;
     let account = call.world.account(call.caller.account_id()).unwrap_or_default();
     let users = u64::try_from(account.users.len()).unwrap_or_default() + call.world.behaviour.users_hidden;
@@ -36,7 +36,7 @@ pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `iam:ListAccountAliases`.
-pub(crate) fn list_account_aliases(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn list_account_aliases(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     call.allow(&asked("iam:ListAccountAliases", "*", "*"))?;
     let account = call.world.account(call.caller.account_id()).unwrap_or_default();
     let aliases: Vec<&str> = account.alias.as_deref().into_iter().collect();
@@ -44,11 +44,11 @@ pub(crate) fn list_account_aliases(call: &mut Call<'_>) -> Result<Xml, Refusal> 
 }
 
 /// `iam:GetAccountAuthorizationDetails`. Of users alone: roles and policies are asked for by nobody here.
-pub(crate) fn get_account_authorization_details(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_account_authorization_details(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let filters = call.parameters.texts("Filter");
     if filters != ["User"] {
         let message = "this emulator has the details of users alone; ask with Filter.member.1=User";
-        return Err(Refusal::new(400, "InvalidInput", message));
+        return Err(ApiError::new(400, "InvalidInput", message));
     }
     let page = Page::asked(call, "GetAccountAuthorizationDetails")?;
     call.allow(&asked("iam:GetAccountAuthorizationDetails", "*", "*"))?;
@@ -81,7 +81,7 @@ fn detail(name: &str, user: &User) -> Xml {
 }
 
 /// `iam:GenerateCredentialReport`.
-pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     call.allow(&asked("iam:GenerateCredentialReport", "*", "*"))?;
     let account_id = call.caller.account_id().to_owned();
     let state = match call.reports.get(&account_id) {
@@ -100,22 +100,22 @@ pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, Ref
 }
 
 /// `iam:GetCredentialReport`.
-pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     call.allow(&asked("iam:GetCredentialReport", "*", "*"))?;
     let account_id = call.caller.account_id();
     let generated = match call.reports.get(account_id) {
         None => {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 410,
                 "ReportNotPresent",
                 "No report is present; ask for one to be made.",
             ));
         }
         Some(ready) if *ready > call.now => {
-            return Err(Refusal::new(404, "ReportInProgress", "The report is being made."));
+            return Err(ApiError::new(404, "ReportInProgress", "The report is being made."));
         }
         Some(ready) if !is_good(*ready, call.now) => {
-            return Err(Refusal::new(410, "ReportExpired", "The report has expired; ask for a new one."));
+            return Err(ApiError::new(410, "ReportExpired", "The report has expired; ask for a new one."));
         }
         Some(ready) => *ready,
     };
@@ -193,19 +193,19 @@ fn date(date: Timestamp) -> String {
 }
 
 /// `iam:ListOrganizationsFeatures`.
-pub(crate) fn list_organizations_features(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn list_organizations_features(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     call.allow(&asked("iam:ListOrganizationsFeatures", "*", "*"))?;
     let account_id = call.caller.account_id();
     let Some(organization) = call.world.organization.as_ref() else {
         let message = "The request was rejected because no organization is associated with your account.";
-        return Err(Refusal::new(400, "OrganizationNotFoundException", message));
+        return Err(ApiError::new(400, "OrganizationNotFoundException", message));
     };
     let may_ask = account_id == organization.management_account
         || organization.delegated_administrators.iter().any(|id| id == account_id);
     if !may_ask {
         let message = "The request was rejected because the account making the request is not the management account \
                        or delegated administrator account for centralized root access.";
-        return Err(Refusal::new(400, "CallerIsNotManagementAccountException", message));
+        return Err(ApiError::new(400, "CallerIsNotManagementAccountException", message));
     }
     let features: &[&str] =
         if organization.manages_root_credentials { &["RootCredentialsManagement"] } else { &[] };

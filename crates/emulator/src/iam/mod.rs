@@ -14,9 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use crate::authorization::Asked;
+use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::{Refusal, Xml};
+use crate::query::{ApiError, Xml};
 
 /// Its version.
 pub(crate) const VERSION: &str = "2010-05-08";
@@ -24,9 +24,9 @@ pub(crate) const VERSION: &str = "2010-05-08";
 /// The namespace of its answers.
 pub(crate) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
-fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> Asked<'a> {
+fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> AuthorizationRequest<'a> {
     let (resource_tags, context) = (BTreeMap::new(), BTreeMap::new());
-    Asked { action, resource, shown, trust: None, resource_tags, context }
+    AuthorizationRequest { action, resource, shown, trust: None, resource_tags, context }
 }
 
 fn date(date: Timestamp) -> String {
@@ -43,12 +43,12 @@ struct Page {
 }
 
 impl Page {
-    fn asked(call: &Call<'_>, operation: &str) -> Result<Self, Refusal> {
+    fn asked(call: &Call<'_>, operation: &str) -> Result<Self, ApiError> {
         let parameters = call.parameters;
         let of = |name| parameters.get(name).unwrap_or_default();
         let list = format!("{operation}/{}/{}", of("UserName"), of("PathPrefix"));
         let max_items = parameters.number("MaxItems", 1, 1000)?.unwrap_or(100);
-        let wrong = || Refusal::new(400, "ValidationError", "Invalid Marker.");
+        let wrong = || ApiError::new(400, "ValidationError", "Invalid Marker.");
         let name_of = |marker: &str| {
             let text = String::from_utf8(STANDARD.decode(marker).ok()?).ok()?;
             text.strip_prefix(&list)?.strip_prefix('\n').map(str::to_owned)

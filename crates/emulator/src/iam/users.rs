@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{Page, asked, date};
-use crate::authorization::Asked;
+use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::{NAME, Refusal, Rule, Xml};
+use crate::query::{ApiError, NAME, Rule, Xml};
 use crate::world::{AccessKey, MfaDevice, User};
 
 /// `iam:ListUsers`.
-pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let prefix = call.parameters.get("PathPrefix").unwrap_or("/");
     let broken = if prefix.len() > 512 {
         Some("Member must have length less than or equal to 512")
@@ -19,7 +19,7 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
         None
     };
     if let Some(rule) = broken {
-        return Err(Refusal::invalid("PathPrefix", Some(prefix), rule));
+        return Err(ApiError::invalid("PathPrefix", Some(prefix), rule));
     }
     let page = Page::asked(call, "ListUsers")?;
     let account_id = call.caller.account_id().to_owned();
@@ -32,7 +32,7 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `iam:GetUser`.
-pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (name, user) = user_of(call, "iam:GetUser")?;
     let tag = |(key, value): (&String, &String)| Xml::new().text("Key", key).text("Value", value);
     let member = member(&name, &user);
@@ -41,7 +41,7 @@ pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `iam:ListAccessKeys`.
-pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let page = Page::asked(call, "ListAccessKeys")?;
     let (name, user) = user_of(call, "iam:ListAccessKeys")?;
     let key = |key: &AccessKey| {
@@ -59,11 +59,11 @@ pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `iam:GetLoginProfile`.
-pub(crate) fn get_login_profile(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_login_profile(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (name, user) = user_of(call, "iam:GetLoginProfile")?;
     let profile = user.login_profile.as_ref();
     let profile = profile
-        .ok_or_else(|| Refusal::no_such_entity(format!("Login Profile for User {name} cannot be found.")))?;
+        .ok_or_else(|| ApiError::no_such_entity(format!("Login Profile for User {name} cannot be found.")))?;
     let profile = Xml::new()
         .text("UserName", &name)
         .text("CreateDate", date(profile.create_date))
@@ -72,7 +72,7 @@ pub(crate) fn get_login_profile(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `iam:ListMFADevices`.
-pub(crate) fn list_mfa_devices(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn list_mfa_devices(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let page = Page::asked(call, "ListMFADevices")?;
     let (name, user) = user_of(call, "iam:ListMFADevices")?;
     let device = |device: &MfaDevice| {
@@ -88,7 +88,7 @@ pub(crate) fn list_mfa_devices(call: &mut Call<'_>) -> Result<Xml, Refusal> {
 }
 
 /// `iam:GetAccessKeyLastUsed`.
-pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refusal> {
+pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let parameters = call.parameters;
     parameters.required("AccessKeyId")?;
     let rule = Rule { least: 16, most: 128, also: "_", pattern: "[\\w]+" };
@@ -102,7 +102,7 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
     let resource = found.map_or(format!("arn:aws:iam::{account_id}:user/*"), |(_, user, _)| user.arn.clone());
     call.allow(&asked("iam:GetAccessKeyLastUsed", &resource, &format!("access key {id}")))?;
     let (name, _, key) = found
-        .ok_or_else(|| Refusal::no_such_entity(format!("The Access Key with id {id} cannot be found.")))?;
+        .ok_or_else(|| ApiError::no_such_entity(format!("The Access Key with id {id} cannot be found.")))?;
     let used = match &key.last_used {
         Some(used) => Xml::new()
             .text("LastUsedDate", date(used.date))
@@ -114,14 +114,14 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, Refus
 }
 
 /// The user that a request names, or the one that asks; only who may ask hears whether it is there.
-fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Refusal> {
+fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), ApiError> {
     let parameters = call.parameters;
     let name = match (parameters.text("UserName", NAME)?, &call.caller.user_name) {
         (Some(name), _) => name.to_owned(),
         (None, Some(name)) => name.clone(),
         (None, None) => {
             let message = "Must specify userName when calling with non-User credentials";
-            return Err(Refusal::new(400, "ValidationError", message));
+            return Err(ApiError::new(400, "ValidationError", message));
         }
     };
     let account_id = call.caller.account_id().to_owned();
@@ -130,9 +130,12 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Ref
     let resource =
         user.as_ref().map_or(format!("arn:aws:iam::{account_id}:user/{name}"), |user| user.arn.clone());
     let tags = user.as_ref().map(|user| user.tags.clone()).unwrap_or_default();
-    call.allow(&Asked { resource_tags: tags, ..asked(action, &resource, &format!("user {name}")) })?;
+    call.allow(&AuthorizationRequest {
+        resource_tags: tags,
+        ..asked(action, &resource, &format!("user {name}"))
+    })?;
     let message = || format!("The user with name {name} cannot be found.");
-    user.map(|user| (name.clone(), user)).ok_or_else(|| Refusal::no_such_entity(message()))
+    user.map(|user| (name.clone(), user)).ok_or_else(|| ApiError::no_such_entity(message()))
 }
 
 /// A user, as the lists of users have it.

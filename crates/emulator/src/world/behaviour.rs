@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// How slow a world is, and what goes wrong in it. By default nothing does.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Behaviour {
+pub struct FaultInjection {
     /// How long each answer takes, in milliseconds.
     pub latency_ms: u64,
     /// How many calls a second IAM answers in one account; more are throttled. Without it, any number.
@@ -30,9 +30,9 @@ pub struct Behaviour {
     pub old_status: bool,
 }
 
-/// A field of [`Behaviour`] that is out of its range.
+/// A field of [`FaultInjection`] that is out of its range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum BehaviourError {
+pub enum FaultInjectionError {
     /// A part of the requests that is below 0 or above 1, or no number.
     #[error("{field} is {value}, and is a part, from 0 to 1")]
     Fraction {
@@ -46,7 +46,7 @@ pub enum BehaviourError {
     Rate(&'static str),
 }
 
-impl Behaviour {
+impl FaultInjection {
     /// How long each answer takes.
     #[must_use]
     pub(crate) fn latency(&self) -> Duration {
@@ -56,11 +56,11 @@ impl Behaviour {
     /// The same, if it can be.
     ///
     /// # Errors
-    /// [`BehaviourError`] names the first field that is out of its range.
-    pub fn checked(self) -> Result<Self, BehaviourError> {
+    /// [`FaultInjectionError`] names the first field that is out of its range.
+    pub fn checked(self) -> Result<Self, FaultInjectionError> {
         let fractions = [("error_rate", self.error_rate), ("reset_rate", self.reset_rate)];
         if let Some((field, value)) = fractions.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
-            return Err(BehaviourError::Fraction { field, value });
+            return Err(FaultInjectionError::Fraction { field, value });
         }
         let rates = [
             ("iam_rate", self.iam_rate),
@@ -68,6 +68,6 @@ impl Behaviour {
             ("organizations_rate", self.organizations_rate),
         ];
         let wrong = rates.iter().find(|(_, rate)| rate.is_some_and(|rate| rate.is_nan() || rate <= 0.0));
-        wrong.map_or(Ok(self), |(field, _)| Err(BehaviourError::Rate(field)))
+        wrong.map_or(Ok(self), |(field, _)| Err(FaultInjectionError::Rate(field)))
     }
 }

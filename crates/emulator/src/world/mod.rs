@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_policy::{Document, Kind};
+use rolecall_policy::{NamedPolicy, PolicyType};
 use serde::Deserialize;
 
-pub use behaviour::{Behaviour, BehaviourError};
-pub use file::BadWorld;
+pub use behaviour::{FaultInjection, FaultInjectionError};
+pub use file::InvalidWorld;
 pub(crate) use generate::splitmix64;
-pub use generate::{ParseRecipeError, Recipe};
+pub use generate::{ParseWorldSpecError, WorldSpec};
 
 /// The accounts that there are.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub struct World {
     /// The organisation, where there is one.
     pub organization: Option<Organization>,
     /// How slow it all is, and what goes wrong.
-    pub behaviour: Behaviour,
+    pub behaviour: FaultInjection,
 }
 
 /// An account.
@@ -95,11 +95,11 @@ pub(crate) struct Role {
     /// The ARN, path included.
     pub(crate) arn: String,
     /// Whom it trusts.
-    pub(crate) trust_policy: Document,
+    pub(crate) trust_policy: NamedPolicy,
     /// What it may do.
-    pub(crate) policies: Vec<Document>,
+    pub(crate) policies: Vec<NamedPolicy>,
     /// What limits that.
-    pub(crate) permissions_boundary: Option<Document>,
+    pub(crate) permissions_boundary: Option<NamedPolicy>,
     /// Seconds.
     pub(crate) max_session_duration: u32,
     /// Its tags.
@@ -120,9 +120,9 @@ pub struct User {
     /// When its password was last used.
     pub password_last_used: Option<Timestamp>,
     /// What it may do.
-    pub(crate) policies: Vec<Document>,
+    pub(crate) policies: Vec<NamedPolicy>,
     /// What limits that.
-    pub(crate) permissions_boundary: Option<Document>,
+    pub(crate) permissions_boundary: Option<NamedPolicy>,
     /// Its keys.
     pub access_keys: Vec<AccessKey>,
     /// Its password for the console.
@@ -195,9 +195,9 @@ pub struct Unit {
     /// Which of the units it is in; the root is in none.
     pub(crate) parent: Option<usize>,
     /// Service control policies.
-    pub(crate) scps: Vec<Document>,
+    pub(crate) scps: Vec<NamedPolicy>,
     /// Resource control policies.
-    pub(crate) rcps: Vec<Document>,
+    pub(crate) rcps: Vec<NamedPolicy>,
 }
 
 /// An account, as its organisation knows it.
@@ -216,9 +216,9 @@ pub struct Member {
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Service control policies of its own; `None` where it has but `FullAWSAccess`.
-    pub(crate) scps: Option<Vec<Document>>,
+    pub(crate) scps: Option<Vec<NamedPolicy>>,
     /// Resource control policies of its own.
-    pub(crate) rcps: Vec<Document>,
+    pub(crate) rcps: Vec<NamedPolicy>,
 }
 
 impl std::fmt::Debug for AccessKey {
@@ -283,7 +283,7 @@ impl World {
     }
 
     /// The service control policies of the root, of each unit above an account, and of the account itself.
-    pub(crate) fn scps_above(&self, account_id: &str) -> Vec<Vec<Document>> {
+    pub(crate) fn scps_above(&self, account_id: &str) -> Vec<Vec<NamedPolicy>> {
         let own = self.member(account_id).and_then(|member| member.scps.clone());
         self.units_above(account_id).iter().map(|unit| unit.scps.clone()).chain(own).collect()
     }
@@ -291,7 +291,7 @@ impl World {
     /// The resource control policies above an account; none for the management account.
     ///
     /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
-    pub(crate) fn rcps_above(&self, account_id: &str) -> Vec<Document> {
+    pub(crate) fn rcps_above(&self, account_id: &str) -> Vec<NamedPolicy> {
         if self.organization.as_ref().is_some_and(|it| it.management_account == account_id) {
             return Vec::new();
         }
@@ -320,9 +320,9 @@ impl Organization {
     ///
     /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
     #[must_use]
-    pub(crate) fn policy_arn(&self, kind: Kind, document: &str) -> String {
+    pub(crate) fn policy_arn(&self, kind: PolicyType, document: &str) -> String {
         let Self { id, management_account, .. } = self;
-        let kind = if kind == Kind::Rcp { "resource_control_policy" } else { "service_control_policy" };
+        let kind = if kind == PolicyType::Rcp { "resource_control_policy" } else { "service_control_policy" };
         let policy_id = unique_id("p-", id, document).to_ascii_lowercase();
         let policy_id = policy_id.get(..12).unwrap_or_default();
         format!("arn:aws:organizations::{management_account}:policy/{id}/{kind}/{policy_id}")

@@ -6,20 +6,20 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rolecall_roll::{Account, AccountId, Organization, Outcome, Stored, json};
+use rolecall_roll::{Account, AccountId, Organization, Outcome, RollFile, json};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{HashingWriter, SUMS_FILE};
-use crate::report::Keep;
+use crate::report::FindingLimit;
 use crate::{Report, Settings, render};
 
 /// What a bundle is made of.
 #[derive(Debug)]
 pub struct BundleContents<'a> {
     /// The roll.
-    pub stored: &'a Stored,
+    pub stored: &'a RollFile,
     /// The file that the roll was read from, which is copied byte by byte.
     pub roll_file: &'a Path,
     /// How the roll is judged.
@@ -76,7 +76,7 @@ pub fn write(folder: &Path, contents: &BundleContents<'_>) -> Result<usize, Writ
 
 fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize> {
     let BundleContents { stored, roll_file, settings, configuration, program } = contents;
-    let report = Report::of_file(stored, settings, Keep::All)?;
+    let report = Report::of_file(stored, settings, FindingLimit::All)?;
     let mut sums: BTreeMap<String, String> = BTreeMap::new();
     let mut put = |name: &str, write: &mut dyn FnMut(&mut Output) -> io::Result<()>| -> io::Result<()> {
         let inner = File::create_new(folder.join(name))?;
@@ -142,7 +142,7 @@ struct Listed {
 }
 
 impl Accounts {
-    fn of(stored: &Stored) -> io::Result<Self> {
+    fn of(stored: &RollFile) -> io::Result<Self> {
         let mut accounts = Vec::new();
         let mut seen = BTreeSet::new();
         for account in stored.accounts() {
@@ -167,7 +167,7 @@ impl Accounts {
 }
 
 /// The ids by which CloudTrail and AWS support know the calls that gave sessions, and those that went wrong.
-fn requests(stored: &Stored) -> io::Result<serde_json::Value> {
+fn requests(stored: &RollFile) -> io::Result<serde_json::Value> {
     let mut accounts = Vec::new();
     // A line that another one took the place of tells of calls too.
     let read = stored.history(|account| {
@@ -190,7 +190,7 @@ fn requests(stored: &Stored) -> io::Result<serde_json::Value> {
 }
 
 /// Which program made the bundle, of which run's roll.
-fn origin(stored: &Stored, program: &Program<'_>) -> serde_json::Value {
+fn origin(stored: &RollFile, program: &Program<'_>) -> serde_json::Value {
     json!({
         "version": program.version,
         "sha256": program.sha256,

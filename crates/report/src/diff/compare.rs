@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rolecall_roll::{
-    AccessKey, AccessKeyId, AccountId, AccountRoll, Fact, FactKind, Header, Outcome, Policies, Stored, User,
+    AccessKey, AccessKeyId, AccountId, AccountRecord, Fact, FactKind, Header, Outcome, Policies, RollFile,
+    User,
 };
 
-use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
+use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, RollSide, UserChange, UserName};
 use crate::assess::Assessor;
-use crate::facts::{OfAccount, OfKey, OfUser};
+use crate::facts::{AccountView, KeyView, UserView};
 use crate::finding::Finding;
-use crate::rules::Checked;
+use crate::rules::RuleOutcome;
 use crate::rules::{Check, Rule};
 use crate::settings::Settings;
 
@@ -47,14 +48,14 @@ impl Diff {
     /// # Errors
     /// [`NotComparable`] where they are of different things, or a file cannot be read.
     pub fn of(
-        old: &Stored,
-        new: &Stored,
+        old: &RollFile,
+        new: &RollFile,
         settings: &Settings,
         with_last_used: bool,
     ) -> Result<Self, NotComparable> {
         are_comparable(&old.header, &new.header)?;
         let mut diff = Self { old: side(old)?, new: side(new)?, ..Self::default() };
-        let targets = |stored: &'_ Stored| -> Vec<AccountId> {
+        let targets = |stored: &'_ RollFile| -> Vec<AccountId> {
             stored.header.targets.iter().map(|target| target.account_id.clone()).collect()
         };
         let wanted = [targets(old), targets(new)].concat();
@@ -65,17 +66,17 @@ impl Diff {
             let (was, is) = (old.account(id)?, new.account(id)?);
             diff.account(id, (old, was.as_ref()), (new, is.as_ref()));
             if let (Some(was), Some(is)) = (&was, &is) {
-                let (was, is) = (OfAccount::of(&old.header, was), OfAccount::of(&new.header, is));
+                let (was, is) = (AccountView::of(&old.header, was), AccountView::of(&new.header, is));
                 diff.users(was, is, with_last_used);
             }
             let found =
-                |assessor: &mut Assessor<'_>, account: Option<&AccountRoll>| -> BTreeMap<String, Finding> {
+                |assessor: &mut Assessor<'_>, account: Option<&AccountRecord>| -> BTreeMap<String, Finding> {
                     let findings = account.map(|account| assessor.account(account)).unwrap_or_default();
                     findings.into_iter().map(|finding| (finding.id.clone(), finding)).collect()
                 };
             let (old_findings, new_findings) =
                 (found(&mut before, was.as_ref()), found(&mut now, is.as_ref()));
-            let sides = Sides { old: &old.header, new: &new.header, settings };
+            let sides = RollPair { old: &old.header, new: &new.header, settings };
             diff.findings(&sides, (was.as_ref(), old_findings), (is.as_ref(), new_findings));
         }
         for list in [
@@ -94,13 +95,13 @@ impl Diff {
     fn account(
         &mut self,
         id: &AccountId,
-        (old, was): (&Stored, Option<&AccountRoll>),
-        (new, is): (&Stored, Option<&AccountRoll>),
+        (old, was): (&RollFile, Option<&AccountRecord>),
+        (new, is): (&RollFile, Option<&AccountRecord>),
     ) {
         // Who was to be asked and has no line was not read, and is not out of the roll.
-        let outcome = |stored: &Stored, account: Option<&AccountRoll>| {
+        let outcome = |stored: &RollFile, account: Option<&AccountRecord>| {
             let is_wanted = || stored.header.targets.iter().any(|target| target.account_id == *id);
-            account.map(AccountRoll::outcome).or_else(|| is_wanted().then_some(Outcome::Failed))
+            account.map(AccountRecord::outcome).or_else(|| is_wanted().then_some(Outcome::Failed))
         };
         let (before, now) = (outcome(old, was), outcome(new, is));
         if before == now {
@@ -108,11 +109,11 @@ impl Diff {
             self.accounts_not_compared += usize::from(is_cut);
             return;
         }
-        let known = is.or(was).and_then(AccountRoll::account);
+        let known = is.or(was).and_then(AccountRecord::account);
         let gap = is.and_then(|account| account.gaps().first());
         let why = gap.map(|gap| format!("{} unknown: {}", gap.step.label(), gap.class));
         let ended = (now.is_some() && is.is_none()).then(|| "the run ended before it was read".to_owned());
-        let skipped = is.and_then(AccountRoll::why_skipped).map(str::to_owned);
+        let skipped = is.and_then(AccountRecord::why_skipped).map(str::to_owned);
         self.accounts.push(AccountChange {
             account_id: id.clone(),
             account_name: known.and_then(|account| account.name.clone()),
@@ -123,21 +124,21 @@ impl Diff {
     }
 
     /// Users and keys, where both rolls know them.
-    fn users(&mut self, of_old: OfAccount<'_>, of_new: OfAccount<'_>, with_last_used: bool) {
+    fn users(&mut self, of_old: AccountView<'_>, of_new: AccountView<'_>, with_last_used: bool) {
         let (was, is) = (of_old.roll, of_new.roll);
         let (Some(old), Some(new)) = (by_id(was), by_id(is)) else { return };
         let account_id = is.account_id();
-        let name = |user: &User| Name {
+        let name = |user: &User| UserName {
             account_id: account_id.clone(),
             user_name: user.user_name.clone(),
             user_id: user.user_id.clone(),
         };
         let lists_all =
-            |account: &AccountRoll| !account.gaps().iter().any(|gap| gap.step == FactKind::Users.into());
+            |account: &AccountRecord| !account.gaps().iter().any(|gap| gap.step == FactKind::Users.into());
         for (id, user) in &new {
             match old.get(id) {
                 Some(before) => {
-                    let (was, is) = (OfUser { of: of_old, user: before }, OfUser { of: of_new, user });
+                    let (was, is) = (UserView { of: of_old, user: before }, UserView { of: of_new, user });
                     self.user(&name(user), &was, &is);
                     self.keys(account_id, before, user, with_last_used);
                 }
@@ -159,7 +160,7 @@ impl Diff {
     }
 
     /// What is other of a user, where both rolls know it.
-    fn user(&mut self, name: &Name, was: &OfUser<'_>, is: &OfUser<'_>) {
+    fn user(&mut self, name: &UserName, was: &UserView<'_>, is: &UserView<'_>) {
         let mut compare = |what, before: Option<String>, now: Option<String>| {
             if let (Some(before), Some(now)) = (before, now)
                 && before != now
@@ -173,14 +174,14 @@ impl Diff {
             names.join(", ")
         };
         let there_is = |it: bool| if it { "there is one" } else { "" }.to_owned();
-        let password = |of: &OfUser<'_>| of.password().known().map(|password| there_is(password.is_some()));
-        let devices = |of: &OfUser<'_>| {
+        let password = |of: &UserView<'_>| of.password().known().map(|password| there_is(password.is_some()));
+        let devices = |of: &UserView<'_>| {
             let serials = of.user.mfa_devices.known()?.iter().map(|device| device.serial_number.clone());
             Some(sorted(&serials.collect::<Vec<_>>()))
         };
         // The credential report tells that there is a device, and not which.
-        let mfa = |of: &OfUser<'_>| of.has_mfa().known().copied().map(there_is);
-        let of_policies = |user: &OfUser<'_>, of: fn(&Policies) -> Vec<String>| {
+        let mfa = |of: &UserView<'_>| of.has_mfa().known().copied().map(there_is);
+        let of_policies = |user: &UserView<'_>, of: fn(&Policies) -> Vec<String>| {
             user.policies().known().map(|it| sorted(&of(it)))
         };
         compare("name", Some(was.user.user_name.clone()), Some(is.user.user_name.clone()));
@@ -223,9 +224,9 @@ impl Diff {
 
     fn findings(
         &mut self,
-        sides: &Sides<'_>,
-        (was, old): (Option<&AccountRoll>, BTreeMap<String, Finding>),
-        (is, new): (Option<&AccountRoll>, BTreeMap<String, Finding>),
+        sides: &RollPair<'_>,
+        (was, old): (Option<&AccountRecord>, BTreeMap<String, Finding>),
+        (is, new): (Option<&AccountRecord>, BTreeMap<String, Finding>),
     ) {
         for (id, finding) in &new {
             match old.get(id) {
@@ -257,23 +258,23 @@ impl Diff {
     }
 }
 
-fn by_id(account: &AccountRoll) -> Option<BTreeMap<&str, &User>> {
+fn by_id(account: &AccountRecord) -> Option<BTreeMap<&str, &User>> {
     Some(account.users()?.iter().map(|user| (user.user_id.as_str(), user)).collect())
 }
 
 /// The two rolls, and how they are judged.
-struct Sides<'a> {
+struct RollPair<'a> {
     old: &'a Header,
     new: &'a Header,
     settings: &'a Settings,
 }
 
-impl Sides<'_> {
+impl RollPair<'_> {
     /// What the rule of a finding says of the same thing in an account of the other roll.
-    fn verdict(&self, header: &Header, account: Option<&AccountRoll>, finding: &Finding) -> Verdict {
+    fn verdict(&self, header: &Header, account: Option<&AccountRecord>, finding: &Finding) -> Verdict {
         // An account that is not in the roll, or not read, tells nothing; nobody says that it is empty.
         let Some(roll) = account.filter(|account| account.users().is_some()) else { return Verdict::Unknown };
-        let of = OfAccount::of(header, roll);
+        let of = AccountView::of(header, roll);
         let days = self.settings.days(finding.rule);
         let check: &Rule = finding.rule;
         if let Check::Root(check) = check.check {
@@ -284,7 +285,7 @@ impl Sides<'_> {
             let is_cut = roll.gaps().iter().any(|gap| gap.step == FactKind::Users.into());
             return if is_cut { Verdict::Unknown } else { Verdict::NotThere };
         };
-        let user = OfUser { of, user };
+        let user = UserView { of, user };
         match check.check {
             Check::Root(_) => Verdict::Unknown,
             Check::User(check) => Verdict::of(check(&user, days)),
@@ -292,7 +293,7 @@ impl Sides<'_> {
                 Fact::Known { value: keys, .. } => {
                     let id = finding.subject.access_key_id.as_ref().map(AccessKeyId::as_str);
                     let key = keys.iter().find(|key| Some(key.access_key_id.as_str()) == id);
-                    key.map_or(Verdict::NotThere, |key| Verdict::of(check(&OfKey { of: user, key }, days)))
+                    key.map_or(Verdict::NotThere, |key| Verdict::of(check(&KeyView { of: user, key }, days)))
                 }
                 Fact::Unknown { .. } => Verdict::Unknown,
                 Fact::NotAsked => Verdict::NotAsked,
@@ -302,7 +303,7 @@ impl Sides<'_> {
 }
 
 impl Verdict {
-    fn of(checked: Checked) -> Self {
+    fn of(checked: RuleOutcome) -> Self {
         match checked {
             Ok(None) => Self::Passes,
             Ok(Some(_)) => Self::Fails,
@@ -335,8 +336,8 @@ fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
     Ok(())
 }
 
-fn side(stored: &Stored) -> io::Result<Side> {
-    Ok(Side {
+fn side(stored: &RollFile) -> io::Result<RollSide> {
+    Ok(RollSide {
         run_id: stored.header.run_id.to_string(),
         as_of: stored.header.as_of.to_string(),
         is_complete: stored.coverage()?.is_complete,

@@ -20,15 +20,15 @@ pub use words::Section;
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Diff {
     /// The earlier roll.
-    pub old: Side,
+    pub old: RollSide,
     /// The later one.
-    pub new: Side,
+    pub new: RollSide,
     /// Accounts.
     pub accounts: Vec<AccountChange>,
     /// Users that came.
-    pub users_came: Vec<Name>,
+    pub users_came: Vec<UserName>,
     /// Users that went.
-    pub users_went: Vec<Name>,
+    pub users_went: Vec<UserName>,
     /// Users of whom something is other than it was.
     pub users_changed: Vec<UserChange>,
     /// Access keys that came.
@@ -59,7 +59,7 @@ pub struct Diff {
 
 /// A roll that is compared.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Side {
+pub struct RollSide {
     /// The run's id.
     pub run_id: String,
     /// The moment that it stands for.
@@ -85,7 +85,7 @@ pub struct AccountChange {
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Name {
+pub struct UserName {
     /// The account.
     pub account_id: AccountId,
     /// The user.
@@ -99,7 +99,7 @@ pub struct Name {
 pub struct UserChange {
     /// The user, as it is called now.
     #[serde(flatten)]
-    pub user: Name,
+    pub user: UserName,
     /// What: `name`, `console password`, `MFA devices`, `groups`, `policies`, `permissions boundary`.
     pub what: &'static str,
     /// What it was; empty where it was none.

@@ -2,7 +2,7 @@
 
 use rolecall_roll::{LastUsed, Outcome};
 
-use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, Name, Side, UserChange};
+use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, RollSide, UserChange, UserName};
 use crate::facts;
 use crate::finding::Finding;
 
@@ -49,7 +49,7 @@ impl Diff {
     /// The comparison in a line, and what it leaves out.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let side = |side: &Side| {
+        let side = |side: &RollSide| {
             let cut = if side.is_complete { "" } else { ", incomplete" };
             format!("{} (run {}{cut})", side.as_of, side.run_id)
         };
@@ -106,7 +106,7 @@ fn finding(it: &Finding) -> Vec<String> {
 
 const USER: &[&str] = &["account", "user"];
 
-fn user(it: &Name) -> Vec<String> {
+fn user(it: &UserName) -> Vec<String> {
     vec![it.account_id.to_string(), it.user_name.clone()]
 }
 

@@ -1,18 +1,18 @@
 //! Commands of the AWS CLI, and their words as a POSIX shell takes them.
 
-use crate::facts::{OfAccount, OfKey, OfUser};
+use crate::facts::{AccountView, KeyView, UserView};
 
 /// The command that switches a key off.
-pub(crate) fn deactivate_key(key: &OfKey<'_>) -> String {
+pub(crate) fn deactivate_key(key: &KeyView<'_>) -> String {
     format!("{} --status Inactive", key_command("update-access-key", key))
 }
 
 /// The command that deletes a key.
-pub(crate) fn delete_key(key: &OfKey<'_>) -> String {
+pub(crate) fn delete_key(key: &KeyView<'_>) -> String {
     key_command("delete-access-key", key)
 }
 
-fn key_command(command: &str, key: &OfKey<'_>) -> String {
+fn key_command(command: &str, key: &KeyView<'_>) -> String {
     format!(
         "aws iam {command} {} {}",
         user_name_option(&key.of),
@@ -21,13 +21,13 @@ fn key_command(command: &str, key: &OfKey<'_>) -> String {
 }
 
 /// The option that names a user.
-pub(crate) fn user_name_option(user: &OfUser<'_>) -> String {
+pub(crate) fn user_name_option(user: &UserView<'_>) -> String {
     cli_option("--user-name", &user.user.user_name)
 }
 
 /// How to become the root user of a member account without its credentials, to delete them; `None` where nobody but
 /// the root user can.
-pub(crate) fn assume_root(account: &OfAccount<'_>) -> Option<String> {
+pub(crate) fn assume_root(account: &AccountView<'_>) -> Option<String> {
     account.organization.filter(|_| !account.is_management())?;
     let enable = if account.root_is_managed().known() == Some(&true) {
         ""

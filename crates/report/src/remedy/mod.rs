@@ -8,7 +8,7 @@ pub(crate) mod aws_cli;
 use rolecall_roll::AccessKeyStatus;
 
 use self::aws_cli::{cli_option, deactivate_key, delete_key, user_name_option};
-use crate::facts::{OfKey, OfUser};
+use crate::facts::{KeyView, UserView};
 
 /// What to do about a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) enum Remedy {
 
 /// How long a credential may lie idle, and how old an active key may be, in days.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct AgeThresholds {
     /// For a credential that is not used, or never was.
     pub idle: u32,
     /// For an active key.
@@ -38,9 +38,9 @@ const UNREAD: &[&str] =
 #[must_use]
 pub(crate) fn commands(
     remedy: Remedy,
-    user: Option<&OfUser<'_>>,
-    key: Option<&OfKey<'_>>,
-    patience: Patience,
+    user: Option<&UserView<'_>>,
+    key: Option<&KeyView<'_>>,
+    patience: AgeThresholds,
 ) -> String {
     if let Some(key) = key.filter(|key| key.is_idle_and_works(patience.idle)) {
         return switched_off(key);
@@ -53,12 +53,12 @@ pub(crate) fn commands(
     }
 }
 
-fn switched_off(key: &OfKey<'_>) -> String {
+fn switched_off(key: &KeyView<'_>) -> String {
     format!("{}\n# a week later, where nobody missed it:\n{}", deactivate_key(key), delete_key(key))
 }
 
 /// A key of which another takes the place: one that the user has already, or else a new one.
-fn rotated(key: &OfKey<'_>, patience: Patience) -> String {
+fn rotated(key: &KeyView<'_>, patience: AgeThresholds) -> String {
     let id = &key.key.access_key_id;
     let kept = kept(&key.of, patience);
     if let Some(kept) = kept.filter(|kept| &kept.key.access_key_id != id) {
@@ -86,7 +86,7 @@ fn rotated(key: &OfKey<'_>, patience: Patience) -> String {
 }
 
 /// All active keys but one switched off.
-fn one_kept(user: &OfUser<'_>, patience: Patience) -> String {
+fn one_kept(user: &UserView<'_>, patience: AgeThresholds) -> String {
     let kept = kept(user, patience);
     let others = keys(user)
         .filter(|key| key.is_active() == Ok(true))
@@ -106,23 +106,23 @@ fn one_kept(user: &OfUser<'_>, patience: Patience) -> String {
 
 /// The key that is kept: of those that work and are not known to be idle the youngest, which is the one that the others
 /// are to be rotated into.
-fn kept<'a>(user: &OfUser<'a>, patience: Patience) -> Option<OfKey<'a>> {
+fn kept<'a>(user: &UserView<'a>, patience: AgeThresholds) -> Option<KeyView<'a>> {
     let in_use =
         keys(user).filter(|key| key.is_active() == Ok(true) && !key.is_idle_and_works(patience.idle));
     in_use.max_by_key(|key| (key.key.create_date, &key.key.access_key_id))
 }
 
-fn keys<'a>(user: &OfUser<'a>) -> impl Iterator<Item = OfKey<'a>> {
+fn keys<'a>(user: &UserView<'a>) -> impl Iterator<Item = KeyView<'a>> {
     let user = *user;
     let keys = user.access_keys().known().copied().unwrap_or_default();
-    keys.iter().map(move |key| OfKey { of: user, key })
+    keys.iter().map(move |key| KeyView { of: user, key })
 }
 
 /// A user deleted, with what IAM wants taken from it before, as far as that is known.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html>
 #[must_use]
-pub(crate) fn user_deleted(user: &OfUser<'_>) -> String {
+pub(crate) fn user_deleted(user: &UserView<'_>) -> String {
     let named = user_name_option(user);
     let mut lines = vec!["# where these show nothing that is in use:".to_owned()];
     lines.extend(UNREAD.iter().map(|list| format!("aws iam {list} {named}")));

@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use super::harmless;
-use crate::cloudtrail::{Call, Differing, Matched, Recorded};
+use crate::cloudtrail::{Call, MismatchedCall, Reconciliation, RecordedCall};
 use crate::statement::grouped;
 
 /// Writes a line for each call that is not as it should be, and a summary.
 ///
 /// # Errors
 /// What the writer gives.
-pub fn render(out: &mut impl Write, matched: &Matched) -> io::Result<()> {
+pub fn render(out: &mut impl Write, matched: &Reconciliation) -> io::Result<()> {
     matched.missing.iter().try_for_each(|call| missing(out, call))?;
     matched.differing.iter().try_for_each(|it| differing(out, it))?;
     matched.foreign.iter().try_for_each(|record| unexpected(out, "foreign", record))?;
@@ -24,7 +24,10 @@ fn missing(out: &mut impl Write, call: &Call) -> io::Result<()> {
     writeln!(out, "missing  {account}  {role_arn}  request {}{refused}", harmless(&call.request_id))
 }
 
-fn differing(out: &mut impl Write, Differing { call, recorded, what }: &Differing) -> io::Result<()> {
+fn differing(
+    out: &mut impl Write,
+    MismatchedCall { call, recorded, what }: &MismatchedCall,
+) -> io::Result<()> {
     let outcome = |is_refused| if is_refused { "refused" } else { "granted" };
     writeln!(
         out,
@@ -41,7 +44,7 @@ fn differing(out: &mut impl Write, Differing { call, recorded, what }: &Differin
 }
 
 /// A call that the roll does not have.
-fn unexpected(out: &mut impl Write, word: &str, record: &Recorded) -> io::Result<()> {
+fn unexpected(out: &mut impl Write, word: &str, record: &RecordedCall) -> io::Result<()> {
     let error = record.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
     writeln!(
         out,
@@ -55,7 +58,7 @@ fn unexpected(out: &mut impl Write, word: &str, record: &Recorded) -> io::Result
     )
 }
 
-fn summary(out: &mut impl Write, matched: &Matched) -> io::Result<()> {
+fn summary(out: &mut impl Write, matched: &Reconciliation) -> io::Result<()> {
     let again = match matched.turned_away {
         0 => String::new(),
         number => format!(", {} attempts that AWS turned away and that were made again", grouped(number)),

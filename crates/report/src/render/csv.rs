@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use rolecall_roll::{AccessKeyId, Gap, NeutralTerms, Stored};
+use rolecall_roll::{AccessKeyId, Gap, NeutralTerms, RollFile};
 
 use super::harmless_lines;
-use crate::finding::{Excepted, Finding};
+use crate::finding::{Finding, Suppression};
 use crate::report::Report;
 use crate::rules::Rule;
-use crate::statement::Statement;
+use crate::statement::CoverageSummary;
 
 /// The columns, as [`Row`] has them.
 const COLUMNS: [&str; 22] = [
@@ -62,14 +62,14 @@ struct Row<'a> {
     remedy: &'a str,
     clauses: &'a str,
     security_hub: &'a str,
-    exception: Option<&'a Excepted>,
+    exception: Option<&'a Suppression>,
 }
 
 /// Writes them.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Result<()> {
+pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::Result<()> {
     let as_of = stored.header.as_of.to_string();
     let mut rows = Rows::new(out);
     rows.write(COLUMNS)?;
@@ -111,7 +111,7 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
             ..Row::default()
         })?;
     }
-    let statement = Statement::of(stored, &report.coverage, Some(report), &NeutralTerms).in_a_line();
+    let statement = CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms).in_a_line();
     write(&Row { record: "coverage", message: &statement, ..Row::default() })?;
     rows.finish()
 }

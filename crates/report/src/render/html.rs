@@ -11,14 +11,14 @@ use std::io::{self, Write};
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rolecall_roll::{AccessKeyId, NeutralTerms, Stored};
+use rolecall_roll::{AccessKeyId, NeutralTerms, RollFile};
 use sha2::{Digest, Sha256};
 
 use super::harmless;
 use crate::distribution::Bar;
 use crate::finding::Finding;
 use crate::report::Report;
-use crate::statement::{Statement, grouped};
+use crate::statement::{CoverageSummary, grouped};
 
 const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
@@ -36,9 +36,9 @@ struct Page<'a> {
     style: &'static str,
     script: &'static str,
     version: &'a str,
-    statement: Statement,
+    statement: CoverageSummary,
     severities: Vec<(&'static str, usize)>,
-    not_read: Vec<NotRead>,
+    not_read: Vec<UnreadItem>,
     charts: Vec<Chart>,
     first: Vec<Row<'a>>,
     report: &'a Report,
@@ -47,7 +47,7 @@ struct Page<'a> {
 }
 
 /// Something that could not be read.
-struct NotRead {
+struct UnreadItem {
     account: String,
     user: String,
     what: String,
@@ -69,11 +69,11 @@ struct Chart {
     id: &'static str,
     title: &'static str,
     height: usize,
-    bars: Vec<Drawn>,
+    bars: Vec<ChartBar>,
 }
 
 /// A bar with its place.
-struct Drawn {
+struct ChartBar {
     label: String,
     number: String,
     y: usize,
@@ -86,13 +86,13 @@ struct Drawn {
 ///
 /// # Errors
 /// Those of `out` and of the roll file.
-pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Result<()> {
+pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::Result<()> {
     let unread = report.not_read.iter().map(|it| {
         let gap = &it.gap;
         let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
         let name = it.account_name.as_deref().unwrap_or_default();
         let text = |text: &str| harmless(text).into_owned();
-        NotRead {
+        UnreadItem {
             account: text(format!("{} {name}", it.account_id).trim_end()),
             user: text(gap.user_name.as_deref().unwrap_or_default()),
             what: text(&format!("{} {}", gap.step.label(), call.join(": "))),
@@ -106,7 +106,7 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
         style: STYLE,
         script: SCRIPT,
         version: &stored.header.rolecall_version,
-        statement: Statement::of(stored, &report.coverage, Some(report), &NeutralTerms),
+        statement: CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms),
         severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
         not_read: unread.collect(),
         charts: charts(report),
@@ -179,7 +179,7 @@ fn chart(id: &'static str, title: &'static str, bars: &[Bar], limit: Option<i64>
             None => "unknown",
         };
         let (label, number) = (bar.label.clone(), grouped(bar.number));
-        Drawn { label, number, y: place * STEP, width, after: LABELS + width + 8, class }
+        ChartBar { label, number, y: place * STEP, width, after: LABELS + width + 8, class }
     });
     Chart { id, title, height: shown.len() * STEP, bars: drawn.collect() }
 }

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use rolecall_roll::{Coverage, Document, Stored, json};
+use rolecall_roll::{Coverage, Document, RollFile, json};
 use serde::Serialize;
 
 use crate::report::Report;
 
 #[derive(Serialize)]
-struct Whole<'a, D> {
+struct JsonDocument<'a, D> {
     #[serde(flatten)]
     document: D,
     #[serde(flatten)]
@@ -21,11 +21,11 @@ struct Whole<'a, D> {
 /// Those of `out` and of the roll file.
 pub fn render(
     out: &mut impl Write,
-    stored: &Stored,
+    stored: &RollFile,
     coverage: &Coverage,
     report: Option<&Report>,
 ) -> io::Result<()> {
     let document = Document::of_file(stored, coverage.clone());
-    json::to_writer_pretty(&mut *out, &Whole { document, report })?;
+    json::to_writer_pretty(&mut *out, &JsonDocument { document, report })?;
     out.write_all(b"\n")
 }

@@ -6,14 +6,14 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use rolecall_roll::{AccessKeyId, NeutralTerms, Stored};
+use rolecall_roll::{AccessKeyId, NeutralTerms, RollFile};
 
 use super::csv::in_words;
 use super::{are_all, harmless};
 use crate::diff::{Diff, Section};
 use crate::finding::Finding;
 use crate::report::{Grouping, Report};
-use crate::statement::{Statement, grouped};
+use crate::statement::{CoverageSummary, grouped};
 
 /// Writes it.
 ///
@@ -21,11 +21,11 @@ use crate::statement::{Statement, grouped};
 /// Those of `out` and of the roll file.
 pub fn render(
     out: &mut impl Write,
-    stored: &Stored,
+    stored: &RollFile,
     report: &Report,
     grouping: Option<Grouping>,
 ) -> io::Result<()> {
-    let statement = Statement::of(stored, &report.coverage, Some(report), &NeutralTerms);
+    let statement = CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms);
     writeln!(out, "# IAM users and access keys\n")?;
     writeln!(out, "**{}** {}\n", statement.verdict(), escaped(&statement.origin().join(" · ")))?;
     if let Some(caller) = &statement.caller {
@@ -61,7 +61,7 @@ pub fn render(
         writeln!(out, "|---|---|---|---|---|---|---|")?;
         for finding in &report.excepted {
             let exception = finding.exception.as_ref();
-            let of = |of: fn(&crate::finding::Excepted) -> String| exception.map(of).unwrap_or_default();
+            let of = |of: fn(&crate::finding::Suppression) -> String| exception.map(of).unwrap_or_default();
             let [account, user, key] = where_is(finding);
             let (owner, reason) = (of(|it| it.owner.clone()), of(|it| it.reason.clone()));
             let until = of(|it| it.until.to_string());

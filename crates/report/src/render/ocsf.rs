@@ -7,17 +7,17 @@
 
 use std::io::{self, Write};
 
-use rolecall_roll::{AccessKeyId, AccountId, Coverage, Header, NeutralTerms, Stored, json};
+use rolecall_roll::{AccessKeyId, AccountId, Coverage, Header, NeutralTerms, RollFile, json};
 use serde::Serialize;
 
 use super::csv::in_words;
 use crate::advice::Advice;
 use crate::evidence::Evidence;
-use crate::finding::{Excepted, Finding};
+use crate::finding::{Finding, Suppression};
 use crate::rank::Score;
 use crate::report::Report;
 use crate::rules::{Rule, Severity, of_id};
-use crate::statement::Statement;
+use crate::statement::CoverageSummary;
 
 /// An event. What OCSF has no place for is `unmapped`.
 #[derive(Serialize)]
@@ -145,13 +145,13 @@ enum Unmapped<'a> {
         advice: Option<&'a Advice>,
         evidence: &'a [Evidence],
         organizational_unit: Option<&'a str>,
-        exception: Option<&'a Excepted>,
+        exception: Option<&'a Suppression>,
     },
     Unknown {
         number: usize,
         some: &'a [String],
     },
-    NotRead {
+    UnreadItem {
         aws_error_code: Option<&'a str>,
         aws_request_id: Option<&'a str>,
     },
@@ -180,7 +180,7 @@ struct Common<'a> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Result<()> {
+pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::Result<()> {
     let common = Common::of(&stored.header);
     let mut write = |event: &Event<'_>| {
         json::to_writer(&mut *out, event)?;
@@ -209,7 +209,7 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
         let (message, class) = (in_words(gap), gap.class.to_string());
         let remedy = gap.remedy.to_text(&NeutralTerms);
         let (aws_error_code, aws_request_id) = (gap.code.as_deref(), gap.request_id.as_deref());
-        let unmapped = Unmapped::NotRead { aws_error_code, aws_request_id };
+        let unmapped = Unmapped::UnreadItem { aws_error_code, aws_request_id };
         let title = "An account could not be read whole";
         write(&Event {
             cloud: Some(common.cloud(&it.account_id, it.account_name.as_deref())),
@@ -219,7 +219,7 @@ pub fn render(out: &mut impl Write, stored: &Stored, report: &Report) -> io::Res
             ..common.event(&message, Severity::Medium, Compliance::of(Status::Unknown, None), unmapped)
         })?;
     }
-    let statement = Statement::of(stored, &report.coverage, Some(report), &NeutralTerms);
+    let statement = CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms);
     let status = if statement.is_complete { Status::Pass } else { Status::Fail };
     let uid = format!("{}/coverage", stored.header.run_id);
     let message = statement.in_a_line();

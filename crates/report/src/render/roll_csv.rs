@@ -8,12 +8,12 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use rolecall_roll::{
-    AccessKey, AccountRoll, Coverage, Fact, LastUsed, NeutralTerms, Outcome, Policies, Stored, User,
+    AccessKey, AccountRecord, Coverage, Fact, LastUsed, NeutralTerms, Outcome, Policies, RollFile, User,
 };
 
 use super::csv::{Rows, in_words};
 use crate::facts::days;
-use crate::statement::Statement;
+use crate::statement::CoverageSummary;
 
 /// The columns. `record` is `access_key`, `user`, `account`, `not_read` or `coverage`.
 const COLUMNS: [&str; 25] = [
@@ -53,13 +53,13 @@ const NO_KEY: [&str; 7] = [""; 7];
 ///
 /// # Errors
 /// Those of `out` and of the roll file.
-pub fn render(out: &mut impl Write, stored: &Stored, coverage: &Coverage) -> io::Result<()> {
+pub fn render(out: &mut impl Write, stored: &RollFile, coverage: &Coverage) -> io::Result<()> {
     let mut table = Table(Rows::new(out));
     table.0.write(COLUMNS)?;
     for account in stored.accounts() {
         of_account(&mut table, &account?, stored.header.as_of)?;
     }
-    let statement = Statement::of(stored, coverage, None, &NeutralTerms).in_a_line();
+    let statement = CoverageSummary::of(stored, coverage, None, &NeutralTerms).in_a_line();
     table.row("coverage", &NO_ACCOUNT, &NO_USER, &NO_KEY, &statement)?;
     table.0.finish()
 }
@@ -81,7 +81,7 @@ impl<W: Write> Table<W> {
     }
 }
 
-fn of_account<W: Write>(table: &mut Table<W>, account: &AccountRoll, as_of: Timestamp) -> io::Result<()> {
+fn of_account<W: Write>(table: &mut Table<W>, account: &AccountRecord, as_of: Timestamp) -> io::Result<()> {
     let known = account.account();
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
     let of_account = [

@@ -8,9 +8,9 @@ use super::severity::Severity;
 
 use rolecall_roll::FactKind;
 
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use crate::evidence::Evidence;
-use crate::facts::OfKey;
+use crate::facts::KeyView;
 use crate::remedy::Remedy;
 
 /// The rule.
@@ -28,12 +28,12 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &OfKey<'_>, days: u32) -> Checked {
+fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
     if !of.is_active()? {
         return Ok(None);
     }
     let (created, age) = of.created()?;
-    Ok((age > i64::from(days)).then(|| Failed {
+    Ok((age > i64::from(days)).then(|| Violation {
         message: format!("the key is {age} days old, {days} are allowed"),
         evidence: vec![Evidence::of_creation(created)],
         remedy: Remedy::Rotate,

@@ -8,9 +8,9 @@ use super::severity::Severity;
 use jiff::SignedDuration;
 use rolecall_roll::FactKind;
 
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use crate::evidence::Evidence;
-use crate::facts::{OfKey, date, told};
+use crate::facts::{KeyView, date, told};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
@@ -36,7 +36,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &OfKey<'_>, _: u32) -> Checked {
+fn check(of: &KeyView<'_>, _: u32) -> RuleOutcome {
     if !of.is_active()? {
         return Ok(None);
     }
@@ -48,7 +48,7 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
     // One that is used is not one that was made in case.
     let (None, from) = of.last_used()? else { return Ok(None) };
     let (password, source) = told(of.of.password(), FactKind::ConsolePassword)?;
-    Ok(password.map(|_| Failed {
+    Ok(password.map(|_| Violation {
         message: "the key was made when the user was, who has a console password, and was never used"
             .to_owned(),
         evidence: vec![

@@ -5,11 +5,11 @@
 
 use rolecall_roll::{AccessKeyStatus, FactKind};
 
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfKey, date};
+use crate::facts::{KeyView, date};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::delete_key;
 
@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &OfKey<'_>, days: u32) -> Checked {
+fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
     if of.is_active()? || of.key.status != AccessKeyStatus::Inactive {
         return Ok(None);
     }
@@ -45,7 +45,7 @@ fn check(of: &OfKey<'_>, days: u32) -> Checked {
     };
     let idle = of.of.days_idle(since);
     let was = if last.is_some() { "was last used" } else { "was never used, and made" };
-    Ok((idle >= i64::from(days)).then(|| Failed {
+    Ok((idle >= i64::from(days)).then(|| Violation {
         message: format!("the inactive key {was} {idle} days ago, the limit is {days}"),
         evidence,
         remedy: Remedy::Commands(delete_key(of)),

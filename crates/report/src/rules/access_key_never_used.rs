@@ -7,11 +7,11 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::OfKey;
+use crate::facts::KeyView;
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
@@ -30,14 +30,14 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &OfKey<'_>, days: u32) -> Checked {
+fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
     if !of.is_active()? || of.is_newer_than(days) {
         return Ok(None);
     }
     let (None, source) = of.last_used()? else { return Ok(None) };
     let (created, _) = of.created()?;
     let age = of.of.days_idle(created);
-    Ok((age >= i64::from(days)).then(|| Failed {
+    Ok((age >= i64::from(days)).then(|| Violation {
         message: format!("the key is {age} days old and was never used, the limit is {days}"),
         evidence: vec![
             Evidence::of_creation(created),

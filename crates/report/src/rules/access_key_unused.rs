@@ -5,11 +5,11 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfKey, date};
+use crate::facts::{KeyView, date};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
@@ -28,14 +28,14 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &OfKey<'_>, days: u32) -> Checked {
+fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
     if !of.is_active()? || of.is_newer_than(days) {
         return Ok(None);
     }
     let (Some(last), source) = of.last_used()? else { return Ok(None) };
     let idle = of.of.days_idle(last.date);
     let by = last.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
-    Ok((idle >= i64::from(days)).then(|| Failed {
+    Ok((idle >= i64::from(days)).then(|| Violation {
         message: format!("the key was last used {idle} days ago, the limit is {days}"),
         evidence: vec![Evidence::of(
             FactKind::LastUsed,

@@ -5,11 +5,11 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses_to_6;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::OfUser;
+use crate::facts::UserView;
 use crate::remedy::Remedy;
 
 /// The rule.
@@ -27,13 +27,13 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &OfUser<'_>, _: u32) -> Checked {
+fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
     let (active, source) = of.active_keys()?;
     if active.len() < 2 {
         return Ok(None);
     }
     let ids: Vec<&str> = active.iter().map(|key| key.access_key_id.as_str()).collect();
-    Ok(Some(Failed {
+    Ok(Some(Violation {
         message: format!("{} keys are active", active.len()),
         evidence: vec![Evidence::of(FactKind::AccessKeys, format!("active: {}", ids.join(", ")), source)],
         remedy: Remedy::KeepOne,

@@ -4,11 +4,11 @@
 
 use rolecall_roll::FactKind;
 
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfKey, Untold, told};
+use crate::facts::{KeyView, MissingFact, told};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &OfKey<'_>, _: u32) -> Checked {
+fn check(of: &KeyView<'_>, _: u32) -> RuleOutcome {
     if !of.is_active()? {
         return Ok(None);
     }
@@ -44,9 +44,9 @@ fn check(of: &OfKey<'_>, _: u32) -> Checked {
             _ => "none of its policies is recognised as one that allows all".to_owned(),
         };
         let what = "administrator access";
-        return Err(Untold { what, ..Untold::because(FactKind::Policies, reason) });
+        return Err(MissingFact { what, ..MissingFact::because(FactKind::Policies, reason) });
     }
     let remedy = Remedy::Commands(format!("# let what uses it assume a role, then:\n{}", deactivate_key(of)));
     let evidence = vec![Evidence::of(FactKind::Policies, "administrator access", source)];
-    Ok(Some(Failed { message: "the key is an administrator's".to_owned(), evidence, remedy }))
+    Ok(Some(Violation { message: "the key is an administrator's".to_owned(), evidence, remedy }))
 }

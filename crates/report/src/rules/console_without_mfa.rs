@@ -5,11 +5,11 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfUser, told};
+use crate::facts::{UserView, told};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &OfUser<'_>, _: u32) -> Checked {
+fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
     if of.has_mfa().known() == Some(&true) {
         return Ok(None);
     }
@@ -40,7 +40,7 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
         return Ok(None);
     }
     let (has_mfa, source) = told(of.has_mfa(), FactKind::MfaDevices)?;
-    Ok((!has_mfa).then(|| Failed {
+    Ok((!has_mfa).then(|| Violation {
         message: "the user has a console password and no MFA device".to_owned(),
         evidence: vec![
             Evidence::of(FactKind::ConsolePassword, "has a console password", from),

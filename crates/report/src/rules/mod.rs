@@ -20,7 +20,7 @@ mod severity;
 mod user_without_credentials;
 
 pub use benchmark::{Benchmark, UnknownBenchmark};
-pub(crate) use outcome::{Checked, Failed};
+pub(crate) use outcome::{RuleOutcome, Violation};
 pub(crate) use rule::Check;
 pub use rule::Rule;
 pub use severity::{Severity, UnknownSeverity};

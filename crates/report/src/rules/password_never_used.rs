@@ -7,11 +7,11 @@
 use rolecall_roll::{FactKind, Source};
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfUser, Untold, date, told};
+use crate::facts::{MissingFact, UserView, date, told};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
@@ -30,16 +30,19 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &OfUser<'_>, days: u32) -> Checked {
+fn check(of: &UserView<'_>, days: u32) -> RuleOutcome {
     let (Some(password), from) = told(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
     if of.password_last_used().is_some() {
         return Ok(None);
     }
     let made = password.made.ok_or_else(|| {
-        Untold::because(FactKind::ConsolePassword, "AWS does not say when the password was made".to_owned())
+        MissingFact::because(
+            FactKind::ConsolePassword,
+            "AWS does not say when the password was made".to_owned(),
+        )
     })?;
     let age = of.days_idle(made);
-    Ok((age >= i64::from(days)).then(|| Failed {
+    Ok((age >= i64::from(days)).then(|| Violation {
         message: format!("the password was made {age} days ago and never used, the limit is {days}"),
         evidence: vec![
             Evidence::of(FactKind::ConsolePassword, format!("password made {}", date(made)), from),

@@ -5,11 +5,11 @@
 use rolecall_roll::{FactKind, Source};
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfUser, date, told};
+use crate::facts::{UserView, date, told};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &OfUser<'_>, days: u32) -> Checked {
+fn check(of: &UserView<'_>, days: u32) -> RuleOutcome {
     let Some(last) = of.password_last_used() else { return Ok(None) };
     let idle = of.days_idle(last);
     if idle < i64::from(days) {
@@ -38,7 +38,7 @@ fn check(of: &OfUser<'_>, days: u32) -> Checked {
     // CIS goes by the last use alone.
     let since = password.made.filter(|made| *made > last);
     let since = since.map_or(String::new(), |made| format!("; it was set {} days ago", of.days_idle(made)));
-    Ok(Some(Failed {
+    Ok(Some(Violation {
         message: format!("the password was last used {idle} days ago, the limit is {days}{since}"),
         evidence: vec![
             Evidence::of(FactKind::ConsolePassword, "has a console password", from),

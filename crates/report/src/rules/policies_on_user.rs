@@ -5,11 +5,11 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfUser, told};
+use crate::facts::{UserView, told};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::{cli_option, user_name_option};
 
@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &OfUser<'_>, _: u32) -> Checked {
+fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
     let (policies, source) = told(of.policies(), FactKind::Policies)?;
     let (attached, inline) = (&policies.attached_policies, &policies.inline_policies);
     if attached.is_empty() && inline.is_empty() {
@@ -43,7 +43,7 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
     for name in inline {
         remedy += &format!("\naws iam delete-user-policy {user} {}", cli_option("--policy-name", name));
     }
-    Ok(Some(Failed {
+    Ok(Some(Violation {
         message: match names.len() {
             1 => "a policy is the user's own and no group's".to_owned(),
             several => format!("{several} policies are the user's own and no group's"),

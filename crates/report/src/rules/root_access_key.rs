@@ -5,11 +5,11 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::OfAccount;
+use crate::facts::AccountView;
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::assume_root;
 
@@ -28,7 +28,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Root(check),
 };
 
-fn check(of: &OfAccount<'_>) -> Checked {
+fn check(of: &AccountView<'_>) -> RuleOutcome {
     let (has_keys, source) = of.root_has_keys()?;
     let delete = "aws iam delete-access-key --access-key-id ID";
     // Outside of a member account nobody but root can do it.
@@ -36,7 +36,7 @@ fn check(of: &OfAccount<'_>) -> Checked {
         Some(assume_root) => format!("{assume_root}\naws iam list-access-keys\n{delete}"),
         None => format!("# as the root user of {}, for each key:\n{delete}", of.roll.account_id()),
     };
-    Ok(has_keys.then(|| Failed {
+    Ok(has_keys.then(|| Violation {
         message: "the root user has an access key".to_owned(),
         evidence: vec![Evidence::of(FactKind::ControlTotal, "root has access keys", source)],
         remedy: Remedy::Commands(remedy),

@@ -8,11 +8,11 @@
 use rolecall_roll::FactKind;
 
 use super::benchmark::clauses;
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::OfAccount;
+use crate::facts::AccountView;
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::assume_root;
 
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Root(check),
 };
 
-fn check(of: &OfAccount<'_>) -> Checked {
+fn check(of: &AccountView<'_>) -> RuleOutcome {
     let (is_guarded, source) = of.root_is_guarded()?;
     let remedy = match assume_root(of) {
         Some(assume_root) => format!("{assume_root}\naws iam delete-login-profile"),
@@ -40,7 +40,7 @@ fn check(of: &OfAccount<'_>) -> Checked {
             of.roll.account_id()
         ),
     };
-    Ok((!is_guarded).then(|| Failed {
+    Ok((!is_guarded).then(|| Violation {
         message: "the root user has no MFA device".to_owned(),
         evidence: vec![Evidence::of(FactKind::ControlTotal, "root has no MFA device", source)],
         remedy: Remedy::Commands(remedy),

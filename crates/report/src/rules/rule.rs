@@ -5,9 +5,9 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::benchmark::Benchmark;
-use super::outcome::Checked;
+use super::outcome::RuleOutcome;
 use super::severity::Severity;
-use crate::facts::{OfAccount, OfKey, OfUser};
+use crate::facts::{AccountView, KeyView, UserView};
 
 /// A rule.
 #[derive(Debug, PartialEq)]
@@ -41,11 +41,11 @@ pub struct Rule {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Check {
     /// The root user of an account.
-    Root(fn(&OfAccount<'_>) -> Checked),
+    Root(fn(&AccountView<'_>) -> RuleOutcome),
     /// Each user.
-    User(fn(&OfUser<'_>, u32) -> Checked),
+    User(fn(&UserView<'_>, u32) -> RuleOutcome),
     /// Each access key.
-    Key(fn(&OfKey<'_>, u32) -> Checked),
+    Key(fn(&KeyView<'_>, u32) -> RuleOutcome),
 }
 
 impl Rule {

@@ -2,11 +2,11 @@
 
 use rolecall_roll::FactKind;
 
-use super::outcome::{Checked, Failed};
+use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{OfUser, told};
+use crate::facts::{UserView, told};
 use crate::remedy;
 use crate::remedy::Remedy;
 
@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &OfUser<'_>, _: u32) -> Checked {
+fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
     if of.password().known().is_some_and(Option::is_some) {
         return Ok(None);
     }
@@ -34,7 +34,7 @@ fn check(of: &OfUser<'_>, _: u32) -> Checked {
         return Ok(None);
     }
     let (password, from) = told(of.password(), FactKind::ConsolePassword)?;
-    Ok(password.is_none().then(|| Failed {
+    Ok(password.is_none().then(|| Violation {
         message: "the user has neither an access key nor a password".to_owned(),
         evidence: vec![
             Evidence::of(FactKind::AccessKeys, "no access keys", source),

@@ -11,12 +11,12 @@ use std::io::{self, Seek};
 
 use jiff::{Timestamp, ToSpan};
 use rolecall_report::render;
-use rolecall_report::report::{Grouping, Keep};
+use rolecall_report::report::{FindingLimit, Grouping};
 use rolecall_report::{Report, Settings};
 use rolecall_roll::{
-    AccessKey, AccessKeyId, Account, AccountRoll, Caller, Class, ConsolePassword, Fact, Gap, Header,
-    LastUsed, MfaDevice, Organization, Policies, Remedy, RoleArn, RollWriter, RunId, Stage, Statistics,
-    Stored, Summary, User,
+    AccessKey, AccessKeyId, Account, AccountRecord, Caller, ConsolePassword, ErrorKind, Fact, Gap, Header,
+    LastUsed, MfaDevice, Organization, Policies, Remedy, RoleArn, RollFile, RollWriter, RunId, Stage,
+    Statistics, Summary, User,
 };
 
 /// The moment that rolls stand for: the day after a leap day.
@@ -99,7 +99,7 @@ pub(crate) fn gap(step: impl Into<Stage>, user_name: Option<&str>) -> Gap {
         step: step.into(),
         operation: None,
         user_name: user_name.map(str::to_owned),
-        class: Class::Denied,
+        class: ErrorKind::Denied,
         code: None,
         message: "no".to_owned(),
         request_id: None,
@@ -107,11 +107,11 @@ pub(crate) fn gap(step: impl Into<Stage>, user_name: Option<&str>) -> Gap {
     }
 }
 
-pub(crate) fn account(account_id: &str, users: Vec<User>) -> AccountRoll {
-    AccountRoll::read(role_arn(account_id), users, Vec::new(), Vec::new())
+pub(crate) fn account(account_id: &str, users: Vec<User>) -> AccountRecord {
+    AccountRecord::read(role_arn(account_id), users, Vec::new(), Vec::new())
 }
 
-pub(crate) fn known(account: AccountRoll, name: &str, tags: &[(&str, &str)]) -> AccountRoll {
+pub(crate) fn known(account: AccountRecord, name: &str, tags: &[(&str, &str)]) -> AccountRecord {
     account.known_as(Some(Account {
         name: Some(name.to_owned()),
         email: Some(format!("{name}@example.com")),
@@ -139,24 +139,24 @@ pub(crate) fn organization(managed: Fact<bool>) -> Organization {
 }
 
 /// The report of these accounts.
-pub(crate) fn report(header: &Header, accounts: Vec<AccountRoll>, settings: &Settings) -> Report {
-    Report::of(header, accounts.into_iter().map(Ok), settings, Keep::All).unwrap()
+pub(crate) fn report(header: &Header, accounts: Vec<AccountRecord>, settings: &Settings) -> Report {
+    Report::of(header, accounts.into_iter().map(Ok), settings, FindingLimit::All).unwrap()
 }
 
 /// A roll file of these accounts, of a run that came to its end.
-pub(crate) fn stored(header: &Header, accounts: &[AccountRoll]) -> Stored {
+pub(crate) fn stored(header: &Header, accounts: &[AccountRecord]) -> RollFile {
     let mut writer = RollWriter::new(tempfile::tempfile().unwrap(), header).unwrap();
     for account in accounts {
         writer.account(account).unwrap();
     }
     let mut file = writer.finish(Statistics { elapsed_ms: 1234, ..Statistics::default() }).unwrap();
     file.rewind().unwrap();
-    Stored::read(file).unwrap()
+    RollFile::read(file).unwrap()
 }
 
 /// All renderings of a roll, by name.
-pub(crate) fn rendered(stored: &Stored, settings: &Settings) -> BTreeMap<&'static str, String> {
-    let report = Report::of_file(stored, settings, Keep::All).unwrap();
+pub(crate) fn rendered(stored: &RollFile, settings: &Settings) -> BTreeMap<&'static str, String> {
+    let report = Report::of_file(stored, settings, FindingLimit::All).unwrap();
     let text = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
         let mut bytes = Vec::new();
         write(&mut bytes).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AccountRoll, Outcome};
+use super::{AccountRecord, Outcome};
 use crate::fact::Fact;
 use crate::fact_kind::FactKind;
 use crate::header::Header;
@@ -60,7 +60,7 @@ pub enum Contradiction {
     },
 }
 
-impl AccountRoll {
+impl AccountRecord {
     /// Checks that a line does not contradict itself.
     pub(super) fn check(&self) -> Result<(), Contradiction> {
         let Self { account_id, role_arn, outcome, skipped, gaps, users, .. } = self;
@@ -116,12 +116,12 @@ impl AccountRoll {
 
 #[cfg(test)]
 mod tests {
-    use crate::account::AccountRoll;
+    use crate::account::AccountRecord;
 
     #[test]
     fn a_line_that_contradicts_itself_is_refused() {
         let line_of = |outcome, skipped: Option<&str>, gaps, users| {
-            serde_json::from_value::<AccountRoll>(serde_json::json!({
+            serde_json::from_value::<AccountRecord>(serde_json::json!({
                 "account_id": "111111111111",
                 "role_arn": "arn:aws:iam::111111111111:role/IAMListRole",
                 "outcome": outcome, "skipped": skipped, "gaps": gaps, "notes": [], "users": users,

@@ -30,7 +30,7 @@ pub use contradiction::Contradiction;
 /// | [`Outcome::Skipped`] | `None` | none | why it was not asked |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
-pub struct AccountRoll {
+pub struct AccountRecord {
     account_id: AccountId,
     role_arn: Option<RoleArn>,
     account: Option<Account>,
@@ -111,7 +111,7 @@ pub struct Account {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-impl AccountRoll {
+impl AccountRecord {
     /// The line of an account of which at least a part was read. Users come out sorted by name.
     #[must_use]
     pub fn read(target: impl Into<Target>, mut users: Vec<User>, gaps: Vec<Gap>, notes: Vec<Note>) -> Self {
@@ -250,7 +250,7 @@ impl AccountRoll {
     }
 }
 
-impl AccountRoll {
+impl AccountRecord {
     /// Of how many users, and of how many access keys, what a stage reads was asked for and is unknown.
     #[must_use]
     pub(crate) fn unknown_counts(&self, stage: Stage) -> (usize, usize) {
@@ -275,14 +275,14 @@ impl AccountRoll {
     }
 }
 
-impl Serialize for AccountRoll {
+impl Serialize for AccountRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Self::serialize(self, serializer)
     }
 }
 
 /// A line is read as it stands, and taken where it does not contradict itself.
-impl<'de> Deserialize<'de> for AccountRoll {
+impl<'de> Deserialize<'de> for AccountRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let account = Self::deserialize(deserializer)?;
         account.check().map_err(D::Error::custom)?;

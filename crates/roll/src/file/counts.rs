@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{AccountRoll, Outcome};
+use crate::account::{AccountRecord, Outcome};
 use crate::ids::AccountId;
 
 /// What the lines of a roll add up to.
@@ -30,19 +30,19 @@ pub struct Counts {
 
 impl Counts {
     /// Adds an account.
-    pub fn add(&mut self, account: &AccountRoll) {
+    pub fn add(&mut self, account: &AccountRecord) {
         let (users, access_keys) = account.count();
-        self.plus(Share { as_of: account.as_of(), outcome: account.outcome(), users, access_keys });
+        self.plus(AccountCounts { as_of: account.as_of(), outcome: account.outcome(), users, access_keys });
     }
 
-    fn plus(&mut self, share: Share) {
+    fn plus(&mut self, share: AccountCounts) {
         self.accounts += 1;
         self.users += share.users;
         self.access_keys += share.access_keys;
         *self.of(share.outcome) += 1;
     }
 
-    fn minus(&mut self, share: Share) {
+    fn minus(&mut self, share: AccountCounts) {
         self.accounts -= 1;
         self.users -= share.users;
         self.access_keys -= share.access_keys;
@@ -78,15 +78,15 @@ impl std::fmt::Display for Counts {
 
 /// What one account adds to the counts.
 #[derive(Debug, Clone, Copy)]
-struct Share {
+struct AccountCounts {
     as_of: Option<Timestamp>,
     outcome: Outcome,
     users: usize,
     access_keys: usize,
 }
 
-impl<'a> FromIterator<&'a AccountRoll> for Counts {
-    fn from_iter<I: IntoIterator<Item = &'a AccountRoll>>(accounts: I) -> Self {
+impl<'a> FromIterator<&'a AccountRecord> for Counts {
+    fn from_iter<I: IntoIterator<Item = &'a AccountRecord>>(accounts: I) -> Self {
         let mut counts = Self::default();
         for account in accounts {
             counts.add(account);
@@ -97,16 +97,16 @@ impl<'a> FromIterator<&'a AccountRoll> for Counts {
 
 /// What the lines so far say, as far as the next one needs to be held against it.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
-    shares: BTreeMap<AccountId, Share>,
+pub(crate) struct AccountIndex {
+    shares: BTreeMap<AccountId, AccountCounts>,
     counts: Counts,
 }
 
-impl Known {
+impl AccountIndex {
     /// Takes note of an account, unless more of it was read before; tells whether it counts.
-    pub(super) fn add(&mut self, account: &AccountRoll) -> bool {
+    pub(super) fn add(&mut self, account: &AccountRecord) -> bool {
         let (users, access_keys) = account.count();
-        let share = Share { as_of: account.as_of(), outcome: account.outcome(), users, access_keys };
+        let share = AccountCounts { as_of: account.as_of(), outcome: account.outcome(), users, access_keys };
         let rank = |outcome| match outcome {
             Outcome::Complete => 2,
             Outcome::Partial => 1,

@@ -16,15 +16,15 @@ use std::io::BufRead;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::AccountRoll;
+use crate::account::AccountRecord;
 use crate::header::Header;
 use crate::ids::AccountId;
 
+pub(crate) use counts::AccountIndex;
 pub use counts::Counts;
-pub(crate) use counts::Known;
-pub(crate) use reader::{AccountLine, Frame, read_records};
+pub(crate) use reader::{AccountLine, ParsedFile, read_records};
 pub use reader::{LineProblem, ReadError, Run};
-pub use statistics::{Calls, Hop, Statistics};
+pub use statistics::{Calls, IntermediateSession, Statistics};
 pub use writer::RollWriter;
 
 /// The last record: the run came to its end, with these counts.
@@ -42,7 +42,7 @@ pub struct Roll {
     /// Who asked whom, and when; of several runs, the last.
     pub header: Header,
     /// The accounts, each once.
-    pub accounts: Vec<AccountRoll>,
+    pub accounts: Vec<AccountRecord>,
     /// The end of the run; `None` where the file was cut before it.
     pub trailer: Option<Trailer>,
 }
@@ -50,7 +50,7 @@ pub struct Roll {
 impl Roll {
     /// A roll whose run came to its end.
     #[must_use]
-    pub fn new(header: Header, accounts: Vec<AccountRoll>, statistics: Statistics) -> Self {
+    pub fn new(header: Header, accounts: Vec<AccountRecord>, statistics: Statistics) -> Self {
         let trailer = Trailer { counts: accounts.iter().collect(), statistics };
         Self { header, accounts, trailer: Some(trailer) }
     }
@@ -66,7 +66,7 @@ impl Roll {
     /// # Errors
     /// [`ReadError`] names the line, and the column where it has one.
     pub fn read(input: impl BufRead) -> Result<Self, ReadError> {
-        let mut accounts: Vec<AccountRoll> = Vec::new();
+        let mut accounts: Vec<AccountRecord> = Vec::new();
         let mut places: BTreeMap<AccountId, usize> = BTreeMap::new();
         let frame = read_records(input, |AccountLine { account, counts, .. }| {
             if !counts {

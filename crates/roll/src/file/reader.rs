@@ -5,8 +5,8 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
-use super::{Counts, Known, Statistics, Trailer};
-use crate::account::{AccountRoll, Contradiction};
+use super::{AccountIndex, Counts, Statistics, Trailer};
+use crate::account::{AccountRecord, Contradiction};
 use crate::header::{Header, SCHEMA_VERSION};
 use crate::ids::AccountId;
 
@@ -21,7 +21,7 @@ pub struct Run {
 
 /// A line of an account.
 pub(crate) struct AccountLine {
-    pub(crate) account: AccountRoll,
+    pub(crate) account: AccountRecord,
     /// Where it begins, and how long it is.
     pub(crate) place: (u64, usize),
     /// Whether it counts: none does before or behind which more was read.
@@ -29,13 +29,13 @@ pub(crate) struct AccountLine {
 }
 
 /// What a roll file says besides its accounts.
-pub(crate) struct Frame {
+pub(crate) struct ParsedFile {
     /// The last header.
     pub(crate) header: Header,
     /// The last trailer, if nothing came behind it.
     pub(crate) trailer: Option<Trailer>,
     /// The lines together.
-    pub(crate) known: Known,
+    pub(crate) known: AccountIndex,
     /// All runs that added to it.
     pub(crate) runs: Vec<Run>,
     /// How many bytes of whole lines there are.
@@ -46,7 +46,7 @@ pub(crate) struct Frame {
 pub(crate) fn read_records(
     mut input: impl BufRead,
     mut take: impl FnMut(AccountLine),
-) -> Result<Frame, ReadError> {
+) -> Result<ParsedFile, ReadError> {
     let mut records = Records::default();
     let mut line = Vec::new();
     let (mut number, mut length) = (0, 0);
@@ -68,7 +68,7 @@ pub(crate) fn read_records(
         length += u64::try_from(line.len()).unwrap_or_default();
     }
     let Records { header, trailer, known, runs, .. } = records;
-    Ok(Frame { header: header.ok_or(ReadError::Empty)?, trailer, known, runs, length })
+    Ok(ParsedFile { header: header.ok_or(ReadError::Empty)?, trailer, known, runs, length })
 }
 
 /// The record on a line, of the version that this Rolecall writes.
@@ -90,7 +90,7 @@ fn parse_record(line: &[u8], number: usize) -> Result<Record, ReadError> {
 struct Records {
     header: Option<Header>,
     trailer: Option<Trailer>,
-    known: Known,
+    known: AccountIndex,
     runs: Vec<Run>,
     /// The accounts of the last run, and on which line each stands.
     lines_of_run: BTreeMap<AccountId, usize>,
@@ -113,7 +113,7 @@ impl Records {
     }
 
     /// Adds an account, and tells whether its line counts.
-    fn add_account(&mut self, account: &AccountRoll, line: usize) -> Result<bool, LineProblem> {
+    fn add_account(&mut self, account: &AccountRecord, line: usize) -> Result<bool, LineProblem> {
         account.check_against(self.header_of_run()?)?;
         let account_id = account.account_id();
         if let Some(first) = self.lines_of_run.insert(account_id.clone(), line) {
@@ -174,7 +174,7 @@ fn what_is_wrong(line: &[u8], error: &serde_json::Error) -> LineProblem {
 #[serde(tag = "record", rename_all = "snake_case")]
 enum Record {
     Header(Box<Header>),
-    Account(Box<AccountRoll>),
+    Account(Box<AccountRecord>),
     Trailer(Trailer),
 }
 

@@ -16,12 +16,12 @@ pub struct Statistics {
     pub calls: BTreeMap<String, Calls>,
     /// The sessions of roles on the way to the accounts' roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hops: Vec<Hop>,
+    pub hops: Vec<IntermediateSession>,
 }
 
 /// A session of a role on the way to the accounts' roles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hop {
+pub struct IntermediateSession {
     /// The role.
     pub role_arn: RoleArn,
     /// The id by which CloudTrail knows the call that gave it.

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Counts, Known, Statistics, Trailer};
-use crate::account::AccountRoll;
+use super::{AccountIndex, Counts, Statistics, Trailer};
+use crate::account::AccountRecord;
 use crate::header::Header;
 use crate::json;
 
@@ -13,7 +13,7 @@ use crate::json;
 #[derive(Debug)]
 pub struct RollWriter<W> {
     out: W,
-    known: Known,
+    known: AccountIndex,
 }
 
 impl<W: Write> RollWriter<W> {
@@ -22,11 +22,11 @@ impl<W: Write> RollWriter<W> {
     /// # Errors
     /// Those of `out`.
     pub fn new(out: W, header: &Header) -> io::Result<Self> {
-        Self::go_on(out, Known::default(), header)
+        Self::go_on(out, AccountIndex::default(), header)
     }
 
     /// Goes on with a roll file that holds what is known.
-    pub(crate) fn go_on(out: W, known: Known, header: &Header) -> io::Result<Self> {
+    pub(crate) fn go_on(out: W, known: AccountIndex, header: &Header) -> io::Result<Self> {
         let mut writer = Self { out, known };
         writer.line(&RecordRef::Header(header))?;
         Ok(writer)
@@ -36,7 +36,7 @@ impl<W: Write> RollWriter<W> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn account(&mut self, account: &AccountRoll) -> io::Result<(usize, bool)> {
+    pub fn account(&mut self, account: &AccountRecord) -> io::Result<(usize, bool)> {
         let length = self.line(&RecordRef::Account(account))?;
         Ok((length, self.known.add(account)))
     }
@@ -78,6 +78,6 @@ impl<W: Write> RollWriter<W> {
 #[serde(tag = "record", rename_all = "snake_case")]
 enum RecordRef<'a> {
     Header(&'a Header),
-    Account(&'a AccountRoll),
+    Account(&'a AccountRecord),
     Trailer(&'a Trailer),
 }

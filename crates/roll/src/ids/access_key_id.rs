@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, shown_as_text};
+use super::{ParseIdError, shown_as_text};
 
 /// The id of an access key, `AKIA…`: 16 to 128 of `[\w]`, where `\w` is ASCII. It is not a secret; but a text that was
 /// given as one and is none may be the secret key, so no error repeats it.
@@ -62,10 +62,10 @@ impl AccessKeyId {
     ///
     /// # Errors
     /// Where it is none, and where it may be a secret access key. Neither repeats it.
-    pub fn from_input(text: &str) -> Result<Self, Invalid> {
+    pub fn from_input(text: &str) -> Result<Self, ParseIdError> {
         let id: Self = text.trim().to_ascii_uppercase().parse()?;
         if id.0.len() == SECRET_LENGTH && id.kind() == AccessKeyIdKind::Unknown {
-            return Err(Invalid(format!(
+            return Err(ParseIdError(format!(
                 "it is as long as a secret access key, which nobody needs to give; {EXPECTED}"
             )));
         }
@@ -77,10 +77,10 @@ impl AccessKeyId {
 const EXPECTED: &str = "an access key id has 16 to 128 letters, digits and _, as AKIAIOSFODNN7EXAMPLE";
 
 impl FromStr for AccessKeyId {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let wrong = |problem: String| Err(Invalid(format!("the access key id {problem}; {EXPECTED}")));
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let wrong = |problem: String| Err(ParseIdError(format!("the access key id {problem}; {EXPECTED}")));
         if let Some(problem) = unprintable_in(text) {
             return wrong(format!("has {problem}"));
         }

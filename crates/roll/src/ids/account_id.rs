@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, quoted, shown_as_text};
+use super::{ParseIdError, quoted, shown_as_text};
 
 /// An AWS account id: 12 digits. Leading zeros are part of it, so it is never a number.
 ///
@@ -14,34 +14,34 @@ pub struct AccountId(String);
 shown_as_text!(AccountId);
 
 impl FromStr for AccountId {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         if text.is_empty() {
-            return Err(Invalid("the account id is empty, AWS account ids have 12 digits".into()));
+            return Err(ParseIdError("the account id is empty, AWS account ids have 12 digits".into()));
         }
         let shown = quoted(text);
         if text.contains(',') {
-            return Err(Invalid(format!("account id {shown} is more than one, give each by itself")));
+            return Err(ParseIdError(format!("account id {shown} is more than one, give each by itself")));
         }
         if !text.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Invalid(format!(
+            return Err(ParseIdError(format!(
                 "account id {shown} is not made of digits alone, AWS account ids have 12 digits and no dashes"
             )));
         }
         match text.len() {
             12 => Ok(Self(text.to_owned())),
-            10 => Err(Invalid(format!(
+            10 => Err(ParseIdError(format!(
                 "account id {shown} has 10 digits, AWS account ids have 12; the 10-digit ids that tutorials print \
                  are made up, `aws sts get-caller-identity` shows yours; if a spreadsheet has dropped leading zeros, put \
                  them back"
             ))),
-            digits @ 1..12 => Err(Invalid(format!(
+            digits @ 1..12 => Err(ParseIdError(format!(
                 "account id {shown} has {digits} digits, AWS account ids have 12; if a spreadsheet has dropped \
                  leading zeros, put them back"
             ))),
             digits => {
-                Err(Invalid(format!("account id {shown} has {digits} digits, AWS account ids have 12")))
+                Err(ParseIdError(format!("account id {shown} has {digits} digits, AWS account ids have 12")))
             }
         }
     }

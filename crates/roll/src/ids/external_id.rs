@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use super::{Invalid, is_name_character};
+use super::{ParseIdError, is_name_character};
 
 /// The external id of a role's trust policy: 2 to 1,224 of `[\w+=,.@:/-]`.
 ///
@@ -23,19 +23,19 @@ impl ExternalId {
 }
 
 impl FromStr for ExternalId {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let length = text.chars().count();
         if !(2..=1224).contains(&length) {
-            return Err(Invalid(format!(
+            return Err(ParseIdError(format!(
                 "the external id has a length of {length}, AWS allows 2 to 1224 characters"
             )));
         }
         let is_allowed = |c| is_name_character(c) || c == ':' || c == '/';
         match text.chars().position(|c| !is_allowed(c)) {
             None => Ok(Self(Zeroizing::new(text.to_owned()))),
-            Some(index) => Err(Invalid(format!(
+            Some(index) => Err(ParseIdError(format!(
                 "the external id has a character that AWS does not allow, at position {}; letters, digits and any \
                  of _+=,.@:/- are allowed",
                 index + 1

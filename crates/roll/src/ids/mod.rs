@@ -19,7 +19,7 @@ pub use run_id::RunId;
 /// Why a text is not what it was given as: the value (unless it is a secret), what is wrong, what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Invalid(pub(crate) String);
+pub struct ParseIdError(pub(crate) String);
 
 /// A refused text as a message shows it: quoted, and cut where it is longer than any name can be.
 fn quoted(text: &str) -> String {
@@ -45,7 +45,7 @@ macro_rules! shown_as_text {
         }
 
         impl TryFrom<String> for $name {
-            type Error = $crate::ids::Invalid;
+            type Error = $crate::ids::ParseIdError;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
                 text.parse()

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Invalid, quoted};
+use super::{ParseIdError, quoted};
 
 /// An AWS partition: a part of AWS with accounts, credentials and endpoints of its own. No role can be assumed from
 /// one in another.
@@ -71,12 +71,12 @@ impl fmt::Display for Partition {
 }
 
 impl FromStr for Partition {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         TABLE.iter().find(|row| row.1 == text).map(|row| row.0).ok_or_else(|| {
             let known = TABLE.map(|row| row.1).join(", ");
-            Invalid(format!("partition {} is none of AWS's: {known}", quoted(text)))
+            ParseIdError(format!("partition {} is none of AWS's: {known}", quoted(text)))
         })
     }
 }

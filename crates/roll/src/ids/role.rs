@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Invalid, Partition, is_name_character, quoted, shown_as_text};
+use super::{AccountId, ParseIdError, Partition, is_name_character, quoted, shown_as_text};
 
 /// The name of an IAM role: 1 to 64 of `[\w+=,.@-]`, without its path.
 ///
@@ -14,20 +14,20 @@ pub struct RoleName(String);
 shown_as_text!(RoleName);
 
 impl FromStr for RoleName {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let shown = quoted(text);
         if text.starts_with("arn:") {
-            return Err(Invalid(format!("role name {shown} is an ARN, give it as the role's ARN")));
+            return Err(ParseIdError(format!("role name {shown} is an ARN, give it as the role's ARN")));
         }
         if text.contains('/') {
-            return Err(Invalid(format!(
+            return Err(ParseIdError(format!(
                 "role name {shown} holds a path, give the whole role ARN: arn:aws:iam::ACCOUNT:role/PATH/NAME"
             )));
         }
         if text.is_empty() || text.len() > 64 || !text.chars().all(is_name_character) {
-            return Err(Invalid(format!(
+            return Err(ParseIdError(format!(
                 "role name {shown} is not one, IAM allows 1 to 64 letters, digits and any of _+=,.@-"
             )));
         }
@@ -81,14 +81,16 @@ impl RoleArn {
 }
 
 impl FromStr for RoleArn {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let shown = quoted(text);
         let wrong = |why: &str| {
-            Invalid(format!("role ARN {shown} {why}, a role's ARN is arn:aws:iam::123456789012:role/NAME"))
+            ParseIdError(format!(
+                "role ARN {shown} {why}, a role's ARN is arn:aws:iam::123456789012:role/NAME"
+            ))
         };
-        let wrong_part = |part: Invalid| Invalid(format!("in role ARN {shown}: {part}"));
+        let wrong_part = |part: ParseIdError| ParseIdError(format!("in role ARN {shown}: {part}"));
         if text.contains(",arn:") {
             return Err(wrong("is more than one, give each by itself"));
         }
@@ -127,9 +129,9 @@ impl std::fmt::Display for RoleArn {
 }
 
 impl TryFrom<String> for RoleArn {
-    type Error = Invalid;
+    type Error = ParseIdError;
 
-    fn try_from(text: String) -> Result<Self, Invalid> {
+    fn try_from(text: String) -> Result<Self, ParseIdError> {
         text.parse()
     }
 }

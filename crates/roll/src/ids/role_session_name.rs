@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, is_name_character, quoted, shown_as_text};
+use super::{ParseIdError, is_name_character, quoted, shown_as_text};
 
 /// The name of a role session, as it stands in CloudTrail: 2 to 64 of `[\w+=,.@-]`.
 ///
@@ -20,11 +20,11 @@ impl Default for RoleSessionName {
 }
 
 impl FromStr for RoleSessionName {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         if !(2..=64).contains(&text.len()) || !text.chars().all(is_name_character) {
-            return Err(Invalid(format!(
+            return Err(ParseIdError(format!(
                 "session name {} is not one, AWS allows 2 to 64 letters, digits and any of _+=,.@-",
                 quoted(text)
             )));

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, quoted};
+use super::{ParseIdError, quoted};
 
 /// The id of one run of Rolecall: a random UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,11 +25,11 @@ impl fmt::Display for RunId {
 }
 
 impl FromStr for RunId {
-    type Err = Invalid;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         text.parse().map(Self).map_err(|_| {
-            Invalid(format!("run id {} is no UUID, it is printed in the roll's header", quoted(text)))
+            ParseIdError(format!("run id {} is no UUID, it is printed in the roll's header", quoted(text)))
         })
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use rolecall_roll::{Class, Fact, FactKind, Source};
+use rolecall_roll::{ErrorKind, Fact, FactKind, Source};
 use tokio::time::sleep;
 
 use super::{Collector, FactSet, Join, Progress, Read, mark_unread, timestamp};
@@ -104,7 +104,7 @@ async fn read(session: &Session<'_>) -> Result<Report, CallError> {
     }
     let last = last.map_or(String::new(), |error: CallError| format!(": {error}"));
     Err(CallError {
-        class: Class::TimedOut,
+        class: ErrorKind::TimedOut,
         ..CallError::malformed(GET, format!("the report was not made in time{last}"), None)
     })
 }

@@ -25,13 +25,13 @@ impl Report {
     /// Reads a report that was made then.
     ///
     /// # Errors
-    /// [`BadReport`] says what is wrong, as the end of a sentence about the report.
-    pub(super) fn parse(content: &[u8], generated: Timestamp) -> Result<Self, BadReport> {
+    /// [`InvalidReport`] says what is wrong, as the end of a sentence about the report.
+    pub(super) fn parse(content: &[u8], generated: Timestamp) -> Result<Self, InvalidReport> {
         let mut reader = csv::Reader::from_reader(content);
-        let columns = Columns::find(reader.headers().map_err(BadReport::NoCsv)?)?;
+        let columns = Columns::find(reader.headers().map_err(InvalidReport::NoCsv)?)?;
         let mut report = Self { generated, root: None, rows: BTreeMap::new(), created: BTreeMap::new() };
         for record in reader.records() {
-            let record = record.map_err(BadReport::BreaksOff)?;
+            let record = record.map_err(InvalidReport::BreaksOff)?;
             let line = Line { record: &record, columns: &columns };
             let user_name = line.text(columns.user);
             if user_name == ROOT {
@@ -58,7 +58,7 @@ impl Report {
 
 /// What is wrong with a report.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BadReport {
+pub(super) enum InvalidReport {
     /// It is another format.
     #[error("is no CSV: {0}")]
     NoCsv(csv::Error),
@@ -92,10 +92,10 @@ struct KeyColumns {
 }
 
 impl Columns {
-    fn find(headers: &StringRecord) -> Result<Self, BadReport> {
+    fn find(headers: &StringRecord) -> Result<Self, InvalidReport> {
         let place = |name: &str| {
             let place = headers.iter().position(|column| column == name);
-            place.ok_or_else(|| BadReport::NoColumn(name.to_owned()))
+            place.ok_or_else(|| InvalidReport::NoColumn(name.to_owned()))
         };
         let access_key = |number: u32| {
             let place = |name: &str| place(&format!("access_key_{number}_{name}"));

@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_policy::Kind;
+use rolecall_policy::PolicyType;
 
-use super::BadWorld;
+use super::InvalidWorld;
 use super::format::{FileAccount, FileRole, FileUser};
 use super::policies::Documents;
 use super::validation::{check_distinct, check_name, check_path, check_session_duration, check_tags};
@@ -18,15 +18,17 @@ impl FileAccount {
         &self,
         account_id: &str,
         documents: &Documents<'_, F>,
-    ) -> Result<Member, BadWorld> {
+    ) -> Result<Member, InvalidWorld> {
         // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
         const STATES: [&str; 5] = ["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"];
         if !STATES.contains(&self.state.as_str()) {
             let (state, known) = (&self.state, STATES.join(", "));
-            return Err(BadWorld::new(format!("accounts.{account_id}.state: {state:?} is none of {known}")));
+            return Err(InvalidWorld::new(format!(
+                "accounts.{account_id}.state: {state:?} is none of {known}"
+            )));
         }
         let at = format!("accounts.{account_id}.scps");
-        let scps = self.scps.clone().map(|scps| documents.all(&at, scps, Kind::Scp));
+        let scps = self.scps.clone().map(|scps| documents.all(&at, scps, PolicyType::Scp));
         Ok(Member {
             unit: 0,
             name: self.name.clone().unwrap_or_else(|| format!("account-{account_id}")),
@@ -35,7 +37,11 @@ impl FileAccount {
             joined: self.joined.unwrap_or(Timestamp::constant(1_577_836_800, 0)),
             tags: self.tags.clone(),
             scps: scps.transpose()?,
-            rcps: documents.all(&format!("accounts.{account_id}.rcps"), self.rcps.clone(), Kind::Rcp)?,
+            rcps: documents.all(
+                &format!("accounts.{account_id}.rcps"),
+                self.rcps.clone(),
+                PolicyType::Rcp,
+            )?,
         })
     }
 
@@ -43,7 +49,7 @@ impl FileAccount {
         self,
         account_id: &str,
         documents: &Documents<'_, F>,
-    ) -> Result<Account, BadWorld> {
+    ) -> Result<Account, InvalidWorld> {
         let Self { hangs, alias, root, roles, users, .. } = self;
         let mut account = Account { hangs, alias, root, ..Account::default() };
         check_distinct(&format!("accounts.{account_id}.roles"), roles.keys())?;
@@ -66,7 +72,7 @@ impl FileRole {
         account_id: &str,
         name: &str,
         documents: &Documents<'_, F>,
-    ) -> Result<Role, BadWorld> {
+    ) -> Result<Role, InvalidWorld> {
         let at = format!("accounts.{account_id}.roles.{name}");
         check_name(&at, name)?;
         check_path(&at, &self.path)?;
@@ -74,8 +80,12 @@ impl FileRole {
         check_session_duration(&at, self.max_session_duration)?;
         Ok(Role {
             arn: format!("arn:aws:iam::{account_id}:role{}{name}", self.path),
-            trust_policy: documents.one(&format!("{at}.trust_policy"), self.trust_policy, Kind::Trust)?,
-            policies: documents.all(&format!("{at}.policies"), self.policies, Kind::Identity)?,
+            trust_policy: documents.one(
+                &format!("{at}.trust_policy"),
+                self.trust_policy,
+                PolicyType::Trust,
+            )?,
+            policies: documents.all(&format!("{at}.policies"), self.policies, PolicyType::Identity)?,
             permissions_boundary: documents.optional(&at, self.permissions_boundary)?,
             max_session_duration: self.max_session_duration,
             tags: self.tags,
@@ -89,7 +99,7 @@ impl FileUser {
         account_id: &str,
         name: &str,
         documents: &Documents<'_, F>,
-    ) -> Result<User, BadWorld> {
+    ) -> Result<User, InvalidWorld> {
         let at = format!("accounts.{account_id}.users.{name}");
         check_name(&at, name)?;
         check_path(&at, &self.path)?;
@@ -97,7 +107,7 @@ impl FileUser {
         for (number, key) in self.access_keys.iter().enumerate() {
             key.check(&format!("{at}.access_keys[{number}]"))?;
         }
-        let mut policies = documents.all(&format!("{at}.policies"), self.policies, Kind::Identity)?;
+        let mut policies = documents.all(&format!("{at}.policies"), self.policies, PolicyType::Identity)?;
         let numbered = policies.iter().enumerate();
         let inline_policies = numbered.map(|(number, document)| {
             (format!("policy-{}", number + 1), document.policy.source().to_string())

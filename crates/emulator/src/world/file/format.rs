@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::world::{AccessKey, Behaviour, LoginProfile, MfaDevice, Root};
+use crate::world::{AccessKey, FaultInjection, LoginProfile, MfaDevice, Root};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,7 +14,7 @@ pub(super) struct File {
     pub(super) accounts: BTreeMap<String, FileAccount>,
     pub(super) organization: Option<FileOrganization>,
     #[serde(default)]
-    pub(super) behaviour: Behaviour,
+    pub(super) behaviour: FaultInjection,
 }
 
 #[derive(Deserialize)]

@@ -26,9 +26,9 @@ use super::World;
 /// What is wrong with a world's file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct BadWorld(String);
+pub struct InvalidWorld(String);
 
-impl BadWorld {
+impl InvalidWorld {
     pub(super) fn new(problem: impl Into<String>) -> Self {
         Self(problem.into())
     }
@@ -59,7 +59,7 @@ impl World {
     ///
     /// # Errors
     /// None, unless the crate was built wrong.
-    pub fn tutorial() -> Result<Self, BadWorld> {
+    pub fn tutorial() -> Result<Self, InvalidWorld> {
         Self::tutorial_with(|_, document| document.to_owned())
     }
 
@@ -67,7 +67,7 @@ impl World {
     ///
     /// # Errors
     /// Where a changed document is no policy.
-    pub fn tutorial_with(change: impl Fn(&str, &str) -> String) -> Result<Self, BadWorld> {
+    pub fn tutorial_with(change: impl Fn(&str, &str) -> String) -> Result<Self, InvalidWorld> {
         Self::parse(TUTORIAL, |path| {
             let document = POLICIES.iter().find(|(known, _)| *known == path);
             let (path, document) = document.ok_or(io::ErrorKind::NotFound)?;
@@ -78,11 +78,11 @@ impl World {
     /// Reads a world's file. Policies that it names by path are looked for from its folder.
     ///
     /// # Errors
-    /// [`BadWorld`] says where it is wrong.
-    pub fn read(file: &Path) -> Result<Self, BadWorld> {
+    /// [`InvalidWorld`] says where it is wrong.
+    pub fn read(file: &Path) -> Result<Self, InvalidWorld> {
         let shown = file.display();
         let text =
-            std::fs::read_to_string(file).map_err(|error| BadWorld::new(format!("{shown}: {error}")))?;
+            std::fs::read_to_string(file).map_err(|error| InvalidWorld::new(format!("{shown}: {error}")))?;
         let folder = file.parent().unwrap_or(Path::new("."));
         let open = |path: &str| {
             let path = folder.join(path);
@@ -90,27 +90,27 @@ impl World {
                 |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
             std::fs::read_to_string(&path).map_err(looked)
         };
-        Self::parse(&text, open).map_err(|problem| BadWorld::new(format!("{shown}: {problem}")))
+        Self::parse(&text, open).map_err(|problem| InvalidWorld::new(format!("{shown}: {problem}")))
     }
 
     /// Reads a world. `open` gives the text of a policy that is named by path.
     ///
     /// # Errors
-    /// [`BadWorld`] says where it is wrong.
-    pub fn parse(text: &str, open: impl Fn(&str) -> io::Result<String>) -> Result<Self, BadWorld> {
+    /// [`InvalidWorld`] says where it is wrong.
+    pub fn parse(text: &str, open: impl Fn(&str) -> io::Result<String>) -> Result<Self, InvalidWorld> {
         let file = read_json(text).map_err(|problem| {
-            BadWorld::new(format!(
+            InvalidWorld::new(format!(
                 "{problem}; a world is like {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
             ))
         })?;
         let documents = Documents { open: &open };
         let behaviour =
-            file.behaviour.checked().map_err(|problem| BadWorld::new(format!("behaviour: {problem}")))?;
+            file.behaviour.checked().map_err(|problem| InvalidWorld::new(format!("behaviour: {problem}")))?;
         let mut world = Self { behaviour, ..Self::default() };
         let mut members = BTreeMap::new();
         for (account_id, account) in file.accounts {
             if !is_account_id(&account_id) {
-                return Err(BadWorld::new(format!(
+                return Err(InvalidWorld::new(format!(
                     "accounts: {account_id:?} is no account id, AWS account ids have 12 digits"
                 )));
             }
@@ -125,15 +125,15 @@ impl World {
 }
 
 /// Reads the file, or says at which of its fields it is wrong.
-fn read_json(text: &str) -> Result<File, BadWorld> {
+fn read_json(text: &str) -> Result<File, InvalidWorld> {
     let text = text.trim_start_matches('\u{feff}');
     if !text.trim_start().starts_with('{') {
-        return Err(BadWorld::new("it is no JSON object"));
+        return Err(InvalidWorld::new("it is no JSON object"));
     }
-    rolecall_policy::json::parse::<Value>(text).map_err(|error| BadWorld::new(error.to_string()))?;
+    rolecall_policy::json::parse::<Value>(text).map_err(|error| InvalidWorld::new(error.to_string()))?;
     let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {
-        "." => BadWorld::new(error.inner().to_string()),
-        path => BadWorld::new(format!("{path}: {}", error.inner())),
+        "." => InvalidWorld::new(error.inner().to_string()),
+        path => InvalidWorld::new(format!("{path}: {}", error.inner())),
     })
 }

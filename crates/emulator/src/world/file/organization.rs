@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use rolecall_policy::Kind;
+use rolecall_policy::PolicyType;
 
-use super::BadWorld;
+use super::InvalidWorld;
 use super::format::{FileOrganization, FileUnit};
 use super::policies::Documents;
 use super::validation::is_account_id;
@@ -16,10 +16,10 @@ impl FileOrganization {
         self,
         accounts: &BTreeMap<String, Member>,
         documents: &Documents<'_, F>,
-    ) -> Result<Organization, BadWorld> {
+    ) -> Result<Organization, InvalidWorld> {
         let Self { id, management_account, delegated_administrators, manages_root_credentials, root } = self;
         if !is_account_id(&management_account) {
-            return Err(BadWorld::new(format!(
+            return Err(InvalidWorld::new(format!(
                 "organization.management_account: {management_account:?} is no account id of 12 digits"
             )));
         }
@@ -35,7 +35,7 @@ impl FileOrganization {
                     }
                 }
             };
-            Err(BadWorld::new(format!("organization: account {account_id:?} {problem}")))
+            Err(InvalidWorld::new(format!("organization: account {account_id:?} {problem}")))
         })?;
         if let Some(root) = units.first_mut() {
             root.name = root_name;
@@ -45,7 +45,7 @@ impl FileOrganization {
         }
         for account_id in &delegated_administrators {
             if !members.contains_key(account_id) {
-                return Err(BadWorld::new(format!(
+                return Err(InvalidWorld::new(format!(
                     "organization.delegated_administrators: account {account_id:?} is in none of its units"
                 )));
             }
@@ -69,22 +69,26 @@ impl FileUnit {
         parent: Option<usize>,
         documents: &Documents<'_, F>,
         units: &mut Vec<Unit>,
-        put: &mut dyn FnMut(&str, usize) -> Result<(), BadWorld>,
-    ) -> Result<(), BadWorld> {
+        put: &mut dyn FnMut(&str, usize) -> Result<(), InvalidWorld>,
+    ) -> Result<(), InvalidWorld> {
         let full_access = || {
             let statement = serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
             vec![serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] })]
         };
         let own = units.len();
         if let Some(other) = units.iter().find(|unit| unit.id == self.id) {
-            return Err(BadWorld::new(format!("{at}.id: {:?} is that of another unit too", other.id)));
+            return Err(InvalidWorld::new(format!("{at}.id: {:?} is that of another unit too", other.id)));
         }
         units.push(Unit {
             name: self.name.unwrap_or_else(|| self.id.clone()),
             id: self.id,
             parent,
-            scps: documents.all(&format!("{at}.scps"), self.scps.unwrap_or_else(full_access), Kind::Scp)?,
-            rcps: documents.all(&format!("{at}.rcps"), self.rcps, Kind::Rcp)?,
+            scps: documents.all(
+                &format!("{at}.scps"),
+                self.scps.unwrap_or_else(full_access),
+                PolicyType::Scp,
+            )?,
+            rcps: documents.all(&format!("{at}.rcps"), self.rcps, PolicyType::Rcp)?,
         });
         self.accounts.iter().try_for_each(|account_id| put(account_id, own))?;
         for (n, unit) in self.units.into_iter().enumerate() {

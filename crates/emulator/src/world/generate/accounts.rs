@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::dice::{Dice, date};
 use super::policies::SharedPolicies;
 use super::users::user;
-use super::{QUARANTINE, Recipe};
+use super::{QUARANTINE, WorldSpec};
 use crate::world::{Account, Member, Role, Root, User};
 
 /// What is the matter with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lot {
+enum AccountFate {
     Fine,
     NoRole,
     TrustsAnother,
@@ -20,24 +20,24 @@ enum Lot {
     Hangs,
 }
 
-impl Recipe {
+impl WorldSpec {
     fn dice(self, account: u32, user: u32) -> Dice {
         Dice { seed: self.seed, account, user }
     }
 
     /// What is the matter with the account of this number.
-    fn lot(self, number: u32) -> Lot {
+    fn lot(self, number: u32) -> AccountFate {
         let chance = u32::try_from(self.dice(number, 0).number("lot") % 1_000).unwrap_or_default();
         let (denied, suspended) = (self.denied, self.denied + self.suspended);
         match chance {
             _ if chance < denied => match self.dice(number, 0).number("denied") % 3 {
-                0 => Lot::NoRole,
-                1 => Lot::TrustsAnother,
-                _ => Lot::Quarantined,
+                0 => AccountFate::NoRole,
+                1 => AccountFate::TrustsAnother,
+                _ => AccountFate::Quarantined,
             },
-            _ if chance < suspended => Lot::Suspended,
-            _ if chance < suspended + self.hanging => Lot::Hangs,
-            _ => Lot::Fine,
+            _ if chance < suspended => AccountFate::Suspended,
+            _ if chance < suspended + self.hanging => AccountFate::Hangs,
+            _ => AccountFate::Fine,
         }
     }
 
@@ -49,13 +49,15 @@ impl Recipe {
         let team =
             dice.pick("team", &["payments", "search", "mobile", "data", "platform", "billing", "growth"]);
         let unit = match (lot, environment) {
-            (Lot::Quarantined, _) => QUARANTINE,
+            (AccountFate::Quarantined, _) => QUARANTINE,
             (_, "prod") => 3,
             (_, "dev") => 4,
             _ => 5,
         };
         let state = match lot {
-            Lot::Suspended => dice.pick("state", &["SUSPENDED", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]),
+            AccountFate::Suspended => {
+                dice.pick("state", &["SUSPENDED", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"])
+            }
             _ => "ACTIVE",
         };
         let last_digits = account_id.get(8..).unwrap_or_default();
@@ -85,7 +87,7 @@ impl Recipe {
 /// Accounts that are made when they are asked for.
 #[derive(Debug)]
 pub(in crate::world) struct Accounts {
-    recipe: Recipe,
+    recipe: WorldSpec,
     numbers: BTreeMap<String, u32>,
     policies: SharedPolicies,
     /// Those that were asked for last.
@@ -96,7 +98,7 @@ impl Accounts {
     /// More than are asked side by side.
     const CACHED: usize = 256;
 
-    pub(super) fn new(recipe: Recipe, numbers: BTreeMap<String, u32>, policies: SharedPolicies) -> Self {
+    pub(super) fn new(recipe: WorldSpec, numbers: BTreeMap<String, u32>, policies: SharedPolicies) -> Self {
         Self { recipe, numbers, policies, cached: Mutex::default() }
     }
 
@@ -120,18 +122,22 @@ impl Accounts {
         let lot = recipe.lot(number);
         let role = Role {
             arn: format!("arn:aws:iam::{account_id}:role/IAMListRole"),
-            trust_policy: if lot == Lot::TrustsAnother { &policies.trusts_another } else { &policies.trust }
-                .clone(),
+            trust_policy: if lot == AccountFate::TrustsAnother {
+                &policies.trusts_another
+            } else {
+                &policies.trust
+            }
+            .clone(),
             policies: vec![policies.permissions.clone()],
             permissions_boundary: None,
             max_session_duration: 3600,
             tags: BTreeMap::new(),
         };
-        let roles = (lot != Lot::NoRole).then(|| ("IAMListRole".to_owned(), Arc::new(role)));
+        let roles = (lot != AccountFate::NoRole).then(|| ("IAMListRole".to_owned(), Arc::new(role)));
         Account {
             roles: roles.into_iter().collect(),
             users: recipe.users_of(account_id, number),
-            hangs: lot == Lot::Hangs,
+            hangs: lot == AccountFate::Hangs,
             alias: dice.chance("alias", 50).then(|| format!("example-{number}")),
             root: Root {
                 access_keys_active: [dice.chance("root key", 4), false],

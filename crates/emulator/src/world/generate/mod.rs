@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::file::BadWorld;
+use super::file::InvalidWorld;
 use super::{Account, Member, Organization, Unit, World};
 use accounts::account_id;
 use dice::date;
@@ -30,7 +30,7 @@ pub(super) use users::account_of_key;
 
 /// How many accounts, how many users in each, and the mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recipe {
+pub struct WorldSpec {
     /// Accounts, besides the two that are always there: the management account and the one that asks.
     pub accounts: u32,
     /// Users in each account.
@@ -47,7 +47,7 @@ pub struct Recipe {
     pub hanging: u32,
 }
 
-impl Default for Recipe {
+impl Default for WorldSpec {
     fn default() -> Self {
         Self { accounts: 100, users: 50, seed: 1, with_keys: 60, denied: 20, suspended: 15, hanging: 0 }
     }
@@ -55,7 +55,7 @@ impl Default for Recipe {
 
 /// A part of a recipe's text that is none, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ParseRecipeError {
+pub enum ParseWorldSpecError {
     /// A name that no recipe has.
     #[error(
         "{0:?} is none of accounts, users, seed, with_keys, denied, suspended, hanging; one writes \
@@ -77,16 +77,18 @@ pub enum ParseRecipeError {
     MoreThanAll,
 }
 
-impl FromStr for Recipe {
-    type Err = ParseRecipeError;
+impl FromStr for WorldSpec {
+    type Err = ParseWorldSpecError;
 
     /// `accounts=600,users=50,seed=7`.
-    fn from_str(text: &str) -> Result<Self, ParseRecipeError> {
+    fn from_str(text: &str) -> Result<Self, ParseWorldSpecError> {
         let mut recipe = Self::default();
         let mut number = |name: &str, value: &str| {
             let of = |most: u64| match value.parse::<u64>() {
                 Ok(number) if number <= most => Ok(number),
-                _ => Err(ParseRecipeError::Number { name: name.to_owned(), value: value.to_owned(), most }),
+                _ => {
+                    Err(ParseWorldSpecError::Number { name: name.to_owned(), value: value.to_owned(), most })
+                }
             };
             let small = |most| of(most).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
             match name {
@@ -97,7 +99,7 @@ impl FromStr for Recipe {
                 "denied" => recipe.denied = small(1_000)?,
                 "suspended" => recipe.suspended = small(1_000)?,
                 "hanging" => recipe.hanging = small(1_000)?,
-                _ => return Err(ParseRecipeError::UnknownName(name.to_owned())),
+                _ => return Err(ParseWorldSpecError::UnknownName(name.to_owned())),
             }
             Ok(())
         };
@@ -106,7 +108,7 @@ impl FromStr for Recipe {
             number(name.trim(), value.trim())?;
         }
         if recipe.denied + recipe.suspended + recipe.hanging > 1_000 {
-            return Err(ParseRecipeError::MoreThanAll);
+            return Err(ParseWorldSpecError::MoreThanAll);
         }
         Ok(recipe)
     }
@@ -130,12 +132,12 @@ const UNITS: [(&str, Option<usize>); 7] = [
 const SECURITY: usize = 1;
 const QUARANTINE: usize = 6;
 
-impl Recipe {
+impl WorldSpec {
     /// The world that it makes.
     ///
     /// # Errors
     /// None, unless the crate was built wrong.
-    pub fn world(self) -> Result<World, BadWorld> {
+    pub fn world(self) -> Result<World, InvalidWorld> {
         let numbers: BTreeMap<String, u32> =
             (0..self.accounts).map(|number| (account_id(number), number)).collect();
         let policies = SharedPolicies::new()?;
@@ -196,12 +198,12 @@ fn standing_member(unit: usize, name: &str) -> Member {
 #[cfg(test)]
 mod tests {
     use super::users::access_key_id;
-    use super::{Recipe, account_id, account_of_key};
+    use super::{WorldSpec, account_id, account_of_key};
 
     #[test]
     fn a_seed_makes_the_same_world_each_time_and_another_seed_another() {
         let show = |seed| {
-            let world = Recipe { accounts: 40, users: 5, seed, ..Recipe::default() }.world().unwrap();
+            let world = WorldSpec { accounts: 40, users: 5, seed, ..WorldSpec::default() }.world().unwrap();
             let ids: Vec<String> = (0..40).map(account_id).collect();
             let accounts: Vec<_> = ids.iter().map(|id| world.account(id).unwrap()).collect();
             format!("{:?} {accounts:?}", world.organization)
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_recipe_that_is_none_is_refused_with_the_part() {
-        let recipe: Recipe = "accounts=600, users=50,seed=7".parse().unwrap();
+        let recipe: WorldSpec = "accounts=600, users=50,seed=7".parse().unwrap();
         assert_eq!((recipe.accounts, recipe.users, recipe.seed), (600, 50, 7));
         for (text, words) in [
             ("accounts", "accounts is \"\""),
@@ -221,7 +223,7 @@ mod tests {
             ("acounts=1", "\"acounts\" is none of"),
             ("denied=600,suspended=600", "of a thousand"),
         ] {
-            let problem = text.parse::<Recipe>().unwrap_err().to_string();
+            let problem = text.parse::<WorldSpec>().unwrap_err().to_string();
             assert!(problem.contains(words), "{problem}");
         }
     }

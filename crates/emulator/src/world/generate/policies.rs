@@ -2,44 +2,48 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_policy::{Document, Kind, Policy};
+use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 use serde_json::{Value, json};
 
 use super::HUB;
-use crate::world::{BadWorld, Role};
+use crate::world::{InvalidWorld, Role};
 
 /// Documents that all accounts share.
 #[derive(Debug)]
 pub(super) struct SharedPolicies {
-    pub(super) trust: Document,
-    pub(super) trusts_another: Document,
-    pub(super) permissions: Document,
-    pub(super) full_access: Document,
-    pub(super) no_iam: Document,
+    pub(super) trust: NamedPolicy,
+    pub(super) trusts_another: NamedPolicy,
+    pub(super) permissions: NamedPolicy,
+    pub(super) full_access: NamedPolicy,
+    pub(super) no_iam: NamedPolicy,
 }
 
 impl SharedPolicies {
-    pub(super) fn new() -> Result<Self, BadWorld> {
+    pub(super) fn new() -> Result<Self, InvalidWorld> {
         let trust = |role: &str| {
             json!({ "Effect": "Allow", "Action": "sts:AssumeRole",
                     "Principal": { "AWS": format!("arn:aws:iam::{HUB}:role/{role}") } })
         };
         Ok(Self {
-            trust: document(Kind::Trust, "IAMListRole's trust policy", &trust("LambdaRole"))?,
-            trusts_another: document(Kind::Trust, "IAMListRole's trust policy", &trust("OldAuditRole"))?,
+            trust: document(PolicyType::Trust, "IAMListRole's trust policy", &trust("LambdaRole"))?,
+            trusts_another: document(
+                PolicyType::Trust,
+                "IAMListRole's trust policy",
+                &trust("OldAuditRole"),
+            )?,
             permissions: document(
-                Kind::Identity,
+                PolicyType::Identity,
                 "IAMListRole's permissions",
                 &json!({ "Effect": "Allow", "Resource": "*",
                          "Action": ["iam:Get*", "iam:List*", "iam:GenerateCredentialReport"] }),
             )?,
             full_access: document(
-                Kind::Scp,
+                PolicyType::Scp,
                 "FullAWSAccess",
                 &json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }),
             )?,
             no_iam: document(
-                Kind::Scp,
+                PolicyType::Scp,
                 "DenyInQuarantine",
                 &json!({ "Sid": "NoIAM", "Effect": "Deny", "Action": "iam:*", "Resource": "*" }),
             )?,
@@ -48,7 +52,7 @@ impl SharedPolicies {
 }
 
 /// `LambdaRole` of the hub account, which may assume `IAMListRole` in every account, and ask about the organisation.
-pub(super) fn lambda_role() -> Result<Role, BadWorld> {
+pub(super) fn lambda_role() -> Result<Role, InvalidWorld> {
     let trust = json!({ "Effect": "Allow", "Action": "sts:AssumeRole",
                         "Principal": { "Service": "lambda.amazonaws.com" } });
     let permissions = json!([
@@ -59,17 +63,17 @@ pub(super) fn lambda_role() -> Result<Role, BadWorld> {
     ]);
     Ok(Role {
         arn: format!("arn:aws:iam::{HUB}:role/LambdaRole"),
-        trust_policy: document(Kind::Trust, "LambdaRole's trust policy", &trust)?,
-        policies: vec![document(Kind::Identity, "LambdaRole's permissions", &permissions)?],
+        trust_policy: document(PolicyType::Trust, "LambdaRole's trust policy", &trust)?,
+        policies: vec![document(PolicyType::Identity, "LambdaRole's permissions", &permissions)?],
         permissions_boundary: None,
         max_session_duration: 3600,
         tags: BTreeMap::new(),
     })
 }
 
-fn document(kind: Kind, name: &str, statements: &Value) -> Result<Document, BadWorld> {
+fn document(kind: PolicyType, name: &str, statements: &Value) -> Result<NamedPolicy, InvalidWorld> {
     let policy = json!({ "Version": "2012-10-17", "Statement": statements });
     let policy =
-        Policy::parse(&policy, kind).map_err(|problem| BadWorld::new(format!("{name}: {problem}")))?;
-    Ok(Document { name: name.to_owned(), policy })
+        Policy::parse(&policy, kind).map_err(|problem| InvalidWorld::new(format!("{name}: {problem}")))?;
+    Ok(NamedPolicy { name: name.to_owned(), policy })
 }

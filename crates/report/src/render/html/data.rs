@@ -24,14 +24,14 @@ type Text<'a> = Cow<'a, str>;
 #[derive(Default)]
 struct Shared<'a> {
     /// Id, title, why it is bad, clauses.
-    rules: Places<&'a str, (&'a str, &'a str, &'a str, String)>,
+    rules: IndexTable<&'a str, (&'a str, &'a str, &'a str, String)>,
     /// Account, its name, unit, owner, user, ARN, advice, its reason. Of users of one name, one after the other, each has an
     /// id of its own.
-    users: Places<(&'a str, &'a str), [Text<'a>; 8]>,
+    users: IndexTable<(&'a str, &'a str), [Text<'a>; 8]>,
     /// What adds to scores.
-    reasons: Places<&'a str, &'a str>,
+    reasons: IndexTable<&'a str, &'a str>,
     /// Which fact evidence is of, and where it is from.
-    sources: Places<(FactKind, Option<Timestamp>), String>,
+    sources: IndexTable<(FactKind, Option<Timestamp>), String>,
 }
 
 /// A finding: score, severity, rule, user, key, message, evidence with its source, lines of the score, remedy, exception.
@@ -50,18 +50,18 @@ struct Row<'a>(
 );
 
 /// Things, each with its place.
-struct Places<K, V> {
+struct IndexTable<K, V> {
     all: Vec<V>,
     places: HashMap<K, usize, RandomState>,
 }
 
-impl<K, V> Default for Places<K, V> {
+impl<K, V> Default for IndexTable<K, V> {
     fn default() -> Self {
         Self { all: Vec::new(), places: HashMap::default() }
     }
 }
 
-impl<K: Hash + Eq, V> Places<K, V> {
+impl<K: Hash + Eq, V> IndexTable<K, V> {
     fn of(&mut self, key: K, make: impl FnOnce() -> V) -> usize {
         let next = self.all.len();
         *self.places.entry(key).or_insert_with(|| {
@@ -89,7 +89,7 @@ impl Serialize for Data<'_> {
         let rows = findings.map(|finding| row(&mut shared.borrow_mut(), finding));
         let mut data = serializer.serialize_map(None)?;
         data.serialize_entry("severities", &Severity::ALL.map(Severity::as_str))?;
-        data.serialize_entry("findings", &OneByOne(RefCell::new(rows)))?;
+        data.serialize_entry("findings", &StreamedRows(RefCell::new(rows)))?;
         let Shared { rules, users, reasons, sources } = shared.into_inner();
         data.serialize_entry("rules", &rules.all)?;
         data.serialize_entry("users", &users.all)?;
@@ -100,9 +100,9 @@ impl Serialize for Data<'_> {
 }
 
 /// A list that is made as it is written.
-struct OneByOne<I>(RefCell<I>);
+struct StreamedRows<I>(RefCell<I>);
 
-impl<T: Serialize, I: Iterator<Item = T>> Serialize for OneByOne<I> {
+impl<T: Serialize, I: Iterator<Item = T>> Serialize for StreamedRows<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(&mut *self.0.borrow_mut())
     }
