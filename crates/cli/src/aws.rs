@@ -26,7 +26,8 @@ pub(crate) async fn connect(
     if caller.profile.is_none() {
         environment::check_credentials()?;
     }
-    let roots = RootCertificates::of_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
+    let roots =
+        RootCertificates::from_ca_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
     let connect = ClientConfig {
         http_client: http_client(roots),
         region: caller.region.clone(),
@@ -35,7 +36,7 @@ pub(crate) async fn connect(
         partition: plan.partition(None),
         time: SharedTimeSource::new(SystemTimeSource::new()),
     };
-    let sdk_config = connect.load(limits).await.map_err(Failure::usage)?;
+    let sdk_config = connect.sdk_config(limits).await.map_err(Failure::usage)?;
     Ok(Scanner::new(sdk_config, limits))
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn run_failure(error: &RunError, caller: &CallerArgs) -> Failure {
 
 /// It is not known who calls.
 pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
-    let is_refused = error.class == ErrorKind::Credentials;
+    let is_refused = error.error_kind == ErrorKind::Credentials;
     let why = match (is_refused, &caller.profile) {
         (true, Some(profile)) => format!("profile {profile:?} gives no credentials that AWS accepts"),
         (true, None) => "the caller has no credentials that AWS accepts".to_owned(),
@@ -76,9 +77,9 @@ fn organization_unknown(error: &OrganizationError) -> Failure {
                 .with_remedy("name one by its id, or by the names from below the root on: Workloads/Prod");
         }
         OrganizationError::Call(error) if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") => {
-            "the caller's account is in no organization; name the accounts: --accounts FILE".to_owned()
+            "the caller's account is in no organization; name the accounts: --accounts-file FILE".to_owned()
         }
-        OrganizationError::Call(error) if error.class == ErrorKind::Denied && error.operation != "AssumeRole" => {
+        OrganizationError::Call(error) if error.error_kind == ErrorKind::Denied && error.operation != "AssumeRole" => {
             "call from the management account or a delegated administrator, or as a role of one: --organization-role-arn \
              ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
              ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"

@@ -35,10 +35,10 @@ pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
                 .with_writer(stderr)
                 .with_ansi(anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never)
                 .with_filter(filter)
-                .with_filter(FilterFn::new(logs::may_be_logged)),
+                .with_filter(FilterFn::new(logs::is_loggable)),
         )
         .init();
-    logs::panics_say_where_only();
+    logs::install_redacting_panic_hook();
     Ok(())
 }
 

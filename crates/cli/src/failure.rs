@@ -5,7 +5,7 @@ use std::io::Write;
 use std::panic::UnwindSafe;
 use std::process::ExitCode;
 
-use rolecall_report::render::harmless_lines;
+use rolecall_report::render::sanitize_lines;
 
 use crate::exit_code::RolecallExitCode;
 
@@ -53,9 +53,9 @@ impl Failure {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut stderr = anstream::stderr();
         // Nobody is left to tell where stderr is closed.
-        let _ = writeln!(stderr, "{red}error:{red:#} {}", harmless_lines(&self.message));
+        let _ = writeln!(stderr, "{red}error:{red:#} {}", sanitize_lines(&self.message));
         if let Some(remedy) = self.remedy {
-            let _ = writeln!(stderr, "  {}", harmless_lines(&remedy));
+            let _ = writeln!(stderr, "  {}", sanitize_lines(&remedy));
         }
         self.code.into()
     }

@@ -39,8 +39,9 @@ pub(crate) fn plan(
 }
 
 fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
-    let wrong =
-        |problem: &dyn std::fmt::Display| Failure::usage(format!("--accounts {}: {problem}", file.display()));
+    let wrong = |problem: &dyn std::fmt::Display| {
+        Failure::usage(format!("--accounts-file {}: {problem}", file.display()))
+    };
     let text = if file == Path::new("-") {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).map(|_| text)
@@ -61,11 +62,11 @@ pub(crate) fn failure(error: &PlanError) -> Failure {
     let failure = Failure::usage(error.to_text(&FlagTerms));
     match error {
         PlanError::NoTargets => failure.with_remedy(
-            "pass --role-arn ARN, --account ID with --role-name NAME, --accounts FILE or --organization, or run `rolecall \
+            "pass --role-arn ARN, --account ID with --role-name NAME, --accounts-file FILE or --organization, or run `rolecall \
              init`",
         ),
         PlanError::NeedsOrganization(_) => {
-            failure.with_remedy("pass --organization, or set `[organization] ask = true` in rolecall.toml")
+            failure.with_remedy("pass --organization, or set `[organization] enabled = true` in rolecall.toml")
         }
         PlanError::MissingRole(_) => failure.with_remedy("or set role_name in rolecall.toml"),
         PlanError::Filter(_) | PlanError::TargetConflict(_) => failure,

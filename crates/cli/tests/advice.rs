@@ -33,7 +33,7 @@ fn permissive_hub() -> World {
 #[tokio::test]
 async fn a_key_whose_use_may_not_be_read_sends_to_the_members_policy_and_not_to_the_callers() {
     let emulator = start(permissive_hub()).await;
-    let denied = run(&emulator, &["whose", "AKIAIOSFODNN7EXAMPLE", "--role-name", "IAMListRole"]).await;
+    let denied = run(&emulator, &["find-key", "AKIAIOSFODNN7EXAMPLE", "--role-name", "IAMListRole"]).await;
     assert_eq!(denied.code, Some(11));
     let words = "allow iam:GetAccessKeyLastUsed on * in a policy of role IAMListRole in account 111111111111";
     assert!(denied.stderr.contains(words), "{}", denied.stderr);

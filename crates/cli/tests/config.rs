@@ -104,8 +104,8 @@ async fn an_external_id_that_is_refused_is_not_repeated_wherever_it_was_typed() 
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.starts_with("error: --external-id: "), "{}", refused.stderr);
     assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
-    let whose =
-        run(&["whose", "AKIAIOSFODNN7EXAMPLE", "--role-name", "R", "--external-id", "s3cret id"]).await;
-    assert_eq!(whose.code, Some(2));
-    assert!(!whose.stderr.contains("s3cret"), "{}", whose.stderr);
+    let found =
+        run(&["find-key", "AKIAIOSFODNN7EXAMPLE", "--role-name", "R", "--external-id", "s3cret id"]).await;
+    assert_eq!(found.code, Some(2));
+    assert!(!found.stderr.contains("s3cret"), "{}", found.stderr);
 }

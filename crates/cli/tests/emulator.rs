@@ -144,7 +144,11 @@ async fn every_permission_that_is_changed_is_missed_and_the_log_shows_by_whom() 
         let what = format!("{file}: {from} → {to}: {}{}", ended.stdout, ended.stderr);
         assert_eq!(ended.code, Some(11), "{what}");
         let gap = &document["accounts"][0]["gaps"][0];
-        assert_eq!((gap["step"].as_str(), gap["code"].as_str()), (Some(step), Some(code)), "{what}");
+        assert_eq!(
+            (gap["stage"].as_str().or(gap["fact"].as_str()), gap["code"].as_str()),
+            (Some(step), Some(code)),
+            "{what}"
+        );
         let denied = emulator.requests().into_iter().find(|line| line.verdict == "Denied").unwrap();
         assert!(denied.decided_by.as_deref().unwrap().contains(decided_by), "{denied:?}");
         assert_eq!(Some(denied.request_id.as_str()), gap["request_id"].as_str(), "the same request");
@@ -462,7 +466,8 @@ async fn what_the_report_does_not_tell_of_a_user_is_read_live_and_never_left_out
     let world = || World::parse(&file, |_| Err(std::io::Error::from(std::io::ErrorKind::NotFound))).unwrap();
     let collect = ["--collect", "access_keys,console_password,mfa_devices", "--no-rules"];
     let (exact, live) = scan(&start(world()).await, &collect).await;
-    let (report, told) = scan(&start(world()).await, &[&collect[..], &["--reads", "report"]].concat()).await;
+    let (report, told) =
+        scan(&start(world()).await, &[&collect[..], &["--user-source", "credential-report"]].concat()).await;
     assert_eq!((exact.code, report.code), (Some(0), Some(0)), "{}{}", exact.stderr, report.stderr);
     let facts = |document: &Value| -> Vec<Value> {
         let users = document["accounts"][0]["users"].as_array().unwrap().iter();

@@ -208,7 +208,7 @@ async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
     ] {
         let (differing, document) = verify(&events).await;
         assert_eq!(differing.code, Some(10), "{what}: {}", differing.stdout);
-        assert_eq!(document["differing"][0]["what"], json!([what]));
+        assert_eq!(document["mismatched"][0]["fields"], json!([what]));
         assert!(differing.stdout.contains(&format!("in {what}: the roll has")), "{}", differing.stdout);
     }
 
@@ -226,7 +226,7 @@ async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
     events.push(taken.clone());
     let (foreign, document) = verify(&events).await;
     assert_eq!(foreign.code, Some(10));
-    assert_eq!(document["foreign"].as_array().unwrap().len(), 1);
+    assert_eq!(document["unexpected"].as_array().unwrap().len(), 1);
     assert!(foreign.stdout.contains("from 203.0.113.7\u{fffd}[2J"), "{}", foreign.stdout);
     // One that AWS turned away was made again, and is nobody else's.
     events.pop();

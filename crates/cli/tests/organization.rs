@@ -24,7 +24,7 @@ fn steady(mut document: Value) -> Value {
     for name in ["as_of", "run_id", "statistics"] {
         document[name].take();
     }
-    document["coverage"]["earlier"].take();
+    document["coverage"]["resumed"].take();
     document["session_name"].take();
     for account in document["accounts"].as_array_mut().unwrap() {
         account["as_of"].take();
@@ -44,7 +44,8 @@ fn steady(mut document: Value) -> Value {
 fn troubled(recipe: &WorldSpec, iam_rate: f64) -> World {
     let mut world = recipe.world().unwrap();
     let rates = (Some(iam_rate), 0.01, 0.005);
-    (world.behaviour.iam_rate, world.behaviour.error_rate, world.behaviour.reset_rate) = rates;
+    (world.fault_injection.iam_rate, world.fault_injection.error_rate, world.fault_injection.reset_rate) =
+        rates;
     world
 }
 
@@ -187,7 +188,7 @@ async fn accounts_are_chosen_by_unit_tag_id_and_name_and_shown_without_being_ask
             .iter()
             .all(|it| it["account"]["organizational_unit"].as_str().unwrap().starts_with("Workloads/"))
     );
-    let tagged = listed(&["--account-tag", "team=search"]).await;
+    let tagged = listed(&["--include-tag", "team=search"]).await;
     assert_eq!(
         tagged.len(),
         expected(&|member| member.tags.get("team").is_some_and(|team| team == "search"))
@@ -207,7 +208,7 @@ async fn accounts_are_chosen_by_unit_tag_id_and_name_and_shown_without_being_ask
     for (more, words) in [
         (&["--ou", "Nowhere"][..], "--ou Nowhere: the organization has no such unit"),
         (&["--include", "nobody-*"], "--include nobody-*: no account"),
-        (&["--account-tag", "team=nobody"], "none is left"),
+        (&["--include-tag", "team=nobody"], "none is left"),
     ] {
         let refused = run(&emulator, &[&ORGANIZATION[..], more].concat()).await;
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
@@ -266,7 +267,7 @@ async fn who_may_not_ask_for_the_organisation_hears_what_to_do_and_a_role_may_as
         },
         "organization": { "id": "o-abc123", "management_account": "999999999999",
             "root": { "id": "r-1", "accounts": ["222222222222", "111111111111"] } },
-        "behaviour": { "empty_pages": true, "old_status": true },
+        "fault_injection": { "empty_pages": true, "old_status": true },
     });
     let world = || World::parse(&file.to_string(), |_| Err(std::io::ErrorKind::NotFound.into())).unwrap();
     let emulator = start(world()).await;
@@ -304,13 +305,20 @@ async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
     assert!(nobody.stderr.contains("no target accounts are given"), "{}", nobody.stderr);
 
     fs::write(folder.path().join("accounts.csv"), "account_id,name\n111111111111,member\n").unwrap();
-    let scanned =
-        in_folder(&["scan", "--accounts", "accounts.csv", "--role-name", "IAMListRole", "--format", "json"])
-            .await;
+    let scanned = in_folder(&[
+        "scan",
+        "--accounts-file",
+        "accounts.csv",
+        "--role-name",
+        "IAMListRole",
+        "--format",
+        "json",
+    ])
+    .await;
     assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
     let document: Value = serde_json::from_str(&scanned.stdout).unwrap();
     assert_eq!(document["accounts"][0]["account"]["name"], "member");
-    let no_role = in_folder(&["scan", "--accounts", "accounts.csv"]).await;
+    let no_role = in_folder(&["scan", "--accounts-file", "accounts.csv"]).await;
     assert!(no_role.stderr.contains("no role is given for account 111111111111"), "{}", no_role.stderr);
 
     assert_eq!(in_folder(&["init"]).await.code, Some(0));
@@ -318,9 +326,10 @@ async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
     assert_eq!(again.code, Some(2), "what is there stays");
     let file = folder.path().join("rolecall.toml");
     assert_eq!(in_folder(&["init", "-"]).await.stdout, fs::read_to_string(&file).unwrap(), "to stdout");
-    let accept = "[[accept]]\naccount_id = \"333333333333\"\nowner = \"j.ruiz\"\nreason = \"legal hold\"\n";
+    let accept =
+        "[[accepted_gap]]\naccount_id = \"333333333333\"\nowner = \"j.ruiz\"\nreason = \"legal hold\"\n";
     let text = format!(
-        "role_name = \"IAMListRole\"\naccounts = \"accounts.csv\"\n[[account]]\naccount_id = \"333333333333\"\n\
+        "role_name = \"IAMListRole\"\naccounts_file = \"accounts.csv\"\n[[account]]\naccount_id = \"333333333333\"\n\
          [session]\nname = \"from-file\"\n{accept}until = \"2999-01-31\"\n"
     );
     fs::write(&file, &text).unwrap();
@@ -350,7 +359,7 @@ async fn every_fact_equals_the_world_and_what_fails_is_unknown_with_the_reason()
     let recipe = recipe("accounts=6,users=12,seed=21,denied=0,suspended=0");
     let world = recipe.world().unwrap();
     let mut slow = recipe.world().unwrap();
-    slow.behaviour.report_ms = 700;
+    slow.fault_injection.report_ms = 700;
     slow.organization.as_mut().unwrap().manages_root_credentials = true;
     let emulator = start(slow).await;
     let (ended, document) = document(&emulator, &["--collect", "all", "--exclude", "999999999999"]).await;
@@ -412,12 +421,12 @@ async fn every_fact_equals_the_world_and_what_fails_is_unknown_with_the_reason()
     assert!(administrators > 0 && used > 20);
 
     let mut hides = recipe.world().unwrap();
-    hides.behaviour.users_hidden = 1;
+    hides.fault_injection.users_hidden = 1;
     let emulator = start(hides).await;
     let more = ["--collect", "users,control_total", "--include", "001618033989"];
     let (ended, document) = self::document(&emulator, &more).await;
     assert_eq!(ended.code, Some(11), "{}", ended.stderr);
-    assert_eq!(document["accounts"][0]["gaps"][0]["step"], "control_total");
+    assert_eq!(document["accounts"][0]["gaps"][0]["fact"], "control_total");
     let message = document["accounts"][0]["gaps"][0]["message"].as_str().unwrap();
     assert_eq!(message, "ListUsers lists 12 users, and GetAccountSummary counts 13");
 }
@@ -440,8 +449,8 @@ async fn from_the_report_fewer_calls_give_the_same_keys() {
             .collect();
         (keys, asked, document)
     };
-    let (exact_keys, exact, _) = calls(&["--reads", "exact"]).await;
-    let (report_keys, report, document) = calls(&["--reads", "report"]).await;
+    let (exact_keys, exact, _) = calls(&["--user-source", "live"]).await;
+    let (report_keys, report, document) = calls(&["--user-source", "credential-report"]).await;
     assert_eq!(exact_keys, report_keys);
     assert!(report * 3 < exact, "{report} calls, and {exact}");
     let account = &document["accounts"][0];
@@ -465,7 +474,7 @@ async fn one_user_and_a_path_are_read_alone() {
     };
     assert_eq!(names(&document), ["runner"]);
     let collect = serde_json::json!({
-        "facts": ["users", "access_keys"], "reads": "exact", "path_prefix": "/ci/",
+        "facts": ["users", "access_keys"], "user_source": "live", "path_prefix": "/ci/",
     });
     assert_eq!(document["collect"], collect);
     // The tutorial's role may not ask for one user.
@@ -499,7 +508,7 @@ async fn a_source_identity_and_session_tags_are_passed_and_accounts_come_from_st
     let emulator = start(World::tutorial().unwrap()).await;
     let folder = tempfile::tempdir().unwrap();
     let mut command =
-        as_lambda(&emulator, folder.path(), &["scan", "--accounts", "-", "--role-name", "IAMListRole"]);
+        as_lambda(&emulator, folder.path(), &["scan", "--accounts-file", "-", "--role-name", "IAMListRole"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stdin, b"111111111111\n").await.unwrap();

@@ -14,7 +14,7 @@ use std::path::Path;
 use common::organization::{as_lambda, start};
 use common::{Ended, ROLE_ARN, ended};
 use rolecall_emulator::{Emulator, World};
-use rolecall_roll::json::steers;
+use rolecall_roll::json::is_unsafe_char;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -99,7 +99,7 @@ async fn todays_configuration_is_applied_and_the_exit_code_tells_what_was_found(
     fs::write(&toml, format!("{exception}until = 2026-12-01\n")).unwrap();
     let ended = report(&[]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    assert!(ended.stdout.contains("excepted   findings that somebody answers for"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("suppressed  findings that somebody answers for"), "{}", ended.stdout);
     let later = report(&["--fail-on", "medium", "--as-of", "2026-12-02T00:00:00Z"]).await;
     assert_eq!(later.code, Some(10));
     assert!(
@@ -159,7 +159,7 @@ async fn hostile_names_steer_no_terminal() {
     let text = text.replace("\"user_name\":\"alice\"", &format!("\"user_name\":\"{hostile}\""));
     // What AWS says, and what to do about it, is no better than a name.
     let gap = format!(
-        "{{\"step\":\"users\",\"operation\":null,\"user_name\":\"{hostile}\",\"class\":\"denied\",\"code\":\"{hostile}\",\
+        "{{\"fact\":\"users\",\"operation\":null,\"user_name\":\"{hostile}\",\"error_kind\":\"denied\",\"code\":\"{hostile}\",\
          \"message\":\"{hostile}\",\"request_id\":\"{hostile}\",\"remedy\":{{\"code\":\"allow_actions\",\"side\":\"member\",\"principal\":\"{hostile}\",\"actions\":[\"{hostile}\"],\
          \"resource\":\"{hostile}\"}}}}"
     );
@@ -172,7 +172,7 @@ async fn hostile_names_steer_no_terminal() {
         let ended = report(&emulator, folder.path(), &["--format", format]).await;
         assert_eq!(ended.code, Some(11), "{format}: {}", ended.stderr);
         let steering: Vec<char> =
-            ended.stdout.chars().filter(|c| steers(*c) && !['\n', '\r'].contains(c)).collect();
+            ended.stdout.chars().filter(|c| is_unsafe_char(*c) && !['\n', '\r'].contains(c)).collect();
         assert!(steering.is_empty(), "{format}: {steering:?}");
         assert!(ended.stdout.contains("gpj"), "{format}");
     }
@@ -239,7 +239,7 @@ async fn one_permission_that_is_missing_is_one_reason_however_many_users_there_a
         assert_eq!(user["policies"]["unknown"], "GetAccountAuthorizationDetails: denied");
     }
     // Each gap has AWS's words, and none of an account hides another.
-    let partial = document["coverage"]["partial"].as_object().unwrap();
+    let partial = document["coverage"]["partial_reasons"].as_object().unwrap();
     let reasons: Vec<&str> = partial.keys().map(String::as_str).collect();
     assert_eq!(
         reasons,
@@ -249,7 +249,7 @@ async fn one_permission_that_is_missing_is_one_reason_however_many_users_there_a
             "groups and policies unknown: denied"
         ]
     );
-    assert_eq!(document["coverage"]["in_part"], 1);
+    assert_eq!(document["coverage"]["partial"], 1);
     let unknown = document["unknown"].as_array().unwrap();
     let administrators: Vec<_> =
         unknown.iter().filter(|it| it["rule"] == "administrator-access-key").collect();

@@ -37,7 +37,7 @@ async fn a_key_is_found_live_and_in_a_roll() {
             users.find_map(|(name, user)| Some((id.clone(), name.clone(), user.access_keys.first()?.clone())))
         })
         .unwrap();
-    let live = run(&emulator, &["whose", &key.access_key_id, "--role-name", "IAMListRole"]).await;
+    let live = run(&emulator, &["find-key", &key.access_key_id, "--role-name", "IAMListRole"]).await;
     assert_eq!(live.code, Some(0), "{}", live.stderr);
     for words in [id.as_str(), name.as_str(), key.status.as_str(), "last used", "(live)"] {
         assert!(live.stdout.contains(words), "{words} is not in {}", live.stdout);
@@ -48,22 +48,22 @@ async fn a_key_is_found_live_and_in_a_roll() {
     let scanned = run(&emulator, &[&ORGANIZATION[..], &["--roll", roll]].concat()).await;
     assert_eq!(scanned.code, Some(11), "the management account has no such role");
     let before = emulator.requests().len();
-    let found = run(&emulator, &["whose", &key.access_key_id, "--roll", roll, "--format", "json"]).await;
+    let found = run(&emulator, &["find-key", &key.access_key_id, "--roll", roll, "--format", "json"]).await;
     let document: Value = serde_json::from_str(&found.stdout).unwrap();
     assert_eq!((&document["user_name"], &document["account_id"]), (&json!(name), &json!(id)));
-    let missing = run(&emulator, &["whose", "AKIANOBODYNOBODYNOBO", "--roll", roll]).await;
+    let missing = run(&emulator, &["find-key", "AKIANOBODYNOBODYNOBO", "--roll", roll]).await;
     assert_eq!(missing.code, Some(11), "the roll does not cover everything: {}", missing.stderr);
     assert_eq!(emulator.requests().len(), before, "nobody was asked");
-    let nobody = run(&emulator, &["whose", "AKIANOBODYNOBODYNOBO", "--role-name", "IAMListRole"]).await;
+    let nobody = run(&emulator, &["find-key", "AKIANOBODYNOBODYNOBO", "--role-name", "IAMListRole"]).await;
     assert_eq!(nobody.code, Some(10), "{}", nobody.stderr);
     for secret in ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPLEKEY"] {
-        let secret = run(&emulator, &["whose", secret]).await;
+        let secret = run(&emulator, &["find-key", secret]).await;
         assert_eq!(secret.code, Some(2));
         assert!(!secret.stderr.to_lowercase().contains("wjalr"), "it may be a secret: {}", secret.stderr);
     }
     let typed = format!(" {}\r\n", key.access_key_id.to_lowercase());
     let out = folder.path().join("found.json");
-    let trimmed = ["whose", &typed, "--roll", roll, "--format", "json", "--out", out.to_str().unwrap()];
+    let trimmed = ["find-key", &typed, "--roll", roll, "--format", "json", "--out", out.to_str().unwrap()];
     assert_eq!(run(&emulator, &trimmed).await.code, Some(0));
     assert_eq!(fs::read_to_string(&out).unwrap(), found.stdout);
     for (id, words) in [
@@ -72,13 +72,13 @@ async fn a_key_is_found_live_and_in_a_roll() {
         ("ASIAIOSFODNN7EXAMPLE", "is the key of a session"),
         ("AKIA", "has 4 characters"),
     ] {
-        let refused = run(&emulator, &["whose", id, "--role-name", "IAMListRole"]).await;
+        let refused = run(&emulator, &["find-key", id, "--role-name", "IAMListRole"]).await;
         assert!(refused.stderr.contains(words), "{words} is not in {}", refused.stderr);
     }
     // One in a file that is none is told with its line.
     let text = fs::read_to_string(roll).unwrap();
     fs::write(roll, text.replace(key.access_key_id.as_str(), "AKIA\\r")).unwrap();
-    let wrong = run(&emulator, &["whose", &key.access_key_id, "--roll", roll]).await;
+    let wrong = run(&emulator, &["find-key", &key.access_key_id, "--roll", roll]).await;
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
     assert!(wrong.stderr.contains("line ") && wrong.stderr.contains("access key id"), "{}", wrong.stderr);
 }
@@ -93,24 +93,24 @@ async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys
         ("b", &["--user", "nobody"][..], "of user nobody alone"),
         ("c", &["--path-prefix", "/ci/"][..], "of users below /ci/ alone"),
         ("d", &[][..], "is of 21 accounts of 22"),
-        ("e", &["--collect", "all", "--reads", "report"][..], "alone"),
+        ("e", &["--collect", "all", "--user-source", "credential-report"][..], "alone"),
     ] {
         let with = [&ORGANIZATION[..], &all, &["--roll", name], more].concat();
         in_folder(&emulator, folder.path(), &with).await;
         let missing =
-            in_folder(&emulator, folder.path(), &["whose", "AKIANOBODYNOBODYNOBO", "--roll", name]).await;
+            in_folder(&emulator, folder.path(), &["find-key", "AKIANOBODYNOBODYNOBO", "--roll", name]).await;
         assert_eq!(missing.code, Some(11), "{more:?}: {}", missing.stderr);
         assert!(missing.stderr.contains(words), "{words} is not in {}", missing.stderr);
     }
     let one = ["scan", "--account", "222222222222", "--role-name", "IAMListRole", "--roll", "named"];
     assert_eq!(in_folder(&emulator, folder.path(), &one).await.code, Some(0));
     let missing =
-        in_folder(&emulator, folder.path(), &["whose", "AKIANOBODYNOBODYNOBO", "--roll", "named"]).await;
+        in_folder(&emulator, folder.path(), &["find-key", "AKIANOBODYNOBODYNOBO", "--roll", "named"]).await;
     assert_eq!(missing.code, Some(11), "{}", missing.stderr);
-    let session = in_folder(&emulator, folder.path(), &["whose", "ASIANOBODYNOBODYNOBO"]).await;
+    let session = in_folder(&emulator, folder.path(), &["find-key", "ASIANOBODYNOBODYNOBO"]).await;
     assert_eq!(session.code, Some(11));
     assert!(session.stderr.contains("CloudTrail tells whose session"), "{}", session.stderr);
-    let user = in_folder(&emulator, folder.path(), &["whose", "AIDANOBODYNOBODYNOBO"]).await;
+    let user = in_folder(&emulator, folder.path(), &["find-key", "AIDANOBODYNOBODYNOBO"]).await;
     assert_eq!(user.code, Some(2));
     assert!(user.stderr.contains("is the id of a user, and no access key's"), "{}", user.stderr);
 }
@@ -122,13 +122,13 @@ async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
     let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--format", "json"]].concat();
     let first = in_folder(&emulator, folder.path(), &with_roll).await;
     let first: Value = serde_json::from_str(&first.stdout).unwrap();
-    assert_eq!(first["coverage"]["earlier"], Value::Null);
+    assert_eq!(first["coverage"]["resumed"], Value::Null);
     let as_of = first["as_of"].as_str().unwrap();
     let before = emulator.requests().len();
     let again = in_folder(&emulator, folder.path(), &with_roll).await;
     assert!(again.stderr.contains("21 accounts are in the roll file already, read 2"), "{}", again.stderr);
     let again: Value = serde_json::from_str(&again.stdout).unwrap();
-    assert_eq!(again["coverage"]["earlier"], json!({ "accounts": 21, "as_of": as_of }));
+    assert_eq!(again["coverage"]["resumed"], json!({ "accounts": 21, "as_of": as_of }));
     assert_eq!(again["accounts"][0]["as_of"], as_of);
     let asked = emulator.requests();
     let asked = asked[before..].iter().filter(|line| line.operation == "ListUsers");
@@ -230,7 +230,7 @@ async fn a_roll_goes_into_an_ordinary_file_of_its_own() {
 #[tokio::test]
 async fn the_time_for_the_run_holds_while_the_organisation_is_listed() {
     let mut slow = world();
-    slow.behaviour.latency_ms = 1_500;
+    slow.fault_injection.latency_ms = 1_500;
     let emulator = start(slow).await;
     let ended = run(&emulator, &[&ORGANIZATION[..], &["--deadline", "500ms"]].concat()).await;
     assert_eq!(ended.code, Some(11));
@@ -259,7 +259,8 @@ async fn what_rolecall_toml_says_of_the_organisation_holds_for_who_types_organiz
     assert!(listed.stdout.contains("Sandbox") && !listed.stdout.contains("Workloads"), "{}", listed.stdout);
 
     // One that the organisation lists keeps what the organisation says of it.
-    fs::write(folder.path().join("rolecall.toml"), toml.replace("ou = [\"Sandbox\"]", "ask = true")).unwrap();
+    fs::write(folder.path().join("rolecall.toml"), toml.replace("ou = [\"Sandbox\"]", "enabled = true"))
+        .unwrap();
     for arguments in [&["accounts"][..], &["accounts", "--organization"]] {
         let listed = in_folder(&emulator, folder.path(), arguments).await;
         assert_eq!(listed.code, Some(0), "{}", listed.stderr);

@@ -22,7 +22,7 @@ pub struct CallError {
     /// Whose credentials it was made with.
     pub side: Side,
     /// What kind of obstacle it was.
-    pub class: ErrorKind,
+    pub error_kind: ErrorKind,
     /// The AWS error code, where AWS answered with one.
     pub code: Option<String>,
     /// What happened, in AWS's words where AWS answered.
@@ -40,7 +40,7 @@ impl CallError {
         let bare = |class, message: String| Self {
             operation,
             side: Side::Caller,
-            class,
+            error_kind: class,
             code: None,
             message,
             request_id: None,
@@ -95,7 +95,7 @@ impl CallError {
         let (class, message) = match &code {
             Some(code) => {
                 let message = error.message().map_or_else(|| code.clone(), first_paragraph);
-                (class_of(code, status), message)
+                (error_kind(code, status), message)
             }
             None if (200..300).contains(&status) => {
                 (ErrorKind::Malformed, "the answer is not what AWS answers".into())
@@ -105,10 +105,10 @@ impl CallError {
                 ErrorKind::Transport,
                 format!("HTTP status {status} with a web page, which is not AWS's answer"),
             ),
-            None => (class_of("", status), format!("HTTP status {status} without an AWS error code")),
+            None => (error_kind("", status), format!("HTTP status {status} without an AWS error code")),
         };
         let request_id = response.headers().request_id().map(str::to_owned);
-        Self { operation, side: Side::Caller, class, code, message, request_id }
+        Self { operation, side: Side::Caller, error_kind: class, code, message, request_id }
     }
 
     /// An answer that AWS does not give.
@@ -122,7 +122,7 @@ impl CallError {
         Self {
             operation,
             side: Side::Caller,
-            class: ErrorKind::Malformed,
+            error_kind: ErrorKind::Malformed,
             code: None,
             message: message.into(),
             request_id,
@@ -132,7 +132,7 @@ impl CallError {
     /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one, as it is or
     /// as it stands in a request.
     #[must_use]
-    pub(crate) fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn redact<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
             for written in [secret.to_owned(), percent_encoded(secret)] {
                 self.message = self.message.replace(&written, "[redacted]");
@@ -172,7 +172,7 @@ pub(crate) struct TruncatedXml;
 /// AWS's error codes by what they mean for us.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html> and those of STS.
-fn class_of(code: &str, status: u16) -> ErrorKind {
+fn error_kind(code: &str, status: u16) -> ErrorKind {
     match code {
         "AccessDenied" | "AccessDeniedException" | "OptInRequired" | "NotAuthorized" => ErrorKind::Denied,
         "ExpiredToken"
@@ -232,7 +232,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     let mut next = Some(error);
     while let Some(error) = next {
         let text = if let Some(answered) = error.downcast_ref::<ErrorMetadata>() {
-            words_of(answered)
+            message_of(answered)
         } else {
             // The list of all that was tried begins on the next line. What a `credential_process` says on stderr may be
             // anything.
@@ -260,7 +260,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 /// What AWS answered to a call of the SDK's own, on its way to the caller's credentials.
-fn words_of(answered: &ErrorMetadata) -> String {
+fn message_of(answered: &ErrorMetadata) -> String {
     let code = answered.code().unwrap_or("an error without a code");
     match answered.message().map(first_paragraph) {
         // It quotes what it refuses: here the external id of a profile, which we have never held and cannot take out.

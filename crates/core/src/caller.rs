@@ -14,7 +14,7 @@ pub struct CallerSecrets(Arc<Mutex<Vec<Zeroizing<String>>>>);
 impl CallerSecrets {
     /// The configuration, with a provider that tells of what it gives.
     #[must_use]
-    pub(crate) fn of(sdk_config: SdkConfig) -> (SdkConfig, Self) {
+    pub(crate) fn recording(sdk_config: SdkConfig) -> (SdkConfig, Self) {
         let secrets = Self::default();
         let Some(provider) = sdk_config.credentials_provider() else { return (sdk_config, secrets) };
         let told = RecordingProvider { provider, secrets: secrets.clone() };
@@ -24,7 +24,7 @@ impl CallerSecrets {
 
     /// What has been given so far.
     #[must_use]
-    pub(crate) fn known(&self) -> Vec<Zeroizing<String>> {
+    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

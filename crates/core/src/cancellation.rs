@@ -41,7 +41,7 @@ impl fmt::Display for StopReason {
 impl StopReason {
     /// The kind of obstacle that it is.
     #[must_use]
-    pub fn class(self) -> ErrorKind {
+    pub fn error_kind(self) -> ErrorKind {
         match self {
             Self::AccountTimeout(_) | Self::Deadline(_) => ErrorKind::TimedOut,
             Self::Cancelled => ErrorKind::Interrupted,
@@ -72,7 +72,7 @@ impl Cancellation {
     }
 
     /// Waits until the run is over.
-    pub async fn stopped(&self) -> StopReason {
+    pub async fn cancelled(&self) -> StopReason {
         let mut is_cancelled = self.is_cancelled.subscribe();
         let deadline = async {
             match self.deadline {

@@ -4,7 +4,7 @@
 //! 2. [`connect`]: the one HTTP client (proxy, private CA, system's roots) and the SDK's configuration;
 //! 3. [`targets`]: whom to ask, each account once, all in one partition;
 //! 4. [`session`]: becoming the account's role, and staying it while the account is read;
-//! 5. [`pace`]: how fast an account may be asked, found from its throttles;
+//! 5. [`rate_limiter`]: how fast an account may be asked, found from its throttles;
 //! 6. [`collect`]: the facts, one file each, with the IAM actions that each needs;
 //! 7. [`scan`]: account by account to its line in the roll, whatever happens on the way.
 //!
@@ -23,18 +23,18 @@ mod caller_credentials;
 pub mod cancellation;
 pub mod collect;
 pub mod connect;
+pub mod key_lookup;
 pub mod logs;
 pub mod option_rows;
 pub mod options;
-pub mod pace;
 mod pages;
+pub mod rate_limiter;
 pub mod remedy;
 pub mod run;
 pub mod scan;
 pub mod session;
 pub mod settings;
 pub mod targets;
-pub mod whose;
 
 pub use call::CallError;
 pub use option_rows::OptionSet;

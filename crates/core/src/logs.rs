@@ -15,7 +15,7 @@ const PRINT_SETTINGS: [&str; 2] = ["aws_config::default_provider", "aws_config::
 
 /// Whether a line or span may be logged. Both binaries put this in front of every other filter.
 #[must_use]
-pub fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+pub fn is_loggable(metadata: &Metadata<'_>) -> bool {
     let is_of = |part: &&str| metadata.target().starts_with(part);
     let is_capped = CAPPED_AT_DEBUG.iter().any(is_of);
     let may_hold_secrets = is_of(&MAY_PRINT_SECRETS) && !PRINT_SETTINGS.iter().any(is_of);
@@ -34,7 +34,7 @@ pub const PRINTS_SECRETS_REFUSED: &str =
 
 /// In place of the standard hook: where a panic happened, and not with what words, for they can hold what was being
 /// read.
-pub fn panics_say_where_only() {
+pub fn install_redacting_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         tracing::error!("internal error{place}; please report it");

@@ -16,10 +16,10 @@ impl CallError {
     pub fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
         let remedy = self.remedy();
         Gap {
-            step,
+            stage: step,
             operation: Some(self.operation.to_owned()),
             user_name: user_name.map(str::to_owned),
-            class: self.class,
+            error_kind: self.error_kind,
             code: self.code,
             message: self.message,
             request_id: self.request_id,
@@ -32,7 +32,7 @@ impl CallError {
 fn for_error(error: &CallError) -> Remedy {
     let code = error.code.as_deref().unwrap_or_default();
     let says = |words: &str| error.message.contains(words);
-    match error.class {
+    match error.error_kind {
         ErrorKind::Denied => for_denial(error),
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
         ErrorKind::Credentials if says("Credential should be scoped to") => Remedy::UseRegionOfEndpoint,
@@ -50,15 +50,15 @@ fn for_error(error: &CallError) -> Remedy {
             "PackedPolicyTooLarge" | "MalformedPolicyDocument" => Remedy::ReduceSessionPolicy,
             "ValidationError" if says("DurationSeconds") || says("durationSeconds") => Remedy::ShortenSession,
             "ValidationError" if says("partition") => Remedy::UseOnePartition,
-            _ => for_class(ErrorKind::Other),
+            _ => for_kind(ErrorKind::Other),
         },
-        class => for_class(class),
+        class => for_kind(class),
     }
 }
 
 /// What to do where only the kind of obstacle is known.
 #[must_use]
-pub(crate) fn for_class(class: ErrorKind) -> Remedy {
+pub(crate) fn for_kind(class: ErrorKind) -> Remedy {
     let raise = |settings: &[&str]| Remedy::RaiseSettings {
         settings: settings.iter().map(|key| (*key).to_owned()).collect(),
     };
@@ -95,7 +95,7 @@ fn for_denial(error: &CallError) -> Remedy {
     let CallError { operation, side, message, .. } = error;
     let denial = Denial::parse(message);
     let text = |text: Option<&str>| text.map(str::to_owned);
-    let action = denial.action.map_or_else(|| action_of(operation), str::to_owned);
+    let action = denial.action.map_or_else(|| action_for(operation), str::to_owned);
     let principal = denial.principal.map(without_session_name);
     // A role's policy names the role to assume; what is read of a member account has no resource to speak of.
     let resource = denial.resource.filter(|resource| *side == Side::Caller && resource.starts_with("arn:"));
@@ -142,7 +142,7 @@ fn partitions_differ(denial: &Denial<'_>) -> bool {
 }
 
 /// The action that an operation needs: AWS gives both the same name here.
-fn action_of(operation: &str) -> String {
+fn action_for(operation: &str) -> String {
     const OF_STS: [&str; 3] = ["AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity"];
     const OF_ORGANIZATIONS: [&str; 6] = [
         "DescribeOrganization",
@@ -173,7 +173,7 @@ mod tests {
     fn remedy(operation: &'static str, class: ErrorKind, code: &str, message: &str) -> Remedy {
         let side = if operation.contains("User") { Side::Member } else { Side::Caller };
         let error = CallError {
-            class,
+            error_kind: class,
             code: Some(code.to_owned()),
             side,
             ..CallError::malformed(operation, message, None)

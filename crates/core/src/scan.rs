@@ -20,7 +20,7 @@ use crate::caller::CallerSecrets;
 use crate::cancellation::{Cancellation, StopReason};
 use crate::collect::{self, Progress, ReadOptions};
 use crate::connect::RejectTruncatedXml;
-use crate::pace::{CallMetrics, MetricsInterceptor, RateLimiter};
+use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimiter};
 use crate::remedy;
 use crate::session::{self, RoleChain, Session, SessionContext};
 use crate::settings::{Limits, Settings};
@@ -32,9 +32,9 @@ use crate::targets::{Access, Target};
 pub struct Scanner {
     sdk_config: SdkConfig,
     secrets: CallerSecrets,
-    hops: RoleChain,
-    meter: CallMetrics,
-    sts_pace: Arc<RateLimiter>,
+    role_chain: RoleChain,
+    call_metrics: CallMetrics,
+    sts_rate_limiter: Arc<RateLimiter>,
     /// Asked for once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
 }
@@ -68,10 +68,11 @@ impl Scanner {
     /// A scanner that asks as the caller of `sdk_config`.
     #[must_use]
     pub fn new(sdk_config: SdkConfig, limits: &Limits) -> Self {
-        let (sdk_config, secrets) = CallerSecrets::of(sdk_config);
-        let sts_pace = Arc::new(RateLimiter::new(Some(limits.sts_rate)));
-        let (hops, meter, caller) = (RoleChain::default(), CallMetrics::default(), OnceCell::new());
-        Self { sdk_config, secrets, hops, meter, sts_pace, caller }
+        let (sdk_config, secrets) = CallerSecrets::recording(sdk_config);
+        let sts_rate_limiter = Arc::new(RateLimiter::new(Some(limits.sts_rate)));
+        let (role_chain, call_metrics, caller) =
+            (RoleChain::default(), CallMetrics::default(), OnceCell::new());
+        Self { sdk_config, secrets, role_chain, call_metrics, sts_rate_limiter, caller }
     }
 
     /// The caller's secrets, as far as its provider has given them.
@@ -82,14 +83,14 @@ impl Scanner {
 
     /// The calls that were made so far.
     #[must_use]
-    pub fn meter(&self) -> &CallMetrics {
-        &self.meter
+    pub fn call_metrics(&self) -> &CallMetrics {
+        &self.call_metrics
     }
 
     /// The sessions of roles on the way to the accounts' roles.
     #[must_use]
-    pub fn hops(&self) -> Vec<rolecall_roll::IntermediateSession> {
-        self.hops.made()
+    pub fn role_chain(&self) -> Vec<rolecall_roll::IntermediateSession> {
+        self.role_chain.sessions()
     }
 
     /// What the SDK is told about the place that Rolecall runs in.
@@ -108,7 +109,7 @@ impl Scanner {
                 Ok(caller) => Ok(Some(caller)),
                 Err(error)
                     if matches!(
-                        error.class,
+                        error.error_kind,
                         ErrorKind::Credentials | ErrorKind::Transport | ErrorKind::TimedOut
                     ) =>
                 {
@@ -150,7 +151,7 @@ impl Scanner {
     fn sts_config(&self) -> aws_sdk_sts::config::Builder {
         aws_sdk_sts::config::Builder::from(&self.sdk_config)
             .interceptor(RejectTruncatedXml)
-            .interceptor(MetricsInterceptor { meter: self.meter.clone(), pace: None })
+            .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None })
     }
 
     /// What went wrong with a call as the caller, with nothing secret in it.
@@ -158,8 +159,8 @@ impl Scanner {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let secrets = self.secrets.known();
-        CallError::new(operation, error).without(secrets.iter().map(|secret| secret.as_str()))
+        let secrets = self.secrets.secrets();
+        CallError::new(operation, error).redact(secrets.iter().map(|secret| secret.as_str()))
     }
 
     /// AWS Organizations, as the caller or as the last of a chain of roles.
@@ -172,15 +173,15 @@ impl Scanner {
         context: &ScanContext,
     ) -> Result<OrganizationsClient, CallError> {
         let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config)
-            .interceptor(MetricsInterceptor { meter: self.meter.clone(), pace: None });
+            .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None });
         let mut iam = session::iam_config(&self.sdk_config)
             .interceptor(RejectTruncatedXml)
-            .interceptor(MetricsInterceptor { meter: self.meter.clone(), pace: None });
+            .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None });
         if !via.is_empty() {
             let budget = TokenBucket::builder().capacity(100_000).build();
             let retries = RetryPartition::custom("rolecall-organization").token_bucket(budget).build();
             let credentials =
-                self.hops.credentials(via, self.context(context), &retries).boxed_local().await?;
+                self.role_chain.credentials(via, self.context(context), &retries).boxed_local().await?;
             config =
                 config.credentials_provider(credentials.clone()).identity_cache(IdentityCache::no_cache());
             iam = iam.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
@@ -200,9 +201,9 @@ impl Scanner {
             settings: &context.settings.session,
             sdk_config: &self.sdk_config,
             caller_secrets: &self.secrets,
-            hops: &self.hops,
-            meter: &self.meter,
-            sts_pace: &self.sts_pace,
+            role_chain: &self.role_chain,
+            call_metrics: &self.call_metrics,
+            sts_rate_limiter: &self.sts_rate_limiter,
             first_success: &context.first_success,
         }
     }
@@ -233,11 +234,11 @@ impl Scanner {
             .unwrap_or_else(|_| {
                 let message = "rolecall went wrong in this account; nothing of it is kept".to_owned();
                 AccountRecord::failed(
-                    target.for_roll(),
+                    target.to_roll_target(),
                     own_gap(Stage::Session, ErrorKind::Internal, message),
                 )
             })
-            .known_as(target.account.clone());
+            .with_account(target.account.clone());
         let (users, access_keys) = account.count();
         let (outcome, gaps) = (account.outcome(), account.gaps().len());
         let reason = account.gaps().first().map(|gap| gap.message.as_str()).or(account.why_skipped());
@@ -253,11 +254,11 @@ impl Scanner {
         cancellation: &Cancellation,
     ) -> AccountRecord {
         if let Access::Skipped(why) = &target.access {
-            return AccountRecord::skipped(target.for_roll(), why);
+            return AccountRecord::skipped(target.to_roll_target(), why);
         }
         if let Some(reason) = cancellation.stop_reason() {
             let message = format!("{reason} before this account was asked");
-            return AccountRecord::failed(target.for_roll(), stop_gap(reason, Stage::Session, message));
+            return AccountRecord::failed(target.to_roll_target(), stop_gap(reason, Stage::Session, message));
         }
         let Settings { selection, limits, .. } = &context.settings;
         let options = ReadOptions { selection, max_concurrent_calls: limits.account_concurrency };
@@ -267,10 +268,10 @@ impl Scanner {
             let session = match &target.access {
                 Access::Role(role) => {
                     let actions = collect::actions(&context.settings.selection);
-                    Session::open(role, &actions, self.context(context)).boxed_local().await?
+                    Session::assume_role(role, &actions, self.context(context)).boxed_local().await?
                 }
                 Access::CallerCredentials | Access::Skipped(_) => {
-                    Session::own(&target.account_id, self.context(context))
+                    Session::with_caller_credentials(&target.account_id, self.context(context))
                 }
             };
             progress.set_has_session();
@@ -291,7 +292,7 @@ impl Scanner {
             () = tokio::time::sleep(limits.account_timeout) => {
                 Some(StopReason::AccountTimeout(limits.account_timeout))
             }
-            reason = cancellation.stopped() => Some(reason),
+            reason = cancellation.cancelled() => Some(reason),
         };
         if let Some(reason) = stop_reason {
             for (stage, what) in progress.unfinished(selection) {
@@ -300,8 +301,8 @@ impl Scanner {
             }
         }
         let no_reason = "no users were read, and no reason was kept".to_owned();
-        progress.into_line(
-            target.for_roll(),
+        progress.into_record(
+            target.to_roll_target(),
             options.selection,
             own_gap(FactKind::Users.into(), ErrorKind::Internal, no_reason),
         )
@@ -310,7 +311,7 @@ impl Scanner {
 
 /// The gap of what was not read since the run, or the account's time, was over.
 fn stop_gap(reason: StopReason, stage: Stage, message: String) -> Gap {
-    let gap = own_gap(stage, reason.class(), message);
+    let gap = own_gap(stage, reason.error_kind(), message);
     match reason {
         StopReason::AccountTimeout(_) => gap,
         StopReason::Deadline(_) | StopReason::Cancelled => Gap { remedy: Remedy::ResumeRun, ..gap },
@@ -320,6 +321,15 @@ fn stop_gap(reason: StopReason, stage: Stage, message: String) -> Gap {
 /// A gap that no call's error made.
 fn own_gap(step: Stage, class: ErrorKind, message: String) -> Gap {
     let operation = None;
-    let remedy = remedy::for_class(class);
-    Gap { step, operation, user_name: None, class, code: None, message, request_id: None, remedy }
+    let remedy = remedy::for_kind(class);
+    Gap {
+        stage: step,
+        operation,
+        user_name: None,
+        error_kind: class,
+        code: None,
+        message,
+        request_id: None,
+        remedy,
+    }
 }

@@ -87,7 +87,7 @@ settings! {
 
         /// How long a session lasts, 15m to 12h; the role must allow it
         duration (session_duration): Duration = Duration::from_hours(1), Text("TIME"), "session.duration",
-            |texts| one(texts, session_duration);
+            |texts| one(texts, parse_session_duration);
 
         /// Send no session policy: the session may do all that the role may, and not only what is needed
         no_policy (no_session_policy): bool = false, Switch(""), "session.no_policy", switch;
@@ -99,56 +99,56 @@ settings! {
 
         /// Tag of each session; the roles' trust policies must allow sts:TagSession; repeat for several
         tags (session_tag): Vec<(String, String)> = Vec::new(), Pairs("KEY=VALUE"), "session.tags",
-            |texts| each(texts, tag), example "{ purpose = \"roll-call\" }";
+            |texts| each(texts, parse_tag), example "{ purpose = \"roll-call\" }";
     }
 
     /// Rates, attempts and timeouts. All of them are set here: the SDK's defaults change between its versions.
     Limits in limits {
         // 64 is best on two cores; memory grows with calls in flight.
         /// Accounts to read at a time
-        concurrency (concurrency): usize = 64, Number("N"), "limits.concurrency", |texts| one(texts, at_a_time);
+        concurrency (concurrency): usize = 64, Number("N"), "limits.concurrency", |texts| one(texts, parse_concurrency);
 
         /// Calls in flight in one account, at most; a small account is read with fewer
         account_concurrency (account_concurrency): usize = 8, Number("N"), "limits.account_concurrency",
-            |texts| one(texts, at_a_time);
+            |texts| one(texts, parse_concurrency);
 
         /// Calls of `AssumeRole` per second, at most; STS answers 600 to an account, whoever in it calls
-        sts_rate (sts_rate): f64 = 600.0, Number("N"), "limits.sts_rate", |texts| one(texts, rate);
+        sts_rate (sts_rate): f64 = 600.0, Number("N"), "limits.sts_rate", |texts| one(texts, parse_rate);
 
         // IAM throttles long before it tires; ten attempts lost no user under 20 calls a second.
         /// Attempts at one call, at most, the first included
-        max_attempts (max_attempts): u32 = 10, Number("N"), "limits.max_attempts", |texts| one(texts, attempts);
+        max_attempts (max_attempts): u32 = 10, Number("N"), "limits.max_attempts", |texts| one(texts, parse_attempts);
 
         /// Pause before the second attempt; it doubles with each, with jitter
         initial_backoff (initial_backoff): Duration = Duration::from_millis(200), Text("TIME"), "limits.initial_backoff",
-            |texts| one(texts, duration);
+            |texts| one(texts, parse_duration);
 
         /// Longest pause between attempts
         max_backoff (max_backoff): Duration = Duration::from_secs(10), Text("TIME"), "limits.max_backoff",
-            |texts| one(texts, duration);
+            |texts| one(texts, parse_duration);
 
         /// Timeout of a TCP and TLS connection
         connect_timeout (connect_timeout): Duration = Duration::from_secs(5), Text("TIME"), "limits.connect_timeout",
-            |texts| one(texts, duration);
+            |texts| one(texts, parse_duration);
 
         /// Timeout of an answer's first byte
         read_timeout (read_timeout): Duration = Duration::from_secs(20), Text("TIME"), "limits.read_timeout",
-            |texts| one(texts, duration);
+            |texts| one(texts, parse_duration);
 
         /// Timeout of one attempt at a call, its answer included
         attempt_timeout (attempt_timeout): Duration = Duration::from_secs(30), Text("TIME"), "limits.attempt_timeout",
-            |texts| one(texts, duration);
+            |texts| one(texts, parse_duration);
 
         /// Timeout of an account; what was read by then is kept
         account_timeout (account_timeout): Duration = Duration::from_mins(10), Text("TIME"), "limits.account_timeout",
-            |texts| one(texts, duration);
+            |texts| one(texts, parse_duration);
 
         /// Deadline of the whole run; what was read by then is kept
         deadline (deadline): Option<Duration> = None, Text("TIME"), "limits.deadline",
-            |texts| one(texts, |text| duration(text).map(Some)), example "\"14m\"";
+            |texts| one(texts, |text| parse_duration(text).map(Some)), example "\"14m\"";
 
         /// Accounts to read first; where all of them are denied or out of reach, the others are not read. 0 reads all at once
-        canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, canary);
+        canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, parse_canary);
     }
 }
 
@@ -156,15 +156,15 @@ settings! {
 ///
 /// # Errors
 /// Where it is no time, or out of range.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let duration = time(text)?;
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_timeout(text)?;
     if duration < Duration::from_millis(1) || duration > Duration::from_hours(24) {
         return Err("out of range, 1ms to 24h are allowed".into());
     }
     Ok(duration)
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+fn parse_timeout(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Ok(Duration::from_secs(seconds));
     }
@@ -176,7 +176,7 @@ fn time(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// Where it is none.
-pub fn tag(text: &str) -> Result<(String, String), String> {
+pub fn parse_tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("not a tag; write it as key=value")?;
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
     if !(1..=128).contains(&key.trim().chars().count()) || value.trim().chars().count() > 256 {
@@ -186,8 +186,8 @@ pub fn tag(text: &str) -> Result<(String, String), String> {
 }
 
 /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-fn session_duration(text: &str) -> Result<Duration, String> {
-    let duration = time(text)?;
+fn parse_session_duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_timeout(text)?;
     if duration < Duration::from_mins(15)
         || duration > Duration::from_hours(12)
         || duration.subsec_nanos() != 0
@@ -199,23 +199,26 @@ fn session_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-fn at_a_time(text: &str) -> Result<usize, String> {
-    number(text, 1..=1000)
+fn parse_concurrency(text: &str) -> Result<usize, String> {
+    parse_number(text, 1..=1000)
 }
 
-fn canary(text: &str) -> Result<usize, String> {
-    number(text, 0..=1000)
+fn parse_canary(text: &str) -> Result<usize, String> {
+    parse_number(text, 0..=1000)
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    number(text, 1.0..=100_000.0)
+fn parse_rate(text: &str) -> Result<f64, String> {
+    parse_number(text, 1.0..=100_000.0)
 }
 
-fn attempts(text: &str) -> Result<u32, String> {
-    number(text, 1..=100)
+fn parse_attempts(text: &str) -> Result<u32, String> {
+    parse_number(text, 1..=100)
 }
 
-fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
+fn parse_number<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    range: RangeInclusive<T>,
+) -> Result<T, String> {
     match text.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
         _ => Err(format!("not a number from {} to {}", range.start(), range.end())),
@@ -226,17 +229,17 @@ fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T
 mod tests {
     use std::time::Duration;
 
-    use super::duration;
+    use super::parse_duration;
 
     #[test]
     fn times_are_read_as_people_write_them() {
         for (text, seconds) in
             [("90", 90.0), ("90s", 90.0), ("500ms", 0.5), ("10m", 600.0), ("1h30m", 5400.0)]
         {
-            assert_eq!(duration(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
         }
         for text in ["", "0", "0s", "1ns", "-1s", "25h", "soon", "99999999999999999999"] {
-            assert!(duration(text).is_err(), "{text}");
+            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 }

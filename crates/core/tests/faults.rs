@@ -34,7 +34,7 @@ async fn a_refused_session_is_told_in_the_words_of_aws_with_what_to_do() {
     aws.refuse("AssumeRole", 403, "AccessDenied", words).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (Stage::Session, ErrorKind::Denied));
+    assert_eq!((gap.stage, gap.error_kind), (Stage::Session, ErrorKind::Denied));
     assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
     assert_eq!(gap.code.as_deref(), Some("AccessDenied"));
     assert_eq!(gap.message, words);
@@ -50,7 +50,7 @@ async fn denied_users_are_unknown_and_not_none() {
     aws.refuse("ListUsers", 403, "AccessDenied", "User: x is not authorized to perform: iam:ListUsers").await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (FactKind::Users.into(), ErrorKind::Denied));
+    assert_eq!((gap.stage, gap.error_kind), (FactKind::Users.into(), ErrorKind::Denied));
     let remedy = gap.remedy.to_text(&NeutralTerms);
     assert!(remedy.contains("iam:ListUsers"), "{remedy}");
 }
@@ -97,7 +97,7 @@ async fn what_does_not_pass_is_named_for_what_it_is() {
         aws.refuse("AssumeRole", status, code, "words").await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let gap = why_failed(&account);
-        assert_eq!((gap.class, gap.code.as_deref()), (class, Some(code)));
+        assert_eq!((gap.error_kind, gap.code.as_deref()), (class, Some(code)));
         assert!(!gap.remedy.to_text(&NeutralTerms).is_empty());
     }
 }
@@ -150,7 +150,7 @@ async fn a_list_that_goes_on_from_nowhere_is_an_error_and_keeps_what_came() {
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         assert_eq!(account.outcome(), Outcome::Partial);
         let gap = &account.gaps()[0];
-        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), ErrorKind::Malformed));
+        assert_eq!((gap.stage, gap.error_kind), (FactKind::Users.into(), ErrorKind::Malformed));
         assert!(gap.message.contains(words), "{}", gap.message);
         assert_eq!(
             in_short(&account),
@@ -172,7 +172,11 @@ async fn an_answer_that_was_cut_anywhere_never_passes_for_the_whole() {
         Mock::given(operation("AssumeRole")).respond_with(session).mount(&aws.server).await;
         let account = scan_one(&scanner).await;
         let gap = why_failed(&account);
-        assert_eq!((gap.step, gap.class), (FactKind::Users.into(), ErrorKind::Malformed), "{end}: {gap:?}");
+        assert_eq!(
+            (gap.stage, gap.error_kind),
+            (FactKind::Users.into(), ErrorKind::Malformed),
+            "{end}: {gap:?}"
+        );
     }
 }
 
@@ -185,7 +189,7 @@ async fn an_answer_of_something_that_is_not_aws_is_malformed() {
         let aws = FakeAws::start().await;
         aws.answer("ListUsers", ok(body)).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
-        assert_eq!(why_failed(&account).class, ErrorKind::Malformed, "{body}");
+        assert_eq!(why_failed(&account).error_kind, ErrorKind::Malformed, "{body}");
     }
     let aws = FakeAws::start().await;
     aws.answer("ListUsers", ResponseTemplate::new(502).set_body_string("<html>Bad Gateway</html>")).await;
@@ -199,7 +203,7 @@ async fn a_session_of_another_account_is_no_session() {
     aws.answer("AssumeRole", ok(xml::assume_role("999999999999", xml::EXPIRATION))).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
-    assert_eq!((gap.step, gap.class), (Stage::Session, ErrorKind::Malformed));
+    assert_eq!((gap.stage, gap.error_kind), (Stage::Session, ErrorKind::Malformed));
     assert!(gap.message.contains("999999999999"), "{}", gap.message);
     assert_eq!(aws.calls("ListUsers").await, 0, "nothing is asked in an account that was not meant");
 }
@@ -215,7 +219,7 @@ async fn a_session_without_credentials_or_with_dead_ones_is_no_session() {
         aws.answer("AssumeRole", ok(body)).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let gap = why_failed(&account);
-        assert_eq!((gap.step, gap.class), (Stage::Session, ErrorKind::Malformed));
+        assert_eq!((gap.stage, gap.error_kind), (Stage::Session, ErrorKind::Malformed));
         assert!(gap.message.contains(words), "{}", gap.message);
     }
 }
@@ -228,7 +232,7 @@ async fn a_connection_that_is_reset_is_tried_again() {
     assert_eq!(account.outcome(), Outcome::Complete, "{:?}", account.gaps());
     let front = wire::resets(usize::MAX, *aws.server.address()).await;
     let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
-    assert_eq!(why_failed(&account).class, ErrorKind::Transport);
+    assert_eq!(why_failed(&account).error_kind, ErrorKind::Transport);
 }
 
 #[tokio::test]
@@ -236,12 +240,12 @@ async fn a_connection_that_breaks_is_a_gap() {
     for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n<ListUsersResponse>"] {
         let address = wire::hangs_up_after(answer.into()).await;
         let account = scan_one(&scanner(&format!("http://{address}"), settings()).await).await;
-        let class = why_failed(&account).class;
+        let class = why_failed(&account).error_kind;
         assert!(matches!(class, ErrorKind::Transport | ErrorKind::Malformed), "{account:?}");
     }
     // Nobody listens.
     let account = scan_one(&scanner("http://127.0.0.1:9", settings()).await).await;
-    assert_eq!(why_failed(&account).class, ErrorKind::Transport);
+    assert_eq!(why_failed(&account).error_kind, ErrorKind::Transport);
 }
 
 #[tokio::test]
@@ -253,7 +257,7 @@ async fn an_answer_slower_than_the_attempt_allows_is_tried_again_and_then_a_gap(
     settings.limits.attempt_timeout = Duration::from_millis(200);
     settings.limits.max_attempts = 2;
     let account = scan_one(&scanner(&aws.uri(), settings).await).await;
-    assert_eq!(why_failed(&account).class, ErrorKind::TimedOut);
+    assert_eq!(why_failed(&account).error_kind, ErrorKind::TimedOut);
     assert_eq!(aws.calls("ListUsers").await, 2);
 }
 
@@ -272,7 +276,7 @@ async fn an_account_whose_time_runs_out_keeps_what_it_has() {
     assert_eq!(account.outcome(), Outcome::Partial);
     assert_eq!(account.users().unwrap().len(), 4);
     let gap = &account.gaps()[0];
-    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), ErrorKind::TimedOut));
+    assert_eq!((gap.stage, gap.error_kind), (FactKind::AccessKeys.into(), ErrorKind::TimedOut));
     assert!(gap.message.contains("keys of 1 user"), "{}", gap.message);
 }
 
@@ -291,7 +295,7 @@ async fn the_gap_of_a_timeout_names_the_fact_that_was_not_read() {
     let account = scan_one(&hasty_scanner_with_the_report(&aws).await).await;
     assert!(account.users().unwrap().iter().all(|user| user.access_keys.is_some()), "{account:?}");
     let [gap] = account.gaps() else { panic!("{:?}", account.gaps()) };
-    assert_eq!((gap.step, gap.class), (FactKind::CredentialReport.into(), ErrorKind::TimedOut));
+    assert_eq!((gap.stage, gap.error_kind), (FactKind::CredentialReport.into(), ErrorKind::TimedOut));
     assert!(gap.message.contains("not fully read: credential report"), "{}", gap.message);
 }
 
@@ -316,7 +320,7 @@ async fn a_timeout_keeps_what_one_call_told_of_all_users() {
     let alice = account.users().unwrap().iter().find(|user| user.user_name == "alice").unwrap();
     assert!(alice.report.known().is_some_and(|row| row.mfa_active), "{alice:?}");
     let [gap] = account.gaps() else { panic!("{:?}", account.gaps()) };
-    assert_eq!(gap.step, FactKind::AccessKeys.into());
+    assert_eq!(gap.stage, FactKind::AccessKeys.into());
 }
 
 #[tokio::test]

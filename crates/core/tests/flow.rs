@@ -135,7 +135,7 @@ async fn an_access_key_id_that_is_none_is_a_malformed_answer() {
         let aws = FakeAws::of([("111111111111", vec![user])], 10).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         assert_eq!(account.outcome(), Outcome::Partial, "{id}");
-        assert_eq!(account.gaps()[0].class, ErrorKind::Malformed, "{id}");
+        assert_eq!(account.gaps()[0].error_kind, ErrorKind::Malformed, "{id}");
         assert_eq!(account.users().unwrap()[0].access_keys, None, "{id}");
     }
 }
@@ -218,7 +218,7 @@ async fn a_renewal_that_is_refused_leaves_what_was_read_and_says_so() {
     let unknown = account.users().unwrap().iter().filter(|user| user.access_keys.is_none()).count();
     assert!((1..40).contains(&unknown), "{unknown}");
     let gap = &account.gaps()[0];
-    assert_eq!((gap.step, gap.class), (FactKind::AccessKeys.into(), ErrorKind::Denied));
+    assert_eq!((gap.stage, gap.error_kind), (FactKind::AccessKeys.into(), ErrorKind::Denied));
     assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
 }
 
@@ -247,12 +247,12 @@ async fn a_panic_inside_one_account_is_its_failure_and_no_others() {
         assert!(broken.len() <= 1, "{broken:?}");
         for account in broken {
             rolecall_testkit::secrets::assert_no_secret_in(&format!("{account:?}"));
-            if account.gaps()[0].class == ErrorKind::Internal {
+            if account.gaps()[0].error_kind == ErrorKind::Internal {
                 internal += 1;
                 assert_eq!((account.outcome(), account.users()), (Outcome::Failed, None));
             } else {
                 // In a task of the HTTP client's own, it is a request that could not be sent.
-                assert_eq!(account.gaps()[0].class, ErrorKind::Transport, "{account:?}");
+                assert_eq!(account.gaps()[0].error_kind, ErrorKind::Transport, "{account:?}");
             }
         }
     }

@@ -127,7 +127,7 @@ async fn run_with(
     let earlier = ResumableRoll::read(file).unwrap();
     run.resume(&earlier)?;
     let (records, _) = records(&run).await;
-    let mut store = earlier.go_on(run.header()).unwrap();
+    let mut store = earlier.resume(run.header()).unwrap();
     for record in &records {
         store.add(record).unwrap();
     }
@@ -171,7 +171,7 @@ async fn the_deadline_ends_a_run_and_what_was_read_is_kept() {
     assert_eq!(records.len(), 3);
     for record in records {
         assert_eq!(record.outcome(), Outcome::Partial);
-        assert_eq!(record.gaps()[0].class, ErrorKind::TimedOut);
+        assert_eq!(record.gaps()[0].error_kind, ErrorKind::TimedOut);
         assert_eq!(record.users().unwrap().len(), 1, "the users were listed");
     }
 }
@@ -185,7 +185,7 @@ async fn a_run_whose_caller_is_unknown_reads_nothing() {
     let refused =
         Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await.unwrap_err();
     assert!(
-        matches!(&refused, RunError::Caller(error) if error.class == ErrorKind::Credentials),
+        matches!(&refused, RunError::Caller(error) if error.error_kind == ErrorKind::Credentials),
         "{refused}"
     );
     cancelled.cancel();

@@ -92,8 +92,9 @@ async fn debug_says_no_secret() {
     let scanner = scanner(&aws.uri(), settings()).await;
     let target = target(ROLE_ARN);
     let role = target.role().unwrap();
-    let session =
-        Session::open(role, &["iam:ListUsers"], scanner.scanner.context(&scanner.context)).await.unwrap();
+    let session = Session::assume_role(role, &["iam:ListUsers"], scanner.scanner.context(&scanner.context))
+        .await
+        .unwrap();
     let iam = session.iam().await.unwrap();
     let targets = Targets::new([target.clone()], Partition::Aws).unwrap();
     assert_no_secret_in(&format!(

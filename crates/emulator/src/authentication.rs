@@ -15,7 +15,7 @@ use scratchstack_aws_signature::{
     SignatureOptions, service_for_signing_key_fn, sigv4_validate_request,
 };
 
-use crate::query::ApiError;
+use crate::protocol::ApiError;
 use crate::world::{AccessKey, World};
 
 /// Who signed a request.
@@ -131,7 +131,11 @@ impl SignedRequest {
     ///
     /// # Errors
     /// Where there is none.
-    pub(crate) fn of(request: &Request<Bytes>, world: &World, sessions: &Sessions) -> Result<Self, ApiError> {
+    pub(crate) fn parse(
+        request: &Request<Bytes>,
+        world: &World,
+        sessions: &Sessions,
+    ) -> Result<Self, ApiError> {
         let missing =
             || ApiError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
         let header = request.headers().get("authorization").ok_or_else(missing)?;

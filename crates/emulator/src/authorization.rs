@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize};
 
 use crate::authentication::{Identity, Session, invalid_token};
-use crate::query::ApiError;
+use crate::protocol::ApiError;
 use crate::world::{Role, User, World};
 
 /// The principal that signed a request, and all that policies may know about it.

@@ -8,7 +8,7 @@ use rolecall_policy::Decision;
 use crate::authentication::Sessions;
 use crate::authorization::{AuthenticatedCaller, AuthorizationRequest};
 use crate::log::RequestLogEntry;
-use crate::query::{ApiError, Parameters};
+use crate::protocol::{ApiError, Parameters};
 use crate::world::World;
 
 /// A request whose caller is known.

@@ -20,7 +20,7 @@ mod iam;
 pub mod log;
 mod operations;
 mod organizations;
-mod query;
+mod protocol;
 mod server;
 mod state;
 mod sts;

@@ -8,7 +8,7 @@ use crate::authentication::SignedRequest;
 use crate::authorization::AuthenticatedCaller;
 use crate::call::Call;
 use crate::log::RequestLogEntry;
-use crate::query::{ApiError, Parameters, Xml};
+use crate::protocol::{ApiError, Parameters, Xml};
 use crate::state::{Shared, State};
 use crate::{iam, organizations, sts};
 
@@ -195,7 +195,7 @@ async fn operate(
     line: &mut RequestLogEntry,
 ) -> Result<Body, ApiError> {
     let (now, world) = (line.time, &shared.world);
-    let claim = SignedRequest::of(&request, world, &shared.state().sessions)?;
+    let claim = SignedRequest::parse(&request, world, &shared.state().sessions)?;
     let region = if service == "sts" { claim.region.clone() } else { "us-east-1".to_owned() };
     line.region = Some(region.clone());
     let identity = claim.verify(request, service, now).await?;
@@ -206,12 +206,12 @@ async fn operate(
         std::future::pending::<()>().await;
     }
     let rate = match service {
-        "iam" => world.behaviour.iam_rate,
-        "sts" => world.behaviour.sts_rate,
-        _ => world.behaviour.organizations_rate,
+        "iam" => world.fault_injection.iam_rate,
+        "sts" => world.fault_injection.sts_rate,
+        _ => world.fault_injection.organizations_rate,
     };
     let mut state = shared.state();
-    if rate.is_some_and(|rate| !state.has_left(service, caller.account_id(), rate, now)) {
+    if rate.is_some_and(|rate| !state.try_take_token(service, caller.account_id(), rate, now)) {
         return Err(ApiError::new(400, "Throttling", "Rate exceeded"));
     }
     let State { sessions, reports, .. } = &mut *state;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::ApiError;
+use crate::protocol::ApiError;
 use crate::world::{Member, Organization, Unit};
 
 /// Its version, as a target names it.
@@ -36,7 +36,7 @@ pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, ApiErr
 /// `organizations:ListAccounts`.
 pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let organization = administered(call, "organizations:ListAccounts", "*")?;
-    let old_status = call.world.behaviour.old_status;
+    let old_status = call.world.fault_injection.old_status;
     let accounts =
         organization.members.iter().map(|(id, member)| account(organization, id, member, old_status));
     page(call, "Accounts", accounts)
@@ -45,7 +45,7 @@ pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// `organizations:ListAccountsForParent`.
 pub(crate) fn list_accounts_for_parent(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (organization, parent) = parent(call, "organizations:ListAccountsForParent")?;
-    let old_status = call.world.behaviour.old_status;
+    let old_status = call.world.fault_injection.old_status;
     let below = organization.members.iter().filter(|(_, member)| member.unit == parent);
     page(call, "Accounts", below.map(|(id, member)| account(organization, id, member, old_status)))
 }
@@ -98,7 +98,9 @@ pub(crate) fn describe_account(call: &mut Call<'_>) -> Result<Value, ApiError> {
         let message = "You specified an account that doesn't exist.";
         ApiError::new(400, "AccountNotFoundException", message)
     })?;
-    Ok(json!({ "Account": account(organization, &account_id, member, call.world.behaviour.old_status) }))
+    Ok(
+        json!({ "Account": account(organization, &account_id, member, call.world.fault_injection.old_status) }),
+    )
 }
 
 /// `organizations:ListTagsForResource`.
@@ -224,6 +226,6 @@ fn page(call: &Call<'_>, name: &str, items: impl Iterator<Item = Value>) -> Resu
     if rest.next().is_none() {
         return Ok(json!({ name: members }));
     }
-    let before = if call.world.behaviour.empty_pages { "e" } else { "" };
+    let before = if call.world.fault_injection.empty_pages { "e" } else { "" };
     Ok(json!({ name: members, "NextToken": format!("{before}{}", from + size) }))
 }

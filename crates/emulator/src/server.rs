@@ -127,7 +127,7 @@ impl Emulator {
     ///
     /// # Errors
     /// Where there is no such role, or no such service.
-    pub fn may_become(&self, service: &str, role_arn: &str) -> Result<Decision, TrustError> {
+    pub fn can_assume(&self, service: &str, role_arn: &str) -> Result<Decision, TrustError> {
         let role = self.shared.world.role(role_arn);
         let role = role.ok_or_else(|| TrustError::NoSuchRole(role_arn.to_owned()))?;
         let request = rolecall_policy::Request {
@@ -177,16 +177,16 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let collected = Limited::new(body, LARGEST).collect().await;
     let mut line = RequestLogEntry::begin(shared.clock.now(), peer.ip().to_string());
-    let behaviour = &shared.world.behaviour;
-    if behaviour.latency_ms > 0 {
-        tokio::time::sleep(behaviour.latency()).await;
+    let fault_injection = &shared.world.fault_injection;
+    if fault_injection.latency_ms > 0 {
+        tokio::time::sleep(fault_injection.latency()).await;
     }
-    let chance = shared.state().chance();
+    let chance = shared.state().next_fraction();
     let answer = match collected {
-        _ if chance < behaviour.reset_rate => return Err(io::ErrorKind::ConnectionReset.into()),
+        _ if chance < fault_injection.reset_rate => return Err(io::ErrorKind::ConnectionReset.into()),
         Ok(body) => {
             let request = Request::from_parts(parts, body.to_bytes());
-            let fails = chance < behaviour.reset_rate + behaviour.error_rate;
+            let fails = chance < fault_injection.reset_rate + fault_injection.error_rate;
             operations::answer(request, shared, fails, &mut line).await
         }
         Err(_) => operations::too_large(&mut line),
@@ -195,7 +195,7 @@ async fn answer(
         told(&line);
     }
     let request_id = http::HeaderValue::from_str(&line.request_id);
-    shared.state().keep(line);
+    shared.state().record(line);
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() =
         http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);

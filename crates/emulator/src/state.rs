@@ -54,7 +54,7 @@ impl State {
     /// The lines that are kept for whoever asks for them.
     const LINES: usize = 100_000;
 
-    pub(crate) fn keep(&mut self, line: RequestLogEntry) {
+    pub(crate) fn record(&mut self, line: RequestLogEntry) {
         if self.lines.len() == Self::LINES {
             self.lines.pop_front();
         }
@@ -62,14 +62,14 @@ impl State {
     }
 
     /// A number from 0 to 1 for the next request, the same each time for the first, the second and so on.
-    pub(crate) fn chance(&mut self) -> f64 {
+    pub(crate) fn next_fraction(&mut self) -> f64 {
         self.count += 1;
         f64::from(u32::try_from(crate::world::splitmix64(self.count) >> 32).unwrap_or_default())
             / f64::from(u32::MAX)
     }
 
     /// Whether a service still answers a call to an account: so many a second, and so many at once after a pause.
-    pub(crate) fn has_left(
+    pub(crate) fn try_take_token(
         &mut self,
         service: &'static str,
         account_id: &str,

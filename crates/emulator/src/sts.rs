@@ -11,7 +11,7 @@ use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 use crate::authentication::Session;
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::{ApiError, Rule, Xml};
+use crate::protocol::{ApiError, Rule, Xml};
 use crate::world::{Role, unique_id};
 
 /// Its version.

@@ -132,7 +132,7 @@ async fn pages_hold_twenty_and_some_are_empty_where_asked_for() {
     assert_eq!((accounts.len(), pages), (47, 3), "and the management account and the hub");
 
     let mut world = recipe.world().unwrap();
-    (world.behaviour.empty_pages, world.behaviour.old_status) = (true, true);
+    (world.fault_injection.empty_pages, world.fault_injection.old_status) = (true, true);
     let emulator = start(world).await;
     let (accounts, pages) = all_accounts(&client(&emulator, LAMBDA_ROLE)).await;
     assert_eq!((accounts.len(), pages), (47, 5));
@@ -145,7 +145,7 @@ async fn a_world_throttles_fails_and_cuts_connections_as_often_as_it_is_told() {
     let recipe: WorldSpec = "accounts=1,users=1".parse().unwrap();
     let outcome = async |change: fn(&mut rolecall_emulator::FaultInjection), calls: usize| {
         let mut world = recipe.world().unwrap();
-        change(&mut world.behaviour);
+        change(&mut world.fault_injection);
         let emulator = start(world).await;
         let client = client(&emulator, LAMBDA_ROLE);
         let mut codes = Vec::new();
@@ -159,13 +159,13 @@ async fn a_world_throttles_fails_and_cuts_connections_as_often_as_it_is_told() {
         codes
     };
     let count = |codes: &[String], code: &str| codes.iter().filter(|it| *it == code).count();
-    let throttled = outcome(|behaviour| behaviour.organizations_rate = Some(3.0), 20).await;
+    let throttled = outcome(|fault_injection| fault_injection.organizations_rate = Some(3.0), 20).await;
     assert!(
         count(&throttled, "ok") >= 3 && count(&throttled, "TooManyRequestsException") > 10,
         "{throttled:?}"
     );
-    let failed = outcome(|behaviour| behaviour.error_rate = 0.5, 60).await;
+    let failed = outcome(|fault_injection| fault_injection.error_rate = 0.5, 60).await;
     assert!((15..45).contains(&count(&failed, "ServiceUnavailable")), "{failed:?}");
-    let cut = outcome(|behaviour| behaviour.reset_rate = 1.0, 2).await;
+    let cut = outcome(|fault_injection| fault_injection.reset_rate = 1.0, 2).await;
     assert_eq!(cut, ["cut", "cut"]);
 }

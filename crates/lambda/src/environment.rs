@@ -64,10 +64,10 @@ pub(crate) fn prepare() -> Result<(), Failure> {
                 .with_current_span(true)
                 .with_span_list(false)
                 .with_filter(filter.unwrap_or_else(|_| info()))
-                .with_filter(FilterFn::new(logs::may_be_logged)),
+                .with_filter(FilterFn::new(logs::is_loggable)),
         )
         .init();
-    logs::panics_say_where_only();
+    logs::install_redacting_panic_hook();
     if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
         return Err(Failure::InvalidSettings(logs::PRINTS_SECRETS_REFUSED.to_owned()));
     }

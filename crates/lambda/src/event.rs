@@ -58,7 +58,7 @@ pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, F
     let options = options.combine(environment.clone());
     if let Some((file, _)) = accounts_file(&options.targets).filter(|_| listed.is_none()) {
         return Err(Failure::InvalidSettings(format!(
-            "ROLECALL_ACCOUNTS is {file:?}, and the function reads no file of accounts: name roles in ROLECALL_ROLE_ARN, or \
+            "ROLECALL_ACCOUNTS_FILE is {file:?}, and the function reads no file of accounts: name roles in ROLECALL_ROLE_ARN, or \
              set ROLECALL_ORGANIZATION"
         )));
     }
@@ -135,7 +135,7 @@ fn listed(targets: Vec<TargetEvent>) -> Result<ListedAccounts, Failure> {
         let field = format!("targets[{index}].external_id");
         let id = external_id_text(&field, target.external_id)?.map(|id| id.parse::<ExternalId>());
         let external_id = id.transpose().map_err(|error| wrong("external_id", &error))?;
-        Ok(TargetSpec { external_id, ..TargetSpec::by_role(&role_arn) })
+        Ok(TargetSpec { external_id, ..TargetSpec::from_role_arn(&role_arn) })
     });
     Ok(ListedAccounts { accounts: named.collect::<Result<_, Failure>>()?, origin: Origin::Event })
 }
@@ -251,10 +251,13 @@ mod tests {
             .map(|event| event.plan.resolve(Vec::new(), None, None).map_err(|error| event.failure(&error)));
         assert!(matches!(no_role, Ok(Err(Failure::InvalidSettings(_)))), "{no_role:?}");
         for more in [&[][..], &[("role_arn", A)]] {
-            let file = plan("{}", &environment(&[&[("accounts", "a.csv")], more].concat())).unwrap_err();
-            assert!(file.to_string().contains("ROLECALL_ACCOUNTS"), "{file}");
+            let file = plan("{}", &environment(&[&[("accounts_file", "a.csv")], more].concat())).unwrap_err();
+            assert!(file.to_string().contains("ROLECALL_ACCOUNTS_FILE"), "{file}");
         }
         let event = format!(r#"{{"role_arn": "{A}"}}"#);
-        assert!(plan(&event, &environment(&[("accounts", "a.csv")])).is_ok(), "the event names one account");
+        assert!(
+            plan(&event, &environment(&[("accounts_file", "a.csv")])).is_ok(),
+            "the event names one account"
+        );
     }
 }

@@ -69,7 +69,7 @@ struct Function {
 impl Function {
     async fn new() -> Result<Self, Failure> {
         let environment = Environment::read()?;
-        let roots = RootCertificates::of_bundle(environment.ca_bundle.as_deref());
+        let roots = RootCertificates::from_ca_bundle(environment.ca_bundle.as_deref());
         let settings = environment.options.resolve();
         let limits = settings.map_err(|error| Failure::InvalidSettings(error.to_string()))?.limits;
         let from_environment =
@@ -79,10 +79,10 @@ impl Function {
             region: environment.region.clone(),
             profile: None,
             credentials: environment.has_credentials.then(from_environment),
-            partition: environment.region.as_deref().map_or(Partition::Aws, Partition::of_region),
+            partition: environment.region.as_deref().map_or(Partition::Aws, Partition::from_region),
             time: SharedTimeSource::new(SystemTimeSource::new()),
         };
-        let sdk_config = connect.load(&limits).await;
+        let sdk_config = connect.sdk_config(&limits).await;
         let sdk_config = sdk_config.map_err(|error| Failure::InvalidSettings(error.to_string()))?;
         Ok(Self { environment, scanner: Scanner::new(sdk_config, &limits) })
     }

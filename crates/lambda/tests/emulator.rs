@@ -118,7 +118,7 @@ async fn the_function_reads_no_further_accounts_where_the_first_few_are_all_deni
 #[tokio::test]
 async fn the_function_speaks_of_its_variables_and_not_of_flags() {
     let mut slow = World::tutorial().unwrap();
-    slow.behaviour.latency_ms = 300;
+    slow.fault_injection.latency_ms = 300;
     let variables = [("ROLECALL_ROLE_ARN", ROLE_ARN), ("ROLECALL_ACCOUNT_TIMEOUT", "100ms")];
     let error = answer_to("{}", slow, &variables).await;
     let message = error["errorMessage"].as_str().unwrap();

@@ -128,7 +128,7 @@ async fn what_was_read_when_the_invocations_time_is_nearly_over_is_the_answer() 
     let function = spawn(&api, &aws, &[("ROLECALL_ROLE_ARN", ROLE_ARN)]);
     let answer = &api.answers(1).await[0];
     assert_eq!(value(answer)["accounts"][0]["outcome"], "Partial", "{answer:?}");
-    assert_eq!(value(answer)["accounts"][0]["gaps"][0]["class"], "timed_out");
+    assert_eq!(value(answer)["accounts"][0]["gaps"][0]["error_kind"], "timed_out");
     drop(function);
 
     // So it is where less is allowed for an account.

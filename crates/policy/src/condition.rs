@@ -120,7 +120,7 @@ impl FromStr for Operator {
 impl Condition {
     /// Whether the request is as the condition says. `variables` are those that the policy's version has.
     #[must_use]
-    pub(crate) fn holds(&self, context: &Context, variables: Option<&Context>) -> bool {
+    pub(crate) fn evaluate(&self, context: &Context, variables: Option<&Context>) -> bool {
         let Operator { over, compare, negated, if_exists } = self.operator;
         let found = context.get(&self.key);
         if compare == Comparison::Null {

@@ -178,7 +178,7 @@ impl Policy {
         of_effect.filter_map(move |statement| {
             let principal_match = statement.match_principal(&asked)?;
             let matches = statement.is_about(action, resource, variables)
-                && statement.conditions.iter().all(|condition| condition.holds(context, variables));
+                && statement.conditions.iter().all(|condition| condition.evaluate(context, variables));
             matches.then_some((statement, principal_match))
         })
     }

@@ -52,7 +52,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let stored = roll(&folder.path().join("roll.jsonl"));
     let began = Instant::now();
-    let report = Report::of_file(&stored, &Settings::default(), FindingLimit::All).unwrap();
+    let report = Report::from_file(&stored, &Settings::default(), FindingLimit::All).unwrap();
     let judged = began.elapsed();
     println!(
         "{} accounts, {} users, {} keys, {} findings; judged in {judged:.0?}; {ROUNDS} pairs, median",
@@ -142,7 +142,7 @@ fn roll(path: &Path) -> RollFile {
         let users = (0..USERS).map(|user| person(number * USERS + user, as_of)).collect();
         let account = AccountRecord::read(role_arn(number), users, Vec::new(), Vec::new());
         let known = Account { name: Some(format!("account-{number}")), ..Account::default() };
-        writer.account(&account.known_as(Some(known))).unwrap();
+        writer.write_account(&account.with_account(Some(known))).unwrap();
     }
     writer.finish(Statistics::default()).unwrap();
     RollFile::read(File::open(path).unwrap()).unwrap()

@@ -13,7 +13,7 @@ pub struct Advice {
     /// What.
     pub action: Action,
     /// Why.
-    pub because: String,
+    pub reason: String,
 }
 
 /// What can be done with a user.
@@ -63,8 +63,8 @@ impl Serialize for Action {
 /// The advice. What is unknown is never taken for unused: a user is deleted where all is known, and an old key is rotated
 /// where nobody knows whether it is used.
 #[must_use]
-pub(crate) fn of(of: &UserView<'_>, patience: AgeThresholds) -> Advice {
-    let because = |action, because: &str| Advice { action, because: because.to_owned() };
+pub(crate) fn advise(of: &UserView<'_>, patience: AgeThresholds) -> Advice {
+    let because = |action, because: &str| Advice { action, reason: because.to_owned() };
     let AgeThresholds { idle, age } = patience;
     let long = idle.max(age);
     let password = of.password();

@@ -6,12 +6,12 @@ use rolecall_roll::{AccessKeyId, AccountId, AccountRecord, FactKind, Header, Out
 use serde::Serialize;
 
 use crate::advice::{self, Advice};
-use crate::facts::{AccountView, KeyView, MissingFact, UserView, told};
+use crate::facts::{AccountView, KeyView, MissingFact, UserView, require};
 use crate::finding::{Finding, Subject};
-use crate::rank::Score;
 use crate::remedy::{self, AgeThresholds};
 use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
 use crate::rules::{RuleOutcome, Violation};
+use crate::score::Score;
 use crate::settings::{EffectiveRule, Exception, Settings};
 
 /// Judges accounts one by one.
@@ -41,17 +41,17 @@ pub struct RuleResult {
     #[serde(rename = "severity")]
     pub applied_severity: Severity,
     /// How many keys, users or root users were judged.
-    pub judged: usize,
+    pub evaluated: usize,
     /// Findings, those aside that somebody answers for.
     pub open: usize,
     /// Findings that somebody answers for.
-    pub excepted: usize,
+    pub suppressed: usize,
     /// Keys, users or root users that could not be judged, since what was asked for is unknown.
     pub unknown: usize,
     /// Those that could not be judged since nobody asked for what would tell.
-    pub not_asked: usize,
+    pub not_collected: usize,
     /// What would tell.
-    pub not_asked_for: Option<FactKind>,
+    pub missing_fact: Option<FactKind>,
     /// Accounts of which nothing was read, or whose users could not all be listed.
     pub accounts_not_read: usize,
 }
@@ -68,13 +68,13 @@ pub struct Undetermined {
     /// What would tell.
     pub fact: FactKind,
     /// What it is that is not known.
-    pub what: &'static str,
+    pub missing: &'static str,
     /// Why it is unknown.
     pub reason: String,
     /// How many keys, users or root users it is about.
-    pub number: usize,
+    pub count: usize,
     /// The names of some of them.
-    pub some: Vec<String>,
+    pub examples: Vec<String>,
 }
 
 /// How often an exception matched.
@@ -86,9 +86,9 @@ pub struct ExceptionUse {
     /// How many findings it matches.
     pub matched: usize,
     /// Of how many findings it is not known whether it matches, since the user's tags are not.
-    pub untold: usize,
+    pub undetermined: usize,
     /// Whether its last day is over.
-    pub has_lapsed: bool,
+    pub is_expired: bool,
 }
 
 /// What was judged, the findings themselves aside.
@@ -119,7 +119,7 @@ impl<'a> Assessor<'a> {
     /// Judges the accounts of this roll.
     #[must_use]
     pub(crate) fn new(header: &'a Header, settings: &'a Settings) -> Self {
-        let applied: Vec<EffectiveRule> = settings.applied().collect();
+        let applied: Vec<EffectiveRule> = settings.effective_rules().collect();
         let results = applied.iter().map(RuleResult::of).collect();
         let matched = vec![(0, 0); settings.exceptions.len()];
         let patience = AgeThresholds {
@@ -131,7 +131,7 @@ impl<'a> Assessor<'a> {
     }
 
     /// The findings of an account, those among them that somebody answers for.
-    pub(crate) fn account(&mut self, roll: &AccountRecord) -> Vec<Finding> {
+    pub(crate) fn assess_account(&mut self, roll: &AccountRecord) -> Vec<Finding> {
         match roll.outcome() {
             Outcome::Skipped => return Vec::new(),
             Outcome::Failed => {
@@ -140,11 +140,11 @@ impl<'a> Assessor<'a> {
             }
             Outcome::Complete | Outcome::Partial => {}
         }
-        if roll.gaps().iter().any(|gap| gap.step == FactKind::Users.into()) {
-            let of_users = self.results.iter_mut().filter(|result| !result.rule.is_of_root());
+        if roll.gaps().iter().any(|gap| gap.stage == FactKind::Users.into()) {
+            let of_users = self.results.iter_mut().filter(|result| !result.rule.applies_to_root());
             of_users.for_each(|result| result.accounts_not_read += 1);
         }
-        let of = AccountView::of(self.header, roll);
+        let of = AccountView::new(self.header, roll);
         let mut judging = AccountEvaluation { findings: Vec::new(), unknown: BTreeMap::new() };
         let nobody = EvaluatedSubject { user: None, key: None, advice: None };
         for index in 0..self.applied.len() {
@@ -155,8 +155,8 @@ impl<'a> Assessor<'a> {
             }
         }
         for user in roll.users().unwrap_or_default() {
-            let user = UserView { of, user };
-            let advice = advice::of(&user, self.patience);
+            let user = UserView { account: of, user };
+            let advice = advice::advise(&user, self.patience);
             let judged = EvaluatedSubject { user: Some(&user), key: None, advice: Some(&advice) };
             for index in 0..self.applied.len() {
                 let Some(EffectiveRule { rule, days, .. }) = self.applied.get(index).copied() else {
@@ -165,7 +165,7 @@ impl<'a> Assessor<'a> {
                 match rule.check {
                     Check::Root(_) => {}
                     Check::User(check) => self.take(index, &of, check(&user, days), judged, &mut judging),
-                    Check::Key(check) => match told(user.access_keys(), FactKind::AccessKeys) {
+                    Check::Key(check) => match require(user.access_keys(), FactKind::AccessKeys) {
                         Ok((keys, _)) => {
                             for key in keys {
                                 let key = KeyView { of: user, key };
@@ -189,8 +189,8 @@ impl<'a> Assessor<'a> {
         let used = |(exception, (matched, untold)): (&Exception, (usize, usize))| ExceptionUse {
             exception: exception.clone(),
             matched,
-            untold,
-            has_lapsed: exception.has_lapsed(as_of),
+            undetermined: untold,
+            is_expired: exception.is_expired(as_of),
         };
         let exceptions = self.settings.exceptions.iter().zip(self.matched).map(used).collect();
         Assessment {
@@ -214,21 +214,21 @@ impl<'a> Assessor<'a> {
             return;
         };
         match checked {
-            Ok(None) => result.judged += 1,
+            Ok(None) => result.evaluated += 1,
             Ok(Some(failed)) => {
-                result.judged += 1;
+                result.evaluated += 1;
                 let mut finding = finding(applied, of, failed, judged, self.settings, self.patience);
-                ask_exceptions(&self.settings.exceptions, &mut self.matched, &mut finding, of, judged.user);
+                apply_exceptions(&self.settings.exceptions, &mut self.matched, &mut finding, of, judged.user);
                 self.owners_uncertain +=
                     usize::from(finding.owner.as_ref().is_some_and(|it| it.is_uncertain));
-                *(if finding.is_open() { &mut result.open } else { &mut result.excepted }) += 1;
+                *(if finding.is_open() { &mut result.open } else { &mut result.suppressed }) += 1;
                 judging.findings.push(finding);
             }
             Err(MissingFact { fact, reason: None, .. }) => {
-                result.not_asked += 1;
-                result.not_asked_for = Some(fact);
+                result.not_collected += 1;
+                result.missing_fact = Some(fact);
             }
-            Err(MissingFact { fact, what, reason: Some(reason) }) => {
+            Err(MissingFact { fact, missing: what, reason: Some(reason) }) => {
                 result.unknown += 1;
                 let unknown =
                     judging.unknown.entry((index, what, reason.clone())).or_insert_with(|| Undetermined {
@@ -236,16 +236,16 @@ impl<'a> Assessor<'a> {
                         account_name: of.roll.account().and_then(|account| account.name.clone()),
                         rule: applied.rule.id,
                         fact,
-                        what,
+                        missing: what,
                         reason,
-                        number: 0,
-                        some: Vec::new(),
+                        count: 0,
+                        examples: Vec::new(),
                     });
-                unknown.number += 1;
-                if unknown.some.len() < SOME {
+                unknown.count += 1;
+                if unknown.examples.len() < SOME {
                     let key = judged.key.map(|of| of.key.access_key_id.as_str());
                     let user = judged.user.map(|of| of.user.user_name.as_str());
-                    unknown.some.push(key.or(user).unwrap_or("the root user").to_owned());
+                    unknown.examples.push(key.or(user).unwrap_or("the root user").to_owned());
                 }
             }
         }
@@ -264,12 +264,12 @@ impl RuleResult {
             rule: applied.rule,
             applied_days: applied.rule.days.map(|_| applied.days),
             applied_severity: applied.severity,
-            judged: 0,
+            evaluated: 0,
             open: 0,
-            excepted: 0,
+            suppressed: 0,
             unknown: 0,
-            not_asked: 0,
-            not_asked_for: None,
+            not_collected: 0,
+            missing_fact: None,
             accounts_not_read: 0,
         }
     }
@@ -289,7 +289,7 @@ fn finding(
     let user = judged.user.map(|of| of.user);
     let access_key_id = judged.key.map(|of| of.key.access_key_id.clone());
     let partition = of.roll.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
-    let mut score = Score::of(severity);
+    let mut score = Score::new(severity);
     match judged.user {
         None => score.add_root(),
         Some(user) => score.add_user(user),
@@ -325,12 +325,12 @@ fn finding(
         advice: judged.advice.cloned(),
         owner: settings.owner(of.roll, judged.user),
         exception: None,
-        may_be_excepted: false,
+        can_be_suppressed: false,
     }
 }
 
 /// Whether somebody answers for a finding; counts how often each exception does.
-fn ask_exceptions(
+fn apply_exceptions(
     exceptions: &[Exception],
     counts: &mut [(usize, usize)],
     finding: &mut Finding,
@@ -343,14 +343,14 @@ fn ask_exceptions(
             Some(false) => {}
             None => {
                 *untold += 1;
-                finding.may_be_excepted = true;
+                finding.can_be_suppressed = true;
             }
             Some(true) => {
                 *matched += 1;
                 // One that holds counts before one that has lapsed.
-                let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.has_lapsed);
+                let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.is_expired);
                 if !holds {
-                    finding.exception = Some(exception.excepted(of.as_of));
+                    finding.exception = Some(exception.to_suppression(of.as_of));
                 }
             }
         }

@@ -19,13 +19,13 @@ pub struct Reconciliation {
     /// The calls of the roll that it does not have.
     pub missing: Vec<Call>,
     /// Calls of which CloudTrail says otherwise than the roll: of another role, session or outcome.
-    pub differing: Vec<MismatchedCall>,
+    pub mismatched: Vec<MismatchedCall>,
     /// Calls under the run's session name, in its time, that the roll knows nothing of.
-    pub foreign: Vec<RecordedCall>,
+    pub unexpected: Vec<RecordedCall>,
     /// Calls under the session name of a run that was cut short: of what was under way then no record was kept.
     pub unrecorded: Vec<RecordedCall>,
     /// Attempts under that name that AWS turned away to be made again.
-    pub turned_away: usize,
+    pub throttled_attempts: usize,
     /// Records that were looked at: `AssumeRole` among all.
     pub records: usize,
 }
@@ -40,7 +40,7 @@ pub struct Call {
     /// The id by which CloudTrail knows it.
     pub request_id: String,
     /// Whether AWS refused it.
-    pub is_refused: bool,
+    pub is_denied: bool,
 }
 
 /// A call of which CloudTrail says otherwise.
@@ -51,7 +51,7 @@ pub struct MismatchedCall {
     /// What CloudTrail says.
     pub recorded: RecordedCall,
     /// In what: `role`, `session`, `outcome`.
-    pub what: Vec<&'static str>,
+    pub fields: Vec<&'static str>,
 }
 
 /// A call that CloudTrail recorded.
@@ -132,14 +132,14 @@ impl Call {
         let name = recorded.session_name.as_ref();
         let mut what = Vec::new();
         // On the way to an account's role it may be another one that was refused.
-        if !self.is_refused && is_other(self.role_arn.as_ref(), recorded.role_arn.as_ref()) {
+        if !self.is_denied && is_other(self.role_arn.as_ref(), recorded.role_arn.as_ref()) {
             what.push("role");
         }
         if name.is_some_and(|name| !times.is_empty() && !times.iter().any(|time| time.session_name == *name))
         {
             what.push("session");
         }
-        if self.is_refused != recorded.error_code.is_some() {
+        if self.is_denied != recorded.error_code.is_some() {
             what.push("outcome");
         }
         what
@@ -192,7 +192,7 @@ const MADE_AGAIN: &[&str] =
 ///
 /// # Errors
 /// Those of the roll file, inside; [`InvalidEvents`] where the events cannot be read.
-pub fn hold_against(stored: &RollFile, bytes: &[u8]) -> io::Result<Result<Reconciliation, InvalidEvents>> {
+pub fn reconcile(stored: &RollFile, bytes: &[u8]) -> io::Result<Result<Reconciliation, InvalidEvents>> {
     let events = match events(bytes) {
         Ok(events) => events,
         Err(bad) => return Ok(Err(bad)),
@@ -215,7 +215,7 @@ pub fn hold_against(stored: &RollFile, bytes: &[u8]) -> io::Result<Result<Reconc
                 differing.entry(id.to_owned()).or_insert(MismatchedCall {
                     call: call.clone(),
                     recorded,
-                    what,
+                    fields: what,
                 });
             }
             continue;
@@ -240,10 +240,10 @@ pub fn hold_against(stored: &RollFile, bytes: &[u8]) -> io::Result<Result<Reconc
     Ok(Ok(Reconciliation {
         matched,
         missing: missing.collect(),
-        differing: differing.into_values().collect(),
-        foreign,
+        mismatched: differing.into_values().collect(),
+        unexpected: foreign,
         unrecorded: unrecorded.into_values().collect(),
-        turned_away: turned_away.len(),
+        throttled_attempts: turned_away.len(),
         records: assumed.len(),
     }))
 }
@@ -257,7 +257,7 @@ fn calls(stored: &RollFile) -> io::Result<(BTreeMap<String, Call>, Vec<Run>)> {
                 account_id: Some(account.account_id().clone()),
                 role_arn: account.role_arn().map(ToString::to_string),
                 request_id: request_id.to_owned(),
-                is_refused,
+                is_denied: is_refused,
             };
             calls.insert(request_id.to_owned(), call);
         };
@@ -266,10 +266,12 @@ fn calls(stored: &RollFile) -> io::Result<(BTreeMap<String, Call>, Vec<Run>)> {
         refused.filter_map(|gap| gap.request_id.as_deref()).for_each(|id| call(id, true));
     });
     let runs = read.map_err(io::Error::other)?;
-    for hop in runs.iter().flat_map(|run| &run.statistics).flat_map(|statistics| &statistics.hops) {
+    for hop in
+        runs.iter().flat_map(|run| &run.statistics).flat_map(|statistics| &statistics.intermediate_sessions)
+    {
         if let Some(request_id) = &hop.request_id {
             let role_arn = Some(hop.role_arn.to_string());
-            let call = Call { account_id: None, role_arn, request_id: request_id.clone(), is_refused: false };
+            let call = Call { account_id: None, role_arn, request_id: request_id.clone(), is_denied: false };
             calls.insert(request_id.clone(), call);
         }
     }
@@ -303,7 +305,7 @@ fn times(runs: &[Run]) -> Vec<Time> {
 impl Reconciliation {
     /// Whether CloudTrail has all calls of the roll, and no others under its name.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.foreign.is_empty() && self.differing.is_empty()
+    pub fn is_reconciled(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.mismatched.is_empty()
     }
 }

@@ -66,7 +66,7 @@ impl Distributions {
                     Fact::Known { value: Some(last), .. } => Ok(since(last.date)),
                     Fact::Known { value: None, .. } => Err("never used"),
                     Fact::Unknown { .. } => Err("unknown"),
-                    Fact::NotAsked => Err("not asked for"),
+                    Fact::NotRequested => Err("not asked for"),
                 },
             );
         }

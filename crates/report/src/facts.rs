@@ -13,7 +13,7 @@ pub(crate) struct MissingFact {
     /// What would tell it.
     pub fact: FactKind,
     /// What it is that is not known.
-    pub what: &'static str,
+    pub missing: &'static str,
     /// Why it is unknown; `None` where nobody asked for it.
     pub reason: Option<String>,
 }
@@ -22,7 +22,7 @@ impl MissingFact {
     /// What a fact tells is not known, for this reason.
     #[must_use]
     pub(crate) fn because(fact: FactKind, reason: String) -> Self {
-        Self { fact, what: fact.label(), reason: Some(reason) }
+        Self { fact, missing: fact.label(), reason: Some(reason) }
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct AccountView<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UserView<'a> {
     /// The account.
-    pub of: AccountView<'a>,
+    pub account: AccountView<'a>,
     /// The user.
     pub user: &'a User,
 }
@@ -61,11 +61,11 @@ pub(crate) struct KeyView<'a> {
 ///
 /// # Errors
 /// Where it is not known.
-pub(crate) fn told<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), MissingFact> {
+pub(crate) fn require<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), MissingFact> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
         Fact::Unknown { unknown } => Err(MissingFact::because(kind, unknown)),
-        Fact::NotAsked => Err(MissingFact { fact: kind, what: kind.label(), reason: None }),
+        Fact::NotRequested => Err(MissingFact { fact: kind, missing: kind.label(), reason: None }),
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn date(at: Timestamp) -> String {
 impl<'a> AccountView<'a> {
     /// An account of a roll.
     #[must_use]
-    pub(crate) fn of(header: &'a Header, roll: &'a AccountRecord) -> Self {
+    pub(crate) fn new(header: &'a Header, roll: &'a AccountRecord) -> Self {
         let organization = header.organization.as_ref();
         Self { as_of: header.as_of, roll, organization, reads_keys: header.reads(FactKind::AccessKeys) }
     }
@@ -102,7 +102,7 @@ impl<'a> AccountView<'a> {
             return Fact::live(false);
         }
         let of_organization =
-            self.organization.map_or(Fact::NotAsked, |it| it.root_credentials_managed.clone());
+            self.organization.map_or(Fact::NotRequested, |it| it.root_credentials_managed.clone());
         self.roll.facts().root_credentials_managed.clone().or(of_organization)
     }
 
@@ -114,8 +114,8 @@ impl<'a> AccountView<'a> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| root.access_keys_active.contains(&true));
         let known = facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report);
-        told(known, FactKind::ControlTotal)
-            .map_err(|untold| MissingFact { what: "root's access keys", ..untold })
+        require(known, FactKind::ControlTotal)
+            .map_err(|untold| MissingFact { missing: "root's access keys", ..untold })
     }
 
     /// Whether the root user has an MFA device, or no password that one would guard.
@@ -130,14 +130,14 @@ impl<'a> AccountView<'a> {
         let facts = self.roll.facts();
         let report = facts.root.as_ref().map(|root| (root.mfa_active, None));
         let summary = facts.summary.as_ref().map(|it| (it.root_has_mfa, it.root_has_password));
-        let known = told(summary.or(report), FactKind::ControlTotal);
+        let known = require(summary.or(report), FactKind::ControlTotal);
         let ((has_mfa, has_password), source) =
-            known.map_err(|untold| MissingFact { what: "root's MFA", ..untold })?;
+            known.map_err(|untold| MissingFact { missing: "root's MFA", ..untold })?;
         if !has_mfa && has_password.is_none() && self.root_is_managed().known() == Some(&true) {
             let reason =
                 "root credentials are managed centrally, and AWS does not say whether this one is left";
             let untold = MissingFact::because(FactKind::ControlTotal, reason.to_owned());
-            return Err(MissingFact { what: "root's password", ..untold });
+            return Err(MissingFact { missing: "root's password", ..untold });
         }
         Ok((has_mfa || has_password == Some(false), source))
     }
@@ -158,16 +158,16 @@ impl<'a> UserView<'a> {
             let source = self.user.no_access_keys_source.unwrap_or(Source::Live);
             return Fact::Known { value: keys, source };
         }
-        if !self.of.reads_keys {
-            return Fact::NotAsked;
+        if !self.account.reads_keys {
+            return Fact::NotRequested;
         }
-        let gaps = || self.of.roll.gaps().iter();
+        let gaps = || self.account.roll.gaps().iter();
         let name = Some(self.user.user_name.as_str());
         let of_user =
-            gaps().find(|gap| gap.step == FactKind::AccessKeys.into() && gap.user_name.as_deref() == name);
+            gaps().find(|gap| gap.stage == FactKind::AccessKeys.into() && gap.user_name.as_deref() == name);
         // What ended the reading of the account, at whichever stage, ended that of the keys.
         let gap = of_user.or_else(|| gaps().find(|gap| gap.user_name.is_none()));
-        Fact::Unknown { unknown: gap.map_or_else(|| "not read".to_owned(), |gap| gap.class.to_string()) }
+        Fact::Unknown { unknown: gap.map_or_else(|| "not read".to_owned(), |gap| gap.error_kind.to_string()) }
     }
 
     /// The keys that work.
@@ -175,7 +175,7 @@ impl<'a> UserView<'a> {
     /// # Errors
     /// Where the keys are not known.
     pub(crate) fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), MissingFact> {
-        let (keys, source) = told(self.access_keys(), FactKind::AccessKeys)?;
+        let (keys, source) = require(self.access_keys(), FactKind::AccessKeys)?;
         let active: Vec<_> = keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect();
         let unknown = keys.iter().find_map(|key| match &key.status {
             AccessKeyStatus::Other(status) => Some(unknown_status(status)),
@@ -202,7 +202,7 @@ impl<'a> UserView<'a> {
                 None => Fact::Unknown { unknown: "the credential report does not say".to_owned() },
             },
             Fact::Unknown { unknown } => Fact::Unknown { unknown },
-            Fact::NotAsked => Fact::NotAsked,
+            Fact::NotRequested => Fact::NotRequested,
         };
         live.or(report)
     }
@@ -241,14 +241,14 @@ impl<'a> UserView<'a> {
     /// Days since a moment, up to when the roll was taken: of what was used later it knows nothing.
     #[must_use]
     pub(crate) fn days_idle(&self, since: Timestamp) -> i64 {
-        let read = self.of.roll.as_of().unwrap_or(self.of.as_of);
-        days(since, read.min(self.of.as_of))
+        let read = self.account.roll.as_of().unwrap_or(self.account.as_of);
+        days(since, read.min(self.account.as_of))
     }
 
     /// Days up to now since a moment.
     #[must_use]
     pub(crate) fn days_since(&self, moment: Timestamp) -> i64 {
-        days(moment, self.of.as_of)
+        days(moment, self.account.as_of)
     }
 }
 
@@ -271,7 +271,7 @@ impl<'a> KeyView<'a> {
     /// Where AWS did not say.
     pub(crate) fn created(&self) -> Result<(Timestamp, i64), MissingFact> {
         let unsaid = || MissingFact {
-            what: "the key's age",
+            missing: "the key's age",
             ..MissingFact::because(FactKind::AccessKeys, "AWS does not say when it was made".to_owned())
         };
         let created = self.key.create_date.ok_or_else(unsaid)?;
@@ -280,7 +280,7 @@ impl<'a> KeyView<'a> {
         if age < -1 {
             let reason = "it is said to be made after the roll was taken".to_owned();
             return Err(MissingFact {
-                what: "the key's age",
+                missing: "the key's age",
                 ..MissingFact::because(FactKind::AccessKeys, reason)
             });
         }
@@ -292,7 +292,7 @@ impl<'a> KeyView<'a> {
     /// # Errors
     /// Where it is not known.
     pub(crate) fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), MissingFact> {
-        told(self.key.last_used.as_ref().map(Option::as_ref), FactKind::LastUsed)
+        require(self.key.last_used.as_ref().map(Option::as_ref), FactKind::LastUsed)
     }
 
     /// Whether the key was not used, or where it never was not made, for so many days; `None` where that is unknown.
@@ -318,7 +318,7 @@ impl<'a> KeyView<'a> {
 
 fn unknown_status(status: &str) -> MissingFact {
     let reason = format!("this version does not know the status {status:?}");
-    MissingFact { what: "the meaning of the status", ..MissingFact::because(FactKind::AccessKeys, reason) }
+    MissingFact { missing: "the meaning of the status", ..MissingFact::because(FactKind::AccessKeys, reason) }
 }
 
 #[cfg(test)]

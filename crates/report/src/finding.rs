@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::advice::Advice;
 use crate::evidence::Evidence;
-use crate::rank::Score;
 use crate::rules::{Rule, Severity};
+use crate::score::Score;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,7 +42,7 @@ pub struct Finding {
     /// The exception that it falls under.
     pub exception: Option<Suppression>,
     /// Whether it may fall under another, of users with a tag, and the user's tags are not known.
-    pub may_be_excepted: bool,
+    pub can_be_suppressed: bool,
 }
 
 fn id_of<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
@@ -59,7 +59,7 @@ impl Finding {
     /// Whether nobody answers for it, or nobody any more.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.exception.as_ref().is_none_or(|exception| exception.has_lapsed)
+        self.exception.as_ref().is_none_or(|exception| exception.is_expired)
     }
 }
 
@@ -101,5 +101,5 @@ pub struct Suppression {
     /// The last day on which it holds.
     pub until: jiff::civil::Date,
     /// Whether that day is over, so that the finding is open again.
-    pub has_lapsed: bool,
+    pub is_expired: bool,
 }

@@ -24,7 +24,7 @@ pub enum Grouping {
 }
 
 impl Grouping {
-    fn of(self, finding: &Finding) -> String {
+    fn group_name(self, finding: &Finding) -> String {
         let subject = &finding.subject;
         match self {
             Self::Owner => finding
@@ -51,7 +51,7 @@ pub struct Report {
     /// How many open findings there are of each severity.
     pub open: BTreeMap<Severity, usize>,
     /// How many findings somebody answers for.
-    pub answered_for: usize,
+    pub suppressed_count: usize,
     /// How old active keys are, and how long ago they were used.
     pub distributions: Distributions,
     /// What could not be read, account by account; empty where only the most urgent findings are kept.
@@ -60,7 +60,7 @@ pub struct Report {
     /// The open findings, the most urgent first.
     pub findings: Vec<Finding>,
     /// The findings that somebody answers for.
-    pub excepted: Vec<Finding>,
+    pub suppressed: Vec<Finding>,
     /// What came of each rule, what could not be judged, and the exceptions.
     #[serde(flatten)]
     pub assessment: Assessment,
@@ -80,7 +80,7 @@ pub struct UnreadItem {
 }
 
 impl UnreadItem {
-    fn of(account: &AccountRecord) -> impl Iterator<Item = Self> + '_ {
+    fn from_account(account: &AccountRecord) -> impl Iterator<Item = Self> + '_ {
         let known = account.account();
         account.gaps().iter().map(move |gap| Self {
             account_id: account.account_id().clone(),
@@ -105,7 +105,7 @@ impl Report {
     ///
     /// # Errors
     /// Those of reading an account.
-    pub fn of(
+    pub fn from_roll(
         header: &Header,
         accounts: impl Iterator<Item = io::Result<AccountRecord>>,
         settings: &Settings,
@@ -123,9 +123,9 @@ impl Report {
             covering.add(&account);
             distributions.add(header, &account);
             if keep == FindingLimit::All {
-                not_read.extend(UnreadItem::of(&account));
+                not_read.extend(UnreadItem::from_account(&account));
             }
-            for finding in assessor.account(&account) {
+            for finding in assessor.assess_account(&account) {
                 if finding.is_open() {
                     *open.entry(finding.severity).or_default() += 1;
                     findings.push(finding);
@@ -151,11 +151,11 @@ impl Report {
             coverage,
             benchmark,
             open,
-            answered_for,
+            suppressed_count: answered_for,
             distributions,
             not_read,
             findings,
-            excepted,
+            suppressed: excepted,
             assessment,
         })
     }
@@ -164,8 +164,8 @@ impl Report {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn of_file(stored: &RollFile, settings: &Settings, keep: FindingLimit) -> io::Result<Self> {
-        Self::of(&stored.header, stored.accounts(), settings, keep)
+    pub fn from_file(stored: &RollFile, settings: &Settings, keep: FindingLimit) -> io::Result<Self> {
+        Self::from_roll(&stored.header, stored.accounts(), settings, keep)
     }
 
     /// How many open findings there are.
@@ -183,7 +183,7 @@ impl Report {
         let mut groups: Vec<(Option<String>, Vec<&Finding>)> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for finding in &self.findings {
-            let name = grouping.of(finding);
+            let name = grouping.group_name(finding);
             let next = groups.len();
             let place = *places.entry(name.clone()).or_insert(next);
             match groups.get_mut(place) {
@@ -196,7 +196,7 @@ impl Report {
 
     /// Whether an open finding is as bad as this, or worse.
     #[must_use]
-    pub fn has(&self, severity: Severity) -> bool {
+    pub fn has_open_at_least(&self, severity: Severity) -> bool {
         self.open.range(severity..).any(|(_, number)| *number > 0)
     }
 }

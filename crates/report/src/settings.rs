@@ -66,10 +66,10 @@ impl Default for Settings {
 
 impl Settings {
     /// The rules that are applied, in the order of the catalogue.
-    pub fn applied(&self) -> impl Iterator<Item = EffectiveRule> + '_ {
+    pub fn effective_rules(&self) -> impl Iterator<Item = EffectiveRule> + '_ {
         CATALOGUE.iter().filter_map(|rule| {
             let change = self.rules.get(rule.id).copied().unwrap_or_default();
-            let is_wanted = self.benchmark.is_none_or(|benchmark| rule.clause_of(benchmark).is_some());
+            let is_wanted = self.benchmark.is_none_or(|benchmark| rule.clause_for(benchmark).is_some());
             let days = change.days.or(rule.days).unwrap_or_default();
             let severity = change.severity.unwrap_or(rule.severity);
             (is_wanted && change.enabled != Some(false)).then_some(EffectiveRule { rule, days, severity })
@@ -196,7 +196,7 @@ impl Exception {
 
     /// Whether its last day is over.
     #[must_use]
-    pub(crate) fn has_lapsed(&self, as_of: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, as_of: Timestamp) -> bool {
         Offset::UTC.to_datetime(as_of).date() > self.until
     }
 
@@ -211,9 +211,9 @@ impl Exception {
 
     /// What of it stands beside a finding.
     #[must_use]
-    pub(crate) fn excepted(&self, as_of: Timestamp) -> Suppression {
+    pub(crate) fn to_suppression(&self, as_of: Timestamp) -> Suppression {
         let Self { owner, reason, until, .. } = self;
         let (owner, reason, until) = (owner.clone(), reason.clone(), *until);
-        Suppression { owner, reason, until, has_lapsed: self.has_lapsed(as_of) }
+        Suppression { owner, reason, until, is_expired: self.is_expired(as_of) }
     }
 }

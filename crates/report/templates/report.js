@@ -8,13 +8,13 @@
 
   // In the order in which the program that wrote them has them.
   const rules = data.rules.map(([id, title, why, clauses]) => ({ id, title, why, clauses }));
-  const users = data.users.map(([account, accountName, unit, owner, name, arn, advice, because]) =>
-    ({ account, accountName: accountName || account, unit, owner, name: name || "root user", arn, advice, because }));
+  const users = data.users.map(([account, accountName, unit, owner, name, arn, advice, reason]) =>
+    ({ account, accountName: accountName || account, unit, owner, name: name || "root user", arn, advice, reason }));
   const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, lines, remedy, exception]) => ({
     score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, lines, remedy,
     exception: exception ?? "",
   }));
-  const isExcepted = (finding) => finding.exception.startsWith("excepted");
+  const isSuppressed = (finding) => finding.exception.startsWith("suppressed");
 
   // What a finding is searched by, once.
   const haystacks = findings.map(({ user, rule, key, message }) => [
@@ -83,7 +83,7 @@
     const found = [];
     for (let at = 0; at < findings.length; at += 1) {
       const finding = findings[at];
-      if (state !== "" && isExcepted(finding) !== (state === "excepted")) continue;
+      if (state !== "" && isSuppressed(finding) !== (state === "suppressed")) continue;
       if (!wanted.every(([of, value]) => of(finding) === value)) continue;
       if (!words.every((word) => haystacks[at].includes(word))) continue;
       found.push(at);
@@ -168,7 +168,7 @@
       ["user", user.arn],
       ["from", list(evidence.map(([value, source]) => `${value} (${data.sources[source]})`))],
       ["score", list(lines.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],
-      ["keys and password", user.advice && `${user.advice}: ${user.because}`],
+      ["keys and password", user.advice && `${user.advice}: ${user.reason}`],
       ["rule", rule.clauses ? `${rule.id}: ${rule.clauses}` : rule.id],
       ["to do", element("div", {}, remedy, copy)],
     ].filter(([, value]) => value);
@@ -181,7 +181,7 @@
 
   const byOwner = (most) => {
     const owners = new Map();
-    for (const finding of findings.filter((it) => !isExcepted(it))) {
+    for (const finding of findings.filter((it) => !isSuppressed(it))) {
       const { user, severity } = finding;
       const of = owners.get(user.owner) ?? { all: 0, critical: 0, high: 0, users: new Set() };
       of.all += 1;

@@ -20,7 +20,7 @@ fn later() -> Header {
 }
 
 fn compared(old: &[AccountRecord], new: &[AccountRecord], settings: &Settings, with_last_used: bool) -> Diff {
-    Diff::of(&stored(&header(), old), &stored(&later(), new), settings, with_last_used).unwrap()
+    Diff::compare(&stored(&header(), old), &stored(&later(), new), settings, with_last_used).unwrap()
 }
 
 fn diff(old: Vec<User>, new: Vec<User>) -> Diff {
@@ -120,7 +120,7 @@ fn what_is_unknown_now_is_not_mended_and_what_was_unknown_is_not_new() {
 
 #[test]
 fn a_fact_that_one_roll_did_not_ask_for_is_not_compared_and_said_so() {
-    let without = AccessKey { last_used: Fact::NotAsked, ..key("AKIA1", 80, None) };
+    let without = AccessKey { last_used: Fact::NotRequested, ..key("AKIA1", 80, None) };
     let diff = diff(vec![ann(vec![key("AKIA1", 80, None)])], vec![ann(vec![without])]);
     assert!(diff.is_empty(), "{:?}", titles(&diff));
     assert_eq!(diff.not_compared, [("access-key-never-used", 1)].into());
@@ -156,7 +156,7 @@ fn tags_that_one_roll_did_not_read_reopen_nothing() {
     let tags = [("team".to_owned(), "search".to_owned())].into();
     let tagged = Fact::live(Policies { tags, ..Policies::default() });
     let with = |policies| [account(A, vec![User { policies, ..ann(vec![key("AKIA1", 500, Some(1))]) }])];
-    for (old, new) in [(tagged.clone(), Fact::NotAsked), (Fact::NotAsked, tagged)] {
+    for (old, new) in [(tagged.clone(), Fact::NotRequested), (Fact::NotRequested, tagged)] {
         let diff = compared(&with(old), &with(new), &settings, false);
         assert!(diff.is_empty(), "{:?}", titles(&diff));
         assert_eq!(diff.not_compared, [("access-key-age", 1)].into());
@@ -167,7 +167,7 @@ fn tags_that_one_roll_did_not_read_reopen_nothing() {
 fn who_was_to_be_asked_and_has_no_line_is_not_out_of_the_roll() {
     let wanted = |header: Header| Header { targets: vec![role_arn(A).into()], ..header };
     let whole = stored(&wanted(header()), &[account(A, Vec::new())]);
-    let cut = Diff::of(&whole, &stored(&wanted(later()), &[]), &Settings::default(), false).unwrap();
+    let cut = Diff::compare(&whole, &stored(&wanted(later()), &[]), &Settings::default(), false).unwrap();
     assert_eq!(cut.accounts[0].now, Some(Outcome::Failed));
     assert_eq!(cut.accounts[0].why.as_deref(), Some("the run ended before it was read"));
 }
@@ -193,17 +193,18 @@ fn roots_findings_are_compared_too() {
 #[test]
 fn rolls_of_different_things_are_not_compared() {
     let of = |id: &str| {
-        let mut organization = common::organization(Fact::NotAsked);
+        let mut organization = common::organization(Fact::NotRequested);
         id.clone_into(&mut organization.id);
         stored(&Header { organization: Some(organization), ..header() }, &[])
     };
-    let refused = Diff::of(&of("o-a"), &of("o-b"), &Settings::default(), false);
+    let refused = Diff::compare(&of("o-a"), &of("o-b"), &Settings::default(), false);
     assert!(matches!(refused, Err(NotComparable::Organizations(..))));
-    let swapped = Diff::of(&stored(&later(), &[]), &stored(&header(), &[]), &Settings::default(), false);
+    let swapped = Diff::compare(&stored(&later(), &[]), &stored(&header(), &[]), &Settings::default(), false);
     assert!(swapped.unwrap_err().to_string().contains("name the earlier one first"));
     let collect = FactSelection { user_name: Some("ann".to_owned()), ..FactSelection::default() };
     let narrowed = Header { collect, ..header() };
-    let refused = Diff::of(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
+    let refused =
+        Diff::compare(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
     assert!(refused.unwrap_err().to_string().contains("one is of all users, the other of user ann"));
 }
 
@@ -245,7 +246,7 @@ fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
             access_keys: [(); 2].map(|()| ReportKey { active: false, last_rotated: None, last_used: None }),
         };
         let report = Fact::Known { value: row, source: Source::CredentialReport(at(common::AS_OF)) };
-        User { console_password: Fact::NotAsked, mfa_devices: Fact::NotAsked, report, ..was.clone() }
+        User { console_password: Fact::NotRequested, mfa_devices: Fact::NotRequested, report, ..was.clone() }
     };
     assert_eq!(
         told(reported(false), reported(true)),
@@ -257,7 +258,7 @@ fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
 fn accounts_that_neither_roll_read_are_not_said_to_be_the_same() {
     let unread = || [AccountRecord::failed(role_arn(A), gap(Stage::Session, None))];
     let diff = compared(&unread(), &unread(), &Settings::default(), false);
-    assert!(diff.is_empty() && !diff.is_whole());
+    assert!(diff.is_empty() && !diff.is_complete());
     let note = "1 account is not compared whole: it was read whole in neither roll";
     assert!(diff.notes().iter().any(|it| it == note), "{:?}", diff.notes());
 }

@@ -19,17 +19,17 @@ use rolecall_report::Settings;
 use rolecall_report::settings::{Exception, OwnerSource};
 use rolecall_roll::{
     AccessKey, AccountRecord, ErrorKind, Fact, FactKind, Facts, Gap, Header, LastUsed, Note, Policies,
-    Remedy, RollFile, Stage, Summary, Target, User, json::steers,
+    Remedy, RollFile, Stage, Summary, Target, User, json::is_unsafe_char,
 };
 use scraper::{Html, Selector};
 use serde_json::Value;
 
 fn gap(step: impl Into<Stage>, user_name: Option<&str>, message: &str) -> Gap {
     Gap {
-        step: step.into(),
+        stage: step.into(),
         operation: Some("ListAccessKeys".to_owned()),
         user_name: user_name.map(str::to_owned),
-        class: ErrorKind::Denied,
+        error_kind: ErrorKind::Denied,
         code: Some("AccessDenied".to_owned()),
         message: message.to_owned(),
         request_id: Some("8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f".to_owned()),
@@ -62,7 +62,7 @@ fn world() -> Vec<AccountRecord> {
         gap(FactKind::AccessKeys, Some("unread"), "User: x is not authorized"),
         gap(FactKind::LastUsed, Some("slow"), "Rate exceeded"),
     ];
-    let note = Note { step: FactKind::Users, user_name: None, message: "made since".to_owned() };
+    let note = Note { fact: FactKind::Users, user_name: None, message: "made since".to_owned() };
     vec![
         known(account("111111111111", vec![ann, old]).with_facts(root), "shop", &[("cost", "42")]),
         known(
@@ -354,7 +354,7 @@ proptest! {
         let stored = stored(&header(), &accounts);
         let texts = rendered(&stored, &settings);
         for (format, text) in &texts {
-            let steering: Vec<char> = text.chars().filter(|c| steers(*c) && !['\n', '\r'].contains(c)).collect();
+            let steering: Vec<char> = text.chars().filter(|c| is_unsafe_char(*c) && !['\n', '\r'].contains(c)).collect();
             prop_assert!(steering.is_empty(), "{format}: {steering:?}");
         }
 
@@ -376,11 +376,11 @@ proptest! {
         let rows = columns(&texts["csv"]);
         let number = |record: &str| rows.iter().filter(|row| row["record"] == record).count();
         prop_assert_eq!(number("finding"), document["findings"].as_array().unwrap().len());
-        prop_assert_eq!(number("excepted"), 1);
+        prop_assert_eq!(number("suppressed"), 1);
         prop_assert_eq!((number("not_read"), number("coverage")), (1, 1));
 
         let cells = markdown(&texts["markdown"]);
-        let shown = rolecall_report::render::harmless(&names[4]).into_owned();
+        let shown = rolecall_report::render::sanitize(&names[4]).into_owned();
         let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         prop_assert!(cells.iter().any(|cell| plain(cell) == plain(&shown)), "{shown:?} is not in {cells:?}");
 

@@ -41,14 +41,18 @@ fn only(rule: &'static Rule) -> Settings {
 
 /// The verdict of a rule over an account in which it judges one thing.
 fn judged(id: &str, account: AccountRecord, header: &Header) -> Verdict {
-    let report = report(header, vec![account], &only(rules::of_id(id).unwrap()));
+    let report = report(header, vec![account], &only(rules::find(id).unwrap()));
     let [result] = report.assessment.rules.as_slice() else { panic!("one rule is on") };
-    assert_eq!(result.judged + result.unknown + result.not_asked, 1, "one thing is judged: {result:?}");
+    assert_eq!(
+        result.evaluated + result.unknown + result.not_collected,
+        1,
+        "one thing is judged: {result:?}"
+    );
     assert_eq!(result.open, report.findings.len());
     match (report.findings.as_slice(), report.assessment.unknown.as_slice()) {
         ([finding], []) => Fail(finding.message.clone()),
         ([], [unknown]) => Unknown(format!("{}: {}", unknown.fact, unknown.reason)),
-        ([], []) if result.not_asked == 1 => NotAsked(result.not_asked_for.unwrap()),
+        ([], []) if result.not_collected == 1 => NotAsked(result.missing_fact.unwrap()),
         ([], []) => Pass,
         other => panic!("{other:?}"),
     }
@@ -130,7 +134,7 @@ fn an_unknown_last_use_is_neither_never_nor_long_ago() {
     for id in ["access-key-unused", "access-key-never-used"] {
         let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 500, None) };
         assert_eq!(of_key(id, unknown), Unknown("last_used: throttled".to_owned()), "{id}");
-        let not_asked = AccessKey { last_used: Fact::NotAsked, ..key("AKIA1", 500, None) };
+        let not_asked = AccessKey { last_used: Fact::NotRequested, ..key("AKIA1", 500, None) };
         assert_eq!(of_key(id, not_asked), NotAsked(FactKind::LastUsed), "{id}");
     }
 }
@@ -287,7 +291,7 @@ fn a_status_that_is_new_passes_no_rule() {
 fn of_what_was_used_after_the_roll_was_taken_it_knows_nothing() {
     let header = Header { as_of: at(AS_OF) + 2400.hours(), ..header() };
     let keys = vec![key("AKIA1", 10, Some(1))];
-    let roll = || account("111111111111", vec![user("ann", keys.clone())]).of_run(at(AS_OF));
+    let roll = || account("111111111111", vec![user("ann", keys.clone())]).with_as_of(at(AS_OF));
     assert_eq!(judged("access-key-unused", roll(), &header), Pass);
     assert_eq!(judged("access-key-age", roll(), &header), fail("the key is 110 days old, 90 are allowed"));
 }
@@ -335,7 +339,10 @@ fn a_password_needs_mfa() {
     );
     let unknown = User { console_password: throttled(), ..ann() };
     assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
-    assert_eq!(of_user(id, User { mfa_devices: Fact::NotAsked, ..ann() }), NotAsked(FactKind::MfaDevices));
+    assert_eq!(
+        of_user(id, User { mfa_devices: Fact::NotRequested, ..ann() }),
+        NotAsked(FactKind::MfaDevices)
+    );
 }
 
 #[test]
@@ -349,7 +356,7 @@ fn the_credential_report_tells_what_was_not_asked_live_and_says_so() {
         access_keys: [(); 2].map(|()| ReportKey { active: false, last_rotated: None, last_used: None }),
     };
     let ann = User {
-        console_password: Fact::NotAsked,
+        console_password: Fact::NotRequested,
         mfa_devices: throttled(),
         report: Fact::Known { value: row, source: Source::CredentialReport(made) },
         ..user("ann", Vec::new())
@@ -400,7 +407,7 @@ fn policies_belong_to_groups() {
     let inline = Policies { inline_policies: vec!["mine".to_owned()], ..Policies::default() };
     assert_eq!(of_user(id, with(Fact::live(inline))), fail("a policy is the user's own and no group's"));
     assert_eq!(of_user(id, with(throttled())), Unknown("policies: throttled".to_owned()));
-    assert_eq!(of_user(id, with(Fact::NotAsked)), NotAsked(FactKind::Policies));
+    assert_eq!(of_user(id, with(Fact::NotRequested)), NotAsked(FactKind::Policies));
 }
 
 #[test]
@@ -526,8 +533,8 @@ fn accounts_that_were_not_read_pass_no_rule() {
     );
     let report = report(&header, vec![failed, cut], &Settings::default());
     for result in &report.assessment.rules {
-        let wanted = if result.rule.is_of_root() { 1 } else { 2 };
-        assert_eq!((result.judged, result.accounts_not_read), (0, wanted), "{}", result.rule.id);
+        let wanted = if result.rule.applies_to_root() { 1 } else { 2 };
+        assert_eq!((result.evaluated, result.accounts_not_read), (0, wanted), "{}", result.rule.id);
     }
 }
 
@@ -565,11 +572,11 @@ fn findings_have_stable_ids_and_the_most_urgent_comes_first() {
         ]
     );
     let first = &report.findings[0];
-    let total: u32 = first.score.lines.iter().map(|line| line.points).sum();
+    let total: u32 = first.score.components.iter().map(|line| line.points).sum();
     assert_eq!(first.score.points, total, "the score is its lines");
     assert_eq!(first.subject.access_key_id, Some(access_key_id("AKIAOLD")));
     assert_eq!(first.advice.as_ref().unwrap().action.to_string(), "deactivate");
-    assert!(report.has(Severity::Medium) && !report.has(Severity::Critical));
+    assert!(report.has_open_at_least(Severity::Medium) && !report.has_open_at_least(Severity::Critical));
 }
 
 fn exception(until: &str) -> Exception {
@@ -590,16 +597,16 @@ fn an_exception_holds_through_its_last_day_and_is_told_when_it_lapsed() {
     };
     let report = of_shop(&header, &with("2028-03-01"));
     assert_eq!(
-        ids(&report.excepted),
+        ids(&report.suppressed),
         ["111111111111/access-key-age/AKIAOLD", "111111111111/access-key-never-used/AKIAOLD"]
     );
     let used = &report.assessment.exceptions[0];
-    assert_eq!((used.matched, used.has_lapsed), (2, false));
+    assert_eq!((used.matched, used.is_expired), (2, false));
     let report = of_shop(&header, &with("2028-02-29"));
-    assert!(report.excepted.is_empty());
-    let lapsed = report.findings.iter().filter(|it| it.exception.as_ref().is_some_and(|it| it.has_lapsed));
+    assert!(report.suppressed.is_empty());
+    let lapsed = report.findings.iter().filter(|it| it.exception.as_ref().is_some_and(|it| it.is_expired));
     assert_eq!(lapsed.count(), 2, "shown again, and said so");
-    assert!(report.assessment.exceptions[0].has_lapsed);
+    assert!(report.assessment.exceptions[0].is_expired);
 }
 
 #[test]
@@ -608,7 +615,7 @@ fn an_exception_that_holds_counts_before_one_that_lapsed_whatever_their_order() 
     let (holds, lapsed) = (exception("2028-12-31"), exception("2028-01-01"));
     for exceptions in [vec![holds.clone(), lapsed.clone()], vec![lapsed, holds]] {
         let report = of_shop(&header, &Settings { exceptions, ..Settings::default() });
-        assert_eq!((report.findings.len(), report.excepted.len()), (0, 5));
+        assert_eq!((report.findings.len(), report.suppressed.len()), (0, 5));
     }
 }
 
@@ -631,7 +638,7 @@ fn exceptions_match_by_account_user_key_rule_and_tag() {
     ] {
         let text = format!("{exception:?}");
         let report = of_shop(&header, &Settings { exceptions: vec![exception], ..Settings::default() });
-        assert_eq!(report.excepted.len(), matched, "{text}");
+        assert_eq!(report.suppressed.len(), matched, "{text}");
         assert_eq!(
             report.assessment.exceptions[0].matched, matched,
             "one that matches nothing is told: {text}"
@@ -668,7 +675,7 @@ fn tags_that_are_not_known_are_not_taken_for_none() {
     let header = header();
     let accounts = || {
         let keys = vec![key("AKIA1", 500, Some(1))];
-        let untagged = User { policies: Fact::NotAsked, ..user("ann", keys) };
+        let untagged = User { policies: Fact::NotRequested, ..user("ann", keys) };
         vec![known(account("111111111111", vec![untagged]), "shop", &[("cost", "42")])]
     };
     let tagged = |key: &str, value: &str| Exception {
@@ -676,17 +683,20 @@ fn tags_that_are_not_known_are_not_taken_for_none() {
         ..exception("2028-12-31")
     };
     let exceptions = vec![tagged("team", "search"), tagged("cost", "42")];
-    let with = |exceptions| Settings { exceptions, ..only(rules::of_id("access-key-age").unwrap()) };
+    let with = |exceptions| Settings { exceptions, ..only(rules::find("access-key-age").unwrap()) };
     let report_of = |settings: &Settings| report(&header, accounts(), settings);
     let report = report_of(&with(exceptions[..1].to_vec()));
     let finding = &report.findings[0];
-    assert!(finding.may_be_excepted && finding.is_open(), "open, since nobody knows");
-    assert_eq!((report.assessment.exceptions[0].matched, report.assessment.exceptions[0].untold), (0, 1));
+    assert!(finding.can_be_suppressed && finding.is_open(), "open, since nobody knows");
+    assert_eq!(
+        (report.assessment.exceptions[0].matched, report.assessment.exceptions[0].undetermined),
+        (0, 1)
+    );
     let owner = finding.owner.as_ref().unwrap();
     assert_eq!((owner.from.as_str(), owner.is_uncertain), ("account_email", true));
     assert_eq!(report.assessment.owners_uncertain, 1);
     // A tag of the account is known, whatever the user's are.
-    assert_eq!(report_of(&with(exceptions)).excepted.len(), 1);
+    assert_eq!(report_of(&with(exceptions)).suppressed.len(), 1);
 }
 
 #[test]
@@ -694,7 +704,7 @@ fn nobody_is_told_to_make_a_key_in_the_place_of_one_that_nobody_uses() {
     let header = header();
     let remedy = |last: Option<i64>| {
         let user = user("ann", vec![key("AKIA1", 500, last)]);
-        let settings = only(rules::of_id("access-key-age").unwrap());
+        let settings = only(rules::find("access-key-age").unwrap());
         report(&header, vec![account("111111111111", vec![user])], &settings).findings[0].remedy.clone()
     };
     assert!(remedy(Some(1)).starts_with("aws iam create-access-key "), "one in use is rotated");
@@ -756,7 +766,7 @@ fn a_benchmark_picks_its_rules() {
     let several = |benchmark| {
         let settings = Settings { benchmark: Some(benchmark), ..Settings::default() };
         let report = of_shop(&header, &settings);
-        assert!(report.findings.iter().all(|it| it.rule.clause_of(benchmark).is_some()));
+        assert!(report.findings.iter().all(|it| it.rule.clause_for(benchmark).is_some()));
         report.findings.iter().any(|it| it.rule.id == "access-keys-several")
     };
     assert!(several(Benchmark::Cis60));

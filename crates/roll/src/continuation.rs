@@ -105,7 +105,7 @@ mod tests {
             id: id.to_owned(),
             management_account_id: "999999999999".parse().unwrap(),
             accounts: 1,
-            root_credentials_managed: Fact::NotAsked,
+            root_credentials_managed: Fact::NotRequested,
         };
         Header { organization: Some(organization), ..header }
     }

@@ -31,9 +31,9 @@ pub struct Coverage {
     /// Users that the summaries of all accounts with users count; `None` where one of them is not known.
     pub control_total: Option<u64>,
     /// Accounts that were read in part.
-    pub in_part: usize,
+    pub partial: usize,
     /// What is missing of them, and why; of one account it may be several things.
-    pub partial: BTreeMap<String, Missing>,
+    pub partial_reasons: BTreeMap<String, Missing>,
     /// Accounts that refused, by reason.
     pub denied: BTreeMap<String, usize>,
     /// Accounts of which nothing was read otherwise, by reason.
@@ -41,15 +41,15 @@ pub struct Coverage {
     /// Accounts that were not asked, by reason.
     pub skipped: BTreeMap<String, usize>,
     /// Gaps that somebody answers for.
-    pub accepted: Vec<AcceptedGap>,
+    pub accepted_gaps: Vec<AcceptedGap>,
     /// Gaps that somebody answered for, until a day that is over.
-    pub lapsed: Vec<AcceptedGap>,
+    pub expired_accepted_gaps: Vec<AcceptedGap>,
     /// Gaps that somebody answers for, of accounts that were read whole or are not in the roll.
-    pub in_vain: Vec<AcceptedGap>,
+    pub unused_accepted_gaps: Vec<AcceptedGap>,
     /// What narrows the roll besides its accounts.
-    pub narrowed: Vec<String>,
+    pub narrowed_by: Vec<String>,
     /// Accounts that an earlier run read, with which this one went on.
-    pub earlier: Option<ResumedFrom>,
+    pub resumed: Option<ResumedFrom>,
 }
 
 /// Accounts that an earlier run read.
@@ -86,7 +86,7 @@ pub struct Missing {
 impl Coverage {
     /// What these accounts cover of what was asked for.
     #[must_use]
-    pub fn of<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRecord>) -> Self {
+    pub fn from_accounts<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRecord>) -> Self {
         let mut covering = CoverageBuilder::new(header);
         accounts.into_iter().for_each(|account| covering.add(account));
         covering.finish()
@@ -102,12 +102,12 @@ impl Coverage {
 
     /// Adds what is missing of an account that was read in part.
     fn add_partial(&mut self, account: &AccountRecord) {
-        self.in_part += 1;
-        let kinds = account.gaps().iter().map(|gap| (gap.step, gap.class));
+        self.partial += 1;
+        let kinds = account.gaps().iter().map(|gap| (gap.stage, gap.error_kind));
         for (stage, class) in kinds.collect::<BTreeSet<_>>() {
             let (users, access_keys) = account.unknown_counts(stage);
             let reason = format!("{} unknown: {class}", stage.label());
-            let missing = self.partial.entry(reason).or_default();
+            let missing = self.partial_reasons.entry(reason).or_default();
             missing.accounts += 1;
             missing.users += users;
             missing.access_keys += access_keys;
@@ -117,10 +117,10 @@ impl Coverage {
     /// Adds an account of which nothing was read, by what its first gap says.
     fn add_failed(&mut self, account: &AccountRecord, is_management: bool) {
         let (reasons, reason) = match account.gaps().first() {
-            Some(gap) if gap.class == ErrorKind::Denied => {
-                (&mut self.denied, who_refused(gap, is_management))
+            Some(gap) if gap.error_kind == ErrorKind::Denied => {
+                (&mut self.denied, denial_reason(gap, is_management))
             }
-            Some(gap) => (&mut self.failed, what_happened(gap)),
+            Some(gap) => (&mut self.failed, failure_reason(gap)),
             None => (&mut self.failed, String::new()),
         };
         *reasons.entry(reason).or_default() += 1;
@@ -132,7 +132,8 @@ impl CoverageBuilder {
     #[must_use]
     pub fn new(header: &Header) -> Self {
         let organization = header.organization.as_ref();
-        let answered_for = header.accepted.iter().map(|gap| (gap.clone(), gap.holds(header.as_of))).collect();
+        let answered_for =
+            header.accepted_gaps.iter().map(|gap| (gap.clone(), gap.is_active(header.as_of))).collect();
         let coverage = Coverage {
             is_complete: true,
             listed: organization.map(|it| it.accounts),
@@ -141,16 +142,16 @@ impl CoverageBuilder {
             users: 0,
             access_keys: header.reads(FactKind::AccessKeys).then_some(0),
             control_total: Some(0),
-            in_part: 0,
-            partial: BTreeMap::new(),
+            partial: 0,
+            partial_reasons: BTreeMap::new(),
             denied: BTreeMap::new(),
             failed: BTreeMap::new(),
             skipped: BTreeMap::new(),
-            accepted: Vec::new(),
-            lapsed: Vec::new(),
-            in_vain: Vec::new(),
-            narrowed: header.collect.limits(),
-            earlier: None,
+            accepted_gaps: Vec::new(),
+            expired_accepted_gaps: Vec::new(),
+            unused_accepted_gaps: Vec::new(),
+            narrowed_by: header.collect.limits(),
+            resumed: None,
         };
         Self {
             coverage,
@@ -194,7 +195,7 @@ impl CoverageBuilder {
         coverage.control_total =
             coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
         if let Some(as_of) = account.as_of().filter(|as_of| *as_of < self.as_of) {
-            let earlier = coverage.earlier.get_or_insert(ResumedFrom { accounts: 0, as_of });
+            let earlier = coverage.resumed.get_or_insert(ResumedFrom { accounts: 0, as_of });
             earlier.accounts += 1;
             earlier.as_of = earlier.as_of.min(as_of);
         }
@@ -204,11 +205,11 @@ impl CoverageBuilder {
     fn is_accepted(&mut self, account_id: &AccountId) -> bool {
         match self.answered_for.iter().find(|(gap, _)| &gap.account_id == account_id) {
             Some((gap, true)) => {
-                self.coverage.accepted.push(gap.clone());
+                self.coverage.accepted_gaps.push(gap.clone());
                 true
             }
             Some((gap, false)) => {
-                self.coverage.lapsed.push(gap.clone());
+                self.coverage.expired_accepted_gaps.push(gap.clone());
                 false
             }
             None => false,
@@ -220,11 +221,13 @@ impl CoverageBuilder {
     #[must_use]
     pub fn finish(self) -> Coverage {
         let Self { mut coverage, waiting, answered_for, .. } = self;
-        let met = |gap: &AcceptedGap| coverage.accepted.contains(gap) || coverage.lapsed.contains(gap);
+        let met = |gap: &AcceptedGap| {
+            coverage.accepted_gaps.contains(gap) || coverage.expired_accepted_gaps.contains(gap)
+        };
         // One that is not read yet may have the gap still.
         let in_vain = answered_for.into_iter().map(|(gap, _)| gap);
         let in_vain = in_vain.filter(|gap| !met(gap) && !waiting.contains(&gap.account_id)).collect();
-        coverage.in_vain = in_vain;
+        coverage.unused_accepted_gaps = in_vain;
         if !waiting.is_empty() {
             coverage.is_complete = false;
             coverage.accounts += waiting.len();
@@ -235,7 +238,7 @@ impl CoverageBuilder {
 }
 
 /// Who refused, as far as AWS says.
-fn who_refused(gap: &Gap, is_management: bool) -> String {
+fn denial_reason(gap: &Gap, is_management: bool) -> String {
     let denial = Denial::parse(&gap.message);
     let operation = gap.operation.as_deref().unwrap_or("the call");
     // A session with tags needs more than the operation's own action.
@@ -251,7 +254,7 @@ fn who_refused(gap: &Gap, is_management: bool) -> String {
         Some((policy, Effect::ExplicitDeny)) => {
             format!("{operation} refused by an explicit deny in the {}", policy.name())
         }
-        None if gap.step == Stage::Session && is_management => {
+        None if gap.stage == Stage::Session && is_management => {
             "management account, in which no StackSet makes a role: AWS gave no cause".to_owned()
         }
         None => format!("{operation} refused, AWS gave no cause"),
@@ -259,10 +262,10 @@ fn who_refused(gap: &Gap, is_management: bool) -> String {
 }
 
 /// What happened with an account that did not refuse.
-fn what_happened(gap: &Gap) -> String {
+fn failure_reason(gap: &Gap) -> String {
     let operation = gap.operation.as_deref().map_or(String::new(), |operation| format!("{operation}: "));
     let code = gap.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
-    format!("{operation}{}{code}", gap.class)
+    format!("{operation}{}{code}", gap.error_kind)
 }
 
 #[cfg(test)]
@@ -286,10 +289,10 @@ mod tests {
     fn gap(step: impl Into<Stage>, class: ErrorKind, message: &str) -> Gap {
         let step = step.into();
         Gap {
-            step,
+            stage: step,
             operation: Some(if step == Stage::Session { "AssumeRole" } else { "ListUsers" }.to_owned()),
             user_name: None,
-            class,
+            error_kind: class,
             code: None,
             message: message.to_owned(),
             request_id: None,
@@ -306,7 +309,7 @@ mod tests {
             id: "o-a".to_owned(),
             management_account_id,
             accounts: 12,
-            root_credentials_managed: Fact::NotAsked,
+            root_credentials_managed: Fact::NotRequested,
         });
         let accepted = |number: u32, until: &str| AcceptedGap {
             account_id: format!("{number:012}").parse().unwrap(),
@@ -315,7 +318,7 @@ mod tests {
             until: until.parse().unwrap(),
         };
         header.targets = [1, 11, 12].map(|number| role_arn(number).into()).to_vec();
-        header.accepted = [(7, 24), (8, 23), (1, 24), (11, 24)]
+        header.accepted_gaps = [(7, 24), (8, 23), (1, 24), (11, 24)]
             .map(|(number, day)| accepted(number, &format!("2026-11-{day}")))
             .to_vec();
         let mut covering = CoverageBuilder::new(&header);
@@ -359,18 +362,19 @@ mod tests {
             ]
         );
         let missing = Missing { accounts: 1, users: 1, access_keys: 0 };
-        assert_eq!(coverage.partial, [("access keys unknown: throttled".to_owned(), missing)].into());
+        assert_eq!(coverage.partial_reasons, [("access keys unknown: throttled".to_owned(), missing)].into());
         assert_eq!(
             coverage.failed.iter().map(|(reason, number)| (reason.as_str(), *number)).collect::<Vec<_>>(),
             [("AssumeRole: timed out", 1), ("the run ended before they were read", 2)],
             "whoever was to be asked and has no line is missing"
         );
-        assert_eq!((coverage.accepted.len(), coverage.lapsed.len()), (1, 1));
-        let in_vain: Vec<_> = coverage.in_vain.iter().map(|gap| gap.account_id.as_str()).collect();
+        assert_eq!((coverage.accepted_gaps.len(), coverage.expired_accepted_gaps.len()), (1, 1));
+        let in_vain: Vec<_> =
+            coverage.unused_accepted_gaps.iter().map(|gap| gap.account_id.as_str()).collect();
         assert_eq!(in_vain, ["000000000001"], "it was read whole; of one that was not read nobody knows");
         let all = [&coverage.denied, &coverage.failed, &coverage.skipped];
         let counted: usize =
             all.iter().flat_map(|reasons| reasons.values()).sum::<usize>() + missing.accounts;
-        assert_eq!(coverage.complete + coverage.accepted.len() + counted, coverage.accounts);
+        assert_eq!(coverage.complete + coverage.accepted_gaps.len() + counted, coverage.accounts);
     }
 }

@@ -5,10 +5,10 @@ use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use crate::account::AccountRecord;
+use crate::appender::RollFile;
 use crate::coverage::Coverage;
 use crate::file::{Counts, Roll, Statistics};
 use crate::header::Header;
-use crate::store::RollFile;
 
 /// The rendering `json`.
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRecord>> {
         let mut accounts: Vec<_> = roll.accounts.iter().collect();
         accounts.sort_by(|a, b| a.account_id().cmp(b.account_id()));
         let statistics = roll.trailer.as_ref().map(|trailer| &trailer.statistics);
-        let coverage = Coverage::of(&roll.header, accounts.iter().copied());
+        let coverage = Coverage::from_accounts(&roll.header, accounts.iter().copied());
         Self { header: &roll.header, coverage, accounts, counts: roll.counts(), statistics }
     }
 }
@@ -35,7 +35,7 @@ impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRecord>> {
 impl<'a> Document<'a, StreamedAccounts<'a>> {
     /// The document of a roll file, whose accounts are read when it is their turn.
     #[must_use]
-    pub fn of_file(stored: &'a RollFile, coverage: Coverage) -> Self {
+    pub fn from_file(stored: &'a RollFile, coverage: Coverage) -> Self {
         let RollFile { header, counts, statistics, .. } = stored;
         Self {
             header,

@@ -22,7 +22,7 @@ pub enum Fact<T> {
     /// Nobody asked for it. Not written.
     #[default]
     #[serde(skip)]
-    NotAsked,
+    NotRequested,
 }
 
 /// Where a fact is from.
@@ -46,7 +46,7 @@ impl<T> Fact<T> {
         match self {
             Self::Known { value, source } => Fact::Known { value, source: *source },
             Self::Unknown { unknown } => Fact::Unknown { unknown: unknown.clone() },
-            Self::NotAsked => Fact::NotAsked,
+            Self::NotRequested => Fact::NotRequested,
         }
     }
 
@@ -55,7 +55,7 @@ impl<T> Fact<T> {
         match self {
             Self::Known { value, source } => Fact::Known { value: of(value), source },
             Self::Unknown { unknown } => Fact::Unknown { unknown },
-            Self::NotAsked => Fact::NotAsked,
+            Self::NotRequested => Fact::NotRequested,
         }
     }
 
@@ -63,7 +63,9 @@ impl<T> Fact<T> {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         match (&self, &other) {
-            (Self::Known { .. }, _) | (Self::Unknown { .. }, Self::NotAsked | Self::Unknown { .. }) => self,
+            (Self::Known { .. }, _) | (Self::Unknown { .. }, Self::NotRequested | Self::Unknown { .. }) => {
+                self
+            }
             _ => other,
         }
     }
@@ -72,7 +74,7 @@ impl<T> Fact<T> {
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known { value, .. } => Some(value),
-            Self::Unknown { .. } | Self::NotAsked => None,
+            Self::Unknown { .. } | Self::NotRequested => None,
         }
     }
 
@@ -82,8 +84,8 @@ impl<T> Fact<T> {
     }
 
     /// Whether nobody asked for it.
-    pub fn is_not_asked(&self) -> bool {
-        matches!(self, Self::NotAsked)
+    pub fn is_not_requested(&self) -> bool {
+        matches!(self, Self::NotRequested)
     }
 }
 

@@ -89,7 +89,7 @@ pub struct FactSelection {
     pub facts: BTreeSet<FactKind>,
     /// How users are read.
     #[serde(default)]
-    pub reads: UserSource,
+    pub user_source: UserSource,
     /// Read this user alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
@@ -103,11 +103,11 @@ pub struct FactSelection {
 pub enum UserSource {
     /// Each user live.
     #[default]
-    #[serde(rename = "exact")]
+    #[serde(rename = "live")]
     Live,
     /// From the credential report, and live only those who have keys there, or are younger than it. Keys that were made
     /// since are missing.
-    #[serde(rename = "report")]
+    #[serde(rename = "credential-report")]
     CredentialReport,
 }
 
@@ -116,15 +116,15 @@ impl UserSource {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Live => "exact",
-            Self::CredentialReport => "report",
+            Self::Live => "live",
+            Self::CredentialReport => "credential-report",
         }
     }
 }
 
 /// A text that names no way to read users.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither exact nor report")]
+#[error("unknown user source {0:?}; expected live or credential-report")]
 pub struct UnknownUserSource(String);
 
 impl FromStr for UserSource {
@@ -142,7 +142,7 @@ impl Default for FactSelection {
     /// Users and their keys, of all users, live: what the two permissions of the flow allow.
     fn default() -> Self {
         let facts = BTreeSet::from([FactKind::Users, FactKind::AccessKeys]);
-        Self { facts, reads: UserSource::Live, user_name: None, path_prefix: None }
+        Self { facts, user_source: UserSource::Live, user_name: None, path_prefix: None }
     }
 }
 
@@ -156,7 +156,8 @@ impl FactSelection {
     /// What the selection leaves out of an account, for people.
     #[must_use]
     pub(crate) fn limits(&self) -> Vec<String> {
-        let reads = (self.reads == UserSource::CredentialReport).then(|| "reads from the report".to_owned());
+        let reads =
+            (self.user_source == UserSource::CredentialReport).then(|| "reads from the report".to_owned());
         reads.into_iter().chain(self.user_limits()).collect()
     }
 

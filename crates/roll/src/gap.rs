@@ -4,20 +4,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fact_kind::{FactKind, UnknownFact};
+use crate::fact_kind::FactKind;
 use crate::remedy::Remedy;
 
 /// Something that was asked for and is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Where on the way it happened.
-    pub step: Stage,
+    /// The stage that failed: `"stage": "session"`, or `"fact"` with the fact that is unknown.
+    #[serde(flatten)]
+    pub stage: Stage,
     /// The API operation, as AWS spells it; `None` where it was not one call that went wrong.
     pub operation: Option<String>,
     /// The user it is about, where it is about one.
     pub user_name: Option<String>,
     /// What kind of obstacle it was.
-    pub class: ErrorKind,
+    pub error_kind: ErrorKind,
     /// The AWS error code, such as `AccessDenied`; `None` where AWS gave none.
     pub code: Option<String>,
     /// What happened, in AWS's words where AWS answered.
@@ -38,17 +39,17 @@ impl Gap {
 
     /// Operation and class: `ListMFADevices: denied`.
     #[must_use]
-    pub fn in_short(&self) -> String {
+    pub fn summary(&self) -> String {
         match &self.operation {
-            Some(operation) => format!("{operation}: {}", self.class),
-            None => self.class.to_string(),
+            Some(operation) => format!("{operation}: {}", self.error_kind),
+            None => self.error_kind.to_string(),
         }
     }
 }
 
 /// Where on the way something happened: while the session was opened, or while a fact was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "StageFields", into = "StageFields")]
 pub enum Stage {
     /// Assuming the account's role: `sts:AssumeRole`.
     Session,
@@ -84,17 +85,44 @@ impl From<FactKind> for Stage {
     }
 }
 
-impl TryFrom<String> for Stage {
-    type Error = UnknownFact;
+/// A stage as roll files have it: one of the two fields.
+#[derive(Serialize, Deserialize)]
+struct StageFields {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stage: Option<SessionStage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fact: Option<FactKind>,
+}
 
-    fn try_from(text: String) -> Result<Self, UnknownFact> {
-        if text == SESSION { Ok(Self::Session) } else { text.parse().map(Self::Fact) }
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SessionStage {
+    Session,
+}
+
+/// A gap that has neither a stage nor a fact, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a gap has either \"stage\": \"session\" or \"fact\" with the name of a fact")]
+pub struct InvalidStage;
+
+impl TryFrom<StageFields> for Stage {
+    type Error = InvalidStage;
+
+    fn try_from(fields: StageFields) -> Result<Self, InvalidStage> {
+        match (fields.stage, fields.fact) {
+            (Some(SessionStage::Session), None) => Ok(Self::Session),
+            (None, Some(fact)) => Ok(Self::Fact(fact)),
+            _ => Err(InvalidStage),
+        }
     }
 }
 
-impl From<Stage> for String {
+impl From<Stage> for StageFields {
     fn from(stage: Stage) -> Self {
-        stage.name().to_owned()
+        match stage {
+            Stage::Session => Self { stage: Some(SessionStage::Session), fact: None },
+            Stage::Fact(fact) => Self { stage: None, fact: Some(fact) },
+        }
     }
 }
 
@@ -154,7 +182,7 @@ impl fmt::Display for ErrorKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The fact that was being read.
-    pub step: FactKind,
+    pub fact: FactKind,
     /// The user it is about, where it is about one.
     pub user_name: Option<String>,
     /// What was seen.

@@ -40,7 +40,7 @@ pub struct Header {
     pub targets: Vec<Target>,
     /// Gaps that somebody answers for.
     #[serde(default)]
-    pub accepted: Vec<AcceptedGap>,
+    pub accepted_gaps: Vec<AcceptedGap>,
 }
 
 impl Header {
@@ -59,7 +59,7 @@ impl Header {
             collect: FactSelection::default(),
             scope: TargetScope::default(),
             targets,
-            accepted: Vec::new(),
+            accepted_gaps: Vec::new(),
         }
     }
 
@@ -85,7 +85,7 @@ pub struct TargetScope {
     pub exclude: BTreeSet<String>,
     /// With all of these tags, as `key=value`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub account_tags: BTreeSet<String>,
+    pub include_tags: BTreeSet<String>,
 }
 
 impl TargetScope {
@@ -101,8 +101,8 @@ impl fmt::Display for TargetScope {
         if self.is_all() {
             return f.write_str("all accounts");
         }
-        let Self { units, include, exclude, account_tags } = self;
-        let lists = [("units", units), ("include", include), ("exclude", exclude), ("tags", account_tags)];
+        let Self { units, include, exclude, include_tags } = self;
+        let lists = [("units", units), ("include", include), ("exclude", exclude), ("tags", include_tags)];
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         let list = |(name, list): (&str, &BTreeSet<String>)| {
             format!("{name} {}", list.iter().cloned().collect::<Vec<_>>().join(", "))
@@ -121,7 +121,7 @@ pub struct Organization {
     /// How many accounts AWS Organizations lists, chosen or not.
     pub accounts: usize,
     /// Whether it manages the credentials of its members' root users centrally.
-    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(default, skip_serializing_if = "Fact::is_not_requested")]
     pub root_credentials_managed: Fact<bool>,
 }
 
@@ -141,7 +141,7 @@ pub struct AcceptedGap {
 impl AcceptedGap {
     /// Whether it is accepted still.
     #[must_use]
-    pub(crate) fn holds(&self, as_of: Timestamp) -> bool {
+    pub(crate) fn is_active(&self, as_of: Timestamp) -> bool {
         jiff::tz::Offset::UTC.to_datetime(as_of).date() <= self.until
     }
 }

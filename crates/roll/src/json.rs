@@ -30,7 +30,7 @@ pub fn to_writer_pretty(out: impl Write, value: &impl Serialize) -> io::Result<(
 ///
 /// Source: <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
 #[must_use]
-pub fn steers(c: char) -> bool {
+pub fn is_unsafe_char(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -45,7 +45,7 @@ impl<F: Formatter> Formatter for Escaping<F> {
         }
         let mut rest = fragment;
         // All that steers is beyond ASCII, or DEL: what JSON must escape was escaped before.
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| steers(*c)) {
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe_char(*c)) {
             let (plain, from) = rest.split_at(at);
             self.0.write_string_fragment(out, plain)?;
             write!(out, "\\u{:04x}", u32::from(c))?;

@@ -14,6 +14,7 @@
 //! No clock, no network, no AWS SDK.
 
 pub mod account;
+pub mod appender;
 pub mod continuation;
 pub mod coverage;
 pub mod denial;
@@ -26,10 +27,10 @@ pub mod header;
 pub mod ids;
 pub mod json;
 pub mod remedy;
-pub mod store;
 pub mod user;
 
 pub use account::{Account, AccountRecord, Contradiction, Facts, Outcome, Root, Summary};
+pub use appender::{ResumableRoll, RollAppender, RollFile};
 pub use coverage::{Coverage, CoverageBuilder, Missing};
 pub use denial::{Denial, Effect, PolicyType};
 pub use document::Document;
@@ -45,7 +46,6 @@ pub use ids::{
     RoleSessionName, RunId, unprintable_in,
 };
 pub use remedy::{NeutralTerms, Remedy, Side, Terms};
-pub use store::{ResumableRoll, RollAppender, RollFile};
 pub use user::{
     AccessKey, AccessKeyStatus, ConsolePassword, LastUsed, MfaDevice, Policies, ReportKey, ReportRow, User,
 };

@@ -30,16 +30,16 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_access_keys_source: Option<Source>,
     /// The console password, where the user has one.
-    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(default, skip_serializing_if = "Fact::is_not_requested")]
     pub console_password: Fact<Option<ConsolePassword>>,
     /// The MFA devices.
-    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(default, skip_serializing_if = "Fact::is_not_requested")]
     pub mfa_devices: Fact<Vec<MfaDevice>>,
     /// Groups, policies, boundary and tags.
-    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(default, skip_serializing_if = "Fact::is_not_requested")]
     pub policies: Fact<Policies>,
     /// What the credential report says of the user.
-    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(default, skip_serializing_if = "Fact::is_not_requested")]
     pub report: Fact<ReportRow>,
 }
 
@@ -62,10 +62,10 @@ impl User {
             password_last_used: None,
             access_keys: None,
             no_access_keys_source: None,
-            console_password: Fact::NotAsked,
-            mfa_devices: Fact::NotAsked,
-            policies: Fact::NotAsked,
-            report: Fact::NotAsked,
+            console_password: Fact::NotRequested,
+            mfa_devices: Fact::NotRequested,
+            policies: Fact::NotRequested,
+            report: Fact::NotRequested,
         }
     }
 }
@@ -147,7 +147,7 @@ pub struct AccessKey {
     /// When the key was made; `None` where AWS did not say.
     pub create_date: Option<Timestamp>,
     /// When, for what and where it was last used; nothing where it never was, or not since AWS began to record it.
-    #[serde(default, skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(default, skip_serializing_if = "Fact::is_not_requested")]
     pub last_used: Fact<Option<LastUsed>>,
 }
 

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
     AcceptedGap, AccessKey, Account, AccountRecord, Caller, Calls, ConsolePassword, Counts, Document,
-    Earlier, ErrorKind, Fact, FactKind, FactSelection, Facts, Gap, Header, Hop, LastUsed, MfaDevice, Note,
-    Organization, Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow, RoleArn, Roll, RollWriter,
-    Root, RunId, Side, Source, Stage, Statistics, Summary, Target, TargetScope, User, UserSource,
+    ErrorKind, Fact, FactKind, FactSelection, Facts, Gap, Header, IntermediateSession, LastUsed, MfaDevice,
+    Note, Organization, Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow, ResumableRoll,
+    RoleArn, Roll, RollWriter, Root, RunId, Side, Source, Stage, Statistics, Summary, Target, TargetScope,
+    User, UserSource,
 };
 use serde_json::Value;
 
@@ -67,10 +68,10 @@ fn gaps() -> impl Strategy<Value = Gap> {
         |(step, operation, code, request_id, message)| {
             let class = ErrorKind::Denied;
             Gap {
-                step,
+                stage: step,
                 operation,
                 user_name: None,
-                class,
+                error_kind: class,
                 code,
                 message,
                 request_id,
@@ -91,7 +92,7 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRecord>> {
                 let account_id = role_arn.account_id().clone();
                 match gaps.pop() {
                     None if failed => AccountRecord::skipped(Target { account_id, role_arn: None }, text),
-                    Some(gap) if failed => AccountRecord::failed(role_arn, gap).known_as(Some(Account {
+                    Some(gap) if failed => AccountRecord::failed(role_arn, gap).with_account(Some(Account {
                         name: Some(text),
                         tags: Some([("a".to_owned(), "b".to_owned())].into()),
                         ..Account::default()
@@ -99,7 +100,7 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRecord>> {
                     last => {
                         gaps.extend(last);
                         let note =
-                            Note { step: FactKind::Users, user_name: Some(text), message: "gone".to_owned() };
+                            Note { fact: FactKind::Users, user_name: Some(text), message: "gone".to_owned() };
                         let summary = Summary {
                             users: 3,
                             root_has_access_keys: false,
@@ -118,12 +119,12 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRecord>> {
                                 value: root,
                                 source: Source::CredentialReport(Timestamp::UNIX_EPOCH),
                             },
-                            root_credentials_managed: Fact::NotAsked,
+                            root_credentials_managed: Fact::NotRequested,
                         };
                         AccountRecord::read(role_arn, users, gaps, vec![note])
                             .with_facts(facts)
-                            .of_run(Timestamp::UNIX_EPOCH)
-                            .through(vec!["8a6f0c1e".to_owned()])
+                            .with_as_of(Timestamp::UNIX_EPOCH)
+                            .with_request_ids(vec!["8a6f0c1e".to_owned()])
                     }
                 }
             })
@@ -157,18 +158,18 @@ fn header(accounts: &[AccountRecord]) -> Header {
     // Keys come or not, as they were asked for.
     let collect = FactSelection {
         facts: [FactKind::Users].into(),
-        reads: UserSource::CredentialReport,
+        user_source: UserSource::CredentialReport,
         user_name: Some("a;b".to_owned()),
         path_prefix: Some("/a;b,c/".to_owned()),
     };
     let list = || ["b".to_owned(), "a, b".to_owned()].into();
-    let scope = TargetScope { units: list(), include: list(), exclude: list(), account_tags: list() };
+    let scope = TargetScope { units: list(), include: list(), exclude: list(), include_tags: list() };
     Header {
         organization: Some(organization),
         session_name,
         collect,
         scope,
-        accepted: vec![accepted],
+        accepted_gaps: vec![accepted],
         ..header
     }
 }
@@ -176,15 +177,15 @@ fn header(accounts: &[AccountRecord]) -> Header {
 fn written(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
     let mut writer = RollWriter::new(Vec::new(), header).unwrap();
     for account in accounts {
-        writer.account(account).unwrap();
+        writer.write_account(account).unwrap();
     }
     let calls = Calls { attempts: 3, throttled: 1, retries: 2 };
     writer
         .finish(Statistics {
             elapsed_ms: 7,
             calls: [("ListUsers".to_owned(), calls)].into(),
-            hops: [Some("1".to_owned()), None]
-                .map(|request_id| Hop { role_arn: role_arn("222222222222"), request_id })
+            intermediate_sessions: [Some("1".to_owned()), None]
+                .map(|request_id| IntermediateSession { role_arn: role_arn("222222222222"), request_id })
                 .to_vec(),
         })
         .unwrap()
@@ -431,10 +432,10 @@ fn counts_are_those_of_the_lines() {
     let mut counts = Counts::default();
     assert!(counts.is_complete(), "of nothing, nothing is missing");
     let gap = Gap {
-        step: Stage::Session,
+        stage: Stage::Session,
         operation: None,
         user_name: None,
-        class: ErrorKind::Internal,
+        error_kind: ErrorKind::Internal,
         code: None,
         message: String::new(),
         request_id: None,
@@ -446,10 +447,10 @@ fn counts_are_those_of_the_lines() {
 
 fn a_gap() -> Gap {
     Gap {
-        step: Stage::Session,
+        stage: Stage::Session,
         operation: Some("AssumeRole".to_owned()),
         user_name: None,
-        class: ErrorKind::Denied,
+        error_kind: ErrorKind::Denied,
         code: Some("AccessDenied".to_owned()),
         message: "no".to_owned(),
         request_id: None,
@@ -461,9 +462,9 @@ fn a_gap() -> Gap {
 fn run(path: &std::path::Path, accounts: &[AccountRecord]) -> rolecall_roll::RollFile {
     let file =
         std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
-    let earlier = Earlier::read(file).unwrap();
+    let earlier = ResumableRoll::read(file).unwrap();
     let missing: Vec<_> = accounts.iter().filter(|account| !earlier.is_done(account.account_id())).collect();
-    let mut store = earlier.go_on(&header(accounts)).unwrap();
+    let mut store = earlier.resume(&header(accounts)).unwrap();
     for account in missing {
         store.add(account).unwrap();
     }
@@ -532,10 +533,10 @@ fn a_file_of_somebody_elses_and_one_that_is_written_to_are_left_alone() {
     let open = || std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
     for text in ["precious", "precious\n", "{\"record\":\"account\"}\n"] {
         std::fs::write(&path, text).unwrap();
-        assert!(Earlier::read(open()).is_err(), "{text}");
+        assert!(ResumableRoll::read(open()).is_err(), "{text}");
     }
     std::fs::write(&path, "").unwrap();
-    let held = Earlier::read(open()).unwrap();
-    assert!(matches!(Earlier::read(open()), Err(ReadError::Locked)));
+    let held = ResumableRoll::read(open()).unwrap();
+    assert!(matches!(ResumableRoll::read(open()), Err(ReadError::Locked)));
     drop(held);
 }

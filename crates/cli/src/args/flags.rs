@@ -161,7 +161,7 @@ mod tests {
             (_, "TIME") => "17m",
             (_, "KEY=VALUE") => "team=17",
             (_, "FACTS") => "all",
-            (_, "exact|report") => "report",
+            (_, "live|credential-report") => "credential-report",
             (_, "PATH") => "/ci/",
             _ => "17",
         }

@@ -21,7 +21,7 @@ use crate::{aws, configuration, environment, targets};
 const HELP: &str = "\
 Examples:
   rolecall accounts --organization --role-name IAMListRole --ou Workloads/Prod
-  rolecall accounts --accounts accounts.csv --format json";
+  rolecall accounts --accounts-file accounts.csv --format json";
 
 /// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [

@@ -81,7 +81,7 @@ async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
     let emulator = Emulator::start(world, Clock::new(environment::now), listen, None).await;
     let emulator = emulator.map_err(|error| unexpected(&error))?;
 
-    let lambda = emulator.may_become("lambda.amazonaws.com", LAMBDA_ROLE).map_err(|e| unexpected(&e))?;
+    let lambda = emulator.can_assume("lambda.amazonaws.com", LAMBDA_ROLE).map_err(|e| unexpected(&e))?;
     if !lambda.is_allowed() {
         show(&format!(
             "AWS makes no function with this role: \"The role defined for the function cannot be assumed by \

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
     }
     let (old, new) = (roll_file::read(&arguments.old)?, roll_file::read(&arguments.new)?);
     let settings = arguments.benchmark.apply_to(configuration.judging);
-    let diff = Diff::of(&old, &new, &settings, arguments.last_used).map_err(|error| match error {
+    let diff = Diff::compare(&old, &new, &settings, arguments.last_used).map_err(|error| match error {
         NotComparable::Io(error) => Failure::unexpected(error),
         other => Failure::usage(format!("these rolls cannot be compared: {other}"))
             .with_remedy("name two rolls of the same accounts, the earlier one first"),
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
         sink.finish()
     };
     write().map_err(|error| output::not_written(&error))?;
-    Ok(match (diff.is_empty(), diff.is_whole()) {
+    Ok(match (diff.is_empty(), diff.is_complete()) {
         (false, _) => RolecallExitCode::Findings.into(),
         (true, false) => RolecallExitCode::Incomplete.into(),
         (true, true) => ExitCode::SUCCESS,

@@ -62,7 +62,7 @@ pub(crate) struct EmulatorArgs {
     pub(crate) generate: Option<WorldSpec>,
 
     /// How long each answer takes
-    #[arg(long, value_name = "TIME", value_parser = settings::duration)]
+    #[arg(long, value_name = "TIME", value_parser = settings::parse_duration)]
     latency: Option<Duration>,
 
     /// How many calls a second IAM answers in one account; it throttles more
@@ -101,14 +101,14 @@ pub(crate) struct EmulatorArgs {
 
 impl EmulatorArgs {
     /// What was typed of how slow the world is and what goes wrong, over what its file says.
-    pub(crate) fn over(&self, behaviour: &FaultInjection) -> FaultInjection {
+    pub(crate) fn apply_to(&self, fault_injection: &FaultInjection) -> FaultInjection {
         let latency_ms = self.latency.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         FaultInjection {
-            latency_ms: latency_ms.unwrap_or(behaviour.latency_ms),
-            iam_rate: self.iam_rate.or(behaviour.iam_rate),
-            error_rate: self.error_rate.unwrap_or(behaviour.error_rate),
-            reset_rate: self.reset_rate.unwrap_or(behaviour.reset_rate),
-            ..behaviour.clone()
+            latency_ms: latency_ms.unwrap_or(fault_injection.latency_ms),
+            iam_rate: self.iam_rate.or(fault_injection.iam_rate),
+            error_rate: self.error_rate.unwrap_or(fault_injection.error_rate),
+            reset_rate: self.reset_rate.unwrap_or(fault_injection.reset_rate),
+            ..fault_injection.clone()
         }
     }
 }
@@ -155,7 +155,7 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
         (None, None) => World::tutorial(),
     };
     let mut world = world.map_err(Failure::usage)?;
-    world.behaviour = arguments.over(&world.behaviour).checked().map_err(Failure::usage)?;
+    world.fault_injection = arguments.apply_to(&world.fault_injection).validated().map_err(Failure::usage)?;
     let told = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
@@ -189,7 +189,7 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
 /// The role that Lambda becomes before it runs a function, if the role lets it.
 fn may_lambda_become<'a>(emulator: &Emulator, role_arn: &'a str) -> Result<&'a str, Failure> {
     let decision = emulator
-        .may_become("lambda.amazonaws.com", role_arn)
+        .can_assume("lambda.amazonaws.com", role_arn)
         .map_err(|problem| Failure::usage(problem).with_remedy("name the role to be: --as ARN"))?;
     if decision.is_allowed() {
         return Ok(role_arn);

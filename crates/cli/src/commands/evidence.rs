@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.configuration.path.as_deref())?;
     let mut stored = roll_file::read(&arguments.roll)?;
     if configuration.is_there {
-        stored.header.accepted.clone_from(&configuration.accepted);
+        stored.header.accepted_gaps.clone_from(&configuration.accepted);
     }
     let this_program = std::env::current_exe().and_then(File::open).and_then(bundle::sha256);
     let contents = BundleContents {

@@ -7,13 +7,13 @@ mod demo;
 mod diff;
 mod emulator;
 mod evidence;
+mod find_key;
 mod init;
 mod policy;
 mod report;
 mod rules;
 mod scan;
 mod verify;
-mod whose;
 
 use std::process::ExitCode;
 
@@ -50,7 +50,8 @@ pub(crate) enum Command {
     /// Show which accounts a scan would ask, and how, and ask none of them
     Accounts(Box<accounts::AccountsArgs>),
     /// Find the account and the user of an access key, its status, age and last use
-    Whose(Box<whose::WhoseArgs>),
+    #[command(visible_alias = "whose")]
+    FindKey(Box<find_key::FindKeyArgs>),
     /// Write a rolecall.toml with all that it may hold
     Init(init::InitArgs),
     /// Show the options as they are set, and where each was set
@@ -81,7 +82,7 @@ impl Arguments {
             Command::Evidence(arguments) => evidence::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Accounts(arguments) => accounts::run(arguments),
-            Command::Whose(arguments) => whose::run(arguments),
+            Command::FindKey(arguments) => find_key::run(arguments),
             Command::Init(arguments) => init::run(arguments),
             Command::Config(arguments) => config::run(arguments),
             Command::Policy { command } => policy::run(command),

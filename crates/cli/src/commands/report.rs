@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
         stored.header.as_of = as_of;
     }
     if configuration.is_there {
-        stored.header.accepted.clone_from(&configuration.accepted);
+        stored.header.accepted_gaps.clone_from(&configuration.accepted);
     }
     let judging = arguments.judging.benchmark.apply_to(configuration.judging);
     let files = destinations.files.clone();

@@ -39,7 +39,7 @@ pub(crate) struct RulesArgs {
 pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(arguments.configuration.path.as_deref())?;
     let settings = arguments.benchmark.apply_to(configuration.judging);
-    let applied: Vec<EffectiveRule> = settings.applied().collect();
+    let applied: Vec<EffectiveRule> = settings.effective_rules().collect();
     let mut out = arguments.output.open()?;
     let written = match arguments.output.format {
         OutputFormat::Json => {
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
                         it.rule.id.to_owned(),
                         it.severity.to_string(),
                         it.rule.days.map_or(String::new(), |_| it.days.to_string()),
-                        it.rule.clause_of(benchmark).unwrap_or_default().to_owned(),
+                        it.rule.clause_for(benchmark).unwrap_or_default().to_owned(),
                         it.rule.security_hub.join(", "),
                         it.rule.title.to_owned(),
                     ]

@@ -25,7 +25,7 @@ use crate::{aws, environment, roll_file, targets};
 const USAGE: &str = "\
 rolecall scan [OPTIONS] --role-arn <ARN>...
        rolecall scan [OPTIONS] --account <ID>... --role-name <NAME>
-       rolecall scan [OPTIONS] --accounts <FILE>
+       rolecall scan [OPTIONS] --accounts-file <FILE>
        rolecall scan [OPTIONS] --organization";
 
 const HELP: &str = "\
@@ -189,9 +189,12 @@ impl Scan<'_> {
         let is_long = self.announce(&run, &earlier);
 
         let files = destinations.files.clone();
-        let store = earlier.go_on(run.header()).map_err(|error| output::not_written(&error))?;
-        let progress =
-            Progress::begin(run.missing().len(), is_long && !arguments.quiet, scanner.meter().clone());
+        let store = earlier.resume(run.header()).map_err(|error| output::not_written(&error))?;
+        let progress = Progress::begin(
+            run.remaining_count().len(),
+            is_long && !arguments.quiet,
+            scanner.call_metrics().clone(),
+        );
         let mut shown = OutputWriter::begin(destinations, run.header(), store)?;
         let mut records = run.records(cancellation);
         while let Some(account) = records.next().await {
@@ -229,11 +232,11 @@ impl Scan<'_> {
         for note in run.notes() {
             self.arguments.say(&format!("note: {note}"));
         }
-        let (all, missing) = (run.targets().as_slice().len(), run.missing().len());
+        let (all, missing) = (run.targets().as_slice().len(), run.remaining_count().len());
         if missing < all {
             self.arguments.say(&output::read_before(all - missing, earlier));
         }
-        let to_read = run.to_read();
+        let to_read = run.remaining_targets();
         let is_long = to_read > FEW;
         if is_long {
             let calls = expected_calls(&run.settings().selection);

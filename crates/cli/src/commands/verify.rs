@@ -115,7 +115,7 @@ fn roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result
     };
     let bytes = fs::read(events).map_err(|error| wrong(&error))?;
     let matched =
-        cloudtrail::hold_against(&stored, &bytes).map_err(Failure::unexpected)?.map_err(|bad| wrong(&bad))?;
+        cloudtrail::reconcile(&stored, &bytes).map_err(Failure::unexpected)?.map_err(|bad| wrong(&bad))?;
     let mut out = output.open()?;
     let write = || {
         match output.format {
@@ -125,7 +125,7 @@ fn roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result
         out.finish()
     };
     write().map_err(|error| output::not_written(&error))?;
-    Ok(match (matched.is_whole(), matched.unrecorded.is_empty()) {
+    Ok(match (matched.is_reconciled(), matched.unrecorded.is_empty()) {
         (true, true) => ExitCode::SUCCESS,
         (true, false) => RolecallExitCode::Incomplete.into(),
         (false, _) => RolecallExitCode::Findings.into(),

@@ -44,7 +44,7 @@ pub(super) fn settings(
 ) -> Result<rolecall_report::Settings, (Range<usize>, String)> {
     let mut judging = rolecall_report::Settings::default();
     for (id, change) in rules_changed {
-        let rule = rules::of_id(id.get_ref()).map_err(|problem| (id.span(), problem.to_string()))?;
+        let rule = rules::find(id.get_ref()).map_err(|problem| (id.span(), problem.to_string()))?;
         let mut changed = RuleOverride { enabled: change.enabled, ..RuleOverride::default() };
         if let Some(days) = &change.days {
             let problem = |problem: String| (days.span(), format!("{}: {problem}", days.get_ref()));
@@ -86,9 +86,10 @@ fn exception_of(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Range
     is_said("owner", owner)?;
     is_said("reason", reason)?;
     if let Some(rule) = rule {
-        rules::matched_by(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
+        rules::ids_matching(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
     }
-    let tag = tag.as_ref().map(|tag| settings::tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
+    let tag =
+        tag.as_ref().map(|tag| settings::parse_tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
     Ok(Exception {
         account: account.clone(),
         user: user.clone(),

@@ -146,7 +146,7 @@ mod tests {
             ("[session]\nduration = \"1m\"", "rolecall.toml:2:12: \"1m\": out of range"),
             ("[session]\nno_policy = \"yes\"", "rolecall.toml:2:13: no_policy: it is neither true nor false"),
             (
-                "[[accept]]\naccount_id = \"111111111111\"\nowner = \"j\"\nreason = \"r\"",
+                "[[accepted_gap]]\naccount_id = \"111111111111\"\nowner = \"j\"\nreason = \"r\"",
                 "missing field `until`",
             ),
             ("[[account]]\naccount_id = \"42\"", "rolecall.toml:2:14: "),
@@ -185,7 +185,7 @@ mod tests {
             ),
             ("[owners]\norder = [\"user_tag\"]", "rolecall.toml:2:10: \"user_tag\" is none of user_tag:NAME"),
             ("role_template = \"x\"", "rolecall.toml:1:17: \"x\": role template"),
-            ("[organization]\naccount_tag = [\"search\"]", "rolecall.toml:2:16: \"search\": not a tag"),
+            ("[organization]\ninclude_tag = [\"search\"]", "rolecall.toml:2:16: \"search\": not a tag"),
         ] {
             let problem = parse(text, Path::new("rolecall.toml")).unwrap_err();
             assert!(problem.contains(words), "{words} is not in {problem}");

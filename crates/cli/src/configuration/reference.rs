@@ -12,7 +12,7 @@ was set in. A flag takes precedence over a variable, a variable over `rolecall.t
 init` writes the file, with the sections that hold no options: accounts, accepted gaps, rules, exceptions, owners.
 
 An option says what holds for all accounts. What an account's own entry says takes precedence over it, the flag included: the
-`role_name`, `role_arn` or `external_id` of an `[[account]]` or of a row of `--accounts`.
+`role_name`, `role_arn` or `external_id` of an `[[account]]` or of a row of `--accounts-file`.
 
 A time is written as `90s`, `500ms`, `10m` or `1h30m`; a bare number is seconds, and stands in quotes in `rolecall.toml`, as
 every time does: `deadline = \"90\"`. A variable that holds several values separates them by commas. The Lambda function reads

@@ -12,14 +12,14 @@ use super::Problem;
 use super::judging::{self, ExceptionSection, OwnersSection, RuleChange, date, is_said};
 
 /// The names of the sections.
-pub(super) const NAMES: [&str; 5] = ["account", "accept", "rules", "exception", "owners"];
+pub(super) const NAMES: [&str; 5] = ["account", "accepted_gap", "rules", "exception", "owners"];
 
 /// The sections as they stand in the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sections {
     account: Vec<AccountSection>,
-    accept: Vec<AcceptedGapSection>,
+    accepted_gap: Vec<AcceptedGapSection>,
     rules: BTreeMap<Spanned<String>, RuleChange>,
     exception: Vec<Spanned<ExceptionSection>>,
     owners: OwnersSection,
@@ -61,7 +61,7 @@ impl Sections {
     /// Gaps that somebody answers for, one an account.
     pub(super) fn accepted(&self) -> Result<Vec<AcceptedGap>, Problem> {
         let mut all: Vec<AcceptedGap> = Vec::new();
-        for AcceptedGapSection { account_id, owner, reason, until } in &self.accept {
+        for AcceptedGapSection { account_id, owner, reason, until } in &self.accepted_gap {
             is_said("owner", owner).and_then(|()| is_said("reason", reason))?;
             if all.iter().any(|gap| gap.account_id == *account_id.get_ref()) {
                 let problem = format!("the gap of {} is accepted twice; say it once", account_id.get_ref());
@@ -101,7 +101,7 @@ impl AccountSection {
             external_id: external_id.as_ref().map(parse_external_id).transpose()?,
             via: via.clone(),
             account: is_known.then_some(known),
-            ..TargetSpec::of(account_id.clone())
+            ..TargetSpec::new(account_id.clone())
         })
     }
 }

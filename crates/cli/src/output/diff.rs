@@ -2,7 +2,7 @@
 
 use comfy_table::{Attribute, Cell};
 use rolecall_report::Diff;
-use rolecall_report::statement::grouped;
+use rolecall_report::coverage_summary::with_thousands_separator;
 
 use super::printable;
 use super::sink::TerminalStyle;
@@ -13,10 +13,11 @@ pub(crate) fn diff(diff: &Diff, look: TerminalStyle) -> String {
     let mut text: String = diff.notes().iter().map(|note| format!("{}\n", printable(note))).collect();
     let sections = diff.sections();
     if sections.is_empty() {
-        text += if diff.is_whole() { "nothing differs\n" } else { "nothing differs in what was compared\n" };
+        text +=
+            if diff.is_complete() { "nothing differs\n" } else { "nothing differs in what was compared\n" };
     }
     for section in sections {
-        text += &format!("\n{}: {}\n", section.title, grouped(section.rows.len()));
+        text += &format!("\n{}: {}\n", section.title, with_thousands_separator(section.rows.len()));
         let header =
             section.columns.iter().map(|name| Cell::new(name.to_uppercase()).add_attribute(Attribute::Bold));
         let mut shown = table(look, header);

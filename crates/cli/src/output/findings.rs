@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color};
+use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_report::report::Grouping;
-use rolecall_report::statement::grouped;
 use rolecall_report::{Finding, Report, Severity};
 use rolecall_roll::AccessKeyId;
 
@@ -41,7 +41,7 @@ pub(super) fn render(
     }
     let more = report.number().saturating_sub(most);
     if more > 0 {
-        let more = grouped(more);
+        let more = with_thousands_separator(more);
         writeln!(
             out,
             "… and {more} more, less urgent: --format csv, html or json --out FILE has all of them\n"

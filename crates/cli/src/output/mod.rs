@@ -6,17 +6,17 @@ mod diff;
 mod findings;
 mod page;
 mod progress;
-mod shown;
 mod sink;
 mod table;
 mod verdicts;
+mod writer;
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use comfy_table::Cell;
 use rolecall_core::collect::ExpectedCalls;
-use rolecall_report::statement::grouped;
+use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_roll::{Header, ResumableRoll, json};
 use serde::Serialize;
 
@@ -26,9 +26,9 @@ pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use progress::Progress;
-pub(crate) use shown::{OutputWriter, RenderOptions, show};
 pub(crate) use sink::{Sink, TerminalStyle};
 pub(crate) use verdicts::{CaseResult, verdicts};
+pub(crate) use writer::{OutputWriter, RenderOptions, show};
 
 /// Opens the file that the roll goes to, or stdout.
 pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {
@@ -51,7 +51,7 @@ pub(crate) fn not_there(flag: &str, path: &Path, error: &io::Error) -> Failure {
 
 /// The text without what would steer a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    rolecall_report::render::harmless(text).into_owned()
+    rolecall_report::render::sanitize(text).into_owned()
 }
 
 /// A line for a person, on stderr.
@@ -88,7 +88,7 @@ pub(crate) fn table(
 /// What is not asked, since the roll file has it; and of when that is.
 pub(crate) fn read_before(number: usize, earlier: &ResumableRoll) -> String {
     let of = earlier.as_of().map_or(String::new(), |as_of| format!(", read {as_of:.0} or later"));
-    let number = grouped(number);
+    let number = with_thousands_separator(number);
     format!(
         "{number} accounts are in the roll file already{of}, and are not asked again; a new file asks all"
     )
@@ -103,9 +103,9 @@ pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: ExpectedCalls) 
     let ExpectedCalls { per_account, per_user } = calls;
     format!(
         "asking {} accounts{organization} as {}: {} calls at least, and {per_user} for each user",
-        grouped(asked),
+        with_thousands_separator(asked),
         printable(caller),
-        grouped(asked * per_account)
+        with_thousands_separator(asked * per_account)
     )
 }
 

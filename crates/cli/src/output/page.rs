@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use rolecall_report::statement::{CoverageSummary, grouped};
+use rolecall_report::coverage_summary::{CoverageSummary, with_thousands_separator};
 
 use super::printable;
 use super::sink::TerminalStyle;
@@ -19,11 +19,14 @@ pub(super) fn render(statement: &CoverageSummary, retry: Option<&str>, look: Ter
     if let Some(caller) = &statement.caller {
         let _ = writeln!(page, "caller {}", printable(caller));
     }
-    for line in &statement.lines {
-        let what: Vec<String> = line.what.iter().map(|what| printable(what)).collect();
+    for line in &statement.rows {
+        let what: Vec<String> = line.details.iter().map(|what| printable(what)).collect();
         let what = what.join(&format!("\n{:19}", ""));
-        let _ =
-            writeln!(page, "{}", format!("{:>7} {:<9}  {what}", grouped(line.number), line.word).trim_end());
+        let _ = writeln!(
+            page,
+            "{}",
+            format!("{:>7} {:<9}  {what}", with_thousands_separator(line.count), line.label).trim_end()
+        );
     }
     if let (Some(retry), false) = (retry, statement.is_complete) {
         let _ = writeln!(page, "{:>7} {retry}", "retry");

@@ -5,11 +5,11 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rolecall_core::pace::CallMetrics;
+use rolecall_core::rate_limiter::CallMetrics;
 use rolecall_roll::{AccountRecord, ErrorKind, Outcome};
 
 use super::say;
-use rolecall_report::statement::{grouped, time};
+use rolecall_report::coverage_summary::{format_elapsed, with_thousands_separator};
 
 /// How often a line is said where nobody looks at a terminal.
 const EVERY: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ impl Progress {
     pub(crate) fn done(&self, account: &AccountRecord) {
         let Some(state) = &self.0 else { return };
         let mut state = state.borrow_mut();
-        let is_denied = account.gaps().first().is_some_and(|gap| gap.class == ErrorKind::Denied);
+        let is_denied = account.gaps().first().is_some_and(|gap| gap.error_kind == ErrorKind::Denied);
         state.done += 1;
         state.users += account.count().0;
         match account.outcome() {
@@ -87,7 +87,7 @@ impl Progress {
                     "{} of {} accounts after {}: {}",
                     state.done,
                     state.all,
-                    time(elapsed),
+                    format_elapsed(elapsed),
                     state.words()
                 ));
             }
@@ -105,7 +105,7 @@ impl Progress {
 
 impl State {
     fn words(&self) -> String {
-        let mut words = format!("{} users", grouped(self.users));
+        let mut words = format!("{} users", with_thousands_separator(self.users));
         let others = [
             (self.partial, "partial"),
             (self.denied, "denied"),
@@ -119,7 +119,7 @@ impl State {
         let seconds = self.began.elapsed().as_secs().max(1);
         words += &format!(
             ", {} calls a second",
-            grouped(usize::try_from(calls.attempts / seconds).unwrap_or_default())
+            with_thousands_separator(usize::try_from(calls.attempts / seconds).unwrap_or_default())
         );
         if calls.throttled > 0 {
             words += &format!(", {} throttled", calls.throttled);

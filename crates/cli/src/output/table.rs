@@ -174,7 +174,7 @@ fn add_user(
                 Fact::Known { value: Some(last), .. } => Cell::new(last.date.strftime("%Y-%m-%d")),
                 Fact::Known { value: None, .. } => Cell::new("never"),
                 Fact::Unknown { .. } => Cell::new("unknown").fg(Color::Red),
-                Fact::NotAsked => Cell::new(""),
+                Fact::NotRequested => Cell::new(""),
             };
             add(row(vec![id, status, Cell::new(created), Cell::new(age), last]))
         }),
@@ -191,7 +191,7 @@ fn not_read(account: &AccountRecord, look: TerminalStyle) -> Table {
     let role_arn = Cell::new(format!("{role_arn}{name}")).add_attribute(Attribute::Bold);
     let mut table = table(look, [outcome, role_arn]);
     for gap in of_a_kind(account.gaps()) {
-        let Gap { step, operation, code, message, request_id, remedy, .. } = gap.first;
+        let Gap { stage: step, operation, code, message, request_id, remedy, .. } = gap.first;
         let call = operation.iter().chain(code).map(String::as_str).collect::<Vec<_>>().join(": ");
         let call = if gap.users.is_empty() { call } else { format!("{call} for {}", some_of(&gap.users)) };
         table.add_row([step.to_string(), printable(&call)].map(Cell::new));
@@ -223,7 +223,7 @@ struct GapGroup<'a> {
 }
 
 fn of_a_kind(gaps: &[Gap]) -> Vec<GapGroup<'_>> {
-    let kind = |gap: &Gap| (gap.step, gap.operation.clone(), gap.class, gap.code.clone());
+    let kind = |gap: &Gap| (gap.stage, gap.operation.clone(), gap.error_kind, gap.code.clone());
     let mut kinds: Vec<GapGroup<'_>> = Vec::new();
     for gap in gaps {
         let users = gap.user_name.as_deref();

@@ -26,13 +26,16 @@ pub const COLLECTOR: Collector = Collector {
 const LIST_ACCESS_KEYS: &str = "ListAccessKeys";
 
 async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) -> Result<(), CallError> {
-    let keys = of_user(session, user_name).await?;
+    let keys = read_user_keys(session, user_name).await?;
     progress.update_user(user_name, |user| user.access_keys = Some(keys));
     Ok(())
 }
 
 /// The keys of a user, by id.
-pub(crate) async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<AccessKey>, CallError> {
+pub(crate) async fn read_user_keys(
+    session: &Session<'_>,
+    user_name: &str,
+) -> Result<Vec<AccessKey>, CallError> {
     let mut keys = Vec::new();
     let fetch = async |marker| page(session, user_name, marker).await;
     pages::each(LIST_ACCESS_KEYS, fetch, |page| keys.extend(page)).await?;
@@ -73,6 +76,6 @@ fn access_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
         access_key_id,
         status: status.into(),
         create_date: key.create_date.as_ref().and_then(timestamp),
-        last_used: Fact::NotAsked,
+        last_used: Fact::NotRequested,
     })
 }

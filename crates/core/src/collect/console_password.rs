@@ -41,7 +41,7 @@ async fn of_user(
     let answer = iam.client.get_login_profile().user_name(user_name).send().await;
     let profile = match answer.map_err(|error| iam.error("GetLoginProfile", &error)) {
         Ok(answer) => answer.login_profile,
-        Err(error) if error.class == ErrorKind::NotFound => {
+        Err(error) if error.error_kind == ErrorKind::NotFound => {
             if !is_there {
                 let answer = iam.client.get_user().user_name(user_name).send().await;
                 answer.map_err(|error| iam.error("GetUser", &error))?;

@@ -62,10 +62,10 @@ async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Pro
 
 fn differ(listed: usize, counted: usize) -> Gap {
     Gap {
-        step: FactKind::ControlTotal.into(),
+        stage: FactKind::ControlTotal.into(),
         operation: Some(GET_ACCOUNT_SUMMARY.to_owned()),
         user_name: None,
-        class: ErrorKind::Inconsistent,
+        error_kind: ErrorKind::Inconsistent,
         code: None,
         message: format!("ListUsers lists {listed} users, and GetAccountSummary counts {counted}"),
         request_id: None,

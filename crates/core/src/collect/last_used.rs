@@ -31,7 +31,7 @@ async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) ->
         ids.extend(user.access_keys.iter().flatten().map(|key| key.access_key_id.clone()));
     });
     for id in &ids {
-        let last_used = of_key(session, id).await.map(|(_, last_used)| last_used);
+        let last_used = read_last_used(session, id).await.map(|(_, last_used)| last_used);
         let last_used = progress.fact(FactKind::LastUsed, Some(user_name), last_used);
         progress.update_key(user_name, id, |key| key.last_used = last_used);
     }
@@ -39,7 +39,7 @@ async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) ->
 }
 
 /// The user of a key, and its last use.
-pub(crate) async fn of_key(
+pub(crate) async fn read_last_used(
     session: &Session<'_>,
     access_key_id: &AccessKeyId,
 ) -> Result<(String, Option<LastUsed>), CallError> {

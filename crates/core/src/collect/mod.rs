@@ -116,7 +116,7 @@ fn says_so_itself<T>(_: &mut T, _: &str) {}
 
 /// Marks a fact that nobody read as unknown, for this reason.
 fn mark_unread<T>(fact: &mut Fact<T>, reason: &str) {
-    if fact.is_not_asked() {
+    if fact.is_not_requested() {
         *fact = Fact::Unknown { unknown: reason.to_owned() };
     }
 }
@@ -180,7 +180,7 @@ pub(crate) fn selected(selection: &FactSelection) -> impl Iterator<Item = &'stat
 /// The IAM actions that a selection of facts needs.
 #[must_use]
 pub fn actions(selection: &FactSelection) -> Vec<&'static str> {
-    let reads_report = selection.reads == UserSource::CredentialReport;
+    let reads_report = selection.user_source == UserSource::CredentialReport;
     let is_read = |collector: &&Collector| {
         selection.contains(collector.fact) || (reads_report && collector.fact == FactKind::CredentialReport)
     };
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(selection("last_used").names(), "users,access_keys,last_used");
         assert!(selection("recommended, account_alias").contains(FactKind::AccountAlias));
         assert_eq!(actions(&FactSelection::default()), ["iam:ListUsers", "iam:ListAccessKeys"]);
-        let report = FactSelection { reads: UserSource::CredentialReport, ..FactSelection::default() };
+        let report = FactSelection { user_source: UserSource::CredentialReport, ..FactSelection::default() };
         assert!(actions(&report).contains(&"iam:GetCredentialReport"));
         let unknown = parse_facts("keys").unwrap_err();
         assert!(unknown.contains("\"keys\" is none of default, recommended, all, users"), "{unknown}");

@@ -15,9 +15,9 @@ options! {
         collect: BTreeSet<FactKind> = FactSelection::default().facts, Text("FACTS"), Some("collect"),
             |texts| one(texts, parse_facts), initial "\"recommended\"";
 
-        /// Read each user live (`exact`), or read from the credential report, and live only users who have keys there or are
-        /// younger than it (`report`); keys created since then are missing
-        reads: UserSource = UserSource::default(), Text("exact|report"), Some("reads"), |texts| one(texts, str::parse);
+        /// Where users are read from. `live` reads each user. `credential-report` makes fewer calls: it reads live only users
+        /// who have keys in the report or are younger than it, and misses keys created after the report
+        user_source: UserSource = UserSource::default(), Text("live|credential-report"), Some("user_source"), |texts| one(texts, str::parse);
 
         /// Read only this user
         user: String = (), Text("NAME"), None, |texts| one(texts, user_name);
@@ -45,7 +45,7 @@ impl SelectionOptions {
         let default = FactSelection::default();
         Ok(FactSelection {
             facts: self.collect.map_or(default.facts, |given| given.value),
-            reads: self.reads.map_or(default.reads, |given| given.value),
+            user_source: self.user_source.map_or(default.user_source, |given| given.value),
             user_name: user.map(|given| given.value),
             path_prefix: path_prefix.map(|given| given.value),
         })

@@ -86,14 +86,14 @@ impl Progress {
     /// the gap alone: with what they are about in them they would be another reason for each user.
     pub(super) fn push_error(&self, fact: FactKind, user_name: Option<&str>, error: CallError) -> String {
         let gap = error.into_gap(fact.into(), user_name);
-        let reason = gap.in_short();
+        let reason = gap.summary();
         self.push_gap(gap);
         reason
     }
 
     pub(super) fn push_note(&self, step: FactKind, user_name: Option<&str>, message: impl Into<String>) {
         let user_name = user_name.map(str::to_owned);
-        self.notes.borrow_mut().push(Note { step, user_name, message: message.into() });
+        self.notes.borrow_mut().push(Note { fact: step, user_name, message: message.into() });
     }
 
     /// Changes a user, where it is still there.
@@ -130,7 +130,7 @@ impl Progress {
 
     /// The account's line. What was selected and not read is unknown in it.
     #[must_use]
-    pub(crate) fn into_line(
+    pub(crate) fn into_record(
         self,
         target: Target,
         selection: &FactSelection,
@@ -139,26 +139,26 @@ impl Progress {
         let (mut gaps, mut notes) = (self.gaps.into_inner(), self.notes.into_inner());
         let request_ids = self.request_ids.into_inner();
         // In order of name and not of arrival, so that two runs over the same world say the same.
-        gaps.sort_by(|a, b| (a.step, &a.user_name).cmp(&(b.step, &b.user_name)));
-        notes.sort_by(|a, b| (a.step, &a.user_name, &a.message).cmp(&(b.step, &b.user_name, &b.message)));
+        gaps.sort_by(|a, b| (a.stage, &a.user_name).cmp(&(b.stage, &b.user_name)));
+        notes.sort_by(|a, b| (a.fact, &a.user_name, &a.message).cmp(&(b.fact, &b.user_name, &b.message)));
         let Some(mut users) = self.users.into_inner() else {
             // What kept the users from being read tells more than what else went wrong.
-            let is_first = |gap: &Gap| matches!(gap.step, Stage::Session | Stage::Fact(FactKind::Users));
+            let is_first = |gap: &Gap| matches!(gap.stage, Stage::Session | Stage::Fact(FactKind::Users));
             let first = gaps.iter().position(is_first).unwrap_or(0);
             let gap = if gaps.is_empty() { no_reason } else { gaps.swap_remove(first) };
-            return AccountRecord::failed(target, gap).through(request_ids);
+            return AccountRecord::failed(target, gap).with_request_ids(request_ids);
         };
         let mut facts = self.facts.into_inner();
         mark_all_unread(selection, &gaps, &mut users, &mut facts);
-        AccountRecord::read(target, users, gaps, notes).with_facts(facts).through(request_ids)
+        AccountRecord::read(target, users, gaps, notes).with_facts(facts).with_request_ids(request_ids)
     }
 }
 
 /// Marks what was selected and not read as unknown. Where one call reads a fact of all users, one gap says why.
 fn mark_all_unread(selection: &FactSelection, gaps: &[Gap], users: &mut [User], facts: &mut Facts) {
     for collector in selected(selection) {
-        let of_fact = |gap: &&Gap| gap.step == collector.fact.into() && gap.user_name.is_none();
-        let reason = gaps.iter().find(of_fact).map_or_else(|| "not read".to_owned(), Gap::in_short);
+        let of_fact = |gap: &&Gap| gap.stage == collector.fact.into() && gap.user_name.is_none();
+        let reason = gaps.iter().find(of_fact).map_or_else(|| "not read".to_owned(), Gap::summary);
         match collector.read {
             Read::ListUsers(_) => {}
             Read::Account(_, mark) | Read::AccountAtEnd(_, mark) => mark(facts, &reason),

@@ -47,7 +47,7 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
             }
         }
     };
-    if options.selection.reads == UserSource::CredentialReport {
+    if options.selection.user_source == UserSource::CredentialReport {
         // Who has keys is in the report: nobody is read live before it is there.
         let report = credential_report::collect(session, progress).boxed_local();
         let (report, ()) = join!(report, list_users);
@@ -78,7 +78,7 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
 /// Reads the facts that few calls tell of all users, all of them at a time, and puts each to the users once they are
 /// listed.
 async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
-    let is_read_already = options.selection.reads == UserSource::CredentialReport;
+    let is_read_already = options.selection.user_source == UserSource::CredentialReport;
     let reads = options.collectors().filter_map(|collector| match collector.read {
         Read::AllUsers(..) if is_read_already && collector.fact == FactKind::CredentialReport => None,
         Read::AllUsers(read, ..) => Some((collector.fact, read(session, progress))),
@@ -174,7 +174,7 @@ async fn read_user(session: &Session<'_>, options: ReadOptions<'_>, user: &UserT
     for collector in options.collectors().filter(|collector| !told.contains(&collector.fact)) {
         let (Read::User(read, _) | Read::Key(read, _)) = collector.read else { continue };
         let Err(error) = read(session, options, progress, user_name).await else { continue };
-        if error.class == ErrorKind::NotFound {
+        if error.error_kind == ErrorKind::NotFound {
             return progress.remove_user(user_name);
         }
         let reason = progress.push_error(collector.fact, Some(user_name), error);

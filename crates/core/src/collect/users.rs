@@ -76,7 +76,7 @@ async fn one(session: &Session<'_>, user_name: &str) -> Result<Option<User>, Cal
             let wrong = || CallError::malformed("GetUser", "the answer does not tell of the user", None);
             answer.user.as_ref().and_then(user).map(Some).ok_or_else(wrong)
         }
-        Err(error) if error.class == ErrorKind::NotFound => {
+        Err(error) if error.error_kind == ErrorKind::NotFound => {
             session.mark_success();
             Ok(None)
         }

@@ -134,7 +134,7 @@ impl ClientConfig {
     ///
     /// # Errors
     /// Where an endpoint that is set, in the environment or in a profile, is no URL: the SDK would fall over it.
-    pub async fn load(self, limits: &Limits) -> Result<SdkConfig, InvalidEndpoint> {
+    pub async fn sdk_config(self, limits: &Limits) -> Result<SdkConfig, InvalidEndpoint> {
         let region = self.region().await;
         let mut loader = self
             .loader()

@@ -19,7 +19,7 @@ pub struct RootCertificates {
 impl RootCertificates {
     /// The system's roots; `SSL_CERT_FILE` and `SSL_CERT_DIR` say where else they are.
     #[must_use]
-    pub fn of_the_system() -> Self {
+    pub fn system() -> Self {
         Self { bundle: None }
     }
 
@@ -27,9 +27,9 @@ impl RootCertificates {
     ///
     /// # Errors
     /// Where the file cannot be read, or is no bundle.
-    pub fn of_bundle(path: Option<&Path>) -> Result<Self, InvalidCaBundle> {
+    pub fn from_ca_bundle(path: Option<&Path>) -> Result<Self, InvalidCaBundle> {
         let Some(path) = path else {
-            return Ok(Self::of_the_system());
+            return Ok(Self::system());
         };
         let wrong = |problem: &dyn Display| {
             InvalidCaBundle(format!(
@@ -62,13 +62,13 @@ impl RootCertificates {
 
     /// The certificates, each of which the HTTP client can read.
     pub(super) fn trust_store(&self) -> TrustStore {
-        let pem = self.bundle.as_ref().map_or_else(pem_of_the_system, |bundle| bundle.to_vec());
+        let pem = self.bundle.as_ref().map_or_else(system_pem, |bundle| bundle.to_vec());
         TrustStore::empty().with_pem_certificate(pem)
     }
 }
 
 /// The system's roots. The SDK can read them itself, but then keeps every certificate whole beside what it makes of it.
-fn pem_of_the_system() -> Vec<u8> {
+fn system_pem() -> Vec<u8> {
     let found = rustls_native_certs::load_native_certs();
     for error in found.errors {
         tracing::warn!(%error, "not all of the system's root certificates can be read");

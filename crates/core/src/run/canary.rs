@@ -78,7 +78,7 @@ impl<'r> AccountRecords<'r> {
             tokio::select! {
                 biased;
                 Some(record) = self.first.next() => {
-                    self.hear_first(&record);
+                    self.read_canaries(&record);
                     break record;
                 }
                 Some(record) = self.others.next(), if self.is_open => break record,
@@ -86,10 +86,10 @@ impl<'r> AccountRecords<'r> {
                 else => return None,
             }
         };
-        Some(record.of_run(self.as_of))
+        Some(record.with_as_of(self.as_of))
     }
 
-    fn hear_first(&mut self, record: &AccountRecord) {
+    fn read_canaries(&mut self, record: &AccountRecord) {
         if is_denied(record) {
             self.denied.push(record.clone());
         } else {
@@ -131,6 +131,6 @@ fn is_denied(account: &AccountRecord) -> bool {
     let gap = account.gaps().first();
     account.outcome() == Outcome::Failed
         && gap.is_some_and(|gap| {
-            matches!(gap.class, ErrorKind::Denied | ErrorKind::Credentials | ErrorKind::Transport)
+            matches!(gap.error_kind, ErrorKind::Denied | ErrorKind::Credentials | ErrorKind::Transport)
         })
 }

@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         let preparing = Self::prepare_from(scanner, plan, settings, start, began).boxed_local();
         tokio::select! {
             run = preparing => run,
-            reason = cancellation.stopped() => Err(RunError::Stopped(reason)),
+            reason = cancellation.cancelled() => Err(RunError::Stopped(reason)),
         }
     }
 
@@ -91,12 +91,12 @@ impl<'a> Run<'a> {
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
         let unmatched = plan.unmatched_excludes(listed);
         notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
-        let mut header = Header::new(start.run_id, start.as_of, caller, targets.for_header());
+        let mut header = Header::new(start.run_id, start.as_of, caller, targets.to_roll_targets());
         header.session_name = Some(context.settings.session.name.clone().unwrap_or_default());
         header.collect = context.settings.selection.clone();
         header.organization = organization;
         header.scope = plan.scope();
-        header.accepted = start.accepted;
+        header.accepted_gaps = start.accepted;
         Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), began })
     }
 
@@ -143,27 +143,37 @@ impl<'a> Run<'a> {
 
     /// The targets that are not read yet.
     #[must_use]
-    pub fn missing(&self) -> Vec<&Target> {
-        self.targets.only(|target| !self.done.contains(&target.account_id))
+    pub fn remaining_count(&self) -> Vec<&Target> {
+        self.targets.filter(|target| !self.done.contains(&target.account_id))
     }
 
     /// How many of the missing are to be read, and not skipped.
     #[must_use]
-    pub fn to_read(&self) -> usize {
-        self.missing().iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count()
+    pub fn remaining_targets(&self) -> usize {
+        self.remaining_count().iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count()
     }
 
     /// Reads the missing accounts, a few of them first.
     #[must_use]
     pub fn records<'r>(&'r self, cancellation: &'r Cancellation) -> AccountRecords<'r> {
-        AccountRecords::new(self.scanner, &self.context, self.missing(), cancellation, self.header.as_of)
+        AccountRecords::new(
+            self.scanner,
+            &self.context,
+            self.remaining_count(),
+            cancellation,
+            self.header.as_of,
+        )
     }
 
     /// What the run took so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Statistics { elapsed_ms, calls: self.scanner.meter().calls(), hops: self.scanner.hops() }
+        Statistics {
+            elapsed_ms,
+            calls: self.scanner.call_metrics().calls(),
+            intermediate_sessions: self.scanner.role_chain(),
+        }
     }
 }
 
@@ -180,7 +190,7 @@ async fn list_organization(
         .organization(&query.via, context)
         .await
         .map_err(|error| RunError::Organization(error.into()))?;
-    let found = client.list(&query.wanted).await.map_err(RunError::Organization)?;
+    let found = client.list(&query.reads).await.map_err(RunError::Organization)?;
     let (mut organization, mut notes) = (found.organization, found.notes);
     // Of the organization it is read once, and not in each account.
     if context.settings.selection.facts.remove(&FactKind::RootCredentials) {
@@ -189,7 +199,7 @@ async fn list_organization(
             notes.push(format!("whether root credentials are managed centrally is unknown: {unknown}"));
         }
     }
-    Ok((found.named, notes, Some(organization)))
+    Ok((found.specs, notes, Some(organization)))
 }
 
 /// `rolecall-` and the run's id, which together are shorter than a session's name may be.

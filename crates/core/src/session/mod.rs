@@ -1,7 +1,7 @@
 //! Becoming the account's role, and staying it while the account is read.
 
-mod hops;
 mod policy;
+mod role_chain;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use zeroize::Zeroizing;
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::connect::RejectTruncatedXml;
-use crate::pace::{CallMetrics, MetricsInterceptor, RateLimitedClient, RateLimiter};
+use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimitedClient, RateLimiter};
 use crate::settings::SessionSettings;
 use crate::targets::Role;
-pub use hops::RoleChain;
+pub use role_chain::RoleChain;
 
 const ASSUME_ROLE: &str = "AssumeRole";
 
@@ -55,11 +55,11 @@ pub struct SessionContext<'a> {
     /// What no message may hold.
     pub caller_secrets: &'a CallerSecrets,
     /// The sessions on the way to the accounts'.
-    pub hops: &'a RoleChain,
+    pub role_chain: &'a RoleChain,
     /// Counts the calls.
-    pub meter: &'a CallMetrics,
+    pub call_metrics: &'a CallMetrics,
     /// The pace at which sessions are asked for.
-    pub sts_pace: &'a Arc<RateLimiter>,
+    pub sts_rate_limiter: &'a Arc<RateLimiter>,
     /// Whether some account was read through its role.
     pub first_success: &'a watch::Sender<bool>,
 }
@@ -69,7 +69,7 @@ struct AssumableRole<'a> {
     role: &'a Role,
     session_policy: Option<String>,
     context: SessionContext<'a>,
-    pace: Arc<RateLimiter>,
+    rate_limiter: Arc<RateLimiter>,
     /// The account's own budget of retries: with one for all, a throttled account takes the others' too.
     retries: RetryPartition,
     time: SharedTimeSource,
@@ -101,9 +101,9 @@ impl Iam {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let known = self.caller_secrets.known();
+        let known = self.caller_secrets.secrets();
         let secrets = self.secrets.iter().chain(&known).map(|secret| secret.as_str());
-        CallError::new(operation, error).without(secrets).with_side(self.side)
+        CallError::new(operation, error).redact(secrets).with_side(self.side)
     }
 }
 
@@ -118,7 +118,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// What AWS refused, or an answer that is no session of the account that was asked for.
-    pub async fn open(
+    pub async fn assume_role(
         role: &'a Role,
         actions: &[&str],
         context: SessionContext<'a>,
@@ -126,16 +126,16 @@ impl<'a> Session<'a> {
         let retries = retries(role.role_arn.account_id());
         let session_policy = (!context.settings.no_policy).then(|| policy::allowing(actions));
         let time = context.sdk_config.time_source().unwrap_or_default();
-        let pace = Arc::new(RateLimiter::default());
+        let rate_limiter = Arc::new(RateLimiter::default());
         let request_ids = std::sync::Mutex::default();
-        let role = AssumableRole { role, session_policy, context, pace, retries, time, request_ids };
+        let role = AssumableRole { role, session_policy, context, rate_limiter, retries, time, request_ids };
         let opened = role.assume().await?;
         Ok(Self(Kind::OfRole { role: Box::new(role), opened: Mutex::new(opened) }))
     }
 
     /// The caller's own account, with the caller's own credentials.
     #[must_use]
-    pub(crate) fn own(account_id: &AccountId, context: SessionContext<'a>) -> Self {
+    pub(crate) fn with_caller_credentials(account_id: &AccountId, context: SessionContext<'a>) -> Self {
         let client = iam_client(context, &Arc::new(RateLimiter::default()), &retries(account_id), None);
         let caller_secrets = context.caller_secrets.clone();
         Self(Kind::CallerCredentials(Iam {
@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
                 Err(error) => {
                     let account_id = role.role.role_arn.account_id();
                     tracing::warn!(%account_id, %error, "the session was not renewed, and goes on to its end");
-                    opened.renew_at = half_way(now, opened.expires_at);
+                    opened.renew_at = renewal_time(now, opened.expires_at);
                 }
             }
         }
@@ -206,15 +206,15 @@ impl std::fmt::Debug for Session<'_> {
 
 impl AssumableRole<'_> {
     async fn assume(&self) -> Result<AssumedSession, CallError> {
-        let Self { role, session_policy, context, pace, retries, time, request_ids } = self;
-        let sts = context.hops.sts(&role.via, *context, retries).boxed_local().await?;
+        let Self { role, session_policy, context, rate_limiter, retries, time, request_ids } = self;
+        let sts = context.role_chain.sts(&role.via, *context, retries).boxed_local().await?;
         let request =
             request(&sts, &role.role_arn, role.external_id.as_ref(), context.settings, !role.via.is_empty())
                 .set_policy(session_policy.clone());
         let answer = request.send().await.map_err(|error| {
-            let secrets = context.caller_secrets.known();
+            let secrets = context.caller_secrets.secrets();
             let secrets = secrets.iter().map(|secret| secret.as_str()).chain([external_id(role)]);
-            CallError::new(ASSUME_ROLE, &error).without(secrets)
+            CallError::new(ASSUME_ROLE, &error).redact(secrets)
         })?;
 
         if let (Some(id), Ok(mut ids)) = (answer.request_id(), request_ids.lock()) {
@@ -228,7 +228,7 @@ impl AssumableRole<'_> {
             external_id(role),
         ];
         let secrets = Arc::new(secrets.map(|secret| Zeroizing::new(secret.to_owned())));
-        let client = iam_client(*context, pace, retries, Some(credentials));
+        let client = iam_client(*context, rate_limiter, retries, Some(credentials));
         let caller_secrets = context.caller_secrets.clone();
         let iam = Iam { client, secrets, caller_secrets, side: Side::Member };
         Ok(AssumedSession { iam, renew_at: renew_at(now, expires_at), expires_at })
@@ -278,11 +278,12 @@ fn sts_client(
         .retry_partition(retries.clone())
         .interceptor(RejectTruncatedXml)
         .interceptor(MetricsInterceptor {
-            meter: context.meter.clone(),
-            pace: Some(Arc::clone(context.sts_pace)),
+            call_metrics: context.call_metrics.clone(),
+            rate_limiter: Some(Arc::clone(context.sts_rate_limiter)),
         });
     if let Some(client) = context.sdk_config.http_client() {
-        config = config.http_client(RateLimitedClient { client, pace: Arc::clone(context.sts_pace) });
+        config = config
+            .http_client(RateLimitedClient { client, rate_limiter: Arc::clone(context.sts_rate_limiter) });
     }
     if let Some(credentials) = credentials {
         config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
@@ -296,27 +297,30 @@ fn sts_client(
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
 pub(crate) fn iam_config(sdk_config: &SdkConfig) -> aws_sdk_iam::config::Builder {
     let region = sdk_config.region().map_or("", AsRef::as_ref);
-    let region = Partition::of_region(region).default_region();
+    let region = Partition::from_region(region).default_region();
     aws_sdk_iam::config::Builder::from(sdk_config).region(Region::new(region))
 }
 
 #[inline(never)]
 fn iam_client(
     context: SessionContext<'_>,
-    pace: &Arc<RateLimiter>,
+    rate_limiter: &Arc<RateLimiter>,
     retries: &RetryPartition,
     credentials: Option<Credentials>,
 ) -> aws_sdk_iam::Client {
     let mut config = iam_config(context.sdk_config)
         .retry_partition(retries.clone())
         .interceptor(RejectTruncatedXml)
-        .interceptor(MetricsInterceptor { meter: context.meter.clone(), pace: Some(Arc::clone(pace)) });
+        .interceptor(MetricsInterceptor {
+            call_metrics: context.call_metrics.clone(),
+            rate_limiter: Some(Arc::clone(rate_limiter)),
+        });
     if let Some(credentials) = credentials {
         // The credentials are in the provider; a shared cache would keep every session's until the end.
         config = config.credentials_provider(credentials).identity_cache(IdentityCache::no_cache());
     }
     if let Some(client) = context.sdk_config.http_client() {
-        config = config.http_client(RateLimitedClient { client, pace: Arc::clone(pace) });
+        config = config.http_client(RateLimitedClient { client, rate_limiter: Arc::clone(rate_limiter) });
     }
     aws_sdk_iam::Client::from_conf(config.build())
 }
@@ -366,6 +370,6 @@ fn external_id(role: &Role) -> &str {
     role.external_id.as_ref().map_or("", |id| id.expose())
 }
 
-fn half_way(from: SystemTime, to: SystemTime) -> SystemTime {
+fn renewal_time(from: SystemTime, to: SystemTime) -> SystemTime {
     from + to.duration_since(from).unwrap_or_default() / 2
 }

@@ -7,20 +7,20 @@
 //! 5. [`options`]: what a person can set of all that, and [`plan`], which folds it;
 //! 6. [`Targets`]: all of them, each once, in one partition.
 
+pub mod account_filter;
 pub mod accounts_file;
-pub mod choice;
-pub mod named;
 pub mod options;
 pub mod organization;
 pub mod plan;
+pub mod target_spec;
 
 use std::collections::BTreeMap;
 
 use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn};
 
-pub use choice::AccountFilter;
-pub use named::{RoleArnTemplate, TargetSpec};
+pub use account_filter::AccountFilter;
 pub use plan::TargetPlan;
+pub use target_spec::{RoleArnTemplate, TargetSpec};
 
 /// An account to read, or to leave alone for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct Role {
 impl Target {
     /// An account that is read through this role.
     #[must_use]
-    pub fn of_role(role_arn: RoleArn, external_id: Option<ExternalId>) -> Self {
+    pub fn from_role(role_arn: RoleArn, external_id: Option<ExternalId>) -> Self {
         let account_id = role_arn.account_id().clone();
         Self {
             account_id,
@@ -78,7 +78,7 @@ impl Target {
 
     /// The same as the roll has it.
     #[must_use]
-    pub fn for_roll(&self) -> rolecall_roll::Target {
+    pub fn to_roll_target(&self) -> rolecall_roll::Target {
         let role_arn = self.role().map(|role| role.role_arn.clone());
         rolecall_roll::Target { account_id: self.account_id.clone(), role_arn }
     }
@@ -147,7 +147,7 @@ impl Targets {
 
     /// Those of them that are meant.
     #[must_use]
-    pub fn only(&self, is_meant: impl Fn(&Target) -> bool) -> Vec<&Target> {
+    pub fn filter(&self, is_meant: impl Fn(&Target) -> bool) -> Vec<&Target> {
         self.targets.iter().filter(|target| is_meant(target)).collect()
     }
 
@@ -161,12 +161,12 @@ impl Targets {
     ///
     /// # Errors
     /// [`TargetConflict::Region`] where it is not.
-    pub fn fit_region(&self, region: &str) -> Result<(), TargetConflict> {
+    pub fn check_region(&self, region: &str) -> Result<(), TargetConflict> {
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if region.is_empty() || !region.chars().all(is_name) {
             return Err(TargetConflict::NoRegion(region.to_owned()));
         }
-        let of_region = Partition::of_region(region);
+        let of_region = Partition::from_region(region);
         if of_region == self.partition {
             return Ok(());
         }
@@ -181,8 +181,8 @@ impl Targets {
 
     /// The targets as the roll's header has them.
     #[must_use]
-    pub fn for_header(&self) -> Vec<rolecall_roll::Target> {
-        self.targets.iter().map(Target::for_roll).collect()
+    pub fn to_roll_targets(&self) -> Vec<rolecall_roll::Target> {
+        self.targets.iter().map(Target::to_roll_target).collect()
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
     use super::{Access, Target, TargetConflict, Targets};
 
     fn target(role_arn: &str, external_id: Option<&str>) -> Target {
-        Target::of_role(role_arn.parse().unwrap(), external_id.map(|id| id.parse().unwrap()))
+        Target::from_role(role_arn.parse().unwrap(), external_id.map(|id| id.parse().unwrap()))
     }
 
     fn all(targets: impl IntoIterator<Item = Target>) -> Result<Targets, TargetConflict> {

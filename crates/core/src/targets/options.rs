@@ -4,7 +4,7 @@ use rolecall_roll::{AccountId, ExternalId, RoleArn, RoleName};
 
 use super::RoleArnTemplate;
 use crate::option_rows::{each, one, options, switch, to_text_by_display};
-use crate::settings::tag;
+use crate::settings::parse_tag;
 
 options! {
     /// Which accounts are read, and through which roles.
@@ -17,11 +17,11 @@ options! {
 
         /// File of accounts, CSV or JSON lines: `account_id`, `role_arn` or `role_name`, `external_id`, `via`, `name`, `email`,
         /// `tags`; `-` for stdin
-        accounts: String = (), Text("FILE"), Some("accounts"), |texts| one(texts, |text| Ok::<_, String>(text.to_owned())),
+        accounts_file: String = (), Text("FILE"), Some("accounts_file"), |texts| one(texts, |text| Ok::<_, String>(text.to_owned())),
             example "\"accounts.csv\"";
 
         /// Read all accounts that AWS Organizations lists
-        organization: bool = false, Switch(""), Some("organization.ask"), switch, initial "true";
+        organization: bool = false, Switch(""), Some("organization.enabled"), switch, initial "true";
 
         /// Role to assume for AWS Organizations, in the management account or a delegated administrator
         organization_role_arn: RoleArn = (), Text("ARN"), Some("organization.role_arn"), |texts| one(texts, str::parse),
@@ -33,11 +33,11 @@ options! {
             example "[\"Workloads/Prod\", \"ou-abcd-12345678\"]";
 
         /// Read only accounts that carry this tag; repeated, all of the tags
-        account_tag: Vec<(String, String)> = (), Pairs("KEY=VALUE"), Some("organization.account_tag"),
-            |texts| each(texts, tag), example "{ environment = \"prod\" }";
+        include_tag: Vec<(String, String)> = (), Pairs("KEY=VALUE"), Some("organization.include_tag"),
+            |texts| each(texts, parse_tag), example "{ environment = \"prod\" }";
 
         /// Read the tags of the organization's accounts: one call for each account
-        account_tags: bool = false, Switch(""), Some("organization.account_tags"), switch, initial "true";
+        fetch_account_tags: bool = false, Switch(""), Some("organization.fetch_account_tags"), switch, initial "true";
 
         /// Read only accounts with this id or name, `*` standing for any characters; repeat for several
         include: Vec<String> = (), List("ACCOUNT"), Some("include"), |texts| each(texts, not_empty),

@@ -38,7 +38,7 @@ pub struct OrganizationAccounts {
     /// The organisation.
     pub organization: Organization,
     /// The accounts that are wanted. Those that are not active are named with the reason why they are not to be asked.
-    pub named: Vec<TargetSpec>,
+    pub specs: Vec<TargetSpec>,
     /// What could not be learned besides, for a person.
     pub notes: Vec<String>,
 }
@@ -94,8 +94,8 @@ impl OrganizationsClient {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let secrets = self.secrets.known();
-        CallError::new(operation, error).without(secrets.iter().map(|secret| secret.as_str()))
+        let secrets = self.secrets.secrets();
+        CallError::new(operation, error).redact(secrets.iter().map(|secret| secret.as_str()))
     }
 
     /// Lists the accounts of the organisation that the caller is in.
@@ -110,9 +110,9 @@ impl OrganizationsClient {
             async |token| {
                 let answer = self.client.list_accounts().set_next_token(token).send().await;
                 let answer = answer.map_err(|error| self.error("ListAccounts", &error))?;
-                page("ListAccounts", answer.accounts(), answer.next_token(), answer.request_id(), named)
+                page("ListAccounts", answer.accounts(), answer.next_token(), answer.request_id(), target_spec)
             },
-            |page| accounts.extend(page.into_iter().map(|named| (named.account_id.clone(), named))),
+            |page| accounts.extend(page.into_iter().map(|spec| (spec.account_id.clone(), spec))),
         )
         .boxed_local()
         .await?;
@@ -120,14 +120,14 @@ impl OrganizationsClient {
             id,
             management_account_id,
             accounts: accounts.len(),
-            root_credentials_managed: Fact::NotAsked,
+            root_credentials_managed: Fact::NotRequested,
         };
         let mut notes = Vec::new();
         match self.units().boxed_local().await {
             Ok(units) => {
                 for unit in &units {
                     for account_id in &unit.accounts {
-                        let account = accounts.get_mut(account_id).and_then(|named| named.account.as_mut());
+                        let account = accounts.get_mut(account_id).and_then(|spec| spec.account.as_mut());
                         if let Some(account) = account {
                             account.organizational_unit = Some(unit.path.clone());
                         }
@@ -137,7 +137,7 @@ impl OrganizationsClient {
                 accounts
                     .retain(|account_id, _| below.as_ref().is_none_or(|below| below.contains(account_id)));
             }
-            Err(error) if wanted.units.is_empty() && error.class == ErrorKind::Denied => {
+            Err(error) if wanted.units.is_empty() && error.error_kind == ErrorKind::Denied => {
                 notes.push(format!("the accounts' organizational units are unknown: {error}"));
             }
             Err(error) => return Err(error.into()),
@@ -152,13 +152,12 @@ impl OrganizationsClient {
                 .buffer_unordered(AT_ONCE);
             while let Some((tags, account_id)) = answers.next().await {
                 let tags = tags?;
-                if let Some(account) = accounts.get_mut(&account_id).and_then(|named| named.account.as_mut())
-                {
+                if let Some(account) = accounts.get_mut(&account_id).and_then(|spec| spec.account.as_mut()) {
                     account.tags = Some(tags);
                 }
             }
         }
-        Ok(OrganizationAccounts { organization, named: accounts.into_values().collect(), notes })
+        Ok(OrganizationAccounts { organization, specs: accounts.into_values().collect(), notes })
     }
 
     async fn describe(&self) -> Result<(String, AccountId), CallError> {
@@ -227,9 +226,9 @@ impl OrganizationsClient {
             let call = self.client.list_accounts_for_parent().parent_id(parent_id);
             let answer = call.set_next_token(token).send().await;
             let answer = answer.map_err(|error| self.error(LIST_ACCOUNTS, &error))?;
-            page(LIST_ACCOUNTS, answer.accounts(), answer.next_token(), answer.request_id(), named)
+            page(LIST_ACCOUNTS, answer.accounts(), answer.next_token(), answer.request_id(), target_spec)
         };
-        let take = |page: Vec<TargetSpec>| accounts.extend(page.into_iter().map(|named| named.account_id));
+        let take = |page: Vec<TargetSpec>| accounts.extend(page.into_iter().map(|spec| spec.account_id));
         pages::each(LIST_ACCOUNTS, fetch, take).await?;
         Ok(accounts)
     }
@@ -263,7 +262,7 @@ fn page<T, U>(
 }
 
 /// An account as Organizations gives it.
-fn named(account: &aws_sdk_organizations::types::Account) -> Result<TargetSpec, &'static str> {
+fn target_spec(account: &aws_sdk_organizations::types::Account) -> Result<TargetSpec, &'static str> {
     let account_id =
         account.id().and_then(|id| id.parse().ok()).ok_or("an account in the answer has no id")?;
     // `Status` was retired in September 2026 for `State`, which tells more.
@@ -281,7 +280,7 @@ fn named(account: &aws_sdk_organizations::types::Account) -> Result<TargetSpec, 
         email: account.email().map(str::to_owned),
         ..Account::default()
     };
-    Ok(TargetSpec { skipped, account: Some(known), ..TargetSpec::of(account_id) })
+    Ok(TargetSpec { skipped, account: Some(known), ..TargetSpec::new(account_id) })
 }
 
 /// A unit, or the root.

@@ -5,18 +5,18 @@ use std::fmt;
 
 use rolecall_roll::{AccountId, NeutralTerms, Partition, RoleArn, TargetScope, Terms};
 
-use super::choice::EmptySelection;
-use super::named::{MissingRole, TargetDefaults};
+use super::account_filter::EmptySelection;
 use super::options::TargetOptions;
 use super::organization::OrganizationReads;
+use super::target_spec::{MissingRole, TargetDefaults};
 use super::{AccountFilter, Target, TargetConflict, TargetSpec, Targets};
 use crate::option_rows::Origin;
 
 /// What is known of the targets before anything is asked.
 #[derive(Debug, Clone)]
 pub struct TargetPlan {
-    /// Accounts that were named.
-    named: Vec<TargetSpec>,
+    /// Accounts that were specs.
+    specs: Vec<TargetSpec>,
     /// What the configuration says of accounts: how some of them are read otherwise, and those that nobody lists.
     overrides: Vec<TargetSpec>,
     /// What is wanted of AWS Organizations; `None` where it is not asked.
@@ -30,7 +30,7 @@ pub struct TargetPlan {
 #[derive(Debug, Clone)]
 pub struct OrganizationQuery {
     /// Which of its accounts, and what of them.
-    pub wanted: OrganizationReads,
+    pub reads: OrganizationReads,
     /// The role to assume for it; none where the caller itself asks.
     pub via: Vec<RoleArn>,
 }
@@ -50,18 +50,18 @@ pub struct ListedAccounts {
 /// means that one, and not the file's organization as well.
 #[must_use]
 pub fn accounts_file(options: &TargetOptions) -> Option<(&str, Origin)> {
-    let file = options.accounts.as_ref().filter(|file| Some(file.origin) == chosen_origin(options))?;
+    let file = options.accounts_file.as_ref().filter(|file| Some(file.origin) == chosen_origin(options))?;
     Some((&file.value, file.origin))
 }
 
 /// Who names the targets: of those who do, the one that takes precedence.
 fn chosen_origin(options: &TargetOptions) -> Option<Origin> {
-    let TargetOptions { role_arn, account, accounts, organization, .. } = options;
+    let TargetOptions { role_arn, account, accounts_file, organization, .. } = options;
     let organization = organization.as_ref().filter(|given| given.value).map(|given| given.origin);
     let lists = [
         role_arn.as_ref().map(|given| given.origin),
         account.as_ref().map(|given| given.origin),
-        accounts.as_ref().map(|given| given.origin),
+        accounts_file.as_ref().map(|given| given.origin),
     ];
     lists.into_iter().flatten().chain(organization).max()
 }
@@ -90,22 +90,22 @@ impl TargetPlan {
         let options = TargetOptions {
             include: options.include.filter(|given| applies(given.origin)),
             exclude: options.exclude.filter(|given| applies(given.origin)),
-            account_tag: options.account_tag.filter(|given| applies(given.origin)),
+            include_tag: options.include_tag.filter(|given| applies(given.origin)),
             ..options
         };
         // An account that is named by its id alone may be one that the configuration says more of.
         let known = |id: &AccountId| configured.iter().find(|it| it.account_id == *id).cloned();
-        let by_id = |id: &AccountId| known(id).unwrap_or_else(|| TargetSpec::of(id.clone()));
+        let by_id = |id: &AccountId| known(id).unwrap_or_else(|| TargetSpec::new(id.clone()));
         let accounts = options.account.iter().filter(|given| is_chosen(given.origin));
         let role_arns = options.role_arn.iter().filter(|given| is_chosen(given.origin));
-        let mut named: Vec<TargetSpec> = accounts.flat_map(|given| &given.value).map(by_id).collect();
-        named.extend(role_arns.flat_map(|given| &given.value).map(TargetSpec::by_role));
-        named.extend(listed.filter(|listed| is_chosen(listed.origin)).into_iter().flat_map(|it| it.accounts));
+        let mut specs: Vec<TargetSpec> = accounts.flat_map(|given| &given.value).map(by_id).collect();
+        specs.extend(role_arns.flat_map(|given| &given.value).map(TargetSpec::from_role_arn));
+        specs.extend(listed.filter(|listed| is_chosen(listed.origin)).into_iter().flat_map(|it| it.accounts));
         let overrides = if is_by_file || is_asked { configured.to_vec() } else { Vec::new() };
-        if named.is_empty() && overrides.is_empty() && !is_asked {
+        if specs.is_empty() && overrides.is_empty() && !is_asked {
             return Err(PlanError::NoTargets);
         }
-        Ok(Self::with(options, named, overrides, is_asked))
+        Ok(Self::with(options, specs, overrides, is_asked))
     }
 
     /// A plan for one account that is not known yet: how it would be read.
@@ -116,15 +116,15 @@ impl TargetPlan {
 
     fn with(
         options: TargetOptions,
-        named: Vec<TargetSpec>,
+        specs: Vec<TargetSpec>,
         overrides: Vec<TargetSpec>,
         is_asked: bool,
     ) -> Self {
-        let tags = options.account_tag.map(|given| given.value).unwrap_or_default();
+        let tags = options.include_tag.map(|given| given.value).unwrap_or_default();
         let organization = is_asked.then(|| OrganizationQuery {
-            wanted: OrganizationReads {
+            reads: OrganizationReads {
                 units: options.ou.map(|given| given.value).unwrap_or_default(),
-                tags: options.account_tags.is_some_and(|given| given.value) || !tags.is_empty(),
+                tags: options.fetch_account_tags.is_some_and(|given| given.value) || !tags.is_empty(),
             },
             via: options.organization_role_arn.map(|given| given.value).into_iter().collect(),
         });
@@ -141,7 +141,7 @@ impl TargetPlan {
             via: options.via.map(|given| given.value).unwrap_or_default(),
             own_account: None,
         };
-        Self { named, overrides, organization, filter, roles }
+        Self { specs, overrides, organization, filter, roles }
     }
 
     /// What is wanted of AWS Organizations; `None` where it is not asked.
@@ -156,19 +156,19 @@ impl TargetPlan {
         let Some(query) = &self.organization else { return TargetScope::default() };
         let list = |list: &[String]| list.iter().cloned().collect();
         TargetScope {
-            units: list(&query.wanted.units),
+            units: list(&query.reads.units),
             include: list(&self.filter.include),
             exclude: list(&self.filter.exclude),
-            account_tags: self.filter.tags.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+            include_tags: self.filter.tags.iter().map(|(key, value)| format!("{key}={value}")).collect(),
         }
     }
 
     /// The partition that the targets are in: that of a role that was named whole, else that of the region.
     #[must_use]
     pub fn partition(&self, region: Option<&str>) -> Partition {
-        let mut all = self.named.iter().chain(&self.overrides);
-        let explicit = all.find_map(|named| named.role_arn.as_ref()).map(RoleArn::partition);
-        explicit.unwrap_or_else(|| region.map_or(Partition::Aws, Partition::of_region))
+        let mut all = self.specs.iter().chain(&self.overrides);
+        let explicit = all.find_map(|spec| spec.role_arn.as_ref()).map(RoleArn::partition);
+        explicit.unwrap_or_else(|| region.map_or(Partition::Aws, Partition::from_region))
     }
 
     /// Whether targets that need no organization contradict each other, or the region, before anything is asked.
@@ -194,11 +194,11 @@ impl TargetPlan {
         own_account: Option<&AccountId>,
     ) -> Result<Targets, PlanError> {
         let roles = self.roles_in(region, own_account);
-        let named = self.filter.of(self.all_with(listed))?;
-        let targets = named.into_iter().map(|named| roles.target(named));
+        let specs = self.filter.apply(self.all_with(listed))?;
+        let targets = specs.into_iter().map(|spec| roles.resolve(spec));
         let targets = Targets::new(targets.collect::<Result<Vec<_>, _>>()?, roles.partition)?;
         if let Some(region) = region {
-            targets.fit_region(region)?;
+            targets.check_region(region)?;
         }
         Ok(targets)
     }
@@ -206,7 +206,7 @@ impl TargetPlan {
     /// Excluded names that no account has, for a note.
     #[must_use]
     pub fn unmatched_excludes(&self, listed: Vec<TargetSpec>) -> Vec<String> {
-        self.filter.excluded_in_vain(&self.all_with(listed))
+        self.filter.unmatched_excludes(&self.all_with(listed))
     }
 
     /// How one account would be read.
@@ -219,9 +219,9 @@ impl TargetPlan {
         region: Option<&str>,
         own_account: Option<&AccountId>,
     ) -> Result<Target, PlanError> {
-        let known = self.overrides.iter().find(|named| named.account_id == account_id).cloned();
-        let named = known.unwrap_or_else(|| TargetSpec::of(account_id));
-        Ok(self.roles_in(region, own_account).target(named)?)
+        let known = self.overrides.iter().find(|spec| spec.account_id == account_id).cloned();
+        let spec = known.unwrap_or_else(|| TargetSpec::new(account_id));
+        Ok(self.roles_in(region, own_account).resolve(spec)?)
     }
 
     fn roles_in(&self, region: Option<&str>, own_account: Option<&AccountId>) -> TargetDefaults {
@@ -230,7 +230,7 @@ impl TargetPlan {
     }
 
     fn all_with(&self, listed: Vec<TargetSpec>) -> Vec<TargetSpec> {
-        TargetSpec::merge([self.named.clone(), listed].concat(), &self.overrides)
+        TargetSpec::with_overrides([self.specs.clone(), listed].concat(), &self.overrides)
     }
 }
 
@@ -239,11 +239,12 @@ impl TargetPlan {
 fn option_without_organization(options: &TargetOptions, chosen: Option<Origin>) -> Option<&'static str> {
     let is_given = |it: Option<Origin>| it.is_some_and(|it| it > Origin::File && Some(it) >= chosen);
     let role_arn = options.organization_role_arn.as_ref().map(|given| given.origin);
-    let account_tags = options.account_tags.as_ref().filter(|given| given.value).map(|given| given.origin);
+    let fetch_account_tags =
+        options.fetch_account_tags.as_ref().filter(|given| given.value).map(|given| given.origin);
     [
         ("organization_role_arn", role_arn),
         ("ou", options.ou.as_ref().map(|given| given.origin)),
-        ("account_tags", account_tags),
+        ("fetch_account_tags", fetch_account_tags),
     ]
     .into_iter()
     .find(|(_, origin)| is_given(*origin))
@@ -327,7 +328,7 @@ mod tests {
     }
 
     fn named(id: &str) -> TargetSpec {
-        TargetSpec::of(id.parse().unwrap())
+        TargetSpec::new(id.parse().unwrap())
     }
 
     /// The accounts, and how each is read.
@@ -354,7 +355,7 @@ mod tests {
         assert!(plan.organization().is_none(), "the file's organization is for who names nobody");
         let plan = TargetPlan::new(options(&[organization]), None, &[]).unwrap();
         assert!(plan.organization().is_some());
-        let accounts = ("accounts", "a.csv", file);
+        let accounts = ("accounts_file", "a.csv", file);
         assert_eq!(accounts_file(&options(&[accounts])), Some(("a.csv", file)));
         assert_eq!(accounts_file(&options(&[accounts, role_arn])), None);
         let listed = ListedAccounts { accounts: vec![named("333333333333")], origin: Origin::Event };

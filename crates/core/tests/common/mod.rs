@@ -48,20 +48,20 @@ pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedT
     let token = Some(CALLER_SESSION_TOKEN.to_owned());
     let caller = Credentials::new("ASIACALLER", CALLER_SECRET_ACCESS_KEY, token, None, "test");
     let connect = ClientConfig {
-        http_client: http_client(RootCertificates::of_the_system()),
+        http_client: http_client(RootCertificates::system()),
         region: Some("us-east-1".to_owned()),
         profile: None,
         credentials: Some(SharedCredentialsProvider::new(caller)),
         partition: Partition::Aws,
         time,
     };
-    let sdk_config = connect.load(&settings.limits).await.unwrap();
+    let sdk_config = connect.sdk_config(&settings.limits).await.unwrap();
     let sdk_config = sdk_config.into_builder().endpoint_url(endpoint).build();
     TestScanner { scanner: Scanner::new(sdk_config, &settings.limits), context: ScanContext::new(settings) }
 }
 
 pub(crate) fn target(role_arn: &str) -> Target {
-    Target::of_role(role_arn.parse().unwrap(), Some(EXTERNAL_ID.parse().unwrap()))
+    Target::from_role(role_arn.parse().unwrap(), Some(EXTERNAL_ID.parse().unwrap()))
 }
 
 /// The lines of these roles, in order of completion.

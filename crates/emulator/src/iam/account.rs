@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
 use super::users::member;
-use super::{Page, asked};
+use super::{Page, authorization_request};
 use crate::call::Call;
-use crate::query::{ApiError, Xml};
+use crate::protocol::{ApiError, Xml};
 use crate::world::{AccessKey, User};
 
 /// For how long IAM makes no new credential report.
@@ -15,9 +15,10 @@ const REPORT_LASTS: SignedDuration = SignedDuration::from_hours(4);
 
 /// `iam:GetAccountSummary`.
 pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&asked("iam:GetAccountSummary", "*", "*"))?;
+    call.allow(&authorization_request("iam:GetAccountSummary", "*", "*"))?;
     let account = call.world.account(call.caller.account_id()).unwrap_or_default();
-    let users = u64::try_from(account.users.len()).unwrap_or_default() + call.world.behaviour.users_hidden;
+    let users =
+        u64::try_from(account.users.len()).unwrap_or_default() + call.world.fault_injection.users_hidden;
     let has_key = account.root.access_keys_active.iter().any(|is_active| *is_active);
     let entry = |(key, value): (&str, u64)| {
         let entry = Xml::new().text("key", key).text("value", value.to_string());
@@ -37,7 +38,7 @@ pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, ApiError> 
 
 /// `iam:ListAccountAliases`.
 pub(crate) fn list_account_aliases(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&asked("iam:ListAccountAliases", "*", "*"))?;
+    call.allow(&authorization_request("iam:ListAccountAliases", "*", "*"))?;
     let account = call.world.account(call.caller.account_id()).unwrap_or_default();
     let aliases: Vec<&str> = account.alias.as_deref().into_iter().collect();
     Ok(Xml::new().texts("AccountAliases", &aliases).text("IsTruncated", "false"))
@@ -50,8 +51,8 @@ pub(crate) fn get_account_authorization_details(call: &mut Call<'_>) -> Result<X
         let message = "this emulator has the details of users alone; ask with Filter.member.1=User";
         return Err(ApiError::new(400, "InvalidInput", message));
     }
-    let page = Page::asked(call, "GetAccountAuthorizationDetails")?;
-    call.allow(&asked("iam:GetAccountAuthorizationDetails", "*", "*"))?;
+    let page = Page::from_request(call, "GetAccountAuthorizationDetails")?;
+    call.allow(&authorization_request("iam:GetAccountAuthorizationDetails", "*", "*"))?;
     let account = call.world.account(call.caller.account_id()).unwrap_or_default();
     let users = account.users.iter().map(|(name, user)| (name.as_str(), detail(name, user)));
     let none = Xml::new();
@@ -82,14 +83,14 @@ fn detail(name: &str, user: &User) -> Xml {
 
 /// `iam:GenerateCredentialReport`.
 pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&asked("iam:GenerateCredentialReport", "*", "*"))?;
+    call.allow(&authorization_request("iam:GenerateCredentialReport", "*", "*"))?;
     let account_id = call.caller.account_id().to_owned();
     let state = match call.reports.get(&account_id) {
         Some(ready) if *ready > call.now => "INPROGRESS",
         Some(ready) if is_good(*ready, call.now) => "COMPLETE",
         _ => {
             let takes = SignedDuration::from_millis(
-                i64::try_from(call.world.behaviour.report_ms).unwrap_or_default(),
+                i64::try_from(call.world.fault_injection.report_ms).unwrap_or_default(),
             );
             let ready = call.now.saturating_add(takes).unwrap_or(call.now);
             call.reports.insert(account_id, ready);
@@ -101,7 +102,7 @@ pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, Api
 
 /// `iam:GetCredentialReport`.
 pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&asked("iam:GetCredentialReport", "*", "*"))?;
+    call.allow(&authorization_request("iam:GetCredentialReport", "*", "*"))?;
     let account_id = call.caller.account_id();
     let generated = match call.reports.get(account_id) {
         None => {
@@ -194,7 +195,7 @@ fn date(date: Timestamp) -> String {
 
 /// `iam:ListOrganizationsFeatures`.
 pub(crate) fn list_organizations_features(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&asked("iam:ListOrganizationsFeatures", "*", "*"))?;
+    call.allow(&authorization_request("iam:ListOrganizationsFeatures", "*", "*"))?;
     let account_id = call.caller.account_id();
     let Some(organization) = call.world.organization.as_ref() else {
         let message = "The request was rejected because no organization is associated with your account.";

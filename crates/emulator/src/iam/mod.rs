@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::{ApiError, Xml};
+use crate::protocol::{ApiError, Xml};
 
 /// Its version.
 pub(crate) const VERSION: &str = "2010-05-08";
@@ -24,7 +24,7 @@ pub(crate) const VERSION: &str = "2010-05-08";
 /// The namespace of its answers.
 pub(crate) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
-fn asked<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> AuthorizationRequest<'a> {
+fn authorization_request<'a>(action: &'a str, resource: &'a str, shown: &'a str) -> AuthorizationRequest<'a> {
     let (resource_tags, context) = (BTreeMap::new(), BTreeMap::new());
     AuthorizationRequest { action, resource, shown, trust: None, resource_tags, context }
 }
@@ -43,7 +43,7 @@ struct Page {
 }
 
 impl Page {
-    fn asked(call: &Call<'_>, operation: &str) -> Result<Self, ApiError> {
+    fn from_request(call: &Call<'_>, operation: &str) -> Result<Self, ApiError> {
         let parameters = call.parameters;
         let of = |name| parameters.get(name).unwrap_or_default();
         let list = format!("{operation}/{}/{}", of("UserName"), of("PathPrefix"));

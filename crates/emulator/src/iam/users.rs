@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Page, asked, date};
+use super::{Page, authorization_request, date};
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::query::{ApiError, NAME, Rule, Xml};
+use crate::protocol::{ApiError, NAME, Rule, Xml};
 use crate::world::{AccessKey, MfaDevice, User};
 
 /// `iam:ListUsers`.
@@ -21,10 +21,10 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     if let Some(rule) = broken {
         return Err(ApiError::invalid("PathPrefix", Some(prefix), rule));
     }
-    let page = Page::asked(call, "ListUsers")?;
+    let page = Page::from_request(call, "ListUsers")?;
     let account_id = call.caller.account_id().to_owned();
     let resource = format!("arn:aws:iam::{account_id}:user{prefix}");
-    call.allow(&asked("iam:ListUsers", &resource, &resource))?;
+    call.allow(&authorization_request("iam:ListUsers", &resource, &resource))?;
     let account = call.world.account(&account_id);
     let users =
         account.iter().flat_map(|account| &account.users).filter(|(_, user)| user.path.starts_with(prefix));
@@ -42,7 +42,7 @@ pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, ApiError> {
 
 /// `iam:ListAccessKeys`.
 pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    let page = Page::asked(call, "ListAccessKeys")?;
+    let page = Page::from_request(call, "ListAccessKeys")?;
     let (name, user) = user_of(call, "iam:ListAccessKeys")?;
     let key = |key: &AccessKey| {
         Xml::new()
@@ -73,7 +73,7 @@ pub(crate) fn get_login_profile(call: &mut Call<'_>) -> Result<Xml, ApiError> {
 
 /// `iam:ListMFADevices`.
 pub(crate) fn list_mfa_devices(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    let page = Page::asked(call, "ListMFADevices")?;
+    let page = Page::from_request(call, "ListMFADevices")?;
     let (name, user) = user_of(call, "iam:ListMFADevices")?;
     let device = |device: &MfaDevice| {
         Xml::new()
@@ -100,7 +100,7 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, ApiEr
         Some((name, user, user.access_keys.iter().find(|key| key.access_key_id == id)?))
     });
     let resource = found.map_or(format!("arn:aws:iam::{account_id}:user/*"), |(_, user, _)| user.arn.clone());
-    call.allow(&asked("iam:GetAccessKeyLastUsed", &resource, &format!("access key {id}")))?;
+    call.allow(&authorization_request("iam:GetAccessKeyLastUsed", &resource, &format!("access key {id}")))?;
     let (name, _, key) = found
         .ok_or_else(|| ApiError::no_such_entity(format!("The Access Key with id {id} cannot be found.")))?;
     let used = match &key.last_used {
@@ -132,7 +132,7 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Api
     let tags = user.as_ref().map(|user| user.tags.clone()).unwrap_or_default();
     call.allow(&AuthorizationRequest {
         resource_tags: tags,
-        ..asked(action, &resource, &format!("user {name}"))
+        ..authorization_request(action, &resource, &format!("user {name}"))
     })?;
     let message = || format!("The user with name {name} cannot be found.");
     user.map(|user| (name.clone(), user)).ok_or_else(|| ApiError::no_such_entity(message()))

@@ -2,9 +2,9 @@
 //!
 //! 1. `file`: as a file that a person can write;
 //! 2. `generate`: as many as are wanted, from a seed, each made when it is asked for;
-//! 3. `behaviour`: how slow it all is, and what goes wrong.
+//! 3. `fault_injection`: how slow it all is, and what goes wrong.
 
-mod behaviour;
+mod fault_injection;
 mod file;
 mod generate;
 
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use rolecall_policy::{NamedPolicy, PolicyType};
 use serde::Deserialize;
 
-pub use behaviour::{FaultInjection, FaultInjectionError};
+pub use fault_injection::{FaultInjection, FaultInjectionError};
 pub use file::InvalidWorld;
 pub(crate) use generate::splitmix64;
 pub use generate::{ParseWorldSpecError, WorldSpec};
@@ -30,7 +30,7 @@ pub struct World {
     /// The organisation, where there is one.
     pub organization: Option<Organization>,
     /// How slow it all is, and what goes wrong.
-    pub behaviour: FaultInjection,
+    pub fault_injection: FaultInjection,
 }
 
 /// An account.

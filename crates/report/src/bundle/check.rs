@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{REQUIRED_FILES, SUMS_FILE, sha256};
-use crate::render::harmless;
+use crate::render::sanitize;
 
 /// What became of the files of a bundle, by name.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -98,7 +98,7 @@ fn read_sums(path: &Path) -> Result<BTreeMap<String, String>, CheckError> {
         let wrong = |problem: String| CheckError::Line(number, problem);
         let (sum, name) = parsed.ok_or_else(|| wrong("it is no sum and the name of a file".to_owned()))?;
         if sums.insert(name.to_owned(), sum.to_ascii_lowercase()).is_some() {
-            return Err(wrong(format!("{} stands twice", harmless(name))));
+            return Err(wrong(format!("{} stands twice", sanitize(name))));
         }
     }
     Ok(sums)

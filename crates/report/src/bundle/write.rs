@@ -76,7 +76,7 @@ pub fn write(folder: &Path, contents: &BundleContents<'_>) -> Result<usize, Writ
 
 fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize> {
     let BundleContents { stored, roll_file, settings, configuration, program } = contents;
-    let report = Report::of_file(stored, settings, FindingLimit::All)?;
+    let report = Report::from_file(stored, settings, FindingLimit::All)?;
     let mut sums: BTreeMap<String, String> = BTreeMap::new();
     let mut put = |name: &str, write: &mut dyn FnMut(&mut Output) -> io::Result<()>| -> io::Result<()> {
         let inner = File::create_new(folder.join(name))?;
@@ -98,7 +98,7 @@ fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize
     })?;
     put("exceptions.json", &mut |out| {
         let exceptions = json!({
-            "exceptions": report.assessment.exceptions, "accepted_gaps": stored.header.accepted,
+            "exceptions": report.assessment.exceptions, "accepted_gaps": stored.header.accepted_gaps,
         });
         in_json(out, &exceptions)
     })?;
@@ -185,7 +185,7 @@ fn requests(stored: &RollFile) -> io::Result<serde_json::Value> {
     read.map_err(io::Error::other)?;
     accounts.sort_by(|(one, _), (other, _)| one.cmp(other));
     let accounts: Vec<_> = accounts.into_iter().map(|(_, line)| line).collect();
-    let hops = stored.statistics.as_ref().map(|statistics| &statistics.hops);
+    let hops = stored.statistics.as_ref().map(|statistics| &statistics.intermediate_sessions);
     Ok(json!({"session_name": stored.header.session_name, "accounts": accounts, "hops": hops}))
 }
 

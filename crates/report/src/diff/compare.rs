@@ -47,7 +47,7 @@ impl Diff {
     ///
     /// # Errors
     /// [`NotComparable`] where they are of different things, or a file cannot be read.
-    pub fn of(
+    pub fn compare(
         old: &RollFile,
         new: &RollFile,
         settings: &Settings,
@@ -66,14 +66,15 @@ impl Diff {
             let (was, is) = (old.account(id)?, new.account(id)?);
             diff.account(id, (old, was.as_ref()), (new, is.as_ref()));
             if let (Some(was), Some(is)) = (&was, &is) {
-                let (was, is) = (AccountView::of(&old.header, was), AccountView::of(&new.header, is));
+                let (was, is) = (AccountView::new(&old.header, was), AccountView::new(&new.header, is));
                 diff.users(was, is, with_last_used);
             }
-            let found =
-                |assessor: &mut Assessor<'_>, account: Option<&AccountRecord>| -> BTreeMap<String, Finding> {
-                    let findings = account.map(|account| assessor.account(account)).unwrap_or_default();
-                    findings.into_iter().map(|finding| (finding.id.clone(), finding)).collect()
-                };
+            let found = |assessor: &mut Assessor<'_>,
+                         account: Option<&AccountRecord>|
+             -> BTreeMap<String, Finding> {
+                let findings = account.map(|account| assessor.assess_account(account)).unwrap_or_default();
+                findings.into_iter().map(|finding| (finding.id.clone(), finding)).collect()
+            };
             let (old_findings, new_findings) =
                 (found(&mut before, was.as_ref()), found(&mut now, is.as_ref()));
             let sides = RollPair { old: &old.header, new: &new.header, settings };
@@ -111,7 +112,7 @@ impl Diff {
         }
         let known = is.or(was).and_then(AccountRecord::account);
         let gap = is.and_then(|account| account.gaps().first());
-        let why = gap.map(|gap| format!("{} unknown: {}", gap.step.label(), gap.class));
+        let why = gap.map(|gap| format!("{} unknown: {}", gap.stage.label(), gap.error_kind));
         let ended = (now.is_some() && is.is_none()).then(|| "the run ended before it was read".to_owned());
         let skipped = is.and_then(AccountRecord::why_skipped).map(str::to_owned);
         self.accounts.push(AccountChange {
@@ -134,11 +135,12 @@ impl Diff {
             user_id: user.user_id.clone(),
         };
         let lists_all =
-            |account: &AccountRecord| !account.gaps().iter().any(|gap| gap.step == FactKind::Users.into());
+            |account: &AccountRecord| !account.gaps().iter().any(|gap| gap.stage == FactKind::Users.into());
         for (id, user) in &new {
             match old.get(id) {
                 Some(before) => {
-                    let (was, is) = (UserView { of: of_old, user: before }, UserView { of: of_new, user });
+                    let (was, is) =
+                        (UserView { account: of_old, user: before }, UserView { account: of_new, user });
                     self.user(&name(user), &was, &is);
                     self.keys(account_id, before, user, with_last_used);
                 }
@@ -232,7 +234,7 @@ impl Diff {
             match old.get(id) {
                 Some(before) if before.is_open() == finding.is_open() => {}
                 // Where the tags are not known that an exception goes by, it may be as it was.
-                Some(before) if before.may_be_excepted || finding.may_be_excepted => {
+                Some(before) if before.can_be_suppressed || finding.can_be_suppressed => {
                     *self.not_compared.entry(finding.rule.id).or_default() += 1;
                 }
                 Some(_) if finding.is_open() => self.reopened.push(finding.clone()),
@@ -274,36 +276,38 @@ impl RollPair<'_> {
     fn verdict(&self, header: &Header, account: Option<&AccountRecord>, finding: &Finding) -> Verdict {
         // An account that is not in the roll, or not read, tells nothing; nobody says that it is empty.
         let Some(roll) = account.filter(|account| account.users().is_some()) else { return Verdict::Unknown };
-        let of = AccountView::of(header, roll);
+        let of = AccountView::new(header, roll);
         let days = self.settings.days(finding.rule);
         let check: &Rule = finding.rule;
         if let Check::Root(check) = check.check {
-            return Verdict::of(check(&of));
+            return Verdict::from_outcome(check(&of));
         }
         let users = roll.users().unwrap_or_default();
         let Some(user) = users.iter().find(|user| Some(&user.user_id) == finding.user_id.as_ref()) else {
-            let is_cut = roll.gaps().iter().any(|gap| gap.step == FactKind::Users.into());
+            let is_cut = roll.gaps().iter().any(|gap| gap.stage == FactKind::Users.into());
             return if is_cut { Verdict::Unknown } else { Verdict::NotThere };
         };
-        let user = UserView { of, user };
+        let user = UserView { account: of, user };
         match check.check {
             Check::Root(_) => Verdict::Unknown,
-            Check::User(check) => Verdict::of(check(&user, days)),
+            Check::User(check) => Verdict::from_outcome(check(&user, days)),
             Check::Key(check) => match user.access_keys() {
                 Fact::Known { value: keys, .. } => {
                     let id = finding.subject.access_key_id.as_ref().map(AccessKeyId::as_str);
                     let key = keys.iter().find(|key| Some(key.access_key_id.as_str()) == id);
-                    key.map_or(Verdict::NotThere, |key| Verdict::of(check(&KeyView { of: user, key }, days)))
+                    key.map_or(Verdict::NotThere, |key| {
+                        Verdict::from_outcome(check(&KeyView { of: user, key }, days))
+                    })
                 }
                 Fact::Unknown { .. } => Verdict::Unknown,
-                Fact::NotAsked => Verdict::NotAsked,
+                Fact::NotRequested => Verdict::NotAsked,
             },
         }
     }
 }
 
 impl Verdict {
-    fn of(checked: RuleOutcome) -> Self {
+    fn from_outcome(checked: RuleOutcome) -> Self {
         match checked {
             Ok(None) => Self::Passes,
             Ok(Some(_)) => Self::Fails,

@@ -4,7 +4,7 @@
 //! day to day, and is told only where somebody asks for it.
 
 mod compare;
-mod words;
+mod text;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::finding::Finding;
 
 pub use compare::NotComparable;
-pub use words::Section;
+pub use text::Section;
 
 /// What differs between two rolls.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -168,7 +168,7 @@ impl Diff {
 
     /// Whether all was compared that the rolls are of.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.not_compared.is_empty() && self.accounts_not_compared == 0
     }
 }

@@ -43,29 +43,29 @@ pub(crate) fn commands(
     patience: AgeThresholds,
 ) -> String {
     if let Some(key) = key.filter(|key| key.is_idle_and_works(patience.idle)) {
-        return switched_off(key);
+        return deactivate_commands(key);
     }
     match (remedy, user, key) {
         (Remedy::Commands(commands), ..) => commands,
-        (Remedy::Rotate, _, Some(key)) => rotated(key, patience),
-        (Remedy::KeepOne, Some(user), _) => one_kept(user, patience),
+        (Remedy::Rotate, _, Some(key)) => rotate_commands(key, patience),
+        (Remedy::KeepOne, Some(user), _) => keep_one_commands(user, patience),
         (Remedy::Rotate, _, None) | (Remedy::KeepOne, None, _) => String::new(),
     }
 }
 
-fn switched_off(key: &KeyView<'_>) -> String {
+fn deactivate_commands(key: &KeyView<'_>) -> String {
     format!("{}\n# a week later, where nobody missed it:\n{}", deactivate_key(key), delete_key(key))
 }
 
 /// A key of which another takes the place: one that the user has already, or else a new one.
-fn rotated(key: &KeyView<'_>, patience: AgeThresholds) -> String {
+fn rotate_commands(key: &KeyView<'_>, patience: AgeThresholds) -> String {
     let id = &key.key.access_key_id;
-    let kept = kept(&key.of, patience);
+    let kept = key_to_keep(&key.of, patience);
     if let Some(kept) = kept.filter(|kept| &kept.key.access_key_id != id) {
         return format!(
             "# once what uses it has gone over to {}:\n{}",
             kept.key.access_key_id,
-            switched_off(key)
+            deactivate_commands(key)
         );
     }
     let mut commands = String::new();
@@ -82,12 +82,15 @@ fn rotated(key: &KeyView<'_>, patience: AgeThresholds) -> String {
         };
     }
     let create = format!("aws iam create-access-key {}", user_name_option(&key.of));
-    format!("{commands}{create}\n# once what uses it has gone over to the new one:\n{}", switched_off(key))
+    format!(
+        "{commands}{create}\n# once what uses it has gone over to the new one:\n{}",
+        deactivate_commands(key)
+    )
 }
 
 /// All active keys but one switched off.
-fn one_kept(user: &UserView<'_>, patience: AgeThresholds) -> String {
-    let kept = kept(user, patience);
+fn keep_one_commands(user: &UserView<'_>, patience: AgeThresholds) -> String {
+    let kept = key_to_keep(user, patience);
     let others = keys(user)
         .filter(|key| key.is_active() == Ok(true))
         .filter(|key| kept.as_ref().is_none_or(|kept| kept.key.access_key_id != key.key.access_key_id));
@@ -106,7 +109,7 @@ fn one_kept(user: &UserView<'_>, patience: AgeThresholds) -> String {
 
 /// The key that is kept: of those that work and are not known to be idle the youngest, which is the one that the others
 /// are to be rotated into.
-fn kept<'a>(user: &UserView<'a>, patience: AgeThresholds) -> Option<KeyView<'a>> {
+fn key_to_keep<'a>(user: &UserView<'a>, patience: AgeThresholds) -> Option<KeyView<'a>> {
     let in_use =
         keys(user).filter(|key| key.is_active() == Ok(true) && !key.is_idle_and_works(patience.idle));
     in_use.max_by_key(|key| (key.key.create_date, &key.key.access_key_id))
@@ -122,7 +125,7 @@ fn keys<'a>(user: &UserView<'a>) -> impl Iterator<Item = KeyView<'a>> {
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html>
 #[must_use]
-pub(crate) fn user_deleted(user: &UserView<'_>) -> String {
+pub(crate) fn delete_user_commands(user: &UserView<'_>) -> String {
     let named = user_name_option(user);
     let mut lines = vec!["# where these show nothing that is in use:".to_owned()];
     lines.extend(UNREAD.iter().map(|list| format!("aws iam {list} {named}")));

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::harmless;
+use super::sanitize;
 use crate::cloudtrail::{Call, MismatchedCall, Reconciliation, RecordedCall};
-use crate::statement::grouped;
+use crate::coverage_summary::with_thousands_separator;
 
 /// Writes a line for each call that is not as it should be, and a summary.
 ///
@@ -12,21 +12,21 @@ use crate::statement::grouped;
 /// What the writer gives.
 pub fn render(out: &mut impl Write, matched: &Reconciliation) -> io::Result<()> {
     matched.missing.iter().try_for_each(|call| missing(out, call))?;
-    matched.differing.iter().try_for_each(|it| differing(out, it))?;
-    matched.foreign.iter().try_for_each(|record| unexpected(out, "foreign", record))?;
+    matched.mismatched.iter().try_for_each(|it| differing(out, it))?;
+    matched.unexpected.iter().try_for_each(|record| unexpected(out, "foreign", record))?;
     matched.unrecorded.iter().try_for_each(|record| unexpected(out, "unrecorded", record))?;
     summary(out, matched)
 }
 
 fn missing(out: &mut impl Write, call: &Call) -> io::Result<()> {
-    let refused = if call.is_refused { ", refused" } else { "" };
+    let refused = if call.is_denied { ", refused" } else { "" };
     let (account, role_arn) = (account_of(call), or_unknown(call.role_arn.as_deref()));
-    writeln!(out, "missing  {account}  {role_arn}  request {}{refused}", harmless(&call.request_id))
+    writeln!(out, "missing  {account}  {role_arn}  request {}{refused}", sanitize(&call.request_id))
 }
 
 fn differing(
     out: &mut impl Write,
-    MismatchedCall { call, recorded, what }: &MismatchedCall,
+    MismatchedCall { call, recorded, fields: what }: &MismatchedCall,
 ) -> io::Result<()> {
     let outcome = |is_refused| if is_refused { "refused" } else { "granted" };
     writeln!(
@@ -35,11 +35,11 @@ fn differing(
         account_of(call),
         what.join(", "),
         or_unknown(call.role_arn.as_deref()),
-        outcome(call.is_refused),
+        outcome(call.is_denied),
         or_unknown(recorded.role_arn.as_deref()),
         or_unknown(recorded.session_name.as_deref()),
         outcome(recorded.error_code.is_some()),
-        harmless(&call.request_id)
+        sanitize(&call.request_id)
     )
 }
 
@@ -54,29 +54,32 @@ fn unexpected(out: &mut impl Write, word: &str, record: &RecordedCall) -> io::Re
         or_unknown(record.source_ip.as_deref()),
         or_unknown(record.role_arn.as_deref()),
         or_unknown(record.request_id.as_deref()),
-        harmless(&error)
+        sanitize(&error)
     )
 }
 
 fn summary(out: &mut impl Write, matched: &Reconciliation) -> io::Result<()> {
-    let again = match matched.turned_away {
+    let again = match matched.throttled_attempts {
         0 => String::new(),
-        number => format!(", {} attempts that AWS turned away and that were made again", grouped(number)),
+        number => format!(
+            ", {} attempts that AWS turned away and that were made again",
+            with_thousands_separator(number)
+        ),
     };
     writeln!(
         out,
         "{} AssumeRole calls of the roll are in CloudTrail, {} of them otherwise, {} are missing, {} under its session name are \
          not its own{again}",
-        grouped(matched.matched),
-        grouped(matched.differing.len()),
-        grouped(matched.missing.len()),
-        grouped(matched.foreign.len())
+        with_thousands_separator(matched.matched),
+        with_thousands_separator(matched.mismatched.len()),
+        with_thousands_separator(matched.missing.len()),
+        with_thousands_separator(matched.unexpected.len())
     )?;
     if !matched.unrecorded.is_empty() {
         writeln!(
             out,
             "{} more are under the name of a run that was cut short: of what was under way then the roll has no record",
-            grouped(matched.unrecorded.len())
+            with_thousands_separator(matched.unrecorded.len())
         )?;
     }
     if matched.records == 0 {
@@ -93,5 +96,5 @@ fn account_of(call: &Call) -> String {
 }
 
 fn or_unknown(text: Option<&str>) -> String {
-    harmless(text.unwrap_or("unknown")).into_owned()
+    sanitize(text.unwrap_or("unknown")).into_owned()
 }

@@ -9,11 +9,11 @@ use std::io::{self, Write};
 use csv::{Terminator, Writer, WriterBuilder};
 use rolecall_roll::{AccessKeyId, Gap, NeutralTerms, RollFile};
 
-use super::harmless_lines;
+use super::sanitize_lines;
+use crate::coverage_summary::CoverageSummary;
 use crate::finding::{Finding, Suppression};
 use crate::report::Report;
 use crate::rules::Rule;
-use crate::statement::CoverageSummary;
 
 /// The columns, as [`Row`] has them.
 const COLUMNS: [&str; 22] = [
@@ -41,7 +41,7 @@ const COLUMNS: [&str; 22] = [
     "as_of",
 ];
 
-/// A row. `record` is `finding`, `excepted`, `unknown`, `not_read` or `coverage`.
+/// A row. `record` is `finding`, `suppressed`, `unknown`, `not_read` or `coverage`.
 #[derive(Default)]
 struct Row<'a> {
     record: &'a str,
@@ -80,16 +80,16 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
     };
     let rules: HashMap<&str, (String, String)> =
         report.assessment.rules.iter().map(|it| (it.rule.id, joined(it.rule))).collect();
-    for (record, findings) in [("finding", &report.findings), ("excepted", &report.excepted)] {
+    for (record, findings) in [("finding", &report.findings), ("suppressed", &report.suppressed)] {
         for finding in findings {
             let of_rule = rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
             of_finding(record, finding, of_rule, &mut write)?;
         }
     }
     for unknown in &report.assessment.unknown {
-        let more = if unknown.number > unknown.some.len() { ", …" } else { "" };
-        let (what, some) = (unknown.what, unknown.some.join(", "));
-        let message = format!("{what} unknown for {}: {}; {some}{more}", unknown.number, unknown.reason);
+        let more = if unknown.count > unknown.examples.len() { ", …" } else { "" };
+        let (what, some) = (unknown.missing, unknown.examples.join(", "));
+        let message = format!("{what} unknown for {}: {}; {some}{more}", unknown.count, unknown.reason);
         write(&Row {
             record: "unknown",
             rule: unknown.rule,
@@ -111,7 +111,7 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
             ..Row::default()
         })?;
     }
-    let statement = CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms).in_a_line();
+    let statement = CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms).to_one_line();
     write(&Row { record: "coverage", message: &statement, ..Row::default() })?;
     rows.finish()
 }
@@ -129,7 +129,7 @@ fn of_finding(
         // Writing to a String does not fail.
         let _ = write!(evidence, "{between}{it}");
     }
-    let advice = finding.advice.as_ref().map(|it| [it.action.as_str(), ": ", &it.because].concat());
+    let advice = finding.advice.as_ref().map(|it| [it.action.as_str(), ": ", &it.reason].concat());
     write(&Row {
         record,
         id: &finding.id,
@@ -187,7 +187,7 @@ impl Row<'_> {
 pub(super) fn in_words(gap: &Gap) -> String {
     let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
     let call = if call.is_empty() { String::new() } else { format!("{}: ", call.join(": ")) };
-    format!("{} unknown: {call}{}", gap.step.label(), gap.message)
+    format!("{} unknown: {call}{}", gap.stage.label(), gap.message)
 }
 
 /// Rows of harmless cells.
@@ -217,7 +217,7 @@ impl<W: Write> Rows<W> {
 ///
 /// Source: <https://owasp.org/www-community/attacks/CSV_Injection>
 fn cell_of(text: &str) -> Cow<'_, str> {
-    let text = harmless_lines(text);
+    let text = sanitize_lines(text);
     // As most do; none of these begins a formula.
     if text.as_bytes().first().is_none_or(u8::is_ascii_alphanumeric) {
         return text;

@@ -14,11 +14,11 @@ use base64::prelude::BASE64_STANDARD;
 use rolecall_roll::{AccessKeyId, NeutralTerms, RollFile};
 use sha2::{Digest, Sha256};
 
-use super::harmless;
+use super::sanitize;
+use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::distribution::Bar;
 use crate::finding::Finding;
 use crate::report::Report;
-use crate::statement::{CoverageSummary, grouped};
 
 const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
@@ -91,11 +91,11 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
         let gap = &it.gap;
         let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
         let name = it.account_name.as_deref().unwrap_or_default();
-        let text = |text: &str| harmless(text).into_owned();
+        let text = |text: &str| sanitize(text).into_owned();
         UnreadItem {
             account: text(format!("{} {name}", it.account_id).trim_end()),
             user: text(gap.user_name.as_deref().unwrap_or_default()),
-            what: text(&format!("{} {}", gap.step.label(), call.join(": "))),
+            what: text(&format!("{} {}", gap.stage.label(), call.join(": "))),
             message: text(&gap.message),
             request_id: text(gap.request_id.as_deref().unwrap_or_default()),
             remedy: text(&gap.remedy.to_text(&NeutralTerms)),
@@ -106,7 +106,7 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
         style: STYLE,
         script: SCRIPT,
         version: &stored.header.rolecall_version,
-        statement: CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms),
+        statement: CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms),
         severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
         not_read: unread.collect(),
         charts: charts(report),
@@ -127,10 +127,10 @@ impl<'a> Row<'a> {
         let subject = &finding.subject;
         Self {
             finding,
-            account: harmless(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str()))
+            account: sanitize(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str()))
                 .into_owned(),
-            user: harmless(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
-            key: harmless(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default())
+            user: sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
+            key: sanitize(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default())
                 .into_owned(),
         }
     }
@@ -178,7 +178,7 @@ fn chart(id: &'static str, title: &'static str, bars: &[Bar], limit: Option<i64>
             Some(_) => "within",
             None => "unknown",
         };
-        let (label, number) = (bar.label.clone(), grouped(bar.number));
+        let (label, number) = (bar.label.clone(), with_thousands_separator(bar.number));
         ChartBar { label, number, y: place * STEP, width, after: LABELS + width + 8, class }
     });
     Chart { id, title, height: shown.len() * STEP, bars: drawn.collect() }

@@ -25,7 +25,7 @@ pub fn render(
     coverage: &Coverage,
     report: Option<&Report>,
 ) -> io::Result<()> {
-    let document = Document::of_file(stored, coverage.clone());
+    let document = Document::from_file(stored, coverage.clone());
     json::to_writer_pretty(&mut *out, &JsonDocument { document, report })?;
     out.write_all(b"\n")
 }

@@ -9,11 +9,11 @@ use std::io::{self, Write};
 use rolecall_roll::{AccessKeyId, NeutralTerms, RollFile};
 
 use super::csv::in_words;
-use super::{are_all, harmless};
+use super::{are_all, sanitize};
+use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::diff::{Diff, Section};
 use crate::finding::Finding;
 use crate::report::{Grouping, Report};
-use crate::statement::{CoverageSummary, grouped};
 
 /// Writes it.
 ///
@@ -25,16 +25,22 @@ pub fn render(
     report: &Report,
     grouping: Option<Grouping>,
 ) -> io::Result<()> {
-    let statement = CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms);
+    let statement = CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms);
     writeln!(out, "# IAM users and access keys\n")?;
     writeln!(out, "**{}** {}\n", statement.verdict(), escaped(&statement.origin().join(" · ")))?;
     if let Some(caller) = &statement.caller {
         writeln!(out, "Caller {}\n", escaped(caller))?;
     }
     writeln!(out, "| | | |\n|--:|---|---|")?;
-    for line in &statement.lines {
-        let what: Vec<Cow<'_, str>> = line.what.iter().map(|what| escaped(what)).collect();
-        writeln!(out, "| {} | {} | {} |", grouped(line.number), line.word, what.join("<br>"))?;
+    for line in &statement.rows {
+        let what: Vec<Cow<'_, str>> = line.details.iter().map(|what| escaped(what)).collect();
+        writeln!(
+            out,
+            "| {} | {} | {} |",
+            with_thousands_separator(line.count),
+            line.label,
+            what.join("<br>")
+        )?;
     }
     for note in &statement.notes {
         writeln!(out, "\n{}", escaped(note))?;
@@ -55,11 +61,11 @@ pub fn render(
         writeln!(out, "\n## {title}\n")?;
         write_findings(out, &findings)?;
     }
-    if !report.excepted.is_empty() {
+    if !report.suppressed.is_empty() {
         writeln!(out, "\n## Findings that somebody answers for\n")?;
         writeln!(out, "| account | user | access key | what | owner | reason | until |")?;
         writeln!(out, "|---|---|---|---|---|---|---|")?;
-        for finding in &report.excepted {
+        for finding in &report.suppressed {
             let exception = finding.exception.as_ref();
             let of = |of: fn(&crate::finding::Suppression) -> String| exception.map(of).unwrap_or_default();
             let [account, user, key] = where_is(finding);
@@ -118,7 +124,7 @@ pub fn render_diff(out: &mut impl Write, diff: &Diff) -> io::Result<()> {
         writeln!(out, "Nothing.")?;
     }
     for Section { title, columns, rows } in sections {
-        writeln!(out, "## {title} ({})\n", grouped(rows.len()))?;
+        writeln!(out, "## {title} ({})\n", with_thousands_separator(rows.len()))?;
         writeln!(out, "| {} |", columns.join(" | "))?;
         writeln!(out, "|{}", "---|".repeat(columns.len()))?;
         for row in rows {
@@ -146,7 +152,7 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
         return text.into();
     }
     let mut escaped = String::new();
-    for c in harmless(text).chars() {
+    for c in sanitize(text).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),

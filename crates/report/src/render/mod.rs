@@ -11,18 +11,18 @@ pub mod roll_csv;
 
 use std::borrow::Cow;
 
-use rolecall_roll::json::steers;
+use rolecall_roll::json::is_unsafe_char;
 
 /// The text without what would steer whoever shows it.
 #[must_use]
-pub fn harmless(text: &str) -> Cow<'_, str> {
-    without(text, |byte| (b' '..=b'~').contains(&byte), steers)
+pub fn sanitize(text: &str) -> Cow<'_, str> {
+    without(text, |byte| (b' '..=b'~').contains(&byte), is_unsafe_char)
 }
 
 /// The same, but lines stay lines.
 #[must_use]
-pub fn harmless_lines(text: &str) -> Cow<'_, str> {
-    without(text, |byte| (b' '..=b'~').contains(&byte) || byte == b'\n', |c| steers(c) && c != '\n')
+pub fn sanitize_lines(text: &str) -> Cow<'_, str> {
+    without(text, |byte| (b' '..=b'~').contains(&byte) || byte == b'\n', |c| is_unsafe_char(c) && c != '\n')
 }
 
 /// Whether all bytes of a text are of a kind. All are looked at, since that is done many at a time.

@@ -12,12 +12,12 @@ use serde::Serialize;
 
 use super::csv::in_words;
 use crate::advice::Advice;
+use crate::coverage_summary::CoverageSummary;
 use crate::evidence::Evidence;
 use crate::finding::{Finding, Suppression};
-use crate::rank::Score;
 use crate::report::Report;
-use crate::rules::{Rule, Severity, of_id};
-use crate::statement::CoverageSummary;
+use crate::rules::{Rule, Severity, find};
+use crate::score::Score;
 
 /// An event. What OCSF has no place for is `unmapped`.
 #[derive(Serialize)]
@@ -186,16 +186,16 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
         json::to_writer(&mut *out, event)?;
         out.write_all(b"\n")
     };
-    for finding in report.findings.iter().chain(&report.excepted) {
+    for finding in report.findings.iter().chain(&report.suppressed) {
         write(&of_finding(&common, finding))?;
     }
     for unknown in &report.assessment.unknown {
         let (fact, reason) = (unknown.fact, unknown.reason.as_str());
-        let message = format!("{} unknown for {}: {reason}", unknown.what, unknown.number);
+        let message = format!("{} unknown for {}: {reason}", unknown.missing, unknown.count);
         let uid = format!("{}/{}/unknown/{fact}/{reason}", unknown.account_id, unknown.rule);
-        let rule = of_id(unknown.rule).ok();
+        let rule = find(unknown.rule).ok();
         let title = rule.map_or("", |rule| rule.title);
-        let unmapped = Unmapped::Unknown { number: unknown.number, some: &unknown.some };
+        let unmapped = Unmapped::Unknown { number: unknown.count, some: &unknown.examples };
         write(&Event {
             cloud: Some(common.cloud(&unknown.account_id, unknown.account_name.as_deref())),
             status_detail: Some(reason),
@@ -205,8 +205,8 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
     }
     for (number, it) in report.not_read.iter().enumerate() {
         let gap = &it.gap;
-        let uid = format!("{}/not-read/{}/{number}", it.account_id, gap.step);
-        let (message, class) = (in_words(gap), gap.class.to_string());
+        let uid = format!("{}/not-read/{}/{number}", it.account_id, gap.stage);
+        let (message, class) = (in_words(gap), gap.error_kind.to_string());
         let remedy = gap.remedy.to_text(&NeutralTerms);
         let (aws_error_code, aws_request_id) = (gap.code.as_deref(), gap.request_id.as_deref());
         let unmapped = Unmapped::UnreadItem { aws_error_code, aws_request_id };
@@ -219,10 +219,10 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
             ..common.event(&message, Severity::Medium, Compliance::of(Status::Unknown, None), unmapped)
         })?;
     }
-    let statement = CoverageSummary::of(stored, &report.coverage, Some(report), &NeutralTerms);
+    let statement = CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms);
     let status = if statement.is_complete { Status::Pass } else { Status::Fail };
     let uid = format!("{}/coverage", stored.header.run_id);
-    let message = statement.in_a_line();
+    let message = statement.to_one_line();
     let unmapped = Unmapped::Coverage { coverage: &report.coverage };
     write(&Event {
         finding_info: FindingInfo { title: "What the roll covers", uid: &uid, ..FindingInfo::default() },

@@ -12,8 +12,8 @@ use rolecall_roll::{
 };
 
 use super::csv::{Rows, in_words};
+use crate::coverage_summary::CoverageSummary;
 use crate::facts::days;
-use crate::statement::CoverageSummary;
 
 /// The columns. `record` is `access_key`, `user`, `account`, `not_read` or `coverage`.
 const COLUMNS: [&str; 25] = [
@@ -59,7 +59,7 @@ pub fn render(out: &mut impl Write, stored: &RollFile, coverage: &Coverage) -> i
     for account in stored.accounts() {
         of_account(&mut table, &account?, stored.header.as_of)?;
     }
-    let statement = CoverageSummary::of(stored, coverage, None, &NeutralTerms).in_a_line();
+    let statement = CoverageSummary::new(stored, coverage, None, &NeutralTerms).to_one_line();
     table.row("coverage", &NO_ACCOUNT, &NO_USER, &NO_KEY, &statement)?;
     table.0.finish()
 }
@@ -164,6 +164,6 @@ fn fact<T>(fact: &Fact<T>, of: impl FnOnce(&T) -> String) -> String {
     match fact {
         Fact::Known { value, .. } => of(value),
         Fact::Unknown { unknown } => format!("unknown: {unknown}"),
-        Fact::NotAsked => String::new(),
+        Fact::NotRequested => String::new(),
     }
 }

@@ -10,7 +10,7 @@ use rolecall_roll::FactKind;
 
 use super::outcome::{RuleOutcome, Violation};
 use crate::evidence::Evidence;
-use crate::facts::{KeyView, date, told};
+use crate::facts::{KeyView, date, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
@@ -47,7 +47,7 @@ fn check(of: &KeyView<'_>, _: u32) -> RuleOutcome {
     }
     // One that is used is not one that was made in case.
     let (None, from) = of.last_used()? else { return Ok(None) };
-    let (password, source) = told(of.of.password(), FactKind::ConsolePassword)?;
+    let (password, source) = require(of.of.password(), FactKind::ConsolePassword)?;
     Ok(password.map(|_| Violation {
         message: "the key was made when the user was, who has a console password, and was never used"
             .to_owned(),

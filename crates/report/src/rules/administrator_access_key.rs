@@ -8,7 +8,7 @@ use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{KeyView, MissingFact, told};
+use crate::facts::{KeyView, MissingFact, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
@@ -31,7 +31,7 @@ fn check(of: &KeyView<'_>, _: u32) -> RuleOutcome {
     if !of.is_active()? {
         return Ok(None);
     }
-    let (policies, source) = told(of.of.policies(), FactKind::Policies)?;
+    let (policies, source) = require(of.of.policies(), FactKind::Policies)?;
     if !of.of.is_administrator() {
         let none = policies.attached_policies.is_empty()
             && policies.inline_policies.is_empty()
@@ -44,7 +44,7 @@ fn check(of: &KeyView<'_>, _: u32) -> RuleOutcome {
             _ => "none of its policies is recognised as one that allows all".to_owned(),
         };
         let what = "administrator access";
-        return Err(MissingFact { what, ..MissingFact::because(FactKind::Policies, reason) });
+        return Err(MissingFact { missing: what, ..MissingFact::because(FactKind::Policies, reason) });
     }
     let remedy = Remedy::Commands(format!("# let what uses it assume a role, then:\n{}", deactivate_key(of)));
     let evidence = vec![Evidence::of(FactKind::Policies, "administrator access", source)];

@@ -9,7 +9,7 @@ use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{UserView, told};
+use crate::facts::{UserView, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
@@ -35,11 +35,11 @@ fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
     if of.has_mfa().known() == Some(&true) {
         return Ok(None);
     }
-    let (password, from) = told(of.password(), FactKind::ConsolePassword)?;
+    let (password, from) = require(of.password(), FactKind::ConsolePassword)?;
     if password.is_none() {
         return Ok(None);
     }
-    let (has_mfa, source) = told(of.has_mfa(), FactKind::MfaDevices)?;
+    let (has_mfa, source) = require(of.has_mfa(), FactKind::MfaDevices)?;
     Ok((!has_mfa).then(|| Violation {
         message: "the user has a console password and no MFA device".to_owned(),
         evidence: vec![

@@ -47,7 +47,7 @@ pub const CATALOGUE: &[Rule] = &[
 ///
 /// # Errors
 /// Where there is none, with those that there are.
-pub fn of_id(id: &str) -> Result<&'static Rule, UnknownRule> {
+pub fn find(id: &str) -> Result<&'static Rule, UnknownRule> {
     CATALOGUE.iter().find(|rule| rule.id == id).ok_or_else(|| UnknownRule(id.to_owned()))
 }
 
@@ -55,9 +55,9 @@ pub fn of_id(id: &str) -> Result<&'static Rule, UnknownRule> {
 ///
 /// # Errors
 /// Where it matches none, with those that there are.
-pub fn matched_by(pattern: &str) -> Result<(), UnknownRule> {
+pub fn ids_matching(pattern: &str) -> Result<(), UnknownRule> {
     let matches = wildmatch::WildMatch::new(pattern);
-    if CATALOGUE.iter().any(|rule| matches.matches(rule.id)) { Ok(()) } else { of_id(pattern).map(|_| ()) }
+    if CATALOGUE.iter().any(|rule| matches.matches(rule.id)) { Ok(()) } else { find(pattern).map(|_| ()) }
 }
 
 /// A text that is the id of no rule, or a pattern that matches none.

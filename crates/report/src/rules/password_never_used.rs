@@ -11,7 +11,7 @@ use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{MissingFact, UserView, date, told};
+use crate::facts::{MissingFact, UserView, date, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(of: &UserView<'_>, days: u32) -> RuleOutcome {
-    let (Some(password), from) = told(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
+    let (Some(password), from) = require(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
     if of.password_last_used().is_some() {
         return Ok(None);
     }

@@ -9,7 +9,7 @@ use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{UserView, date, told};
+use crate::facts::{UserView, date, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
@@ -34,7 +34,7 @@ fn check(of: &UserView<'_>, days: u32) -> RuleOutcome {
     if idle < i64::from(days) {
         return Ok(None);
     }
-    let (Some(password), from) = told(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
+    let (Some(password), from) = require(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
     // CIS goes by the last use alone.
     let since = password.made.filter(|made| *made > last);
     let since = since.map_or(String::new(), |made| format!("; it was set {} days ago", of.days_idle(made)));

@@ -9,7 +9,7 @@ use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{UserView, told};
+use crate::facts::{UserView, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::{cli_option, user_name_option};
 
@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
-    let (policies, source) = told(of.policies(), FactKind::Policies)?;
+    let (policies, source) = require(of.policies(), FactKind::Policies)?;
     let (attached, inline) = (&policies.attached_policies, &policies.inline_policies);
     if attached.is_empty() && inline.is_empty() {
         return Ok(None);

@@ -51,13 +51,13 @@ pub(crate) enum Check {
 impl Rule {
     /// Whether it is about root users.
     #[must_use]
-    pub fn is_of_root(&self) -> bool {
+    pub fn applies_to_root(&self) -> bool {
         matches!(self.check, Check::Root(_))
     }
 
     /// The clause of a benchmark that it covers.
     #[must_use]
-    pub fn clause_of(&self, benchmark: Benchmark) -> Option<&'static str> {
+    pub fn clause_for(&self, benchmark: Benchmark) -> Option<&'static str> {
         self.benchmarks.iter().find(|(it, _)| *it == benchmark).map(|(_, clause)| *clause)
     }
 }

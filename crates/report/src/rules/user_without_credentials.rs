@@ -6,7 +6,7 @@ use super::outcome::{RuleOutcome, Violation};
 use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
-use crate::facts::{UserView, told};
+use crate::facts::{UserView, require};
 use crate::remedy;
 use crate::remedy::Remedy;
 
@@ -29,17 +29,17 @@ fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
     if of.password().known().is_some_and(Option::is_some) {
         return Ok(None);
     }
-    let (keys, source) = told(of.access_keys(), FactKind::AccessKeys)?;
+    let (keys, source) = require(of.access_keys(), FactKind::AccessKeys)?;
     if !keys.is_empty() {
         return Ok(None);
     }
-    let (password, from) = told(of.password(), FactKind::ConsolePassword)?;
+    let (password, from) = require(of.password(), FactKind::ConsolePassword)?;
     Ok(password.is_none().then(|| Violation {
         message: "the user has neither an access key nor a password".to_owned(),
         evidence: vec![
             Evidence::of(FactKind::AccessKeys, "no access keys", source),
             Evidence::of(FactKind::ConsolePassword, "no console password", from),
         ],
-        remedy: Remedy::Commands(remedy::user_deleted(of)),
+        remedy: Remedy::Commands(remedy::delete_user_commands(of)),
     }))
 }

@@ -44,7 +44,7 @@ export const account = (id, name, users, { unit = "Workloads/Prod", gaps = [] } 
 });
 
 export const gap = (message) => ({
-  step: "session", operation: "AssumeRole", user_name: null, class: "denied", code: "AccessDenied", message,
+  stage: "session", operation: "AssumeRole", user_name: null, error_kind: "denied", code: "AccessDenied", message,
   request_id: "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f", remedy: { code: "check_both_sides", action: "sts:AssumeRole" },
 });
 

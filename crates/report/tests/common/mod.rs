@@ -96,10 +96,10 @@ pub(crate) fn mfa(user: User) -> User {
 /// What AWS refused at a stage.
 pub(crate) fn gap(step: impl Into<Stage>, user_name: Option<&str>) -> Gap {
     Gap {
-        step: step.into(),
+        stage: step.into(),
         operation: None,
         user_name: user_name.map(str::to_owned),
-        class: ErrorKind::Denied,
+        error_kind: ErrorKind::Denied,
         code: None,
         message: "no".to_owned(),
         request_id: None,
@@ -112,7 +112,7 @@ pub(crate) fn account(account_id: &str, users: Vec<User>) -> AccountRecord {
 }
 
 pub(crate) fn known(account: AccountRecord, name: &str, tags: &[(&str, &str)]) -> AccountRecord {
-    account.known_as(Some(Account {
+    account.with_account(Some(Account {
         name: Some(name.to_owned()),
         email: Some(format!("{name}@example.com")),
         organizational_unit: Some("Workloads/Prod".to_owned()),
@@ -140,14 +140,14 @@ pub(crate) fn organization(managed: Fact<bool>) -> Organization {
 
 /// The report of these accounts.
 pub(crate) fn report(header: &Header, accounts: Vec<AccountRecord>, settings: &Settings) -> Report {
-    Report::of(header, accounts.into_iter().map(Ok), settings, FindingLimit::All).unwrap()
+    Report::from_roll(header, accounts.into_iter().map(Ok), settings, FindingLimit::All).unwrap()
 }
 
 /// A roll file of these accounts, of a run that came to its end.
 pub(crate) fn stored(header: &Header, accounts: &[AccountRecord]) -> RollFile {
     let mut writer = RollWriter::new(tempfile::tempfile().unwrap(), header).unwrap();
     for account in accounts {
-        writer.account(account).unwrap();
+        writer.write_account(account).unwrap();
     }
     let mut file = writer.finish(Statistics { elapsed_ms: 1234, ..Statistics::default() }).unwrap();
     file.rewind().unwrap();
@@ -156,7 +156,7 @@ pub(crate) fn stored(header: &Header, accounts: &[AccountRecord]) -> RollFile {
 
 /// All renderings of a roll, by name.
 pub(crate) fn rendered(stored: &RollFile, settings: &Settings) -> BTreeMap<&'static str, String> {
-    let report = Report::of_file(stored, settings, FindingLimit::All).unwrap();
+    let report = Report::from_file(stored, settings, FindingLimit::All).unwrap();
     let text = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
         let mut bytes = Vec::new();
         write(&mut bytes).unwrap();

@@ -50,7 +50,7 @@ def test_every_event_is_an_ocsf_compliance_finding_and_none_is_missing(folder, d
             known = {key: value for key, value in flat(event[name]) if key in dict(flat(kept[name]))}
             assert known and known == {key: value for key, value in flat(kept[name]) if key in known}, name
     fails = [event for event in events if event["compliance"]["status"] == "Fail"]
-    assert len(fails) == len(document["findings"]) + len(document["excepted"]) + 1, "and the coverage"
+    assert len(fails) == len(document["findings"]) + len(document["suppressed"]) + 1, "and the coverage"
     gaps = sum(len(account["gaps"]) for account in document["accounts"])
     unknown = [event for event in events if event["compliance"]["status"] == "Unknown"]
     assert len(unknown) == gaps + len(document["unknown"]) and gaps > 0

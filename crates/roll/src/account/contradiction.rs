@@ -129,7 +129,7 @@ mod tests {
         };
         let line = |outcome, gaps, users| line_of(outcome, None, gaps, users);
         let gap = serde_json::json!([{
-            "step": "session", "operation": "AssumeRole", "user_name": null, "class": "denied",
+            "stage": "session", "operation": "AssumeRole", "user_name": null, "error_kind": "denied",
             "code": "AccessDenied", "message": "no", "request_id": null, "remedy": {"code": "retry"},
         }]);
         let (none, no_users) = (serde_json::json!([]), serde_json::Value::Null);

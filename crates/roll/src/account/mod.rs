@@ -52,16 +52,16 @@ pub struct AccountRecord {
 #[serde(default)]
 pub struct Facts {
     /// The alias, where it has one.
-    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub alias: Fact<Option<String>>,
     /// What `GetAccountSummary` counts.
-    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub summary: Fact<Summary>,
     /// The root user.
-    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub root: Fact<Root>,
     /// Whether the organisation manages the credentials of its members' root users centrally.
-    #[serde(skip_serializing_if = "Fact::is_not_asked")]
+    #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub root_credentials_managed: Fact<bool>,
 }
 
@@ -164,13 +164,13 @@ impl AccountRecord {
 
     /// The same, with what is known of the account besides.
     #[must_use]
-    pub fn known_as(self, account: Option<Account>) -> Self {
+    pub fn with_account(self, account: Option<Account>) -> Self {
         Self { account, ..self }
     }
 
     /// The same, of the run of this moment.
     #[must_use]
-    pub fn of_run(self, as_of: Timestamp) -> Self {
+    pub fn with_as_of(self, as_of: Timestamp) -> Self {
         Self { as_of: Some(as_of), ..self }
     }
 
@@ -183,7 +183,7 @@ impl AccountRecord {
 
     /// The same, with the request ids of the calls that gave its sessions.
     #[must_use]
-    pub fn through(self, request_ids: Vec<String>) -> Self {
+    pub fn with_request_ids(self, request_ids: Vec<String>) -> Self {
         Self { request_ids, ..self }
     }
 

@@ -39,17 +39,17 @@ impl Counts {
         self.accounts += 1;
         self.users += share.users;
         self.access_keys += share.access_keys;
-        *self.of(share.outcome) += 1;
+        *self.count_mut(share.outcome) += 1;
     }
 
-    fn minus(&mut self, share: AccountCounts) {
+    fn subtract(&mut self, share: AccountCounts) {
         self.accounts -= 1;
         self.users -= share.users;
         self.access_keys -= share.access_keys;
-        *self.of(share.outcome) -= 1;
+        *self.count_mut(share.outcome) -= 1;
     }
 
-    fn of(&mut self, outcome: Outcome) -> &mut usize {
+    fn count_mut(&mut self, outcome: Outcome) -> &mut usize {
         match outcome {
             Outcome::Complete => &mut self.complete,
             Outcome::Partial => &mut self.partial,
@@ -116,7 +116,7 @@ impl AccountIndex {
             if rank(earlier.outcome) > rank(share.outcome) {
                 return false;
             }
-            self.counts.minus(*earlier);
+            self.counts.subtract(*earlier);
         }
         self.counts.plus(share);
         self.shares.insert(account.account_id().clone(), share);

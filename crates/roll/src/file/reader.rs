@@ -80,7 +80,7 @@ fn parse_record(line: &[u8], number: usize) -> Result<Record, ReadError> {
         Ok(record) => Ok(record),
         Err(error) => Err(match other_version(line) {
             Some(version) => ReadError::Version(version),
-            None => ReadError::Line { line: number, problem: what_is_wrong(line, &error) },
+            None => ReadError::Line { line: number, problem: describe_error(line, &error) },
         }),
     }
 }
@@ -114,7 +114,7 @@ impl Records {
 
     /// Adds an account, and tells whether its line counts.
     fn add_account(&mut self, account: &AccountRecord, line: usize) -> Result<bool, LineProblem> {
-        account.check_against(self.header_of_run()?)?;
+        account.check_against(self.run_header()?)?;
         let account_id = account.account_id();
         if let Some(first) = self.lines_of_run.insert(account_id.clone(), line) {
             return Err(LineProblem::Repeated { account_id: account_id.clone(), first });
@@ -124,7 +124,7 @@ impl Records {
 
     /// Ends a run, with counts that must be those of the lines.
     fn add_trailer(&mut self, trailer: Trailer) -> Result<(), LineProblem> {
-        self.header_of_run()?;
+        self.run_header()?;
         if trailer.counts != self.known.counts() {
             let (trailer, lines) = (Box::new(trailer.counts), Box::new(self.known.counts()));
             return Err(LineProblem::Counts { trailer, lines });
@@ -137,7 +137,7 @@ impl Records {
     }
 
     /// The header of the run to which a record may be added.
-    fn header_of_run(&self) -> Result<&Header, LineProblem> {
+    fn run_header(&self) -> Result<&Header, LineProblem> {
         let header = self.header.as_ref().ok_or(LineProblem::NoHeader)?;
         if self.trailer.is_some() { Err(LineProblem::BehindTrailer) } else { Ok(header) }
     }
@@ -155,7 +155,7 @@ fn other_version(line: &[u8]) -> Option<u32> {
 }
 
 /// What is wrong with a line, without the line that it is within itself.
-fn what_is_wrong(line: &[u8], error: &serde_json::Error) -> LineProblem {
+fn describe_error(line: &[u8], error: &serde_json::Error) -> LineProblem {
     if !line.starts_with(b"{") {
         return LineProblem::NoObject;
     }

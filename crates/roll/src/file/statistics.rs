@@ -16,7 +16,7 @@ pub struct Statistics {
     pub calls: BTreeMap<String, Calls>,
     /// The sessions of roles on the way to the accounts' roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hops: Vec<IntermediateSession>,
+    pub intermediate_sessions: Vec<IntermediateSession>,
 }
 
 /// A session of a role on the way to the accounts' roles.

@@ -22,13 +22,13 @@ impl<W: Write> RollWriter<W> {
     /// # Errors
     /// Those of `out`.
     pub fn new(out: W, header: &Header) -> io::Result<Self> {
-        Self::go_on(out, AccountIndex::default(), header)
+        Self::resume(out, AccountIndex::default(), header)
     }
 
     /// Goes on with a roll file that holds what is known.
-    pub(crate) fn go_on(out: W, known: AccountIndex, header: &Header) -> io::Result<Self> {
+    pub(crate) fn resume(out: W, known: AccountIndex, header: &Header) -> io::Result<Self> {
         let mut writer = Self { out, known };
-        writer.line(&RecordRef::Header(header))?;
+        writer.write_line(&RecordRef::Header(header))?;
         Ok(writer)
     }
 
@@ -36,8 +36,8 @@ impl<W: Write> RollWriter<W> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn account(&mut self, account: &AccountRecord) -> io::Result<(usize, bool)> {
-        let length = self.line(&RecordRef::Account(account))?;
+    pub fn write_account(&mut self, account: &AccountRecord) -> io::Result<(usize, bool)> {
+        let length = self.write_line(&RecordRef::Account(account))?;
         Ok((length, self.known.add(account)))
     }
 
@@ -60,11 +60,11 @@ impl<W: Write> RollWriter<W> {
     /// # Errors
     /// Those of `out`.
     pub fn finish(mut self, statistics: Statistics) -> io::Result<W> {
-        self.line(&RecordRef::Trailer(&Trailer { counts: self.known.counts(), statistics }))?;
+        self.write_line(&RecordRef::Trailer(&Trailer { counts: self.known.counts(), statistics }))?;
         Ok(self.out)
     }
 
-    fn line(&mut self, record: &RecordRef<'_>) -> io::Result<usize> {
+    fn write_line(&mut self, record: &RecordRef<'_>) -> io::Result<usize> {
         let mut line = Vec::new();
         json::to_writer(&mut line, record)?;
         line.push(b'\n');

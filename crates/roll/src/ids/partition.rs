@@ -55,7 +55,7 @@ impl Partition {
 
     /// The partition that a region belongs to, by the prefix of the region's name.
     #[must_use]
-    pub fn of_region(region: &str) -> Self {
+    pub fn from_region(region: &str) -> Self {
         TABLE.iter().find(|(_, _, prefix, _)| region.starts_with(prefix)).map_or(Self::Aws, |row| row.0)
     }
 
@@ -90,9 +90,9 @@ mod tests {
         for (partition, name, _, region) in TABLE {
             assert_eq!(partition.as_str(), name);
             assert_eq!(name.parse::<Partition>().unwrap(), partition);
-            assert_eq!(Partition::of_region(region), partition, "{region}");
+            assert_eq!(Partition::from_region(region), partition, "{region}");
         }
-        assert_eq!(Partition::of_region("eu-central-1"), Partition::Aws);
+        assert_eq!(Partition::from_region("eu-central-1"), Partition::Aws);
         assert!("amazon".parse::<Partition>().is_err());
     }
 }

@@ -104,7 +104,7 @@ async fn read(session: &Session<'_>) -> Result<Report, CallError> {
     }
     let last = last.map_or(String::new(), |error: CallError| format!(": {error}"));
     Err(CallError {
-        class: ErrorKind::TimedOut,
+        error_kind: ErrorKind::TimedOut,
         ..CallError::malformed(GET, format!("the report was not made in time{last}"), None)
     })
 }

@@ -14,7 +14,7 @@ pub(super) struct File {
     pub(super) accounts: BTreeMap<String, FileAccount>,
     pub(super) organization: Option<FileOrganization>,
     #[serde(default)]
-    pub(super) behaviour: FaultInjection,
+    pub(super) fault_injection: FaultInjection,
 }
 
 #[derive(Deserialize)]

@@ -104,9 +104,11 @@ impl World {
             ))
         })?;
         let documents = Documents { open: &open };
-        let behaviour =
-            file.behaviour.checked().map_err(|problem| InvalidWorld::new(format!("behaviour: {problem}")))?;
-        let mut world = Self { behaviour, ..Self::default() };
+        let fault_injection = file
+            .fault_injection
+            .validated()
+            .map_err(|problem| InvalidWorld::new(format!("fault_injection: {problem}")))?;
+        let mut world = Self { fault_injection, ..Self::default() };
         let mut members = BTreeMap::new();
         for (account_id, account) in file.accounts {
             if !is_account_id(&account_id) {

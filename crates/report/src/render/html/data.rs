@@ -14,7 +14,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::finding::Finding;
-use crate::render::{harmless, harmless_lines};
+use crate::render::{sanitize, sanitize_lines};
 use crate::report::Report;
 use crate::rules::Severity;
 
@@ -85,7 +85,7 @@ struct Data<'a>(&'a Report);
 impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let shared = RefCell::new(Shared::default());
-        let findings = self.0.findings.iter().chain(&self.0.excepted);
+        let findings = self.0.findings.iter().chain(&self.0.suppressed);
         let rows = findings.map(|finding| row(&mut shared.borrow_mut(), finding));
         let mut data = serializer.serialize_map(None)?;
         data.serialize_entry("severities", &Severity::ALL.map(Severity::as_str))?;
@@ -112,28 +112,28 @@ fn row<'a>(shared: &mut Shared<'a>, finding: &'a Finding) -> Row<'a> {
     let Finding { rule, subject, score, .. } = finding;
     let of_user = (subject.account_id.as_str(), finding.user_id.as_deref().unwrap_or_default());
     let lines = score
-        .lines
+        .components
         .iter()
-        .map(|line| (line.points, shared.reasons.of(line.because.as_str(), || line.because.as_str())));
+        .map(|line| (line.points, shared.reasons.of(line.reason.as_str(), || line.reason.as_str())));
     let evidence = finding.evidence.iter().map(|it| {
         let made = match it.source {
             Source::Live => None,
             Source::CredentialReport(made) => Some(made),
         };
-        (harmless(&it.value), shared.sources.of((it.fact, made), || it.origin()))
+        (sanitize(&it.value), shared.sources.of((it.fact, made), || it.origin()))
     });
     Row(
         score.points,
         Severity::ALL.iter().position(|it| *it == finding.severity).unwrap_or_default(),
         shared.rules.of(rule.id, || (rule.id, rule.title, rule.why, clauses(finding))),
         shared.users.of(of_user, || user(finding)),
-        harmless(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default()),
-        harmless(&finding.message),
+        sanitize(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default()),
+        sanitize(&finding.message),
         evidence.collect(),
         lines.collect(),
-        harmless_lines(&finding.remedy),
+        sanitize_lines(&finding.remedy),
         finding.exception.as_ref().map(|it| {
-            let word = if it.has_lapsed { "lapsed" } else { "excepted" };
+            let word = if it.is_expired { "expired" } else { "suppressed" };
             owned(format!("{word}: {}, {}, until {}", it.owner, it.reason, it.until))
         }),
     )
@@ -141,7 +141,7 @@ fn row<'a>(shared: &mut Shared<'a>, finding: &'a Finding) -> Row<'a> {
 
 /// A text that was made here of what others chose.
 fn owned(text: String) -> String {
-    match harmless(&text) {
+    match sanitize(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(harmless) => harmless,
     }
@@ -150,7 +150,7 @@ fn owned(text: String) -> String {
 fn user(finding: &Finding) -> [Text<'_>; 8] {
     let (subject, advice) = (&finding.subject, finding.advice.as_ref());
     let text =
-        |text: Option<&'_ str>| -> Text<'_> { Cow::Owned(harmless(text.unwrap_or_default()).into_owned()) };
+        |text: Option<&'_ str>| -> Text<'_> { Cow::Owned(sanitize(text.unwrap_or_default()).into_owned()) };
     [
         text(Some(subject.account_id.as_str())),
         text(subject.account_name.as_deref()),
@@ -159,7 +159,7 @@ fn user(finding: &Finding) -> [Text<'_>; 8] {
         text(subject.user_name.as_deref()),
         text(Some(&subject.user_arn)),
         text(advice.map(|it| it.action.as_str())),
-        text(advice.map(|it| it.because.as_str())),
+        text(advice.map(|it| it.reason.as_str())),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! `rolecall whose`: from an access key's id to its user.
+//! `rolecall find-key`: from an access key's id to its user.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use clap::Args;
 use jiff::Timestamp;
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan};
-use rolecall_core::{CallError, RunOptions, whose};
+use rolecall_core::{CallError, RunOptions, key_lookup};
+use rolecall_report::coverage_summary::may_hold_other_keys;
 use rolecall_report::facts::days;
-use rolecall_report::statement::may_hold_other_keys;
 use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact};
 use serde_json::json;
 
@@ -24,8 +24,8 @@ use crate::{aws, configuration, environment, roll_file, targets};
 
 const HELP: &str = "\
 Examples:
-  rolecall whose AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
-  rolecall whose AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      asks nobody
+  rolecall find-key AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
+  rolecall find-key AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      asks nobody
 
 Live it needs sts:GetAccessKeyInfo, and in the key's account iam:GetAccessKeyLastUsed and iam:ListAccessKeys.";
 
@@ -36,10 +36,10 @@ const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
     (RolecallExitCode::Incomplete, "that cannot be told"),
 ];
 
-/// The arguments of `rolecall whose`.
+/// The arguments of `rolecall find-key`.
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
-pub(crate) struct WhoseArgs {
+pub(crate) struct FindKeyArgs {
     /// The access key's id
     #[arg(value_name = "AKIA…")]
     pub(crate) access_key_id: SensitiveText,
@@ -69,7 +69,7 @@ struct FoundKey {
 }
 
 /// Finds it, and shows it.
-pub(crate) fn run(arguments: &WhoseArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &FindKeyArgs) -> Result<ExitCode, Failure> {
     let id = AccessKeyId::from_input(&arguments.access_key_id.0).map_err(Failure::usage)?;
     match id.kind() {
         AccessKeyIdKind::LongTerm | AccessKeyIdKind::Unknown => {}
@@ -137,7 +137,7 @@ fn key_in<'a>(account: &'a AccountRecord, access_key_id: &AccessKeyId) -> Option
     })
 }
 
-async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<FoundKey, Failure> {
+async fn live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey, Failure> {
     let configuration = configuration::read(arguments.caller.config.as_deref())?;
     let flags = RunOptions { targets: arguments.role.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
@@ -145,14 +145,14 @@ async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<FoundKey, Failu
     let plan = TargetPlan::for_one_account(options.targets, &configuration.named);
     let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
     let caller = scanner.caller().await.map_err(|error| aws::no_caller(&error, &arguments.caller))?;
-    let account_id = whose::account_of(&scanner, id).await.map_err(|error| not_told(&error, id))?;
+    let account_id = key_lookup::find_account(&scanner, id).await.map_err(|error| not_told(&error, id))?;
     let region = scanner.sdk_config().region().map(AsRef::as_ref);
     let own_account = caller.as_ref().map(|caller| &caller.account_id);
     let target = plan.target(account_id.clone(), region, own_account);
     let target = target.map_err(|error| targets::failure(&error))?;
     let context = ScanContext::new(settings);
-    let owner = whose::owner(&scanner, &context, &target, id).await.map_err(|error| {
-        let remedy = match (&target.access, error.class) {
+    let owner = key_lookup::find_user(&scanner, &context, &target, id).await.map_err(|error| {
+        let remedy = match (&target.access, error.error_kind) {
             (Access::Role(role), ErrorKind::Denied) => {
                 format!("{}; it was asked as {}", error.remedy().to_text(&FlagTerms), role.role_arn)
             }
@@ -178,7 +178,7 @@ async fn live(arguments: &WhoseArgs, id: &AccessKeyId) -> Result<FoundKey, Failu
 }
 
 fn not_told(error: &CallError, access_key_id: &AccessKeyId) -> Failure {
-    if error.class == ErrorKind::Other {
+    if error.error_kind == ErrorKind::Other {
         let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
         return Failure::new(RolecallExitCode::Findings, problem)
             .with_remedy("look at it once more, letter by letter");
@@ -204,7 +204,7 @@ fn in_words(found: &FoundKey) -> String {
         }
         Fact::Known { value: None, .. } => "never, or not since AWS records it".to_owned(),
         Fact::Unknown { unknown } => format!("unknown: {unknown}"),
-        Fact::NotAsked => "not asked".to_owned(),
+        Fact::NotRequested => "not asked".to_owned(),
     };
     let name = account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
     let lines = [

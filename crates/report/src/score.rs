@@ -12,7 +12,7 @@ pub struct Score {
     /// All lines together.
     pub points: u32,
     /// What adds to it.
-    pub lines: Vec<ScoreComponent>,
+    pub components: Vec<ScoreComponent>,
 }
 
 /// A line of a score.
@@ -21,13 +21,13 @@ pub struct ScoreComponent {
     /// How much.
     pub points: u32,
     /// Why.
-    pub because: String,
+    pub reason: String,
 }
 
 impl Score {
     /// That of something of this severity.
     #[must_use]
-    pub(crate) fn of(severity: Severity) -> Self {
+    pub(crate) fn new(severity: Severity) -> Self {
         let points = match severity {
             Severity::Critical => 80,
             Severity::High => 40,
@@ -42,7 +42,7 @@ impl Score {
 
     fn add(&mut self, points: u32, because: impl Into<String>) {
         self.points += points;
-        self.lines.push(ScoreComponent { points, because: because.into() });
+        self.components.push(ScoreComponent { points, reason: because.into() });
     }
 
     /// The root user may do everything, and no policy takes it away.
@@ -84,7 +84,7 @@ impl Score {
                 }
             }
             Fact::Unknown { .. } => self.add(3, "its last use is unknown"),
-            Fact::NotAsked => {}
+            Fact::NotRequested => {}
         }
     }
 }

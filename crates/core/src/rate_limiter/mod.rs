@@ -8,7 +8,7 @@
 //! Neither the SDK's adaptive mode nor `governor` does that. The first halves its rate at each throttle and takes
 //! twice as long for the same calls; the second holds a rate that one knows already.
 
-mod meter;
+mod call_metrics;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,8 +22,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-pub use meter::CallMetrics;
-pub(crate) use meter::MetricsInterceptor;
+pub use call_metrics::CallMetrics;
+pub(crate) use call_metrics::MetricsInterceptor;
 
 /// The calls that go as they come: what a bucket holds at least.
 const AT_ONCE: u64 = 20;
@@ -106,10 +106,10 @@ impl RateLimiter {
     }
 
     /// Waits until a call may go. It is under way until [`RateLimiter::returned`].
-    pub(crate) async fn leave(&self) {
+    pub(crate) async fn acquire(&self) {
         loop {
             let another = self.returned.notified();
-            let wait = self.state().leave(Instant::now());
+            let wait = self.state().acquire(Instant::now());
             match wait {
                 None => return,
                 Some(Wait::Until(at, throttled)) => {
@@ -127,7 +127,7 @@ impl RateLimiter {
     }
 
     /// A call has come back, or was given up.
-    pub(crate) fn returned(&self) {
+    pub(crate) fn release(&self) {
         let mut state = self.state();
         state.under_way = state.under_way.saturating_sub(1);
         drop(state);
@@ -135,13 +135,13 @@ impl RateLimiter {
     }
 
     /// A call was answered.
-    pub(crate) fn answered(&self) {
+    pub(crate) fn on_success(&self) {
         self.state().answered += 1;
         self.returned.notify_one();
     }
 
     /// A call was throttled.
-    pub(crate) fn throttled(&self) {
+    pub(crate) fn on_throttled(&self) {
         self.state().throttled_at(Instant::now());
     }
 
@@ -151,7 +151,7 @@ impl RateLimiter {
 }
 
 impl State {
-    fn leave(&mut self, now: Instant) -> Option<Wait> {
+    fn acquire(&mut self, now: Instant) -> Option<Wait> {
         let Some(mut rate) = self.rate else {
             let probe = PROBE_STEPS.iter().find(|(answered, _)| self.answered < *answered);
             if self.sent >= AT_ONCE && probe.is_some_and(|(_, under_way)| self.under_way >= *under_way) {
@@ -226,7 +226,7 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct RateLimitedClient {
     pub(crate) client: SharedHttpClient,
-    pub(crate) pace: Arc<RateLimiter>,
+    pub(crate) rate_limiter: Arc<RateLimiter>,
 }
 
 impl HttpClient for RateLimitedClient {
@@ -236,14 +236,17 @@ impl HttpClient for RateLimitedClient {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let connector = self.client.http_connector(settings, components);
-        SharedHttpConnector::new(RateLimitedConnector { connector, pace: Arc::clone(&self.pace) })
+        SharedHttpConnector::new(RateLimitedConnector {
+            connector,
+            rate_limiter: Arc::clone(&self.rate_limiter),
+        })
     }
 }
 
 #[derive(Debug)]
 struct RateLimitedConnector {
     connector: SharedHttpConnector,
-    pace: Arc<RateLimiter>,
+    rate_limiter: Arc<RateLimiter>,
 }
 
 /// A call that is under way, until it is dropped.
@@ -251,16 +254,16 @@ struct InFlightGuard(Arc<RateLimiter>);
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.0.returned();
+        self.0.release();
     }
 }
 
 impl HttpConnector for RateLimitedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (connector, pace) = (self.connector.clone(), Arc::clone(&self.pace));
+        let (connector, rate_limiter) = (self.connector.clone(), Arc::clone(&self.rate_limiter));
         HttpConnectorFuture::new(async move {
-            pace.leave().await;
-            let _under_way = InFlightGuard(pace);
+            rate_limiter.acquire().await;
+            let _under_way = InFlightGuard(rate_limiter);
             connector.call(request).await
         })
     }
@@ -298,22 +301,22 @@ mod tests {
 
     /// How long so many calls take, eight side by side and 20 ms each, and how many are throttled on the way.
     async fn take(calls: usize, rate: f64) -> (f64, usize) {
-        let pace = RateLimiter::default();
+        let rate_limiter = RateLimiter::default();
         let bucket = RefCell::new(Bucket { rate, tokens: rate, at: Instant::now() });
         let throttled = RefCell::new(0);
         let began = Instant::now();
         stream::iter(0..calls)
             .for_each_concurrent(8, async |_| {
                 loop {
-                    pace.leave().await;
+                    rate_limiter.acquire().await;
                     sleep(Duration::from_millis(20)).await;
                     let gives = bucket.borrow_mut().gives();
-                    pace.returned();
+                    rate_limiter.release();
                     if gives {
-                        pace.answered();
+                        rate_limiter.on_success();
                         return;
                     }
-                    pace.throttled();
+                    rate_limiter.on_throttled();
                     *throttled.borrow_mut() += 1;
                     sleep(Duration::from_millis(200)).await;
                 }

@@ -1,4 +1,4 @@
-//! From an account that somebody named to how it is asked.
+//! From an account that somebody spec to how it is asked.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,12 +8,12 @@ use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn, RoleName
 
 use super::{Access, Role, Target};
 
-/// An account as somebody named it: with its role, or with less than that.
+/// An account as somebody spec it: with its role, or with less than that.
 #[derive(Debug, Clone)]
 pub struct TargetSpec {
     /// The account.
     pub account_id: AccountId,
-    /// The role to become, where it was named whole.
+    /// The role to become, where it was spec whole.
     pub role_arn: Option<RoleArn>,
     /// The name of the role to become.
     pub role_name: Option<RoleName>,
@@ -31,14 +31,14 @@ impl TargetSpec {
     /// Accounts of a list, those of them asked otherwise that are written down, and behind them what is written down and
     /// not in the list.
     #[must_use]
-    pub fn merge(list: Vec<Self>, written: &[Self]) -> Vec<Self> {
-        let listed: BTreeSet<AccountId> = list.iter().map(|named| named.account_id.clone()).collect();
-        let written_of = |named: &Self| written.iter().find(|it| it.account_id == named.account_id);
+    pub fn with_overrides(list: Vec<Self>, written: &[Self]) -> Vec<Self> {
+        let listed: BTreeSet<AccountId> = list.iter().map(|spec| spec.account_id.clone()).collect();
+        let written_of = |spec: &Self| written.iter().find(|it| it.account_id == spec.account_id);
         let others = written.iter().filter(|it| !listed.contains(&it.account_id)).cloned();
         list.into_iter()
-            .map(|named| match written_of(&named) {
-                Some(written) => named.asked_as(written),
-                None => named,
+            .map(|spec| match written_of(&spec) {
+                Some(written) => spec.asked_as(written),
+                None => spec,
             })
             .chain(others)
             .collect()
@@ -68,15 +68,15 @@ impl TargetSpec {
         }
     }
 
-    /// The account of a role that was named whole.
+    /// The account of a role that was spec whole.
     #[must_use]
-    pub fn by_role(role_arn: &RoleArn) -> Self {
-        Self { role_arn: Some(role_arn.clone()), ..Self::of(role_arn.account_id().clone()) }
+    pub fn from_role_arn(role_arn: &RoleArn) -> Self {
+        Self { role_arn: Some(role_arn.clone()), ..Self::new(role_arn.account_id().clone()) }
     }
 
     /// An account of which the id alone is known.
     #[must_use]
-    pub fn of(account_id: AccountId) -> Self {
+    pub fn new(account_id: AccountId) -> Self {
         Self {
             account_id,
             role_arn: None,
@@ -89,7 +89,7 @@ impl TargetSpec {
     }
 }
 
-/// What holds for accounts that were named without it.
+/// What holds for accounts that were spec without it.
 #[derive(Debug, Clone)]
 pub struct TargetDefaults {
     /// How a role's ARN is made.
@@ -102,17 +102,17 @@ pub struct TargetDefaults {
     pub external_id: Option<ExternalId>,
     /// The roles to become on the way.
     pub via: Vec<RoleArn>,
-    /// The caller's own account, which is read with the caller's own credentials unless its role was named whole.
+    /// The caller's own account, which is read with the caller's own credentials unless its role was spec whole.
     pub own_account: Option<AccountId>,
 }
 
 impl TargetDefaults {
-    /// How a named account is asked.
+    /// How the account of a spec is read.
     ///
     /// # Errors
     /// Where nobody says which role to become in it.
-    pub fn target(&self, named: TargetSpec) -> Result<Target, MissingRole> {
-        let TargetSpec { account_id, role_arn, role_name, external_id, via, skipped, account } = named;
+    pub fn resolve(&self, spec: TargetSpec) -> Result<Target, MissingRole> {
+        let TargetSpec { account_id, role_arn, role_name, external_id, via, skipped, account } = spec;
         let access = if let Some(reason) = skipped {
             Access::Skipped(reason)
         } else if role_arn.is_none() && self.own_account.as_ref() == Some(&account_id) {
@@ -208,19 +208,19 @@ mod tests {
 
     #[test]
     fn what_is_written_down_of_an_account_comes_over_what_lists_it_and_takes_nothing_else_away() {
-        let named = |id: &str| TargetSpec::of(id.parse().unwrap());
+        let spec = |id: &str| TargetSpec::new(id.parse().unwrap());
         let known = |name: &str| Some(Account { name: Some(name.to_owned()), ..Account::default() });
         let listed = TargetSpec {
             role_name: Some("Listed".parse().unwrap()),
             external_id: Some("between-us".parse().unwrap()),
             account: known("listed"),
-            ..named("000000000001")
+            ..spec("000000000001")
         };
         let written = [
-            TargetSpec { role_name: Some("Otherwise".parse().unwrap()), ..named("000000000001") },
-            TargetSpec { account: known("acquired"), ..named("000000000002") },
+            TargetSpec { role_name: Some("Otherwise".parse().unwrap()), ..spec("000000000001") },
+            TargetSpec { account: known("acquired"), ..spec("000000000002") },
         ];
-        let merged = TargetSpec::merge(vec![listed.clone(), listed], &written);
+        let merged = TargetSpec::with_overrides(vec![listed.clone(), listed], &written);
         let [first, second, other] = &merged[..] else { panic!("{merged:?}") };
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
         assert_eq!(first.role_name.as_ref().unwrap().as_str(), "Otherwise");
@@ -239,19 +239,19 @@ mod tests {
             via: vec!["arn:aws-cn:iam::222222222222:role/Hop".parse().unwrap()],
             own_account: Some("222222222222".parse().unwrap()),
         };
-        let named = TargetSpec::of("000000000042".parse().unwrap());
-        let Access::Role(role) = defaults.target(named.clone()).unwrap().access else { panic!() };
+        let spec = TargetSpec::new("000000000042".parse().unwrap());
+        let Access::Role(role) = defaults.resolve(spec.clone()).unwrap().access else { panic!() };
         assert_eq!(role.role_arn.as_str(), "arn:aws-cn:iam::000000000042:role/audit/R");
         assert_eq!((role.via.len(), role.external_id.is_some()), (1, true));
-        let own = TargetSpec::of("222222222222".parse().unwrap());
-        assert_eq!(defaults.target(own.clone()).unwrap().access, Access::CallerCredentials);
+        let own = TargetSpec::new("222222222222".parse().unwrap());
+        assert_eq!(defaults.resolve(own.clone()).unwrap().access, Access::CallerCredentials);
         let whole =
             TargetSpec { role_arn: Some("arn:aws-cn:iam::222222222222:role/S".parse().unwrap()), ..own };
-        assert!(matches!(defaults.target(whole).unwrap().access, Access::Role(_)), "it was named whole");
-        let skipped = TargetSpec { skipped: Some("suspended".to_owned()), ..named.clone() };
-        assert_eq!(defaults.target(skipped).unwrap().access, Access::Skipped("suspended".to_owned()));
+        assert!(matches!(defaults.resolve(whole).unwrap().access, Access::Role(_)), "it was spec whole");
+        let skipped = TargetSpec { skipped: Some("suspended".to_owned()), ..spec.clone() };
+        assert_eq!(defaults.resolve(skipped).unwrap().access, Access::Skipped("suspended".to_owned()));
         let nobody = TargetDefaults { role_name: None, ..defaults };
-        assert!(nobody.target(named).unwrap_err().to_text(&NeutralTerms).contains("000000000042"));
+        assert!(nobody.resolve(spec).unwrap_err().to_text(&NeutralTerms).contains("000000000042"));
     }
 
     #[test]

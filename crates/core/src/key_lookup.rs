@@ -25,7 +25,7 @@ pub struct KeyOwner {
 ///
 /// # Errors
 /// What AWS answers, which for an id that is no key's is `ValidationError`.
-pub async fn account_of(scanner: &Scanner, access_key_id: &AccessKeyId) -> Result<AccountId, CallError> {
+pub async fn find_account(scanner: &Scanner, access_key_id: &AccessKeyId) -> Result<AccountId, CallError> {
     const GET_ACCESS_KEY_INFO: &str = "GetAccessKeyInfo";
     let sts = scanner.sts();
     let answer = sts.get_access_key_info().access_key_id(access_key_id.as_str()).send().boxed_local().await;
@@ -38,24 +38,26 @@ pub async fn account_of(scanner: &Scanner, access_key_id: &AccessKeyId) -> Resul
 ///
 /// # Errors
 /// What AWS refused.
-pub async fn owner(
+pub async fn find_user(
     scanner: &Scanner,
     context: &ScanContext,
     target: &Target,
     access_key_id: &AccessKeyId,
 ) -> Result<Option<KeyOwner>, CallError> {
     let session = match &target.access {
-        Access::Role(role) => Session::open(role, ACTIONS, scanner.context(context)).boxed_local().await?,
+        Access::Role(role) => {
+            Session::assume_role(role, ACTIONS, scanner.context(context)).boxed_local().await?
+        }
         Access::CallerCredentials | Access::Skipped(_) => {
-            Session::own(&target.account_id, scanner.context(context))
+            Session::with_caller_credentials(&target.account_id, scanner.context(context))
         }
     };
-    let (user_name, used) = match last_used::of_key(&session, access_key_id).boxed_local().await {
+    let (user_name, used) = match last_used::read_last_used(&session, access_key_id).boxed_local().await {
         Ok(found) => found,
-        Err(error) if error.class == rolecall_roll::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.error_kind == rolecall_roll::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let keys = access_keys::of_user(&session, &user_name).boxed_local().await?;
+    let keys = access_keys::read_user_keys(&session, &user_name).boxed_local().await?;
     let key = keys.into_iter().find(|key| key.access_key_id == *access_key_id);
     Ok(key.map(|key| KeyOwner { user_name, access_key: AccessKey { last_used: Fact::live(used), ..key } }))
 }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use rolecall_report::coverage_summary::{CoverageSummary, summary, with_thousands_separator};
 use rolecall_report::render;
 use rolecall_report::report::{FindingLimit, Grouping};
-use rolecall_report::statement::{CoverageSummary, grouped, summary};
 use rolecall_report::{Report, Settings, Severity};
 use rolecall_roll::{AccountRecord, Coverage, Header, RollAppender, RollFile, RollWriter, Statistics};
 
@@ -42,7 +42,9 @@ impl OutputWriter {
         for (_, sink) in jsonl {
             let mut writer = RollWriter::new(sink, header).map_err(|error| not_written(&error))?;
             for account in store.accounts() {
-                account.and_then(|account| writer.account(&account)).map_err(|error| not_written(&error))?;
+                account
+                    .and_then(|account| writer.write_account(&account))
+                    .map_err(|error| not_written(&error))?;
             }
             lines.push(writer);
         }
@@ -54,7 +56,7 @@ impl OutputWriter {
         let Self { store, lines, .. } = self;
         let added = store.add(account).and_then(|counts| {
             let mut lines = lines.iter_mut().filter(|_| counts);
-            lines.try_for_each(|writer| writer.account(account).map(|_| ()))
+            lines.try_for_each(|writer| writer.write_account(account).map(|_| ()))
         });
         added.map_err(|error: io::Error| not_written(&error))
     }
@@ -113,11 +115,11 @@ impl RollOutcome {
             return RolecallExitCode::Incomplete.into();
         }
         let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
-        if report.has(severity) {
+        if report.has_open_at_least(severity) {
             return RolecallExitCode::Findings.into();
         }
         let rules = || report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
-        let Some(rule) = rules().find(|rule| rule.not_asked > 0) else {
+        let Some(rule) = rules().find(|rule| rule.not_collected > 0) else {
             let unknown: usize = rules().map(|rule| rule.unknown).sum();
             // What AWS's answers do not tell, another run would not know either.
             if unknown > 0 {
@@ -128,12 +130,12 @@ impl RollOutcome {
                 };
                 super::say(&format!(
                     "--fail-on {severity}: no finding is as bad, and {} {verdicts} unknown",
-                    grouped(unknown)
+                    with_thousands_separator(unknown)
                 ));
             }
             return ExitCode::SUCCESS;
         };
-        let fact = rule.not_asked_for.map_or(String::new(), |fact| fact.to_string());
+        let fact = rule.missing_fact.map_or(String::new(), |fact| fact.to_string());
         super::say(&format!(
             "--fail-on {severity} cannot be told: {} needs {fact}, which was not asked for: --collect recommended",
             rule.rule.id
@@ -154,7 +156,7 @@ pub(crate) fn show(
         FindingLimit::All
     };
     let show = || {
-        let report = showing.judging.map(|settings| Report::of_file(stored, settings, keep)).transpose()?;
+        let report = showing.judging.map(|settings| Report::from_file(stored, settings, keep)).transpose()?;
         let coverage = match &report {
             Some(report) => report.coverage.clone(),
             None => stored.coverage()?,
@@ -181,7 +183,7 @@ fn write(
     match format {
         Format::Json => render::json::render(sink, stored, coverage, report),
         Format::RollCsv => render::roll_csv::render(sink, stored, coverage),
-        Format::Jsonl => stored.copy(sink),
+        Format::Jsonl => stored.write_compacted(sink),
         Format::Csv => render::csv::render(sink, stored, findings_of()?),
         Format::Markdown => render::markdown::render(sink, stored, findings_of()?, showing.grouping),
         Format::Html => render::html::render(sink, stored, findings_of()?),
@@ -193,7 +195,7 @@ fn write(
                 let most = if showing.keys { MOST_URGENT } else { usize::MAX };
                 findings::render(sink, report, showing.grouping, most, of_sink)?;
             }
-            let statement = CoverageSummary::of(stored, coverage, report, &FlagTerms);
+            let statement = CoverageSummary::new(stored, coverage, report, &FlagTerms);
             sink.write_all(page::render(&statement, showing.retry, of_sink).as_bytes())
         }
     }

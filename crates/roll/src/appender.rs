@@ -81,12 +81,12 @@ impl ResumableRoll {
     ///
     /// # Errors
     /// Those of the file.
-    pub fn go_on(self, header: &Header) -> io::Result<RollAppender> {
+    pub fn resume(self, header: &Header) -> io::Result<RollAppender> {
         let Self { mut file, known, lines, length, .. } = self;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
-        let writer = RollWriter::go_on(file, known, header)?;
-        RollAppender::of(header.clone(), writer, lines)
+        let writer = RollWriter::resume(file, known, header)?;
+        RollAppender::new(header.clone(), writer, lines)
     }
 }
 
@@ -101,7 +101,7 @@ fn first_bytes(mut file: &File) -> io::Result<Vec<u8>> {
 }
 
 impl RollAppender {
-    fn of(
+    fn new(
         header: Header,
         mut writer: RollWriter<File>,
         lines: BTreeMap<AccountId, (u64, usize)>,
@@ -115,7 +115,7 @@ impl RollAppender {
     /// # Errors
     /// Those of the file.
     pub fn add(&mut self, account: &AccountRecord) -> io::Result<bool> {
-        let (length, counts) = self.writer.account(account)?;
+        let (length, counts) = self.writer.write_account(account)?;
         if counts {
             self.lines.insert(account.account_id().clone(), (self.length, length));
         }
@@ -195,10 +195,10 @@ impl RollFile {
     ///
     /// # Errors
     /// Those of either file.
-    pub fn copy(&self, out: &mut impl io::Write) -> io::Result<()> {
+    pub fn write_compacted(&self, out: &mut impl io::Write) -> io::Result<()> {
         let mut writer = RollWriter::new(out, &self.header)?;
         for account in self.accounts() {
-            writer.account(&account?)?;
+            writer.write_account(&account?)?;
         }
         match &self.statistics {
             Some(statistics) => writer.finish(statistics.clone()).map(|_| ()),

@@ -24,7 +24,7 @@ pub struct CoverageSummary {
     /// Who asked: account, and what the ARN says behind it.
     pub caller: Option<String>,
     /// How many of what.
-    pub lines: Vec<SummaryRow>,
+    pub rows: Vec<SummaryRow>,
     /// Gaps that were accepted until a day that is over, exceptions that have lapsed or match nothing.
     pub notes: Vec<String>,
 }
@@ -33,41 +33,41 @@ pub struct CoverageSummary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryRow {
     /// How many.
-    pub number: usize,
+    pub count: usize,
     /// Of what: `complete`, `denied`.
-    pub word: &'static str,
+    pub label: &'static str,
     /// What more there is to say; of reasons the most frequent first.
-    pub what: Vec<String>,
+    pub details: Vec<String>,
 }
 
 impl CoverageSummary {
     /// What a roll covers, and where rules were applied, what they found and could not judge; settings are called as a
     /// front end calls them.
     #[must_use]
-    pub fn of(stored: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
+    pub fn new(stored: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
         let header = &stored.header;
-        let mut lines = of_accounts(coverage);
+        let mut lines = account_rows(coverage);
         let mut notes: Vec<String> =
-            coverage.narrowed.iter().map(|to| format!("narrowed: this roll is {to} alone")).collect();
-        for gap in &coverage.lapsed {
+            coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll is {to} alone")).collect();
+        for gap in &coverage.expired_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
             notes.push(format!(
                 "the gap of {account}, owner {owner}, was accepted until {until}, and is no more"
             ));
         }
-        for gap in &coverage.in_vain {
+        for gap in &coverage.unused_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
             notes.push(format!(
                 "a gap of {account} is accepted, owner {owner}, until {until}, and there is none"
             ));
         }
         if let Some(report) = report {
-            lines.extend(of_findings(report, coverage, terms));
-            notes.extend(of_exceptions(report));
-            notes.extend(of_benchmark(report));
+            lines.extend(finding_rows(report, coverage, terms));
+            notes.extend(exception_notes(report));
+            notes.extend(benchmark_notes(report));
             let uncertain = report.assessment.owners_uncertain;
             if uncertain > 0 {
-                let of = self::of(uncertain, "finding");
+                let of = count_of(uncertain, "finding");
                 notes.push(format!("who is to act on {of} is not certain: the users' tags are not known"));
             }
         }
@@ -76,12 +76,15 @@ impl CoverageSummary {
             organization: header.organization.as_ref().map(|it| it.id.clone()),
             run_id: header.run_id.to_string(),
             as_of: header.as_of.strftime("%Y-%m-%dT%H:%MZ").to_string(),
-            elapsed: stored.statistics.as_ref().map(|Statistics { elapsed_ms, .. }| time(*elapsed_ms)),
+            elapsed: stored
+                .statistics
+                .as_ref()
+                .map(|Statistics { elapsed_ms, .. }| format_elapsed(*elapsed_ms)),
             caller: header
                 .caller
                 .as_ref()
                 .map(|caller| format!("{} {}", caller.account_id, of_arn(&caller.arn))),
-            lines,
+            rows: lines,
             notes,
         }
     }
@@ -102,11 +105,13 @@ impl CoverageSummary {
 
     /// All of it in one line.
     #[must_use]
-    pub(crate) fn in_a_line(&self) -> String {
+    pub(crate) fn to_one_line(&self) -> String {
         let of = |line: &SummaryRow| {
-            format!("{} {} {}", grouped(line.number), line.word, line.what.join(", ")).trim_end().to_owned()
+            format!("{} {} {}", with_thousands_separator(line.count), line.label, line.details.join(", "))
+                .trim_end()
+                .to_owned()
         };
-        let lines: Vec<String> = self.lines.iter().map(of).collect();
+        let lines: Vec<String> = self.rows.iter().map(of).collect();
         format!("{}: {}", self.verdict(), lines.join("; "))
     }
 }
@@ -115,19 +120,24 @@ impl CoverageSummary {
 #[must_use]
 pub fn summary(coverage: &Coverage) -> String {
     let total = |reasons: &BTreeMap<String, usize>| reasons.values().sum::<usize>();
-    let mut text = format!("{} of {} complete", grouped(coverage.complete), of(coverage.accounts, "account"));
+    let mut text = format!(
+        "{} of {} complete",
+        with_thousands_separator(coverage.complete),
+        count_of(coverage.accounts, "account")
+    );
     let others = [
-        (coverage.in_part, "partial"),
+        (coverage.partial, "partial"),
         (total(&coverage.denied), "denied"),
         (total(&coverage.failed), "failed"),
-        (coverage.accepted.len(), "accepted"),
+        (coverage.accepted_gaps.len(), "accepted"),
         (total(&coverage.skipped), "skipped"),
     ];
     for (number, what) in others.iter().filter(|(number, _)| *number > 0) {
-        text += &format!(", {} {what}", grouped(number));
+        text += &format!(", {} {what}", with_thousands_separator(number));
     }
-    let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| of(keys, "access key"));
-    format!("{text}: {}, {keys}", of(coverage.users, "user"))
+    let keys =
+        coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| count_of(keys, "access key"));
+    format!("{text}: {}, {keys}", count_of(coverage.users, "user"))
 }
 
 /// Why an access key that is not in a roll may be there all the same, as what is said of the roll; `None` where the roll
@@ -137,7 +147,7 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
     if coverage.access_keys.is_none() {
         return Some("holds no access keys: they were not asked for".to_owned());
     }
-    if let [first, ..] = coverage.narrowed.as_slice() {
+    if let [first, ..] = coverage.narrowed_by.as_slice() {
         return Some(format!("is {first} alone"));
     }
     match coverage.listed {
@@ -152,7 +162,7 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
         }
         Some(_) => {}
     }
-    if !coverage.is_complete || !coverage.accepted.is_empty() {
+    if !coverage.is_complete || !coverage.accepted_gaps.is_empty() {
         return Some(format!("does not cover everything: {}", summary(coverage)));
     }
     // Not asked, and not empty for all that: a suspended account keeps its keys.
@@ -160,12 +170,14 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
         .then(|| format!("leaves out accounts that were not asked: {}", summary(coverage)))
 }
 
-fn of_accounts(coverage: &Coverage) -> Vec<SummaryRow> {
+fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
     let mut lines = Vec::new();
-    let mut line = |number, word, what: Vec<String>| lines.push(SummaryRow { number, word, what });
+    let mut line = |number, word, what: Vec<String>| {
+        lines.push(SummaryRow { count: number, label: word, details: what });
+    };
     match coverage.listed {
         Some(listed) if listed != coverage.accounts => {
-            let chosen = grouped(coverage.accounts);
+            let chosen = with_thousands_separator(coverage.accounts);
             line(listed, "accounts", vec![format!("listed by AWS Organizations, {chosen} chosen")]);
         }
         Some(listed) => line(listed, "accounts", vec!["listed by AWS Organizations".to_owned()]),
@@ -174,63 +186,65 @@ fn of_accounts(coverage: &Coverage) -> Vec<SummaryRow> {
         }
     }
     let users = u64::try_from(coverage.users).unwrap_or(u64::MAX);
-    let total = match coverage.control_total.filter(|_| coverage.complete + coverage.in_part > 0) {
+    let total = match coverage.control_total.filter(|_| coverage.complete + coverage.partial > 0) {
         None => String::new(),
         Some(total) if total == users => " (= account summaries)".to_owned(),
-        Some(total) => format!(" (account summaries count {})", grouped(total)),
+        Some(total) => format!(" (account summaries count {})", with_thousands_separator(total)),
     };
-    let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| of(keys, "key"));
-    line(coverage.complete, "complete", vec![format!("{}{total}, {keys}", of(coverage.users, "user"))]);
-    if coverage.in_part > 0 {
-        let reasons = coverage.partial.iter().map(|(reason, it)| (for_how_many(reason, *it), it.accounts));
-        line(coverage.in_part, "partial", sorted(reasons));
+    let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| count_of(keys, "key"));
+    line(coverage.complete, "complete", vec![format!("{}{total}, {keys}", count_of(coverage.users, "user"))]);
+    if coverage.partial > 0 {
+        let reasons =
+            coverage.partial_reasons.iter().map(|(reason, it)| (for_how_many(reason, *it), it.accounts));
+        line(coverage.partial, "partial", sorted(reasons));
     }
     let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
     for (word, reasons) in groups.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
         let what = sorted(reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
         line(reasons.values().sum(), word, what);
     }
-    if let Some(earlier) = coverage.earlier {
+    if let Some(earlier) = coverage.resumed {
         let of = format!("read earlier, from {} on", earlier.as_of.strftime("%Y-%m-%dT%H:%MZ"));
         line(earlier.accounts, "earlier", vec![of]);
     }
-    if !coverage.accepted.is_empty() {
-        let gaps = coverage.accepted.iter();
+    if !coverage.accepted_gaps.is_empty() {
+        let gaps = coverage.accepted_gaps.iter();
         let gaps = gaps.map(|gap| format!("gap: {}, owner {}, until {}", gap.reason, gap.owner, gap.until));
-        line(coverage.accepted.len(), "accepted", gaps.collect());
+        line(coverage.accepted_gaps.len(), "accepted", gaps.collect());
     }
     lines
 }
 
-fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<SummaryRow> {
+fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<SummaryRow> {
     let by_severity = report.open.iter().rev().filter(|(_, number)| **number > 0);
-    let by_severity: Vec<String> =
-        by_severity.map(|(severity, number)| format!("{} {severity}", grouped(*number))).collect();
+    let by_severity: Vec<String> = by_severity
+        .map(|(severity, number)| format!("{} {severity}", with_thousands_separator(*number)))
+        .collect();
     let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
     let all = report.assessment.rules.len();
-    let judged = report.assessment.rules.iter().filter(|result| result.not_asked == 0).count();
+    let judged = report.assessment.rules.iter().filter(|result| result.not_collected == 0).count();
     let rules = if judged == all { format!("{all} rules") } else { format!("{judged} of {all} rules") };
     let found = match by_severity.as_slice() {
         // None found of nothing read would be a silent gap.
-        [] if coverage.complete + coverage.in_part == 0 => {
+        [] if coverage.complete + coverage.partial == 0 => {
             "no rule was applied: no account was read".to_owned()
         }
         [] => format!("none by {rules}{benchmark}"),
         some => format!("{}, by {rules}{benchmark}", some.join(", ")),
     };
     let mut lines = vec![SummaryRow {
-        number: report.number(),
-        word: if report.number() == 1 { "finding" } else { "findings" },
-        what: vec![found],
+        count: report.number(),
+        label: if report.number() == 1 { "finding" } else { "findings" },
+        details: vec![found],
     }];
-    if report.answered_for > 0 {
+    if report.suppressed_count > 0 {
         let what = vec!["findings that somebody answers for".to_owned()];
-        lines.push(SummaryRow { number: report.answered_for, word: "excepted", what });
+        lines.push(SummaryRow { count: report.suppressed_count, label: "suppressed", details: what });
     }
     let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     for it in &report.assessment.unknown {
-        let (number, rules) = unknown.entry((it.what, &it.reason)).or_default();
-        *number += it.number;
+        let (number, rules) = unknown.entry((it.missing, &it.reason)).or_default();
+        *number += it.count;
         rules.insert(it.rule);
     }
     if !unknown.is_empty() {
@@ -243,28 +257,28 @@ fn of_findings(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<S
             let verdicts = if number == 1 { "verdict" } else { "verdicts" };
             (format!("{verdicts} of {by}: {what} unknown: {reason}"), number)
         });
-        lines.push(SummaryRow { number, word: "unknown", what: sorted(what) });
+        lines.push(SummaryRow { count: number, label: "unknown", details: sorted(what) });
     }
     let rules = report.assessment.rules.iter();
     let unasked: Vec<FactKind> =
-        rules.filter_map(|result| result.not_asked_for.filter(|_| result.not_asked > 0)).collect();
+        rules.filter_map(|result| result.missing_fact.filter(|_| result.not_collected > 0)).collect();
     if !unasked.is_empty() {
         let facts: BTreeSet<FactKind> = unasked.iter().copied().collect();
         let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
         let collect = terms.assignment("collect", "recommended");
         let what = format!("rules need {}: {collect}", facts.join(", "));
-        lines.push(SummaryRow { number: unasked.len(), word: "unasked", what: vec![what] });
+        lines.push(SummaryRow { count: unasked.len(), label: "unasked", details: vec![what] });
     }
     lines
 }
 
-fn of_exceptions(report: &Report) -> Vec<String> {
+fn exception_notes(report: &Report) -> Vec<String> {
     let used = report.assessment.exceptions.iter();
     let is_unjudged = report
         .assessment
         .rules
         .iter()
-        .any(|result| result.unknown + result.not_asked + result.accounts_not_read > 0);
+        .any(|result| result.unknown + result.not_collected + result.accounts_not_read > 0);
     let noted = used.filter_map(|used| {
         let exception = &used.exception;
         let of = format!(
@@ -273,19 +287,19 @@ fn of_exceptions(report: &Report) -> Vec<String> {
             exception.reason,
             exception.criteria()
         );
-        if used.has_lapsed && used.matched == 0 {
+        if used.is_expired && used.matched == 0 {
             Some(format!("{of}, was until {}, and matches no finding", exception.until))
-        } else if used.has_lapsed {
+        } else if used.is_expired {
             Some(format!(
                 "{of}, was until {}: its findings, {}, are open again",
                 exception.until,
-                grouped(used.matched)
+                with_thousands_separator(used.matched)
             ))
         } else {
-            let unjudged = match used.untold {
+            let unjudged = match used.undetermined {
                 0 if is_unjudged => "; what could not be judged may hold what it is of".to_owned(),
                 0 => String::new(),
-                untold => format!("; of {} the users' tags are not known", self::of(untold, "finding")),
+                untold => format!("; of {} the users' tags are not known", count_of(untold, "finding")),
             };
             (used.matched == 0)
                 .then(|| format!("{of}, until {}, matches no finding{unjudged}", exception.until))
@@ -295,9 +309,9 @@ fn of_exceptions(report: &Report) -> Vec<String> {
 }
 
 /// Where the rules are not as strict as the benchmark by which they were picked.
-fn of_benchmark(report: &Report) -> Vec<String> {
+fn benchmark_notes(report: &Report) -> Vec<String> {
     let Some(benchmark) = report.benchmark else { return Vec::new() };
-    let of_benchmark = CATALOGUE.iter().filter(|rule| rule.clause_of(benchmark).is_some());
+    let of_benchmark = CATALOGUE.iter().filter(|rule| rule.clause_for(benchmark).is_some());
     let noted = of_benchmark.filter_map(|rule| {
         let result = report.assessment.rules.iter().find(|result| result.rule.id == rule.id);
         let Some(result) = result else {
@@ -316,7 +330,10 @@ fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
     reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     match reasons.as_slice() {
         [(reason, _)] => vec![reason.clone()],
-        several => several.iter().map(|(reason, number)| format!("{} {reason}", grouped(*number))).collect(),
+        several => several
+            .iter()
+            .map(|(reason, number)| format!("{} {reason}", with_thousands_separator(*number)))
+            .collect(),
     }
 }
 
@@ -325,8 +342,8 @@ fn for_how_many(reason: &str, missing: Missing) -> String {
     let (what, why) = reason.split_once(": ").unwrap_or((reason, ""));
     let of = |of: String| format!("{what} for {of}: {why}");
     match missing {
-        Missing { access_keys: keys @ 1.., .. } => of(self::of(keys, "key")),
-        Missing { users: users @ 1.., .. } => of(self::of(users, "user")),
+        Missing { access_keys: keys @ 1.., .. } => of(count_of(keys, "key")),
+        Missing { users: users @ 1.., .. } => of(count_of(users, "user")),
         _ => reason.to_owned(),
     }
 }
@@ -337,13 +354,13 @@ fn of_arn(arn: &str) -> &str {
 }
 
 /// So many of something.
-fn of(number: usize, one: &str) -> String {
-    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+fn count_of(number: usize, one: &str) -> String {
+    format!("{} {one}{}", with_thousands_separator(number), if number == 1 { "" } else { "s" })
 }
 
 /// A time as people say it.
 #[must_use]
-pub fn time(milliseconds: u64) -> String {
+pub fn format_elapsed(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
         0..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
@@ -354,7 +371,7 @@ pub fn time(milliseconds: u64) -> String {
 
 /// A whole number with its thousands apart.
 #[must_use]
-pub fn grouped(number: impl Display) -> String {
+pub fn with_thousands_separator(number: impl Display) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -368,12 +385,15 @@ pub fn grouped(number: impl Display) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, time};
+    use super::{format_elapsed, with_thousands_separator};
 
     #[test]
     fn numbers_and_times_are_said_as_people_say_them() {
-        assert_eq!([0, 999, 1_000, 8_204_001].map(grouped), ["0", "999", "1,000", "8,204,001"]);
-        assert_eq!([340, 9_999, 60_000, 108_000].map(time), ["0.3 s", "9.9 s", "60 s", "108 s"]);
-        assert_eq!(time(125_000), "2m05s");
+        assert_eq!(
+            [0, 999, 1_000, 8_204_001].map(with_thousands_separator),
+            ["0", "999", "1,000", "8,204,001"]
+        );
+        assert_eq!([340, 9_999, 60_000, 108_000].map(format_elapsed), ["0.3 s", "9.9 s", "60 s", "108 s"]);
+        assert_eq!(format_elapsed(125_000), "2m05s");
     }
 }

@@ -34,7 +34,7 @@ impl std::fmt::Debug for RoleChain {
 impl RoleChain {
     /// The sessions that were made on the way.
     #[must_use]
-    pub(crate) fn made(&self) -> Vec<rolecall_roll::IntermediateSession> {
+    pub(crate) fn sessions(&self) -> Vec<rolecall_roll::IntermediateSession> {
         self.made.lock().map(|made| made.clone()).unwrap_or_default()
     }
 
@@ -79,9 +79,9 @@ impl RoleChain {
             let sts = sts_client(context, retries, before.take());
             let answer = request(&sts, role_arn, None, context.settings, is_in_a_chain).send().await;
             let answer = answer.map_err(|error| {
-                let secrets = context.caller_secrets.known();
+                let secrets = context.caller_secrets.secrets();
                 let error = CallError::new(ASSUME_ROLE, &error);
-                on_the_way(role_arn, error.without(secrets.iter().map(|secret| secret.as_str())))
+                on_the_way(role_arn, error.redact(secrets.iter().map(|secret| secret.as_str())))
             })?;
             if let Ok(mut made) = self.made.lock() {
                 let request_id = answer.request_id().map(str::to_owned);

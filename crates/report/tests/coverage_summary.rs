@@ -4,7 +4,7 @@
 mod common;
 
 use common::{account, header, key, organization, user};
-use rolecall_report::statement::{may_hold_other_keys, summary};
+use rolecall_report::coverage_summary::{may_hold_other_keys, summary};
 use rolecall_roll::{AccountRecord, Coverage, Fact, Header};
 
 fn accounts() -> Vec<AccountRecord> {
@@ -16,14 +16,14 @@ fn accounts() -> Vec<AccountRecord> {
 }
 
 fn of_organization() -> Header {
-    Header { organization: Some(organization(Fact::NotAsked)), ..header() }
+    Header { organization: Some(organization(Fact::NotRequested)), ..header() }
 }
 
 #[test]
 fn a_summary_counts_and_knows_singular_and_plural() {
-    let coverage = Coverage::of(&header(), &accounts());
+    let coverage = Coverage::from_accounts(&header(), &accounts());
     assert_eq!(summary(&coverage), "2 of 2 accounts complete: 1 user, 2 access keys");
-    let mut coverage = Coverage::of(&header(), &accounts()[..1]);
+    let mut coverage = Coverage::from_accounts(&header(), &accounts()[..1]);
     coverage.access_keys = None;
     coverage.users = 1_234;
     coverage.denied.insert("AccessDenied".to_owned(), 2);
@@ -33,12 +33,12 @@ fn a_summary_counts_and_knows_singular_and_plural() {
 #[test]
 fn only_a_whole_roll_of_an_organisation_has_all_keys() {
     let header = of_organization();
-    let whole = Coverage::of(&header, &accounts());
+    let whole = Coverage::from_accounts(&header, &accounts());
     assert_eq!(may_hold_other_keys(&header, &whole), None);
     let why = |coverage: Coverage| may_hold_other_keys(&header, &coverage).unwrap();
     assert!(why(Coverage { access_keys: None, ..whole.clone() }).contains("holds no access keys"));
     assert!(
-        why(Coverage { narrowed: vec!["of alice".to_owned()], ..whole.clone() })
+        why(Coverage { narrowed_by: vec!["of alice".to_owned()], ..whole.clone() })
             .contains("is of alice alone")
     );
     assert!(why(Coverage { listed: None, ..whole.clone() }).contains("2 accounts that were named"));

@@ -36,7 +36,7 @@ impl EmptySelection {
             ),
             Self::NothingLeft(accounts) => {
                 let [include, exclude, tag] =
-                    ["include", "exclude", "account_tag"].map(|key| terms.setting(key));
+                    ["include", "exclude", "include_tag"].map(|key| terms.setting(key));
                 format!("of {accounts} accounts none is left by {include}, {exclude} and {tag}")
             }
         }
@@ -48,12 +48,12 @@ impl AccountFilter {
     ///
     /// # Errors
     /// Where a name is that of no account, or none is left.
-    pub fn of(&self, named: Vec<TargetSpec>) -> Result<Vec<TargetSpec>, EmptySelection> {
-        if let Some(name) = unknown(&self.include, &named).next() {
-            return Err(EmptySelection::UnknownInclude(name.clone(), named.len()));
+    pub fn apply(&self, specs: Vec<TargetSpec>) -> Result<Vec<TargetSpec>, EmptySelection> {
+        if let Some(name) = unknown(&self.include, &specs).next() {
+            return Err(EmptySelection::UnknownInclude(name.clone(), specs.len()));
         }
-        let found = named.len();
-        let meant: Vec<TargetSpec> = named.into_iter().filter(|named| self.means(named)).collect();
+        let found = specs.len();
+        let meant: Vec<TargetSpec> = specs.into_iter().filter(|spec| self.matches(spec)).collect();
         if meant.is_empty() && found > 0 {
             return Err(EmptySelection::NothingLeft(found));
         }
@@ -62,14 +62,14 @@ impl AccountFilter {
 
     /// What is excluded and not there: a slip, or an account that is gone, which is no reason to ask nobody.
     #[must_use]
-    pub fn excluded_in_vain(&self, named: &[TargetSpec]) -> Vec<String> {
-        unknown(&self.exclude, named).cloned().collect()
+    pub fn unmatched_excludes(&self, specs: &[TargetSpec]) -> Vec<String> {
+        unknown(&self.exclude, specs).cloned().collect()
     }
 
-    fn means(&self, named: &TargetSpec) -> bool {
-        let is_included = self.include.is_empty() || self.include.iter().any(|name| is(name, named));
-        let is_excluded = self.exclude.iter().any(|name| is(name, named));
-        let tags = named.account.as_ref().and_then(|account| account.tags.as_ref());
+    fn matches(&self, spec: &TargetSpec) -> bool {
+        let is_included = self.include.is_empty() || self.include.iter().any(|name| is(name, spec));
+        let is_excluded = self.exclude.iter().any(|name| is(name, spec));
+        let tags = spec.account.as_ref().and_then(|account| account.tags.as_ref());
         let has = |(key, value): &(String, String)| tags.is_some_and(|tags| tags.get(key) == Some(value));
         is_included && !is_excluded && self.tags.iter().all(has)
     }
@@ -80,10 +80,10 @@ fn unknown<'a>(names: &'a [String], of: &'a [TargetSpec]) -> impl Iterator<Item 
     names.iter().filter(|name| !of.iter().any(|account| is(name, account)))
 }
 
-fn is(pattern: &str, named: &TargetSpec) -> bool {
+fn is(pattern: &str, spec: &TargetSpec) -> bool {
     let pattern = WildMatch::new(pattern);
-    let name = named.account.as_ref().and_then(|Account { name, .. }| name.as_deref());
-    pattern.matches(named.account_id.as_str()) || name.is_some_and(|name| pattern.matches(name))
+    let name = spec.account.as_ref().and_then(|Account { name, .. }| name.as_deref());
+    pattern.matches(spec.account_id.as_str()) || name.is_some_and(|name| pattern.matches(name))
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ mod tests {
                     tags: Some([("team".to_owned(), (*team).to_owned())].into()),
                     ..Account::default()
                 }),
-                ..TargetSpec::of(id.parse().unwrap())
+                ..TargetSpec::new(id.parse().unwrap())
             };
             let accounts = [
                 ("111111111111", "search-prod", "search"),
@@ -115,12 +115,12 @@ mod tests {
             let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
             let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
             let choice = AccountFilter { include: texts(include), exclude: texts(exclude), tags };
-            let ids = |named: Vec<TargetSpec>| {
-                named.iter().map(|named| named.account_id.as_str()[..1].to_owned()).collect()
+            let ids = |specs: Vec<TargetSpec>| {
+                specs.iter().map(|spec| spec.account_id.as_str()[..1].to_owned()).collect()
             };
             choice
-                .of(named())
-                .map(|named| -> String { ids(named) })
+                .apply(named())
+                .map(|spec| -> String { ids(spec) })
                 .map_err(|problem| problem.to_text(&NeutralTerms))
         };
         assert_eq!(chosen(&[], &[], &[]).unwrap(), "123");
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(chosen(&[], &["44*"], &[]).unwrap(), "123");
         let choice =
             AccountFilter { exclude: vec!["44*".to_owned(), "1*".to_owned()], ..AccountFilter::default() };
-        assert_eq!(choice.excluded_in_vain(&named()), ["44*"]);
+        assert_eq!(choice.unmatched_excludes(&named()), ["44*"]);
         assert!(chosen(&[], &[], &[("team", "none")]).unwrap_err().contains("none is left"));
     }
 }

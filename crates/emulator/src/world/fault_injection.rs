@@ -57,7 +57,7 @@ impl FaultInjection {
     ///
     /// # Errors
     /// [`FaultInjectionError`] names the first field that is out of its range.
-    pub fn checked(self) -> Result<Self, FaultInjectionError> {
+    pub fn validated(self) -> Result<Self, FaultInjectionError> {
         let fractions = [("error_rate", self.error_rate), ("reset_rate", self.reset_rate)];
         if let Some((field, value)) = fractions.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
             return Err(FaultInjectionError::Fraction { field, value });

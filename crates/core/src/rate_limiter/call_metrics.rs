@@ -53,8 +53,8 @@ impl CallMetrics {
 /// Counts each attempt at a call, and tells the pace how it ended.
 #[derive(Debug)]
 pub(crate) struct MetricsInterceptor {
-    pub(crate) meter: CallMetrics,
-    pub(crate) pace: Option<Arc<RateLimiter>>,
+    pub(crate) call_metrics: CallMetrics,
+    pub(crate) rate_limiter: Option<Arc<RateLimiter>>,
 }
 
 #[dyn_dispatch_hint]
@@ -72,10 +72,10 @@ impl Intercept for MetricsInterceptor {
         let is_throttled = context.response().is_some_and(is_throttled);
         let is_retry = cfg.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1);
         let operation = cfg.load::<Metadata>().map_or("", Metadata::name);
-        self.meter.add(operation, is_retry, is_throttled);
-        match &self.pace {
-            Some(pace) if is_throttled => pace.throttled(),
-            Some(pace) if context.response().is_some() => pace.answered(),
+        self.call_metrics.add(operation, is_retry, is_throttled);
+        match &self.rate_limiter {
+            Some(rate_limiter) if is_throttled => rate_limiter.on_throttled(),
+            Some(rate_limiter) if context.response().is_some() => rate_limiter.on_success(),
             _ => {}
         }
         Ok(())
