@@ -1,6 +1,9 @@
-//! How commands reach AWS, and what it means where they do not.
+//! Connecting to AWS, and the failures of doing so.
 
+use aws_config::profile;
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_types::os_shim_internal::{Env, Fs};
 use rolecall_core::call::CallError;
 use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
 use rolecall_core::run::RunError;
@@ -16,7 +19,7 @@ use crate::failure::Failure;
 use crate::targets;
 use crate::terms::FlagTerms;
 
-/// A scanner that calls as the caller.
+/// A scanner with the caller's credentials.
 pub(crate) async fn connect(
     caller: &CallerArgs,
     plan: &TargetPlan,
@@ -26,9 +29,10 @@ pub(crate) async fn connect(
     if caller.profile.is_none() {
         environment::check_credentials()?;
     }
+    check_profile(caller).await?;
     let roots =
         RootCertificates::from_ca_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
-    let connect = ClientConfig {
+    let config = ClientConfig {
         http_client: http_client(roots),
         region: caller.region.clone(),
         profile: caller.profile.clone(),
@@ -36,60 +40,82 @@ pub(crate) async fn connect(
         partition: plan.partition(None),
         time: SharedTimeSource::new(SystemTimeSource::new()),
     };
-    let sdk_config = connect.sdk_config(limits).await.map_err(Failure::usage)?;
+    let sdk_config = config.sdk_config(limits).await.map_err(Failure::usage)?;
     Ok(Scanner::new(sdk_config, limits))
 }
 
-/// Why no account can be read.
+/// Refuses a profile that the AWS configuration files do not have. Files that cannot be read are left to the SDK's error.
+async fn check_profile(caller: &CallerArgs) -> Result<(), Failure> {
+    let (profile, source) = match (&caller.profile, environment::profile()?) {
+        (Some(profile), _) => (profile.clone(), "--profile"),
+        (None, Some(profile)) => (profile, "AWS_PROFILE"),
+        (None, None) => return Ok(()),
+    };
+    let files = EnvConfigFiles::default();
+    let Ok(profiles) = profile::load(&Fs::real(), &Env::real(), &files, None).await else { return Ok(()) };
+    if profiles.get_profile(&profile).is_some() {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = profiles.profiles().collect();
+    names.sort_unstable();
+    let remedy = if names.is_empty() {
+        "the AWS configuration files have no profiles; `aws configure` creates one".to_owned()
+    } else {
+        format!("the AWS configuration files have the profiles {}", names.join(", "))
+    };
+    Err(Failure::usage(format!("{source} {profile}: no such profile")).with_remedy(remedy))
+}
+
+/// The failure for a run that could not begin.
 pub(crate) fn run_failure(error: &RunError, caller: &CallerArgs) -> Failure {
     match error {
         RunError::Plan(error) => targets::failure(error),
         RunError::Caller(error) => no_caller(error, caller),
-        RunError::Organization(error) => organization_unknown(error),
+        RunError::Organization(error) => organization_failure(error),
         RunError::Stopped(_) => Failure::incomplete(format!("no account was read: {error}")),
     }
 }
 
-/// It is not known who calls.
+/// The failure for a caller identity that is unknown.
 pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
-    let is_refused = error.error_kind == ErrorKind::Credentials;
-    let why = match (is_refused, &caller.profile) {
-        (true, Some(profile)) => format!("profile {profile:?} gives no credentials that AWS accepts"),
-        (true, None) => "the caller has no credentials that AWS accepts".to_owned(),
+    let has_no_credentials = error.error_kind == ErrorKind::Credentials;
+    let reason = match (has_no_credentials, &caller.profile) {
+        (true, Some(profile)) => format!("AWS accepts no credentials of profile {profile:?}"),
+        (true, None) => "the caller has no credentials, or AWS does not accept them".to_owned(),
         (false, _) => "AWS did not answer".to_owned(),
     };
     let mut remedy = error.remedy().to_text(&FlagTerms);
-    if is_refused && caller.profile.is_some() {
-        remedy += "; `aws configure list-profiles` shows which there are";
+    if has_no_credentials && caller.profile.is_some() {
+        remedy += "; `aws configure list-profiles` lists the profiles";
     }
-    Failure::incomplete(format!("no account was read, {why}: {error}")).with_remedy(remedy)
+    Failure::incomplete(format!("no account was read: {reason}: {error}")).with_remedy(remedy)
 }
 
-fn organization_unknown(error: &OrganizationError) -> Failure {
+fn organization_failure(error: &OrganizationError) -> Failure {
     let remedy = match error {
         OrganizationError::NoUnit(unit, units) => {
-            let problem = format!("--ou {unit}: the organization has no such unit; it has {units}");
+            let problem = format!("--ou {unit}: the organization has no such organizational unit; it has {units}");
             return Failure::usage(problem);
         }
         OrganizationError::Ambiguous(unit, number) => {
             let problem = format!("--ou {unit}: {number} units have this name");
             return Failure::usage(problem)
-                .with_remedy("name one by its id, or by the names from below the root on: Workloads/Prod");
+                .with_remedy("pass its id, or its path below the root: Workloads/Prod");
         }
         OrganizationError::Call(error) if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") => {
-            "the caller's account is in no organization; name the accounts: --accounts-file FILE".to_owned()
+            "the caller's account is not in an organization; pass the accounts: --accounts-file FILE".to_owned()
         }
         OrganizationError::Call(error) if error.error_kind == ErrorKind::Denied && error.operation != "AssumeRole" => {
-            "call from the management account or a delegated administrator, or as a role of one: --organization-role-arn \
-             ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
+            "run in the management account or a delegated administrator account, or assume a role there: \
+             --organization-role-arn ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
              ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"
                 .to_owned()
         }
         OrganizationError::Call(error) => error.remedy().to_text(&FlagTerms),
         OrganizationError::NoAccounts => {
-            "check that it is the right organization, and the right --ou: rolecall accounts".to_owned()
+            "check the organization and --ou with `rolecall accounts`".to_owned()
         }
     };
-    let message = format!("no account was read, the organization's accounts are not known: {error}");
+    let message = format!("no account was read: the organization's accounts are unknown: {error}");
     Failure::incomplete(message).with_remedy(remedy)
 }

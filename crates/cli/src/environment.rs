@@ -1,6 +1,6 @@
-//! The process's own surroundings. No other module of this binary reads an environment variable or the clock.
+//! The process's environment variables and clock. No other module of this binary reads them.
 
-#![expect(clippy::disallowed_methods, reason = "this is where settings and time come in")]
+#![expect(clippy::disallowed_methods, reason = "the one module that reads them")]
 
 use std::env;
 use std::io::stderr;
@@ -12,17 +12,26 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use rolecall_core::option_rows::OptionRow;
 use rolecall_core::{RunOptions, connect, logs};
 use rolecall_roll::unprintable_in;
 
+use crate::args::GlobalArgs;
 use crate::failure::Failure;
+use crate::output;
 
-/// Sets up logging on stderr, and refuses to run where the SDK would print secrets.
-pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
+/// Sets up what goes to stderr, warns of variables that have no effect, and refuses to run if the SDK would print secrets.
+pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
+    output::set_quiet(arguments.quiet);
     if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
         return Err(Failure::usage(logs::PRINTS_SECRETS_REFUSED));
     }
-    let level = if quiet { "error" } else { "warn" };
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
     let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("{level},{}", logs::DEFAULT_DIRECTIVE));
     let filter: Targets = directives.parse().map_err(|error| {
         Failure::usage(format!("RUST_LOG is {directives:?}: {error}")).with_remedy(
@@ -39,42 +48,87 @@ pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
         )
         .init();
     logs::install_redacting_panic_hook();
+    warn_of_unknown_variables();
     Ok(())
+}
+
+/// The variables of the command line that are not those of an option.
+const OTHER_VARIABLES: [&str; 1] = ["ROLECALL_CONFIG"];
+
+/// Warns of each `ROLECALL_…` variable that sets no option: it is most likely misspelled.
+fn warn_of_unknown_variables() {
+    let names: Vec<String> = RunOptions::rows().map(OptionRow::variable).collect();
+    let known = || names.iter().map(String::as_str).chain(OTHER_VARIABLES);
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("ROLECALL_") && !known().any(|it| it == name) {
+            let hint = nearest(&name, known()).map_or(String::new(), |it| format!("; did you mean {it}?"));
+            output::say(&format!("warning: unknown variable {name} is ignored{hint}"));
+        }
+    }
+}
+
+/// The name that is most similar to `name`, if one is similar enough to be what was meant.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let similarity = |it: &str| strsim::jaro_winkler(name, it);
+    let best = names.max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    (similarity(best) > 0.9).then_some(best)
 }
 
 /// The options that the environment sets.
 pub(crate) fn options() -> Result<RunOptions, Failure> {
-    // What is not UTF-8 is no value of any, and is told so by its name.
+    // A value that is not UTF-8 is not valid for any option; the error names the variable.
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     RunOptions::from_variables(variable).map_err(Failure::usage)
 }
 
-/// Refuses addresses that cannot be ones.
+/// Refuses invalid proxy and endpoint addresses.
 pub(crate) fn check_addresses() -> Result<(), Failure> {
     connect::check_addresses(|name| env::var(name).ok()).map_err(Failure::usage)
 }
 
-/// Refuses credentials in the environment that cannot be sent, or not be signed with as they were meant.
+/// Refuses credentials in the environment that contain characters that cannot be signed or sent.
 pub(crate) fn check_credentials() -> Result<(), Failure> {
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
         if let Some(problem) = text(name)?.as_deref().and_then(unprintable_in) {
-            return Err(Failure::usage(format!("{name} has {problem}")).with_remedy("set it without"));
+            return Err(Failure::usage(format!("{name} has {problem}"))
+                .with_remedy("set the variable again, without that character"));
         }
     }
     Ok(())
 }
 
-/// The file that `AWS_CA_BUNDLE` names.
+/// The file in `AWS_CA_BUNDLE`.
 pub(crate) fn ca_bundle() -> Option<PathBuf> {
-    env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from)
+    path("AWS_CA_BUNDLE")
 }
 
-/// The region that the environment names.
+/// The configuration file in `ROLECALL_CONFIG`.
+pub(crate) fn config_file() -> Option<PathBuf> {
+    path("ROLECALL_CONFIG")
+}
+
+/// The home folder.
+pub(crate) fn home() -> Option<PathBuf> {
+    path("HOME")
+}
+
+/// The folder of the user's configuration files: `XDG_CONFIG_HOME`, else `~/.config`.
+pub(crate) fn config_home() -> Option<PathBuf> {
+    path("XDG_CONFIG_HOME").or_else(|| home().map(|home| home.join(".config")))
+}
+
+/// The profile in `AWS_PROFILE`.
+pub(crate) fn profile() -> Result<Option<String>, Failure> {
+    text("AWS_PROFILE")
+}
+
+/// The region in `AWS_REGION`, else in `AWS_DEFAULT_REGION`.
 pub(crate) fn region() -> Result<Option<String>, Failure> {
     Ok(text("AWS_REGION")?.or(text("AWS_DEFAULT_REGION")?))
 }
 
-/// The variables that set what `rolecall scan` does.
+/// The names of the variables that change what `rolecall scan` does.
 pub(crate) fn own_variables() -> Vec<std::ffi::OsString> {
     let is_own = |name: &std::ffi::OsString| {
         let name = name.to_string_lossy();
@@ -83,15 +137,21 @@ pub(crate) fn own_variables() -> Vec<std::ffi::OsString> {
     env::vars_os().map(|(name, _)| name).filter(is_own).collect()
 }
 
-/// The time.
+/// The current time.
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn text(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8; set it anew"))),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Failure::usage(format!("{name} is not UTF-8; set it again")))
+        }
     }
 }

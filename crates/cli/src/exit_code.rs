@@ -1,36 +1,36 @@
-//! The exit codes: what scripts may rely on. A code keeps its meaning from one version to the next.
+//! The exit codes, a stable interface for scripts: a code keeps its meaning from version to version.
 
 use std::process::ExitCode;
 
-/// How a run of `rolecall` ends.
+/// The exit codes of `rolecall`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum RolecallExitCode {
-    /// What was requested was done: everything was read, but for accepted gaps, and nothing was found that should not
-    /// be so.
+    /// The command did what was requested: everything was read (accepted gaps do not count), and no finding, difference or
+    /// other problem is to be reported.
     Success = 0,
-    /// Something that should not happen: a full disk, a bug in rolecall. Also where nobody reads the output any more.
+    /// An unexpected error: a full disk, a bug in rolecall. Also a closed pipe on stdout.
     Unexpected = 1,
-    /// Arguments, variables, the configuration or a file that cannot be used; no account was read. clap's own errors
-    /// end with the same code.
+    /// Invalid arguments, variables, configuration or files; no account was read. clap's own errors exit with the same
+    /// code.
     Usage = 2,
-    /// Everything was read, and something was found that should not be so: a finding as bad as `--fail-on`, a
-    /// difference, a changed file, an unexpected verdict, an access key of no user.
+    /// Everything was read, and there is something to report: a finding of the severity of `--fail-on` or worse, a
+    /// difference, a changed file, an unexpected verdict, an access key that belongs to no user.
     Findings = 10,
-    /// Not everything was read, whatever was found. This goes before [`Self::Findings`]: where something was not read,
-    /// nobody knows that all is found.
+    /// Not everything was read, whatever was found. It takes precedence over [`Self::Findings`]: in accounts that were not
+    /// read, there may be more findings.
     Incomplete = 11,
 }
 
 use RolecallExitCode::{Findings, Incomplete, Success, Unexpected, Usage};
 
-/// Each exit code, and what it means where a command says nothing more precise.
+/// The general meaning of each exit code. A command may give a more precise one.
 const MEANINGS: [(RolecallExitCode, &str); 5] = [
-    (Success, "all was read"),
-    (Unexpected, "something unexpected, such as a full disk"),
-    (Usage, "wrong usage"),
-    (Findings, "something was found"),
-    (Incomplete, "not all was read"),
+    (Success, "all accounts read completely (accepted gaps do not count)"),
+    (Unexpected, "unexpected error, such as a full disk"),
+    (Usage, "invalid arguments, configuration or input file"),
+    (Findings, "findings, differences or other problems to report"),
+    (Incomplete, "not everything could be read"),
 ];
 
 impl From<RolecallExitCode> for ExitCode {
@@ -39,20 +39,20 @@ impl From<RolecallExitCode> for ExitCode {
     }
 }
 
-/// The help text with all exit codes behind it, in general words.
+/// The general meaning of all exit codes, then `note`.
 pub(crate) fn help_of_all(note: &str) -> String {
     format!("{}\n\n{note}", list(&MEANINGS))
 }
 
-/// A command's help text with its exit codes behind it. Any command may succeed, go wrong or be used wrongly; `particular`
-/// says what else it ends with, and which of those it means otherwise than [`MEANINGS`].
+/// A command's help text, then its exit codes. `particular` has the codes that only some commands have, and the meanings
+/// that are more precise than those of [`MEANINGS`].
 pub(crate) fn help(text: &str, particular: &[(RolecallExitCode, &'static str)]) -> String {
     let rows: Vec<(RolecallExitCode, &str)> = MEANINGS
         .iter()
         .filter_map(|&(code, general)| {
             let meaning = particular.iter().find(|(it, _)| *it == code).map(|(_, meaning)| *meaning);
-            let is_any_commands = matches!(code, Success | Unexpected | Usage);
-            Some((code, meaning.or(is_any_commands.then_some(general))?))
+            let is_of_every_command = matches!(code, Success | Unexpected | Usage);
+            Some((code, meaning.or(is_of_every_command.then_some(general))?))
         })
         .collect();
     let separator = if text.is_empty() { "" } else { "\n\n" };
@@ -74,25 +74,25 @@ mod tests {
         let readme = include_str!("../../../README.md");
         let (_, table) = readme.split_once("| exit code |").unwrap();
         let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| "));
-        let told: Vec<u8> = rows.map(|row| row.split_once(' ').unwrap().0.parse().unwrap()).collect();
-        assert_eq!(told, MEANINGS.map(|(code, _)| code as u8));
+        let listed: Vec<u8> = rows.map(|row| row.split_once(' ').unwrap().0.parse().unwrap()).collect();
+        assert_eq!(listed, MEANINGS.map(|(code, _)| code as u8));
     }
 
     #[test]
-    fn a_command_has_the_codes_of_all_commands_and_its_own_in_its_own_words() {
-        let shown = help("Text.", &[(Findings, "a wolf"), (Success, "no wolf")]);
+    fn a_command_lists_the_common_codes_and_its_own_with_its_own_meanings() {
+        let text = help("Text.", &[(Findings, "a wolf"), (Success, "no wolf")]);
         assert_eq!(
-            shown.lines().collect::<Vec<_>>(),
+            text.lines().collect::<Vec<_>>(),
             [
                 "Text.",
                 "",
                 "Exit codes:",
                 "   0  no wolf",
-                "   1  something unexpected, such as a full disk",
-                "   2  wrong usage",
+                "   1  unexpected error, such as a full disk",
+                "   2  invalid arguments, configuration or input file",
                 "  10  a wolf",
             ]
         );
-        assert!(!help("", &[(Usage, "no sheep")]).contains("wrong usage"));
+        assert!(!help("", &[(Usage, "no sheep")]).contains("invalid arguments"));
     }
 }

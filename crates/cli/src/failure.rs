@@ -1,4 +1,4 @@
-//! How a run ends when it does not end well.
+//! A command that fails: its message, its remedy and its exit code.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -9,7 +9,7 @@ use rolecall_report::render::sanitize_lines;
 
 use crate::exit_code::RolecallExitCode;
 
-/// Why nothing came of it: said on stderr, with its exit code.
+/// A failed command. [`Failure::report`] writes it to stderr.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: RolecallExitCode,
@@ -22,22 +22,22 @@ impl Failure {
         Self { code, message: message.to_string(), remedy: None }
     }
 
-    /// One that should not happen.
+    /// A failure that should not happen, such as a full disk.
     pub(crate) fn unexpected(message: impl Display) -> Self {
         Self::new(RolecallExitCode::Unexpected, message)
     }
 
-    /// One of arguments, settings or files that cannot be used.
+    /// Arguments, settings or files that cannot be used.
     pub(crate) fn usage(message: impl Display) -> Self {
         Self::new(RolecallExitCode::Usage, message)
     }
 
-    /// One that leaves something unread.
+    /// A run that did not read everything.
     pub(crate) fn incomplete(message: impl Display) -> Self {
         Self::new(RolecallExitCode::Incomplete, message)
     }
 
-    /// An end that needs no words.
+    /// A failure that prints nothing.
     pub(crate) fn silent(code: RolecallExitCode) -> Self {
         Self::new(code, "")
     }
@@ -52,7 +52,7 @@ impl Failure {
         }
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut stderr = anstream::stderr();
-        // Nobody is left to tell where stderr is closed.
+        // A closed stderr cannot be reported.
         let _ = writeln!(stderr, "{red}error:{red:#} {}", sanitize_lines(&self.message));
         if let Some(remedy) = self.remedy {
             let _ = writeln!(stderr, "  {}", sanitize_lines(&remedy));
@@ -61,12 +61,12 @@ impl Failure {
     }
 }
 
-/// What comes of the work. A panic is a failure too, with an exit code of the list.
+/// Runs `work`. A panic becomes a failure with an exit code.
 pub(crate) fn catching_panics(
     work: impl FnOnce() -> Result<ExitCode, Failure> + UnwindSafe,
 ) -> Result<ExitCode, Failure> {
     std::panic::catch_unwind(work).unwrap_or_else(|_| {
-        let failure = Failure::unexpected("rolecall went wrong");
-        Err(failure.with_remedy("please report it, with what RUST_LOG=error says on stderr"))
+        let failure = Failure::unexpected("internal error in rolecall (bug)");
+        Err(failure.with_remedy("please report it, with the lines that RUST_LOG=error prints on stderr"))
     })
 }

@@ -1,4 +1,6 @@
-//! `rolecall`: takes the roll of IAM users and access keys across AWS accounts.
+//! `rolecall`: an inventory of IAM users and access keys across AWS accounts.
+
+#![expect(clippy::doc_markdown, reason = "doc comments of arguments are help texts, which show backticks as they are")]
 
 mod args;
 mod aws;

@@ -1,6 +1,7 @@
-//! Roll files on this machine: one that is read, one that is added to, and that no output takes the place of either.
+//! Roll files on disk: opening one to read or to resume, and keeping outputs from overwriting it.
 
 use std::fs::{File, OpenOptions};
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
 use rolecall_roll::{ReadError, ResumableRoll, RollFile};
@@ -8,20 +9,29 @@ use rolecall_roll::{ReadError, ResumableRoll, RollFile};
 use crate::failure::Failure;
 use crate::output;
 
-/// Reads a roll file.
+/// Reads a roll file; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
-    let wrong = |problem: &dyn std::fmt::Display| {
+    let invalid = |problem: &dyn std::fmt::Display| {
         Failure::usage(format!("{}: {problem}", path.display()))
-            .with_remedy("name a roll file, as `rolecall scan --roll FILE` or --format jsonl writes it")
+            .with_remedy("name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one")
     };
-    let file = File::open(path).map_err(|error| wrong(&error))?;
+    let file = if path == Path::new("-") { copy_of_stdin() } else { File::open(path) };
+    let file = file.map_err(|error| invalid(&error))?;
     if file.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(wrong(&"it is no ordinary file"));
+        return Err(invalid(&"not a regular file"));
     }
-    RollFile::read(file).map_err(|error| wrong(&error))
+    RollFile::read(file).map_err(|error| invalid(&error))
 }
 
-/// The roll file to add to; one that nobody named is in no folder and gone at the end.
+/// The contents of stdin in an unnamed temporary file: accounts are read from their places in it.
+fn copy_of_stdin() -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut io::stdin().lock(), &mut file)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Opens the roll file to write or resume. Without a path it is an unnamed temporary file.
 pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<ResumableRoll, Failure> {
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
     let Some(path) = named else {
@@ -30,33 +40,36 @@ pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<ResumableRoll, Fail
     };
     let is_special = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
     if is_special || path == Path::new("-") {
-        let problem = format!("--roll {}: it is no ordinary file", path.display());
+        let problem = format!("--roll {}: not a regular file", path.display());
         return Err(Failure::usage(problem).with_remedy(
-            "name a file, which later runs go on with; --format jsonl writes a roll to stdout",
+            "name a file, which later runs can resume; --format jsonl writes a roll to stdout",
         ));
     }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let file = file.map_err(|error| output::not_there("--roll", path, &error))?;
+    let file = file.map_err(|error| output::cannot_write("--roll", path, &error))?;
     ResumableRoll::read(file).map_err(|error| {
         let failure = Failure::usage(format!("--roll {}: {error}", path.display()));
         match error {
             ReadError::Locked => failure,
-            _ => failure.with_remedy("name a roll file of an earlier run, or one that is not there yet"),
+            _ => {
+                failure.with_remedy("name the roll file of a previous run, or a file that does not exist yet")
+            }
         }
     })
 }
 
-/// What is read, or added to, goes into no output's place.
-pub(crate) fn is_apart(what: &str, input: &Path, outs: &[PathBuf]) -> Result<(), Failure> {
+/// Refuses an output file that is also an input: the output would overwrite it.
+pub(crate) fn ensure_distinct(name: &str, input: &Path, outs: &[PathBuf]) -> Result<(), Failure> {
     let real = |path: &Path| {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let real = std::fs::canonicalize(folder).ok().zip(path.file_name()).map(|(it, name)| it.join(name));
         std::fs::canonicalize(path).ok().or(real).unwrap_or_else(|| path.to_owned())
     };
     if outs.iter().any(|out| real(out) == real(input)) {
-        let problem = format!("{what} and --out are both {}", input.display());
-        return Err(Failure::usage(problem)
-            .with_remedy("name two files: what is shown of a roll is none, and would take its place"));
+        let problem = format!("{name} and --out are both {}", input.display());
+        return Err(
+            Failure::usage(problem).with_remedy("name two files: the output would overwrite the input")
+        );
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What commands that wait for AWS run in, and what interrupts them.
+//! The async runtime of commands that call AWS, and the signals that interrupt them.
 
 use std::future::{Future, poll_fn};
 use std::process::ExitCode;
@@ -8,28 +8,27 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Runs what a command does. Current-thread: an account's work is waiting, and on two cores one thread measured faster
-/// than two.
+/// Runs a command's work on one thread: the work is mostly waiting, and on two cores one thread measured faster than two.
 pub(crate) fn in_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::unexpected)?;
     runtime.block_on(Box::pin(work))
 }
 
-/// Ctrl-C, and what else asks a program to end.
+/// Ctrl-C, and the other signals that ask a program to stop.
 pub(crate) struct StopSignals {
     signals: Vec<(SignalKind, Signal)>,
 }
 
 impl StopSignals {
-    /// Listens for these signals, which from now on do not end the program by themselves.
+    /// Listens for these signals. From now on, they no longer end the program by themselves.
     pub(crate) fn listen(kinds: &[SignalKind]) -> Result<Self, Failure> {
         let listen = |kind: &SignalKind| Ok((*kind, signal(*kind)?));
         let signals = kinds.iter().map(listen).collect::<std::io::Result<_>>();
         Ok(Self { signals: signals.map_err(Failure::unexpected)? })
     }
 
-    /// The next of them.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) -> SignalKind {
         poll_fn(|context| {
             let mut signals = self.signals.iter_mut();

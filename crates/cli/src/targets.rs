@@ -1,4 +1,4 @@
-//! From options to a plan of targets: reads the file of accounts, where one is named.
+//! From options to the plan of targets; reads the accounts file, if there is one.
 
 use std::fs;
 use std::io::{self, Read};
@@ -15,23 +15,23 @@ use crate::environment;
 use crate::failure::Failure;
 use crate::terms::FlagTerms;
 
-/// The options of a command: its flags, then the environment, then the file.
+/// The options of a command. Flags take precedence over variables, and variables over the configuration file.
 pub(crate) fn options(flags: RunOptions, configuration: &Configuration) -> Result<RunOptions, Failure> {
     Ok(flags.combine(environment::options()?).combine(configuration.options.clone()))
 }
 
-/// The plan. What contradicts itself is said here, before anything is asked.
+/// The plan of targets. Contradictions are reported here, before any call to AWS.
 pub(crate) fn plan(
     options: &RunOptions,
     configuration: &Configuration,
     caller: &CallerArgs,
 ) -> Result<TargetPlan, Failure> {
     let listed = accounts_file(&options.targets).map(|(file, origin)| {
-        // The file's paths are looked for from where it is.
-        let folder = if origin == Origin::File { configuration.folder.as_path() } else { Path::new("") };
+        // Paths in the configuration file are relative to its folder.
+        let folder = if origin == Origin::File { configuration.folder() } else { Path::new("") };
         Ok(ListedAccounts { accounts: read_accounts(&folder.join(file))?, origin })
     });
-    let plan = TargetPlan::new(options.targets.clone(), listed.transpose()?, &configuration.named);
+    let plan = TargetPlan::new(options.targets.clone(), listed.transpose()?, &configuration.accounts);
     let plan = plan.map_err(|error| failure(&error))?;
     let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
     plan.check(region.as_deref()).map_err(|error| failure(&error))?;
@@ -39,7 +39,7 @@ pub(crate) fn plan(
 }
 
 fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
-    let wrong = |problem: &dyn std::fmt::Display| {
+    let invalid = |problem: &dyn std::fmt::Display| {
         Failure::usage(format!("--accounts-file {}: {problem}", file.display()))
     };
     let text = if file == Path::new("-") {
@@ -50,14 +50,14 @@ fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
     };
     let text = text.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => {
-            wrong(&"it is no UTF-8; save it as that, which a spreadsheet offers as CSV UTF-8")
+            invalid(&"the file is not UTF-8; save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")
         }
-        _ => wrong(&error),
+        _ => invalid(&error),
     })?;
-    parser::parse(&text).map_err(|error| wrong(&error))
+    parser::parse(&text).map_err(|error| invalid(&error))
 }
 
-/// Targets that cannot be read in one run.
+/// The failure for targets that cannot be scanned in one run.
 pub(crate) fn failure(error: &PlanError) -> Failure {
     let failure = Failure::usage(error.to_text(&FlagTerms));
     match error {

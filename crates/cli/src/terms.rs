@@ -1,8 +1,8 @@
-//! How this front end calls settings: by their flags.
+//! The command line's names for settings, in remedies: flags.
 
 use rolecall_roll::Terms;
 
-/// Settings as flags of the command line.
+/// Names settings by their flags.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FlagTerms;
 
@@ -17,11 +17,11 @@ impl Terms for FlagTerms {
     }
 
     fn resume(&self) -> &'static str {
-        "scan what is missing, and that alone: the same command with --roll FILE"
+        "run the same command with --roll FILE: it scans only what is missing"
     }
 
     fn renew_credentials(&self) -> &'static str {
-        "the caller's credentials are missing or not accepted: `aws sts get-caller-identity` with the same profile shows \
-         whether they work; `aws sso login` renews those of SSO"
+        "check the caller's credentials with `aws sts get-caller-identity` and the same profile; `aws sso login` renews \
+         those of an SSO profile"
     }
 }

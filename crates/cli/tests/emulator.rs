@@ -310,7 +310,7 @@ async fn a_file_that_no_emulator_wrote_stays_and_a_command_ends_with_the_emulato
     let arguments = ["emulator", "--env-file", precious.to_str().unwrap(), "--", "true"];
     let refused = ended(&mut rolecall("http://127.0.0.1:9", &arguments)).await;
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("no emulator wrote it"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("was not written by an emulator"), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");
 
     let pid = folder.path().join("pid");
@@ -418,9 +418,9 @@ async fn a_world_and_an_address_that_are_none_are_named() {
         (&["--as", "arn:aws:iam::222222222222:role/Nobody", "--listen", "127.0.0.1:0"][..], "LambdaRole"),
         (
             &["--env-file", "/no/such/file", "--listen", "127.0.0.1:0"][..],
-            "--env-file /no/such/file: the folder is not there",
+            "--env-file /no/such/file: no such directory",
         ),
-        (&["--log", "/no/such/log"][..], "--log /no/such/log: the folder is not there"),
+        (&["--log", "/no/such/log"][..], "--log /no/such/log: no such directory"),
         (&["--listen", taken.as_str()][..], "--listen 127.0.0.1:4600"),
     ] {
         let ended = ended(&mut rolecall("http://127.0.0.1:9", &[&["emulator"], arguments].concat())).await;
@@ -435,8 +435,8 @@ async fn the_demo_shows_the_flow_and_who_refuses() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     for words in [
         "1 complete   5 users, 7 keys",
-        "Who refused, by the emulator's log: sts:AssumeRole, no trust policy allows it",
-        "Who refused, by the emulator's log: sts:AssumeRole, no identity-based policy allows it",
+        "Access denied, by the emulator's log: sts:AssumeRole: no trust policy allows it",
+        "Access denied, by the emulator's log: sts:AssumeRole: no identity-based policy allows it",
         "cannot be assumed by Lambda",
     ] {
         assert!(ended.stdout.contains(words), "{words} is not in {}", ended.stdout);

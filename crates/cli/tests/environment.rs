@@ -255,7 +255,7 @@ async fn what_is_set_wrong_is_named_with_what_would_be_right() {
         ("AWS_CA_BUNDLE", "/dev/null", 2, "no PEM certificate"),
         ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", 2, "ROLECALL_EXTERNAL_ID"),
         ("RUST_LOG", "rolecall=loud", 2, "RUST_LOG"),
-        ("AWS_PROFILE", "nobody", 11, "credentials"),
+        ("AWS_PROFILE", "nobody", 2, "AWS_PROFILE nobody: no such profile"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", 11, "AWS_ENDPOINT_URL"),
         ("AWS_ENDPOINT_URL", "127.0.0.1:4566", 2, "http://127.0.0.1:4566"),
         ("AWS_ENDPOINT_URL_IAM", "localhost", 2, "AWS_ENDPOINT_URL_IAM"),
@@ -338,8 +338,8 @@ async fn what_a_credential_process_says_on_stderr_is_not_repeated() {
 async fn a_profile_that_is_not_there_is_named() {
     let aws = FakeAws::start().await;
     let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN, "--profile", "nobody"]).await;
-    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
-    assert!(ended.stderr.contains("nobody"), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--profile nobody: no such profile"), "{}", ended.stderr);
     assert_eq!(aws.server.received_requests().await.unwrap().len(), 0, "nobody else was asked for");
 }
 

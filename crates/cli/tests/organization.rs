@@ -206,7 +206,7 @@ async fn accounts_are_chosen_by_unit_tag_id_and_name_and_shown_without_being_ask
     );
 
     for (more, words) in [
-        (&["--ou", "Nowhere"][..], "--ou Nowhere: the organization has no such unit"),
+        (&["--ou", "Nowhere"][..], "--ou Nowhere: the organization has no such organizational unit"),
         (&["--include", "nobody-*"], "--include nobody-*: no account"),
         (&["--include-tag", "team=nobody"], "none is left"),
     ] {
@@ -223,7 +223,7 @@ async fn where_the_first_accounts_all_refuse_the_others_are_not_asked() {
     let arguments = [&ORGANIZATION[..], &["--exclude", "222222222222"]].concat();
     let stopped = run(&emulator, &arguments).await;
     assert_eq!((stopped.code, stopped.stdout.as_str()), (Some(11), ""));
-    assert!(stopped.stderr.contains("the first 5 accounts could all not be read"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("none of the first 5 accounts could be read"), "{}", stopped.stderr);
     let assumed = emulator.requests().iter().filter(|line| line.operation == "sts:AssumeRole").count();
     assert_eq!(assumed, 5);
     let regardless = run(&emulator, &[&arguments[..], &["--canary", "0"]].concat()).await;

@@ -69,7 +69,7 @@ async fn a_key_is_found_live_and_in_a_roll() {
     for (id, words) in [
         ("AKIA\rIOSFODNN7EXAMPLE", "a carriage return (of a Windows line end?) at position 5"),
         ("AIDAIOSFODNN7EXAMPLE", "is the id of a user"),
-        ("ASIAIOSFODNN7EXAMPLE", "is the key of a session"),
+        ("ASIAIOSFODNN7EXAMPLE", "is the access key of a temporary session"),
         ("AKIA", "has 4 characters"),
     ] {
         let refused = run(&emulator, &["find-key", id, "--role-name", "IAMListRole"]).await;
@@ -109,10 +109,10 @@ async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys
     assert_eq!(missing.code, Some(11), "{}", missing.stderr);
     let session = in_folder(&emulator, folder.path(), &["find-key", "ASIANOBODYNOBODYNOBO"]).await;
     assert_eq!(session.code, Some(11));
-    assert!(session.stderr.contains("CloudTrail tells whose session"), "{}", session.stderr);
+    assert!(session.stderr.contains("search CloudTrail"), "{}", session.stderr);
     let user = in_folder(&emulator, folder.path(), &["find-key", "AIDANOBODYNOBODYNOBO"]).await;
     assert_eq!(user.code, Some(2));
-    assert!(user.stderr.contains("is the id of a user, and no access key's"), "{}", user.stderr);
+    assert!(user.stderr.contains("is the id of a user, not of an access key"), "{}", user.stderr);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
     let as_of = first["as_of"].as_str().unwrap();
     let before = emulator.requests().len();
     let again = in_folder(&emulator, folder.path(), &with_roll).await;
-    assert!(again.stderr.contains("21 accounts are in the roll file already, read 2"), "{}", again.stderr);
+    assert!(again.stderr.contains("21 accounts are in the roll file already (read at 2"), "{}", again.stderr);
     let again: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["coverage"]["resumed"], json!({ "accounts": 21, "as_of": as_of }));
     assert_eq!(again["accounts"][0]["as_of"], as_of);
@@ -211,12 +211,12 @@ async fn a_roll_goes_into_an_ordinary_file_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     for (more, words) in [
         (&["--roll", "a.jsonl", "--out", "./a.jsonl"][..], "--roll and --out are both a.jsonl"),
-        (&["--roll", "/dev/full"][..], "--roll /dev/full: it is no ordinary file"),
-        (&["--roll", "-"][..], "--roll -: it is no ordinary file"),
+        (&["--roll", "/dev/full"][..], "--roll /dev/full: not a regular file"),
+        (&["--roll", "-"][..], "--roll -: not a regular file"),
         (&["--collect", ""][..], "it names no fact"),
-        (&["--format", "json", "--out", "a", "--out", "b"][..], "--format stands 1 times and --out 2 times"),
-        (&["--format", "json", "--format", "csv", "--out", "a", "--out", "a"][..], "--out a stands twice"),
-        (&["--no-rules", "--format", "ocsf"][..], "--format ocsf shows findings"),
+        (&["--format", "json", "--out", "a", "--out", "b"][..], "1 --format but 2 --out"),
+        (&["--format", "json", "--format", "csv", "--out", "a", "--out", "a"][..], "--out a is given twice"),
+        (&["--no-rules", "--format", "ocsf"][..], "--format ocsf has only findings"),
         (&["--fail-on", "bad"][..], "\"bad\" is none of critical, high"),
         (&["--benchmark", "cis-1.0"][..], "\"cis-1.0\" is none of cis-3.0"),
     ] {

@@ -1,22 +1,16 @@
-//! Who calls AWS, and from where.
-
-use std::path::PathBuf;
+//! The caller's credentials and region.
 
 use clap::Args;
 
-/// The caller identity, its region, and the configuration.
+/// The caller's credentials and region.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Caller")]
+#[command(next_help_heading = "AWS credentials and region")]
 pub(crate) struct CallerArgs {
-    /// Profile of the AWS configuration files
+    /// Profile of the AWS configuration files; takes precedence over all other credentials
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
-    /// Region whose STS is called; IAM has one endpoint for all regions of a partition
+    /// Region whose STS endpoint is called, such as us-east-1; IAM has one endpoint for all regions of a partition
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
-
-    /// Configuration file [default: rolecall.toml, where there is one]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Flags that are made of the rows of options: an option that has a row has a flag, with its help and its default.
+//! Flags that follow from the rows of options: each row has a flag, with its help, its default and its variable.
 
 use std::fmt::Debug;
 
@@ -11,18 +11,26 @@ use rolecall_core::targets::options::TargetOptions;
 
 use crate::failure::Failure;
 
-/// Which options a command takes as flags, and under which heading.
+/// Which options a command takes as flags, and how its help shows them.
 pub(crate) trait FlagSet: Debug + Clone {
+    /// The options.
     type Options: OptionSet + Send + Sync + 'static;
-    const HEADING: &'static str;
 
-    /// Whether the command takes this one.
+    /// The heading of a row in the help.
+    fn heading(row: &OptionRow) -> &'static str;
+
+    /// Whether the command takes the option.
     fn has(_key: &str) -> bool {
+        true
+    }
+
+    /// Whether `-h` shows the flag; `--help` shows all.
+    fn is_common(_key: &str) -> bool {
         true
     }
 }
 
-/// How a roll is taken.
+/// Sessions, rates and timeouts.
 #[derive(Debug, Clone)]
 pub(crate) struct SettingFlags;
 
@@ -30,43 +38,68 @@ pub(crate) struct SettingFlags;
 #[derive(Debug, Clone)]
 pub(crate) struct SelectionFlags;
 
-/// Which accounts are read, and through which roles.
+/// The target accounts and the roles to assume in them.
 #[derive(Debug, Clone)]
 pub(crate) struct TargetFlags;
 
-/// Through which roles an account is read that nobody names.
+/// The role to assume in an account that is found later.
 #[derive(Debug, Clone)]
 pub(crate) struct RoleFlags;
 
 impl FlagSet for SettingFlags {
     type Options = SettingOptions;
-    const HEADING: &'static str = "Session and limits";
+
+    fn heading(row: &OptionRow) -> &'static str {
+        match row.section_and_key() {
+            Some(("session", _)) => "Session options",
+            _ => "Concurrency, retries and timeouts",
+        }
+    }
+
+    fn is_common(key: &str) -> bool {
+        ["session_name", "deadline"].contains(&key)
+    }
 }
 
 impl FlagSet for SelectionFlags {
     type Options = SelectionOptions;
-    const HEADING: &'static str = "Facts";
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        "Collection options"
+    }
 }
+
+const ROLE_KEYS: [&str; 4] = ["role_name", "role_template", "via", "external_id"];
 
 impl FlagSet for TargetFlags {
     type Options = TargetOptions;
-    const HEADING: &'static str = "Targets";
+
+    fn heading(row: &OptionRow) -> &'static str {
+        if ROLE_KEYS.contains(&row.key) { "Role to assume" } else { "Target accounts" }
+    }
+
+    fn is_common(key: &str) -> bool {
+        !["organization_role_arn", "fetch_account_tags", "role_template"].contains(&key)
+    }
 }
 
 impl FlagSet for RoleFlags {
     type Options = TargetOptions;
-    const HEADING: &'static str = "Role";
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        "Role to assume"
+    }
 
     fn has(key: &str) -> bool {
-        ["role_name", "role_template", "via", "external_id"].contains(&key)
+        ROLE_KEYS.contains(&key)
     }
 }
 
-/// The flags of a set of options, and what was given of them.
+/// The flags of a set of options, and the values that were given.
 #[derive(Debug, Clone)]
 pub(crate) struct Flags<S: FlagSet> {
     given: S::Options,
-    /// What is wrong with a secret. It is said by the command: clap's own errors repeat what they refuse.
+    /// What is wrong with a secret. The command reports it: clap's own errors repeat the value.
     problem: Option<String>,
 }
 
@@ -80,7 +113,9 @@ impl<S: FlagSet> Flags<S> {
 impl<S: FlagSet> Args for Flags<S> {
     fn augment_args(command: Command) -> Command {
         let rows = S::Options::rows().iter().filter(|row| S::has(row.key));
-        command.next_help_heading(S::HEADING).args(rows.map(flag::<S::Options>))
+        command.args(rows.map(|row| {
+            flag::<S::Options>(row).help_heading(S::heading(row)).hide_short_help(!S::is_common(row.key))
+        }))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -104,7 +139,7 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
             if texts.is_empty() {
                 continue;
             }
-            // All but a secret was tried when it was read.
+            // clap parsed every value but a secret already.
             if let Err(problem) = self.given.set(row.key, &texts, Origin::Flag) {
                 self.problem.get_or_insert(format!("{}: {problem}", row.flag()));
             }
@@ -115,7 +150,13 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
 
 fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
     let default = (row.default)().map_or(String::new(), |default| format!(" [default: {default}]"));
-    let arg = Arg::new(row.key).long(row.flag_name()).help(format!("{}{default}", row.help()));
+    let help = row.help();
+    // The first clause says what the flag does; what follows it explains.
+    let (summary, _) = help.split_once("; ").or_else(|| help.split_once(". ")).unwrap_or((&help, ""));
+    let arg = Arg::new(row.key)
+        .long(row.flag_name())
+        .help(format!("{summary}{default}"))
+        .long_help(format!("{help}{default} [env: {}]", row.variable()));
     let arg = match row.shape {
         Shape::Switch => return arg.action(ArgAction::SetTrue),
         Shape::Text | Shape::Number => arg.action(ArgAction::Set),
@@ -124,7 +165,7 @@ fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
     };
     let arg = arg.value_name(row.value_name);
     if row.is_secret {
-        // The command line's own errors repeat what they refuse.
+        // clap's own errors repeat the value.
         return arg.value_parser(StringValueParser::new());
     }
     arg.value_parser(StringValueParser::new().try_map(move |text: String| {

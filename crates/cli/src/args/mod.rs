@@ -3,6 +3,7 @@
 mod caller;
 mod configuration;
 mod flags;
+mod global;
 mod judging;
 mod outputs;
 mod sensitive;
@@ -10,6 +11,7 @@ mod sensitive;
 pub(crate) use caller::CallerArgs;
 pub(crate) use configuration::ConfigurationArgs;
 pub(crate) use flags::{Flags, RoleFlags, SelectionFlags, SettingFlags, TargetFlags};
+pub(crate) use global::GlobalArgs;
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};
 pub(crate) use outputs::{Format, OutputArgs, OutputFormat, Outputs};
 pub(crate) use sensitive::SensitiveText;

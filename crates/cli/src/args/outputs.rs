@@ -1,46 +1,102 @@
-//! How things are shown, and where.
+//! Output formats, and the files that they are written to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
 use crate::output::{self, Sink};
 
-/// What to write, and where.
+/// The formats to write, each to a file or to stdout.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Outputs {
-    /// How to show it; may be given more than once, each with its --out [default: table]
+    /// Output format; repeat with an --out for each [default: by the extension of --out, else table]
     #[arg(long, value_enum)]
     pub(crate) format: Vec<Format>,
 
-    /// Write to this file, whole or not at all, and not to stdout, which is `-`
-    #[arg(long, value_name = "FILE")]
+    /// Write output to FILE atomically; `-` is stdout [default: -]
+    #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
+
+    /// The AWS CLI's name for --format: refused, with the flag to use.
+    #[arg(long, hide = true, value_parser = refuse_output)]
+    output: Option<String>,
+}
+
+impl Outputs {
+    /// The formats, each with its file or `-`. A format that is not given follows from its file's extension.
+    pub(crate) fn pairs(&self) -> Result<Vec<(Format, PathBuf)>, Failure> {
+        let Self { format: formats, out: files, .. } = self;
+        match (formats.as_slice(), files.as_slice()) {
+            ([], []) => Ok(vec![(Format::Table, PathBuf::from("-"))]),
+            ([format], []) => Ok(vec![(*format, PathBuf::from("-"))]),
+            ([], files) => files.iter().map(|file| Ok((by_extension(file)?, file.clone()))).collect(),
+            (formats, files) if formats.len() == files.len() => {
+                Ok(formats.iter().copied().zip(files.iter().cloned()).collect())
+            }
+            (formats, files) => {
+                let problem = format!("{} --format but {} --out", formats.len(), files.len());
+                Err(Failure::usage(problem)
+                    .with_remedy("each --format needs its own --out, in the same order; `-` is stdout"))
+            }
+        }
+    }
+}
+
+/// Extensions that name a format by another name than its own.
+const EXTENSIONS: [(&str, &str); 4] =
+    [("md", "markdown"), ("htm", "html"), ("txt", "table"), ("ndjson", "jsonl")];
+
+/// The format that a file's extension names; the default one for stdout and for a file without an extension.
+fn by_extension<F: ValueEnum + Clone>(file: &Path) -> Result<F, Failure> {
+    let extension = file.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let name = match &extension {
+        None => "table",
+        Some(extension) => {
+            let other = EXTENSIONS.iter().find(|(it, _)| it == extension);
+            other.map_or(extension.as_str(), |(_, name)| name)
+        }
+    };
+    F::from_str(name, false).map_err(|_| {
+        let names = F::value_variants().iter().filter_map(F::to_possible_value);
+        let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
+        Failure::usage(format!("--out {}: the extension names no output format", file.display()))
+            .with_remedy(format!("pass --format, one of {}", names.join(", ")))
+    })
+}
+
+fn refuse_output(text: &str) -> Result<String, String> {
+    let flag = match text {
+        "json" | "table" | "jsonl" | "csv" => format!("--format {text}"),
+        "text" | "yaml" | "yaml-stream" => "--format table, json or csv".to_owned(),
+        _ => format!("--out {text}"),
+    };
+    Err(format!("rolecall has no --output; use {flag} (--format sets the format, --out the file)"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Tables and the coverage summary, for a terminal
     Table,
-    /// One document: the roll, sorted, and the findings
+    /// One JSON document: the roll, sorted, and the findings
     Json,
-    /// The roll file: header, an account a line as it is done, trailer
+    /// The roll file, as JSON lines: a header, a line for each account as it completes, a trailer
     Jsonl,
-    /// Findings, a row each
+    /// Findings as CSV, one row for each
     Csv,
-    /// The roll, a row a key
+    /// The roll as CSV, one row for each access key
     RollCsv,
-    /// Findings for tickets and wikis
+    /// Findings as Markdown, for tickets and wikis
     Markdown,
-    /// A report to read, sort and filter in a browser, in one file
+    /// Findings as one HTML file, to read, sort and filter in a browser
     Html,
-    /// Findings as OCSF Compliance Findings, a JSON document a line
+    /// Findings as OCSF Compliance Findings, JSON lines
     Ocsf,
 }
 
 impl Format {
-    /// Whether it shows findings and nothing else, so that without rules there is nothing to show.
+    /// Whether it shows only findings, so that without rules there is nothing to write.
     pub(crate) fn needs_rules(self) -> bool {
         match self {
             Self::Csv | Self::Markdown | Self::Html | Self::Ocsf => true,
@@ -48,7 +104,7 @@ impl Format {
         }
     }
 
-    /// Whether it shows all findings, and not the most urgent alone.
+    /// Whether it shows all findings, and not only the most urgent.
     pub(crate) fn shows_all_findings(self) -> bool {
         match self {
             Self::Json | Self::Csv | Self::Markdown | Self::Html | Self::Ocsf => true,
@@ -56,12 +112,12 @@ impl Format {
         }
     }
 
-    /// Its name, as --format takes it.
+    /// The name that --format takes.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The names of those that show something without rules, with commas between.
+    /// The names of the formats that do not need rules, separated by commas.
     pub(crate) fn names_without_rules() -> String {
         let without: Vec<String> = Self::value_variants()
             .iter()
@@ -72,29 +128,38 @@ impl Format {
     }
 }
 
-/// How one document is written, and where.
+/// The format and the file of a command that writes one document.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs<F: ValueEnum + Clone + Send + Sync + 'static> {
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    pub(crate) format: F,
+    /// Output format [default: by the extension of --out, else table]
+    #[arg(long, value_enum)]
+    format: Option<F>,
 
-    /// Write to this file, whole or not at all, and not to stdout, which is `-`
-    #[arg(long, value_name = "FILE")]
+    /// Write output to FILE atomically; `-` is stdout [default: -]
+    #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+
+    /// The AWS CLI's name for --format: refused, with the flag to use.
+    #[arg(long, hide = true, value_parser = refuse_output)]
+    output: Option<String>,
 }
 
 impl<F: ValueEnum + Clone + Send + Sync + 'static> OutputArgs<F> {
-    /// Opens the file, or stdout, before the work begins: one that cannot be written is heard of at once.
-    pub(crate) fn open(&self) -> Result<Sink, Failure> {
-        output::open(self.out.as_deref())
+    /// The format, and the open file or stdout. It is opened before the work begins, so that a file that cannot be written
+    /// is reported at once.
+    pub(crate) fn open(&self) -> Result<(F, Sink), Failure> {
+        let stdout = Path::new("-");
+        let file = self.out.as_deref().unwrap_or(stdout);
+        let format = self.format.clone().map_or_else(|| by_extension(file), Ok)?;
+        Ok((format, output::open(Some(file))?))
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
-    /// For people
+    /// For a terminal
     Table,
-    /// For machines
+    /// One JSON document
     Json,
 }

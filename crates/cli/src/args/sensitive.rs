@@ -1,8 +1,8 @@
-//! What may be a secret that was typed in the wrong place.
+//! An argument that may hold a secret by mistake.
 
 use std::fmt;
 
-/// A text that is parsed later, since the command line's own errors repeat what they refuse.
+/// A text that the command parses, not clap: clap's errors repeat the value that they reject.
 #[derive(Clone)]
 pub(crate) struct SensitiveText(pub(crate) String);
 

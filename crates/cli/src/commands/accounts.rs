@@ -1,4 +1,4 @@
-//! `rolecall accounts`: which accounts a scan would read, and how.
+//! `rolecall accounts`: the target accounts of a scan, and how each would be read.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use rolecall_core::{Run, RunOptions};
 use rolecall_roll::RunId;
 use serde_json::json;
 
-use crate::args::{CallerArgs, Flags, OutputArgs, OutputFormat, TargetFlags};
+use crate::args::{CallerArgs, ConfigurationArgs, Flags, OutputArgs, OutputFormat, TargetFlags};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -23,10 +23,9 @@ Examples:
   rolecall accounts --organization --role-name IAMListRole --ou Workloads/Prod
   rolecall accounts --accounts-file accounts.csv --format json";
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Success, "shown"),
-    (RolecallExitCode::Incomplete, "AWS Organizations could not be asked"),
+    (RolecallExitCode::Success, "targets listed"),
+    (RolecallExitCode::Incomplete, "the accounts of AWS Organizations could not be listed"),
 ];
 
 /// The arguments of `rolecall accounts`.
@@ -41,17 +40,20 @@ pub(crate) struct AccountsArgs {
 
     #[command(flatten)]
     pub(crate) caller: CallerArgs,
+
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
 }
 
-/// Shows them.
+/// Lists them.
 pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.caller.config.as_deref())?;
+    let configuration = configuration::read(&arguments.configuration)?;
     let flags = RunOptions { targets: arguments.targets.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
     let settings = options.resolve().map_err(Failure::usage)?;
     let plan = targets::plan(&options, &configuration, &arguments.caller)?;
     in_runtime(async {
-        let mut out = arguments.output.open()?;
+        let (format, mut out) = arguments.output.open()?;
         let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
         let run = Run::prepare(&scanner, &plan, settings, start, &Cancellation::new(None)).await;
@@ -59,7 +61,7 @@ pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
         for note in run.notes() {
             output::say(&format!("note: {note}"));
         }
-        let written = match arguments.output.format {
+        let written = match format {
             OutputFormat::Table => {
                 out.write_all(output::accounts(run.targets().as_slice(), out.look()).as_bytes())
             }

@@ -1,4 +1,4 @@
-//! `rolecall completions`: the completion script of a shell.
+//! `rolecall completions`: the completion script for a shell.
 
 use std::process::ExitCode;
 
@@ -16,11 +16,11 @@ const HELP: &str =
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to print the script for
     shell: Shell,
 }
 
-/// Writes the completion script of a shell to stdout.
+/// Writes the script to stdout.
 pub(crate) fn run(arguments: &CompletionsArgs) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     generate(arguments.shell, &mut Arguments::command(), "rolecall", &mut script);

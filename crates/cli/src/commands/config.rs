@@ -1,4 +1,4 @@
-//! `rolecall config`: the options as they are set, each with the place it was set in.
+//! `rolecall config`: all options, their values and where each was set.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -21,8 +21,7 @@ Examples:
   ROLECALL_MAX_ATTEMPTS=3 rolecall config --config rolecall.toml --format json
   rolecall config --format schema > rolecall.schema.json";
 
-/// What its exit codes mean.
-const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "shown")];
+const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "options listed")];
 
 /// The arguments of `rolecall config`.
 #[derive(Debug, Args)]
@@ -37,23 +36,23 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum View {
-    /// Options, values and where each was set
+    /// Options, values and where each was set, for a terminal
     Table,
-    /// The same for machines
+    /// Options, values and where each was set, as JSON
     Json,
     /// JSON Schema of rolecall.toml
     Schema,
-    /// Reference page of all options, in Markdown
+    /// Reference page of all options, as Markdown
     Reference,
 }
 
-/// Shows them.
+/// Lists them.
 pub(crate) fn run(arguments: &ConfigArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
+    let configuration = configuration::read(&arguments.configuration)?;
     let options = targets::options(RunOptions::default(), &configuration)?;
     options.resolve().map_err(Failure::usage)?;
-    let mut out = arguments.output.open()?;
-    let written = match arguments.output.format {
+    let (format, mut out) = arguments.output.open()?;
+    let written = match format {
         View::Schema => output::write_json(&mut out, &configuration::schema()),
         View::Reference => out.write_all(configuration::reference().as_bytes()),
         View::Json => output::write_json(&mut out, &as_json(&options)),
@@ -84,7 +83,7 @@ fn as_json(options: &RunOptions) -> Vec<Value> {
     rows.collect()
 }
 
-/// The value of an option as it is set, and where: `(secret)` stands for a secret.
+/// The value of an option and where it was set; `(secret)` for a secret.
 fn value_and_source(row: &OptionRow, options: &RunOptions) -> (Option<String>, String) {
     match options.given(row.key) {
         None => {

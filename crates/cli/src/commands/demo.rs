@@ -1,6 +1,6 @@
-//! `rolecall demo`: the flow between two accounts, as it should be and with each of its three permissions taken away.
+//! `rolecall demo`: the flow between two accounts, with all three permissions and with each of them missing.
 //!
-//! Everything is real but AWS itself: the scans are runs of this very program, the refusals are the emulator's.
+//! Everything is real except AWS itself: the scans are runs of this program, and the emulator denies access.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use rolecall_emulator::{Clock, Emulator, World};
 use tokio::process::Command;
 
-use crate::commands::emulator::{settings, within};
+use crate::commands::emulator::{set_environment, settings};
 use crate::environment;
 use crate::failure::Failure;
 use crate::output;
@@ -18,62 +18,66 @@ use crate::runtime::in_runtime;
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 const IAM_LIST_ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
 
-/// A permission of the flow, the document that gives it, and what takes it away.
+/// A permission of the flow, the policy file that grants it, and the edit that removes it.
 struct Permission {
-    says: &'static str,
-    document: &'static str,
-    given: &'static str,
-    taken: &'static str,
+    title: &'static str,
+    file: &'static str,
+    granted_to: &'static str,
+    replaced_by: &'static str,
 }
 
 const PERMISSIONS: [Permission; 3] = [
     Permission {
-        says: "A's role trusts B's role",
-        document: "member-trust.json",
-        given: "arn:aws:iam::222222222222:role/LambdaRole",
-        taken: "arn:aws:iam::222222222222:role/SomebodyElse",
+        title: "A's role trusts B's role",
+        file: "member-trust.json",
+        granted_to: "arn:aws:iam::222222222222:role/LambdaRole",
+        replaced_by: "arn:aws:iam::222222222222:role/SomebodyElse",
     },
     Permission {
-        says: "B's role may assume A's role",
-        document: "hub-permissions.json",
-        given: "arn:aws:iam::111111111111:role/IAMListRole",
-        taken: "arn:aws:iam::111111111111:role/AnotherRole",
+        title: "B's role may assume A's role",
+        file: "hub-permissions.json",
+        granted_to: "arn:aws:iam::111111111111:role/IAMListRole",
+        replaced_by: "arn:aws:iam::111111111111:role/AnotherRole",
     },
     Permission {
-        says: "Lambda may use B's role",
-        document: "hub-trust.json",
-        given: "lambda.amazonaws.com",
-        taken: "ec2.amazonaws.com",
+        title: "Lambda may use B's role",
+        file: "hub-trust.json",
+        granted_to: "lambda.amazonaws.com",
+        replaced_by: "ec2.amazonaws.com",
     },
 ];
 
-/// Plays the scenes.
+/// Runs the scenes.
 pub(crate) fn run() -> Result<ExitCode, Failure> {
-    in_runtime(play())
+    in_runtime(run_scenes())
 }
 
-async fn play() -> Result<ExitCode, Failure> {
+async fn run_scenes() -> Result<ExitCode, Failure> {
     show(
-        "B, account 222222222222, has LambdaRole, as which Rolecall runs. A, account 111111111111, has IAMListRole, \
-         which may\nlist A's users. Three permissions make the way from one to the other:\n\n",
+        "Rolecall runs as LambdaRole in the hub account B (222222222222). The member account A (111111111111) has\n\
+         IAMListRole, which may list A's users. Three permissions are needed to get from one to the other:\n\n",
     )?;
     for (number, permission) in (1..).zip(&PERMISSIONS) {
-        show(&format!("  {number}. {:<30} infra/policies/{}\n", permission.says, permission.document))?;
+        show(&format!("  {number}. {:<30} infra/policies/{}\n", permission.title, permission.file))?;
     }
-    heading("With all three")?;
+    heading("With all three permissions")?;
     let mut code = scene(|_, document| document.to_owned()).await?;
-    for (number, Permission { says, document, given, taken }) in (1..).zip(&PERMISSIONS) {
-        heading(&format!("Without {number}, \"{says}\": {document} names {taken}"))?;
-        scene(|file, text| if file == *document { text.replace(given, taken) } else { text.to_owned() })
-            .await?;
+    for (number, Permission { title, file: changed, granted_to, replaced_by }) in (1..).zip(&PERMISSIONS) {
+        heading(&format!("Without permission {number}, \"{title}\": {changed} names {replaced_by}"))?;
+        scene(
+            |file, text| {
+                if file == *changed { text.replace(granted_to, replaced_by) } else { text.to_owned() }
+            },
+        )
+        .await?;
     }
-    heading("With all three again")?;
+    heading("With all three permissions again")?;
     code = code.max(scene(|_, document| document.to_owned()).await?);
-    show("\nTry it with policies of your own: rolecall emulator --help\n")?;
+    show("\nTry it with your own policies: rolecall emulator --help\n")?;
     Ok(ExitCode::from(code))
 }
 
-/// Scans in a world whose documents are as `change` makes them, and shows who refused what. Gives the scan's exit code.
+/// Scans a world whose policy files `change` may edit, and prints who denied what. Returns the exit code of the scan.
 async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
     let unexpected = |problem: &dyn std::fmt::Display| Failure::unexpected(problem);
     let world = World::tutorial_with(change).map_err(|error| unexpected(&error))?;
@@ -84,8 +88,8 @@ async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
     let lambda = emulator.can_assume("lambda.amazonaws.com", LAMBDA_ROLE).map_err(|e| unexpected(&e))?;
     if !lambda.is_allowed() {
         show(&format!(
-            "AWS makes no function with this role: \"The role defined for the function cannot be assumed by \
-             Lambda.\"\nWho refused: {LAMBDA_ROLE} is asked for by lambda.amazonaws.com, and {lambda}\n"
+            "AWS Lambda refuses to create a function with this role: \"The role defined for the function cannot be \
+             assumed by Lambda.\"\nAccess denied: lambda.amazonaws.com may not assume {LAMBDA_ROLE}: {lambda}\n"
         ))?;
         return Ok(0);
     }
@@ -96,12 +100,12 @@ async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
     for name in environment::own_variables() {
         scan.env_remove(name);
     }
-    within(&mut scan, &settings(&emulator, &credentials));
+    set_environment(&mut scan, &settings(&emulator, &credentials));
     show("$ rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole\n\n")?;
     let status = scan.status().await.map_err(|error| unexpected(&error))?;
     for line in emulator.requests().into_iter().filter(|line| line.verdict == "Denied") {
         let decided_by = line.decided_by.unwrap_or_default();
-        show(&format!("\nWho refused, by the emulator's log: {}, {decided_by}\n", line.operation))?;
+        show(&format!("\nAccess denied, by the emulator's log: {}: {decided_by}\n", line.operation))?;
     }
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
@@ -111,7 +115,7 @@ fn heading(text: &str) -> Result<(), Failure> {
     show(&format!("\n{bold}{text}{bold:#}\n\n"))
 }
 
-/// Written at once, for the scans write to the same place.
+/// Writes and flushes: the scans write to the same stdout.
 fn show(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| output::not_written(&error))

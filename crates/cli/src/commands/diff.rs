@@ -1,4 +1,4 @@
-//! `rolecall diff`: what became of a roll.
+//! `rolecall diff`: compares two rolls.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,34 +21,36 @@ Examples:
   rolecall diff roll-2026-11-01.jsonl roll-2026-12-01.jsonl
   rolecall diff old.jsonl new.jsonl --format markdown --out changes.md
 
-Both are judged by the rules with today's rolecall.toml, each as of its own moment. What is unknown in one of them is \
-neither gone nor new, and is told as what it is. Not compared is what one of them did not request, and an account that \
-neither read completely. With --benchmark the rules of that benchmark alone.";
+Both rolls are evaluated with the current rolecall.toml, each at its own time. What is unknown in one of them is reported \
+as unknown, not as added or removed. Facts that one of them did not request are not compared, and neither are accounts that \
+neither read completely.";
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 4] = [
-    (RolecallExitCode::Success, "nothing differs"),
-    (RolecallExitCode::Usage, "wrong usage, or no roll"),
-    (RolecallExitCode::Findings, "something differs"),
-    (RolecallExitCode::Incomplete, "nothing differs in what was compared, and not all was"),
+    (RolecallExitCode::Success, "no differences"),
+    (RolecallExitCode::Usage, "invalid arguments, or not a roll file"),
+    (RolecallExitCode::Findings, "differences"),
+    (
+        RolecallExitCode::Incomplete,
+        "no differences in what was compared, but not everything could be compared",
+    ),
 ];
 
 /// The arguments of `rolecall diff`.
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct DiffArgs {
-    /// The earlier roll file
+    /// Roll file of the previous run
     #[arg(value_name = "OLD")]
     pub(crate) old: PathBuf,
 
-    /// The later one
+    /// Roll file of the later run
     #[arg(value_name = "NEW")]
     pub(crate) new: PathBuf,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs<Comparison>,
 
-    /// Tell of each key that was used since, too
+    /// Also list access keys whose last-used date changed
     #[arg(long)]
     pub(crate) last_used: bool,
 
@@ -61,30 +63,30 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Comparison {
-    /// For people
+    /// For a terminal
     Table,
-    /// For machines
+    /// One JSON document
     Json,
-    /// For tickets and wikis
+    /// Markdown, for tickets and wikis
     Markdown,
 }
 
-/// Compares two rolls, and shows what differs.
+/// Compares two rolls and writes the differences.
 pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
+    let configuration = configuration::read(&arguments.configuration)?;
     for roll in [&arguments.old, &arguments.new] {
-        roll_file::is_apart("a roll", roll, arguments.output.out.as_slice())?;
+        roll_file::ensure_distinct("a roll file", roll, arguments.output.out.as_slice())?;
     }
     let (old, new) = (roll_file::read(&arguments.old)?, roll_file::read(&arguments.new)?);
     let settings = arguments.benchmark.apply_to(configuration.judging);
     let diff = Diff::compare(&old, &new, &settings, arguments.last_used).map_err(|error| match error {
         NotComparable::Io(error) => Failure::unexpected(error),
         other => Failure::usage(format!("these rolls cannot be compared: {other}"))
-            .with_remedy("name two rolls of the same accounts, the earlier one first"),
+            .with_remedy("name two rolls of the same accounts, the previous one first"),
     })?;
-    let mut sink = arguments.output.open()?;
+    let (format, mut sink) = arguments.output.open()?;
     let write = || {
-        match arguments.output.format {
+        match format {
             Comparison::Table => {
                 let look = sink.look();
                 sink.write_all(output::diff(&diff, look).as_bytes())?;

@@ -1,4 +1,4 @@
-//! `rolecall emulator`: an AWS on this machine, for as long as it is wanted.
+//! `rolecall emulator`: a local AWS emulator.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -30,77 +30,77 @@ rolecall emulator [OPTIONS]
        rolecall emulator [OPTIONS] -- <COMMAND>...";
 
 const HELP: &str = "\
-Without a world of your own it holds the two accounts of the flow: 111111111111 with IAMListRole and some users, and \
-222222222222 with LambdaRole.
+Without --world, the emulator has the two accounts of the tutorial: member account 111111111111 with IAMListRole and some \
+users, and hub account 222222222222 with LambdaRole.
 
 Examples:
   rolecall emulator -- rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
   rolecall emulator -- aws iam list-users
-  rolecall emulator --env-file aws.env      and in another terminal: . ./aws.env; aws sts get-caller-identity";
+  rolecall emulator --env-file aws.env      then, in another terminal: . ./aws.env; aws sts get-caller-identity";
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Success, "interrupted; with a COMMAND the exit code is the command's"),
-    (RolecallExitCode::Findings, "Lambda may not become LambdaRole"),
+    (RolecallExitCode::Success, "interrupted; with a COMMAND, the exit code of the command"),
+    (RolecallExitCode::Findings, "Lambda may not assume LambdaRole"),
 ];
 
 /// The arguments of `rolecall emulator`.
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE, after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct EmulatorArgs {
-    /// Where to listen [default: 127.0.0.1:4599; with a COMMAND, any free port of 127.0.0.1]
+    /// Address and port to listen on [default: 127.0.0.1:4599; with a COMMAND, a free port of 127.0.0.1]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address_and_port)]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// The accounts, roles, users and policies, as JSON
+    /// World: a JSON file of accounts, roles, users and policies
     #[arg(long, value_name = "FILE")]
     pub(crate) world: Option<PathBuf>,
 
-    /// Make an organization of this many accounts and users, the same each time for a seed, and read no world; also
-    /// `with_keys` (users of a hundred), `denied`, `suspended`, `hanging` (accounts of a thousand)
+    /// Generate an organization with this many accounts and users, always the same for a seed
+    ///
+    /// Further keys: with_keys (of 100 users), denied, suspended and hanging (of 1000 accounts).
     #[arg(long, value_name = "accounts=600,users=50,seed=7", conflicts_with = "world")]
     pub(crate) generate: Option<WorldSpec>,
 
-    /// How long each answer takes
+    /// Latency of each response
     #[arg(long, value_name = "TIME", value_parser = settings::parse_duration)]
     latency: Option<Duration>,
 
-    /// How many calls a second IAM answers in one account; it throttles more
+    /// IAM calls per second and account; further calls are throttled
     #[arg(long, value_name = "CALLS")]
     iam_rate: Option<f64>,
 
-    /// The part of requests that a service fails to answer, from 0 to 1
-    #[arg(long, value_name = "PART")]
+    /// Fraction of requests (0 to 1) that fail with a service error
+    #[arg(long, value_name = "FRACTION")]
     error_rate: Option<f64>,
 
-    /// The part of requests whose connection is cut, from 0 to 1
-    #[arg(long, value_name = "PART")]
+    /// Fraction of requests (0 to 1) whose connection is reset
+    #[arg(long, value_name = "FRACTION")]
     reset_rate: Option<f64>,
 
-    /// The role whose session the credentials are of, whatever its trust policy says; without this flag it is
-    /// `LambdaRole` of account 222222222222, if that lets Lambda assume it
+    /// Issue credentials for a session of this role, ignoring its trust policy [default: LambdaRole of account
+    /// 222222222222, if its trust policy allows Lambda]
     #[arg(long = "as", value_name = "ARN")]
     pub(crate) role_arn: Option<RoleArn>,
 
-    /// Write the settings to ask it with to this file, as lines of a shell; the emulator removes it when it ends
+    /// Write the environment variables for clients to this shell file; removed on exit
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 
-    /// Write every request to this file, as JSON lines: who asked for what, and which statement decided; `-` for stderr
+    /// Log every request to this file, as JSON lines, with the policy statement that decided; `-` is stderr
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 
-    /// How to write what --log asks for
+    /// Format of --log
     #[arg(long, value_enum, default_value_t = LogFormat::Lines, requires = "log")]
     pub(crate) log_format: LogFormat,
 
-    /// Run this in the emulator's environment, and end with it
+    /// Command to run with the emulator's environment variables; the emulator exits with it
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
 impl EmulatorArgs {
-    /// What was typed of how slow the world is and what goes wrong, over what its file says.
+    /// The fault injection of the world, with the flags taking precedence.
     pub(crate) fn apply_to(&self, fault_injection: &FaultInjection) -> FaultInjection {
         let latency_ms = self.latency.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         FaultInjection {
@@ -115,20 +115,20 @@ impl EmulatorArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// With the statements that decided, which AWS does not tell
+    /// Requests with the policy statements that decided, which AWS does not reveal
     Lines,
-    /// As `CloudTrail` would record it
+    /// Events as CloudTrail records them
     Cloudtrail,
 }
 
-/// The port, where nobody says which.
+/// The default port.
 const PORT: u16 = 4599;
 
-/// As which Rolecall runs.
+/// The role that Rolecall runs as in the tutorial.
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 
-/// What a person's own environment would lead past the emulator.
-const NOT_HERE: [&str; 6] = [
+/// Variables that would send calls to real AWS instead of the emulator.
+const REMOVED_VARIABLES: [&str; 6] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_ENDPOINT_URL_STS",
@@ -137,38 +137,40 @@ const NOT_HERE: [&str; 6] = [
     "AWS_CA_BUNDLE",
 ];
 
-/// What a person's own configuration files could lead past it.
-const SWITCHED_OFF: [&str; 3] =
+/// Switches that keep AWS configuration files from sending calls to real AWS.
+const SET_VARIABLES: [&str; 3] =
     ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"];
 
-/// How an env file begins, so that a file of somebody else's is never taken for one.
-const ENV_FILE: &str = "# Settings under which programs ask a rolecall emulator.";
+/// The first line of an env file: only a file that begins with it is overwritten or deleted.
+const ENV_FILE: &str = "# Environment variables for clients of a rolecall emulator.";
 
-/// The signals that ask a program to end.
-const ENDINGS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+/// The signals that stop the emulator.
+const STOP_SIGNALS: [SignalKind; 3] =
+    [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
-/// Runs it until it is interrupted, or until the command has ended.
+/// Runs the emulator until it is interrupted, or until the command exits.
 pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
     let world = match (&arguments.world, arguments.generate) {
         (Some(file), _) => World::read(file),
-        (None, Some(recipe)) => recipe.world(),
+        (None, Some(spec)) => spec.world(),
         (None, None) => World::tutorial(),
     };
     let mut world = world.map_err(Failure::usage)?;
     world.fault_injection = arguments.apply_to(&world.fault_injection).validated().map_err(Failure::usage)?;
-    let told = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
+    let observer = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
     in_runtime(async {
-        let emulator =
-            Emulator::start(world, Clock::new(environment::now), listen, told).await.map_err(|error| {
+        let emulator = Emulator::start(world, Clock::new(environment::now), listen, observer).await.map_err(
+            |error| {
                 Failure::usage(format!("--listen {listen}: {error}")).with_remedy(
-                    "name an address of this machine and a port that is free: --listen 127.0.0.1:4600",
+                    "pass an address of this machine with a free port, such as --listen 127.0.0.1:4600",
                 )
-            })?;
+            },
+        )?;
         let role_arn = match &arguments.role_arn {
             Some(role_arn) => role_arn.as_str(),
-            None => may_lambda_become(&emulator, LAMBDA_ROLE)?,
+            None => require_lambda_can_assume(&emulator, LAMBDA_ROLE)?,
         };
         let credentials = emulator
             .session(role_arn, "rolecall")
@@ -186,32 +188,31 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// The role that Lambda becomes before it runs a function, if the role lets it.
-fn may_lambda_become<'a>(emulator: &Emulator, role_arn: &'a str) -> Result<&'a str, Failure> {
-    let decision = emulator
-        .can_assume("lambda.amazonaws.com", role_arn)
-        .map_err(|problem| Failure::usage(problem).with_remedy("name the role to be: --as ARN"))?;
+/// Returns the role if Lambda may assume it, as Lambda does before it runs a function.
+fn require_lambda_can_assume<'a>(emulator: &Emulator, role_arn: &'a str) -> Result<&'a str, Failure> {
+    let decision = emulator.can_assume("lambda.amazonaws.com", role_arn).map_err(|problem| {
+        Failure::usage(problem).with_remedy("pass the role to issue credentials for: --as ARN")
+    })?;
     if decision.is_allowed() {
         return Ok(role_arn);
     }
-    let refused = format!("lambda.amazonaws.com does not become {role_arn}: {decision}");
-    Err(Failure::new(RolecallExitCode::Findings, refused).with_remedy(
-        "let its trust policy name lambda.amazonaws.com; or be the role whomever it trusts: --as ARN",
-    ))
+    let denied = format!("lambda.amazonaws.com may not assume {role_arn}: {decision}");
+    Err(Failure::new(RolecallExitCode::Findings, denied)
+        .with_remedy("add lambda.amazonaws.com to the trust policy, or ignore the trust policy: --as ARN"))
 }
 
-/// The settings under which a program asks the emulator, and nobody else.
+/// The environment variables that send the calls of a client to the emulator.
 pub(crate) fn settings(emulator: &Emulator, credentials: &Credentials) -> Vec<(&'static str, String)> {
     let mut address = emulator.address();
     if address.ip().is_unspecified() {
-        // Where it listens on all addresses, this machine's own programs take the one that is always there.
+        // Listening on all addresses: clients on this machine use the loopback address.
         address.set_ip(if address.is_ipv4() {
             Ipv4Addr::LOCALHOST.into()
         } else {
             Ipv6Addr::LOCALHOST.into()
         });
     }
-    // A proxy has no business between a program and its own machine.
+    // No proxy between a client and its own machine.
     let no_proxy = format!("{},127.0.0.1,localhost,::1", address.ip());
     let mut settings = vec![
         ("AWS_ENDPOINT_URL", format!("http://{address}")),
@@ -223,16 +224,16 @@ pub(crate) fn settings(emulator: &Emulator, credentials: &Credentials) -> Vec<(&
         ("NO_PROXY", no_proxy.clone()),
         ("no_proxy", no_proxy),
     ];
-    settings.extend(SWITCHED_OFF.map(|name| (name, "false".to_owned())));
+    settings.extend(SET_VARIABLES.map(|name| (name, "false".to_owned())));
     settings
 }
 
-/// Hears of every request, and writes it down.
+/// An observer that writes every request to the log.
 fn log(file: &Path, format: LogFormat) -> Result<RequestObserver, Failure> {
     let out: Box<dyn Write + Send> = if file == Path::new("-") {
         Box::new(io::stderr())
     } else {
-        Box::new(File::create(file).map_err(|error| output::not_there("--log", file, &error))?)
+        Box::new(File::create(file).map_err(|error| output::cannot_write("--log", file, &error))?)
     };
     let out = Mutex::new(out);
     Ok(Box::new(move |line| {
@@ -243,27 +244,28 @@ fn log(file: &Path, format: LogFormat) -> Result<RequestObserver, Failure> {
         let Ok(mut text) = written else { return };
         text.push(b'\n');
         if let Ok(mut out) = out.lock() {
-            // A full disk is no reason to answer AWS's clients otherwise.
+            // A full disk does not change the answers to clients.
             let _ = out.write_all(&text).and_then(|()| out.flush());
         }
     }))
 }
 
-/// The settings in a file, for as long as the emulator runs.
+/// The file of environment variables, which exists while the emulator runs.
 struct EnvFile<'a> {
     file: &'a Path,
     text: String,
 }
 
 impl<'a> EnvFile<'a> {
-    /// Written whole and then named so: who waits for the file finds all of it. Nobody else may read it.
+    /// Writes the file atomically, so that a program that waits for it finds all of it. Only the user may read it.
     fn write(file: &'a Path, settings: &[(&str, String)]) -> Result<Self, Failure> {
         let is_ours = fs::read_to_string(file).is_ok_and(|text| text.starts_with(ENV_FILE));
         if file.symlink_metadata().is_ok() && !is_ours {
-            let problem = format!("--env-file {}: it is there, and no emulator wrote it", file.display());
-            return Err(Failure::usage(problem).with_remedy("name another file, or take it away"));
+            let problem =
+                format!("--env-file {}: the file exists and was not written by an emulator", file.display());
+            return Err(Failure::usage(problem).with_remedy("name another file, or delete it"));
         }
-        let unset = NOT_HERE.map(|name| format!("unset {name}\n")).concat();
+        let unset = REMOVED_VARIABLES.map(|name| format!("unset {name}\n")).concat();
         let export: String =
             settings.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
         let text = format!("{ENV_FILE}\n{unset}{export}");
@@ -277,13 +279,13 @@ impl<'a> EnvFile<'a> {
             new.persist(file)?;
             Ok(())
         };
-        put().map_err(|error: io::Error| output::not_there("--env-file", file, &error))?;
+        put().map_err(|error: io::Error| output::cannot_write("--env-file", file, &error))?;
         Ok(Self { file, text })
     }
 }
 
 impl Drop for EnvFile<'_> {
-    /// What it says leads to nobody any more; another emulator may have written another since.
+    /// Deletes the file, unless another emulator has replaced it.
     fn drop(&mut self) {
         if fs::read_to_string(self.file).is_ok_and(|text| text == self.text) {
             let _ = fs::remove_file(self.file);
@@ -292,33 +294,33 @@ impl Drop for EnvFile<'_> {
 }
 
 async fn serve(emulator: &Emulator, arguments: &EmulatorArgs, role_arn: &str) -> Result<ExitCode, Failure> {
-    let mut interruptions = StopSignals::listen(&ENDINGS)?;
-    let how = match &arguments.env_file {
+    let mut interruptions = StopSignals::listen(&STOP_SIGNALS)?;
+    let credentials = match &arguments.env_file {
         Some(file) => format!(". {}", shell_path(file)),
-        None => "start it with --env-file aws.env, and type: . ./aws.env".to_owned(),
+        None => "start the emulator with --env-file aws.env, then: . ./aws.env".to_owned(),
     };
     output::say(&format!(
-        "emulator on {}, until Ctrl-C; to ask it as a session of {}, in another terminal: {how}",
+        "emulator running on {} until Ctrl-C; for the credentials of a session of {}, in another terminal: {credentials}",
         emulator.url(),
         role_arn
     ));
     if !emulator.address().ip().is_loopback() {
-        output::say("it can be reached from other machines, and its credentials are for tests alone");
+        output::say("warning: other machines can reach the emulator; its credentials are for tests only");
     }
     interruptions.next().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A path as `.` takes it: without a slash a shell would look for it elsewhere.
+/// A path for the shell's `.` command, which searches PATH for names without a slash.
 fn shell_path(file: &Path) -> String {
     let text = file.display().to_string();
     if text.contains('/') { text } else { format!("./{text}") }
 }
 
-/// Lets a command run where the emulator is AWS.
-pub(crate) fn within(command: &mut Command, settings: &[(&'static str, String)]) {
+/// Sets a command's environment so that its calls to AWS go to the emulator.
+pub(crate) fn set_environment(command: &mut Command, settings: &[(&'static str, String)]) {
     command.envs(settings.iter().map(|(name, value)| (name, value)));
-    for name in NOT_HERE {
+    for name in REMOVED_VARIABLES {
         command.env_remove(name);
     }
 }
@@ -327,18 +329,18 @@ async fn command(arguments: &EmulatorArgs, settings: &[(&'static str, String)]) 
     let Some((program, rest)) = arguments.command.split_first() else { return Ok(ExitCode::SUCCESS) };
     let mut command = Command::new(program);
     command.args(rest);
-    within(&mut command, settings);
+    set_environment(&mut command, settings);
     let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
         Failure::usage(format!("{}: {error}", program.display()))
-            .with_remedy("what stands behind -- is a command and its arguments")
+            .with_remedy("pass a command and its arguments after --")
     })?;
     let unexpected = Failure::unexpected;
-    let mut interruptions = StopSignals::listen(&ENDINGS)?;
+    let mut interruptions = StopSignals::listen(&STOP_SIGNALS)?;
     let status = loop {
         tokio::select! {
             ended = child.wait() => break ended.map_err(unexpected)?,
             kind = interruptions.next() => {
-                // Ctrl-C at a terminal goes to the command too, which ends as it likes; the others it has to be told.
+                // Ctrl-C at a terminal reaches the command too; other signals are passed on.
                 let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
                 if let Some(pid) = pid.filter(|_| kind != SignalKind::interrupt()) {
                     let _ = kill_process(pid, rustix::process::Signal::TERM);
@@ -351,5 +353,6 @@ async fn command(arguments: &EmulatorArgs, settings: &[(&'static str, String)]) 
 }
 
 fn address_and_port(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "it is an address and a port, as 127.0.0.1:4599 or [::1]:4599".to_owned())
+    text.parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:4599 or [::1]:4599".to_owned())
 }

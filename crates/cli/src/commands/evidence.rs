@@ -1,4 +1,4 @@
-//! `rolecall evidence`: all that an auditor asks for, in one folder, with its checksums. `rolecall verify` checks it.
+//! `rolecall evidence`: a folder for an auditor, with checksums. `rolecall verify` checks it.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -18,36 +18,37 @@ const HELP: &str = "\
 Example:
   rolecall evidence roll.jsonl --out evidence-2026-11
 
-The folder holds the roll, the accounts as AWS Organizations gave them, the configuration without its external ids, rules \
-with their versions, exceptions and accepted gaps, coverage, request ids, the report, this program's version and sum, and \
-SHA256SUMS over all of them: the one file to sign.";
+The folder holds the roll, the accounts as AWS Organizations listed them, the configuration without external ids, the rules \
+with their versions, exceptions and accepted gaps, the coverage, request ids, the report, this program's version and \
+checksum, and SHA256SUMS with the checksums of all files: sign that one file.";
 
-/// What its exit codes mean.
-const EXIT_CODES: [(RolecallExitCode, &str); 2] =
-    [(RolecallExitCode::Success, "written"), (RolecallExitCode::Usage, "wrong usage, or no roll")];
+const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
+    (RolecallExitCode::Success, "evidence written"),
+    (RolecallExitCode::Usage, "invalid arguments, or not a roll file"),
+];
 
 /// The arguments of `rolecall evidence`.
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct EvidenceArgs {
-    /// The roll file
+    /// Roll file
     #[arg(value_name = "ROLL")]
     pub(crate) roll: PathBuf,
 
-    /// The folder, which is not there yet; it is written whole or not at all
-    #[arg(long, value_name = "DIR")]
+    /// Folder to create; it must not exist, and is written atomically
+    #[arg(long, short, value_name = "DIR")]
     pub(crate) out: PathBuf,
 
     #[command(flatten)]
     pub(crate) configuration: ConfigurationArgs,
 }
 
-/// Writes the folder, whole or not at all.
+/// Writes the folder atomically.
 pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
+    let configuration = configuration::read(&arguments.configuration)?;
     let mut stored = roll_file::read(&arguments.roll)?;
-    if configuration.is_there {
-        stored.header.accepted_gaps.clone_from(&configuration.accepted);
+    if configuration.path.is_some() {
+        stored.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
     }
     let this_program = std::env::current_exe().and_then(File::open).and_then(bundle::sha256);
     let contents = BundleContents {
@@ -63,15 +64,15 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
     let out = &arguments.out;
     let number = bundle::write(out, &contents).map_err(|error| match error {
         WriteError::Exists => Failure::usage(format!("--out {}: {error}", out.display()))
-            .with_remedy("name a folder that is not there yet: evidence is not written over"),
-        WriteError::Parent(error) => output::not_there("--out", out, &error),
+            .with_remedy("name a folder that does not exist yet: evidence is not overwritten"),
+        WriteError::Parent(error) => output::cannot_write("--out", out, &error),
         WriteError::Io(error) => output::not_written(&error),
     })?;
     if !stored.coverage().map_err(|error| output::not_written(&error))?.is_complete {
-        output::say("note: the roll is incomplete; coverage.json says what is missing, and why");
+        output::say("note: the roll is incomplete; coverage.json lists what is missing, and why");
     }
     output::say(&format!(
-        "{number} files and their sums are in {}; sign {SUMS_FILE}, and check all of it with `rolecall verify {}`",
+        "wrote {number} files and their checksums to {}; sign {SUMS_FILE}, and check the folder with `rolecall verify {}`",
         out.display(),
         out.display()
     ));

@@ -1,4 +1,4 @@
-//! `rolecall find-key`: from an access key's id to its user.
+//! `rolecall find-key`: the account and the user of an access key.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use rolecall_report::facts::days;
 use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact};
 use serde_json::json;
 
-use crate::args::{CallerArgs, Flags, OutputArgs, OutputFormat, RoleFlags, SensitiveText};
+use crate::args::{CallerArgs, ConfigurationArgs, Flags, OutputArgs, OutputFormat, RoleFlags, SensitiveText};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
@@ -25,26 +25,26 @@ use crate::{aws, configuration, environment, roll_file, targets};
 const HELP: &str = "\
 Examples:
   rolecall find-key AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
-  rolecall find-key AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      asks nobody
+  rolecall find-key AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      makes no call to AWS
 
-Live it needs sts:GetAccessKeyInfo, and in the key's account iam:GetAccessKeyLastUsed and iam:ListAccessKeys.";
+Without --roll, the caller needs sts:GetAccessKeyInfo, and the role in the key's account needs \
+iam:GetAccessKeyLastUsed and iam:ListAccessKeys.";
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
-    (RolecallExitCode::Success, "found"),
-    (RolecallExitCode::Findings, "there is no such key"),
-    (RolecallExitCode::Incomplete, "that cannot be told"),
+    (RolecallExitCode::Success, "the key was found"),
+    (RolecallExitCode::Findings, "no such access key exists"),
+    (RolecallExitCode::Incomplete, "the key may exist: not everything could be read"),
 ];
 
 /// The arguments of `rolecall find-key`.
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct FindKeyArgs {
-    /// The access key's id
+    /// Access key id, such as AKIAIOSFODNN7EXAMPLE
     #[arg(value_name = "AKIA…")]
     pub(crate) access_key_id: SensitiveText,
 
-    /// Look it up in this roll file, and ask nobody
+    /// Look the key up in this roll file, without calling AWS
     #[arg(long, value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
 
@@ -56,9 +56,12 @@ pub(crate) struct FindKeyArgs {
 
     #[command(flatten)]
     pub(crate) caller: CallerArgs,
+
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
 }
 
-/// What was found.
+/// An access key and its user.
 struct FoundKey {
     account_id: String,
     account_name: Option<String>,
@@ -68,47 +71,46 @@ struct FoundKey {
     source: &'static str,
 }
 
-/// Finds it, and shows it.
+/// Finds the key and writes what is known of it.
 pub(crate) fn run(arguments: &FindKeyArgs) -> Result<ExitCode, Failure> {
     let id = AccessKeyId::from_input(&arguments.access_key_id.0).map_err(Failure::usage)?;
     match id.kind() {
         AccessKeyIdKind::LongTerm | AccessKeyIdKind::Unknown => {}
         AccessKeyIdKind::Session => {
-            let problem =
-                format!("{id} is the key of a session, which ends by itself, and no user's access key");
+            let problem = format!("{id} is the access key of a temporary session, not of a user");
             return Err(Failure::incomplete(problem).with_remedy(
-                "CloudTrail tells whose session: look for it as userIdentity.accessKeyId; `aws sts get-access-key-info` \
-                 tells the account",
+                "search CloudTrail for it as userIdentity.accessKeyId to find the session; `aws sts get-access-key-info` \
+                 returns its account",
             ));
         }
-        AccessKeyIdKind::Other(of) => {
-            return Err(Failure::usage(format!("{id} is the id of a {of}, and no access key's")));
+        AccessKeyIdKind::Other(kind) => {
+            return Err(Failure::usage(format!("{id} is the id of a {kind}, not of an access key")));
         }
     }
     if let Some(roll) = &arguments.roll {
-        roll_file::is_apart("--roll", roll, arguments.output.out.as_slice())?;
+        roll_file::ensure_distinct("--roll", roll, arguments.output.out.as_slice())?;
     }
-    let mut out = arguments.output.open()?;
+    let (format, mut out) = arguments.output.open()?;
     in_runtime(async move {
         let found = match &arguments.roll {
-            Some(file) => in_roll(file, &id)?,
-            None => Box::pin(live(arguments, &id)).await?,
+            Some(file) => find_in_roll(file, &id)?,
+            None => Box::pin(find_live(arguments, &id)).await?,
         };
-        let written = match arguments.output.format {
-            OutputFormat::Json => output::write_json(&mut out, &in_json(&found)),
-            OutputFormat::Table => out.write_all(in_words(&found).as_bytes()),
+        let written = match format {
+            OutputFormat::Json => output::write_json(&mut out, &to_json(&found)),
+            OutputFormat::Table => out.write_all(to_text(&found).as_bytes()),
         };
         written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<FoundKey, Failure> {
+fn find_in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<FoundKey, Failure> {
     let stored = roll_file::read(file)?;
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
     for account in stored.accounts() {
         let account = account.map_err(unexpected)?;
-        if let Some((user_name, key)) = key_in(&account, access_key_id) {
+        if let Some((user_name, key)) = find_in_account(&account, access_key_id) {
             return Ok(FoundKey {
                 account_id: account.account_id().to_string(),
                 account_name: account.account().and_then(|account| account.name.clone()),
@@ -120,32 +122,39 @@ fn in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<FoundKey, Failure
         }
     }
     let coverage = stored.coverage().map_err(unexpected)?;
-    if let Some(why) = may_hold_other_keys(&stored.header, &coverage) {
-        let problem = format!("access key {access_key_id} is not in the roll, which {why}");
-        return Err(Failure::incomplete(problem).with_remedy("ask live, without --roll"));
+    if let Some(reason) = may_hold_other_keys(&stored.header, &coverage) {
+        let problem = format!("access key {access_key_id} is not in the roll, which {reason}");
+        return Err(
+            Failure::incomplete(problem).with_remedy("call AWS instead: the same command without --roll")
+        );
     }
     let problem =
-        format!("no account of the roll of {:.0} has access key {access_key_id}", stored.header.as_of);
-    Err(Failure::new(RolecallExitCode::Findings, problem)
-        .with_remedy("it may be younger, or of another organisation: without --roll AWS is asked"))
+        format!("access key {access_key_id} is in no account of the roll of {:.0}", stored.header.as_of);
+    Err(Failure::new(RolecallExitCode::Findings, problem).with_remedy(
+        "the key may be newer, or belong to another organization; without --roll, AWS is called",
+    ))
 }
 
-fn key_in<'a>(account: &'a AccountRecord, access_key_id: &AccessKeyId) -> Option<(&'a str, &'a AccessKey)> {
+fn find_in_account<'a>(
+    account: &'a AccountRecord,
+    access_key_id: &AccessKeyId,
+) -> Option<(&'a str, &'a AccessKey)> {
     account.users()?.iter().find_map(|user| {
         let key = user.access_keys.iter().flatten().find(|key| key.access_key_id == *access_key_id)?;
         Some((user.user_name.as_str(), key))
     })
 }
 
-async fn live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey, Failure> {
-    let configuration = configuration::read(arguments.caller.config.as_deref())?;
+async fn find_live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey, Failure> {
+    let configuration = configuration::read(&arguments.configuration)?;
     let flags = RunOptions { targets: arguments.role.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
     let settings = options.resolve().map_err(Failure::usage)?;
-    let plan = TargetPlan::for_one_account(options.targets, &configuration.named);
+    let plan = TargetPlan::for_one_account(options.targets, &configuration.accounts);
     let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
     let caller = scanner.caller().await.map_err(|error| aws::no_caller(&error, &arguments.caller))?;
-    let account_id = key_lookup::find_account(&scanner, id).await.map_err(|error| not_told(&error, id))?;
+    let account_id =
+        key_lookup::find_account(&scanner, id).await.map_err(|error| account_unknown(&error, id))?;
     let region = scanner.sdk_config().region().map(AsRef::as_ref);
     let own_account = caller.as_ref().map(|caller| &caller.account_id);
     let target = plan.target(account_id.clone(), region, own_account);
@@ -154,18 +163,21 @@ async fn live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey, Fai
     let owner = key_lookup::find_user(&scanner, &context, &target, id).await.map_err(|error| {
         let remedy = match (&target.access, error.error_kind) {
             (Access::Role(role), ErrorKind::Denied) => {
-                format!("{}; it was asked as {}", error.remedy().to_text(&FlagTerms), role.role_arn)
+                format!("{} (the call was made as {})", error.remedy().to_text(&FlagTerms), role.role_arn)
             }
             _ => error.remedy().to_text(&FlagTerms),
         };
-        let problem =
-            format!("access key {id} is of account {account_id}, which does not say whose: {error}");
+        let problem = format!(
+            "access key {id} belongs to account {account_id}, but its user could not be read: {error}"
+        );
         Failure::incomplete(problem).with_remedy(remedy)
     })?;
     let owner = owner.ok_or_else(|| {
-        let problem =
-            format!("access key {id} is of account {account_id}, and of no user there: it was deleted");
-        Failure::new(RolecallExitCode::Findings, problem).with_remedy("CloudTrail knows what it did before")
+        let problem = format!(
+            "access key {id} belonged to account {account_id}, but no user there has it: it was deleted"
+        );
+        Failure::new(RolecallExitCode::Findings, problem)
+            .with_remedy("search CloudTrail for what it was used for")
     })?;
     Ok(FoundKey {
         account_id: account_id.to_string(),
@@ -177,16 +189,16 @@ async fn live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey, Fai
     })
 }
 
-fn not_told(error: &CallError, access_key_id: &AccessKeyId) -> Failure {
+fn account_unknown(error: &CallError, access_key_id: &AccessKeyId) -> Failure {
     if error.error_kind == ErrorKind::Other {
-        let problem = format!("AWS knows no account of access key {access_key_id}: {error}");
+        let problem = format!("AWS finds no account for access key {access_key_id}: {error}");
         return Failure::new(RolecallExitCode::Findings, problem)
-            .with_remedy("look at it once more, letter by letter");
+            .with_remedy("check the id for typing errors");
     }
     Failure::incomplete(error).with_remedy(error.remedy().to_text(&FlagTerms))
 }
 
-fn in_json(found: &FoundKey) -> serde_json::Value {
+fn to_json(found: &FoundKey) -> serde_json::Value {
     let FoundKey { account_id, account_name, user_name, access_key, as_of, source } = found;
     json!({
         "account_id": account_id, "account_name": account_name, "user_name": user_name,
@@ -194,7 +206,7 @@ fn in_json(found: &FoundKey) -> serde_json::Value {
     })
 }
 
-fn in_words(found: &FoundKey) -> String {
+fn to_text(found: &FoundKey) -> String {
     let FoundKey { account_id, account_name, user_name, access_key, as_of, source } = found;
     let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date, *as_of));
     let last = match &access_key.last_used {
@@ -202,9 +214,11 @@ fn in_words(found: &FoundKey) -> String {
             let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
             format!("{}, for {} in {}", day(last.date), text(&last.service), text(&last.region))
         }
-        Fact::Known { value: None, .. } => "never, or not since AWS records it".to_owned(),
+        Fact::Known { value: None, .. } => {
+            "never, or not since AWS began to record it (22 April 2015)".to_owned()
+        }
         Fact::Unknown { unknown } => format!("unknown: {unknown}"),
-        Fact::NotRequested => "not asked".to_owned(),
+        Fact::NotRequested => "not requested".to_owned(),
     };
     let name = account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
     let lines = [

@@ -1,4 +1,4 @@
-//! `rolecall init`: a configuration file to start from.
+//! `rolecall init`: writes a commented configuration file.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -12,10 +12,9 @@ use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Success, "written"),
-    (RolecallExitCode::Usage, "wrong usage, or the file is there already"),
+    (RolecallExitCode::Success, "file written"),
+    (RolecallExitCode::Usage, "invalid arguments, or the file already exists"),
 ];
 
 /// The arguments of `rolecall init`.
@@ -27,23 +26,23 @@ pub(crate) struct InitArgs {
     pub(crate) file: PathBuf,
 }
 
-/// Writes it, where there is none.
+/// Writes the file. An existing file is not overwritten.
 pub(crate) fn run(arguments: &InitArgs) -> Result<ExitCode, Failure> {
     let file = &arguments.file;
     if file == Path::new("-") {
         output::to_stdout(configuration::example().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let wrong = |error: &std::io::Error| match error.kind() {
+    let cannot_write = |error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("{} already exists, and was not overwritten", file.display()))
-                .with_remedy("name another file, rolecall init FILE, or print it: rolecall init -")
+            Failure::usage(format!("{} already exists; not overwritten", file.display()))
+                .with_remedy("name another file (rolecall init FILE), or print it (rolecall init -)")
         }
-        _ => output::not_there("init", file, error),
+        _ => output::cannot_write("init", file, error),
     };
     let mut opened =
-        OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| wrong(&error))?;
-    opened.write_all(configuration::example().as_bytes()).map_err(|error| wrong(&error))?;
-    output::say(&format!("{} is written; `rolecall accounts` shows its targets", file.display()));
+        OpenOptions::new().write(true).create_new(true).open(file).map_err(|error| cannot_write(&error))?;
+    opened.write_all(configuration::example().as_bytes()).map_err(|error| cannot_write(&error))?;
+    output::say(&format!("wrote {}; `rolecall accounts` lists its targets", file.display()));
     Ok(ExitCode::SUCCESS)
 }

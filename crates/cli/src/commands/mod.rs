@@ -1,4 +1,4 @@
-//! The commands, a file each: its arguments, its help and what it does.
+//! The commands, a file each: arguments, help and what it does.
 
 mod accounts;
 mod completions;
@@ -9,6 +9,7 @@ mod emulator;
 mod evidence;
 mod find_key;
 mod init;
+mod man;
 mod policy;
 mod report;
 mod rules;
@@ -19,61 +20,69 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::args::GlobalArgs;
 use crate::environment;
 use crate::exit_code;
 use crate::failure::Failure;
 
-/// Takes the roll of IAM users and access keys across AWS accounts: which users, which keys, and which accounts could
-/// not be read, and why.
+/// Inventory IAM users and access keys across AWS accounts
+///
+/// Which users and access keys are there, how old and how dangerous are they, and which accounts could not be read, and
+/// why?
 #[derive(Debug, Parser)]
 #[command(name = "rolecall", version, max_term_width = 110)]
-#[command(after_help = exit_code::help_of_all("Each command's help says more."))]
+#[command(after_help = exit_code::help_of_all("`rolecall COMMAND --help` explains a command."))]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Read the users and access keys of accounts, each through a role in it
+    /// Read users and access keys, assuming a role in each account
     Scan(Box<scan::ScanArgs>),
-    /// Judge a roll again, offline, with today's configuration
+    /// Re-evaluate a saved roll, offline
     Report(Box<report::ReportArgs>),
-    /// Show the rules that a roll is judged by, with today's thresholds
+    /// List the rules, with their thresholds
     Rules(rules::RulesArgs),
-    /// Tell what differs between two rolls: users, keys, findings, accounts
+    /// Compare two rolls: users, access keys, findings, accounts
     Diff(diff::DiffArgs),
-    /// Write all that an auditor asks for into a folder, with its sums
+    /// Write a folder of evidence for an auditor, with SHA-256 checksums
     Evidence(evidence::EvidenceArgs),
-    /// Check that evidence is unchanged, or that a roll's calls are those in CloudTrail
+    /// Check evidence against its checksums, or a roll against CloudTrail
     Verify(verify::VerifyArgs),
-    /// Show which accounts a scan would ask, and how, and ask none of them
+    /// List the target accounts of a scan, without scanning them
     Accounts(Box<accounts::AccountsArgs>),
-    /// Find the account and the user of an access key, its status, age and last use
+    /// Find the account and the user of an access key
     #[command(visible_alias = "whose")]
     FindKey(Box<find_key::FindKeyArgs>),
-    /// Write a rolecall.toml with all that it may hold
+    /// Write a commented rolecall.toml
     Init(init::InitArgs),
-    /// Show the options as they are set, and where each was set
+    /// Show all options, their values and where each was set
     Config(config::ConfigArgs),
-    /// Decide situations as IAM does, without asking AWS
+    /// Simulate IAM policy evaluation, offline
     Policy {
         #[command(subcommand)]
         command: policy::PolicyCommand,
     },
-    /// Show the flow between two accounts, and what becomes of it when a permission is missing
+    /// Show the flow between two accounts, and what fails when a permission is missing
     Demo,
-    /// Run an AWS on this machine that enforces signatures, trust and permissions: STS, IAM and Organizations
+    /// Run a local AWS emulator that enforces signatures, trust and permissions (STS, IAM, Organizations)
     Emulator(Box<emulator::EmulatorArgs>),
-    /// Print the completion script of a shell
+    /// Print the completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// Print manual pages, or the command-line reference as Markdown
+    Man(man::ManArgs),
 }
 
 impl Arguments {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        let is_quiet = matches!(&self.command, Command::Scan(scan) if scan.quiet);
-        environment::prepare(is_quiet)?;
+        self.global.color.write_global();
+        environment::prepare(&self.global)?;
         match &self.command {
             Command::Scan(arguments) => scan::run(arguments),
             Command::Report(arguments) => report::run(arguments),
@@ -89,6 +98,7 @@ impl Arguments {
             Command::Demo => demo::run(),
             Command::Emulator(arguments) => emulator::run(arguments),
             Command::Completions(arguments) => completions::run(arguments),
+            Command::Man(arguments) => man::run(arguments),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! `rolecall report`: a roll judged again, offline, with today's configuration.
+//! `rolecall report`: re-evaluates a saved roll, offline, with the current configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -20,20 +20,20 @@ Examples:
   rolecall report roll.jsonl --format html --out report.html --format csv --out findings.csv
   rolecall report roll.jsonl --benchmark cis-5.0 --fail-on high
 
-Thresholds, exceptions and owners are those of rolecall.toml, and so are accepted gaps where there is one.";
+Thresholds, exceptions, owners and accepted gaps are taken from rolecall.toml. Without that file, the accepted gaps of the \
+roll apply.";
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
-    (RolecallExitCode::Usage, "wrong usage, or no roll"),
-    (RolecallExitCode::Findings, "a finding as bad as --fail-on says"),
-    (RolecallExitCode::Incomplete, "the roll does not cover all, whatever was found"),
+    (RolecallExitCode::Usage, "invalid arguments, or not a roll file"),
+    (RolecallExitCode::Findings, "a finding of the severity of --fail-on or worse"),
+    (RolecallExitCode::Incomplete, "the roll is incomplete, whatever was found"),
 ];
 
 /// The arguments of `rolecall report`.
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct ReportArgs {
-    /// The roll file, as --roll or --format jsonl wrote it
+    /// Roll file, as --roll or --format jsonl writes it; `-` is stdin
     #[arg(value_name = "ROLL")]
     pub(crate) roll: PathBuf,
 
@@ -43,12 +43,12 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
 
-    /// Put findings together, in `table` and `markdown`
+    /// Group findings, in the formats table and markdown
     #[arg(long, value_enum, value_name = "BY")]
     pub(crate) group_by: Option<GroupBy>,
 
-    /// Count ages, and the days of exceptions, to this moment [default: that of the roll]
-    #[arg(long, value_name = "TIMESTAMP", value_parser = moment)]
+    /// Time to evaluate ages and exceptions at, such as 2027-01-31 [default: the time of the roll]
+    #[arg(long, value_name = "TIMESTAMP", value_parser = parse_as_of)]
     pub(crate) as_of: Option<Timestamp>,
 
     #[command(flatten)]
@@ -57,9 +57,11 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GroupBy {
-    /// Who is to act
+    /// By owner
     Owner,
+    /// By account
     Account,
+    /// By rule
     Rule,
 }
 
@@ -73,41 +75,46 @@ impl From<GroupBy> for Grouping {
     }
 }
 
-/// Judges it, and shows what came of it.
+/// Evaluates the roll and writes the outputs.
 pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
-    roll_file::is_apart("ROLL", &arguments.roll, &arguments.outputs.out)?;
-    let config = arguments.configuration.path.as_deref().unwrap_or(Path::new(configuration::FILE));
-    roll_file::is_apart("--config", config, &arguments.outputs.out)?;
+    let configuration = configuration::read(&arguments.configuration)?;
+    roll_file::ensure_distinct("ROLL", &arguments.roll, &arguments.outputs.out)?;
+    if let Some(path) = &configuration.path {
+        roll_file::ensure_distinct("the configuration file", path, &arguments.outputs.out)?;
+    }
     let mut stored = roll_file::read(&arguments.roll)?;
     let destinations = Destinations::open(&arguments.outputs, false)?;
     if let Some(as_of) = arguments.as_of {
         let taken = stored.header.as_of;
         if as_of < taken {
-            let problem = format!("--as-of {as_of} is before {taken:.0}, when the roll was taken");
+            let problem = format!("--as-of {as_of} is before the time of the roll, {taken:.0}");
             return Err(
-                Failure::usage(problem).with_remedy("what was known before then stands in an earlier roll")
+                Failure::usage(problem).with_remedy("report on a roll of that time, or pass a later time")
             );
         }
-        if arguments.outputs.format.contains(&Format::Jsonl) {
-            return Err(Failure::usage("a roll file stands for the moment that it was taken at")
-                .with_remedy("leave --as-of out for --format jsonl"));
+        if destinations.has(Format::Jsonl) {
+            return Err(Failure::usage(
+                "--as-of cannot change a roll file: it keeps the time it was taken at",
+            )
+            .with_remedy("pass --as-of without --format jsonl"));
         }
         stored.header.as_of = as_of;
     }
-    if configuration.is_there {
-        stored.header.accepted_gaps.clone_from(&configuration.accepted);
+    if configuration.path.is_some() {
+        stored.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
     }
     let judging = arguments.judging.benchmark.apply_to(configuration.judging);
     let files = destinations.files.clone();
     let grouping = arguments.group_by.map(Into::into);
     let showing = RenderOptions { judging: Some(&judging), grouping, keys: false, retry: None };
     let judged = output::show(&stored, destinations, &showing)?;
-    judged.tell_of(&files, false);
+    judged.report_files(&files);
     Ok(judged.exit_code(arguments.judging.fail_on))
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+fn parse_as_of(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    whole.parse().map_err(|_| "no moment, one is as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
+    whole.parse().map_err(|_| {
+        "not a time; expected a date or a timestamp, such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned()
+    })
 }

@@ -1,4 +1,4 @@
-//! `rolecall rules`: the catalogue, as it would be applied.
+//! `rolecall rules`: the rules, with the thresholds and severities that are in effect.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -16,10 +16,9 @@ use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output;
 
-const HELP: &str = "`--format json` has the clauses of all benchmarks, and the facts that each rule needs.";
+const HELP: &str = "--format json lists the clauses of all benchmarks and the facts that each rule needs.";
 
-/// What its exit codes mean.
-const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "shown")];
+const EXIT_CODES: [(RolecallExitCode, &str); 1] = [(RolecallExitCode::Success, "rules listed")];
 
 /// The arguments of `rolecall rules`.
 #[derive(Debug, Args)]
@@ -35,19 +34,19 @@ pub(crate) struct RulesArgs {
     pub(crate) configuration: ConfigurationArgs,
 }
 
-/// Shows it.
+/// Lists the rules.
 pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.configuration.path.as_deref())?;
+    let configuration = configuration::read(&arguments.configuration)?;
     let settings = arguments.benchmark.apply_to(configuration.judging);
     let applied: Vec<EffectiveRule> = settings.effective_rules().collect();
-    let mut out = arguments.output.open()?;
-    let written = match arguments.output.format {
+    let (format, mut out) = arguments.output.open()?;
+    let written = match format {
         OutputFormat::Json => {
-            let rules: Vec<ListedRule> = applied.iter().map(ListedRule::of).collect();
+            let rules: Vec<ListedRule> = applied.iter().map(ListedRule::new).collect();
             output::write_json(&mut out, &json!(rules))
         }
         OutputFormat::Table => {
-            // The newest is what most ask for; `json` has all of them.
+            // The newest benchmark; json lists all of them.
             let benchmark = settings.benchmark.unwrap_or(Benchmark::Cis70);
             let clauses = benchmark.as_str().to_uppercase();
             let header = ["RULE", "SEVERITY", "DAYS", &clauses, "SECURITY HUB", "FINDS"];
@@ -72,7 +71,7 @@ pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A rule as it would be applied.
+/// A rule with its effective severity and threshold.
 #[derive(Serialize)]
 struct ListedRule {
     #[serde(flatten)]
@@ -82,7 +81,7 @@ struct ListedRule {
 }
 
 impl ListedRule {
-    fn of(applied: &EffectiveRule) -> Self {
+    fn new(applied: &EffectiveRule) -> Self {
         let EffectiveRule { rule, days, severity } = *applied;
         Self { rule, severity, days: rule.days.map(|_| days) }
     }

@@ -1,4 +1,4 @@
-//! `rolecall scan`: reads accounts into a roll, judges it, and writes what was asked for.
+//! `rolecall scan`: reads accounts into a roll, evaluates the rules, and writes the outputs.
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -13,7 +13,9 @@ use rolecall_core::{Run, RunOptions, Settings};
 use rolecall_roll::{ResumableRoll, RunId};
 use tokio::signal::unix::SignalKind;
 
-use crate::args::{CallerArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags, TargetFlags};
+use crate::args::{
+    CallerArgs, ConfigurationArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags, TargetFlags,
+};
 use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
@@ -33,37 +35,45 @@ Examples:
   rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
   rolecall scan --account 111111111111 333333333333 --role-name IAMListRole
   rolecall scan --organization --role-name IAMListRole --roll roll.jsonl
-  rolecall scan                                   the targets of rolecall.toml
+  rolecall scan                                   scans the targets of rolecall.toml
 
-Credentials, region, proxy (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are taken as by the AWS CLI. \
-Data goes to stdout, all else to stderr.
+`rolecall scan --help` explains all flags, the facts and the exit codes.";
 
-A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. Each flag below \"Targets\", \"Facts\" and \"Session \
-and limits\" is a variable too, and a key of rolecall.toml: --max-attempts is ROLECALL_MAX_ATTEMPTS. `rolecall config` \
-shows them as they are set.";
+const LONG_HELP: &str = "\
+Examples:
+  rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
+  rolecall scan --account 111111111111 333333333333 --role-name IAMListRole
+  rolecall scan --organization --role-name IAMListRole --roll roll.jsonl
+  rolecall scan                                   scans the targets of rolecall.toml
 
-/// The help, with the facts that can be read.
-fn help() -> String {
+Credentials, region, proxies (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are read as the AWS CLI reads \
+them. Results go to stdout, notes and errors to stderr.
+
+A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. Most flags can also be set by a variable, shown as \
+[env: …], or in rolecall.toml. A flag takes precedence over a variable, and a variable over rolecall.toml. `rolecall config` \
+lists all options, their values and where each was set.";
+
+/// The long help, with the facts that can be read.
+fn long_help() -> String {
     let facts = collectors().map(|collector| {
         let Collector { fact, set, description, .. } = collector;
         format!("\n  {:<18} {:<12} {description}", fact.name(), set.name())
     });
     let facts: String = facts.collect();
     format!(
-        "{HELP}\n\nFACTS, with the smallest set that each is in: default, recommended (default, too) or all. Sessions are \
-         narrowed to the IAM actions that they need.{facts}"
+        "{LONG_HELP}\n\nFACTS for --collect, each with the smallest set that has it (recommended includes default, all includes \
+         recommended). The session policy of each session allows only the IAM actions that the facts need.{facts}"
     )
 }
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Findings, "a finding as bad as --fail-on says"),
-    (RolecallExitCode::Incomplete, "not all was read, whatever was found"),
+    (RolecallExitCode::Findings, "a finding of the severity of --fail-on or worse"),
+    (RolecallExitCode::Incomplete, "not everything could be read, whatever was found"),
 ];
 
 /// The arguments of `rolecall scan`.
 #[derive(Debug, Args)]
-#[command(override_usage = USAGE, after_help = exit_code::help(&help(), &EXIT_CODES))]
+#[command(override_usage = USAGE, after_help = HELP, after_long_help = exit_code::help(&long_help(), &EXIT_CODES))]
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) outputs: Outputs,
@@ -71,17 +81,13 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
 
-    /// Apply no rules: the roll alone
-    #[arg(long, conflicts_with_all = ["benchmark", "fail_on"])]
+    /// Write the roll without evaluating rules
+    #[arg(long, help_heading = "Rules", conflicts_with_all = ["benchmark", "fail_on"])]
     pub(crate) no_rules: bool,
 
-    /// Write results to this roll file as accounts complete; if it exists, resume, and scan only what is missing
-    #[arg(long, value_name = "FILE")]
+    /// Write results to this roll file as accounts complete; if it exists, resume: scan only missing accounts
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
-
-    /// Say nothing on stderr but errors
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
 
     #[command(flatten)]
     pub(crate) targets: Flags<TargetFlags>,
@@ -95,9 +101,8 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) settings: Flags<SettingFlags>,
 
-    /// What the AWS CLI calls --format.
-    #[arg(long, short, hide = true, value_parser = output_of_the_aws_cli)]
-    output: Option<String>,
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
 }
 
 impl ScanArgs {
@@ -109,22 +114,16 @@ impl ScanArgs {
             targets: self.targets.options()?,
         })
     }
-
-    fn say(&self, line: &str) {
-        if !self.quiet {
-            output::say(line);
-        }
-    }
 }
 
-/// Reads the accounts, and shows the roll.
+/// Scans the accounts and writes the outputs.
 pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(arguments.caller.config.as_deref())?;
+    let configuration = configuration::read(&arguments.configuration)?;
     let options = targets::options(arguments.options()?, &configuration)?;
     let settings = options.resolve().map_err(Failure::usage)?;
     let plan = targets::plan(&options, &configuration, &arguments.caller)?;
     if let Some(roll) = &arguments.roll {
-        roll_file::is_apart("--roll", roll, &arguments.outputs.out)?;
+        roll_file::ensure_distinct("--roll", roll, &arguments.outputs.out)?;
     }
     let destinations = Destinations::open(&arguments.outputs, arguments.no_rules)?;
     let earlier = roll_file::open_to_resume(arguments.roll.as_deref())?;
@@ -134,30 +133,30 @@ pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
         let scan =
             Scan { arguments, configuration: &configuration, plan: &plan, cancellation: &cancellation };
         let mut scanning = pin!(scan.run(settings, destinations, earlier));
-        // The first time what was read is written down; the second time it ends at once.
+        // The first signal stops the scan and writes what was read; the second one ends the program at once.
         tokio::select! {
             ended = &mut scanning => return ended,
             _ = interruptions.next() => cancellation.cancel(),
         }
-        arguments.say("interrupted: writing what was read; once more ends it at once");
+        output::say("interrupted: writing what was read; interrupt again to end at once");
         tokio::select! {
             biased;
-            _ = interruptions.next() => Err(cut_short(arguments)),
+            _ = interruptions.next() => Err(interrupted(arguments)),
             ended = &mut scanning => ended,
         }
     })
 }
 
-fn cut_short(arguments: &ScanArgs) -> Failure {
+fn interrupted(arguments: &ScanArgs) -> Failure {
     let failure = Failure::incomplete("interrupted before all accounts were read");
     match (&arguments.roll, arguments.outputs.out.first()) {
         (Some(roll), _) => failure.with_remedy(format!("what was read is in {}", roll.display())),
-        (None, Some(out)) => failure.with_remedy(format!("{} was not touched", out.display())),
+        (None, Some(out)) => failure.with_remedy(format!("{} was not changed", out.display())),
         (None, None) => failure,
     }
 }
 
-/// A scan from the terminal: one run, said on stderr, written to its destinations.
+/// One run, from the command line.
 struct Scan<'a> {
     arguments: &'a ScanArgs,
     configuration: &'a Configuration,
@@ -165,12 +164,12 @@ struct Scan<'a> {
     cancellation: &'a Cancellation,
 }
 
-/// Of more accounts than these the progress is said.
+/// Up to this number of accounts, no progress is printed.
 const FEW: usize = 5;
 
-/// What to do where something is missing of several accounts.
-const RETRY: &str = "the same command scans what is missing, and that alone";
-const KEEP: &str = "with --roll FILE another run would scan what is missing, and that alone";
+/// How to scan the missing accounts.
+const RETRY: &str = "run the same command again: it scans only what is missing";
+const KEEP: &str = "with --roll FILE, another run would scan only what is missing";
 
 impl Scan<'_> {
     async fn run(
@@ -181,7 +180,7 @@ impl Scan<'_> {
     ) -> Result<ExitCode, Failure> {
         let Self { arguments, configuration, plan, cancellation } = self;
         let scanner = aws::connect(&arguments.caller, plan, &settings.limits).await?;
-        let accepted = configuration.accepted.clone();
+        let accepted = configuration.accepted_gaps.clone();
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted };
         let run = Run::prepare(&scanner, plan, settings, start, cancellation).await;
         let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
@@ -192,7 +191,7 @@ impl Scan<'_> {
         let store = earlier.resume(run.header()).map_err(|error| output::not_written(&error))?;
         let progress = Progress::begin(
             run.remaining_count().len(),
-            is_long && !arguments.quiet,
+            is_long && !output::is_quiet(),
             scanner.call_metrics().clone(),
         );
         let mut shown = OutputWriter::begin(destinations, run.header(), store)?;
@@ -215,7 +214,7 @@ impl Scan<'_> {
             retry: (run.targets().as_slice().len() > 1).then_some(retry),
         };
         let judged = shown.finish(&run.statistics(), &showing)?;
-        judged.tell_of(&files, arguments.quiet);
+        judged.report_files(&files);
         Ok(judged.exit_code(arguments.judging.fail_on))
     }
 
@@ -223,24 +222,24 @@ impl Scan<'_> {
         run.resume(earlier).map_err(|problem| {
             let roll = self.arguments.roll.iter().map(|roll| roll.display().to_string()).collect::<String>();
             Failure::usage(format!("--roll {roll}: {problem}"))
-                .with_remedy("name another file, or give the options that the roll was begun with")
+                .with_remedy("name another file, or pass the options that the roll was started with")
         })
     }
 
-    /// Says what is about to be done; tells whether that takes so long that its progress is worth a line.
+    /// Prints what is about to be read. Returns whether that takes long enough to print progress.
     fn announce(&self, run: &Run<'_>, earlier: &ResumableRoll) -> bool {
         for note in run.notes() {
-            self.arguments.say(&format!("note: {note}"));
+            output::say(&format!("note: {note}"));
         }
         let (all, missing) = (run.targets().as_slice().len(), run.remaining_count().len());
         if missing < all {
-            self.arguments.say(&output::read_before(all - missing, earlier));
+            output::say(&output::resumed_accounts(all - missing, earlier));
         }
         let to_read = run.remaining_targets();
         let is_long = to_read > FEW;
         if is_long {
             let calls = expected_calls(&run.settings().selection);
-            self.arguments.say(&output::about_to_ask(run.header(), to_read, calls));
+            output::say(&output::scan_announcement(run.header(), to_read, calls));
         }
         is_long
     }
@@ -249,20 +248,9 @@ impl Scan<'_> {
 fn canary_denied(denial: &CanaryDenial) -> Failure {
     let CanaryDenial { denied, not_read, account_id, gap } = denial;
     let message = format!(
-        "the first {denied} accounts could all not be read, and the other {not_read} were left alone; account {account_id}: {}",
+        "none of the first {denied} accounts could be read, so the other {not_read} were not tried; account {account_id}: {}",
         gap.to_line()
     );
     let remedy = gap.remedy.to_text(&FlagTerms);
-    Failure::incomplete(message).with_remedy(format!("{remedy}; --canary 0 reads all of them regardless"))
-}
-
-fn output_of_the_aws_cli(text: &str) -> Result<String, String> {
-    let hint = match text {
-        "json" | "table" | "jsonl" | "csv" => format!("--format {text}"),
-        "text" | "yaml" | "yaml-stream" => "--format table, json or csv".to_owned(),
-        _ => format!("--out {text}"),
-    };
-    Err(format!(
-        "there is no --output; use {hint} (--format says how to show the roll, --out FILE where to write it)"
-    ))
+    Failure::incomplete(message).with_remedy(format!("{remedy}; --canary 0 scans all accounts regardless"))
 }

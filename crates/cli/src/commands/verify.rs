@@ -1,4 +1,4 @@
-//! `rolecall verify`: evidence against its checksums, a roll against CloudTrail. Offline, both.
+//! `rolecall verify`: checks evidence against its checksums, or a roll against CloudTrail. Both work offline.
 
 use std::fs;
 use std::io::Write;
@@ -21,24 +21,23 @@ Examples:
   rolecall verify evidence-2026-11
   rolecall verify roll.jsonl --cloudtrail events.json
 
-Events are a log file of CloudTrail's, gunzipped; what `aws cloudtrail lookup-events` prints as JSON; or an event a line.";
+The events are a CloudTrail log file (gunzipped), the JSON output of `aws cloudtrail lookup-events`, or one event per line.";
 
-/// What its exit codes mean.
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
-    (RolecallExitCode::Success, "all is as it was"),
+    (RolecallExitCode::Success, "unchanged, or all calls match"),
     (RolecallExitCode::Findings, "something was changed, is missing, or was added"),
-    (RolecallExitCode::Incomplete, "a run was cut short, and calls bear its name of which it kept no record"),
+    (RolecallExitCode::Incomplete, "CloudTrail has calls of an interrupted run that its roll does not have"),
 ];
 
 /// The arguments of `rolecall verify`.
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct VerifyArgs {
-    /// A folder of evidence; or a roll file, with --cloudtrail
+    /// Folder of evidence; with --cloudtrail, a roll file
     #[arg(value_name = "DIR|ROLL")]
     pub(crate) path: PathBuf,
 
-    /// Hold the roll's calls of `AssumeRole` against these events
+    /// CloudTrail events to compare the roll's AssumeRole calls with
     #[arg(long, value_name = "FILE")]
     pub(crate) cloudtrail: Option<PathBuf>,
 
@@ -46,22 +45,22 @@ pub(crate) struct VerifyArgs {
     pub(crate) output: OutputArgs<OutputFormat>,
 }
 
-/// Checks one or the other.
+/// Checks the folder or the roll.
 pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
     let path = &arguments.path;
     match &arguments.cloudtrail {
-        Some(events) => roll(path, events, &arguments.output),
-        None if path.is_dir() => folder(path, &arguments.output),
+        Some(events) => check_roll(path, events, &arguments.output),
+        None if path.is_dir() => check_folder(path, &arguments.output),
         None => {
-            let problem = format!("{}: it is no folder of evidence", path.display());
+            let problem = format!("{}: not a folder of evidence", path.display());
             Err(Failure::usage(problem).with_remedy(
-                "name the folder that `rolecall evidence ROLL --out DIR` wrote, or give events: --cloudtrail FILE",
+                "name the folder that `rolecall evidence ROLL --out DIR` wrote, or pass CloudTrail events: --cloudtrail FILE",
             ))
         }
     }
 }
 
-fn folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
+fn check_folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
     let checked = bundle::check(folder).map_err(|error| {
         let problem = format!("{}: {error}", folder.display());
         match error {
@@ -71,11 +70,11 @@ fn folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, 
             }
         }
     })?;
-    let mut out = output.open()?;
+    let (format, mut out) = output.open()?;
     let write = || {
-        match output.format {
+        match format {
             OutputFormat::Json => output::write_json(&mut out, &checked)?,
-            OutputFormat::Table => out.write_all(in_words(&checked).as_bytes())?,
+            OutputFormat::Table => out.write_all(to_text(&checked).as_bytes())?,
         }
         out.finish()
     };
@@ -83,8 +82,8 @@ fn folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, 
     Ok(if checked.is_unchanged() { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
 }
 
-/// A line for each file that is not as it was, and how many are.
-fn in_words(checked: &CheckedBundle) -> String {
+/// A line for each file that is not as listed, and the number of unchanged files.
+fn to_text(checked: &CheckedBundle) -> String {
     let lists = [
         ("changed", &checked.changed),
         ("missing", &checked.missing),
@@ -92,9 +91,9 @@ fn in_words(checked: &CheckedBundle) -> String {
         ("unlisted", &checked.unlisted),
     ];
     let mut text = String::new();
-    for (word, names) in lists {
+    for (label, names) in lists {
         for name in names {
-            text += &format!("{word:<8} {}\n", output::printable(name));
+            text += &format!("{label:<8} {}\n", output::printable(name));
         }
     }
     let number = checked.unchanged.len();
@@ -106,19 +105,20 @@ fn in_words(checked: &CheckedBundle) -> String {
     text
 }
 
-fn roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
-    roll_file::is_apart("the roll", path, output.out.as_slice())?;
-    roll_file::is_apart("--cloudtrail", events, output.out.as_slice())?;
+fn check_roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
+    roll_file::ensure_distinct("the roll file", path, output.out.as_slice())?;
+    roll_file::ensure_distinct("--cloudtrail", events, output.out.as_slice())?;
     let stored = roll_file::read(path)?;
-    let wrong = |problem: &dyn std::fmt::Display| {
+    let invalid = |problem: &dyn std::fmt::Display| {
         Failure::usage(format!("--cloudtrail {}: {problem}", events.display()))
     };
-    let bytes = fs::read(events).map_err(|error| wrong(&error))?;
-    let matched =
-        cloudtrail::reconcile(&stored, &bytes).map_err(Failure::unexpected)?.map_err(|bad| wrong(&bad))?;
-    let mut out = output.open()?;
+    let bytes = fs::read(events).map_err(|error| invalid(&error))?;
+    let matched = cloudtrail::reconcile(&stored, &bytes)
+        .map_err(Failure::unexpected)?
+        .map_err(|error| invalid(&error))?;
+    let (format, mut out) = output.open()?;
     let write = || {
-        match output.format {
+        match format {
             OutputFormat::Json => output::write_json(&mut out, &matched)?,
             OutputFormat::Table => render::cloudtrail::render(&mut out, &matched)?,
         }

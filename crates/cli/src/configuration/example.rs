@@ -1,20 +1,21 @@
-//! The file that `rolecall init` writes: all that it may hold, what is usual set and the rest as it could be.
+//! The file that `rolecall init` writes: every section and key, the usual ones set and the others as comments.
 
 use rolecall_core::option_rows::{OptionRow, Shape};
 
 use super::options::{rows_of, sections};
 
 const HEAD: &str = "\
-# Options of rolecall: flags and ROLECALL_… variables take precedence over this file, which is looked for in the current
-# folder, or where --config says. A line that begins with `#key` could stand as it is.
+# Configuration of rolecall. Flags and ROLECALL_… variables take precedence over this file. Without --config, rolecall looks for
+# rolecall.toml in the current folder, in its parents up to the repository root or your home folder, and in
+# ~/.config/rolecall. To set an option, remove the `#` before its key.
 ";
 
-/// The sections that hold no options.
+/// The sections that are not options.
 const SECTIONS: &str = include_str!("sections.toml");
 
-/// What each section is about.
+/// A comment for each section.
 const TITLES: [(&str, &str); 3] = [
-    ("organization", "AWS Organizations, where no other target accounts are given."),
+    ("organization", "AWS Organizations: used if no other target accounts are given."),
     ("session", "The sessions in the accounts."),
     ("limits", "Rates, attempts and timeouts."),
 ];
@@ -38,7 +39,7 @@ pub(crate) fn example() -> String {
     format!("{file}\n{SECTIONS}")
 }
 
-/// A value as it could stand: the default, or an example.
+/// A valid value: an example, or the default.
 pub(super) fn value(row: &OptionRow) -> String {
     match (row.example.or(row.initial), (row.default)(), row.shape) {
         (Some(example), ..) => example.to_owned(),
@@ -48,7 +49,7 @@ pub(super) fn value(row: &OptionRow) -> String {
     }
 }
 
-/// Lines of a comment, of 120 characters at most.
+/// The lines of a comment, at most 120 characters each.
 fn comment(text: &str) -> String {
     let mut lines = vec![String::from("#")];
     for word in text.split(' ') {

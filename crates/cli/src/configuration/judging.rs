@@ -1,4 +1,4 @@
-//! What of the file is about judging: rules, exceptions, owners.
+//! The sections for rules, exceptions and owners.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -36,7 +36,7 @@ pub(super) struct OwnersSection {
     order: Option<Vec<Spanned<String>>>,
 }
 
-/// How a roll is judged, as the file says.
+/// The settings for rules, exceptions and owners.
 pub(super) fn settings(
     rules_changed: &BTreeMap<Spanned<String>, RuleChange>,
     exceptions: &[Spanned<ExceptionSection>],
@@ -49,7 +49,7 @@ pub(super) fn settings(
         if let Some(days) = &change.days {
             let problem = |problem: String| (days.span(), format!("{}: {problem}", days.get_ref()));
             if rule.days.is_none() {
-                return Err(problem(format!("{} counts no days", rule.id)));
+                return Err(problem(format!("rule {} has no threshold in days", rule.id)));
             }
             let number = u32::try_from(*days.get_ref()).ok().filter(|days| *days <= 36_500);
             changed.days =
@@ -61,7 +61,7 @@ pub(super) fn settings(
         }
         judging.rules.insert(rule.id, changed);
     }
-    judging.exceptions = exceptions.iter().map(exception_of).collect::<Result<_, _>>()?;
+    judging.exceptions = exceptions.iter().map(parse_exception).collect::<Result<_, _>>()?;
     if let Some(order) = &owners.order {
         let parse = |source: &Spanned<String>| {
             source.get_ref().parse::<OwnerSource>().map_err(|problem| (source.span(), problem.to_string()))
@@ -71,20 +71,20 @@ pub(super) fn settings(
     Ok(judging)
 }
 
-fn exception_of(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Range<usize>, String)> {
+fn parse_exception(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Range<usize>, String)> {
     let one = spanned.get_ref();
     let ExceptionSection { account, user, key, rule, tag, owner, reason, until } = one;
     if account.is_none() && user.is_none() && key.is_none() && rule.is_none() && tag.is_none() {
-        let problem = "an exception of everything; name account, user, key, rule or tag";
+        let problem = "the exception would match all findings; set account, user, key, rule or tag";
         return Err((spanned.span(), problem.to_owned()));
     }
     for (name, pattern) in [("account", account), ("user", user), ("key", key)] {
         if pattern.as_ref().is_some_and(|pattern| pattern.trim().is_empty()) {
-            return Err((spanned.span(), format!("{name} is empty, and would match nothing; leave it out")));
+            return Err((spanned.span(), format!("{name} is empty and would match nothing; remove it")));
         }
     }
-    is_said("owner", owner)?;
-    is_said("reason", reason)?;
+    require_text("owner", owner)?;
+    require_text("reason", reason)?;
     if let Some(rule) = rule {
         rules::ids_matching(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
     }
@@ -102,21 +102,24 @@ fn exception_of(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Range
     })
 }
 
-/// Somebody answers for it, for a reason: neither is left blank.
-pub(super) fn is_said(name: &str, text: &Spanned<String>) -> Result<(), (Range<usize>, String)> {
+/// Refuses an empty owner or reason.
+pub(super) fn require_text(name: &str, text: &Spanned<String>) -> Result<(), (Range<usize>, String)> {
     if text.get_ref().trim().is_empty() {
-        return Err((text.span(), format!("{name} is empty; say who answers for it, and why")));
+        return Err((
+            text.span(),
+            format!("{name} is empty; an exception or accepted gap needs an owner and a reason"),
+        ));
     }
     Ok(())
 }
 
-/// A date, as TOML writes one or in quotes.
+/// A date, as a TOML date or in quotes.
 pub(super) fn date(value: &Spanned<toml::Value>) -> Result<jiff::civil::Date, (Range<usize>, String)> {
     let text = match value.get_ref() {
         toml::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    // A date alone: of a moment nobody would know in whose day it ends.
+    // Only a date: the end of a timestamp's day depends on the time zone.
     let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
-    date.ok_or_else(|| (value.span(), format!("{text:?} is no date, one is as 2027-01-31")))
+    date.ok_or_else(|| (value.span(), format!("{text:?} is not a date; expected a date such as 2027-01-31")))
 }

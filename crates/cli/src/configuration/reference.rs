@@ -7,18 +7,21 @@ use super::example::value;
 const HEAD: &str = "\
 # Configuration reference
 
-`rolecall config --format reference` prints this page, `rolecall config` the options as they are set, each with the place it
-was set in. A flag takes precedence over a variable, a variable over `rolecall.toml`, and that over the default. `rolecall
-init` writes the file, with the sections that hold no options: accounts, accepted gaps, rules, exceptions, owners.
+`rolecall config --format reference` prints this page. `rolecall config` lists the options with their values and where each was
+set. A flag takes precedence over a variable, a variable over `rolecall.toml`, and the file over the default. `rolecall init`
+writes the file, with the sections that are not options: accounts, accepted gaps, rules, exceptions, owners.
 
-An option says what holds for all accounts. What an account's own entry says takes precedence over it, the flag included: the
-`role_name`, `role_arn` or `external_id` of an `[[account]]` or of a row of `--accounts-file`.
+`rolecall.toml` is the file that `--config` or `ROLECALL_CONFIG` names, else the nearest one: in the current folder, in its
+parents up to the repository root or the home folder, else `$XDG_CONFIG_HOME/rolecall/rolecall.toml`. Of the files that are
+found, only those that the user or root owns are read. Commands print the path that they use.
 
-A time is written as `90s`, `500ms`, `10m` or `1h30m`; a bare number is seconds, and stands in quotes in `rolecall.toml`, as
-every time does: `deadline = \"90\"`. A variable that holds several values separates them by commas. The Lambda function reads
-the variables, too.
+An option applies to all accounts. The `role_name`, `role_arn` or `external_id` of an `[[account]]` section, or of a row of
+`--accounts-file`, takes precedence for its account, even over a flag.
 
-| flag | variable | rolecall.toml | default | what it does |
+A time is written as `90s`, `500ms`, `10m` or `1h30m`; a bare number is seconds. In `rolecall.toml` a time is in quotes:
+`deadline = \"90\"`. A variable with several values separates them by commas. The Lambda function reads the variables too.
+
+| flag | variable | rolecall.toml | default | description |
 |---|---|---|---|---|
 ";
 

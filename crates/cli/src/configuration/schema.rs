@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::{rows_of, sections};
 
-/// The schema of the sections that hold no options.
+/// The schema of the sections that are not options.
 const SECTIONS: &str = include_str!("sections.schema.json");
 
 /// The schema.

@@ -1,4 +1,4 @@
-//! What of the file is no option: accounts, accepted gaps, and what is about judging.
+//! The sections that are not options: accounts, accepted gaps, rules, exceptions, owners.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use toml::Spanned;
 use toml::de::{DeValue, Error, ValueDeserializer};
 
 use super::Problem;
-use super::judging::{self, ExceptionSection, OwnersSection, RuleChange, date, is_said};
+use super::judging::{self, ExceptionSection, OwnersSection, RuleChange, date, require_text};
 
 /// The names of the sections.
 pub(super) const NAMES: [&str; 5] = ["account", "accepted_gap", "rules", "exception", "owners"];
 
-/// The sections as they stand in the file.
+/// The sections, as the file has them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sections {
@@ -48,23 +48,23 @@ struct AcceptedGapSection {
 }
 
 impl Sections {
-    /// Reads the table, from which the options were taken.
+    /// Reads the sections; the options were removed from the table before.
     pub(super) fn read(table: Spanned<DeValue<'_>>) -> Result<Self, Error> {
         Self::deserialize(ValueDeserializer::from(table))
     }
 
-    /// Accounts that are read otherwise than the others, or that nobody lists.
-    pub(super) fn named(&self) -> Result<Vec<TargetSpec>, Problem> {
-        self.account.iter().map(AccountSection::named).collect()
+    /// Accounts with their own settings, or that are listed nowhere else.
+    pub(super) fn accounts(&self) -> Result<Vec<TargetSpec>, Problem> {
+        self.account.iter().map(AccountSection::target_spec).collect()
     }
 
-    /// Gaps that somebody answers for, one an account.
-    pub(super) fn accepted(&self) -> Result<Vec<AcceptedGap>, Problem> {
+    /// Accepted gaps, at most one for each account.
+    pub(super) fn accepted_gaps(&self) -> Result<Vec<AcceptedGap>, Problem> {
         let mut all: Vec<AcceptedGap> = Vec::new();
         for AcceptedGapSection { account_id, owner, reason, until } in &self.accepted_gap {
-            is_said("owner", owner).and_then(|()| is_said("reason", reason))?;
+            require_text("owner", owner).and_then(|()| require_text("reason", reason))?;
             if all.iter().any(|gap| gap.account_id == *account_id.get_ref()) {
-                let problem = format!("the gap of {} is accepted twice; say it once", account_id.get_ref());
+                let problem = format!("account {} has two accepted gaps; keep one", account_id.get_ref());
                 return Err((account_id.span(), problem));
             }
             all.push(AcceptedGap {
@@ -77,38 +77,38 @@ impl Sections {
         Ok(all)
     }
 
-    /// How a roll is judged.
+    /// Rules, exceptions and owners.
     pub(super) fn judging(&self) -> Result<rolecall_report::Settings, Problem> {
         judging::settings(&self.rules, &self.exception, &self.owners)
     }
 }
 
 impl AccountSection {
-    fn named(&self) -> Result<TargetSpec, Problem> {
+    fn target_spec(&self) -> Result<TargetSpec, Problem> {
         let Self { account_id, role_arn, role_name, external_id, via, name, tags } = self;
         if let Some(role_arn) = role_arn.as_ref().filter(|arn| arn.get_ref().account_id() != account_id) {
             let problem = format!(
-                "role_arn: it is of account {}, not of {account_id}",
+                "role_arn: the role is in account {}, not in {account_id}",
                 role_arn.get_ref().account_id()
             );
             return Err((role_arn.span(), problem));
         }
-        let is_known = name.is_some() || tags.is_some();
-        let known = Account { name: name.clone(), tags: tags.clone(), ..Account::default() };
+        let has_account = name.is_some() || tags.is_some();
+        let account = Account { name: name.clone(), tags: tags.clone(), ..Account::default() };
         Ok(TargetSpec {
             role_arn: role_arn.as_ref().map(|role_arn| role_arn.get_ref().clone()),
             role_name: role_name.clone(),
             external_id: external_id.as_ref().map(parse_external_id).transpose()?,
             via: via.clone(),
-            account: is_known.then_some(known),
+            account: has_account.then_some(account),
             ..TargetSpec::new(account_id.clone())
         })
     }
 }
 
-/// Not by serde: its errors repeat what they refuse.
+/// Parsed here and not by serde, whose errors repeat the value.
 fn parse_external_id(value: &Spanned<toml::Value>) -> Result<ExternalId, Problem> {
-    let wrong = |problem: &str| (value.span(), format!("external_id: {problem}"));
-    let text = value.get_ref().as_str().ok_or_else(|| wrong("it is no text; put it in quotes"))?;
-    text.parse().map_err(|problem: rolecall_roll::ParseIdError| wrong(&problem.to_string()))
+    let invalid = |problem: &str| (value.span(), format!("external_id: {problem}"));
+    let text = value.get_ref().as_str().ok_or_else(|| invalid("not a text; put it in quotes"))?;
+    text.parse().map_err(|problem: rolecall_roll::ParseIdError| invalid(&problem.to_string()))
 }

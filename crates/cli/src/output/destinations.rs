@@ -1,4 +1,4 @@
-//! What is written where: each format into its file, or one of them to stdout.
+//! The output files, each with its format.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,52 +8,45 @@ use super::sink::Sink;
 use crate::args::{Format, Outputs};
 use crate::failure::Failure;
 
-/// Formats with where they go, opened before anything is asked: a file that cannot be written is heard of now, not after
-/// an hour.
+/// The open outputs, each with its format. They are opened before the first call to AWS, so that a file that cannot be
+/// written is reported at once.
 pub(crate) struct Destinations {
     pub(super) each: Vec<(Format, Sink)>,
     pub(crate) files: Vec<PathBuf>,
 }
 
 impl Destinations {
-    /// Opens what was typed.
+    /// Opens the outputs.
     pub(crate) fn open(outputs: &Outputs, no_rules: bool) -> Result<Self, Failure> {
         let usage = |problem: String, remedy: &str| Failure::usage(problem).with_remedy(remedy);
-        let formats = if outputs.format.is_empty() { vec![Format::Table] } else { outputs.format.clone() };
-        if let Some(format) = formats.iter().find(|format| no_rules && format.needs_rules()) {
-            let problem = format!("--format {} shows findings, and --no-rules makes none", format.name());
+        let pairs = outputs.pairs()?;
+        let mut formats = pairs.iter().map(|(format, _)| format);
+        if let Some(format) = formats.find(|format| no_rules && format.needs_rules()) {
+            let problem =
+                format!("--format {} has only findings, and --no-rules evaluates none", format.name());
             let others = Format::names_without_rules();
-            return Err(usage(
-                problem,
-                &format!("leave --no-rules out, or take one of the formats {others}"),
-            ));
+            return Err(usage(problem, &format!("remove --no-rules, or use one of the formats {others}")));
         }
-        let stdout = [PathBuf::from("-")];
-        let paths: &[PathBuf] = match (formats.len(), outputs.out.as_slice()) {
-            (1, []) => &stdout,
-            (formats, paths) if formats == paths.len() => paths,
-            (formats, paths) => {
-                let problem = format!("--format stands {formats} times and --out {} times", paths.len());
-                return Err(usage(problem, "give each --format its --out, in the same order; `-` is stdout"));
-            }
-        };
-        let mut seen = BTreeSet::new();
-        for path in paths {
-            if !seen.insert(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())) {
-                let problem = format!("--out {} stands twice", path.display());
-                return Err(usage(
-                    problem,
-                    "give each --format a file of its own; one of them may go to `-`",
-                ));
+        let mut distinct = BTreeSet::new();
+        for (_, path) in &pairs {
+            if !distinct.insert(std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())) {
+                let problem = format!("--out {} is given twice", path.display());
+                return Err(usage(problem, "each --format needs its own --out; one of them may be `-`"));
             }
         }
-        let files = paths.iter().filter(|path| path.as_path() != Path::new("-")).cloned().collect();
-        let open = |(format, path): (Format, &PathBuf)| Ok((format, open(Some(path))?));
-        let each = formats.into_iter().zip(paths).map(open).collect::<Result<_, Failure>>()?;
+        let files = pairs.iter().map(|(_, path)| path).filter(|path| path.as_path() != Path::new("-"));
+        let files = files.cloned().collect();
+        let open = |(format, path): (Format, PathBuf)| Ok((format, open(Some(&path))?));
+        let each = pairs.into_iter().map(open).collect::<Result<_, Failure>>()?;
         Ok(Self { each, files })
     }
 
-    /// Whether all findings are shown, and not the most urgent alone.
+    /// Whether one of the outputs has this format.
+    pub(crate) fn has(&self, format: Format) -> bool {
+        self.each.iter().any(|(it, _)| *it == format)
+    }
+
+    /// Whether one of the outputs shows all findings, and not only the most urgent.
     pub(super) fn show_all(&self) -> bool {
         self.each.iter().any(|(format, _)| format.shows_all_findings())
     }

@@ -1,4 +1,4 @@
-//! Where the roll goes, and how it looks there. Data goes to stdout or a file, all else to stderr.
+//! Outputs: results go to stdout or to a file, notes and errors to stderr.
 
 mod accounts;
 mod destinations;
@@ -13,6 +13,7 @@ mod writer;
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::Cell;
 use rolecall_core::collect::ExpectedCalls;
@@ -30,37 +31,53 @@ pub(crate) use sink::{Sink, TerminalStyle};
 pub(crate) use verdicts::{CaseResult, verdicts};
 pub(crate) use writer::{OutputWriter, RenderOptions, show};
 
-/// Opens the file that the roll goes to, or stdout.
+/// Opens an output file, or stdout for `-`.
 pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {
     match path {
         None => Ok(Sink::stdout()),
         Some(path) if path == Path::new("-") => Ok(Sink::stdout()),
-        Some(path) => Sink::file(path).map_err(|error| not_there("--out", path, &error)),
+        Some(path) => Sink::file(path).map_err(|error| cannot_write("--out", path, &error)),
     }
 }
 
-/// A file, named by a flag, that cannot be written to.
-pub(crate) fn not_there(flag: &str, path: &Path, error: &io::Error) -> Failure {
+/// The failure for a file that cannot be written; `flag` named it.
+pub(crate) fn cannot_write(flag: &str, path: &Path, error: &io::Error) -> Failure {
     let problem = match error.kind() {
-        io::ErrorKind::NotFound => "the folder is not there".to_owned(),
+        io::ErrorKind::NotFound => "no such directory".to_owned(),
         kind => io::Error::from(kind).to_string(),
     };
     Failure::usage(format!("{flag} {}: {problem}", path.display()))
-        .with_remedy("name a file in a folder that is there and can be written")
+        .with_remedy("name a file in an existing directory that you can write to")
 }
 
-/// The text without what would steer a terminal.
+/// The text without control characters that a terminal would obey.
 pub(crate) fn printable(text: &str) -> String {
     rolecall_report::render::sanitize(text).into_owned()
 }
 
-/// A line for a person, on stderr.
+/// Whether `--quiet` was given.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Sets whether [`say`] is silent.
+pub(crate) fn set_quiet(is_quiet: bool) {
+    QUIET.store(is_quiet, Ordering::Relaxed);
+}
+
+/// Whether `--quiet` was given.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Writes a note or a warning to stderr, unless `--quiet` was given.
 pub(crate) fn say(line: &str) {
-    // Nobody is left to tell where stderr is closed.
+    if is_quiet() {
+        return;
+    }
+    // A closed stderr cannot be reported.
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// Writes what is no roll to stdout.
+/// Writes bytes to stdout.
 pub(crate) fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut sink = Sink::stdout();
     sink.write_all(bytes).and_then(|()| sink.finish()).map_err(|error| not_written(&error))
@@ -72,46 +89,45 @@ pub(crate) fn write_json(sink: &mut Sink, value: &impl Serialize) -> io::Result<
     sink.write_all(b"\n")
 }
 
-/// Rows as a table that looks so.
+/// Renders rows as a table.
 pub(crate) fn table(
     look: TerminalStyle,
     header: impl IntoIterator<Item = Cell>,
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {
-    let mut shown = table::table(look, header);
+    let mut table = table::table(look, header);
     for row in rows {
-        shown.add_row(row);
+        table.add_row(row);
     }
-    table::lines(shown)
+    table::lines(table)
 }
 
-/// What is not asked, since the roll file has it; and of when that is.
-pub(crate) fn read_before(number: usize, earlier: &ResumableRoll) -> String {
-    let of = earlier.as_of().map_or(String::new(), |as_of| format!(", read {as_of:.0} or later"));
+/// The line for accounts that are resumed from the roll file.
+pub(crate) fn resumed_accounts(number: usize, previous: &ResumableRoll) -> String {
+    let since = previous.as_of().map_or(String::new(), |as_of| format!(" (read at {as_of:.0} or later)"));
     let number = with_thousands_separator(number);
     format!(
-        "{number} accounts are in the roll file already{of}, and are not asked again; a new file asks all"
+        "resuming: {number} accounts are in the roll file already{since} and are not scanned again; a new file scans all"
     )
 }
 
-/// What is about to be done, in a line.
-pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: ExpectedCalls) -> String {
-    let caller =
-        header.caller.as_ref().map_or("somebody whom AWS does not name", |caller| caller.arn.as_str());
+/// The line that a long scan begins with.
+pub(crate) fn scan_announcement(header: &Header, accounts: usize, calls: ExpectedCalls) -> String {
+    let caller = header.caller.as_ref().map_or("an unknown caller", |caller| caller.arn.as_str());
     let organization =
-        header.organization.as_ref().map_or(String::new(), |it| format!(" of organisation {}", it.id));
+        header.organization.as_ref().map_or(String::new(), |it| format!(" of organization {}", it.id));
     let ExpectedCalls { per_account, per_user } = calls;
     format!(
-        "asking {} accounts{organization} as {}: {} calls at least, and {per_user} for each user",
-        with_thousands_separator(asked),
+        "scanning {} accounts{organization} as {}: at least {} API calls, and {per_user} for each user",
+        with_thousands_separator(accounts),
         printable(caller),
-        with_thousands_separator(asked * per_account)
+        with_thousands_separator(accounts * per_account)
     )
 }
 
 pub(crate) fn not_written(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        // Whoever was reading, `head` for one, has enough.
+        // The reader, such as `head`, stopped reading.
         return Failure::silent(RolecallExitCode::Unexpected);
     }
     Failure::unexpected(format!("the output could not be written: {error}"))

@@ -100,9 +100,9 @@ pub(crate) struct RollOutcome {
 }
 
 impl RollOutcome {
-    /// Says what is in the files that were written.
-    pub(crate) fn tell_of(&self, files: &[PathBuf], quiet: bool) {
-        if files.is_empty() || quiet {
+    /// Prints which files were written, with a summary of the coverage.
+    pub(crate) fn report_files(&self, files: &[PathBuf]) {
+        if files.is_empty() {
             return;
         }
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
