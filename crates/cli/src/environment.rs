@@ -70,9 +70,14 @@ fn warn_of_unknown_variables() {
 
 /// The name that is most similar to `name`, if one is similar enough to be what was meant.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let similarity = |it: &str| strsim::jaro_winkler(name, it);
-    let best = names.max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
-    (similarity(best) > 0.9).then_some(best)
+    let own = |it: &'a str| it.strip_prefix("ROLECALL_").unwrap_or(it);
+    let name = name.strip_prefix("ROLECALL_").unwrap_or(name);
+    let most = (name.chars().count() / 4).max(1);
+    let with_distance = names.map(|it| (strsim::osa_distance(name, own(it)), it));
+    with_distance
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= most)
+        .map(|(_, it)| it)
 }
 
 /// The options that the environment sets.

@@ -1,6 +1,9 @@
 //! `rolecall`: an inventory of IAM users and access keys across AWS accounts.
 
-#![expect(clippy::doc_markdown, reason = "doc comments of arguments are help texts, which show backticks as they are")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of arguments are help texts, which show backticks as they are"
+)]
 
 mod args;
 mod aws;

@@ -31,7 +31,7 @@ fn permissive_hub() -> World {
 }
 
 #[tokio::test]
-async fn a_key_whose_use_may_not_be_read_sends_to_the_members_policy_and_not_to_the_callers() {
+async fn a_denied_key_lookup_advises_to_change_the_members_policy_and_not_the_callers() {
     let emulator = start(permissive_hub()).await;
     let denied = run(&emulator, &["find-key", "AKIAIOSFODNN7EXAMPLE", "--role-name", "IAMListRole"]).await;
     assert_eq!(denied.code, Some(11));
@@ -101,7 +101,7 @@ async fn each_missing_permission_of_the_flow_has_its_own_advice() {
 }
 
 #[tokio::test]
-async fn tags_and_a_source_identity_that_the_trust_policy_does_not_allow_are_told_by_their_own_actions() {
+async fn tags_and_a_source_identity_that_the_trust_policy_does_not_allow_are_advised_by_their_own_actions() {
     for (flag, value, action, what) in [
         ("--session-tag", "team=search", "sts:TagSession", "session tags"),
         ("--source-identity", "j.ruiz", "sts:SetSourceIdentity", "source identity"),
@@ -116,7 +116,7 @@ async fn tags_and_a_source_identity_that_the_trust_policy_does_not_allow_are_tol
 }
 
 #[tokio::test]
-async fn an_explicit_deny_of_a_trust_policy_sends_to_its_deny_statements() {
+async fn an_explicit_deny_of_a_trust_policy_is_advised_by_its_deny_statements() {
     let deny = r#"{"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:role/LambdaRole"}, "Action": "sts:AssumeRole"},
         {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": {"Null": {"sts:ExternalId": "true"}}}]}"#;
@@ -138,7 +138,7 @@ async fn an_explicit_deny_of_a_trust_policy_sends_to_its_deny_statements() {
 }
 
 #[tokio::test]
-async fn iam_is_signed_for_its_own_region_whatever_the_callers_is() {
+async fn iam_requests_are_signed_for_the_region_of_iam_not_of_the_caller() {
     let emulator = start(World::tutorial().unwrap()).await;
     for region in ["eu-central-1", "ap-southeast-2"] {
         let scanned = run(&emulator, &["scan", "--region", region, "--role-arn", ROLE_ARN]).await;
@@ -147,7 +147,7 @@ async fn iam_is_signed_for_its_own_region_whatever_the_callers_is() {
 }
 
 #[tokio::test]
-async fn a_web_page_in_place_of_aws_is_told_as_one() {
+async fn an_html_page_instead_of_an_aws_answer_is_reported_as_one() {
     let server = wiremock::MockServer::start().await;
     let page = wiremock::ResponseTemplate::new(403)
         .set_body_raw("<!DOCTYPE html><html><body>Blocked by policy</body></html>", "text/html");
@@ -161,7 +161,7 @@ async fn a_web_page_in_place_of_aws_is_told_as_one() {
 }
 
 #[tokio::test]
-async fn a_roll_keeps_the_advice_as_data() {
+async fn a_roll_stores_remedies_as_data() {
     let emulator = start(world("hub-permissions.json", "role/IAMListRole", "role/Another")).await;
     let folder = tempfile::tempdir().unwrap();
     let scan = ["scan", "--role-arn", ROLE_ARN, "--format", "json"];

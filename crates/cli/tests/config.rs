@@ -14,7 +14,7 @@ async fn run(arguments: &[&str]) -> Ended {
 }
 
 #[tokio::test]
-async fn the_reference_and_the_schema_in_docs_are_those_of_the_options() {
+async fn the_generated_pages_in_docs_are_up_to_date() {
     for (format, page) in [
         ("reference", include_str!("../../../docs/configuration.md")),
         ("schema", include_str!("../../../docs/rolecall.schema.json")),
@@ -25,7 +25,7 @@ async fn the_reference_and_the_schema_in_docs_are_those_of_the_options() {
 }
 
 #[tokio::test]
-async fn what_init_writes_is_what_the_schema_says_and_so_is_all_that_stands_in_it_as_a_comment() {
+async fn the_file_of_init_matches_the_schema_and_so_do_its_commented_lines() {
     let example = run(&["init", "-"]).await.stdout;
     let schema: Value = serde_json::from_str(&run(&["config", "--format", "schema"]).await.stdout).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
@@ -49,7 +49,7 @@ async fn what_init_writes_is_what_the_schema_says_and_so_is_all_that_stands_in_i
 }
 
 #[tokio::test]
-async fn each_value_is_shown_with_the_place_it_was_set_in_and_a_secret_is_not() {
+async fn each_option_is_listed_with_its_source_and_a_secret_is_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     let text = "role_name = \"IAMListRole\"\nexternal_id = \"s3cret:1\"\n[limits]\nmax_attempts = 3\nconcurrency = 7\n";
     fs::write(folder.path().join("rolecall.toml"), text).unwrap();
@@ -89,7 +89,7 @@ async fn each_value_is_shown_with_the_place_it_was_set_in_and_a_secret_is_not() 
 }
 
 #[tokio::test]
-async fn options_that_exclude_each_other_are_refused_wherever_they_are_set() {
+async fn conflicting_options_are_rejected_wherever_they_are_set() {
     let scan = ["scan", "--role-arn", "arn:aws:iam::111111111111:role/R", "--user", "alice"];
     let both =
         ended(&mut rolecall("http://127.0.0.1:9", &[&scan[..], &["--path-prefix", "/ci/"]].concat())).await;
@@ -98,7 +98,7 @@ async fn options_that_exclude_each_other_are_refused_wherever_they_are_set() {
 }
 
 #[tokio::test]
-async fn an_external_id_that_is_refused_is_not_repeated_wherever_it_was_typed() {
+async fn a_rejected_external_id_is_never_repeated() {
     let scan = ["scan", "--role-arn", "arn:aws:iam::111111111111:role/R", "--external-id", "s3cret id"];
     let refused = run(&scan).await;
     assert_eq!(refused.code, Some(2));

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 #[test]
-fn every_path_that_the_architecture_and_the_recipes_name_is_there() {
+fn every_path_in_the_architecture_and_the_recipes_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     for document in ["CONTRIBUTING.md", "ARCHITECTURE.md"] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();

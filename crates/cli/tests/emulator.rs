@@ -137,7 +137,7 @@ const CHANGES: [(&str, &str, &str, &str, &str, &str); 13] = [
 ];
 
 #[tokio::test]
-async fn every_permission_that_is_changed_is_missed_and_the_log_shows_by_whom() {
+async fn every_changed_permission_is_reported_and_the_log_shows_which_policy_denied() {
     for (file, from, to, step, code, decided_by) in CHANGES {
         let emulator = start(changed(file, from, to)).await;
         let (ended, document) = scan(&emulator, &[]).await;
@@ -161,7 +161,7 @@ async fn every_permission_that_is_changed_is_missed_and_the_log_shows_by_whom() 
 }
 
 #[tokio::test]
-async fn an_external_id_is_asked_for_and_given() {
+async fn an_external_id_is_required_and_sent() {
     let asks = || {
         changed(
             "member-trust.json",
@@ -175,7 +175,7 @@ async fn an_external_id_is_asked_for_and_given() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_wrong_is_no_secret() {
+async fn a_wrong_secret_access_key_is_rejected() {
     let emulator = start(World::tutorial().unwrap()).await;
     let issued = emulator.session(LAMBDA_ROLE, "test").unwrap();
     let mut command = rolecall(&emulator.url(), &["scan", "--role-arn", ROLE_ARN]);
@@ -187,7 +187,7 @@ async fn a_secret_that_is_wrong_is_no_secret() {
 }
 
 #[tokio::test]
-async fn the_actions_of_the_documents_suffice_and_none_of_them_is_unneeded() {
+async fn the_documented_actions_suffice_and_each_is_needed() {
     let member: Value =
         serde_json::from_str(include_str!("../../../infra/policies/member-permissions.json")).unwrap();
     let actions: Vec<&str> =
@@ -230,7 +230,7 @@ async fn the_session_of_an_administrator_may_list_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_command_runs_in_the_emulators_environment_and_its_exit_code_is_ours() {
+async fn a_command_runs_in_the_emulators_environment_and_its_exit_code_is_returned() {
     let this = env!("CARGO_BIN_EXE_rolecall");
     let run = async |arguments: &[&str]| {
         let mut command = rolecall("http://127.0.0.1:9", &[&["emulator", "--"], arguments].concat());
@@ -262,7 +262,7 @@ async fn the_emulator_does_not_log_the_session_tokens_that_it_checks() {
 }
 
 #[tokio::test]
-async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
+async fn the_env_file_exists_while_the_emulator_listens_and_only_the_user_may_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let (env_file, log) = (folder.path().join("aws.env"), folder.path().join("log"));
     let arguments = [
@@ -303,7 +303,7 @@ async fn the_env_file_is_there_when_it_listens_and_for_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_file_that_no_emulator_wrote_stays_and_a_command_ends_with_the_emulator() {
+async fn a_file_of_somebody_else_is_not_overwritten_and_a_command_ends_with_the_emulator() {
     let folder = tempfile::tempdir().unwrap();
     let (precious, env_file) = (folder.path().join("precious"), folder.path().join("aws.env"));
     fs::write(&precious, "mine").unwrap();
@@ -330,7 +330,7 @@ async fn a_file_that_no_emulator_wrote_stays_and_a_command_ends_with_the_emulato
 }
 
 #[tokio::test]
-async fn a_persons_own_configuration_leads_nobody_past_the_emulator() {
+async fn the_users_own_configuration_sends_no_call_past_the_emulator() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join(".aws")).unwrap();
     let config = "[default]\nignore_configured_endpoint_urls = true\nuse_fips_endpoint = true\n\
@@ -346,7 +346,7 @@ async fn a_persons_own_configuration_leads_nobody_past_the_emulator() {
 }
 
 #[tokio::test]
-async fn without_a_role_that_lambda_may_become_nothing_runs() {
+async fn without_a_role_that_lambda_may_assume_nothing_runs() {
     let folder = tempfile::tempdir().unwrap();
     let folder_of_world = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator/worlds/");
     let mut world: Value = serde_json::from_str(include_str!("../../emulator/worlds/tutorial.json")).unwrap();
@@ -377,7 +377,7 @@ async fn without_a_role_that_lambda_may_become_nothing_runs() {
 }
 
 #[tokio::test]
-async fn requests_are_recorded_as_cloudtrail_would_where_asked_for() {
+async fn requests_are_recorded_as_cloudtrail_events_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("trail");
     let arguments = ["emulator", "--log", log.to_str().unwrap(), "--log-format", "cloudtrail", "--"];
@@ -398,7 +398,7 @@ async fn requests_are_recorded_as_cloudtrail_would_where_asked_for() {
 }
 
 #[tokio::test]
-async fn a_world_and_an_address_that_are_none_are_named() {
+async fn an_invalid_world_or_address_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let world = folder.path().join("world.json");
     let trust =
@@ -430,7 +430,7 @@ async fn a_world_and_an_address_that_are_none_are_named() {
 }
 
 #[tokio::test]
-async fn the_demo_shows_the_flow_and_who_refuses() {
+async fn the_demo_shows_the_flow_and_which_policy_denies() {
     let ended = ended(&mut rolecall("http://127.0.0.1:9", &["demo"])).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     for words in [
@@ -445,7 +445,7 @@ async fn the_demo_shows_the_flow_and_who_refuses() {
 }
 
 #[tokio::test]
-async fn what_the_report_does_not_tell_of_a_user_is_read_live_and_never_left_out() {
+async fn what_the_credential_report_lacks_is_read_live_and_never_left_out() {
     // Users without keys, one of whom has a password: the report says that there is one, and no more.
     let policy = |statement: &str| format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
     let trust = policy(

@@ -118,7 +118,7 @@ async fn the_role_of_a_profile_is_assumed_in_the_region_that_is_set() {
 }
 
 #[tokio::test]
-async fn a_role_of_a_profile_that_is_refused_is_told_without_its_secrets() {
+async fn a_denied_role_of_a_profile_is_reported_without_its_secrets() {
     let home = home(ROLE_OF_A_PROFILE);
     let session = xml::assume_role("222222222222", xml::EXPIRATION);
     let echo = format!("Value '{EXTERNAL_ID}' at 'externalId' failed to satisfy constraint");
@@ -200,7 +200,7 @@ async fn the_credentials_and_the_region_of_an_instance_are_used() {
 }
 
 #[tokio::test]
-async fn the_credentials_of_sso_are_used_and_who_must_log_in_is_told() {
+async fn sso_credentials_are_used_and_an_expired_login_is_reported() {
     const SSO: &str = "\
 [profile audit]
 sso_session = corp
@@ -246,7 +246,7 @@ sso_start_url = https://corp.awsapps.com/start
 }
 
 #[tokio::test]
-async fn what_is_set_wrong_is_named_with_what_would_be_right() {
+async fn an_invalid_variable_is_named_with_a_valid_value() {
     let aws = FakeAws::start().await;
     for (name, value, code, words) in [
         ("LOG_SENSITIVE_BODIES", "true", 2, "LOG_SENSITIVE_BODIES"),
@@ -284,7 +284,7 @@ async fn what_is_set_wrong_is_named_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_sent_are_named_and_make_nothing_fall_over() {
+async fn credentials_with_invalid_characters_are_named_without_a_panic() {
     let aws = FakeAws::start().await;
     let scan = ["scan", "--role-arn", ROLE_ARN];
     for (name, value, words) in [
@@ -309,7 +309,7 @@ async fn credentials_that_cannot_be_sent_are_named_and_make_nothing_fall_over() 
 }
 
 #[tokio::test]
-async fn an_endpoint_of_a_profile_that_is_no_url_is_named() {
+async fn an_invalid_endpoint_url_of_a_profile_is_named() {
     let aws = FakeAws::start().await;
     for url in ["banana", ""] {
         let home = home(&format!(
@@ -323,7 +323,7 @@ async fn an_endpoint_of_a_profile_that_is_no_url_is_named() {
 }
 
 #[tokio::test]
-async fn what_a_credential_process_says_on_stderr_is_not_repeated() {
+async fn the_stderr_of_a_credential_process_is_not_repeated() {
     let aws = FakeAws::start().await;
     let home = home("[profile audit]\ncredential_process = sh ~/fails.sh\n");
     let fails = format!("echo '{{\"SecretAccessKey\":\"{CALLER_SECRET_ACCESS_KEY}\"}}' >&2; exit 3\n");
@@ -335,7 +335,7 @@ async fn what_a_credential_process_says_on_stderr_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_profile_that_is_not_there_is_named() {
+async fn an_unknown_profile_is_named_with_the_profiles_that_exist() {
     let aws = FakeAws::start().await;
     let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN, "--profile", "nobody"]).await;
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
@@ -344,7 +344,7 @@ async fn a_profile_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_caller_that_aws_does_not_know_is_told_once_and_not_for_each_account() {
+async fn a_caller_without_valid_credentials_is_reported_once_and_not_for_each_account() {
     let aws = FakeAws::start().await;
     aws.refuse(
         "GetCallerIdentity",
@@ -361,7 +361,7 @@ async fn a_caller_that_aws_does_not_know_is_told_once_and_not_for_each_account()
 }
 
 #[tokio::test]
-async fn a_private_ca_is_trusted_where_the_bundle_or_the_system_names_it_and_nowhere_else() {
+async fn a_private_ca_is_trusted_only_if_the_bundle_or_the_system_has_it() {
     let aws = FakeAws::start().await;
     let front = wire::tls_front(*aws.server.address()).await;
     let endpoint = format!("https://localhost:{}", front.address.port());
@@ -379,7 +379,7 @@ async fn a_private_ca_is_trusted_where_the_bundle_or_the_system_names_it_and_now
 }
 
 #[tokio::test]
-async fn the_proxy_is_used_and_no_proxy_is_heard() {
+async fn the_proxy_is_used_and_no_proxy_is_obeyed() {
     let aws = FakeAws::start().await;
     let front = wire::tls_front(*aws.server.address()).await;
     let proxy = wire::proxy(front.address).await;

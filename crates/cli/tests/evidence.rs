@@ -39,7 +39,7 @@ async fn roll(more: &[&str]) -> (Emulator, TempDir) {
 }
 
 #[tokio::test]
-async fn what_was_changed_missing_or_added_is_named() {
+async fn changed_missing_and_added_files_are_named() {
     let (emulator, folder) = roll(&[]).await;
     let path = folder.path();
     let written = run(&emulator, path, &["evidence", "roll.jsonl", "--out", "evidence"]).await;
@@ -147,7 +147,7 @@ async fn what_was_changed_missing_or_added_is_named() {
 }
 
 #[tokio::test]
-async fn the_calls_of_a_roll_are_those_in_cloudtrail_and_no_others_bear_its_name() {
+async fn the_calls_of_a_roll_are_those_in_cloudtrail_and_no_others_have_its_session_name() {
     let (emulator, folder) = roll(&["--via", "arn:aws:iam::222222222222:role/LambdaRole"]).await;
     // LambdaRole does not trust itself: every call on the way is refused, and CloudTrail has it all the same.
     let verify = async |events: &[Value], form: &str| {
@@ -255,7 +255,7 @@ async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
 }
 
 #[tokio::test]
-async fn calls_of_earlier_runs_are_the_rolls_too_and_of_a_cut_one_nobody_knows_all() {
+async fn calls_of_previous_runs_belong_to_the_roll_and_those_of_an_interrupted_run_are_incomplete() {
     let (emulator, folder) = roll(&[]).await;
     let path = folder.path().join("roll.jsonl");
     let first = fs::read_to_string(&path).unwrap();

@@ -117,7 +117,7 @@ async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() 
 }
 
 #[tokio::test]
-async fn a_run_that_is_killed_and_gone_on_with_ends_in_the_same_roll_and_asks_nothing_twice() {
+async fn a_killed_run_that_is_resumed_ends_in_the_same_roll_and_repeats_no_call() {
     let recipe = recipe("accounts=1000,users=3,seed=3,denied=60,suspended=30,hanging=3");
     let emulator = start(troubled(&recipe, 20.0)).await;
     let (_, undisturbed) = document(&emulator, &["--account-timeout", "12s"]).await;
@@ -159,7 +159,7 @@ async fn a_run_that_is_killed_and_gone_on_with_ends_in_the_same_roll_and_asks_no
 }
 
 #[tokio::test]
-async fn accounts_are_chosen_by_unit_tag_id_and_name_and_shown_without_being_asked() {
+async fn accounts_are_filtered_by_unit_tag_id_and_name_and_listed_without_being_scanned() {
     let recipe = recipe("accounts=40,users=1,seed=5,denied=0,suspended=0");
     let world = recipe.world().unwrap();
     let organization = world.organization.as_ref().unwrap();
@@ -217,7 +217,7 @@ async fn accounts_are_chosen_by_unit_tag_id_and_name_and_shown_without_being_ask
 }
 
 #[tokio::test]
-async fn where_the_first_accounts_all_refuse_the_others_are_not_asked() {
+async fn if_all_canaries_are_denied_the_other_accounts_are_not_scanned() {
     let recipe = recipe("accounts=50,users=1,seed=2,denied=1000,suspended=0");
     let emulator = start(recipe.world().unwrap()).await;
     let arguments = [&ORGANIZATION[..], &["--exclude", "222222222222"]].concat();
@@ -232,7 +232,7 @@ async fn where_the_first_accounts_all_refuse_the_others_are_not_asked() {
 }
 
 #[tokio::test]
-async fn accounts_that_hang_hold_up_no_other_and_the_run_ends_at_its_deadline() {
+async fn accounts_that_hang_delay_no_other_and_the_run_ends_at_its_deadline() {
     let recipe = recipe("accounts=30,users=2,seed=4,denied=0,suspended=0,hanging=150");
     let emulator = start(recipe.world().unwrap()).await;
     let (ended, document) = document(&emulator, &["--deadline", "2s", "--read-timeout", "30s"]).await;
@@ -248,7 +248,7 @@ async fn accounts_that_hang_hold_up_no_other_and_the_run_ends_at_its_deadline() 
 }
 
 #[tokio::test]
-async fn who_may_not_ask_for_the_organisation_hears_what_to_do_and_a_role_may_ask_instead() {
+async fn a_caller_without_organizations_permissions_gets_advice_and_a_role_may_list_instead() {
     let role = |policies: Value, trust: Value| {
         let statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trust });
         json!({ "trust_policy": { "Statement": statement }, "policies": policies })
@@ -295,7 +295,7 @@ async fn who_may_not_ask_for_the_organisation_hears_what_to_do_and_a_role_may_as
 }
 
 #[tokio::test]
-async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
+async fn targets_come_from_an_accounts_file_and_from_rolecall_toml() {
     let emulator = start(World::tutorial().unwrap()).await;
     let folder = tempfile::tempdir().unwrap();
     let in_folder =
@@ -432,7 +432,7 @@ async fn every_fact_equals_the_world_and_what_fails_is_unknown_with_the_reason()
 }
 
 #[tokio::test]
-async fn from_the_report_fewer_calls_give_the_same_keys() {
+async fn with_the_credential_report_fewer_calls_give_the_same_keys() {
     let recipe = recipe("accounts=3,users=50,seed=9,with_keys=20,denied=0,suspended=0");
     let calls = async |more: &[&str]| {
         let emulator = start(recipe.world().unwrap()).await;
@@ -463,7 +463,7 @@ async fn from_the_report_fewer_calls_give_the_same_keys() {
 }
 
 #[tokio::test]
-async fn one_user_and_a_path_are_read_alone() {
+async fn only_one_user_or_one_path_is_read_on_request() {
     let emulator = start(World::tutorial().unwrap()).await;
     let scan = ["scan", "--role-arn", "arn:aws:iam::111111111111:role/IAMListRole", "--format", "json"];
     let of_path = run(&emulator, &[&scan[..], &["--path-prefix", "/ci/"]].concat()).await;

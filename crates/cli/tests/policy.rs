@@ -36,7 +36,7 @@ async fn evaluate(file: &str, more: &[&str]) -> common::Ended {
 }
 
 #[tokio::test]
-async fn a_verdict_is_told_with_the_statements_that_decided() {
+async fn a_verdict_names_the_statements_that_decided() {
     let file = json!([situation("222222222222", "Allowed"), situation("333333333333", "Denied")]).to_string();
     let table = evaluate(&file, &[]).await;
     assert_eq!(table.code, Some(0), "{}", table.stderr);
@@ -54,7 +54,7 @@ async fn a_verdict_is_told_with_the_statements_that_decided() {
 }
 
 #[tokio::test]
-async fn a_verdict_that_was_not_expected_ends_with_10() {
+async fn an_unexpected_verdict_exits_with_10() {
     let file = json!([situation("333333333333", "Allowed")]).to_string();
     let ended = evaluate(&file, &[]).await;
     assert_eq!(ended.code, Some(10));
@@ -62,7 +62,7 @@ async fn a_verdict_that_was_not_expected_ends_with_10() {
 }
 
 #[tokio::test]
-async fn what_aws_calls_an_error_is_told_and_decided() {
+async fn a_policy_that_aws_rejects_is_reported_and_still_decided() {
     let role = "arn:aws:iam::222222222222:role/*";
     let ended = evaluate(&json!([situation(role, "Denied")]).to_string(), &[]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -71,7 +71,7 @@ async fn what_aws_calls_an_error_is_told_and_decided() {
 }
 
 #[tokio::test]
-async fn what_is_no_situation_is_refused_with_the_place() {
+async fn an_invalid_case_is_rejected_with_its_place() {
     let mut no_policy = situation("222222222222", "Allowed");
     no_policy["trustPolicy"]["Statement"][0]["Effect"] = json!("Permit");
     let mut no_caller = situation("222222222222", "Allowed");

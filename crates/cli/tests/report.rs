@@ -58,7 +58,7 @@ async fn the_table_shows_findings_the_most_urgent_first_and_what_the_roll_covers
 }
 
 #[tokio::test]
-async fn verdicts_that_stay_unknown_are_said_where_none_is_to_fail() {
+async fn unknown_results_are_reported_with_fail_on() {
     let (emulator, folder) = roll().await;
     let path = folder.path().join("roll.jsonl");
     let text = fs::read_to_string(&path).unwrap();
@@ -74,7 +74,7 @@ async fn verdicts_that_stay_unknown_are_said_where_none_is_to_fail() {
 }
 
 #[tokio::test]
-async fn todays_configuration_is_applied_and_the_exit_code_tells_what_was_found() {
+async fn the_current_configuration_is_applied_and_the_exit_code_shows_the_result() {
     let (emulator, folder) = roll().await;
     let report = async |more: &[&str]| report(&emulator, folder.path(), more).await;
     assert_eq!(report(&["--fail-on", "medium"]).await.code, Some(10));
@@ -136,7 +136,7 @@ async fn todays_configuration_is_applied_and_the_exit_code_tells_what_was_found(
 }
 
 #[tokio::test]
-async fn several_formats_are_written_at_once_and_each_whole() {
+async fn several_formats_are_written_at_once_each_completely() {
     let (emulator, folder) = roll().await;
     let all = ["table", "json", "jsonl", "csv", "roll-csv", "markdown", "html", "ocsf"];
     let mut more = Vec::new();
@@ -155,7 +155,7 @@ async fn several_formats_are_written_at_once_and_each_whole() {
 }
 
 #[tokio::test]
-async fn hostile_names_steer_no_terminal() {
+async fn hostile_names_do_not_control_a_terminal() {
     let (emulator, folder) = roll().await;
     let path = folder.path().join("roll.jsonl");
     let hostile = "\\u001b[2J\\u009b31m\\u202egpj\\u2028\\r\\nnew\\u0007</script><img src=x>|`*";
@@ -213,7 +213,7 @@ async fn two_rolls_are_compared() {
 }
 
 #[tokio::test]
-async fn the_rules_are_shown_as_they_would_be_applied() {
+async fn the_rules_are_listed_with_their_effective_thresholds() {
     let (emulator, folder) = roll().await;
     let rules = async |more: &[&str]| {
         ended(&mut as_lambda(&emulator, folder.path(), &[&["rules"][..], more].concat())).await
@@ -228,7 +228,7 @@ async fn the_rules_are_shown_as_they_would_be_applied() {
 }
 
 #[tokio::test]
-async fn one_permission_that_is_missing_is_one_reason_however_many_users_there_are() {
+async fn one_missing_permission_is_one_reason_however_many_users_there_are() {
     let emulator = start(World::tutorial().unwrap()).await;
     let folder = tempfile::tempdir().unwrap();
     let facts = "users,access_keys,mfa_devices,console_password,policies";

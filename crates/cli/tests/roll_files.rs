@@ -84,7 +84,7 @@ async fn a_key_is_found_live_and_in_a_roll() {
 }
 
 #[tokio::test]
-async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys() {
+async fn a_partial_roll_does_not_say_that_a_key_belongs_to_no_user() {
     let emulator = start(world()).await;
     let folder = tempfile::tempdir().unwrap();
     let all = ["--exclude", "999999999999"];
@@ -116,7 +116,7 @@ async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys
 }
 
 #[tokio::test]
-async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
+async fn a_resumed_roll_says_what_a_previous_run_read_and_when() {
     let emulator = start(world()).await;
     let folder = tempfile::tempdir().unwrap();
     let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--format", "json"]].concat();
@@ -157,7 +157,7 @@ const MISCOUNTED: &str = concat!(
 );
 
 #[tokio::test]
-async fn a_roll_that_was_cut_says_who_is_missing() {
+async fn an_interrupted_roll_says_which_accounts_are_missing() {
     let emulator = start(world()).await;
     let folder = tempfile::tempdir().unwrap();
     let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl"]].concat();
@@ -206,7 +206,7 @@ async fn a_roll_that_was_cut_says_who_is_missing() {
 }
 
 #[tokio::test]
-async fn a_roll_goes_into_an_ordinary_file_of_its_own() {
+async fn a_roll_is_written_to_a_regular_file_of_its_own() {
     let emulator = start(world()).await;
     let folder = tempfile::tempdir().unwrap();
     for (more, words) in [
@@ -228,7 +228,7 @@ async fn a_roll_goes_into_an_ordinary_file_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_time_for_the_run_holds_while_the_organisation_is_listed() {
+async fn the_deadline_applies_while_the_organization_is_listed() {
     let mut slow = world();
     slow.fault_injection.latency_ms = 1_500;
     let emulator = start(slow).await;
@@ -242,7 +242,7 @@ async fn the_time_for_the_run_holds_while_the_organisation_is_listed() {
 }
 
 #[tokio::test]
-async fn what_rolecall_toml_says_of_the_organisation_holds_for_who_types_organization_too() {
+async fn the_organization_settings_of_rolecall_toml_apply_with_the_organization_flag_too() {
     let emulator = start(world()).await;
     let (_, document) = document(&emulator, &[]).await;
     let first = document["accounts"][0]["account_id"].as_str().unwrap().to_owned();
@@ -277,7 +277,7 @@ async fn what_rolecall_toml_says_of_the_organisation_holds_for_who_types_organiz
 }
 
 #[tokio::test]
-async fn a_roll_of_some_units_is_not_continued_over_others() {
+async fn a_roll_of_some_units_is_not_resumed_with_others() {
     let emulator = start(world()).await;
     let folder = tempfile::tempdir().unwrap();
     let scan = |unit: &'static str| [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--ou", unit]].concat();

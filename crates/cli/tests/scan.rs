@@ -68,7 +68,7 @@ async fn the_table_shows_every_key_and_every_gap() {
 }
 
 #[tokio::test]
-async fn a_report_of_no_account_that_was_read_applies_no_rule() {
+async fn a_report_without_a_read_account_evaluates_no_rule() {
     let aws = FakeAws::start().await;
     aws.refuse_role(ROLE_ARN);
     let unread = run(&aws, &["scan", "--role-arn", ROLE_ARN]).await;
@@ -86,7 +86,7 @@ fn without_age(line: &str) -> String {
 }
 
 #[tokio::test]
-async fn json_is_one_document_that_differs_in_nothing_between_two_runs_but_what_must() {
+async fn json_is_one_document_and_two_runs_differ_only_where_they_must() {
     let aws = mixed().await;
     let mut arguments = MIXED.to_vec();
     arguments.extend(["--format", "json"]);
@@ -117,7 +117,7 @@ async fn json_is_one_document_that_differs_in_nothing_between_two_runs_but_what_
 }
 
 #[tokio::test]
-async fn jsonl_is_the_roll_file_and_out_writes_it_whole() {
+async fn jsonl_is_the_roll_file_and_out_writes_it_atomically() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("roll.jsonl");
     let mut arguments = MIXED.to_vec();
@@ -182,7 +182,7 @@ async fn a_run_that_is_interrupted_writes_what_it_has_and_one_that_is_interrupte
 }
 
 #[tokio::test]
-async fn what_is_typed_wrong_is_named_with_what_would_be_right() {
+async fn an_invalid_argument_is_named_with_a_valid_value() {
     let aws = FakeAws::start().await;
     let scan = |more: &[&'static str]| [&["scan", "--role-arn", ROLE_ARN], more].concat();
     let cases = [
@@ -221,7 +221,7 @@ async fn what_is_typed_wrong_is_named_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_printed_holds_a_secret_however_much_is_logged() {
+async fn no_output_holds_a_secret_at_any_log_level() {
     let whole = xml::assume_role("111111111111", xml::EXPIRATION);
     let echo = xml::error("AccessDenied", &format!("{EXTERNAL_ID} {SECRET_ACCESS_KEY} {SESSION_TOKEN}"));
     for (operation, status, body) in [
@@ -250,7 +250,7 @@ async fn nothing_that_is_printed_holds_a_secret_however_much_is_logged() {
 }
 
 #[tokio::test]
-async fn colours_are_for_terminals_and_for_who_asks() {
+async fn colors_are_for_terminals_and_for_color_always() {
     let aws = FakeAws::start().await;
     let scan = ["scan", "--role-arn", ROLE_ARN];
     let plain = run(&aws, &scan).await;
@@ -262,7 +262,7 @@ async fn colours_are_for_terminals_and_for_who_asks() {
 }
 
 #[tokio::test]
-async fn names_that_would_steer_a_terminal_do_not() {
+async fn names_with_control_characters_do_not_control_a_terminal() {
     let hostile = User::new("a&#27;[2Jb", &[(1, "Active")]);
     let aws = FakeAws::of([("111111111111", vec![hostile])], 10).await;
     let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN]).await;
@@ -270,7 +270,7 @@ async fn names_that_would_steer_a_terminal_do_not() {
 }
 
 #[tokio::test]
-async fn completions_are_there_for_every_shell() {
+async fn completions_exist_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let ended = ended(&mut rolecall("http://127.0.0.1:9", &["completions", shell])).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -279,7 +279,7 @@ async fn completions_are_there_for_every_shell() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_replaced_is_written_into() {
+async fn a_pipe_or_device_is_written_in_place() {
     let aws = FakeAws::start().await;
     let arguments = ["scan", "--role-arn", ROLE_ARN, "--out", "/dev/null"];
     assert_eq!(run(&aws, &arguments).await.code, Some(0));

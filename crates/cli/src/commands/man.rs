@@ -82,15 +82,15 @@ fn page(name: &str, command: &Command) -> io::Result<Vec<u8>> {
 
 /// All commands with their names as they are typed, the program itself first.
 fn all_commands(root: &Command) -> Vec<(String, &Command)> {
-    fn add<'a>(name: String, command: &'a Command, all: &mut Vec<(String, &'a Command)>) {
-        all.push((name.clone(), command));
+    fn add<'a>(name: &str, command: &'a Command, all: &mut Vec<(String, &'a Command)>) {
+        all.push((name.to_owned(), command));
         for subcommand in command.get_subcommands().filter(|it| it.get_name() != "help" && !it.is_hide_set())
         {
-            add(format!("{name} {}", subcommand.get_name()), subcommand, all);
+            add(&format!("{name} {}", subcommand.get_name()), subcommand, all);
         }
     }
     let mut all = Vec::new();
-    add("rolecall".to_owned(), root, &mut all);
+    add("rolecall", root, &mut all);
     all
 }
 

@@ -185,7 +185,7 @@ impl Scan<'_> {
         let run = Run::prepare(&scanner, plan, settings, start, cancellation).await;
         let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
         self.resume(&mut run, &earlier)?;
-        let is_long = self.announce(&run, &earlier);
+        let is_long = Self::announce(&run, &earlier);
 
         let files = destinations.files.clone();
         let store = earlier.resume(run.header()).map_err(|error| output::not_written(&error))?;
@@ -227,7 +227,7 @@ impl Scan<'_> {
     }
 
     /// Prints what is about to be read. Returns whether that takes long enough to print progress.
-    fn announce(&self, run: &Run<'_>, earlier: &ResumableRoll) -> bool {
+    fn announce(run: &Run<'_>, earlier: &ResumableRoll) -> bool {
         for note in run.notes() {
             output::say(&format!("note: {note}"));
         }
