@@ -93,7 +93,11 @@ async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys
         ("b", &["--user", "nobody"][..], "covers only user nobody"),
         ("c", &["--path-prefix", "/ci/"][..], "covers only users under path /ci/"),
         ("d", &[][..], "is of 21 accounts of 22"),
-        ("e", &["--collect", "all", "--user-source", "credential-report"][..], "covers only keys that the credential report lists"),
+        (
+            "e",
+            &["--collect", "all", "--user-source", "credential-report"][..],
+            "covers only keys that the credential report lists",
+        ),
     ] {
         let with = [&ORGANIZATION[..], &all, &["--roll", name], more].concat();
         in_folder(&emulator, folder.path(), &with).await;
