@@ -111,7 +111,7 @@ async fn tags_and_a_source_identity_that_the_trust_policy_does_not_allow_are_adv
         let shown = denied.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         let words = format!("must both allow {action}; or send no {what} ({flag})");
         assert!(shown.contains(&words), "{words} is not in {shown}");
-        assert!(shown.contains(&format!("{action} refused, AWS gave no cause")), "{shown}");
+        assert!(shown.contains(&format!("{action}: access denied, AWS gave no reason")), "{shown}");
     }
 }
 

@@ -102,7 +102,7 @@ async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() 
     let hub = accounts.iter().find(|account| account["account_id"] == "222222222222").unwrap();
     assert_eq!((&hub["outcome"], &hub["role_arn"]), (&json!("Complete"), &Value::Null), "read as who asks");
     assert_eq!(
-        document["coverage"]["denied"]["management account, in which no StackSet makes a role: AWS gave no cause"],
+        document["coverage"]["denied"]["management account (StackSets create no role there): access denied, AWS gave no reason"],
         1
     );
     let names: BTreeSet<String> = emulator
@@ -155,7 +155,7 @@ async fn a_killed_run_that_is_resumed_ends_in_the_same_roll_and_repeats_no_call(
         ["scan", "--account", "001618033989", "--role-name", "IAMListRole", "--roll", roll.to_str().unwrap()];
     let other = ended(&mut as_lambda(&emulator, folder.path(), &other)).await;
     assert_eq!(other.code, Some(2));
-    assert!(other.stderr.contains("it is the roll of organisation o-rolecall00"), "{}", other.stderr);
+    assert!(other.stderr.contains("the roll is of organization o-rolecall00"), "{}", other.stderr);
 }
 
 #[tokio::test]

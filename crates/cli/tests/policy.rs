@@ -87,8 +87,8 @@ async fn an_invalid_case_is_rejected_with_its_place() {
             json!([no_policy]).to_string(),
             "[0] \"LambdaRole becomes IAMListRole\": trustPolicy: Statement[0].Effect",
         ),
-        (json!([no_caller]).to_string(), "request.principal: principal \"LambdaRole\" is none"),
-        (json!([no_action]).to_string(), "request.action: \"AssumeRole\" is no action"),
+        (json!([no_caller]).to_string(), "request.principal: invalid principal \"LambdaRole\""),
+        (json!([no_action]).to_string(), "request.action: invalid action \"AssumeRole\""),
         (
             json!([other_principal]).to_string(),
             "context \"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/Auditor\" does not belong to principal",

@@ -239,8 +239,8 @@ async fn one_missing_permission_is_one_reason_however_many_users_there_are() {
     let users = document["accounts"][0]["users"].as_array().unwrap();
     assert!(users.len() > 1);
     for user in users {
-        assert_eq!(user["mfa_devices"]["unknown"], "ListMFADevices: denied");
-        assert_eq!(user["policies"]["unknown"], "GetAccountAuthorizationDetails: denied");
+        assert_eq!(user["mfa_devices"]["unknown"], "ListMFADevices: access denied");
+        assert_eq!(user["policies"]["unknown"], "GetAccountAuthorizationDetails: access denied");
     }
     // Each gap has AWS's words, and none of an account hides another.
     let partial = document["coverage"]["partial_reasons"].as_object().unwrap();
@@ -248,9 +248,9 @@ async fn one_missing_permission_is_one_reason_however_many_users_there_are() {
     assert_eq!(
         reasons,
         [
-            "MFA devices unknown: denied",
-            "console passwords unknown: denied",
-            "groups and policies unknown: denied"
+            "MFA devices unknown: access denied",
+            "console passwords unknown: access denied",
+            "groups and policies unknown: access denied"
         ]
     );
     assert_eq!(document["coverage"]["partial"], 1);

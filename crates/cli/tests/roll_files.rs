@@ -67,7 +67,7 @@ async fn a_key_is_found_live_and_in_a_roll() {
     assert_eq!(run(&emulator, &trimmed).await.code, Some(0));
     assert_eq!(fs::read_to_string(&out).unwrap(), found.stdout);
     for (id, words) in [
-        ("AKIA\rIOSFODNN7EXAMPLE", "a carriage return (of a Windows line end?) at position 5"),
+        ("AKIA\rIOSFODNN7EXAMPLE", "a carriage return (from a Windows line ending?) at position 5"),
         ("AIDAIOSFODNN7EXAMPLE", "is the id of a user"),
         ("ASIAIOSFODNN7EXAMPLE", "is the access key of a temporary session"),
         ("AKIA", "has 4 characters"),
@@ -90,10 +90,14 @@ async fn a_partial_roll_does_not_say_that_a_key_belongs_to_no_user() {
     let all = ["--exclude", "999999999999"];
     for (name, more, words) in [
         ("a", &["--collect", "users"][..], "they were not asked for"),
-        ("b", &["--user", "nobody"][..], "of user nobody alone"),
-        ("c", &["--path-prefix", "/ci/"][..], "of users below /ci/ alone"),
+        ("b", &["--user", "nobody"][..], "covers only user nobody"),
+        ("c", &["--path-prefix", "/ci/"][..], "covers only users under path /ci/"),
         ("d", &[][..], "is of 21 accounts of 22"),
-        ("e", &["--collect", "all", "--user-source", "credential-report"][..], "alone"),
+        (
+            "e",
+            &["--collect", "all", "--user-source", "credential-report"][..],
+            "covers only keys that the credential report lists",
+        ),
     ] {
         let with = [&ORGANIZATION[..], &all, &["--roll", name], more].concat();
         in_folder(&emulator, folder.path(), &with).await;
@@ -139,7 +143,7 @@ async fn a_resumed_roll_says_what_a_previous_run_read_and_when() {
     let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
     let other = in_folder(&emulator, folder.path(), &role).await;
     assert_eq!(other.code, Some(2), "{}", other.stderr);
-    assert!(other.stderr.contains("now it is to be one through arn:aws:iam::"), "{}", other.stderr);
+    assert!(other.stderr.contains("but this run uses arn:aws:iam::"), "{}", other.stderr);
 }
 
 /// A line that says nothing of a user's keys, and not why.
@@ -175,7 +179,7 @@ async fn an_interrupted_roll_says_which_accounts_are_missing() {
         (whole.replacen("\"schema_version\":3", "\"schema_version\":4", 1), "schema version 4"),
         (
             whole.replacen("\"outcome\":\"Complete\"", "\"outcome\":\"Failed\"", 1),
-            "is called Failed, but what it holds makes it Complete",
+            "is Failed, but its users and gaps make it Complete",
         ),
         (
             whole
@@ -183,19 +187,19 @@ async fn an_interrupted_roll_says_which_accounts_are_missing() {
                 .filter(|line| !line.starts_with("{\"record\":\"account\",\"account_id\":\"222222222222\""))
                 .map(|line| format!("{line}\n"))
                 .collect(),
-            "a line was lost, or edited",
+            "a line was lost or edited",
         ),
         (
             whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>() + UNREAD,
-            "line 3: account 000000000001 is called Complete, but the access keys of user \"a\" are unknown",
+            "line 3: the outcome of account 000000000001 is Complete, but the access keys of user \"a\" are unknown",
         ),
         (
             whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>()
                 + &UNREAD.replace("\"access_keys\":null}]", MISCOUNTED),
-            "line 3: account 000000000001 is called Complete with 1 users, but its account summary counts 5",
+            "line 3: the outcome of account 000000000001 is Complete with 1 users, but its account summary counts 5",
         ),
         ("{}\n".to_owned(), "line 1: "),
-        (String::new(), "no roll"),
+        (String::new(), "not a roll file"),
     ] {
         fs::write(&path, text).unwrap();
         let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
@@ -285,7 +289,7 @@ async fn a_roll_of_some_units_is_not_resumed_with_others() {
     assert!(first.code == Some(0) || first.code == Some(11), "{}", first.stderr);
     let other = in_folder(&emulator, folder.path(), &scan("Sandbox")).await;
     assert_eq!(other.code, Some(2), "{}", other.stderr);
-    let words = "it is a roll of units Workloads/Prod, and now it is to be one of units Sandbox";
+    let words = "the roll covers units Workloads/Prod, but this run selects units Sandbox";
     assert!(other.stderr.contains(words), "{}", other.stderr);
     let same = in_folder(&emulator, folder.path(), &scan("Workloads/Prod")).await;
     assert!(same.code == Some(0) || same.code == Some(11), "{}", same.stderr);

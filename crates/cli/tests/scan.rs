@@ -106,7 +106,7 @@ async fn json_is_one_document_and_two_runs_differ_only_where_they_must() {
     let document = &documents[0];
     assert_eq!(document["schema_version"], 3);
     assert_eq!(document["coverage"]["is_complete"], false);
-    assert_eq!(document["coverage"]["denied"]["AssumeRole refused, AWS gave no cause"], 1);
+    assert_eq!(document["coverage"]["denied"]["AssumeRole: access denied, AWS gave no reason"], 1);
     assert_eq!(document["caller"]["arn"], "arn:aws:sts::222222222222:assumed-role/LambdaRole/test");
     let outcomes: Vec<_> =
         document["accounts"].as_array().unwrap().iter().map(|a| a["outcome"].clone()).collect();

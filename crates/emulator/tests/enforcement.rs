@@ -444,7 +444,7 @@ fn a_world_that_is_none_is_refused_with_the_place() {
                 {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "status": "active", "create_date": "2026-01-05T12:00:00Z"}]}}}}}"#,
             "accounts.111111111111.users.bob.access_keys[0].status: \"active\" is none of",
         ),
-        (r#"{"accounts": {"111111111111": {}, "111111111111": {}}}"#, "\"111111111111\" stands twice"),
+        (r#"{"accounts": {"111111111111": {}, "111111111111": {}}}"#, "duplicate name \"111111111111\""),
         (
             r#"{"accounts": {}, "organization": {"id": "o-1", "management_account": "abc", "root": {"id": "r-1"}}}"#,
             "organization.management_account: \"abc\"",

@@ -1,4 +1,4 @@
-//! The roll as the function's answer.
+//! The response of the function: the roll as one JSON document.
 
 use rolecall_core::run::CanaryDenial;
 use rolecall_roll::{AccountId, Document, Gap, Roll};
@@ -7,23 +7,23 @@ use serde_json::value::RawValue;
 use crate::failure::Failure;
 use crate::terms::VariableTerms;
 
-/// What Lambda lets a function answer, when it is waited for.
+/// Lambda's limit for the response of a synchronous invocation, in bytes.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const LARGEST: usize = 6 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
-/// The rendering `json` of the roll.
-pub(crate) fn of(roll: &Roll) -> Result<Box<RawValue>, Failure> {
+/// Writes the roll in the output format `json`.
+pub(crate) fn to_json(roll: &Roll) -> Result<Box<RawValue>, Failure> {
     let counts = roll.counts();
     if counts.failed == counts.accounts {
-        return Err(Failure::AllAccountsFailed(why_all_failed(roll)));
+        return Err(Failure::AllAccountsFailed(all_failed_message(roll)));
     }
     let text =
         serde_json::to_string(&Document::from(roll)).map_err(|error| Failure::Internal(error.to_string()))?;
-    if text.len() > LARGEST {
+    if text.len() > MAX_RESPONSE_BYTES {
         return Err(Failure::AnswerTooLarge(format!(
-            "the roll of {} accounts and {} users has {} bytes, Lambda answers with {LARGEST} at most; ask fewer \
-             accounts in one event, or run `rolecall scan --out FILE`",
+            "the roll of {} accounts and {} users has {} bytes, but a Lambda response has at most {MAX_RESPONSE_BYTES} \
+             bytes; scan fewer accounts in one event, or run `rolecall scan --out FILE`",
             counts.accounts,
             counts.users,
             text.len()
@@ -32,27 +32,28 @@ pub(crate) fn of(roll: &Roll) -> Result<Box<RawValue>, Failure> {
     RawValue::from_string(text).map_err(|error| Failure::Internal(error.to_string()))
 }
 
-fn why_all_failed(roll: &Roll) -> String {
+/// The error of the first account, and the number of other accounts.
+fn all_failed_message(roll: &Roll) -> String {
     let first =
         roll.accounts.first().and_then(|account| Some((account.account_id(), account.gaps().first()?)));
-    let reason =
-        first.map_or(String::new(), |(account_id, gap)| format!(": {}", why_failed(account_id, gap)));
+    let error =
+        first.map_or(String::new(), |(account_id, gap)| format!(": {}", gap_message(account_id, gap)));
     let others = roll.accounts.len().saturating_sub(1);
     let others = if others == 0 { String::new() } else { format!(" (and {others} more, see the log)") };
-    format!("no account could be read{reason}{others}")
+    format!("no account could be read{error}{others}")
 }
 
-/// The first few accounts were all denied, and the others were not read.
+/// The canary accounts all failed, so the other accounts were not read.
 pub(crate) fn canary_denied(denial: &CanaryDenial) -> Failure {
     let CanaryDenial { denied, not_read, account_id, gap } = denial;
     Failure::AllAccountsFailed(format!(
-        "the first {denied} accounts could all not be read, and the other {not_read} were left alone: {}; ROLECALL_CANARY=0 \
-         reads all of them regardless",
-        why_failed(account_id, gap)
+        "none of the first {denied} accounts could be read, so the other {not_read} accounts were not read: {}; set \
+         ROLECALL_CANARY=0 to read all accounts anyway",
+        gap_message(account_id, gap)
     ))
 }
 
-fn why_failed(account_id: &AccountId, gap: &Gap) -> String {
+fn gap_message(account_id: &AccountId, gap: &Gap) -> String {
     format!("account {account_id}: {}; {}", gap.to_line(), gap.remedy.to_text(&VariableTerms))
 }
 
@@ -60,11 +61,11 @@ fn why_failed(account_id: &AccountId, gap: &Gap) -> String {
 mod tests {
     use rolecall_roll::{AccountRecord, Header, Roll, RunId, User};
 
-    use super::of;
+    use super::to_json;
     use crate::failure::Failure;
 
     #[test]
-    fn an_answer_above_6_mb_is_refused_with_what_to_do() {
+    fn a_response_above_6_mb_is_an_error_that_says_what_to_do() {
         let user = |number: usize| {
             let (name, none) = (format!("{number}{}", "x".repeat(100)), String::new);
             User {
@@ -80,9 +81,9 @@ mod tests {
                 AccountRecord::read(role_arn.clone(), (0..users).map(user).collect(), vec![], vec![]);
             Roll { header: header.clone(), accounts: vec![account], trailer: None }
         };
-        assert!(of(&roll(20_000)).is_ok());
-        let refused = of(&roll(40_000)).unwrap_err();
-        assert!(matches!(refused, Failure::AnswerTooLarge(_)));
-        assert!(refused.to_string().contains("--out"), "{refused}");
+        assert!(to_json(&roll(20_000)).is_ok());
+        let error = to_json(&roll(40_000)).unwrap_err();
+        assert!(matches!(error, Failure::AnswerTooLarge(_)));
+        assert!(error.to_string().contains("--out"), "{error}");
     }
 }

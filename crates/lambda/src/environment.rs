@@ -1,6 +1,6 @@
-//! The function's own surroundings. No other module of this binary reads an environment variable or the clock.
+//! The environment of the function. Only this module of the binary reads environment variables and the clock.
 
-#![expect(clippy::disallowed_methods, reason = "this is where settings and time come in")]
+#![expect(clippy::disallowed_methods, reason = "only this module reads environment variables and the clock")]
 
 use std::env;
 use std::path::PathBuf;
@@ -15,17 +15,16 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::failure::Failure;
 
-/// What the function's environment variables say.
+/// The settings in the function's environment variables.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    /// `ROLECALL_ROLE_ARN`, `ROLECALL_MAX_ATTEMPTS` and so on, a variable for each option.
+    /// `ROLECALL_ROLE_ARN`, `ROLECALL_MAX_ATTEMPTS` and so on, one variable per option.
     pub(crate) options: RunOptions,
     /// `AWS_CA_BUNDLE`.
     pub(crate) ca_bundle: Option<PathBuf>,
-    /// `AWS_REGION`; Lambda always sets it.
+    /// `AWS_REGION`, which Lambda always sets, or `AWS_DEFAULT_REGION`.
     pub(crate) region: Option<String>,
-    /// Whether the credentials are in the environment, as on Lambda. Under `cargo lambda watch` they may be a
-    /// profile's.
+    /// Whether the environment has credentials, as on Lambda. With `cargo lambda watch`, they may come from a profile.
     pub(crate) has_credentials: bool,
 }
 
@@ -43,13 +42,16 @@ impl Environment {
 }
 
 fn options() -> Result<RunOptions, Failure> {
-    // What is not UTF-8 is no value of any, and is told so by its name.
+    // A value that is not UTF-8 is invalid for every option; the error names the variable.
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     RunOptions::from_variables(variable).map_err(|error| Failure::InvalidSettings(error.to_string()))
 }
 
-/// Sets up JSON logs, and refuses to run where the SDK would print secrets.
-pub(crate) fn prepare() -> Result<(), Failure> {
+/// Sets up JSON logs.
+///
+/// # Errors
+/// The SDK would log secrets with these settings.
+pub(crate) fn init_logs() -> Result<(), Failure> {
     let level = text("RUST_LOG")?
         .or(text("AWS_LAMBDA_LOG_LEVEL")?)
         .unwrap_or_else(|| format!("info,{}", logs::DEFAULT_DIRECTIVE));
@@ -72,34 +74,34 @@ pub(crate) fn prepare() -> Result<(), Failure> {
         return Err(Failure::InvalidSettings(logs::PRINTS_SECRETS_REFUSED.to_owned()));
     }
     if let Some(problem) = problem {
-        tracing::warn!("RUST_LOG is {level:?}: {problem}; logging at info");
+        tracing::warn!("invalid log level {level:?}: {problem}; the log level is info");
     }
     Ok(())
 }
 
-/// Whether there is a Lambda to take invocations from.
+/// Whether the process runs in Lambda, or in an emulation of its runtime API.
 pub(crate) fn is_on_lambda() -> bool {
     env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
-/// The time.
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// The time from now until `deadline`, in milliseconds since 1970. `None` where it is over already: `cargo lambda watch`
-/// gives every invocation a deadline in 1970.
-pub(crate) fn until(deadline: u64) -> Option<Duration> {
+/// The time that is left until `deadline`, which is in milliseconds since 1970. `None` where the deadline has passed:
+/// `cargo lambda watch` sets a deadline in 1970 for every invocation.
+pub(crate) fn time_left(deadline: u64) -> Option<Duration> {
     let now = u64::try_from(now().as_millisecond()).unwrap_or_default();
     deadline.checked_sub(now).map(Duration::from_millis)
 }
 
+/// The value of an environment variable; `None` where it is empty or not set.
 fn text(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => {
-            Err(Failure::InvalidSettings(format!("{name} is not UTF-8; set it anew")))
+            Err(Failure::InvalidSettings(format!("the value of {name} is not UTF-8; set it again")))
         }
     }
 }

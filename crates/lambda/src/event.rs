@@ -1,6 +1,7 @@
-//! The event: which accounts to read, where it differs from what the environment says.
+//! The event: the accounts to read. Its fields override the environment variables.
 //!
-//! It is taken raw and parsed here, since the runtime's own parser would put what it refuses into its error.
+//! The event arrives as raw JSON and is parsed here, because an error of the runtime's parser would repeat the text of
+//! the event, which may contain an external id.
 
 use rolecall_core::RunOptions;
 use rolecall_core::option_rows::{OptionSet, Origin};
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::terms::VariableTerms;
 
-/// `{}`, `{"role_arn": …}`, `{"organization": true}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
+/// An event: `{}`, `{"role_arn": …}`, `{"organization": true}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
 #[derive(Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Event {
@@ -33,48 +34,48 @@ struct TargetEvent {
     external_id: Value,
 }
 
-/// The plan of an invocation, and who named its targets.
+/// The targets of an invocation, and whether the event or the environment names them.
 #[derive(Debug)]
 pub(crate) struct EventPlan {
     pub(crate) plan: TargetPlan,
-    /// Whether the event said something of them, and not the environment alone.
-    is_of_event: bool,
+    /// Whether the event sets a field. Errors of the targets are then errors of the event, not of the settings.
+    is_from_event: bool,
 }
 
-/// The plan of an event. What it leaves out, the environment says.
+/// Plans the targets of an event. The environment sets the fields that the event does not have.
 pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, Failure> {
     let event = parse(event)?;
-    let is_of_event = event != Event::default();
+    let is_from_event = event != Event::default();
     let mut options = RunOptions::default();
     let mut set = |key: &str, text: Option<String>| {
-        let set = text.map_or(Ok(()), |text| options.targets.set(key, &[text], Origin::Event));
-        set.map_err(|problem| Failure::InvalidEvent(format!("{key}: {problem}")))
+        let result = text.map_or(Ok(()), |text| options.targets.set(key, &[text], Origin::Event));
+        result.map_err(|problem| Failure::InvalidEvent(format!("{key}: {problem}")))
     };
     set("role_arn", event.role_arn)?;
     set("role_name", event.role_name)?;
-    set("organization", event.organization.map(|is_asked| is_asked.to_string()))?;
+    set("organization", event.organization.map(|is_enabled| is_enabled.to_string()))?;
     set("external_id", external_id_text("external_id", event.external_id)?)?;
-    let listed = event.targets.map(listed).transpose()?;
+    let listed_accounts = event.targets.map(parse_targets).transpose()?;
     let options = options.combine(environment.clone());
-    if let Some((file, _)) = accounts_file(&options.targets).filter(|_| listed.is_none()) {
+    if let Some((file, _)) = accounts_file(&options.targets).filter(|_| listed_accounts.is_none()) {
         return Err(Failure::InvalidSettings(format!(
-            "ROLECALL_ACCOUNTS_FILE is {file:?}, and the function reads no file of accounts: name roles in ROLECALL_ROLE_ARN, or \
-             set ROLECALL_ORGANIZATION"
+            "ROLECALL_ACCOUNTS_FILE is {file:?}, but the function cannot read an accounts file: set ROLECALL_ROLE_ARN or \
+             ROLECALL_ORGANIZATION instead"
         )));
     }
-    let plan = TargetPlan::new(options.targets, listed, &[]);
-    let plan = plan.map_err(|error| failure(&error, is_of_event))?;
-    Ok(EventPlan { plan, is_of_event })
+    let plan = TargetPlan::new(options.targets, listed_accounts, &[]);
+    let plan = plan.map_err(|error| plan_failure(&error, is_from_event))?;
+    Ok(EventPlan { plan, is_from_event })
 }
 
 impl EventPlan {
-    /// Targets that cannot be read in one run.
+    /// The failure for an error of the targets: of the event or of the settings, wherever the targets come from.
     pub(crate) fn failure(&self, error: &PlanError) -> Failure {
-        failure(error, self.is_of_event)
+        plan_failure(error, self.is_from_event)
     }
 }
 
-fn failure(error: &PlanError, is_of_event: bool) -> Failure {
+fn plan_failure(error: &PlanError, is_from_event: bool) -> Failure {
     let text = error.to_text(&VariableTerms);
     match error {
         PlanError::TargetConflict(TargetConflict::NoRegion(_)) => {
@@ -84,7 +85,7 @@ fn failure(error: &PlanError, is_of_event: bool) -> Failure {
             "{text}: set ROLECALL_ROLE_ARN or ROLECALL_ORGANIZATION, or send {{\"role_arn\": …}} or {{\"organization\": \
              true}}"
         )),
-        PlanError::MissingRole(_) | PlanError::Filter(_) | PlanError::TargetConflict(_) if is_of_event => {
+        PlanError::MissingRole(_) | PlanError::Filter(_) | PlanError::TargetConflict(_) if is_from_event => {
             Failure::InvalidEvent(text)
         }
         PlanError::NeedsOrganization(_)
@@ -97,17 +98,19 @@ fn failure(error: &PlanError, is_of_event: bool) -> Failure {
 fn parse(event: &str) -> Result<Event, Failure> {
     let invalid = |problem: &str| Failure::InvalidEvent(problem.to_owned());
     if !event.trim_start().starts_with('{') {
-        return Err(invalid("the event is no JSON object; send {} to read the targets of the environment"));
+        return Err(invalid(
+            "the event is not a JSON object; send {} to read the targets of the environment variables",
+        ));
     }
     if event.contains("\"detail-type\"") {
         return Err(invalid(
-            "the event is EventBridge's own; give the rule or schedule a constant input, {} or {\"role_arn\": …}",
+            "the event is an EventBridge event; configure a constant input for the rule or schedule, {} or {\"role_arn\": …}",
         ));
     }
     let event: Event = serde_json::from_str(event).map_err(|error| {
         invalid(&format!(
-            "the event cannot be read: {error}; it is {{}}, {{\"role_arn\": …, \"external_id\": …}}, {{\"organization\": \
-             true, \"role_name\": …}} or {{\"targets\": [{{\"role_arn\": …, \"external_id\": …}}]}}"
+            "invalid event: {error}; expected {{}}, {{\"role_arn\": …, \"external_id\": …}}, {{\"organization\": true, \
+             \"role_name\": …}} or {{\"targets\": [{{\"role_arn\": …, \"external_id\": …}}]}}"
         ))
     })?;
     let has_arns = event.role_arn.is_some() || event.targets.is_some();
@@ -117,35 +120,35 @@ fn parse(event: &str) -> Result<Event, Failure> {
             Err(invalid("the event has both role_arn and targets; send one"))
         }
         Some(targets) if targets.is_empty() => {
-            Err(invalid("targets names no account; name one, or leave it out"))
+            Err(invalid("targets is an empty list; add a target, or remove targets"))
         }
         _ if has_unused_role_name => {
-            Err(invalid("the event has role_name, and the ARN of each role besides; leave out role_name"))
+            Err(invalid("the event has role_name, but already has the ARN of each role; remove role_name"))
         }
         _ => Ok(event),
     }
 }
 
-fn listed(targets: Vec<TargetEvent>) -> Result<ListedAccounts, Failure> {
-    let named = targets.into_iter().enumerate().map(|(index, target)| {
-        let wrong = |field: &str, problem: &dyn std::fmt::Display| {
+fn parse_targets(targets: Vec<TargetEvent>) -> Result<ListedAccounts, Failure> {
+    let specs = targets.into_iter().enumerate().map(|(index, target)| {
+        let invalid = |field: &str, problem: &dyn std::fmt::Display| {
             Failure::InvalidEvent(format!("targets[{index}].{field}: {problem}"))
         };
-        let role_arn: RoleArn = target.role_arn.parse().map_err(|error| wrong("role_arn", &error))?;
+        let role_arn: RoleArn = target.role_arn.parse().map_err(|error| invalid("role_arn", &error))?;
         let field = format!("targets[{index}].external_id");
         let id = external_id_text(&field, target.external_id)?.map(|id| id.parse::<ExternalId>());
-        let external_id = id.transpose().map_err(|error| wrong("external_id", &error))?;
+        let external_id = id.transpose().map_err(|error| invalid("external_id", &error))?;
         Ok(TargetSpec { external_id, ..TargetSpec::from_role_arn(&role_arn) })
     });
-    Ok(ListedAccounts { accounts: named.collect::<Result<_, Failure>>()?, origin: Origin::Event })
+    Ok(ListedAccounts { accounts: specs.collect::<Result<_, Failure>>()?, origin: Origin::Event })
 }
 
-/// Not by serde: its errors repeat what they refuse.
+/// The text of an external id. Serde does not check the type here, because its errors repeat the value.
 fn external_id_text(field: &str, value: Value) -> Result<Option<String>, Failure> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text)),
-        _ => Err(Failure::InvalidEvent(format!("{field} is no text; put it in quotes"))),
+        _ => Err(Failure::InvalidEvent(format!("{field} is not a string; put it in quotes"))),
     }
 }
 
@@ -157,9 +160,9 @@ mod tests {
     use super::plan;
     use crate::failure::Failure;
 
-    fn environment(given: &[(&str, &str)]) -> RunOptions {
+    fn environment(variables: &[(&str, &str)]) -> RunOptions {
         let mut options = RunOptions::default();
-        for (key, text) in given {
+        for (key, text) in variables {
             options.targets.set(key, &[(*text).to_owned()], Origin::Variable).unwrap();
         }
         options
@@ -174,7 +177,7 @@ mod tests {
     }
 
     /// Role and external id of each target.
-    fn asked(event: &str, environment: &RunOptions) -> Vec<(String, Option<String>)> {
+    fn roles(event: &str, environment: &RunOptions) -> Vec<(String, Option<String>)> {
         let targets = targets(event, environment).unwrap();
         let target = |target: &rolecall_core::Target| {
             let role = target.role().unwrap();
@@ -189,21 +192,21 @@ mod tests {
         let env = environment(&[("role_arn", A), ("external_id", "from-env")]);
         let (a, c) = (A.to_owned(), C.to_owned());
         let (from_env, from_event) = (Some("from-env".to_owned()), Some("from-event".to_owned()));
-        assert_eq!(asked("{}", &env), [(a.clone(), from_env.clone())]);
+        assert_eq!(roles("{}", &env), [(a.clone(), from_env.clone())]);
         let event = format!(r#" {{"role_arn": "{C}"}}"#);
-        assert_eq!(asked(&event, &env), [(c.clone(), from_env.clone())]);
+        assert_eq!(roles(&event, &env), [(c.clone(), from_env.clone())]);
         let event = format!(r#"{{"role_arn": "{C}", "external_id": "from-event"}}"#);
-        assert_eq!(asked(&event, &env), [(c.clone(), from_event.clone())]);
+        assert_eq!(roles(&event, &env), [(c.clone(), from_event.clone())]);
         let event = format!(
             r#"{{"targets": [{{"role_arn": "{C}", "external_id": "from-event"}}, {{"role_arn": "{A}"}}]}}"#
         );
-        assert_eq!(asked(&event, &env), [(a, from_env), (c, from_event)]);
+        assert_eq!(roles(&event, &env), [(a, from_env), (c, from_event)]);
     }
 
     #[test]
-    fn what_is_refused_is_named_and_a_refused_external_id_is_not_repeated() {
+    fn an_error_names_the_field_and_does_not_repeat_an_external_id() {
         let env = environment(&[("role_arn", A)]);
-        for (event, names) in [
+        for (event, expected) in [
             (r#"{"rolearn": "x"}"#, "rolearn"),
             (r#"{"targets": [{"role_arn": "x", "name": 1}]}"#, "name"),
             (r#"{"role_arn": "1111111111"}"#, "role_arn"),
@@ -214,24 +217,24 @@ mod tests {
                 r#"{"targets": [{"role_arn": "arn:aws:iam::111111111111:role/R", "external_id": ["s3cret"]}]}"#,
                 "[0]",
             ),
-            (r#""s3cret""#, "no JSON object"),
-            ("[]", "no JSON object"),
+            (r#""s3cret""#, "not a JSON object"),
+            ("[]", "not a JSON object"),
             (r#"{"version": "0", "detail-type": "Scheduled Event"}"#, "constant input"),
-            (r#"{"targets": []}"#, "no account"),
-            (r#"{"role_arn": "arn:aws:iam::111111111111:role/R", "role_name": "S"}"#, "leave out role_name"),
+            (r#"{"targets": []}"#, "an empty list"),
+            (r#"{"role_arn": "arn:aws:iam::111111111111:role/R", "role_name": "S"}"#, "remove role_name"),
             (r#"{"targets": [], "role_arn": "x"}"#, "both"),
         ] {
-            let refused = targets(event, &env).unwrap_err();
-            let text = format!("{refused} {refused:?}");
-            assert!(text.contains(names), "{event}: {text}");
+            let error = targets(event, &env).unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(expected), "{event}: {text}");
             assert!(!text.contains("s3cret") && !text.contains("73317331"), "{text}");
         }
-        let nothing = targets("{}", &environment(&[])).unwrap_err();
-        assert!(nothing.to_string().contains("ROLECALL_ROLE_ARN"), "{nothing}");
+        let no_targets = targets("{}", &environment(&[])).unwrap_err();
+        assert!(no_targets.to_string().contains("ROLECALL_ROLE_ARN"), "{no_targets}");
     }
 
     #[test]
-    fn an_organization_is_read_where_the_event_or_the_environment_says_so() {
+    fn the_event_or_the_environment_enables_an_organization() {
         let role_arn = environment(&[("role_arn", A), ("role_name", "R")]);
         assert!(plan("{}", &role_arn).unwrap().plan.organization().is_none());
         assert!(plan(r#"{"organization": true}"#, &role_arn).unwrap().plan.organization().is_some());
@@ -246,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_environment_says_wrong_is_told_as_its_and_what_it_cannot_do_is_told() {
+    fn an_error_of_the_environment_is_an_error_of_the_settings() {
         let no_role = plan("{}", &environment(&[("account", "111111111111")]))
             .map(|event| event.plan.resolve(Vec::new(), None, None).map_err(|error| event.failure(&error)));
         assert!(matches!(no_role, Ok(Err(Failure::InvalidSettings(_)))), "{no_role:?}");

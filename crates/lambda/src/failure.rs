@@ -1,33 +1,33 @@
-//! How an invocation ends when there is no roll to answer with.
+//! The errors of an invocation that cannot return a roll.
 
 use lambda_runtime::Diagnostic;
 
-/// A Lambda error: its name is the `errorType` that callers see. The runtime logs it with `{:?}`, so nothing in it is
-/// secret.
+/// A Lambda error. The name of the variant is the `errorType` that the invoker gets. The runtime logs the error with
+/// `{:?}`, so it never contains a secret.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The event cannot be understood, or asks for what cannot be done.
+    /// The event is invalid, or requests something that the function cannot do.
     #[error("{0}")]
     InvalidEvent(String),
-    /// The function's environment variables cannot be understood.
+    /// An environment variable of the function is invalid.
     #[error("{0}")]
     InvalidSettings(String),
-    /// AWS does not know the function's role, or cannot be reached.
+    /// `sts:GetCallerIdentity` failed: AWS does not accept the credentials of the function's role, or cannot be reached.
     #[error("{0}")]
     NoCaller(String),
-    /// The accounts of the organization are not known.
+    /// The accounts of the organization could not be listed.
     #[error("{0}")]
     OrganizationUnknown(String),
-    /// The function's time was over before it was known which accounts to read.
+    /// The function's timeout passed before the target accounts were known.
     #[error("{0}")]
     OutOfTime(String),
     /// No account could be read.
     #[error("{0}")]
     AllAccountsFailed(String),
-    /// The roll is larger than what Lambda lets a function answer.
+    /// The roll is larger than Lambda's limit for a response.
     #[error("{0}")]
     AnswerTooLarge(String),
-    /// A mistake of our own.
+    /// An internal error (a bug).
     #[error("{0}")]
     Internal(String),
 }

@@ -1,4 +1,4 @@
-//! The function: made once when the sandbox starts, invoked any number of times.
+//! The function: it is created once when the execution environment starts, and then invoked any number of times.
 
 use std::time::Duration;
 
@@ -24,27 +24,27 @@ use crate::failure::Failure;
 use crate::terms::VariableTerms;
 use crate::{answer, event};
 
-/// Kept back of an invocation's time: to write the roll of what was read by then.
-const TO_ANSWER: Duration = Duration::from_secs(2);
+/// The part of an invocation's time that is reserved for writing the roll.
+const RESPONSE_TIME: Duration = Duration::from_secs(2);
 
-/// Takes invocations until Lambda ends the sandbox. Where the settings are wrong, each is answered with what is wrong:
-/// who invokes hears of it, and not only who reads the log.
+/// Serves invocations until Lambda shuts the execution environment down. Where the settings are invalid, every
+/// invocation returns the error, so that the invoker sees it, and not only the log.
 pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
-    let prepared = environment::prepare();
+    let logs = environment::init_logs();
     if !environment::is_on_lambda() {
         return Err(
-            "there is no Lambda to run in here; `make watch` runs the function on this machine".into()
+            "this program runs only in AWS Lambda; `make watch` runs the function on this machine".into()
         );
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Before the first invocation, where Lambda gives a function the most of a processor.
-        let function = match prepared {
+        // Before the first invocation: Lambda gives a function the most CPU during initialization.
+        let function = match logs {
             Ok(()) => Function::new().boxed_local().await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = &function {
-            tracing::error!(error = %failure, "every invocation is answered with this");
+            tracing::error!(error = %failure, "every invocation returns this error");
         }
         let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| match &function {
             Ok(function) => function.invoke(event.payload, event.context).boxed_local(),
@@ -52,7 +52,7 @@ pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
         });
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
-            ended = lambda_runtime::run(handler) => ended,
+            result = lambda_runtime::run(handler) => result,
             _ = terminate.recv() => {
                 tracing::info!("terminated");
                 Ok(())
@@ -74,7 +74,7 @@ impl Function {
         let limits = settings.map_err(|error| Failure::InvalidSettings(error.to_string()))?.limits;
         let from_environment =
             || SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        let connect = ClientConfig {
+        let client_config = ClientConfig {
             http_client: http_client(roots.map_err(|error| Failure::InvalidSettings(error.to_string()))?),
             region: environment.region.clone(),
             profile: None,
@@ -82,7 +82,7 @@ impl Function {
             partition: environment.region.as_deref().map_or(Partition::Aws, Partition::from_region),
             time: SharedTimeSource::new(SystemTimeSource::new()),
         };
-        let sdk_config = connect.sdk_config(&limits).await;
+        let sdk_config = client_config.sdk_config(&limits).await;
         let sdk_config = sdk_config.map_err(|error| Failure::InvalidSettings(error.to_string()))?;
         Ok(Self { environment, scanner: Scanner::new(sdk_config, &limits) })
     }
@@ -91,8 +91,9 @@ impl Function {
         let invalid = |error: &dyn std::fmt::Display| Failure::InvalidSettings(error.to_string());
         let event = event::plan(event.get(), &self.environment.options)?;
         let settings = self.environment.options.resolve().map_err(|error| invalid(&error))?;
-        let time = environment::until(context.deadline).map(|time| time.saturating_sub(TO_ANSWER));
-        let deadline = time.into_iter().chain(settings.limits.deadline).min();
+        let time_left = environment::time_left(context.deadline);
+        let time_to_read = time_left.map(|time| time.saturating_sub(RESPONSE_TIME));
+        let deadline = time_to_read.into_iter().chain(settings.limits.deadline).min();
         let cancellation = Cancellation::new(deadline);
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
         let run = Run::prepare(&self.scanner, &event.plan, settings, start, &cancellation).await;
@@ -108,11 +109,11 @@ impl Function {
         if let Some(denial) = records.denial() {
             return Err(answer::canary_denied(denial));
         }
-        answer::of(&Roll::new(run.header().clone(), accounts, run.statistics()))
+        answer::to_json(&Roll::new(run.header().clone(), accounts, run.statistics()))
     }
 }
 
-/// Why no account can be read.
+/// The failure for an error that occurs before any account is read.
 fn run_failure(error: &RunError, event: &EventPlan) -> Failure {
     let with_remedy = |error: &CallError| format!("{error}; {}", error.remedy().to_text(&VariableTerms));
     match error {

@@ -1,4 +1,5 @@
-//! `rolecall-lambda`: takes the roll as a Lambda function. Event in, roll out as one JSON document.
+//! `rolecall-lambda`: scans accounts as a Lambda function. The event names the targets; the response is the roll as one
+//! JSON document.
 
 mod answer;
 mod environment;

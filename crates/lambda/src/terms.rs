@@ -1,4 +1,4 @@
-//! How this front end calls settings: by the function's environment variables.
+//! The names of settings in this front end: the environment variables of the function.
 
 use rolecall_roll::Terms;
 
@@ -8,7 +8,7 @@ pub(crate) struct VariableTerms;
 
 impl Terms for VariableTerms {
     fn setting(&self, key: &str) -> String {
-        // The region is the SDK's own.
+        // The region is a setting of the AWS SDK, not of Rolecall.
         if key == "region" { "AWS_REGION".to_owned() } else { format!("ROLECALL_{}", key.to_uppercase()) }
     }
 
@@ -18,11 +18,11 @@ impl Terms for VariableTerms {
     }
 
     fn resume(&self) -> &'static str {
-        "invoke the function again for the missing accounts, or give it more time"
+        "invoke the function again for the missing accounts, or increase its timeout"
     }
 
     fn renew_credentials(&self) -> &'static str {
-        "AWS does not accept the credentials of the function's role: check that the role exists, and invoke the function \
+        "AWS does not accept the credentials of the function's role: check that the role exists, then invoke the function \
          again"
     }
 }

@@ -1,5 +1,5 @@
 //! The built function, as Lambda runs it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue panics")]
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use wiremock::{Mock, ResponseTemplate};
 const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
 const TIME: Duration = Duration::from_mins(1);
 
-fn spawn(api: &RuntimeApi, aws: &FakeAws, more: &[(&str, &str)]) -> Child {
+fn spawn(api: &RuntimeApi, aws: &FakeAws, variables: &[(&str, &str)]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_rolecall-lambda"))
         .env_clear()
         .envs(caller_environment(&aws.uri()))
         .envs(api.environment())
-        .envs(more.iter().copied())
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -30,19 +30,19 @@ fn spawn(api: &RuntimeApi, aws: &FakeAws, more: &[(&str, &str)]) -> Child {
         .unwrap()
 }
 
-/// Reads all that one of the function's pipes gives; a pipe that nobody reads would hold it up.
-async fn printed(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> String {
+/// Reads one of the function's output pipes to the end. Without a reader, a full pipe would block the function.
+async fn read_pipe(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> String {
     let mut bytes = Vec::new();
     pipe.read_to_end(&mut bytes).await.unwrap();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The answers to these events, and all that the function printed.
-async fn invoked(aws: &FakeAws, events: &[&str], more: &[(&str, &str)]) -> (Vec<Answer>, String) {
+/// Runs the function with these events and environment variables. Returns its responses, and everything that it printed.
+async fn invoke(aws: &FakeAws, events: &[&str], variables: &[(&str, &str)]) -> (Vec<Answer>, String) {
     let api = RuntimeApi::start(events, TIME).await;
-    let mut function = spawn(&api, aws, more);
-    let stdout = tokio::spawn(printed(function.stdout.take().unwrap()));
-    let stderr = tokio::spawn(printed(function.stderr.take().unwrap()));
+    let mut function = spawn(&api, aws, variables);
+    let stdout = tokio::spawn(read_pipe(function.stdout.take().unwrap()));
+    let stderr = tokio::spawn(read_pipe(function.stderr.take().unwrap()));
     let answers = api.answers(events.len()).await;
     function.kill().await.unwrap();
     (answers, stdout.await.unwrap() + &stderr.await.unwrap())
@@ -53,14 +53,14 @@ fn value(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn the_empty_event_asks_whom_the_environment_names_and_others_override_it() {
+async fn the_empty_event_reads_the_targets_of_the_environment_and_other_events_override_them() {
     let users = |name| vec![User::new(name, &[(1, "Active")])];
     let aws = FakeAws::of([("111111111111", users("alice")), ("333333333333", users("carol"))], 10).await;
     let other = "arn:aws:iam::333333333333:role/IAMListRole";
     let both = json!({ "targets": [{ "role_arn": ROLE_ARN }, { "role_arn": other }] }).to_string();
     let other = json!({ "role_arn": other, "external_id": "another" }).to_string();
-    let more = [("ROLECALL_ROLE_ARN", ROLE_ARN), ("ROLECALL_EXTERNAL_ID", EXTERNAL_ID)];
-    let (answers, log) = invoked(&aws, &["{}", &other, &both], &more).await;
+    let variables = [("ROLECALL_ROLE_ARN", ROLE_ARN), ("ROLECALL_EXTERNAL_ID", EXTERNAL_ID)];
+    let (answers, log) = invoke(&aws, &["{}", &other, &both], &variables).await;
     let names = |answer: &Answer| {
         assert!(!answer.is_error, "{answer:?}");
         let roll = value(answer);
@@ -71,9 +71,9 @@ async fn the_empty_event_asks_whom_the_environment_names_and_others_override_it(
     assert_eq!(names(&answers[1]), ["carol"]);
     assert_eq!(names(&answers[2]), ["alice", "carol"]);
     assert_eq!(value(&answers[0])["caller"]["account_id"], "222222222222");
-    assert_eq!(aws.calls("GetCallerIdentity").await, 1, "asked for once, for all invocations");
+    assert_eq!(aws.calls("GetCallerIdentity").await, 1, "one call for all invocations");
 
-    // JSON, one line an account, with the request id.
+    // The log is JSON, with one line per account, and the request id.
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let accounts: Vec<&Value> = lines.iter().filter(|line| !line["account_id"].is_null()).collect();
     assert_eq!(accounts.len(), 4, "{log}");
@@ -88,7 +88,7 @@ async fn a_run_in_which_every_account_failed_is_an_error_with_its_type() {
     let aws = FakeAws::start().await;
     aws.refuse("AssumeRole", 403, "AccessDenied", "User: x is not authorized to perform: sts:AssumeRole")
         .await;
-    let (answers, log) = invoked(&aws, &["{}"], &[("ROLECALL_ROLE_ARN", ROLE_ARN)]).await;
+    let (answers, log) = invoke(&aws, &["{}"], &[("ROLECALL_ROLE_ARN", ROLE_ARN)]).await;
     assert!(answers[0].is_error);
     let error = value(&answers[0]);
     assert_eq!(error["errorType"], "AllAccountsFailed");
@@ -101,11 +101,11 @@ async fn a_run_in_which_every_account_failed_is_an_error_with_its_type() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_an_error_with_its_type_and_the_next_event_is_served() {
+async fn an_invalid_event_is_an_error_with_its_type_and_the_next_event_is_served() {
     let aws = FakeAws::start().await;
     let good = json!({ "role_arn": ROLE_ARN }).to_string();
     let events = ["{\"rolearn\": 1}", "{}", "{\"role_arn\": \"arn:aws-cn:iam::111111111111:role/R\"}", &good];
-    let (answers, _) = invoked(&aws, &events, &[]).await;
+    let (answers, _) = invoke(&aws, &events, &[]).await;
     let types: Vec<_> = answers.iter().map(|answer| value(answer)["errorType"].clone()).collect();
     assert_eq!(types[..3], ["InvalidEvent", "InvalidSettings", "InvalidEvent"]);
     assert!(answers[0].body.contains("rolearn"), "{answers:?}");
@@ -113,12 +113,12 @@ async fn what_cannot_be_done_is_an_error_with_its_type_and_the_next_event_is_ser
     assert!(!answers[3].is_error, "{answers:?}");
 
     aws.refuse("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
-    let (answers, _) = invoked(&aws, &[&good], &[]).await;
+    let (answers, _) = invoke(&aws, &[&good], &[]).await;
     assert_eq!(value(&answers[0])["errorType"], "NoCaller");
 }
 
 #[tokio::test]
-async fn what_was_read_when_the_invocations_time_is_nearly_over_is_the_answer() {
+async fn shortly_before_the_timeout_the_function_returns_what_was_read_so_far() {
     let aws = FakeAws::start().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
     let bob = |request: &wiremock::Request| String::from_utf8_lossy(&request.body).contains("UserName=bob");
@@ -131,24 +131,24 @@ async fn what_was_read_when_the_invocations_time_is_nearly_over_is_the_answer() 
     assert_eq!(value(answer)["accounts"][0]["gaps"][0]["error_kind"], "timed_out");
     drop(function);
 
-    // So it is where less is allowed for an account.
-    let more = [("ROLECALL_ROLE_ARN", ROLE_ARN), ("ROLECALL_ACCOUNT_TIMEOUT", "900ms")];
-    let (answers, _) = invoked(&aws, &["{}"], &more).await;
+    // The same at the timeout of an account.
+    let variables = [("ROLECALL_ROLE_ARN", ROLE_ARN), ("ROLECALL_ACCOUNT_TIMEOUT", "900ms")];
+    let (answers, _) = invoke(&aws, &["{}"], &variables).await;
     let message = &value(&answers[0])["accounts"][0]["gaps"][0]["message"];
     assert!(message.as_str().unwrap().contains("900ms"), "{message}");
 }
 
 #[tokio::test]
-async fn nothing_that_is_printed_or_answered_holds_a_secret() {
-    let whole = xml::assume_role("111111111111", xml::EXPIRATION);
+async fn no_output_or_response_contains_a_secret() {
+    let valid = xml::assume_role("111111111111", xml::EXPIRATION);
     let echo = xml::error("AccessDenied", &format!("{EXTERNAL_ID} {SECRET_ACCESS_KEY} {SESSION_TOKEN}"));
     let event = json!({ "role_arn": ROLE_ARN, "external_id": EXTERNAL_ID }).to_string();
     let bad_event = json!({ "role_arn": ROLE_ARN, "external_id": [EXTERNAL_ID] }).to_string();
     for (operation, status, body) in [
         ("Nothing", 200, String::new()),
-        ("AssumeRole", 200, whole[..whole.len() - 40].to_owned()),
-        ("AssumeRole", 200, whole.replace("111111111111", "999999999999")),
-        ("AssumeRole", 200, whole.replace("2199-01-01", "tomorrow")),
+        ("AssumeRole", 200, valid[..valid.len() - 40].to_owned()),
+        ("AssumeRole", 200, valid.replace("111111111111", "999999999999")),
+        ("AssumeRole", 200, valid.replace("2199-01-01", "tomorrow")),
         ("AssumeRole", 403, xml::error("ValidationError", &format!("Value '{EXTERNAL_ID}' at 'externalId'"))),
         ("ListUsers", 403, echo.clone()),
         ("ListUsers", 200, echo),
@@ -156,8 +156,8 @@ async fn nothing_that_is_printed_or_answered_holds_a_secret() {
         let aws = FakeAws::start().await;
         aws.answer(operation, ResponseTemplate::new(status).set_body_string(body)).await;
         let environment = [("RUST_LOG", "trace"), ("ROLECALL_EXTERNAL_ID", EXTERNAL_ID)];
-        let (answers, log) = invoked(&aws, &[&event, &bad_event], &environment).await;
-        assert!(log.contains("\"level\":\"DEBUG\""), "everything is logged");
+        let (answers, log) = invoke(&aws, &[&event, &bad_event], &environment).await;
+        assert!(log.contains("\"level\":\"DEBUG\""), "the log level is trace");
         assert_no_secret_in(&log);
         for answer in answers {
             assert_no_secret_in(&answer.body);
@@ -166,7 +166,7 @@ async fn nothing_that_is_printed_or_answered_holds_a_secret() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_cleanly() {
+async fn sigterm_stops_the_function_with_exit_code_0() {
     let aws = FakeAws::start().await;
     let api = RuntimeApi::start(&["{}"], TIME).await;
     let function = spawn(&api, &aws, &[("ROLECALL_ROLE_ARN", ROLE_ARN)]);
@@ -178,9 +178,9 @@ async fn sigterm_ends_it_cleanly() {
 }
 
 #[tokio::test]
-async fn where_a_setting_is_wrong_whoever_invokes_hears_of_it_and_nothing_is_asked() {
+async fn an_invalid_setting_is_returned_to_the_invoker_and_no_call_is_made() {
     let aws = FakeAws::start().await;
-    for (name, setting, words) in [
+    for (name, setting, expected) in [
         ("LOG_SENSITIVE_BODIES", "true", "LOG_SENSITIVE_BODIES"),
         ("ROLECALL_ROLE_ARN", "1111111111", "ROLECALL_ROLE_ARN"),
         ("ROLECALL_EXTERNAL_ID", "external4ID:4external4ID with a blank", "external id"),
@@ -190,11 +190,11 @@ async fn where_a_setting_is_wrong_whoever_invokes_hears_of_it_and_nothing_is_ask
         ("AWS_REGION", "us east", "AWS_REGION"),
     ] {
         let event = json!({ "role_arn": ROLE_ARN }).to_string();
-        let (answers, log) = invoked(&aws, &[&event, &event], &[(name, setting)]).await;
+        let (answers, log) = invoke(&aws, &[&event, &event], &[(name, setting)]).await;
         for answer in answers {
             let error = value(&answer);
             assert_eq!(error["errorType"], "InvalidSettings", "{name}: {error}");
-            assert!(error["errorMessage"].as_str().unwrap().contains(words), "{error}");
+            assert!(error["errorMessage"].as_str().unwrap().contains(expected), "{error}");
             assert_no_secret_in(&answer.body);
         }
         assert_no_secret_in(&log);
@@ -203,7 +203,7 @@ async fn where_a_setting_is_wrong_whoever_invokes_hears_of_it_and_nothing_is_ask
 }
 
 #[tokio::test]
-async fn where_there_is_no_lambda_it_says_how_to_run_it() {
+async fn outside_of_lambda_the_error_says_how_to_run_the_function() {
     let mut function = Command::new(env!("CARGO_BIN_EXE_rolecall-lambda"));
     let output = function.env_clear().stdin(Stdio::null()).output().await.unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");

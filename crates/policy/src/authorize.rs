@@ -1,4 +1,4 @@
-//! From all policies that have a say in a request to one decision.
+//! Evaluates all policies that apply to a request to one decision.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
@@ -8,73 +8,73 @@ use crate::context::Context;
 use crate::document::{Effect, EvaluationContext, Policy, PolicyType, Statement};
 use crate::principal::{Principal, PrincipalMatch};
 
-/// A request to decide.
+/// A request to authorize.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The principal that makes it.
+    /// The principal that makes the request.
     pub principal: Principal,
-    /// The action, as `sts:AssumeRole`.
+    /// The action, such as `sts:AssumeRole`.
     pub action: String,
-    /// The ARN of what it is done to; `*` where the action is on nothing in particular.
+    /// The ARN of the resource; `*` where the action has no specific resource.
     pub resource: String,
-    /// The account that it is done in.
+    /// The id of the account that owns the resource.
     pub resource_account: String,
-    /// The condition keys.
+    /// The request context: condition keys and their values.
     pub context: Context,
 }
 
-/// A policy and where it was found.
+/// A policy with a name by which a decision refers to it.
 #[derive(Debug, Clone)]
 pub struct NamedPolicy {
-    /// A name for people: a policy's name, a file, a place in one.
+    /// The name of the policy, its file, or its field in a file.
     pub name: String,
-    /// The policy.
+    /// The parsed document.
     pub policy: Policy,
 }
 
-/// The policies that have a say.
+/// The policies that apply to a request, by type.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
-    /// Of the principal. For a session, those of its role.
+    /// The identity-based policies of the principal; for a session, those of its role.
     pub identity: Vec<NamedPolicy>,
-    /// Of the role that is asked for.
+    /// The trust policy of the role to assume; `None` where the resource is not a role.
     pub trust: Option<NamedPolicy>,
-    /// What the principal's session was narrowed to, where it was.
+    /// The session policy of the principal's session; `None` where it has none.
     pub session: Option<NamedPolicy>,
-    /// The principal's permissions boundary, where there is one.
+    /// The permissions boundary of the principal; `None` where it has none.
     pub boundaries: Option<Vec<NamedPolicy>>,
-    /// The service control policies of the principal's organisation, a list for each of its root, units and account; each
-    /// of these levels must allow. `None` where there is no organisation, or it does not bind the principal.
+    /// The service control policies of the principal's organization, one list for each level: root, units, account. Each
+    /// level must allow. `None` where there is no organization, or its policies do not apply to the principal.
     pub scps: Option<Vec<Vec<NamedPolicy>>>,
-    /// The resource control policies of the organisation that the resource is in. `RCPFullAWSAccess`, which nobody can
-    /// take away, is not among them: they only deny.
+    /// The resource control policies of the resource's organization. They only deny: `RCPFullAWSAccess`, which cannot be
+    /// detached, is not in the list.
     pub rcps: Vec<NamedPolicy>,
 }
 
-/// What was decided, and by what.
+/// The decision about a request, with the statements or the policy type that determined it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// By these statements; by none where no permission is needed.
+    /// These statements allow the request; none, where the action needs no permission.
     Allowed(Vec<DeterminingStatement>),
-    /// A statement denies it, and what allows it does not matter.
+    /// This statement denies the request, whatever other statements allow.
     ExplicitlyDenied(DeterminingStatement),
-    /// No policy of this kind allows it.
+    /// No policy of this type allows the request, though one must.
     ImplicitlyDenied(PolicyType),
 }
 
-/// The statement that decided.
+/// A statement that determined a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeterminingStatement {
-    /// The kind of the policy.
+    /// The type of the policy.
     pub kind: PolicyType,
-    /// The document's name.
+    /// [`NamedPolicy::name`] of the policy.
     pub document: String,
-    /// The statement, by its place and its `Sid`.
+    /// The statement by its index and `Sid`, such as `Statement[0] (AllowList)`.
     pub statement: String,
 }
 
 impl Decision {
-    /// Whether the request may be done.
+    /// Whether the request is allowed.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
@@ -90,18 +90,18 @@ impl fmt::Display for DeterminingStatement {
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Allowed(by) if by.is_empty() => f.write_str("no permission is needed"),
-            Self::Allowed(by) => {
-                let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-                write!(f, "allowed by {}", by.join(" and "))
+            Self::Allowed(statements) if statements.is_empty() => f.write_str("no permission is needed"),
+            Self::Allowed(statements) => {
+                let statements: Vec<String> = statements.iter().map(ToString::to_string).collect();
+                write!(f, "allowed by {}", statements.join(" and "))
             }
-            Self::ExplicitlyDenied(by) => write!(f, "denied by {by}"),
-            Self::ImplicitlyDenied(kind) => write!(f, "no {kind} allows it"),
+            Self::ExplicitlyDenied(statement) => write!(f, "denied by {statement}"),
+            Self::ImplicitlyDenied(policy_type) => write!(f, "no {policy_type} allows it"),
         }
     }
 }
 
-/// Decides a request.
+/// Decides a request by AWS's policy evaluation logic.
 #[must_use]
 pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
@@ -109,132 +109,151 @@ pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
         return Decision::Allowed(Vec::new());
     }
     let Request { principal, action, resource, context, .. } = request;
-    let asked = EvaluationContext {
+    let evaluation = EvaluationContext {
         principal,
         has_boundary: policies.boundaries.is_some(),
         action,
         resource,
         context,
     };
-    // Neither the principal's policies nor its organisation's speak of AWS's services.
-    let speaks = |kind| !principal.is_service() || matches!(kind, PolicyType::Trust | PolicyType::Rcp);
-    let mut speaking = policies.all().filter(|(kind, _)| speaks(*kind));
-    if let Some(deny) = speaking.find_map(|(kind, document)| first(asked, Effect::Deny, kind, document)) {
+    // Only trust policies and resource control policies apply to a service principal.
+    let applies =
+        |policy_type| !principal.is_service() || matches!(policy_type, PolicyType::Trust | PolicyType::Rcp);
+    let mut applicable = policies.all().filter(|(policy_type, _)| applies(*policy_type));
+    let deny = applicable.find_map(|(policy_type, policy)| {
+        first_matching_statement(evaluation, Effect::Deny, policy_type, policy)
+    });
+    if let Some(deny) = deny {
         return Decision::ExplicitlyDenied(deny);
     }
-    // No partition's principals are known in another.
+    // A trust policy cannot trust a principal of another partition.
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
     let partition = resource.split(':').nth(1).unwrap_or_default();
-    let is_elsewhere = !principal.is_service() && !["", "*", principal.partition()].contains(&partition);
-    if policies.trust.is_some() && is_elsewhere {
+    let is_other_partition =
+        !principal.is_service() && !["", "*", principal.partition()].contains(&partition);
+    if policies.trust.is_some() && is_other_partition {
         return Decision::ImplicitlyDenied(PolicyType::Trust);
     }
-    match allowed(asked, &request.resource_account, policies) {
-        Ok(by) => Decision::Allowed(by),
-        Err(kind) => Decision::ImplicitlyDenied(kind),
+    match find_allowing_statements(evaluation, &request.resource_account, policies) {
+        Ok(statements) => Decision::Allowed(statements),
+        Err(policy_type) => Decision::ImplicitlyDenied(policy_type),
     }
 }
 
-/// The statements that allow, or the kind of policy that does not.
-fn allowed(
-    asked: EvaluationContext<'_>,
+/// The statements that allow the request; as an error, the type of the policies that must allow it and do not.
+fn find_allowing_statements(
+    evaluation: EvaluationContext<'_>,
     resource_account: &str,
     policies: &PolicySet,
 ) -> Result<Vec<DeterminingStatement>, PolicyType> {
-    let principal = asked.principal;
+    let principal = evaluation.principal;
     let is_own_account = principal.account_id() == resource_account;
     let trust = policies.trust.as_ref();
-    let nearest = trust.and_then(|document| {
-        let allows = document.policy.matching(Effect::Allow, asked);
-        allows
-            .max_by_key(|(_, principal_match)| *principal_match)
-            .map(|(statement, principal_match)| (by(PolicyType::Trust, document, statement), principal_match))
+    let closest_trust = trust.and_then(|policy| {
+        let allows = policy.policy.matching(Effect::Allow, evaluation);
+        allows.max_by_key(|(_, principal_match)| *principal_match).map(|(statement, principal_match)| {
+            (determining_statement(PolicyType::Trust, policy, statement), principal_match)
+        })
     });
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: "You cannot call AssumeRole by using AWS
     // account root user credentials; access is denied."
-    if principal.is_root() && is_of_assume_role(asked.action) {
+    if principal.is_root() && is_assume_role_action(evaluation.action) {
         return Err(PolicyType::Identity);
     }
     if principal.is_service() {
-        return nearest.map(|(by, _)| vec![by]).ok_or(PolicyType::Trust);
+        return closest_trust.map(|(statement, _)| vec![statement]).ok_or(PolicyType::Trust);
     }
     let mut allowing = Vec::new();
     for level in policies.scps.iter().flatten() {
-        allowing.push(any_allows(asked, PolicyType::Scp, level)?);
+        allowing.push(find_allowing_statement(evaluation, PolicyType::Scp, level)?);
     }
-    // What names the principal in its own account allows by itself, and the closer it matches, the fewer limits hold it.
-    let own_policies: &[PolicyType] = match &nearest {
+    // In its own account, a trust policy that names the principal allows by itself. The more closely it matches the
+    // principal, the fewer of the principal's policies must allow too.
+    let required_types: &[PolicyType] = match &closest_trust {
         Some((_, PrincipalMatch::Exact)) if is_own_account => &[],
         Some((_, PrincipalMatch::Anyone)) if is_own_account => &[PolicyType::Session],
         Some((_, PrincipalMatch::Role)) if is_own_account => &[PolicyType::Boundary, PolicyType::Session],
         // Across accounts, or where only the account is named, the principal's own policies must allow too.
         _ => &[PolicyType::Identity, PolicyType::Boundary, PolicyType::Session],
     };
-    for kind in own_policies {
-        allowing.extend(own_policies_allow(asked, policies, *kind)?);
+    for policy_type in required_types {
+        allowing.extend(find_principal_allow(evaluation, policies, *policy_type)?);
     }
-    match nearest {
-        Some((by, _)) => allowing.push(by),
-        // It is no role that is asked for.
+    match closest_trust {
+        Some((statement, _)) => allowing.push(statement),
+        // The resource is not a role.
         None if trust.is_none() && is_own_account => {}
         None => return Err(PolicyType::Trust),
     }
     Ok(allowing)
 }
 
-/// The statement by which the principal's own policies of a kind allow; `None` where there are none that could not.
-fn own_policies_allow(
-    asked: EvaluationContext<'_>,
+/// The statement that allows in the principal's own policies of a type; `None` where no policy of the type limits the
+/// principal, so none needs to allow.
+fn find_principal_allow(
+    evaluation: EvaluationContext<'_>,
     policies: &PolicySet,
-    kind: PolicyType,
+    policy_type: PolicyType,
 ) -> Result<Option<DeterminingStatement>, PolicyType> {
-    let documents = match kind {
-        // The root user may do all that is done in its account.
-        PolicyType::Identity if asked.principal.is_root() => None,
+    let policies = match policy_type {
+        // The root user has access to everything in its account.
+        PolicyType::Identity if evaluation.principal.is_root() => None,
         PolicyType::Identity => Some(policies.identity.as_slice()),
         PolicyType::Boundary => policies.boundaries.as_deref(),
         _ => policies.session.as_ref().map(std::slice::from_ref),
     };
-    documents.map(|documents| any_allows(asked, kind, documents)).transpose()
+    policies.map(|policies| find_allowing_statement(evaluation, policy_type, policies)).transpose()
 }
 
-fn any_allows(
-    asked: EvaluationContext<'_>,
-    kind: PolicyType,
-    documents: &[NamedPolicy],
+/// The first statement in these policies that allows; as an error, their type where none does.
+fn find_allowing_statement(
+    evaluation: EvaluationContext<'_>,
+    policy_type: PolicyType,
+    policies: &[NamedPolicy],
 ) -> Result<DeterminingStatement, PolicyType> {
-    documents.iter().find_map(|document| first(asked, Effect::Allow, kind, document)).ok_or(kind)
+    policies
+        .iter()
+        .find_map(|policy| first_matching_statement(evaluation, Effect::Allow, policy_type, policy))
+        .ok_or(policy_type)
 }
 
-/// The first statement of a document that matches.
-fn first(
-    asked: EvaluationContext<'_>,
+fn first_matching_statement(
+    evaluation: EvaluationContext<'_>,
     effect: Effect,
-    kind: PolicyType,
-    document: &NamedPolicy,
+    policy_type: PolicyType,
+    policy: &NamedPolicy,
 ) -> Option<DeterminingStatement> {
-    document.policy.matching(effect, asked).next().map(|(statement, _)| by(kind, document, statement))
+    let (statement, _) = policy.policy.matching(effect, evaluation).next()?;
+    Some(determining_statement(policy_type, policy, statement))
 }
 
-fn by(kind: PolicyType, document: &NamedPolicy, statement: &Statement) -> DeterminingStatement {
-    DeterminingStatement { kind, document: document.name.clone(), statement: statement.to_string() }
+fn determining_statement(
+    policy_type: PolicyType,
+    policy: &NamedPolicy,
+    statement: &Statement,
+) -> DeterminingStatement {
+    DeterminingStatement {
+        kind: policy_type,
+        document: policy.name.clone(),
+        statement: statement.to_string(),
+    }
 }
 
 impl PolicySet {
-    /// All of them, those first whose denial AWS tells first.
+    /// All policies with their types. Where several deny, AWS names the type that comes first here.
     pub(crate) fn all(&self) -> impl Iterator<Item = (PolicyType, &NamedPolicy)> {
-        let scps = self.scps.iter().flatten().flatten().map(|document| (PolicyType::Scp, document));
-        let rcps = self.rcps.iter().map(|document| (PolicyType::Rcp, document));
-        let identity = self.identity.iter().map(|document| (PolicyType::Identity, document));
-        let boundaries = self.boundaries.iter().flatten().map(|document| (PolicyType::Boundary, document));
-        let session = self.session.iter().map(|document| (PolicyType::Session, document));
-        let trust = self.trust.iter().map(|document| (PolicyType::Trust, document));
+        let scps = self.scps.iter().flatten().flatten().map(|policy| (PolicyType::Scp, policy));
+        let rcps = self.rcps.iter().map(|policy| (PolicyType::Rcp, policy));
+        let identity = self.identity.iter().map(|policy| (PolicyType::Identity, policy));
+        let boundaries = self.boundaries.iter().flatten().map(|policy| (PolicyType::Boundary, policy));
+        let session = self.session.iter().map(|policy| (PolicyType::Session, policy));
+        let trust = self.trust.iter().map(|policy| (PolicyType::Trust, policy));
         scps.chain(rcps).chain(identity).chain(boundaries).chain(session).chain(trust)
     }
 }
 
-/// Whether an action is one of those that become a role.
-fn is_of_assume_role(action: &str) -> bool {
+/// Whether an action is one of those that `AssumeRole` needs.
+fn is_assume_role_action(action: &str) -> bool {
     let action = action.to_ascii_lowercase();
     ["sts:assumerole", "sts:tagsession", "sts:setsourceidentity"].contains(&action.as_str())
 }
@@ -246,7 +265,7 @@ mod tests {
     use crate::case::Case;
 
     #[test]
-    fn each_level_of_an_organisation_must_allow_and_none_speaks_of_services() {
+    fn each_level_of_an_organization_must_allow_and_none_applies_to_services() {
         let statement = |effect: &str, action: &str| json!({ "Statement": { "Effect": effect, "Action": action, "Resource": "*" } });
         let (all, lists) = (statement("Allow", "*"), statement("Allow", "iam:*"));
         let case = |principal: &str, scps: serde_json::Value| {
@@ -270,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_user_becomes_no_role_and_may_do_all_else_in_its_account() {
+    fn the_root_user_cannot_assume_a_role_and_has_all_other_access_in_its_account() {
         let case = |principal: &str, action: &str, trust: bool| {
             let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
             let mut case = json!({

@@ -1,21 +1,21 @@
-//! A situation in a file: policies, a request, and what is to come of it.
+//! A test case in a file: policies, a request, and the expected decision.
 //!
-//! The form is that of a JSON list of objects:
+//! A file is a JSON list of objects with these fields:
 //!
 //! | field | meaning |
 //! |---|---|
-//! | `name` | for people |
-//! | `identityPolicies` | the principal's policies |
-//! | `trustPolicy` | that of the role that is asked for; absent where it is no role |
-//! | `sessionPolicy`, `permissionBoundaries`, `rcps` | further limits, absent where none applies |
-//! | `scps` | the same; a list of policies, or of lists: one for the root, each unit and the account |
+//! | `name` | a name for reports |
+//! | `identityPolicies` | the identity-based policies of the principal |
+//! | `trustPolicy` | the trust policy of the role to assume; absent where the resource is not a role |
+//! | `sessionPolicy`, `permissionBoundaries`, `rcps` | further policies that limit access; absent where none applies |
+//! | `scps` | the same; a list of policies, or a list of lists: one for the root, each unit and the account |
 //! | `request` | `principal` (an ARN), `action`, `resource` (an ARN or `*`), `resourceAccount` |
-//! | `context` | condition keys and their values, those of the principal included |
-//! | `expected` | `Allowed` or `Denied`, where somebody knows |
+//! | `context` | condition keys and their values, including those of the principal |
+//! | `expected` | `Allowed` or `Denied`; absent where the decision is not known |
 //!
-//! A role is matched by its ARN, path and all. The ARN of a session lacks the path: `aws:PrincipalArn` tells it, and
-//! without it the session is matched by its role's name. An `aws:PrincipalArn` of another principal is an error: AWS
-//! has no such request, and a verdict on it would be one on a mistyped case.
+//! A role is matched by its ARN with the path. The ARN of a session has no path: `aws:PrincipalArn` in the context has it,
+//! and without that key a session is matched by the name of its role. An `aws:PrincipalArn` of another principal is an
+//! error: AWS never sends such a request, so the case must be mistyped.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -25,11 +25,11 @@ use crate::context::Context;
 use crate::document::{Policy, PolicyError, PolicyType};
 use crate::principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};
 
-/// A situation, as it stands in a file.
+/// A test case of a file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Case {
-    /// For people.
+    /// A name for reports.
     pub name: String,
     #[serde(default)]
     identity_policies: Vec<Value>,
@@ -42,7 +42,7 @@ pub struct Case {
     request: CaseRequest,
     #[serde(default)]
     context: Context,
-    /// What is to come of it, where somebody knows.
+    /// The expected decision; `None` where it is not known.
     pub expected: Option<Verdict>,
 }
 
@@ -58,36 +58,36 @@ struct CaseRequest {
 /// A decision without its reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
 pub enum Verdict {
-    /// The request may be done.
+    /// The request is allowed.
     Allowed,
-    /// It may not.
+    /// The request is denied, explicitly or implicitly.
     Denied,
 }
 
-/// A field of a case that cannot be understood, and why.
+/// A field of a case that is invalid, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {
-    /// `request.principal` is not the principal of a request.
+    /// `request.principal` cannot make a request.
     #[error("request.principal: {0}")]
     Principal(ParsePrincipalError),
-    /// `request.action` is not a service and a name.
-    #[error("request.action: {0:?} is no action, one is like \"sts:AssumeRole\"")]
+    /// `request.action` is not of the form `service:Name`.
+    #[error("request.action: invalid action {0:?}; expected for example \"sts:AssumeRole\"")]
     Action(String),
-    /// `request.resourceAccount` is missing, and the resource, which is told, has no account id.
-    #[error("request.resourceAccount is missing, and resource {0:?} does not say the account")]
+    /// `request.resourceAccount` is missing, and the resource (in the variant) has no account id.
+    #[error("request.resourceAccount is required, because resource {0:?} has no account id")]
     MissingResourceAccount(String),
     /// `request.resourceAccount` is not an account id.
-    #[error("request.resourceAccount: {0:?} is no account id of 12 digits")]
+    #[error("request.resourceAccount: {0:?} is not an account id of 12 digits")]
     ResourceAccount(String),
     /// `aws:PrincipalArn` of the context belongs to another principal.
     #[error("context \"aws:PrincipalArn\": {0}")]
     PrincipalArn(PrincipalArnMismatch),
-    /// A policy is not a policy document of its type.
+    /// A policy is not a valid document of its type.
     #[error("{name}: {error}")]
     Policy {
-        /// The field that the policy is in, and its place there.
+        /// The field of the policy, with its index in a list, such as `identityPolicies[0]`.
         name: String,
-        /// What is wrong with it.
+        /// What is wrong with the policy.
         error: PolicyError,
     },
 }
@@ -99,30 +99,30 @@ impl From<&Decision> for Verdict {
 }
 
 impl Case {
-    /// Decides it.
+    /// Evaluates the policies for the request.
     ///
     /// # Errors
-    /// [`CaseError`] names the field that cannot be understood.
+    /// [`CaseError`] names the invalid field.
     pub fn decide(&self) -> Result<Decision, CaseError> {
         Ok(authorize(&self.request()?, &self.policies()?))
     }
 
-    /// What AWS calls an error in its policies, though they can be decided.
+    /// What AWS reports as errors in the policies, though they can be evaluated.
     ///
     /// # Errors
-    /// [`CaseError`] names the field that cannot be understood.
+    /// [`CaseError`] names the invalid field.
     pub fn policy_errors(&self) -> Result<Vec<String>, CaseError> {
         let policies = self.policies()?;
-        let errors_of = |(kind, NamedPolicy { name, policy }): (_, &NamedPolicy)| {
-            policy.errors(kind).into_iter().map(|error| format!("{name}: {error}")).collect::<Vec<_>>()
+        let find_errors = |(policy_type, NamedPolicy { name, policy }): (_, &NamedPolicy)| {
+            policy.errors(policy_type).into_iter().map(|error| format!("{name}: {error}")).collect::<Vec<_>>()
         };
-        Ok(policies.all().flat_map(errors_of).collect())
+        Ok(policies.all().flat_map(find_errors).collect())
     }
 
     fn request(&self) -> Result<Request, CaseError> {
         let CaseRequest { principal, action, resource, resource_account } = &self.request;
-        let of_resource = || resource.split(':').nth(4).filter(|id| !id.is_empty());
-        let resource_account = resource_account.as_deref().or_else(of_resource);
+        let account_in_arn = || resource.split(':').nth(4).filter(|id| !id.is_empty());
+        let resource_account = resource_account.as_deref().or_else(account_in_arn);
         let resource_account =
             resource_account.ok_or_else(|| CaseError::MissingResourceAccount(resource.clone()))?;
         if resource_account.len() != 12 || !resource_account.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -145,7 +145,7 @@ impl Case {
         })
     }
 
-    /// The principal, and the path of its role where `aws:PrincipalArn` tells it.
+    /// The principal, with the path of its role where the context has `aws:PrincipalArn`.
     fn principal(&self, text: &str) -> Result<Principal, CaseError> {
         let principal: Principal = text.parse().map_err(CaseError::Principal)?;
         let principal_arns = self.context.get("aws:PrincipalArn").unwrap_or_default();
@@ -155,44 +155,50 @@ impl Case {
     }
 
     fn policies(&self) -> Result<PolicySet, CaseError> {
-        let one = |name: &str, policy: &Option<Value>, kind| {
-            policy.as_ref().map(|policy| document(name.to_owned(), policy, kind)).transpose()
+        let parse_optional = |name: &str, policy: &Option<Value>, policy_type| {
+            policy.as_ref().map(|policy| parse_policy(name.to_owned(), policy, policy_type)).transpose()
         };
-        let all = |name: &str, policies: &[Value], kind| {
-            let numbered = policies.iter().enumerate();
-            numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, kind)).collect()
-        };
-        let some = |name: &str, policies: &Option<Vec<Value>>, kind| {
-            policies.as_ref().map(|policies| all(name, policies, kind)).transpose()
+        let parse_optional_list = |name: &str, policies: &Option<Vec<Value>>, policy_type| {
+            policies.as_ref().map(|policies| parse_list(name, policies, policy_type)).transpose()
         };
         Ok(PolicySet {
-            identity: all("identityPolicies", &self.identity_policies, PolicyType::Identity)?,
-            trust: one("trustPolicy", &self.trust_policy, PolicyType::Trust)?,
-            session: one("sessionPolicy", &self.session_policy, PolicyType::Session)?,
-            boundaries: some("permissionBoundaries", &self.permission_boundaries, PolicyType::Boundary)?,
-            scps: self.scps.as_deref().map(levels).transpose()?,
-            rcps: all("rcps", &self.rcps, PolicyType::Rcp)?,
+            identity: parse_list("identityPolicies", &self.identity_policies, PolicyType::Identity)?,
+            trust: parse_optional("trustPolicy", &self.trust_policy, PolicyType::Trust)?,
+            session: parse_optional("sessionPolicy", &self.session_policy, PolicyType::Session)?,
+            boundaries: parse_optional_list(
+                "permissionBoundaries",
+                &self.permission_boundaries,
+                PolicyType::Boundary,
+            )?,
+            scps: self.scps.as_deref().map(parse_scp_levels).transpose()?,
+            rcps: parse_list("rcps", &self.rcps, PolicyType::Rcp)?,
         })
     }
 }
 
-/// The policies of an organisation's levels; written as one list they are one level.
-fn levels(scps: &[Value]) -> Result<Vec<Vec<NamedPolicy>>, CaseError> {
-    let level = |name: &str, scps: &[Value]| {
-        let numbered = scps.iter().enumerate();
-        numbered.map(|(n, policy)| document(format!("{name}[{n}]"), policy, PolicyType::Scp)).collect()
-    };
+/// The service control policies of each level of the organization. A flat list is a single level.
+fn parse_scp_levels(scps: &[Value]) -> Result<Vec<Vec<NamedPolicy>>, CaseError> {
     let nested: Option<Vec<&Vec<Value>>> = scps.iter().map(Value::as_array).collect();
     match nested {
         Some(levels) if !levels.is_empty() => {
-            levels.into_iter().enumerate().map(|(n, scps)| level(&format!("scps[{n}]"), scps)).collect()
+            let levels = levels.into_iter().enumerate();
+            levels.map(|(n, scps)| parse_list(&format!("scps[{n}]"), scps, PolicyType::Scp)).collect()
         }
-        _ => Ok(vec![level("scps", scps)?]),
+        _ => Ok(vec![parse_list("scps", scps, PolicyType::Scp)?]),
     }
 }
 
-fn document(name: String, policy: &Value, kind: PolicyType) -> Result<NamedPolicy, CaseError> {
-    match Policy::parse(policy, kind) {
+fn parse_list(
+    name: &str,
+    policies: &[Value],
+    policy_type: PolicyType,
+) -> Result<Vec<NamedPolicy>, CaseError> {
+    let numbered = policies.iter().enumerate();
+    numbered.map(|(n, policy)| parse_policy(format!("{name}[{n}]"), policy, policy_type)).collect()
+}
+
+fn parse_policy(name: String, policy: &Value, policy_type: PolicyType) -> Result<NamedPolicy, CaseError> {
+    match Policy::parse(policy, policy_type) {
         Ok(policy) => Ok(NamedPolicy { name, policy }),
         Err(error) => Err(CaseError::Policy { name, error }),
     }

@@ -1,4 +1,4 @@
-//! The `Condition` element: operators, and what they make of a request's condition keys.
+//! The `Condition` element: the condition operators, applied to the condition keys of a request.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
@@ -8,35 +8,35 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use crate::context::{Context, has_several_values};
+use crate::context::{Context, is_multivalued};
 use crate::pattern::{self, Token};
 
-/// A line of a `Condition` block: a key, compared with values.
+/// One comparison of a `Condition` block: a key, an operator and values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
-    /// The operator.
     pub(crate) operator: Operator,
-    /// The condition key.
     pub(crate) key: String,
-    /// The values, any of which will do; for an operator that says "not", none of which may be.
+    /// At least one value must match; for a negated operator, none may match.
     pub(crate) values: Vec<String>,
 }
 
-/// A condition operator, as `ForAnyValue:StringNotLikeIfExists`.
+/// A condition operator, such as `ForAnyValue:StringNotLikeIfExists`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Operator {
-    over: ValueQuantifier,
-    compare: Comparison,
+    quantifier: ValueQuantifier,
+    comparison: Comparison,
     negated: bool,
     if_exists: bool,
 }
 
-/// Which of the key's values are looked at.
+/// Which values of the key in the request are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ValueQuantifier {
-    /// The one that it has.
+    /// No prefix: the single value of the key.
     Single,
+    /// `ForAllValues`: all values must match.
     All,
+    /// `ForAnyValue`: at least one value must match.
     Any,
 }
 
@@ -63,7 +63,7 @@ enum Ordering {
     GreaterOrEqual,
 }
 
-/// Each operator, lower case, and whether it is one that says "not".
+/// Each operator in lower case, its comparison, and whether it is negated.
 const OPERATORS: [(&str, Comparison, bool); 27] = [
     ("null", Comparison::Null, false),
     ("stringequals", Comparison::String, false),
@@ -72,7 +72,7 @@ const OPERATORS: [(&str, Comparison, bool); 27] = [
     ("stringnotequalsignorecase", Comparison::StringIgnoringCase, true),
     ("stringlike", Comparison::Like, false),
     ("stringnotlike", Comparison::Like, true),
-    // Both do what the other does.
+    // AWS: ArnEquals and ArnLike behave identically.
     ("arnequals", Comparison::Arn, false),
     ("arnlike", Comparison::Arn, false),
     ("arnnotequals", Comparison::Arn, true),
@@ -97,7 +97,7 @@ const OPERATORS: [(&str, Comparison, bool); 27] = [
 
 /// A condition operator that AWS does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("condition operator {0:?} is none of AWS's")]
+#[error("unknown condition operator {0:?}")]
 pub(crate) struct UnknownOperator(String);
 
 impl FromStr for Operator {
@@ -105,127 +105,131 @@ impl FromStr for Operator {
 
     fn from_str(text: &str) -> Result<Self, UnknownOperator> {
         let lower = text.to_ascii_lowercase();
-        let (over, rest) = match lower.split_once(':') {
+        let (quantifier, rest) = match lower.split_once(':') {
             Some(("forallvalues", rest)) => (ValueQuantifier::All, rest),
             Some(("foranyvalue", rest)) => (ValueQuantifier::Any, rest),
             _ => (ValueQuantifier::Single, lower.as_str()),
         };
         let (name, if_exists) = rest.strip_suffix("ifexists").map_or((rest, false), |name| (name, true));
         let row = OPERATORS.iter().find(|(known, ..)| *known == name);
-        let (_, compare, negated) = row.ok_or_else(|| UnknownOperator(text.to_owned()))?;
-        Ok(Self { over, compare: *compare, negated: *negated, if_exists })
+        let (_, comparison, negated) = row.ok_or_else(|| UnknownOperator(text.to_owned()))?;
+        Ok(Self { quantifier, comparison: *comparison, negated: *negated, if_exists })
     }
 }
 
 impl Condition {
-    /// Whether the request is as the condition says. `variables` are those that the policy's version has.
+    /// Whether the request meets the condition. `variables` is `None` where the policy's version has no variables.
     #[must_use]
     pub(crate) fn evaluate(&self, context: &Context, variables: Option<&Context>) -> bool {
-        let Operator { over, compare, negated, if_exists } = self.operator;
-        let found = context.get(&self.key);
-        if compare == Comparison::Null {
-            return self.values.iter().any(|value| truth(value) == Some(found.is_none()));
+        let Operator { quantifier, comparison, negated, if_exists } = self.operator;
+        let request_values = context.get(&self.key);
+        if comparison == Comparison::Null {
+            return self.values.iter().any(|value| parse_bool(value) == Some(request_values.is_none()));
         }
-        match (over, found) {
+        match (quantifier, request_values) {
             (ValueQuantifier::All, None) => true,
             (ValueQuantifier::Any, None) => false,
-            (ValueQuantifier::All, Some(found)) => found.iter().all(|found| self.is(found, variables)),
-            (ValueQuantifier::Any, Some(found)) => found.iter().any(|found| self.is(found, variables)),
-            // A list is looked into by the other two alone.
-            (ValueQuantifier::Single, Some(_)) if has_several_values(&self.key) => false,
+            (ValueQuantifier::All, Some(values)) => values.iter().all(|it| self.is_met_by(it, variables)),
+            (ValueQuantifier::Any, Some(values)) => values.iter().any(|it| self.is_met_by(it, variables)),
+            // A multivalued key needs ForAllValues or ForAnyValue.
+            (ValueQuantifier::Single, Some(_)) if is_multivalued(&self.key) => false,
             (ValueQuantifier::Single, None | Some([])) => if_exists || negated,
-            (ValueQuantifier::Single, Some([first, ..])) => self.is(first, variables),
+            (ValueQuantifier::Single, Some([first, ..])) => self.is_met_by(first, variables),
         }
     }
 
-    /// What AWS calls an error in it: the operator, or a value that can be compared with nothing.
+    /// What AWS reports as an error in the condition: the operator, or a value that cannot be compared with anything.
     pub(crate) fn problem(&self) -> Option<String> {
-        let Operator { compare, if_exists, .. } = self.operator;
-        if compare == Comparison::Null && if_exists {
-            return Some("Null asks itself whether the key is there, take IfExists off".to_owned());
+        let Operator { comparison, if_exists, .. } = self.operator;
+        if comparison == Comparison::Null && if_exists {
+            return Some("Null already checks whether the key exists; remove IfExists".to_owned());
         }
-        let wrong = self.values.iter().find_map(|value| Some((value, compare.problem(value)?)));
-        wrong.map(|(value, problem)| format!("{value:?} {problem}"))
+        let invalid = self.values.iter().find_map(|value| Some((value, comparison.problem(value)?)));
+        invalid.map(|(value, problem)| format!("{value:?} {problem}"))
     }
 
-    /// Whether one value of the request's is as the condition says. What cannot be compared is neither so nor not so.
-    fn is(&self, found: &str, variables: Option<&Context>) -> bool {
-        let mut answers =
-            self.values.iter().map(|value| self.operator.compare.answer(found, value, variables));
+    /// Whether one value of the request meets the condition. Values that cannot be compared meet neither an operator nor
+    /// its negation.
+    fn is_met_by(&self, request_value: &str, variables: Option<&Context>) -> bool {
+        let mut results =
+            self.values.iter().map(|value| self.operator.comparison.compare(request_value, value, variables));
         if self.operator.negated {
-            answers.all(|answer| answer == Some(false))
+            results.all(|result| result == Some(false))
         } else {
-            answers.any(|answer| answer == Some(true))
+            results.any(|result| result == Some(true))
         }
     }
 }
 
 impl Comparison {
-    /// What is wrong with a value that a policy compares so.
+    /// What is wrong with a value in a policy, for this comparison.
     fn problem(self, value: &str) -> Option<&'static str> {
-        let (is_right, problem) = match self {
+        let (is_valid, problem) = match self {
             Self::String | Self::StringIgnoringCase | Self::Like | Self::Binary => return None,
-            Self::Null | Self::Bool => (truth(value).is_some(), "is neither true nor false"),
-            Self::Arn => (value.starts_with("arn:") || value == "*" || value.contains("${"), "is no ARN"),
-            Self::IpAddress => (network(value).is_some(), "is no address and no network"),
-            Self::Date(_) => (date(value).is_some(), "is no date of ISO 8601, and no seconds since 1970"),
-            Self::Numeric(_) => (number(value).is_some(), "is no number"),
+            Self::Null | Self::Bool => (parse_bool(value).is_some(), "is neither true nor false"),
+            Self::Arn => (value.starts_with("arn:") || value == "*" || value.contains("${"), "is not an ARN"),
+            Self::IpAddress => (parse_network(value).is_some(), "is not an IP address or CIDR block"),
+            Self::Date(_) => (parse_date(value).is_some(), "is not an ISO 8601 date or seconds since 1970"),
+            Self::Numeric(_) => (parse_number(value).is_some(), "is not a number"),
         };
-        (!is_right).then_some(problem)
+        (!is_valid).then_some(problem)
     }
 
-    fn answer(self, found: &str, value: &str, variables: Option<&Context>) -> Option<bool> {
-        // Variables stand in values that are compared as texts or ARNs, and in no others.
+    /// Compares a value of the request with a value of the policy; `None` where they cannot be compared.
+    fn compare(self, request_value: &str, value: &str, variables: Option<&Context>) -> Option<bool> {
+        // Only values that are compared as strings or ARNs can have variables.
         let resolved = || pattern::resolve(value, variables);
         match self {
             Self::Null => None,
-            Self::String => Some(literal(&resolved()?) == found),
-            Self::StringIgnoringCase => Some(literal(&resolved()?).eq_ignore_ascii_case(found)),
-            Self::Like => Some(pattern::matches(&resolved()?, found)),
-            Self::Arn => is_arn_like(&resolved()?, found),
-            Self::Binary => Some(value == found),
-            Self::Bool => Some(truth(found)? == truth(value)?),
-            Self::IpAddress => Some(network(value)?.contains(&found.parse::<IpAddr>().ok()?)),
-            Self::Date(order) => Some(order.holds(date(found)?, date(value)?)),
-            Self::Numeric(order) => Some(order.holds(number(found)?, number(value)?)),
+            Self::String => Some(literal(&resolved()?) == request_value),
+            Self::StringIgnoringCase => Some(literal(&resolved()?).eq_ignore_ascii_case(request_value)),
+            Self::Like => Some(pattern::matches(&resolved()?, request_value)),
+            Self::Arn => is_arn_like(&resolved()?, request_value),
+            Self::Binary => Some(value == request_value),
+            Self::Bool => Some(parse_bool(request_value)? == parse_bool(value)?),
+            Self::IpAddress => Some(parse_network(value)?.contains(&request_value.parse::<IpAddr>().ok()?)),
+            Self::Date(ordering) => Some(ordering.compare(parse_date(request_value)?, parse_date(value)?)),
+            Self::Numeric(ordering) => {
+                Some(ordering.compare(parse_number(request_value)?, parse_number(value)?))
+            }
         }
     }
 }
 
 impl Ordering {
-    fn holds<T: PartialOrd + Copy>(self, found: T, value: T) -> bool {
+    fn compare<T: PartialOrd + Copy>(self, request_value: T, value: T) -> bool {
         match self {
-            Self::Equal => found == value,
-            Self::Less => found < value,
-            Self::LessOrEqual => found <= value,
-            Self::Greater => found > value,
-            Self::GreaterOrEqual => found >= value,
+            Self::Equal => request_value == value,
+            Self::Less => request_value < value,
+            Self::LessOrEqual => request_value <= value,
+            Self::Greater => request_value > value,
+            Self::GreaterOrEqual => request_value >= value,
         }
     }
 }
 
-/// A pattern's text, where wildcards are only characters.
+/// The text of a pattern, with wildcards as plain characters.
 fn literal(tokens: &[Token]) -> String {
     let character = |token: &Token| match token {
-        Token::Is(c) => *c,
-        Token::One => '?',
-        Token::Many => '*',
+        Token::Char(c) => *c,
+        Token::AnyChar => '?',
+        Token::AnyText => '*',
     };
     tokens.iter().map(character).collect()
 }
 
-/// Each of an ARN's six parts by itself. What is no ARN cannot be compared.
-fn is_arn_like(pattern: &[Token], found: &str) -> Option<bool> {
-    let found: Vec<&str> = found.splitn(6, ':').collect();
-    let pattern: Vec<&[Token]> = pattern.splitn(6, |token| *token == Token::Is(':')).collect();
-    if found.len() < 6 || pattern.len() < 5 {
+/// Compares each of the six parts of an ARN separately; `None` where one of the two is not an ARN.
+fn is_arn_like(pattern: &[Token], arn: &str) -> Option<bool> {
+    let arn: Vec<&str> = arn.splitn(6, ':').collect();
+    let pattern: Vec<&[Token]> = pattern.splitn(6, |token| *token == Token::Char(':')).collect();
+    if arn.len() < 6 || pattern.len() < 5 {
         return None;
     }
-    let parts = pattern.iter().zip(&found);
-    Some(pattern.len() == 6 && parts.into_iter().all(|(pattern, found)| pattern::matches(pattern, found)))
+    let parts = pattern.iter().zip(&arn);
+    Some(pattern.len() == 6 && parts.into_iter().all(|(pattern, part)| pattern::matches(pattern, part)))
 }
 
-fn truth(text: &str) -> Option<bool> {
+fn parse_bool(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),
@@ -233,12 +237,13 @@ fn truth(text: &str) -> Option<bool> {
     }
 }
 
-/// A network, or one address.
-fn network(text: &str) -> Option<IpNet> {
+/// Parses a CIDR block, or an IP address as a block of one address.
+fn parse_network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn number(text: &str) -> Option<f64> {
+/// Parses an integer or a decimal. Unlike Rust, AWS accepts no exponent and no hexadecimal number.
+fn parse_number(text: &str) -> Option<f64> {
     let text = text.trim();
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -246,10 +251,10 @@ fn number(text: &str) -> Option<f64> {
     (all_digits(whole) && all_digits(fraction)).then(|| text.parse().ok())?
 }
 
-/// A date as AWS takes it: one of the forms of the W3C's profile of ISO 8601, or seconds since 1970.
+/// Parses a date in the formats that AWS accepts: the W3C profile of ISO 8601, or seconds since 1970.
 ///
 /// Source: <https://www.w3.org/TR/NOTE-datetime>
-fn date(text: &str) -> Option<Timestamp> {
+fn parse_date(text: &str) -> Option<Timestamp> {
     if text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Timestamp::from_second(text.parse().ok()?).ok();
     }
@@ -260,16 +265,16 @@ fn date(text: &str) -> Option<Timestamp> {
         _ => "",
     };
     let text = format!("{text}{rest}");
-    // Without a zone it is UTC.
+    // A date without a time zone is in UTC.
     text.parse().or_else(|_| format!("{text}Z").parse()).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Operator, date, network, number};
+    use super::{Operator, parse_date, parse_network, parse_number};
 
     #[test]
-    fn operators_are_those_of_aws_in_any_case() {
+    fn aws_operators_are_accepted_in_any_case_and_no_others() {
         for text in
             ["StringEquals", "stringequals", "ForAllValues:StringNotLikeIfExists", "Null", "NotIpAddress"]
         {
@@ -281,28 +286,28 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_read_as_aws_reads_them() {
-        let moment = date("2026-11-23T12:00:00Z");
-        assert!(moment.is_some());
+    fn dates_are_parsed_as_aws_parses_them() {
+        let noon = parse_date("2026-11-23T12:00:00Z");
+        assert!(noon.is_some());
         for text in
             ["2026-11-23T13:00:00+01:00", "2026-11-23T12:00Z", "2026-11-23T12:00:00.000Z", "1795435200"]
         {
-            assert_eq!(date(text), moment, "{text}");
+            assert_eq!(parse_date(text), noon, "{text}");
         }
-        assert_eq!(date("2026"), date("2026-01-01T00:00:00Z"));
-        assert_eq!(date("2026-11"), date("2026-11-01"));
+        assert_eq!(parse_date("2026"), parse_date("2026-01-01T00:00:00Z"));
+        assert_eq!(parse_date("2026-11"), parse_date("2026-11-01"));
         for text in ["", "x", "2026-13", "tomorrow", "20261"] {
-            assert!(date(text).is_none() || text == "20261", "{text}");
+            assert!(parse_date(text).is_none() || text == "20261", "{text}");
         }
     }
 
     #[test]
-    fn numbers_and_networks_are_read_as_aws_reads_them() {
-        assert_eq!(number(" 300 "), number("300.0"));
+    fn numbers_and_networks_are_parsed_as_aws_parses_them() {
+        assert_eq!(parse_number(" 300 "), parse_number("300.0"));
         for text in ["", "x", "3e2", "0x12", ".", "1."] {
-            assert_eq!(number(text), None, "{text}");
+            assert_eq!(parse_number(text), None, "{text}");
         }
-        assert!(network("10.1.2.9/24").is_some() && network("2001:db8::1").is_some());
-        assert!(network("10.1.2").is_none() && network("10.0.0.0/33").is_none());
+        assert!(parse_network("10.1.2.9/24").is_some() && parse_network("2001:db8::1").is_some());
+        assert!(parse_network("10.1.2").is_none() && parse_network("10.0.0.0/33").is_none());
     }
 }

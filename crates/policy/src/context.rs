@@ -1,11 +1,11 @@
-//! The condition keys of a request, and their values.
+//! The request context: the condition keys of a request, and their values.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Condition keys and values. The case of a key, the name of a tag included, does not matter.
+/// Condition keys and their values. Keys ignore case, also in the tag name of a key such as `aws:PrincipalTag/team`.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -13,27 +13,27 @@ use serde_json::Value;
 pub struct Context(BTreeMap<String, Vec<String>>);
 
 impl Context {
-    /// Gives a key this value.
+    /// Sets a key to one value.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
         self.set_all(key, [value.into()]);
     }
 
-    /// Gives a key these values.
+    /// Sets a key to these values.
     pub fn set_all(&mut self, key: &str, values: impl IntoIterator<Item = String>) {
         self.0.insert(key.to_ascii_lowercase(), values.into_iter().collect());
     }
 
-    /// The values of a key; `None` where the request does not have it.
+    /// The values of a key; `None` where the request does not have the key.
     #[must_use]
     pub(crate) fn get(&self, key: &str) -> Option<&[String]> {
         self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
     }
 
-    /// The value of a key that has one and could not have more.
+    /// The value of a single-valued key; `None` where the request does not have the key, and for a multivalued key.
     #[must_use]
     pub(crate) fn single(&self, key: &str) -> Option<&str> {
         match self.get(key)? {
-            [value] if !has_several_values(key) => Some(value),
+            [value] if !is_multivalued(key) => Some(value),
             _ => None,
         }
     }
@@ -49,9 +49,9 @@ impl<K: AsRef<str>, V: Into<String>> FromIterator<(K, V)> for Context {
     }
 }
 
-/// A value that no condition key has: an object, or a list of other things than texts, numbers and truth values.
+/// A value that a condition key cannot have: anything other than a string, a number, a Boolean, or a list of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("context {key:?} is neither a text nor a list of texts")]
+#[error("context {key:?}: expected a string or a list of strings")]
 pub struct ContextValueError {
     key: String,
 }
@@ -73,7 +73,7 @@ impl TryFrom<BTreeMap<String, Value>> for Context {
     }
 }
 
-/// A text, number or truth value as policies compare it.
+/// A string, number or Boolean as the string that policies compare.
 pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -83,12 +83,12 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether a key is one that AWS gives a list of values: only `ForAllValues` and `ForAnyValue` look into those.
+/// Whether a condition key is multivalued; only `ForAllValues` and `ForAnyValue` compare such a key.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>
 #[must_use]
-pub(crate) fn has_several_values(key: &str) -> bool {
-    const LISTS: [&str; 8] = [
+pub(crate) fn is_multivalued(key: &str) -> bool {
+    const MULTIVALUED: [&str; 8] = [
         "aws:calledvia",
         "aws:principalorgpaths",
         "aws:principalservicenameslist",
@@ -98,5 +98,5 @@ pub(crate) fn has_several_values(key: &str) -> bool {
         "aws:vpceorgpaths",
         "sts:transitivetagkeys",
     ];
-    LISTS.contains(&key.to_ascii_lowercase().as_str())
+    MULTIVALUED.contains(&key.to_ascii_lowercase().as_str())
 }

@@ -1,4 +1,4 @@
-//! A policy document, as AWS writes it.
+//! Policy documents, parsed by the grammar of the IAM policy language.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
@@ -12,52 +12,48 @@ use crate::context::{Context, scalar};
 use crate::pattern;
 use crate::principal::{Principal, PrincipalMatch};
 
-/// The kinds of policies, which says what may stand in one.
+/// The type of a policy. It determines which elements a document may have, and how the policy takes part in a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyType {
-    /// Attached to the principal.
+    /// An identity-based policy, attached to the principal.
     Identity,
-    /// A role's trust policy.
+    /// The trust policy of a role.
     Trust,
-    /// Passed when the session was made.
+    /// A session policy, passed when the session was created.
     Session,
     /// A permissions boundary.
     Boundary,
-    /// A service control policy.
+    /// A service control policy (SCP) of AWS Organizations.
     Scp,
-    /// A resource control policy.
+    /// A resource control policy (RCP) of AWS Organizations.
     Rcp,
 }
 
-/// A policy document.
+/// A parsed policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     source: Arc<Value>,
+    /// Whether the version is 2012-10-17, the first with policy variables.
     has_variables: bool,
     pub(crate) statements: Vec<Statement>,
 }
 
-/// What a policy is held against.
+/// The parts of a request that a policy is evaluated against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EvaluationContext<'a> {
-    /// The principal of the request.
     pub(crate) principal: &'a Principal,
-    /// Whether a permissions boundary binds the principal.
+    /// Whether the principal has a permissions boundary.
     pub(crate) has_boundary: bool,
-    /// The action.
     pub(crate) action: &'a str,
-    /// The resource.
     pub(crate) resource: &'a str,
-    /// The condition keys.
     pub(crate) context: &'a Context,
 }
 
 /// A statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Statement {
-    /// Where it stands, from 0.
+    /// The index in `Statement`, counted from 0.
     pub(crate) index: usize,
-    /// Its `Sid`, where it has one.
     pub(crate) sid: Option<String>,
     pub(crate) effect: Effect,
     pub(crate) principals: Option<Match<PrincipalValue>>,
@@ -66,23 +62,22 @@ pub(crate) struct Statement {
     pub(crate) conditions: Vec<Condition>,
 }
 
-/// What a statement does where it matches.
+/// The `Effect` element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// It allows.
     Allow,
-    /// It denies, whatever allows.
+    /// Overrides every `Allow`.
     Deny,
 }
 
-/// An element, or the same with a `Not` before its name.
+/// The values of an element such as `Action`, or of its negation such as `NotAction`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Match<T> {
     Any(Vec<T>),
     NotAny(Vec<T>),
 }
 
-/// A value of a `Principal` element, below the kind of principal that it names.
+/// A value of a `Principal` element, by the type of principal in its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PrincipalValue {
     Aws(String),
@@ -91,18 +86,19 @@ pub(crate) enum PrincipalValue {
     Unsupported,
 }
 
-/// Where a document is not one, and why.
+/// What is invalid in a policy document, and in which element.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}{problem}")]
+#[error("{prefix}{problem}")]
 pub struct PolicyError {
-    place: String,
+    /// The element with a colon, such as `Statement[0].Effect: `; empty for the document as a whole.
+    prefix: String,
     problem: String,
 }
 
 impl PolicyError {
-    pub(crate) fn new(place: &str, problem: impl fmt::Display) -> Self {
-        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
-        Self { place, problem: problem.to_string() }
+    pub(crate) fn new(element: &str, problem: impl fmt::Display) -> Self {
+        let prefix = if element.is_empty() { String::new() } else { format!("{element}: ") };
+        Self { prefix, problem: problem.to_string() }
     }
 }
 
@@ -120,76 +116,77 @@ impl fmt::Display for PolicyType {
 }
 
 impl PolicyType {
-    /// Whether a policy of this kind is attached to what is asked for, and so has a `Principal` that says who may ask.
+    /// Whether a policy of this type applies to the resource, and so needs a `Principal`.
     const fn has_principal(self) -> bool {
         matches!(self, Self::Trust | Self::Rcp)
     }
 }
 
 impl Policy {
-    /// A policy that says nothing.
+    /// Creates a policy without statements, which neither allows nor denies anything.
     #[must_use]
     pub fn empty() -> Self {
         Self { source: Arc::default(), has_variables: false, statements: Vec::new() }
     }
 
-    /// The document as it was written.
+    /// The document from which the policy was parsed.
     #[must_use]
     pub fn source(&self) -> &Value {
         &self.source
     }
 
-    /// Reads a document.
+    /// Parses a policy document of this type.
     ///
     /// # Errors
-    /// [`PolicyError`] names the element, and what would be right.
-    pub fn parse(document: &Value, kind: PolicyType) -> Result<Self, PolicyError> {
-        let object = object(document, "")?;
-        known(object, "", &["Version", "Id", "Statement"])?;
+    /// [`PolicyError`] names the element, and what is expected.
+    pub fn parse(document: &Value, policy_type: PolicyType) -> Result<Self, PolicyError> {
+        let object = expect_object(document, "")?;
+        check_element_names(object, "", &["Version", "Id", "Statement"])?;
         let has_variables = match object.get("Version") {
             None => false,
             Some(Value::String(version)) if version == "2012-10-17" => true,
             Some(Value::String(version)) if version == "2008-10-17" => false,
             Some(other) => {
-                return Err(PolicyError::new("Version", format!("{other} is none, AWS has \"2012-10-17\"")));
+                let problem = format!("unknown version {other}; expected \"2012-10-17\"");
+                return Err(PolicyError::new("Version", problem));
             }
         };
         let statements = match object.get("Statement") {
             Some(Value::Array(statements)) => statements.iter().collect(),
             Some(statement @ Value::Object(_)) => vec![statement],
-            _ => return Err(PolicyError::new("Statement", "a policy has a list of statements")),
+            _ => return Err(PolicyError::new("Statement", "expected a statement or a list of statements")),
         };
         let numbered = statements.into_iter().enumerate();
         let statements = numbered
-            .map(|(index, statement)| Statement::parse(index, statement, kind))
+            .map(|(index, statement)| Statement::parse(index, statement, policy_type))
             .collect::<Result<_, _>>()?;
         Ok(Self { source: Arc::new(document.clone()), has_variables, statements })
     }
 
-    /// The statements with this effect that match what is asked, and how closely each matches the principal.
+    /// The statements with this effect that match the request, and how closely each matches the principal.
     pub(crate) fn matching<'a>(
         &'a self,
         effect: Effect,
-        asked: EvaluationContext<'a>,
+        request: EvaluationContext<'a>,
     ) -> impl Iterator<Item = (&'a Statement, PrincipalMatch)> {
-        let EvaluationContext { action, resource, context, .. } = asked;
+        let EvaluationContext { action, resource, context, .. } = request;
         let variables = self.has_variables.then_some(context);
-        let of_effect = self.statements.iter().filter(move |statement| statement.effect == effect);
-        of_effect.filter_map(move |statement| {
-            let principal_match = statement.match_principal(&asked)?;
-            let matches = statement.is_about(action, resource, variables)
+        let with_effect = self.statements.iter().filter(move |statement| statement.effect == effect);
+        with_effect.filter_map(move |statement| {
+            let principal_match = statement.match_principal(&request)?;
+            let is_match = statement.matches_action_and_resource(action, resource, variables)
                 && statement.conditions.iter().all(|condition| condition.evaluate(context, variables));
-            matches.then_some((statement, principal_match))
+            is_match.then_some((statement, principal_match))
         })
     }
 }
 
 impl Statement {
-    fn parse(index: usize, statement: &Value, kind: PolicyType) -> Result<Self, PolicyError> {
-        let at = format!("Statement[{index}]");
-        let within = |name: &str| format!("{at}.{name}");
-        let object = object(statement, &at)?;
-        let elements = [
+    fn parse(index: usize, statement: &Value, policy_type: PolicyType) -> Result<Self, PolicyError> {
+        let path = format!("Statement[{index}]");
+        let element = |name: &str| format!("{path}.{name}");
+        let object = expect_object(statement, &path)?;
+        let names = [
             "Sid",
             "Effect",
             "Principal",
@@ -200,85 +197,83 @@ impl Statement {
             "NotResource",
             "Condition",
         ];
-        known(object, &at, &elements)?;
+        check_element_names(object, &path, &names)?;
         let sid = match object.get("Sid") {
             None => None,
             Some(Value::String(sid)) => Some(sid.clone()),
-            Some(_) => return Err(PolicyError::new(&within("Sid"), "it is no text")),
+            Some(_) => return Err(PolicyError::new(&element("Sid"), "expected a string")),
         };
         let effect = match object.get("Effect").and_then(Value::as_str) {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
-            _ => return Err(PolicyError::new(&within("Effect"), "it is \"Allow\" or \"Deny\"")),
+            _ => return Err(PolicyError::new(&element("Effect"), "expected \"Allow\" or \"Deny\"")),
         };
-        let principals = listed(object, &at, "Principal", principals)?;
-        match (kind.has_principal(), &principals) {
+        let principals = parse_element(object, &path, "Principal", parse_principals)?;
+        match (policy_type.has_principal(), &principals) {
             (false, Some(_)) => {
-                return Err(PolicyError::new(&at, format!("the {kind} names nobody, take Principal out")));
+                let problem = format!("the {policy_type} cannot have Principal; remove Principal");
+                return Err(PolicyError::new(&path, problem));
             }
             (true, None) => {
-                return Err(PolicyError::new(
-                    &at,
-                    format!("the {kind} has to say who is meant, add Principal"),
-                ));
+                let problem = format!("the {policy_type} needs Principal; add Principal");
+                return Err(PolicyError::new(&path, problem));
             }
             _ => {}
         }
-        let actions = listed(object, &at, "Action", texts)?;
-        let actions =
-            actions.ok_or_else(|| PolicyError::new(&at, "there is neither Action nor NotAction"))?;
+        let actions = parse_element(object, &path, "Action", parse_strings)?;
+        let actions = actions.ok_or_else(|| PolicyError::new(&path, "add Action or NotAction"))?;
         for action in actions.all() {
             let service = action.split_once(':').map(|(service, _)| service);
             if action != "*" && service.is_none_or(|service| service != "*" && service.contains(['*', '?'])) {
-                return Err(PolicyError::new(
-                    &within("Action"),
-                    format!(
-                        "{action:?} is no action, one is like \"sts:AssumeRole\", \"iam:List*\" or \"*\""
-                    ),
-                ));
+                let problem = format!(
+                    "invalid action {action:?}; expected for example \"sts:AssumeRole\", \"iam:List*\" or \"*\""
+                );
+                return Err(PolicyError::new(&element("Action"), problem));
             }
         }
-        let resources = listed(object, &at, "Resource", texts)?;
-        if !kind.has_principal() && resources.is_none() {
-            return Err(PolicyError::new(&at, "there is neither Resource nor NotResource"));
+        let resources = parse_element(object, &path, "Resource", parse_strings)?;
+        if !policy_type.has_principal() && resources.is_none() {
+            return Err(PolicyError::new(&path, "add Resource or NotResource"));
         }
         let conditions = match object.get("Condition") {
             None => Vec::new(),
-            Some(block) => conditions(block, &within("Condition"))?,
+            Some(block) => parse_conditions(block, &element("Condition"))?,
         };
         Ok(Self { index, sid, effect, principals, actions, resources, conditions })
     }
 
-    /// How closely it matches the principal; `None` where it does not. A policy without `Principal` is attached to the
-    /// principal itself.
-    fn match_principal(&self, asked: &EvaluationContext<'_>) -> Option<PrincipalMatch> {
-        let EvaluationContext { principal, .. } = asked;
+    /// How closely the statement matches the principal; `None` where it does not match. A policy without `Principal` is
+    /// attached to the principal itself, so it always matches.
+    fn match_principal(&self, request: &EvaluationContext<'_>) -> Option<PrincipalMatch> {
+        let EvaluationContext { principal, .. } = request;
         match &self.principals {
             None => Some(PrincipalMatch::Exact),
             Some(Match::Any(values)) => {
                 values.iter().filter_map(|value| value.match_principal(principal)).max()
             }
             Some(Match::NotAny(values)) => {
-                let is_named = values.iter().any(|value| value.match_principal(principal).is_some());
-                // Whom a boundary binds is denied whether named or not:
+                let is_listed = values.iter().any(|value| value.match_principal(principal).is_some());
+                // A Deny with NotPrincipal always denies a principal with a permissions boundary, listed or not:
                 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
-                let spares = is_named && !(self.effect == Effect::Deny && asked.has_boundary);
-                (!spares).then_some(PrincipalMatch::Anyone)
+                let is_exempt = is_listed && !(self.effect == Effect::Deny && request.has_boundary);
+                (!is_exempt).then_some(PrincipalMatch::Anyone)
             }
         }
     }
 
-    fn is_about(&self, action: &str, resource: &str, variables: Option<&Context>) -> bool {
-        let is_action = match &self.actions {
+    fn matches_action_and_resource(&self, action: &str, resource: &str, variables: Option<&Context>) -> bool {
+        let matches_action = match &self.actions {
             Match::Any(actions) => actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
             Match::NotAny(actions) => !actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
         };
-        let is = |text: &String| pattern::resolve(text, variables).map(|p| pattern::matches(&p, resource));
-        is_action
+        // `None` where a variable has no value: then neither Resource nor NotResource matches.
+        let matches_resource =
+            |text: &String| pattern::resolve(text, variables).map(|p| pattern::matches(&p, resource));
+        matches_action
             && match &self.resources {
                 None => true,
-                Some(Match::Any(resources)) => resources.iter().any(|text| is(text) == Some(true)),
-                Some(Match::NotAny(resources)) => resources.iter().all(|text| is(text) == Some(false)),
+                Some(Match::Any(texts)) => texts.iter().any(|text| matches_resource(text) == Some(true)),
+                Some(Match::NotAny(texts)) => texts.iter().all(|text| matches_resource(text) == Some(false)),
             }
     }
 }
@@ -308,85 +303,90 @@ impl<T> Match<T> {
     }
 }
 
-fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, PolicyError> {
-    value.as_object().ok_or_else(|| PolicyError::new(at, "it is no JSON object"))
+fn expect_object<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, PolicyError> {
+    value.as_object().ok_or_else(|| PolicyError::new(path, "expected a JSON object"))
 }
 
-fn known(object: &Map<String, Value>, at: &str, names: &[&str]) -> Result<(), PolicyError> {
+fn check_element_names(object: &Map<String, Value>, path: &str, names: &[&str]) -> Result<(), PolicyError> {
     match object.keys().find(|name| !names.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => {
             let names = names.join(", ");
-            Err(PolicyError::new(at, format!("element {name:?} is none of {names}")))
+            Err(PolicyError::new(path, format!("unknown element {name:?}; expected one of {names}")))
         }
     }
 }
 
-/// The element `name`, or `Not` and `name`, and not both.
-fn listed<T>(
+/// Parses the element `name` or its negation `Not` + `name`; a statement cannot have both.
+fn parse_element<T>(
     object: &Map<String, Value>,
-    at: &str,
+    path: &str,
     name: &str,
-    read: impl Fn(&Value, &str) -> Result<Vec<T>, PolicyError>,
+    parse: impl Fn(&Value, &str) -> Result<Vec<T>, PolicyError>,
 ) -> Result<Option<Match<T>>, PolicyError> {
     let not_name = format!("Not{name}");
     match (object.get(name), object.get(&not_name)) {
         (None, None) => Ok(None),
-        (Some(value), None) => read(value, &format!("{at}.{name}")).map(|all| Some(Match::Any(all))),
-        (None, Some(value)) => read(value, &format!("{at}.{not_name}")).map(|all| Some(Match::NotAny(all))),
-        (Some(_), Some(_)) => Err(PolicyError::new(at, format!("there are both {name} and {not_name}"))),
+        (Some(value), None) => parse(value, &format!("{path}.{name}")).map(|all| Some(Match::Any(all))),
+        (None, Some(value)) => {
+            parse(value, &format!("{path}.{not_name}")).map(|all| Some(Match::NotAny(all)))
+        }
+        (Some(_), Some(_)) => {
+            Err(PolicyError::new(path, format!("has both {name} and {not_name}; remove one")))
+        }
     }
 }
 
-/// A text, or a list of texts.
-fn texts(value: &Value, at: &str) -> Result<Vec<String>, PolicyError> {
+/// Parses a string or a list of strings.
+fn parse_strings(value: &Value, path: &str) -> Result<Vec<String>, PolicyError> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let texts = match value {
         Value::Array(values) => values.iter().map(text).collect(),
         other => text(other).map(|text| vec![text]),
     };
-    texts.ok_or_else(|| PolicyError::new(at, "it is neither a text nor a list of texts"))
+    texts.ok_or_else(|| PolicyError::new(path, "expected a string or a list of strings"))
 }
 
-fn principals(value: &Value, at: &str) -> Result<Vec<PrincipalValue>, PolicyError> {
+fn parse_principals(value: &Value, path: &str) -> Result<Vec<PrincipalValue>, PolicyError> {
     let map = match value {
         Value::String(text) if text == "*" => return Ok(vec![PrincipalValue::Aws(text.clone())]),
         Value::Object(map) => map,
         _ => {
             return Err(PolicyError::new(
-                at,
-                "it is \"*\", or like {\"AWS\": \"arn:aws:iam::222222222222:role/LambdaRole\"}",
+                path,
+                "expected \"*\" or an object such as {\"AWS\": \"arn:aws:iam::222222222222:role/LambdaRole\"}",
             ));
         }
     };
     let mut all = Vec::new();
-    for (kind, value) in map {
-        let at = format!("{at}.{kind}");
-        let of_kind: fn(String) -> PrincipalValue = match kind.as_str() {
+    for (principal_type, value) in map {
+        let path = format!("{path}.{principal_type}");
+        let new: fn(String) -> PrincipalValue = match principal_type.as_str() {
             "AWS" => PrincipalValue::Aws,
             "Service" => PrincipalValue::Service,
             "Federated" | "CanonicalUser" => |_| PrincipalValue::Unsupported,
             _ => {
-                return Err(PolicyError::new(&at, "a principal is AWS, Service, Federated or CanonicalUser"));
+                let problem = "unknown principal type; expected AWS, Service, Federated or CanonicalUser";
+                return Err(PolicyError::new(&path, problem));
             }
         };
-        all.extend(texts(value, &at)?.into_iter().map(of_kind));
+        all.extend(parse_strings(value, &path)?.into_iter().map(new));
     }
     Ok(all)
 }
 
-fn conditions(block: &Value, at: &str) -> Result<Vec<Condition>, PolicyError> {
+fn parse_conditions(block: &Value, path: &str) -> Result<Vec<Condition>, PolicyError> {
     let mut all = Vec::new();
-    for (operator_text, keys) in object(block, at)? {
-        let at = format!("{at}.{operator_text}");
-        let operator = operator_text.parse::<Operator>().map_err(|unknown| PolicyError::new(&at, unknown))?;
-        for (key, values) in object(keys, &at)? {
+    for (operator_name, keys) in expect_object(block, path)? {
+        let path = format!("{path}.{operator_name}");
+        let operator = operator_name.parse::<Operator>().map_err(|error| PolicyError::new(&path, error))?;
+        for (key, values) in expect_object(keys, &path)? {
             let values = match values {
                 Value::Array(values) => values.iter().map(scalar).collect(),
                 other => scalar(other).map(|value| vec![value]),
             };
             let values = values.ok_or_else(|| {
-                PolicyError::new(&format!("{at}.{key}"), "it is neither a text nor a list of texts")
+                PolicyError::new(&format!("{path}.{key}"), "expected a string or a list of strings")
             })?;
             all.push(Condition { operator, key: key.clone(), values });
         }
@@ -400,28 +400,28 @@ mod tests {
 
     use super::{Policy, PolicyType};
 
-    fn problem(document: &Value, kind: PolicyType) -> String {
-        Policy::parse(document, kind).map_or_else(|e| e.to_string(), |_| "accepted".to_owned())
+    fn problem(document: &Value, policy_type: PolicyType) -> String {
+        Policy::parse(document, policy_type).map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
     }
 
     #[test]
-    fn what_is_no_policy_is_refused_with_the_place() {
+    fn an_invalid_policy_is_an_error_with_the_element() {
         let statement = |element: &str, value: Value| {
             let mut statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" });
             statement[element] = value;
             json!({ "Version": "2012-10-17", "Statement": [statement] })
         };
         for (document, words) in [
-            (json!([]), "no JSON object"),
+            (json!([]), "expected a JSON object"),
             (json!({}), "Statement: "),
-            (json!({ "Version": "2012-10-18", "Statement": [] }), "Version: \"2012-10-18\""),
+            (json!({ "Version": "2012-10-18", "Statement": [] }), "Version: unknown version \"2012-10-18\""),
             (json!({ "Statements": [] }), "Statements"),
             (statement("Effect", json!("allow")), "Statement[0].Effect"),
-            (statement("Action", json!("AssumeRole")), "Statement[0].Action: \"AssumeRole\""),
+            (statement("Action", json!("AssumeRole")), "Statement[0].Action: invalid action \"AssumeRole\""),
             (statement("Action", json!("s*:AssumeRole")), "s*:AssumeRole"),
             (statement("Action", json!(1)), "Statement[0].Action"),
             (statement("NotAction", json!("sts:*")), "both Action and NotAction"),
-            (statement("Principal", json!("*")), "take Principal out"),
+            (statement("Principal", json!("*")), "remove Principal"),
             (
                 statement("Condition", json!({ "StringFoo": { "a": "b" } })),
                 "Statement[0].Condition.StringFoo",

@@ -1,32 +1,34 @@
-//! JSON in which every name stands once.
+//! Parses JSON in which no object has a name twice.
 //!
-//! A reader that lets the later of two equal names win makes one statement of a policy vanish; AWS refuses both.
+//! Most parsers keep the last of two equal names, so one statement of a policy would be lost without an error. AWS rejects
+//! such a document.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Reads a value. Some editors put a byte order mark before it.
+/// Parses a value. Ignores a byte order mark, which some editors write at the beginning of a file.
 ///
 /// # Errors
-/// Where it is no JSON, no such value, or has a name twice in one object; with line and column.
+/// The text is not JSON, is not a value of this type, or has a name twice in one object. The error has the line and the
+/// column.
 pub fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     let text = text.trim_start_matches('\u{feff}');
-    serde_json::from_str::<Distinct>(text)?;
+    serde_json::from_str::<DistinctNames>(text)?;
     serde_json::from_str(text)
 }
 
-/// Anything in which every name stands once.
-struct Distinct;
+/// Any JSON value in which no object has a name twice. Keeps nothing of the value.
+struct DistinctNames;
 
-impl<'de> Deserialize<'de> for Distinct {
+impl<'de> Deserialize<'de> for DistinctNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Self)
     }
 }
 
-impl<'de> Visitor<'de> for Distinct {
+impl<'de> Visitor<'de> for DistinctNames {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +68,7 @@ impl<'de> Visitor<'de> for Distinct {
         let mut names = BTreeSet::new();
         while let Some(name) = object.next_key::<String>()? {
             if names.contains(&name) {
-                return Err(A::Error::custom(format_args!("{name:?} stands twice in one object")));
+                return Err(A::Error::custom(format_args!("duplicate name {name:?} in an object")));
             }
             names.insert(name);
             object.next_value::<Self>()?;
@@ -82,11 +84,11 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn a_name_that_stands_twice_is_refused_with_the_place() {
+    fn a_duplicate_name_is_an_error_with_the_line() {
         let text = "\u{feff}{\"a\": [null, true, 1, -1, 1.5, {\"a\": \"\"}]}";
         assert_eq!(parse::<Value>(text).unwrap(), json!({ "a": [null, true, 1, -1, 1.5, { "a": "" }] }));
         let problem = parse::<Value>("{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": 2}}").unwrap_err().to_string();
-        assert!(problem.contains("\"c\" stands twice") && problem.contains("line 2"), "{problem}");
+        assert!(problem.contains("duplicate name \"c\"") && problem.contains("line 2"), "{problem}");
         assert!(parse::<Value>("{").is_err());
     }
 }

@@ -1,17 +1,46 @@
-//! IAM policies: what is written, what it decides, and which statement decided it.
+//! Evaluates IAM policies: parses policy documents, decides requests, and names the statements that determine a decision.
 //!
-//! 1. `document`: a policy as AWS writes it, parsed once, or refused with the place;
+//! 1. `document`: parses a policy document; an error names the element;
 //! 2. `principal`: the principal of a request, and whether a `Principal` element matches it;
 //! 3. `context`: the condition keys of a request;
 //! 4. `pattern`: wildcards and policy variables;
 //! 5. `condition`: the condition operators;
-//! 6. [`authorize()`]: all policies that have a say in a request, to one decision;
-//! 7. `validation`: what AWS calls an error in a document that can be decided all the same;
-//! 8. [`json`]: in which every name stands once;
-//! 9. [`case`](mod@case): a situation in a file, for people and for comparing with other evaluators.
+//! 6. [`authorize()`]: evaluates all policies that apply to a request to one decision;
+//! 7. `validation`: finds what AWS reports as an error in a document that can be evaluated all the same;
+//! 8. [`json`]: parses JSON in which no object has a name twice;
+//! 9. [`case`](mod@case): a test case in a file, also for comparison with other evaluators.
 //!
-//! No AWS SDK, no clock, no I/O. It decides as AWS documents; where the independent simulator that it is compared with
-//! decides otherwise, `referee/README.md` says which page of AWS's it follows.
+//! This crate uses no AWS SDK, no clock and no I/O. It decides as AWS documents. Where the independent simulator that it
+//! is compared with decides differently, `referee/README.md` names the AWS page that this crate follows.
+//!
+//! ```
+//! use rolecall_policy::Case;
+//!
+//! // A Lambda role in account 222222222222 assumes a role in account 111111111111.
+//! let case: Case = rolecall_policy::json::parse(
+//!     r#"{
+//!         "name": "LambdaRole assumes IAMListRole",
+//!         "identityPolicies": [
+//!             {"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
+//!         ],
+//!         "trustPolicy": {"Statement": {
+//!             "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "222222222222"}
+//!         }},
+//!         "request": {
+//!             "principal": "arn:aws:iam::222222222222:role/LambdaRole",
+//!             "action": "sts:AssumeRole",
+//!             "resource": "arn:aws:iam::111111111111:role/IAMListRole"
+//!         }
+//!     }"#,
+//! )?;
+//! let decision = case.decide()?;
+//! assert!(decision.is_allowed());
+//! assert_eq!(
+//!     decision.to_string(),
+//!     "allowed by identityPolicies[0] Statement[0] and trustPolicy Statement[0]",
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod authorize;
 pub mod case;

@@ -7,19 +7,19 @@ use std::str::Chars;
 
 use crate::context::Context;
 
-/// A part of a text that a policy holds, read as a pattern.
+/// A part of a pattern in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// This character.
-    Is(char),
-    /// `?`: any one character.
-    One,
-    /// `*`: any characters, or none.
-    Many,
+    /// Matches this character.
+    Char(char),
+    /// `?`: matches any one character.
+    AnyChar,
+    /// `*`: matches any number of characters, also none.
+    AnyText,
 }
 
-/// The pattern that a text stands for, its variables put in. `None` where a variable has no value: then what the text
-/// stands in matches nothing.
+/// Parses a text of a policy as a pattern, and replaces its variables with their values. `None` where a variable has no
+/// value: then the element with this text matches nothing.
 #[must_use]
 pub(crate) fn resolve(text: &str, variables: Option<&Context>) -> Option<Vec<Token>> {
     let mut tokens = Vec::with_capacity(text.len());
@@ -28,19 +28,19 @@ pub(crate) fn resolve(text: &str, variables: Option<&Context>) -> Option<Vec<Tok
         match (c, variables) {
             ('$', Some(context)) if rest.peek() == Some(&'{') => {
                 rest.next();
-                let name: String = until_brace(&mut rest)?;
-                tokens.extend(value_of(&name, context)?.chars().map(Token::Is));
+                let name: String = read_to_brace(&mut rest)?;
+                tokens.extend(variable_value(&name, context)?.chars().map(Token::Char));
             }
-            ('*', _) => tokens.push(Token::Many),
-            ('?', _) => tokens.push(Token::One),
-            (c, _) => tokens.push(Token::Is(c)),
+            ('*', _) => tokens.push(Token::AnyText),
+            ('?', _) => tokens.push(Token::AnyChar),
+            (c, _) => tokens.push(Token::Char(c)),
         }
     }
     Some(tokens)
 }
 
-/// What stands before the closing brace; `None` where there is none.
-fn until_brace(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
+/// Reads the text before the closing brace; `None` where there is no closing brace.
+fn read_to_brace(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
     let mut name = String::new();
     loop {
         match rest.next()? {
@@ -50,8 +50,9 @@ fn until_brace(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
     }
 }
 
-/// A variable's value: a single value of the request's, or the default that is written behind the name.
-fn value_of(name: &str, context: &Context) -> Option<String> {
+/// The value of a variable: the condition key's single value in the request, or the default after the name, as in
+/// `${aws:PrincipalTag/team, 'all'}`.
+fn variable_value(name: &str, context: &Context) -> Option<String> {
     if matches!(name, "*" | "?" | "$") {
         return Some(name.to_owned());
     }
@@ -62,48 +63,48 @@ fn value_of(name: &str, context: &Context) -> Option<String> {
     context.single(key.trim()).or(default).map(str::to_owned)
 }
 
-/// Whether a text is what the pattern says, case and all.
+/// Whether a pattern matches the whole text, with case.
 ///
-/// The parts between two `*` are looked for one after the other, each at the first place where it is, and none is
-/// looked for again. A part without `?` is found in linear time, so the whole takes no longer than the text is long; one
-/// with `?` is held against each place.
+/// The parts between two `*` are searched from left to right, each at its first match, without backtracking. A part
+/// without `?` is found in linear time, so then the total time is linear in the length of the text; a part with `?` is
+/// compared at each position.
 #[must_use]
 pub(crate) fn matches(pattern: &[Token], text: &str) -> bool {
-    let mut parts = pattern.split(|token| *token == Token::Many);
-    let Some(mut rest) = parts.next().and_then(|first| behind(first, text)) else { return false };
+    let mut parts = pattern.split(|token| *token == Token::AnyText);
+    let Some(mut rest) = parts.next().and_then(|first| strip_part(first, text)) else { return false };
     let parts: Vec<&[Token]> = parts.collect();
-    let Some((last, between)) = parts.split_last() else { return rest.is_empty() };
-    for part in between {
-        let Some(behind) = find(part, rest) else { return false };
-        rest = behind;
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(after) = find_part(part, rest) else { return false };
+        rest = after;
     }
-    // The last part stands at the end, which is as many characters away as it has.
-    let from =
+    // The last part must match at the end. Each of its tokens matches one character, so its start is known.
+    let start =
         last.len().checked_sub(1).map_or(Some(rest.len()), |n| Some(rest.char_indices().nth_back(n)?.0));
-    from.and_then(|from| rest.get(from..)).and_then(|end| behind(last, end)).is_some_and(str::is_empty)
+    start.and_then(|start| rest.get(start..)).and_then(|end| strip_part(last, end)).is_some_and(str::is_empty)
 }
 
-/// What stands behind a part with which a text begins.
-fn behind<'a>(part: &[Token], text: &'a str) -> Option<&'a str> {
+/// The text after a part, if the text begins with the part.
+fn strip_part<'a>(part: &[Token], text: &'a str) -> Option<&'a str> {
     let mut rest = text.chars();
-    let is_so = part.iter().all(|token| match (token, rest.next()) {
-        (Token::Is(c), Some(d)) => *c == d,
+    let is_match = part.iter().all(|token| match (token, rest.next()) {
+        (Token::Char(c), Some(d)) => *c == d,
         (_, c) => c.is_some(),
     });
-    is_so.then_some(rest.as_str())
+    is_match.then_some(rest.as_str())
 }
 
-/// What stands behind the first place where a part is.
-fn find<'a>(part: &[Token], text: &'a str) -> Option<&'a str> {
+/// The text after the first match of a part.
+fn find_part<'a>(part: &[Token], text: &'a str) -> Option<&'a str> {
     let literal: Option<String> =
-        part.iter().map(|token| if let Token::Is(c) = token { Some(*c) } else { None }).collect();
+        part.iter().map(|token| if let Token::Char(c) = token { Some(*c) } else { None }).collect();
     if let Some(literal) = literal {
         return text.get(text.find(&literal)? + literal.len()..);
     }
-    text.char_indices().find_map(|(at, _)| behind(part, text.get(at..)?))
+    text.char_indices().find_map(|(index, _)| strip_part(part, text.get(index..)?))
 }
 
-/// The same, for ASCII letters of either case.
+/// Whether a pattern without variables matches the whole text, ignoring the case of ASCII letters.
 #[must_use]
 pub(crate) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
     let pattern = resolve(&pattern.to_ascii_lowercase(), None).unwrap_or_default();
@@ -117,50 +118,56 @@ mod tests {
     use super::{Token, matches, resolve};
     use crate::context::Context;
 
-    fn like(pattern: &str, text: &str) -> bool {
+    fn is_match(pattern: &str, text: &str) -> bool {
         matches(&resolve(pattern, None).unwrap(), text)
     }
 
-    /// What a pattern means, said as plainly as can be.
-    fn means(pattern: &[Token], text: &[char]) -> bool {
+    /// The simplest implementation of matching, for comparison.
+    fn matches_by_recursion(pattern: &[Token], text: &[char]) -> bool {
         match (pattern.split_first(), text.split_first()) {
             (None, _) => text.is_empty(),
-            (Some((Token::Many, rest)), None) => means(rest, text),
-            (Some((Token::Many, rest)), Some((_, after))) => means(rest, text) || means(pattern, after),
+            (Some((Token::AnyText, rest)), None) => matches_by_recursion(rest, text),
+            (Some((Token::AnyText, rest)), Some((_, after))) => {
+                matches_by_recursion(rest, text) || matches_by_recursion(pattern, after)
+            }
             (Some(_), None) => false,
-            (Some((Token::One, rest)), Some((_, after))) => means(rest, after),
-            (Some((Token::Is(c), rest)), Some((d, after))) => c == d && means(rest, after),
+            (Some((Token::AnyChar, rest)), Some((_, after))) => matches_by_recursion(rest, after),
+            (Some((Token::Char(c), rest)), Some((d, after))) => c == d && matches_by_recursion(rest, after),
         }
     }
 
     proptest! {
         #[test]
-        fn a_match_is_what_the_pattern_means(pattern in "[ab*?]{0,9}", text in "[ab]{0,9}") {
+        fn matching_agrees_with_the_simplest_implementation(pattern in "[ab*?]{0,9}", text in "[ab]{0,9}") {
             let tokens = resolve(&pattern, None).unwrap();
-            prop_assert_eq!(matches(&tokens, &text), means(&tokens, &text.chars().collect::<Vec<_>>()));
+            let expected = matches_by_recursion(&tokens, &text.chars().collect::<Vec<_>>());
+            prop_assert_eq!(matches(&tokens, &text), expected);
         }
     }
 
     #[test]
-    fn a_pattern_made_to_be_slow_is_not() {
+    fn a_pattern_made_to_be_slow_is_not_slow() {
         let text = "a".repeat(100_000);
-        assert!(!like(&format!("{}b", "a*".repeat(1000)), &text));
-        assert!(like(&format!("{}a", "*?".repeat(1000)), &text));
+        assert!(!is_match(&format!("{}b", "a*".repeat(1000)), &text));
+        assert!(is_match(&format!("{}a", "*?".repeat(1000)), &text));
         let half = "a".repeat(50_000);
-        assert!(!like(&format!("*{half}b*"), &text));
+        assert!(!is_match(&format!("*{half}b*"), &text));
     }
 
     #[test]
-    fn variables_are_put_in_as_they_are() {
+    fn the_values_of_variables_are_literal_text() {
         let context = Context::from_iter([("aws:username", "b*b")]);
-        let is = |text: &str, value: &str| resolve(text, Some(&context)).map(|p| matches(&p, value));
-        assert_eq!(is("user/${aws:username}", "user/b*b"), Some(true));
-        assert_eq!(is("user/${aws:username}", "user/bob"), Some(false), "its value is no pattern");
-        assert_eq!(is("user/${AWS:UserName}*", "user/b*bby"), Some(true));
-        assert_eq!(is("${aws:PrincipalTag/team, 'all'}", "all"), Some(true));
-        assert_eq!(is("${aws:PrincipalTag/team}", "all"), None);
-        assert_eq!(is("a${*}b${?}c${$}", "a*b?c$"), Some(true));
-        assert_eq!(is("${aws:username", "b*b"), None);
-        assert_eq!(resolve("${x}", None).map(|p| matches(&p, "${x}")), Some(true), "an old version has none");
+        let resolve_and_match =
+            |text: &str, value: &str| resolve(text, Some(&context)).map(|p| matches(&p, value));
+        assert_eq!(resolve_and_match("user/${aws:username}", "user/b*b"), Some(true));
+        let wildcard = resolve_and_match("user/${aws:username}", "user/bob");
+        assert_eq!(wildcard, Some(false), "the value of a variable is not a pattern");
+        assert_eq!(resolve_and_match("user/${AWS:UserName}*", "user/b*bby"), Some(true));
+        assert_eq!(resolve_and_match("${aws:PrincipalTag/team, 'all'}", "all"), Some(true));
+        assert_eq!(resolve_and_match("${aws:PrincipalTag/team}", "all"), None);
+        assert_eq!(resolve_and_match("a${*}b${?}c${$}", "a*b?c$"), Some(true));
+        assert_eq!(resolve_and_match("${aws:username", "b*b"), None);
+        let old_version = resolve("${x}", None).map(|p| matches(&p, "${x}"));
+        assert_eq!(old_version, Some(true), "version 2008-10-17 has no variables");
     }
 }

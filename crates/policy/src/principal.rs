@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 /// The principal of a request: a user, a role, a session, an account's root user or an AWS service.
 ///
-/// A role's ARN has its path, and is matched path and all: `role/LambdaRole` is not `role/service-role/LambdaRole`. A
-/// session's ARN lacks the path; [`Principal::with_principal_arn`] adds it.
+/// The ARN of a role has its path, and is matched with the path: `role/LambdaRole` is not
+/// `role/service-role/LambdaRole`. The ARN of a session has no path; [`Principal::with_principal_arn`] adds it.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns>
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,31 +32,33 @@ enum Kind {
     Service,
 }
 
-/// How closely a `Principal` element matches the principal of a request. In the principal's own account a policy that
-/// names the account delegates to the identity policies, one that names the principal allows by itself.
+/// How closely a `Principal` element matches the principal of a request, in ascending order.
+///
+/// In the principal's own account, a policy that names the account delegates to the identity-based policies; a policy
+/// that names the principal allows by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PrincipalMatch {
-    /// It names the principal's account.
+    /// The element names the principal's account.
     Account,
-    /// It names the role, or the role of the session.
+    /// The element names the role, or the role of the session.
     Role,
-    /// It names everyone.
+    /// The element is `*`.
     Anyone,
-    /// It names the principal itself: a user, a session, a service.
+    /// The element names the principal itself: a user, a session, a service.
     Exact,
 }
 
 /// A text that is not the principal of a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "principal {0:?} is none, one is like arn:aws:sts::222222222222:assumed-role/LambdaRole/session, \
+    "invalid principal {0:?}; expected for example arn:aws:sts::222222222222:assumed-role/LambdaRole/session, \
      arn:aws:iam::222222222222:user/alice or lambda.amazonaws.com"
 )]
 pub struct ParsePrincipalError(String);
 
 /// An `aws:PrincipalArn` that belongs to another principal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{principal_arn:?} does not belong to principal {principal:?}, expected {expected}")]
+#[error("{principal_arn:?} does not belong to principal {principal:?}; expected {expected}")]
 pub struct PrincipalArnMismatch {
     principal_arn: String,
     principal: String,
@@ -64,15 +66,15 @@ pub struct PrincipalArnMismatch {
 }
 
 impl Principal {
-    /// The same principal, of which the value of `aws:PrincipalArn` is known. For a session that is the ARN of its
-    /// role, which has the role's path; a session's own ARN in its place tells nothing. For any other principal it is
-    /// the principal's ARN. AWS services have none, so for them it is not looked at.
+    /// Sets the value of `aws:PrincipalArn`. For a session, AWS sets it to the ARN of the session's role, which has the
+    /// path of the role; the session's own ARN adds nothing. For any other principal, it is the principal's ARN. AWS
+    /// services have no `aws:PrincipalArn`, so it is ignored for them.
     ///
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn>
     ///
     /// # Errors
-    /// [`PrincipalArnMismatch`] where it belongs to another principal: another partition, account or name, or another
-    /// path than is known already.
+    /// [`PrincipalArnMismatch`] where it belongs to another principal: another partition, account or name, or a path
+    /// other than the one that was set before.
     pub fn with_principal_arn(mut self, principal_arn: &str) -> Result<Self, PrincipalArnMismatch> {
         if self.is_service() || principal_arn == self.text {
             return Ok(self);
@@ -88,11 +90,12 @@ impl Principal {
         if let Some(known) = role_arn {
             return if principal_arn == known { Ok(self) } else { Err(mismatch(known.clone())) };
         }
-        let is_role_of_session = iam_arn(principal_arn).is_some_and(|(partition, account_id, resource)| {
-            partition == self.partition
-                && account_id == self.account_id
-                && name_of_role(resource) == Some(role_name.as_str())
-        });
+        let is_role_of_session =
+            parse_iam_arn(principal_arn).is_some_and(|(partition, account_id, resource)| {
+                partition == self.partition
+                    && account_id == self.account_id
+                    && role_name_in(resource) == Some(role_name.as_str())
+            });
         if !is_role_of_session {
             let role = format!("arn:{}:iam::{}:role/{role_name}", self.partition, self.account_id);
             return Err(mismatch(format!("{role}, with its path")));
@@ -101,12 +104,12 @@ impl Principal {
         Ok(self)
     }
 
-    /// The partition, as `aws`; empty for a service.
+    /// The partition, such as `aws`; empty for a service.
     pub(crate) fn partition(&self) -> &str {
         &self.partition
     }
 
-    /// The ARN, or the service's name.
+    /// The ARN, or for a service its name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -118,17 +121,17 @@ impl Principal {
         &self.account_id
     }
 
-    /// Whether it is an account's root user, whom identity policies do not bind.
+    /// Whether the principal is the root user of an account; identity-based policies do not apply to it.
     pub(crate) fn is_root(&self) -> bool {
         self.kind == Kind::Root
     }
 
-    /// Whether it is an AWS service, to which no identity policy applies.
+    /// Whether the principal is an AWS service; identity-based policies do not apply to it.
     pub(crate) fn is_service(&self) -> bool {
         self.kind == Kind::Service
     }
 
-    /// How closely a value below `AWS` in a `Principal` element matches; `None` where it does not.
+    /// How closely a value of the key `AWS` in a `Principal` element matches; `None` where it does not.
     pub(crate) fn match_aws(&self, value: &str) -> Option<PrincipalMatch> {
         if value == "*" {
             return Some(PrincipalMatch::Anyone);
@@ -146,7 +149,7 @@ impl Principal {
                 _ => PrincipalMatch::Exact,
             });
         }
-        let (partition, account_id, resource) = iam_arn(value)?;
+        let (partition, account_id, resource) = parse_iam_arn(value)?;
         if partition != self.partition || account_id != self.account_id {
             return None;
         }
@@ -156,21 +159,21 @@ impl Principal {
         let Kind::RoleSession { role_name, role_arn } = &self.kind else { return None };
         let is_role = match role_arn {
             Some(role_arn) => value == role_arn,
-            // A role's name is unique in its account whatever its path and its case, so without the path the name
-            // tells which role is meant, if there is one of that ARN.
-            None => name_of_role(resource).is_some_and(|name| name.eq_ignore_ascii_case(role_name)),
+            // The name of a role is unique in its account, whatever its path and case. So without the path, the name
+            // identifies the role, if there is a role with that ARN.
+            None => role_name_in(resource).is_some_and(|name| name.eq_ignore_ascii_case(role_name)),
         };
         is_role.then_some(PrincipalMatch::Role)
     }
 
-    /// How closely a value below `Service` in a `Principal` element matches; `None` where it does not.
+    /// How closely a value of the key `Service` in a `Principal` element matches; `None` where it does not.
     pub(crate) fn match_service(&self, value: &str) -> Option<PrincipalMatch> {
         (self.is_service() && value == self.text).then_some(PrincipalMatch::Exact)
     }
 }
 
-/// Partition, account and resource of an ARN of IAM's.
-fn iam_arn(text: &str) -> Option<(&str, &str, &str)> {
+/// The partition, the account id and the resource of an IAM ARN.
+fn parse_iam_arn(text: &str) -> Option<(&str, &str, &str)> {
     let mut fields = text.splitn(6, ':');
     match [(); 6].map(|()| fields.next()) {
         [Some("arn"), Some(partition), Some("iam"), Some(""), Some(account_id), Some(resource)] => {
@@ -180,15 +183,15 @@ fn iam_arn(text: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-/// The name in the resource of a role's ARN, `role/path/Name`.
-fn name_of_role(resource: &str) -> Option<&str> {
+/// The name of the role in the resource of its ARN, `role/path/Name`.
+fn role_name_in(resource: &str) -> Option<&str> {
     resource.strip_prefix("role/")?.rsplit('/').next()
 }
 
 impl FromStr for Principal {
     type Err = ParsePrincipalError;
 
-    /// An ARN as `sts:GetCallerIdentity` tells it, the ARN of a role, or the name of an AWS service.
+    /// Parses an ARN as `sts:GetCallerIdentity` returns it, the ARN of a role, or the name of an AWS service.
     fn from_str(text: &str) -> Result<Self, ParsePrincipalError> {
         let invalid = || ParsePrincipalError(text.to_owned());
         let new = |partition: &str, account_id: &str, kind| Self {
@@ -212,7 +215,7 @@ impl FromStr for Principal {
             ("iam", Some(("role", _))) => Kind::Role,
             ("iam", Some(("user", _))) | ("sts", Some(("federated-user", _))) => Kind::User,
             ("sts", Some(("assumed-role", role_and_session))) => {
-                // Neither the name of a role nor that of a session has a slash, and no path stands before them.
+                // The ARN of a session has no path, and neither the role name nor the session name has a slash.
                 let (role_name, session_name) = role_and_session.split_once('/').ok_or_else(invalid)?;
                 if role_name.is_empty() || session_name.contains('/') {
                     return Err(invalid());
@@ -221,7 +224,7 @@ impl FromStr for Principal {
             }
             _ => return Err(invalid()),
         };
-        // `role/` and `user/path/` name nobody.
+        // `role/` and `user/path/` have no name.
         if resource.ends_with('/') { Err(invalid()) } else { Ok(new(partition, account_id, kind)) }
     }
 }
@@ -236,13 +239,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn session_of(role_arn: &str) -> Principal {
+    fn session_with_role(role_arn: &str) -> Principal {
         principal(SESSION).with_principal_arn(role_arn).unwrap()
     }
 
     fn assert_matches(principal: &Principal, expected: &[(&str, Option<PrincipalMatch>)]) {
         for (value, expected) in expected {
-            assert_eq!(principal.match_aws(value), *expected, "{value} of {}", principal.as_str());
+            assert_eq!(principal.match_aws(value), *expected, "{value} for {}", principal.as_str());
         }
     }
 
@@ -264,11 +267,11 @@ mod tests {
             ("", None),
         ];
         assert_matches(&principal(SESSION), &always);
-        assert_matches(&session_of("arn:aws:iam::222222222222:role/LambdaRole"), &always);
+        assert_matches(&session_with_role("arn:aws:iam::222222222222:role/LambdaRole"), &always);
     }
 
     #[test]
-    fn a_session_of_a_role_whose_path_is_not_known_matches_by_the_name() {
+    fn a_session_of_a_role_with_unknown_path_matches_by_the_name() {
         let expected = [
             ("arn:aws:iam::222222222222:role/service-role/LambdaRole", Some(PrincipalMatch::Role)),
             ("arn:aws:iam::222222222222:role/LAMBDAROLE", Some(PrincipalMatch::Role)),
@@ -278,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_matches_by_its_path_too_and_so_does_a_session_whose_role_is_known() {
+    fn a_role_matches_with_its_path_and_so_does_a_session_with_a_known_role() {
         let role_arn = "arn:aws:iam::222222222222:role/service-role/LambdaRole";
         let expected = [
             (role_arn, Some(PrincipalMatch::Role)),
@@ -286,17 +289,17 @@ mod tests {
             ("arn:aws:iam::222222222222:role/LambdaRole", None),
             ("arn:aws:iam::222222222222:role/Service-Role/LambdaRole", None),
             ("arn:aws:iam::222222222222:role/service-role/more/LambdaRole", None),
-            // Paths and names are compared case and all, as they are where a role is assumed.
+            // Paths and names are compared with case, as AWS compares them in AssumeRole.
             ("arn:aws:iam::222222222222:role/service-role/lambdarole", None),
             ("arn:aws:iam::222222222222:user/service-role/LambdaRole", None),
         ];
         assert_matches(&principal(role_arn), &expected);
-        assert_matches(&session_of(role_arn), &expected);
-        assert_eq!(principal(role_arn).match_aws(SESSION), None, "a role is none of its sessions");
+        assert_matches(&session_with_role(role_arn), &expected);
+        assert_eq!(principal(role_arn).match_aws(SESSION), None, "a role is not one of its sessions");
     }
 
     #[test]
-    fn a_user_matches_by_its_path_and_a_federated_user_is_no_user() {
+    fn a_user_matches_with_its_path_and_a_federated_user_is_not_an_iam_user() {
         let user = "arn:aws:iam::222222222222:user/ops/bob";
         assert_matches(
             &principal(user),
@@ -320,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn root_is_its_account_and_a_service_matches_as_a_service_alone() {
+    fn a_root_user_matches_as_its_account_and_a_service_only_as_a_service() {
         let root = "arn:aws:iam::222222222222:root";
         assert_matches(&principal(root), &[(root, Some(PrincipalMatch::Account))]);
         let service = principal("lambda.amazonaws.com");
@@ -331,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_principal_arn_of_another_principal_is_refused_with_both() {
+    fn the_principal_arn_of_another_principal_is_an_error_that_names_both() {
         let role = "arn:aws:iam::222222222222:role/service-role/LambdaRole";
         let user = "arn:aws:iam::222222222222:user/ops/bob";
         for (text, principal_arn) in [
@@ -348,12 +351,12 @@ mod tests {
             let mismatch = principal(text).with_principal_arn(principal_arn).unwrap_err().to_string();
             assert!(mismatch.contains(principal_arn) && mismatch.contains(text), "{mismatch}");
         }
-        let twice = session_of(role).with_principal_arn("arn:aws:iam::222222222222:role/LambdaRole");
+        let twice = session_with_role(role).with_principal_arn("arn:aws:iam::222222222222:role/LambdaRole");
         assert!(twice.unwrap_err().to_string().contains(role), "a role has one path");
     }
 
     #[test]
-    fn a_principal_arn_that_is_the_principals_own_or_a_services_changes_nothing() {
+    fn a_principal_arn_of_the_principal_itself_or_for_a_service_changes_nothing() {
         for text in [SESSION, "arn:aws:iam::222222222222:user/ops/bob", "arn:aws:iam::222222222222:root"] {
             assert_eq!(principal(text).with_principal_arn(text), Ok(principal(text)));
         }
@@ -362,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_principal_is_refused_with_the_value() {
+    fn an_invalid_principal_is_an_error_with_the_value() {
         for text in [
             "",
             "alice",

@@ -1,10 +1,10 @@
-//! Situations whose verdict an independent simulator has told.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+//! Test cases with the decision of an independent simulator.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue panics")]
 
 use rolecall_policy::Case;
 use rolecall_policy::case::Verdict;
 
-fn disagreements(file: &str) -> Vec<String> {
+fn find_disagreements(file: &str) -> Vec<String> {
     let cases: Vec<Case> = serde_json::from_str(file).unwrap();
     assert!(!cases.is_empty());
     let mut disagreements = Vec::new();
@@ -22,33 +22,33 @@ fn disagreements(file: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_situations_of_the_flow_are_decided_as_the_simulator_decides_them() {
-    let disagreements = disagreements(include_str!("flow.json"));
+fn the_cases_of_role_assumption_and_reading_are_decided_as_the_simulator_decides_them() {
+    let disagreements = find_disagreements(include_str!("flow.json"));
     assert!(disagreements.is_empty(), "{disagreements:#?}");
 }
 
 #[test]
-fn generated_situations_are_decided_as_the_simulator_decides_them() {
-    let disagreements = disagreements(include_str!("generated.json"));
+fn generated_cases_are_decided_as_the_simulator_decides_them() {
+    let disagreements = find_disagreements(include_str!("generated.json"));
     assert!(disagreements.is_empty(), "{disagreements:#?}");
 }
 
 #[test]
-fn where_the_simulator_leaves_the_documentation_of_aws_we_do_not() {
+fn where_the_simulator_differs_from_the_documentation_of_aws_the_documentation_is_followed() {
     let mut cases: Vec<serde_json::Value> = serde_json::from_str(include_str!("documented.json")).unwrap();
     for case in &mut cases {
         let source = case.as_object_mut().unwrap().remove("source").unwrap();
         assert!(source.as_str().unwrap().starts_with("https://docs.aws.amazon.com/"), "{source}");
     }
-    let disagreements = disagreements(&serde_json::to_string(&cases).unwrap());
+    let disagreements = find_disagreements(&serde_json::to_string(&cases).unwrap());
     assert!(disagreements.is_empty(), "{disagreements:#?}");
 }
 
 #[test]
-fn in_documents_that_aws_stores_there_are_no_errors() {
+fn documents_that_aws_accepts_have_no_errors() {
     for file in [include_str!("flow.json"), include_str!("generated.json")] {
         for case in serde_json::from_str::<Vec<Case>>(file).unwrap() {
-            // AWS stores no trust policy with NotPrincipal; the simulator decides by it, and so do we.
+            // AWS rejects a trust policy with NotPrincipal, but the simulator evaluates it, and so does this crate.
             let errors = case.policy_errors().unwrap();
             let errors: Vec<_> = errors.iter().filter(|error| !error.contains("NotPrincipal")).collect();
             assert!(errors.is_empty(), "{}: {errors:?}", case.name);

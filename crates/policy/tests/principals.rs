@@ -1,5 +1,5 @@
-//! Whom a `Principal` element matches: every kind of principal, in every place where one is named.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+//! Which principals a `Principal` element matches: every type of principal, in every element that names one.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue panics")]
 
 use rolecall_policy::Case;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 const SERVICE_ROLE: &str = "arn:aws:iam::222222222222:role/service-role/LambdaRole";
 const SESSION: &str = "arn:aws:sts::222222222222:assumed-role/LambdaRole/s";
 
-/// A request for a role by a principal whose identity policies allow everything.
+/// A case in which a principal, whose identity-based policies allow everything, assumes a role.
 fn case(principal: &str, context: &Value, statements: &Value) -> Case {
     let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
     let case = json!({
@@ -25,7 +25,7 @@ fn trust(effect: &str, element: &str, arn: &str) -> Value {
     json!({ "Effect": effect, "Action": "sts:AssumeRole", element: { "AWS": arn } })
 }
 
-/// The role `service-role/LambdaRole`: itself, and a session of it, with its path where AWS puts it.
+/// The role `service-role/LambdaRole`, and a session of it; AWS puts the path into `aws:PrincipalArn`.
 fn callers() -> [(&'static str, Value); 3] {
     [
         (SERVICE_ROLE, json!({})),
@@ -39,7 +39,7 @@ fn is_allowed(principal: &str, context: &Value, statements: &Value) -> bool {
 }
 
 #[test]
-fn a_trust_policy_allows_the_role_of_its_path_and_no_other_of_the_name() {
+fn a_trust_policy_allows_the_role_with_the_path_and_no_other_role_of_that_name() {
     for (principal, context) in callers() {
         let allows = |arn: &str| is_allowed(principal, &context, &json!(trust("Allow", "Principal", arn)));
         assert!(allows(SERVICE_ROLE), "{principal} {context}");
@@ -56,7 +56,7 @@ fn a_trust_policy_allows_the_role_of_its_path_and_no_other_of_the_name() {
 }
 
 #[test]
-fn a_deny_holds_for_the_role_of_its_path_and_no_other_of_the_name() {
+fn a_deny_applies_to_the_role_with_the_path_and_no_other_role_of_that_name() {
     for (principal, context) in callers() {
         let denies = |arn: &str| {
             let statements = json!([trust("Allow", "Principal", "*"), trust("Deny", "Principal", arn)]);
@@ -68,19 +68,19 @@ fn a_deny_holds_for_the_role_of_its_path_and_no_other_of_the_name() {
 }
 
 #[test]
-fn not_principal_spares_the_role_of_its_path_and_no_other_of_the_name() {
+fn not_principal_exempts_the_role_with_the_path_and_no_other_role_of_that_name() {
     for (principal, context) in callers() {
-        let spares = |arn: &str| {
+        let exempts = |arn: &str| {
             let statements = json!([trust("Allow", "Principal", "*"), trust("Deny", "NotPrincipal", arn)]);
             is_allowed(principal, &context, &statements)
         };
-        assert!(spares(SERVICE_ROLE), "{principal} {context}");
-        assert!(!spares(LAMBDA_ROLE), "{principal} {context}");
+        assert!(exempts(SERVICE_ROLE), "{principal} {context}");
+        assert!(!exempts(LAMBDA_ROLE), "{principal} {context}");
     }
 }
 
 #[test]
-fn in_its_own_account_a_role_of_another_path_is_not_allowed_by_the_trust_policy_alone() {
+fn in_its_own_account_a_role_with_another_path_is_not_allowed_by_the_trust_policy_alone() {
     for (context, is_expected) in
         [(json!({}), true), (json!({ "aws:PrincipalArn": "arn:aws:iam::111111111111:role/p/L" }), false)]
     {
@@ -100,7 +100,7 @@ fn in_its_own_account_a_role_of_another_path_is_not_allowed_by_the_trust_policy_
 }
 
 #[test]
-fn a_session_of_a_role_whose_path_nobody_tells_is_matched_by_the_name() {
+fn a_session_of_a_role_with_unknown_path_is_matched_by_the_name() {
     for context in [json!({}), json!({ "aws:PrincipalArn": SESSION }), json!({ "aws:PrincipalArn": [] })] {
         for arn in [LAMBDA_ROLE, SERVICE_ROLE] {
             assert!(
@@ -112,7 +112,7 @@ fn a_session_of_a_role_whose_path_nobody_tells_is_matched_by_the_name() {
 }
 
 #[test]
-fn the_principal_arn_of_another_principal_is_an_error_of_the_case() {
+fn the_principal_arn_of_another_principal_is_an_error_in_the_case() {
     let user = "arn:aws:iam::222222222222:user/ops/bob";
     for (principal, principal_arn) in [
         (SESSION, json!("arn:aws:iam::222222222222:role/Other")),

@@ -48,7 +48,7 @@ impl CoverageSummary {
         let header = &stored.header;
         let mut lines = account_rows(coverage);
         let mut notes: Vec<String> =
-            coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll is {to} alone")).collect();
+            coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll covers only {to}")).collect();
         for gap in &coverage.expired_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
             notes.push(format!(
@@ -148,7 +148,7 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
         return Some("holds no access keys: they were not asked for".to_owned());
     }
     if let [first, ..] = coverage.narrowed_by.as_slice() {
-        return Some(format!("is {first} alone"));
+        return Some(format!("covers only {first}"));
     }
     match coverage.listed {
         None => {

@@ -38,7 +38,7 @@ fn only_a_whole_roll_of_an_organisation_has_all_keys() {
     let why = |coverage: Coverage| may_hold_other_keys(&header, &coverage).unwrap();
     assert!(why(Coverage { access_keys: None, ..whole.clone() }).contains("holds no access keys"));
     assert!(
-        why(Coverage { narrowed_by: vec!["of alice".to_owned()], ..whole.clone() })
+        why(Coverage { narrowed_by: vec!["user alice".to_owned()], ..whole.clone() })
             .contains("is of alice alone")
     );
     assert!(why(Coverage { listed: None, ..whole.clone() }).contains("2 accounts that were named"));

@@ -205,7 +205,7 @@ fn rolls_of_different_things_are_not_compared() {
     let narrowed = Header { collect, ..header() };
     let refused =
         Diff::compare(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
-    assert!(refused.unwrap_err().to_string().contains("one is of all users, the other of user ann"));
+    assert!(refused.unwrap_err().to_string().contains("one covers all users, the other user ann"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The roll file on a disk: appended to as accounts are done, gone on with by a later run, and read account by account,
-//! so that a roll takes no more memory the more accounts it has.
+//! The roll file on disk. A run appends each account as it completes, a later run can resume the file, and readers load
+//! one account at a time, so that memory use does not grow with the number of accounts.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -16,32 +16,33 @@ use crate::file::{
 use crate::header::Header;
 use crate::ids::AccountId;
 
-/// A roll file that a run may go on with.
+/// A roll file that a run can resume: locked, and read.
 #[derive(Debug)]
 pub struct ResumableRoll {
     file: File,
     /// The header of the last run; `None` where the file is empty.
     pub header: Option<Header>,
-    known: AccountIndex,
+    index: AccountIndex,
     lines: BTreeMap<AccountId, (u64, usize)>,
     length: u64,
 }
 
-/// A roll file that a run is adding to.
+/// A roll file to which a run appends accounts.
 #[derive(Debug)]
 pub struct RollAppender {
     header: Header,
     writer: RollWriter<File>,
-    /// Of each account, where its line begins and how long it is.
+    /// For each account, the byte offset and the length of its line.
     lines: BTreeMap<AccountId, (u64, usize)>,
     length: u64,
 }
 
 impl ResumableRoll {
-    /// Reads what a file holds: nothing, or the roll of earlier runs. Nobody else goes on with it at the same time.
+    /// Locks a file and reads it: it is empty, or holds the roll of previous runs. The lock keeps a second run from
+    /// appending to the same file.
     ///
     /// # Errors
-    /// [`ReadError::Locked`] where another run adds to it; else those of reading it.
+    /// [`ReadError::Locked`] where another run holds the lock; otherwise the errors of reading the file.
     pub fn read(file: File) -> Result<Self, ReadError> {
         match file.try_lock() {
             Ok(()) => {}
@@ -50,10 +51,11 @@ impl ResumableRoll {
         }
         let mut lines = BTreeMap::new();
         let read = read_records(BufReader::new(&file), |line| insert(&mut lines, &line));
-        let (header, known, length) = match read {
-            Ok(ParsedFile { header, known, length, .. }) => (Some(header), known, length),
+        let (header, index, length) = match read {
+            Ok(ParsedFile { header, index, length, .. }) => (Some(header), index, length),
             Err(ReadError::Empty) => {
-                // What was cut before its first line ended may be one of ours; anything else is somebody's.
+                // A run that was interrupted during its first line leaves a part of a header. Any other content is not
+                // a roll, and must not be overwritten.
                 let begin = first_bytes(&file)?;
                 if !MAGIC.starts_with(&begin) && !begin.starts_with(MAGIC) {
                     return Err(ReadError::Empty);
@@ -62,35 +64,35 @@ impl ResumableRoll {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { file, header, known, lines, length })
+        Ok(Self { file, header, index, lines, length })
     }
 
-    /// Whether an account need not be asked again.
+    /// Whether an account is complete or skipped, so that it need not be read again.
     #[must_use]
     pub fn is_done(&self, account_id: &AccountId) -> bool {
-        self.known.is_done(account_id)
+        self.index.is_done(account_id)
     }
 
-    /// The moment of the earliest run whose lines count; `None` where none counts.
+    /// The `as_of` of the earliest run with a line that counts; `None` where no line counts.
     #[must_use]
     pub fn as_of(&self) -> Option<Timestamp> {
-        self.known.as_of()
+        self.index.as_of()
     }
 
-    /// Goes on with the file, behind its last whole line.
+    /// Cuts off an incomplete last line, then writes the header of the new run.
     ///
     /// # Errors
-    /// Those of the file.
+    /// The I/O errors of the file.
     pub fn resume(self, header: &Header) -> io::Result<RollAppender> {
-        let Self { mut file, known, lines, length, .. } = self;
+        let Self { mut file, index, lines, length, .. } = self;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
-        let writer = RollWriter::resume(file, known, header)?;
+        let writer = RollWriter::resume(file, index, header)?;
         RollAppender::new(header.clone(), writer, lines)
     }
 }
 
-/// How a roll file begins.
+/// The first bytes of every roll file.
 const MAGIC: &[u8] = b"{\"record\":\"header\"";
 
 fn first_bytes(mut file: &File) -> io::Result<Vec<u8>> {
@@ -110,10 +112,10 @@ impl RollAppender {
         Ok(Self { header, writer, lines, length })
     }
 
-    /// Adds an account, and tells whether its line counts.
+    /// Appends an account. Returns whether its line counts: it does not where an earlier line has more of the account.
     ///
     /// # Errors
-    /// Those of the file.
+    /// The I/O errors of the file.
     pub fn add(&mut self, account: &AccountRecord) -> io::Result<bool> {
         let (length, counts) = self.writer.write_account(account)?;
         if counts {
@@ -123,15 +125,15 @@ impl RollAppender {
         Ok(counts)
     }
 
-    /// The accounts so far by id, each read when it is its turn.
+    /// The accounts so far, sorted by id. Each is read from the file when the iterator reaches it.
     pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRecord>> + '_ {
         self.lines.values().map(|(begin, length)| read_line(self.writer.file(), *begin, *length))
     }
 
-    /// Ends the run.
+    /// Writes the trailer.
     ///
     /// # Errors
-    /// Those of the file.
+    /// The I/O errors of the file.
     pub fn finish(self, statistics: Statistics) -> io::Result<RollFile> {
         let Self { header, writer, lines, .. } = self;
         let counts = writer.counts();
@@ -140,61 +142,62 @@ impl RollAppender {
     }
 }
 
-/// A roll file to which nothing is added any more.
+/// A roll file that is only read.
 #[derive(Debug)]
 pub struct RollFile {
-    /// Who asked whom, and when; of several runs, the last.
+    /// The header of the last run.
     pub header: Header,
-    /// What its lines add up to.
+    /// The sums of the lines that count.
     pub counts: Counts,
-    /// What the last run took; `None` where it was cut short.
+    /// The duration and calls of the last run; `None` where the run was interrupted.
     pub statistics: Option<Statistics>,
     file: File,
     lines: BTreeMap<AccountId, (u64, usize)>,
 }
 
 impl RollFile {
-    /// Reads what a roll file holds, of a run that is over or one that still adds to it.
+    /// Reads a roll file, of a finished run or of one that still appends to it. Takes no lock.
     ///
     /// # Errors
     /// [`ReadError`] names the line.
     pub fn read(file: File) -> Result<Self, ReadError> {
         let mut lines = BTreeMap::new();
         let read = read_records(BufReader::new(&file), |line| insert(&mut lines, &line))?;
-        let ParsedFile { header, trailer, known, .. } = read;
+        let ParsedFile { header, trailer, index, .. } = read;
         let statistics = trailer.map(|trailer| trailer.statistics);
-        Ok(Self { header, counts: known.counts(), statistics, file, lines })
+        Ok(Self { header, counts: index.counts(), statistics, file, lines })
     }
 
-    /// The ids of the accounts, sorted.
+    /// The ids of the accounts that have a line, sorted.
     pub fn account_ids(&self) -> impl Iterator<Item = &AccountId> {
         self.lines.keys()
     }
 
-    /// An account; `None` where it has no line.
+    /// Reads one account; `None` where the file has no line for it.
     ///
     /// # Errors
-    /// Those of the file.
+    /// The I/O errors of the file.
     pub fn account(&self, account_id: &AccountId) -> io::Result<Option<AccountRecord>> {
         let line = self.lines.get(account_id);
         line.map(|(begin, length)| read_line(&self.file, *begin, *length)).transpose()
     }
 
-    /// All that the file holds, from its beginning: the runs that added to it, and to `take` every line of an account,
-    /// those too that another one took the place of.
+    /// Reads the whole file again and returns all runs that wrote to it. Calls `on_account` with every account line,
+    /// including the lines that a later line replaced.
     ///
     /// # Errors
     /// [`ReadError`] names the line.
-    pub fn history(&self, mut take: impl FnMut(&AccountRecord)) -> Result<Vec<Run>, ReadError> {
+    pub fn history(&self, mut on_account: impl FnMut(&AccountRecord)) -> Result<Vec<Run>, ReadError> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
-        Ok(read_records(BufReader::new(file), |line| take(&line.account))?.runs)
+        Ok(read_records(BufReader::new(file), |line| on_account(&line.account))?.runs)
     }
 
-    /// Writes the file as of one run that came to its end, or was cut short: the accounts by id.
+    /// Writes the roll as the file of a single run: one header, one line per account sorted by id, and a trailer where
+    /// the last run has one.
     ///
     /// # Errors
-    /// Those of either file.
+    /// The I/O errors of either file.
     pub fn write_compacted(&self, out: &mut impl io::Write) -> io::Result<()> {
         let mut writer = RollWriter::new(out, &self.header)?;
         for account in self.accounts() {
@@ -206,19 +209,19 @@ impl RollFile {
         }
     }
 
-    /// What it covers.
+    /// Calculates the coverage of the roll; reads all accounts, one at a time.
     ///
     /// # Errors
-    /// Those of the file.
+    /// The I/O errors of the file.
     pub fn coverage(&self) -> io::Result<Coverage> {
-        let mut covering = CoverageBuilder::new(&self.header);
+        let mut coverage = CoverageBuilder::new(&self.header);
         for account in self.accounts() {
-            covering.add(&account?);
+            coverage.add(&account?);
         }
-        Ok(covering.finish())
+        Ok(coverage.finish())
     }
 
-    /// The accounts by id, each read when it is its turn.
+    /// The accounts, sorted by id. Each is read from the file when the iterator reaches it.
     pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRecord>> + '_ {
         self.lines.values().map(|(begin, length)| read_line(&self.file, *begin, *length))
     }
@@ -226,11 +229,12 @@ impl RollFile {
 
 fn insert(lines: &mut BTreeMap<AccountId, (u64, usize)>, line: &AccountLine) {
     if line.counts {
-        lines.insert(line.account.account_id().clone(), line.place);
+        lines.insert(line.account.account_id().clone(), line.range);
     }
 }
 
-/// The account whose line begins there. Read at its place, so that what is written goes on at the end.
+/// Reads the account line at a byte offset. `read_exact_at` does not move the file position, so appending continues at
+/// the end.
 fn read_line(file: &File, begin: u64, length: usize) -> io::Result<AccountRecord> {
     let mut line = vec![0; length];
     file.read_exact_at(&mut line, begin)?;

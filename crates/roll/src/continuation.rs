@@ -1,62 +1,62 @@
-//! Whether a run continues the roll of an earlier one, and does not make another of it.
+//! Checks that a run may resume the roll of a previous run: both must read the same accounts, roles and facts.
 
 use crate::fact_kind::FactSelection;
 use crate::header::{Header, TargetScope};
 use crate::ids::RoleArn;
 
-/// Why a run cannot continue a roll.
+/// Why a run cannot resume a roll: what differs between the roll and the run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Discontinuity {
-    /// The accounts are others, or read through other roles.
-    #[error("it is the roll of other accounts, or through other roles")]
+    /// The target accounts or their roles differ; no organization is involved.
+    #[error("the target accounts or roles of the roll differ from those of this run")]
     Targets,
-    /// An account is read through another role.
-    #[error("it is a roll through {previous}, and now it is to be one through {next}")]
+    /// An account of the organization is read with another role.
+    #[error("the roll was read with the role {previous}, but this run uses {next}")]
     Role {
-        /// The role of the roll.
+        /// The role in the roll.
         previous: Box<RoleArn>,
-        /// The role of the run.
+        /// The role in the run.
         next: Box<RoleArn>,
     },
-    /// Other accounts of the organization are chosen.
-    #[error("it is a roll of {previous}, and now it is to be one of {next}")]
+    /// The filters select other accounts of the organization.
+    #[error("the roll covers {previous}, but this run selects {next}")]
     Scope {
-        /// Which the roll chose.
+        /// The filters of the roll.
         previous: Box<TargetScope>,
-        /// Which the run chooses.
+        /// The filters of the run.
         next: Box<TargetScope>,
     },
-    /// Other facts are read, or of other users.
-    #[error("it is a roll of {previous}, and now it is to be one of {next}")]
+    /// Other facts are read, or other users.
+    #[error("the roll has {previous}, but this run reads {next}")]
     Selection {
-        /// What the roll reads.
+        /// The facts and users of the roll.
         previous: Box<FactSelection>,
-        /// What the run reads.
+        /// The facts and users of the run.
         next: Box<FactSelection>,
     },
-    /// It is another organization, or one of them is none.
-    #[error("it is the roll of {}, and now it is of {}", organization(.previous.as_deref()), organization(.next.as_deref()))]
+    /// The organizations differ, or only one of the two reads an organization.
+    #[error("the roll is of {}, but this run reads {}", organization(.previous.as_deref()), organization(.next.as_deref()))]
     Organization {
-        /// The organization's id in the roll.
+        /// The organization's id in the roll; `None` where it has no organization.
         previous: Option<String>,
-        /// The organization's id in the run.
+        /// The organization's id in the run; `None` where it reads no organization.
         next: Option<String>,
     },
 }
 
 fn organization(id: Option<&str>) -> String {
-    id.map_or("no organisation".to_owned(), |id| format!("organisation {id}"))
+    id.map_or("no organization".to_owned(), |id| format!("organization {id}"))
 }
 
-/// Holds that a run with the header `next` continues the roll with the header `previous`.
+/// Checks that a run with the header `next` may resume the roll with the header `previous`.
 ///
 /// # Errors
 /// [`Discontinuity`] says what differs.
 pub fn check(previous: &Header, next: &Header) -> Result<(), Discontinuity> {
     let id = |header: &Header| header.organization.as_ref().map(|it| it.id.clone());
-    let (of_previous, of_next) = (id(previous), id(next));
-    // The accounts of an organization come and go.
-    if of_previous.is_none() && of_next.is_none() && previous.targets != next.targets {
+    let (previous_id, next_id) = (id(previous), id(next));
+    // Accounts join and leave an organization between runs, so its targets may differ.
+    if previous_id.is_none() && next_id.is_none() && previous.targets != next.targets {
         return Err(Discontinuity::Targets);
     }
     if let Some((previous, next)) = other_role(previous, next) {
@@ -66,21 +66,21 @@ pub fn check(previous: &Header, next: &Header) -> Result<(), Discontinuity> {
         let [previous, next] = [previous, next].map(|header| header.collect.clone().into());
         return Err(Discontinuity::Selection { previous, next });
     }
-    if of_previous == of_next && previous.scope != next.scope {
+    if previous_id == next_id && previous.scope != next.scope {
         let [previous, next] = [previous, next].map(|header| header.scope.clone().into());
         return Err(Discontinuity::Scope { previous, next });
     }
-    if of_previous != of_next {
-        return Err(Discontinuity::Organization { previous: of_previous, next: of_next });
+    if previous_id != next_id {
+        return Err(Discontinuity::Organization { previous: previous_id, next: next_id });
     }
     Ok(())
 }
 
-/// The first account that is read through another role.
+/// The roles of the first account that the two headers read with different roles.
 fn other_role<'a>(previous: &'a Header, next: &'a Header) -> Option<(&'a RoleArn, &'a RoleArn)> {
     previous.targets.iter().find_map(|target| {
-        let place = next.targets.binary_search_by(|it| it.account_id.cmp(&target.account_id)).ok()?;
-        let roles = (target.role_arn.as_ref()?, next.targets.get(place)?.role_arn.as_ref()?);
+        let index = next.targets.binary_search_by(|it| it.account_id.cmp(&target.account_id)).ok()?;
+        let roles = (target.role_arn.as_ref()?, next.targets.get(index)?.role_arn.as_ref()?);
         (roles.0 != roles.1).then_some(roles)
     })
 }
@@ -100,7 +100,7 @@ mod tests {
         Header::new(RunId::random(), Timestamp::UNIX_EPOCH, None, roles.iter().map(target).collect())
     }
 
-    fn of_organization(id: &str, header: Header) -> Header {
+    fn with_organization(id: &str, header: Header) -> Header {
         let organization = Organization {
             id: id.to_owned(),
             management_account_id: "999999999999".parse().unwrap(),
@@ -114,28 +114,27 @@ mod tests {
     const B: &str = "arn:aws:iam::222222222222:role/R";
 
     #[test]
-    fn a_roll_is_continued_by_a_run_over_the_same_accounts_and_facts_alone() {
+    fn a_roll_is_resumed_only_by_a_run_over_the_same_accounts_and_facts() {
         assert_eq!(check(&header(&[A]), &header(&[A])), Ok(()));
         assert_eq!(check(&header(&[A]), &header(&[A, B])), Err(Discontinuity::Targets));
-        let of = |roles| of_organization("o-a", header(roles));
-        assert_eq!(check(&of(&[A]), &of(&[A, B])), Ok(()), "accounts come to an organization");
+        let organization = |roles| with_organization("o-a", header(roles));
+        let joined = check(&organization(&[A]), &organization(&[A, B]));
+        assert_eq!(joined, Ok(()), "accounts join an organization");
         let scope = TargetScope { units: ["Prod".to_owned()].into(), ..TargetScope::default() };
-        let of_unit = Header { scope, ..of(&[A]) };
-        assert_eq!(check(&of_unit, &of_unit), Ok(()));
-        let widened = check(&of_unit, &of(&[A, B])).unwrap_err().to_string();
-        assert_eq!(widened, "it is a roll of units Prod, and now it is to be one of all accounts");
-        let other_role = of(&["arn:aws:iam::111111111111:role/S"]);
-        assert!(matches!(check(&of(&[A]), &other_role), Err(Discontinuity::Role { .. })));
-        let other = of_organization("o-b", header(&[A]));
-        let refused = check(&of(&[A]), &other).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "it is the roll of organisation o-a, and now it is of organisation o-b"
-        );
-        assert!(matches!(check(&of(&[A]), &header(&[A])), Err(Discontinuity::Organization { .. })));
+        let one_unit = Header { scope, ..organization(&[A]) };
+        assert_eq!(check(&one_unit, &one_unit), Ok(()));
+        let widened = check(&one_unit, &organization(&[A, B])).unwrap_err().to_string();
+        assert_eq!(widened, "the roll covers units Prod, but this run selects all accounts");
+        let other_role = organization(&["arn:aws:iam::111111111111:role/S"]);
+        assert!(matches!(check(&organization(&[A]), &other_role), Err(Discontinuity::Role { .. })));
+        let other = with_organization("o-b", header(&[A]));
+        let error = check(&organization(&[A]), &other).unwrap_err();
+        assert_eq!(error.to_string(), "the roll is of organization o-a, but this run reads organization o-b");
+        let none = header(&[A]);
+        assert!(matches!(check(&organization(&[A]), &none), Err(Discontinuity::Organization { .. })));
         let collect = FactSelection { user_name: Some("ann".to_owned()), ..FactSelection::default() };
-        let narrowed = Header { collect, ..header(&[A]) };
-        let refused = check(&header(&[A]), &narrowed).unwrap_err().to_string();
-        assert!(refused.ends_with("users,access_keys; of user ann"), "{refused}");
+        let one_user = Header { collect, ..header(&[A]) };
+        let error = check(&header(&[A]), &one_user).unwrap_err().to_string();
+        assert!(error.ends_with("users,access_keys; only user ann"), "{error}");
     }
 }

@@ -1,5 +1,5 @@
-//! What a roll covers: how many accounts were read whole, and of the others how many for which reason. Every output
-//! carries it.
+//! The coverage of a roll: how many accounts are complete, and the reasons for all others, with counts. Every output
+//! includes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,83 +13,87 @@ use crate::gap::{ErrorKind, Gap, Stage};
 use crate::header::{AcceptedGap, Header};
 use crate::ids::AccountId;
 
-/// What a roll covers.
+/// How much of the requested accounts, users and keys a roll has.
+///
+/// Each account is counted once: in `complete`, `partial`, `denied`, `failed`, `skipped` or `accepted_gaps`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Coverage {
-    /// Whether nothing is missing but what somebody answers for.
+    /// Whether there is no gap, except accepted gaps that have not expired.
     pub is_complete: bool,
-    /// Accounts that AWS Organizations lists; `None` where it was not asked.
+    /// The number of accounts that AWS Organizations lists; `None` where the run did not read an organization.
     pub listed: Option<usize>,
-    /// Accounts that were to be in the roll.
+    /// The number of accounts of the roll, including targets that the run did not reach.
     pub accounts: usize,
-    /// Accounts that were read whole.
+    /// Accounts with the outcome `Complete`.
     pub complete: usize,
-    /// Users that were read.
+    /// Users in the roll.
     pub users: usize,
-    /// Access keys that were read; `None` where nobody asked for them.
+    /// Access keys in the roll; `None` where they were not requested.
     pub access_keys: Option<usize>,
-    /// Users that the summaries of all accounts with users count; `None` where one of them is not known.
+    /// The sum of the user counts in `GetAccountSummary`, over all accounts with users in the roll; `None` where one of
+    /// these counts is unknown.
     pub control_total: Option<u64>,
-    /// Accounts that were read in part.
+    /// Accounts with the outcome `Partial`, without an accepted gap.
     pub partial: usize,
-    /// What is missing of them, and why; of one account it may be several things.
+    /// What is missing in the partial accounts, by fact and reason. One account may have several entries.
     pub partial_reasons: BTreeMap<String, Missing>,
-    /// Accounts that refused, by reason.
+    /// The number of accounts that denied access, by reason.
     pub denied: BTreeMap<String, usize>,
-    /// Accounts of which nothing was read otherwise, by reason.
+    /// The number of accounts in which nothing was read for another reason, by reason.
     pub failed: BTreeMap<String, usize>,
-    /// Accounts that were not asked, by reason.
+    /// The number of skipped accounts, by reason.
     pub skipped: BTreeMap<String, usize>,
-    /// Gaps that somebody answers for.
+    /// Accepted gaps that apply to an account of this roll and have not expired.
     pub accepted_gaps: Vec<AcceptedGap>,
-    /// Gaps that somebody answered for, until a day that is over.
+    /// Accepted gaps that apply to an account of this roll and have expired; the account counts as a gap again.
     pub expired_accepted_gaps: Vec<AcceptedGap>,
-    /// Gaps that somebody answers for, of accounts that were read whole or are not in the roll.
+    /// Accepted gaps that apply to no gap: the account is complete, or not in the roll.
     pub unused_accepted_gaps: Vec<AcceptedGap>,
-    /// What narrows the roll besides its accounts.
+    /// What limits the users and keys of the roll, as noun phrases such as `user alice`; empty where nothing does.
     pub narrowed_by: Vec<String>,
-    /// Accounts that an earlier run read, with which this one went on.
+    /// Accounts that a previous run read; `None` where this run read all of them.
     pub resumed: Option<ResumedFrom>,
 }
 
-/// Accounts that an earlier run read.
+/// The accounts of a roll that a previous run read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ResumedFrom {
-    /// How many.
+    /// The number of accounts.
     pub accounts: usize,
-    /// The moment of the earliest.
+    /// The `as_of` of the account that was read first.
     pub as_of: Timestamp,
 }
 
-/// Finds out what a roll covers, account by account.
+/// Calculates the coverage of a roll from its accounts, added one by one.
 #[derive(Debug)]
 pub struct CoverageBuilder {
     coverage: Coverage,
     as_of: Timestamp,
     management_account_id: Option<AccountId>,
-    answered_for: Vec<(AcceptedGap, bool)>,
-    /// Who was to be asked and has no line yet.
-    waiting: BTreeSet<AccountId>,
+    /// The accepted gaps of the header, each with whether it is active at `as_of`.
+    accepted_gaps: Vec<(AcceptedGap, bool)>,
+    /// Targets that have no line yet.
+    pending: BTreeSet<AccountId>,
 }
 
-/// What is missing of accounts that were read in part.
+/// How much is missing, for one fact and reason, in accounts that were read in part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    /// Accounts.
+    /// The number of accounts that have such a gap.
     pub accounts: usize,
-    /// Users of whom it is missing.
+    /// The number of users whose fact is unknown; 0 for facts about keys or accounts.
     pub users: usize,
-    /// Access keys of which it is missing.
+    /// The number of access keys whose fact is unknown; 0 for facts about users or accounts.
     pub access_keys: usize,
 }
 
 impl Coverage {
-    /// What these accounts cover of what was asked for.
+    /// Calculates the coverage of these accounts against the targets and facts of the header.
     #[must_use]
     pub fn from_accounts<'a>(header: &Header, accounts: impl IntoIterator<Item = &'a AccountRecord>) -> Self {
-        let mut covering = CoverageBuilder::new(header);
-        accounts.into_iter().for_each(|account| covering.add(account));
-        covering.finish()
+        let mut builder = CoverageBuilder::new(header);
+        accounts.into_iter().for_each(|account| builder.add(account));
+        builder.finish()
     }
 
     /// Counts an account, its users and its keys.
@@ -100,13 +104,13 @@ impl Coverage {
         self.access_keys = self.access_keys.map(|sum| sum + access_keys);
     }
 
-    /// Adds what is missing of an account that was read in part.
+    /// Adds the gaps of an account that was read in part.
     fn add_partial(&mut self, account: &AccountRecord) {
         self.partial += 1;
-        let kinds = account.gaps().iter().map(|gap| (gap.stage, gap.error_kind));
-        for (stage, class) in kinds.collect::<BTreeSet<_>>() {
+        let gaps = account.gaps().iter().map(|gap| (gap.stage, gap.error_kind));
+        for (stage, error_kind) in gaps.collect::<BTreeSet<_>>() {
             let (users, access_keys) = account.unknown_counts(stage);
-            let reason = format!("{} unknown: {class}", stage.label());
+            let reason = format!("{} unknown: {error_kind}", stage.label());
             let missing = self.partial_reasons.entry(reason).or_default();
             missing.accounts += 1;
             missing.users += users;
@@ -114,7 +118,7 @@ impl Coverage {
         }
     }
 
-    /// Adds an account of which nothing was read, by what its first gap says.
+    /// Adds an account in which nothing was read, by the reason of its first gap.
     fn add_failed(&mut self, account: &AccountRecord, is_management: bool) {
         let (reasons, reason) = match account.gaps().first() {
             Some(gap) if gap.error_kind == ErrorKind::Denied => {
@@ -128,11 +132,11 @@ impl Coverage {
 }
 
 impl CoverageBuilder {
-    /// That of no account yet.
+    /// Creates a builder without accounts.
     #[must_use]
     pub fn new(header: &Header) -> Self {
         let organization = header.organization.as_ref();
-        let answered_for =
+        let accepted_gaps =
             header.accepted_gaps.iter().map(|gap| (gap.clone(), gap.is_active(header.as_of))).collect();
         let coverage = Coverage {
             is_complete: true,
@@ -157,14 +161,14 @@ impl CoverageBuilder {
             coverage,
             as_of: header.as_of,
             management_account_id: organization.map(|it| it.management_account_id.clone()),
-            answered_for,
-            waiting: header.targets.iter().map(|target| target.account_id.clone()).collect(),
+            accepted_gaps,
+            pending: header.targets.iter().map(|target| target.account_id.clone()).collect(),
         }
     }
 
-    /// Adds an account.
+    /// Adds an account; each account must be added only once.
     pub fn add(&mut self, account: &AccountRecord) {
-        self.waiting.remove(account.account_id());
+        self.pending.remove(account.account_id());
         self.coverage.count(account);
         if matches!(account.outcome(), Outcome::Complete | Outcome::Partial) {
             self.add_read(account);
@@ -188,22 +192,22 @@ impl CoverageBuilder {
         }
     }
 
-    /// Adds what the account itself says of its users, and whether an earlier run read it.
+    /// Adds the account's own count of its users, and whether a previous run read the account.
     fn add_read(&mut self, account: &AccountRecord) {
         let coverage = &mut self.coverage;
         let summary = account.facts().summary.known();
         coverage.control_total =
             coverage.control_total.zip(summary).map(|(sum, summary)| sum + summary.users);
         if let Some(as_of) = account.as_of().filter(|as_of| *as_of < self.as_of) {
-            let earlier = coverage.resumed.get_or_insert(ResumedFrom { accounts: 0, as_of });
-            earlier.accounts += 1;
-            earlier.as_of = earlier.as_of.min(as_of);
+            let resumed = coverage.resumed.get_or_insert(ResumedFrom { accounts: 0, as_of });
+            resumed.accounts += 1;
+            resumed.as_of = resumed.as_of.min(as_of);
         }
     }
 
-    /// Whether somebody answers for the gaps of an account, today still; takes note of who does or did.
+    /// Whether an accepted gap that has not expired applies to the account. Records the accepted gap as used or expired.
     fn is_accepted(&mut self, account_id: &AccountId) -> bool {
-        match self.answered_for.iter().find(|(gap, _)| &gap.account_id == account_id) {
+        match self.accepted_gaps.iter().find(|(gap, _)| &gap.account_id == account_id) {
             Some((gap, true)) => {
                 self.coverage.accepted_gaps.push(gap.clone());
                 true
@@ -216,32 +220,32 @@ impl CoverageBuilder {
         }
     }
 
-    /// What the accounts cover. Those that were to be asked and have no line are missing for that reason: of a run that
-    /// was killed nothing says that they have no users.
+    /// The coverage of the accounts so far. Targets without a line count as failed: the run was interrupted before it
+    /// read them, so they may have users.
     #[must_use]
     pub fn finish(self) -> Coverage {
-        let Self { mut coverage, waiting, answered_for, .. } = self;
-        let met = |gap: &AcceptedGap| {
+        let Self { mut coverage, pending, accepted_gaps, .. } = self;
+        let is_used = |gap: &AcceptedGap| {
             coverage.accepted_gaps.contains(gap) || coverage.expired_accepted_gaps.contains(gap)
         };
-        // One that is not read yet may have the gap still.
-        let in_vain = answered_for.into_iter().map(|(gap, _)| gap);
-        let in_vain = in_vain.filter(|gap| !met(gap) && !waiting.contains(&gap.account_id)).collect();
-        coverage.unused_accepted_gaps = in_vain;
-        if !waiting.is_empty() {
+        // An account that was not read yet may still have the gap.
+        let unused = accepted_gaps.into_iter().map(|(gap, _)| gap);
+        let unused = unused.filter(|gap| !is_used(gap) && !pending.contains(&gap.account_id)).collect();
+        coverage.unused_accepted_gaps = unused;
+        if !pending.is_empty() {
             coverage.is_complete = false;
-            coverage.accounts += waiting.len();
-            coverage.failed.insert("the run ended before they were read".to_owned(), waiting.len());
+            coverage.accounts += pending.len();
+            coverage.failed.insert("the run ended before they were read".to_owned(), pending.len());
         }
         coverage
     }
 }
 
-/// Who refused, as far as AWS says.
+/// Why access was denied, as far as AWS's message says.
 fn denial_reason(gap: &Gap, is_management: bool) -> String {
     let denial = Denial::parse(&gap.message);
     let operation = gap.operation.as_deref().unwrap_or("the call");
-    // A session with tags needs more than the operation's own action.
+    // `AssumeRole` with session tags also needs `sts:TagSession`: then the denied action is not the operation's own.
     let is_other = |action: &&str| !action.ends_with(&format!(":{operation}"));
     let operation = denial.action.filter(is_other).unwrap_or(operation);
     match denial.reason {
@@ -252,16 +256,17 @@ fn denial_reason(gap: &Gap, is_management: bool) -> String {
         }
         Some((policy, Effect::NotAllowed)) => format!("no {} allows {operation}", policy.name()),
         Some((policy, Effect::ExplicitDeny)) => {
-            format!("{operation} refused by an explicit deny in the {}", policy.name())
+            format!("{operation} denied by an explicit deny in the {}", policy.name())
         }
         None if gap.stage == Stage::Session && is_management => {
-            "management account, in which no StackSet makes a role: AWS gave no cause".to_owned()
+            "management account (StackSets create no role there): access denied, AWS gave no reason"
+                .to_owned()
         }
-        None => format!("{operation} refused, AWS gave no cause"),
+        None => format!("{operation}: access denied, AWS gave no reason"),
     }
 }
 
-/// What happened with an account that did not refuse.
+/// Why nothing was read in an account, for reasons other than access denied.
 fn failure_reason(gap: &Gap) -> String {
     let operation = gap.operation.as_deref().map_or(String::new(), |operation| format!("{operation}: "));
     let code = gap.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
@@ -286,13 +291,13 @@ mod tests {
         format!("arn:aws:iam::{number:012}:role/R").parse().unwrap()
     }
 
-    fn gap(step: impl Into<Stage>, class: ErrorKind, message: &str) -> Gap {
-        let step = step.into();
+    fn gap(stage: impl Into<Stage>, error_kind: ErrorKind, message: &str) -> Gap {
+        let stage = stage.into();
         Gap {
-            stage: step,
-            operation: Some(if step == Stage::Session { "AssumeRole" } else { "ListUsers" }.to_owned()),
+            stage,
+            operation: Some(if stage == Stage::Session { "AssumeRole" } else { "ListUsers" }.to_owned()),
             user_name: None,
-            error_kind: class,
+            error_kind,
             code: None,
             message: message.to_owned(),
             request_id: None,
@@ -301,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn every_account_is_counted_once_with_its_reason_and_accepted_gaps_until_their_day() {
+    fn every_account_is_counted_once_with_its_reason_and_accepted_gaps_until_they_expire() {
         let mut header =
             Header::new(RunId::random(), "2026-11-24T09:12:00Z".parse::<Timestamp>().unwrap(), None, vec![]);
         let management_account_id = "000000000009".parse().unwrap();
@@ -321,42 +326,42 @@ mod tests {
         header.accepted_gaps = [(7, 24), (8, 23), (1, 24), (11, 24)]
             .map(|(number, day)| accepted(number, &format!("2026-11-{day}")))
             .to_vec();
-        let mut covering = CoverageBuilder::new(&header);
-        let denied = |number, step: Stage, message: &str| {
-            AccountRecord::failed(role_arn(number), gap(step, ErrorKind::Denied, message))
+        let mut builder = CoverageBuilder::new(&header);
+        let denied = |number, stage: Stage, message: &str| {
+            AccountRecord::failed(role_arn(number), gap(stage, ErrorKind::Denied, message))
         };
         let scp = "is not authorized … with an explicit deny in a service control policy: \
                    arn:aws:organizations::1:policy/o-a/service_control_policy/p-2kgnabcd";
-        covering.add(&AccountRecord::read(role_arn(1), vec![], vec![], vec![]));
-        assert!(covering.coverage.is_complete);
+        builder.add(&AccountRecord::read(role_arn(1), vec![], vec![], vec![]));
+        assert!(builder.coverage.is_complete);
         let target = Target { account_id: "000000000002".parse().unwrap(), role_arn: None };
-        covering.add(&AccountRecord::skipped(target, "suspended"));
-        assert!(covering.coverage.is_complete, "nobody can read what is suspended");
-        covering.add(&denied(7, Stage::Session, "no"));
-        assert!(covering.coverage.is_complete, "somebody answers for it, today still");
-        covering.add(&denied(3, Stage::Session, "not authorized to perform: sts:AssumeRole on resource: x"));
-        covering.add(&denied(4, FactKind::Users.into(), scp));
-        covering.add(&denied(9, Stage::Session, "not authorized"));
-        covering.add(&denied(
+        builder.add(&AccountRecord::skipped(target, "suspended"));
+        assert!(builder.coverage.is_complete, "a suspended account cannot be read");
+        builder.add(&denied(7, Stage::Session, "no"));
+        assert!(builder.coverage.is_complete, "the gap is accepted, and has not expired");
+        builder.add(&denied(3, Stage::Session, "not authorized to perform: sts:AssumeRole on resource: x"));
+        builder.add(&denied(4, FactKind::Users.into(), scp));
+        builder.add(&denied(9, Stage::Session, "not authorized"));
+        builder.add(&denied(
             5,
             FactKind::Users.into(),
             "x because no identity-based policy allows the iam:ListUsers action",
         ));
-        covering.add(&denied(8, Stage::Session, "no"));
+        builder.add(&denied(8, Stage::Session, "no"));
         let partial = vec![gap(FactKind::AccessKeys, ErrorKind::Throttled, "slow")];
         let user = User::new("u".into(), "AIDA".into(), "arn".into(), "/".into(), header.as_of);
-        covering.add(&AccountRecord::read(role_arn(6), vec![user], partial, vec![]));
-        covering.add(&AccountRecord::failed(role_arn(10), gap(Stage::Session, ErrorKind::TimedOut, "late")));
+        builder.add(&AccountRecord::read(role_arn(6), vec![user], partial, vec![]));
+        builder.add(&AccountRecord::failed(role_arn(10), gap(Stage::Session, ErrorKind::TimedOut, "late")));
 
-        let coverage = covering.finish();
+        let coverage = builder.finish();
         assert!(!coverage.is_complete);
         let denied: Vec<_> =
             coverage.denied.iter().map(|(reason, number)| (reason.as_str(), *number)).collect();
         assert_eq!(
             denied,
             [
-                ("AssumeRole refused, AWS gave no cause", 2),
-                ("management account, in which no StackSet makes a role: AWS gave no cause", 1),
+                ("AssumeRole: access denied, AWS gave no reason", 2),
+                ("management account (StackSets create no role there): access denied, AWS gave no reason", 1),
                 ("no identity-based policy allows ListUsers", 1),
                 ("service control policy p-2kgnabcd (named by AWS)", 1),
             ]
@@ -366,12 +371,12 @@ mod tests {
         assert_eq!(
             coverage.failed.iter().map(|(reason, number)| (reason.as_str(), *number)).collect::<Vec<_>>(),
             [("AssumeRole: timed out", 1), ("the run ended before they were read", 2)],
-            "whoever was to be asked and has no line is missing"
+            "a target without a line is a gap"
         );
         assert_eq!((coverage.accepted_gaps.len(), coverage.expired_accepted_gaps.len()), (1, 1));
-        let in_vain: Vec<_> =
+        let unused: Vec<_> =
             coverage.unused_accepted_gaps.iter().map(|gap| gap.account_id.as_str()).collect();
-        assert_eq!(in_vain, ["000000000001"], "it was read whole; of one that was not read nobody knows");
+        assert_eq!(unused, ["000000000001"], "it is complete; an account that was not read may have the gap");
         let all = [&coverage.denied, &coverage.failed, &coverage.skipped];
         let counted: usize =
             all.iter().flat_map(|reasons| reasons.values()).sum::<usize>() + missing.accounts;

@@ -1,24 +1,24 @@
-//! What AWS's words say of a denial: who may not do what, and which type of policy decided it.
+//! Parses AWS's access denied message: the principal, the action, the resource, and the type of policy that denied it.
 //!
-//! AWS names one policy type at most, and across accounts often none.
+//! AWS names at most one policy type, and across accounts often none.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 
 use serde::{Deserialize, Serialize};
 
-/// The types of policies that AWS names in a denial.
+/// The policy types that AWS names in an access denied message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyType {
-    /// A policy of the principal's own.
+    /// A policy that is attached to the principal.
     Identity,
     /// The trust policy of a role.
     RoleTrust,
-    /// A policy of the resource, other than a role's.
+    /// A resource-based policy other than a role trust policy.
     Resource,
-    /// A session policy.
+    /// A policy that was passed when the session was created.
     Session,
-    /// A permissions boundary.
+    /// The permissions boundary of a user or role.
     PermissionsBoundary,
     /// A service control policy of the organization.
     ServiceControl,
@@ -28,8 +28,8 @@ pub enum PolicyType {
     VpcEndpoint,
 }
 
-/// AWS's words for each type, behind `because no` and behind `with an explicit deny in a`.
-const WORDS: [(&str, PolicyType); 8] = [
+/// The name of each policy type in AWS's messages, after `because no` and after `with an explicit deny in a`.
+const NAMES: [(&str, PolicyType); 8] = [
     ("identity-based policy", PolicyType::Identity),
     ("role trust policy", PolicyType::RoleTrust),
     ("resource-based policy", PolicyType::Resource),
@@ -41,74 +41,75 @@ const WORDS: [(&str, PolicyType); 8] = [
 ];
 
 impl PolicyType {
-    /// The name that AWS gives it.
+    /// The name in AWS's messages, such as `service control policy`.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
-        WORDS.iter().find(|(_, policy_type)| *policy_type == self).map_or("policy", |(words, _)| words)
+        NAMES.iter().find(|(_, policy_type)| *policy_type == self).map_or("policy", |(name, _)| name)
     }
 }
 
-/// Why a request was denied, as far as AWS says.
+/// How a policy denied a request: by an explicit or an implicit deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// No statement allows it.
+    /// No statement allows the action (implicit deny).
     NotAllowed,
-    /// A statement denies it.
+    /// A statement denies the action.
     ExplicitDeny,
 }
 
-/// A denial in AWS's words, taken apart. What AWS does not say is `None`.
+/// The parts of an access denied message. A part that the message does not contain is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Denial<'a> {
     /// The ARN of the principal.
     pub principal: Option<&'a str>,
-    /// The action, as `sts:AssumeRole`.
+    /// The action, such as `sts:AssumeRole`.
     pub action: Option<&'a str>,
     /// The resource: an ARN or `*`.
     pub resource: Option<&'a str>,
-    /// The type of policy that decided it, and how.
+    /// The type of the policy that denied the action, and how.
     pub reason: Option<(PolicyType, Effect)>,
-    /// The ARN of that policy.
+    /// The ARN of that policy; AWS names it for some explicit denies only.
     pub policy_arn: Option<&'a str>,
 }
 
 impl<'a> Denial<'a> {
-    /// Takes the message of an access denied error apart.
+    /// Parses the message of an access denied error. Any text parses: what is not found stays `None`.
     #[must_use]
     pub fn parse(message: &'a str) -> Self {
-        let behind = |words: &str| message.split_once(words).map(|(_, behind)| behind);
-        let word = |words: &str| behind(words).and_then(first_word);
-        let allows = behind("because no ").and_then(|behind| {
-            let (policy_type, behind) = policy_type(behind)?;
-            // The action stands once more here, and here alone in some services' messages.
-            let action = behind.trim_start().strip_prefix("allows the ").and_then(first_word);
+        let text_after = |marker: &str| message.split_once(marker).map(|(_, rest)| rest);
+        let word_after = |marker: &str| text_after(marker).and_then(first_word);
+        let not_allowed = text_after("because no ").and_then(|rest| {
+            let (policy_type, rest) = strip_policy_type(rest)?;
+            // The action is repeated here; in the messages of some services it is only here.
+            let action = rest.trim_start().strip_prefix("allows the ").and_then(first_word);
             Some((policy_type, action))
         });
-        let denies = behind("with an explicit deny in ").and_then(|behind| {
-            let behind = ["an ", "a ", "the "].iter().find_map(|article| behind.strip_prefix(article));
-            policy_type(behind?)
+        let explicit_deny = text_after("with an explicit deny in ").and_then(|rest| {
+            let rest = ["an ", "a ", "the "].iter().find_map(|article| rest.strip_prefix(article));
+            strip_policy_type(rest?)
         });
-        let policy_arn = denies.and_then(|(_, behind)| behind.strip_prefix(": ").and_then(first_word));
+        let policy_arn = explicit_deny.and_then(|(_, rest)| rest.strip_prefix(": ").and_then(first_word));
         Self {
-            principal: word("User: ").filter(|word| word.starts_with("arn:")),
-            action: word("not authorized to perform: ")
-                .or(allows.and_then(|(_, action)| action))
+            principal: word_after("User: ").filter(|word| word.starts_with("arn:")),
+            action: word_after("not authorized to perform: ")
+                .or(not_allowed.and_then(|(_, action)| action))
                 .filter(|word| is_action(word)),
-            resource: word("on resource: "),
-            reason: denies
+            resource: word_after("on resource: "),
+            reason: explicit_deny
                 .map(|(policy_type, _)| (policy_type, Effect::ExplicitDeny))
-                .or(allows.map(|(policy_type, _)| (policy_type, Effect::NotAllowed))),
+                .or(not_allowed.map(|(policy_type, _)| (policy_type, Effect::NotAllowed))),
             policy_arn: policy_arn.filter(|word| word.starts_with("arn:")),
         }
     }
 }
 
-fn policy_type(text: &str) -> Option<(PolicyType, &str)> {
-    WORDS.iter().find_map(|(words, policy_type)| Some((*policy_type, text.strip_prefix(words)?)))
+/// The policy type that a text begins with, and the rest of the text.
+fn strip_policy_type(text: &str) -> Option<(PolicyType, &str)> {
+    NAMES.iter().find_map(|(name, policy_type)| Some((*policy_type, text.strip_prefix(name)?)))
 }
 
-/// The text up to its first blank, without the punctuation of a sentence.
+/// The text up to the first white space, without the punctuation of a sentence.
 fn first_word(text: &str) -> Option<&str> {
     let word = text.split_whitespace().next()?.trim_end_matches([',', '.', ';']);
     Some(word).filter(|word| !word.is_empty() && word.len() <= 2048)
@@ -123,23 +124,23 @@ fn is_action(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Denial, Effect, PolicyType, WORDS};
+    use super::{Denial, Effect, NAMES, PolicyType};
 
     const BARE: &str = "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/x is not authorized to perform: \
                         sts:AssumeRole on resource: arn:aws:iam::111111111111:role/IAMListRole";
 
     #[test]
     fn every_policy_type_is_read_whether_it_denies_or_does_not_allow() {
-        for (words, policy_type) in WORDS {
-            let message = format!("{BARE} because no {words} allows the sts:AssumeRole action");
+        for (name, policy_type) in NAMES {
+            let message = format!("{BARE} because no {name} allows the sts:AssumeRole action");
             assert_eq!(Denial::parse(&message).reason, Some((policy_type, Effect::NotAllowed)), "{message}");
             for article in ["a", "an", "the"] {
-                let message = format!("{BARE} with an explicit deny in {article} {words}");
+                let message = format!("{BARE} with an explicit deny in {article} {name}");
                 let denial = Denial::parse(&message);
                 assert_eq!(denial.reason, Some((policy_type, Effect::ExplicitDeny)), "{message}");
                 assert_eq!(denial.policy_arn, None);
             }
-            assert_eq!(policy_type.name(), words);
+            assert_eq!(policy_type.name(), name);
         }
     }
 
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_denial_tells_nothing() {
+    fn a_message_that_is_not_a_denial_has_no_parts() {
         for message in
             ["", "Rate exceeded", "with an explicit deny in ", "because no ", "User: ", "because no x"]
         {

@@ -1,5 +1,5 @@
-//! The roll as one JSON document: the header's fields, what it covers, the accounts, the trailer's fields. Sorted, so
-//! that two runs over the same world differ in nothing but `as_of`, `run_id`, `request_id` and `statistics`.
+//! The roll as one JSON document: the fields of the header, the coverage, the accounts and the fields of the trailer.
+//! It is sorted, so two runs over unchanged accounts differ only in `as_of`, `run_id`, `request_id` and `statistics`.
 
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -10,7 +10,7 @@ use crate::coverage::Coverage;
 use crate::file::{Counts, Roll, Statistics};
 use crate::header::Header;
 
-/// The rendering `json`.
+/// The document that the output format `json` writes.
 #[derive(Debug, Serialize)]
 pub struct Document<'a, A> {
     #[serde(flatten)]
@@ -18,7 +18,7 @@ pub struct Document<'a, A> {
     coverage: Coverage,
     accounts: A,
     counts: Counts,
-    /// `null` where the run was cut short.
+    /// `null` where the run was interrupted.
     statistics: Option<&'a Statistics>,
 }
 
@@ -33,21 +33,21 @@ impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRecord>> {
 }
 
 impl<'a> Document<'a, StreamedAccounts<'a>> {
-    /// The document of a roll file, whose accounts are read when it is their turn.
+    /// Creates the document of a roll file. Serializing it reads one account at a time.
     #[must_use]
-    pub fn from_file(stored: &'a RollFile, coverage: Coverage) -> Self {
-        let RollFile { header, counts, statistics, .. } = stored;
+    pub fn from_file(file: &'a RollFile, coverage: Coverage) -> Self {
+        let RollFile { header, counts, statistics, .. } = file;
         Self {
             header,
             coverage,
-            accounts: StreamedAccounts(stored),
+            accounts: StreamedAccounts(file),
             counts: *counts,
             statistics: statistics.as_ref(),
         }
     }
 }
 
-/// The accounts of a roll file.
+/// The accounts of a roll file, read while they are serialized.
 #[derive(Debug)]
 pub struct StreamedAccounts<'a>(&'a RollFile);
 

@@ -1,47 +1,47 @@
-//! What is known of something, from where; or that it is unknown, and why.
+//! A value with its source, or the reason why it is unknown.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is known of something. Unknown is never "none", "never" or zero.
+/// A value that may be known, unknown or not requested. Unknown is never "none", "never" or zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Fact<T> {
-    /// It is known.
+    /// The value was read.
     Known {
-        /// What is known.
+        /// The value; its type says what `None` means.
         value: T,
-        /// Where from.
+        /// Where the value was read.
         source: Source,
     },
-    /// It was asked for and is unknown.
+    /// The value was requested and could not be read.
     Unknown {
-        /// Why; the account's gaps tell more.
+        /// The reason in a few words; the gaps of the account have the details.
         unknown: String,
     },
-    /// Nobody asked for it. Not written.
+    /// The value was not requested. It is absent from the file.
     #[default]
     #[serde(skip)]
     NotRequested,
 }
 
-/// Where a fact is from.
+/// Where a fact was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// Asked for in this run.
+    /// A call to the IAM API in this run.
     Live,
-    /// The account's credential report, made at this time.
+    /// The account's credential report, which AWS generated at this time.
     CredentialReport(Timestamp),
 }
 
 impl<T> Fact<T> {
-    /// A fact that was asked for in this run.
+    /// Creates a known fact with the source [`Source::Live`].
     pub fn live(value: T) -> Self {
         Self::Known { value, source: Source::Live }
     }
 
-    /// The same of a reference.
+    /// Converts from `&Fact<T>` to `Fact<&T>`.
     pub fn as_ref(&self) -> Fact<&T> {
         match self {
             Self::Known { value, source } => Fact::Known { value, source: *source },
@@ -50,16 +50,17 @@ impl<T> Fact<T> {
         }
     }
 
-    /// What follows from it.
-    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Fact<U> {
+    /// Applies a function to the value, if it is known. The source stays the same.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Fact<U> {
         match self {
-            Self::Known { value, source } => Fact::Known { value: of(value), source },
+            Self::Known { value, source } => Fact::Known { value: f(value), source },
             Self::Unknown { unknown } => Fact::Unknown { unknown },
             Self::NotRequested => Fact::NotRequested,
         }
     }
 
-    /// It, or where it is not known, the other.
+    /// Returns `self` if it is known, otherwise `other`; of two facts that are not known, an unknown one before one that
+    /// was not requested, and `self` before `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         match (&self, &other) {
@@ -70,7 +71,7 @@ impl<T> Fact<T> {
         }
     }
 
-    /// What is known.
+    /// The value, if it is known.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known { value, .. } => Some(value),
@@ -78,12 +79,12 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Whether it was asked for and is unknown.
+    /// Whether the value was requested and could not be read.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown { .. })
     }
 
-    /// Whether nobody asked for it.
+    /// Whether the value was not requested.
     pub fn is_not_requested(&self) -> bool {
         matches!(self, Self::NotRequested)
     }
@@ -94,13 +95,13 @@ mod tests {
     use super::{Fact, Source};
 
     #[test]
-    fn what_is_known_unknown_and_not_asked_is_told_apart() {
-        let made = "2026-11-24T08:00:00Z".parse().unwrap();
+    fn a_known_value_an_unknown_one_and_none_are_distinct_in_json() {
+        let generated = "2026-11-24T08:00:00Z".parse().unwrap();
         for (fact, text) in [
             (Fact::live(Some(1)), r#"{"value":1,"source":"live"}"#),
             (Fact::live(None), r#"{"value":null,"source":"live"}"#),
             (
-                Fact::Known { value: Some(2), source: Source::CredentialReport(made) },
+                Fact::Known { value: Some(2), source: Source::CredentialReport(generated) },
                 r#"{"value":2,"source":{"credential_report":"2026-11-24T08:00:00Z"}}"#,
             ),
             (Fact::Unknown { unknown: "throttled".to_owned() }, r#"{"unknown":"throttled"}"#),

@@ -1,4 +1,4 @@
-//! The facts that can be read of an account, one row each, and what a run selects of them.
+//! The facts that can be read in an account, one row each, and the selection of facts that a run reads.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 /// Declares the facts: the variant, its name in files and flags, and its label for people.
 macro_rules! fact_kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $label:literal;)+) => {
-        /// A fact that can be read of an account.
+        /// A kind of fact that can be read in an account. The file and the flag `--collect` use its name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum FactKind {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
         }
 
         impl FactKind {
-            /// All of them, in the order in which they are read.
+            /// All kinds, in the order in which they are read.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The name in roll files, flags and settings.
@@ -27,7 +27,7 @@ macro_rules! fact_kinds {
                 }
             }
 
-            /// What it is, for people.
+            /// The label in reports, such as `access keys`.
             #[must_use]
             pub fn label(self) -> &'static str {
                 match self {
@@ -43,7 +43,7 @@ fact_kinds! {
     Users = "users", "users";
     /// The users' access keys: `iam:ListAccessKeys`.
     AccessKeys = "access_keys", "access keys";
-    /// When, for what and where the keys were last used: `iam:GetAccessKeyLastUsed`.
+    /// When, for which service and in which region the keys were last used: `iam:GetAccessKeyLastUsed`.
     LastUsed = "last_used", "last use";
     /// Whether all users were listed: `iam:GetAccountSummary`.
     ControlTotal = "control_total", "number of users";
@@ -67,9 +67,9 @@ impl fmt::Display for FactKind {
     }
 }
 
-/// A name that is none of a fact.
+/// A text that is not the name of a fact.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no fact")]
+#[error("unknown fact {0:?}")]
 pub struct UnknownFact(String);
 
 impl FromStr for FactKind {
@@ -81,32 +81,32 @@ impl FromStr for FactKind {
     }
 }
 
-/// What a run reads of each account: which facts, of which users, and how.
+/// What a run reads in each account: which facts, of which users, from which source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FactSelection {
-    /// The facts.
+    /// The facts that are requested.
     pub facts: BTreeSet<FactKind>,
-    /// How users are read.
+    /// Where users are read from.
     #[serde(default)]
     pub user_source: UserSource,
-    /// Read this user alone.
+    /// Read only this user; `None` reads all users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
-    /// Read the users below this path alone.
+    /// Read only the users under this path, such as `/ci/`; `None` reads all users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_prefix: Option<String>,
 }
 
-/// How users are read.
+/// Where users are read from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserSource {
-    /// Each user live.
+    /// IAM API calls for each user.
     #[default]
     #[serde(rename = "live")]
     Live,
-    /// From the credential report, and live only those who have keys there, or are younger than it. Keys that were made
-    /// since are missing.
+    /// The credential report. API calls are made only for users who have keys in the report or were created after it.
+    /// Keys that were created after the report are missing.
     #[serde(rename = "credential-report")]
     CredentialReport,
 }
@@ -122,7 +122,7 @@ impl UserSource {
     }
 }
 
-/// A text that names no way to read users.
+/// A text that is not the name of a [`UserSource`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown user source {0:?}; expected live or credential-report")]
 pub struct UnknownUserSource(String);
@@ -139,7 +139,7 @@ impl FromStr for UserSource {
 }
 
 impl Default for FactSelection {
-    /// Users and their keys, of all users, live: what the two permissions of the flow allow.
+    /// All users and their access keys, from the API: this needs only `iam:ListUsers` and `iam:ListAccessKeys`.
     fn default() -> Self {
         let facts = BTreeSet::from([FactKind::Users, FactKind::AccessKeys]);
         Self { facts, user_source: UserSource::Live, user_name: None, path_prefix: None }
@@ -147,29 +147,29 @@ impl Default for FactSelection {
 }
 
 impl FactSelection {
-    /// Whether a fact is read.
+    /// Whether the selection includes a fact.
     #[must_use]
     pub fn contains(&self, fact: FactKind) -> bool {
         self.facts.contains(&fact)
     }
 
-    /// What the selection leaves out of an account, for people.
+    /// What limits the users and keys that are read, as noun phrases; empty where nothing does.
     #[must_use]
     pub(crate) fn limits(&self) -> Vec<String> {
-        let reads =
-            (self.user_source == UserSource::CredentialReport).then(|| "reads from the report".to_owned());
-        reads.into_iter().chain(self.user_limits()).collect()
+        let source = (self.user_source == UserSource::CredentialReport)
+            .then(|| "keys that the credential report lists".to_owned());
+        source.into_iter().chain(self.user_limits()).collect()
     }
 
-    /// Which users alone are read, for people: `of user alice`; nothing where all are.
+    /// The only users that are read, as noun phrases such as `user alice`; empty where all users are read.
     #[must_use]
     pub fn user_limits(&self) -> Vec<String> {
-        let user = self.user_name.as_ref().map(|name| format!("of user {name}"));
-        let path = self.path_prefix.as_ref().map(|path| format!("of users below {path}"));
+        let user = self.user_name.as_ref().map(|name| format!("user {name}"));
+        let path = self.path_prefix.as_ref().map(|path| format!("users under path {path}"));
         user.into_iter().chain(path).collect()
     }
 
-    /// The names of the facts, with commas between.
+    /// The names of the facts, separated by commas.
     #[must_use]
     pub fn names(&self) -> String {
         self.facts.iter().map(|fact| fact.name()).collect::<Vec<_>>().join(",")
@@ -179,7 +179,7 @@ impl FactSelection {
 impl fmt::Display for FactSelection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names())?;
-        self.limits().iter().try_for_each(|limit| write!(f, "; {limit}"))
+        self.limits().iter().try_for_each(|limit| write!(f, "; only {limit}"))
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     use super::{FactKind, FactSelection};
 
     #[test]
-    fn every_fact_is_read_by_its_name_and_written_with_it() {
+    fn every_fact_is_parsed_from_its_name_and_written_as_it() {
         for fact in FactKind::ALL {
             assert_eq!(fact.name().parse::<FactKind>().unwrap(), *fact);
             assert_eq!(serde_json::to_value(fact).unwrap(), fact.name());
@@ -197,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_holds_what_separates_facts_stays_one_path() {
+    fn a_path_that_contains_separators_stays_one_path() {
         let selection = FactSelection { path_prefix: Some("/a;b,c/".to_owned()), ..FactSelection::default() };
-        assert_eq!(selection.limits(), ["of users below /a;b,c/"]);
+        assert_eq!(selection.limits(), ["users under path /a;b,c/"]);
         let written = serde_json::to_string(&selection).unwrap();
         assert_eq!(serde_json::from_str::<FactSelection>(&written).unwrap(), selection);
     }

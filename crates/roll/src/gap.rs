@@ -1,4 +1,4 @@
-//! What could not be read, where on the way, and why.
+//! Gaps: what could not be read, at which stage, and why.
 
 use std::fmt;
 
@@ -7,37 +7,37 @@ use serde::{Deserialize, Serialize};
 use crate::fact_kind::FactKind;
 use crate::remedy::Remedy;
 
-/// Something that was asked for and is unknown.
+/// A fact that was requested and could not be read, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The stage that failed: `"stage": "session"`, or `"fact"` with the fact that is unknown.
     #[serde(flatten)]
     pub stage: Stage,
-    /// The API operation, as AWS spells it; `None` where it was not one call that went wrong.
+    /// The API operation that failed, such as `ListUsers`; `None` where the cause was not a single call.
     pub operation: Option<String>,
-    /// The user it is about, where it is about one.
+    /// The user whose fact is unknown; `None` where the gap is not about one user.
     pub user_name: Option<String>,
-    /// What kind of obstacle it was.
+    /// The category of the error.
     pub error_kind: ErrorKind,
-    /// The AWS error code, such as `AccessDenied`; `None` where AWS gave none.
+    /// The AWS error code, such as `AccessDenied`; `None` where AWS returned none.
     pub code: Option<String>,
-    /// What happened, in AWS's words where AWS answered.
+    /// What happened; AWS's own message where AWS returned one.
     pub message: String,
-    /// The id that AWS support and CloudTrail know the call by.
+    /// The request id of the call, which CloudTrail records and AWS Support asks for; `None` where AWS returned none.
     pub request_id: Option<String>,
-    /// What to do next.
+    /// What to do next, as a code with parameters.
     pub remedy: Remedy,
 }
 
 impl Gap {
-    /// Operation, code and message: `AssumeRole: AccessDenied: User …`.
+    /// Operation, code and message in one line: `AssumeRole: AccessDenied: User …`.
     #[must_use]
     pub fn to_line(&self) -> String {
         let call: String = self.operation.iter().chain(&self.code).map(|part| format!("{part}: ")).collect();
         format!("{call}{}", self.message)
     }
 
-    /// Operation and class: `ListMFADevices: denied`.
+    /// Operation and kind of error: `ListMFADevices: access denied`.
     #[must_use]
     pub fn summary(&self) -> String {
         match &self.operation {
@@ -47,20 +47,20 @@ impl Gap {
     }
 }
 
-/// Where on the way something happened: while the session was opened, or while a fact was read.
+/// The stage of reading an account: assuming its role, or reading a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "StageFields", into = "StageFields")]
 pub enum Stage {
     /// Assuming the account's role: `sts:AssumeRole`.
     Session,
-    /// Reading this fact.
+    /// Reading the fact of this kind.
     Fact(FactKind),
 }
 
 const SESSION: &str = "session";
 
 impl Stage {
-    /// The name in roll files: `session`, or the fact's.
+    /// The name in logs and files: `session`, or the name of the fact.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl Stage {
         }
     }
 
-    /// What is unknown where it fails, for people.
+    /// The label of what is unknown if the stage fails: `everything`, or the label of the fact.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -85,7 +85,7 @@ impl From<FactKind> for Stage {
     }
 }
 
-/// A stage as roll files have it: one of the two fields.
+/// A stage in a roll file: one of the two fields is set.
 #[derive(Serialize, Deserialize)]
 struct StageFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,9 +100,9 @@ enum SessionStage {
     Session,
 }
 
-/// A gap that has neither a stage nor a fact, or both.
+/// A gap has both `stage` and `fact`, or neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a gap has either \"stage\": \"session\" or \"fact\" with the name of a fact")]
+#[error("a gap must have either \"stage\": \"session\" or \"fact\" with the name of a fact")]
 pub struct InvalidStage;
 
 impl TryFrom<StageFields> for Stage {
@@ -132,59 +132,60 @@ impl fmt::Display for Stage {
     }
 }
 
-/// What kind of obstacle a gap comes from.
+/// The category of the error that caused a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// AWS refused: a policy does not allow it, or one denies it.
+    /// Access denied: no policy allows the action, or a policy denies it.
     Denied,
     /// The caller's own credentials are missing, expired or not accepted.
     Credentials,
-    /// AWS asked to slow down until the attempts were used up.
+    /// AWS throttled the call on every attempt.
     Throttled,
-    /// What was asked about does not exist.
+    /// The user, report or other entity of the call does not exist.
     NotFound,
-    /// The time that was allowed ran out.
+    /// A timeout or deadline passed.
     TimedOut,
-    /// Somebody ended the run.
+    /// A signal stopped the run.
     Interrupted,
-    /// Two answers of AWS contradict each other.
+    /// Two responses of AWS contradict each other.
     Inconsistent,
-    /// No answer came: name resolution, connection, TLS, proxy.
+    /// No response was received: name resolution, connection, TLS or proxy failed.
     Transport,
-    /// An answer came that AWS does not give.
+    /// The response is not one that AWS sends.
     Malformed,
-    /// Rolecall itself went wrong.
+    /// An error in Rolecall itself.
     Internal,
-    /// AWS answered with another error.
+    /// AWS returned another error.
     Other,
 }
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Denied => "denied",
+            Self::Denied => "access denied",
             Self::Credentials => "credentials not accepted",
             Self::Throttled => "throttled",
             Self::NotFound => "not found",
             Self::TimedOut => "timed out",
             Self::Interrupted => "interrupted",
-            Self::Inconsistent => "answers contradict each other",
-            Self::Transport => "no answer",
-            Self::Malformed => "malformed answer",
-            Self::Internal => "rolecall went wrong",
-            Self::Other => "refused",
+            Self::Inconsistent => "contradictory responses",
+            Self::Transport => "no response",
+            Self::Malformed => "malformed response",
+            Self::Internal => "internal error in rolecall",
+            Self::Other => "other AWS error",
         })
     }
 }
 
-/// Something seen on the way that is worth knowing and is no gap.
+/// An observation while an account was read, for example that a user was deleted meanwhile. It is not a gap: nothing
+/// is unknown because of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The fact that was being read.
     pub fact: FactKind,
-    /// The user it is about, where it is about one.
+    /// The user that the note is about; `None` where it is not about one user.
     pub user_name: Option<String>,
-    /// What was seen.
+    /// What was observed.
     pub message: String,
 }

@@ -1,4 +1,4 @@
-//! Who asked whom, and when: the first record of a roll file.
+//! The header, which is the first record of a roll file: the caller, the targets and the options of the run.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,41 +10,42 @@ use crate::fact::Fact;
 use crate::fact_kind::{FactKind, FactSelection};
 use crate::ids::{AccountId, RoleArn, RoleSessionName, RunId};
 
-/// The version of the format that this crate writes, and the one that it reads.
+/// The version of the file format that this crate writes, and the only one that it reads.
 pub const SCHEMA_VERSION: u32 = 3;
 
-/// The first record: who asked whom, and when.
+/// The first record of a run: who read which accounts, when, and with which options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The version of the format: [`SCHEMA_VERSION`].
+    /// The version of the file format: [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The version of Rolecall that wrote it.
+    /// The version of Rolecall that wrote the file, such as `1.2.0`.
     pub rolecall_version: String,
-    /// The id of the run.
+    /// The random id of the run; the session name contains it.
     pub run_id: RunId,
-    /// The moment that the run stands for; ages are counted to it.
+    /// The start time of the run; ages are calculated to this time.
     pub as_of: Timestamp,
-    /// Who asked; `None` where AWS would not say.
+    /// The caller identity; `None` where `sts:GetCallerIdentity` did not return it.
     pub caller: Option<Caller>,
-    /// The organisation whose accounts these are; `None` where AWS Organizations was not asked.
+    /// The organization of the accounts; `None` where the run did not read AWS Organizations.
     pub organization: Option<Organization>,
-    /// The name of the sessions in the accounts, as CloudTrail has it.
+    /// The role session name in all accounts; CloudTrail records it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_name: Option<RoleSessionName>,
-    /// What was read of each account.
+    /// What was read in each account.
     pub collect: FactSelection,
-    /// Which accounts of an organization were chosen; nothing where all were, or they were named one by one.
+    /// The filters that selected accounts of the organization; empty where all accounts were selected, or where the
+    /// targets were named one by one.
     #[serde(default, skip_serializing_if = "TargetScope::is_all")]
     pub scope: TargetScope,
-    /// Who was asked, sorted.
+    /// The target accounts, sorted.
     pub targets: Vec<Target>,
-    /// Gaps that somebody answers for.
+    /// The accepted gaps of the configuration, whether they apply to this roll or not.
     #[serde(default)]
     pub accepted_gaps: Vec<AcceptedGap>,
 }
 
 impl Header {
-    /// A header of the present format and version. Targets come out sorted.
+    /// Creates a header of this format and version, with default options. Sorts the targets.
     #[must_use]
     pub fn new(run_id: RunId, as_of: Timestamp, caller: Option<Caller>, mut targets: Vec<Target>) -> Self {
         targets.sort();
@@ -63,33 +64,33 @@ impl Header {
         }
     }
 
-    /// Whether a fact was asked for.
+    /// Whether the run reads a fact.
     #[must_use]
     pub fn reads(&self, fact: FactKind) -> bool {
         self.collect.contains(fact)
     }
 }
 
-/// Which accounts of an organization are read, each list sorted.
+/// The filters that select accounts of an organization. An account must pass all filters; an empty filter passes all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetScope {
-    /// In these units, and the units below them.
+    /// Only accounts in these organizational units and their children; ids or paths such as `Workloads/Prod`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub units: BTreeSet<String>,
-    /// Of these ids or names.
+    /// Only accounts whose id or name matches one of these patterns.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub include: BTreeSet<String>,
-    /// And not of these.
+    /// No accounts whose id or name matches one of these patterns.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub exclude: BTreeSet<String>,
-    /// With all of these tags, as `key=value`.
+    /// Only accounts that have all of these tags, each as `key=value`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub include_tags: BTreeSet<String>,
 }
 
 impl TargetScope {
-    /// Whether all accounts are read.
+    /// Whether no filter is set, so that all accounts are selected.
     #[must_use]
     pub fn is_all(&self) -> bool {
         *self == Self::default()
@@ -111,56 +112,56 @@ impl fmt::Display for TargetScope {
     }
 }
 
-/// An organisation, as AWS Organizations tells of it.
+/// An organization in AWS Organizations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
-    /// `o-…`.
+    /// The organization id, `o-…`.
     pub id: String,
-    /// The management account, which has no member role of its own making.
+    /// The management account. CloudFormation stack sets create no role in it, so it often denies access.
     pub management_account_id: AccountId,
-    /// How many accounts AWS Organizations lists, chosen or not.
+    /// The number of accounts that AWS Organizations lists, whether the filters select them or not.
     pub accounts: usize,
-    /// Whether it manages the credentials of its members' root users centrally.
+    /// Whether the organization manages the credentials of its members' root users centrally.
     #[serde(default, skip_serializing_if = "Fact::is_not_requested")]
     pub root_credentials_managed: Fact<bool>,
 }
 
-/// A gap that somebody answers for, until a day: it does not make a roll incomplete.
+/// An accepted gap: until a date, the gaps of an account do not make a roll incomplete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedGap {
-    /// The account that is not read whole.
+    /// The account whose gaps are accepted.
     pub account_id: AccountId,
-    /// Who answers for it.
+    /// The person or team that accepted the gap.
     pub owner: String,
-    /// Why.
+    /// Why the gap is accepted.
     pub reason: String,
-    /// The last day on which it is accepted.
+    /// The last day, in UTC, on which the gap is accepted.
     pub until: jiff::civil::Date,
 }
 
 impl AcceptedGap {
-    /// Whether it is accepted still.
+    /// Whether the acceptance has not expired at this time.
     #[must_use]
     pub(crate) fn is_active(&self, as_of: Timestamp) -> bool {
         jiff::tz::Offset::UTC.to_datetime(as_of).date() <= self.until
     }
 }
 
-/// The identity that asked, as `sts:GetCallerIdentity` gives it.
+/// The caller identity, from `sts:GetCallerIdentity`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
-    /// The caller's account.
+    /// The account of the caller (the hub account).
     pub account_id: AccountId,
-    /// The caller's ARN; for a role, that of its session.
+    /// The ARN of the caller; for a role, the ARN of its session.
     pub arn: String,
 }
 
-/// An account that was asked for.
+/// A target account of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
-    /// The account.
+    /// The id of the account to read.
     pub account_id: AccountId,
-    /// The role to become in it; `None` where it is read with the caller's own credentials, or not asked.
+    /// The role to assume in the account; `None` where it is read with the caller's own credentials, or skipped.
     pub role_arn: Option<RoleArn>,
 }
 

@@ -1,5 +1,5 @@
-//! JSON that is harmless where it is shown: names are other people's, and a terminal, an editor or a line-based tool may
-//! act on what stands in them. What would steer one is written as `\u…`, which reads as the same text.
+//! Writes JSON that is safe to display. Names come from other people, and may contain characters that control a
+//! terminal, an editor or a line-based tool. Such characters are written as `\u…`, which parses to the same text.
 
 use std::io::{self, Write};
 
@@ -10,23 +10,23 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 /// Writes a value on one line.
 ///
 /// # Errors
-/// Those of `out`.
+/// The I/O errors of `out`, and values that cannot be serialized as JSON.
 pub fn to_writer(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     let mut serializer = Serializer::with_formatter(out, Escaping(CompactFormatter));
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
-/// Writes a value for people, indented.
+/// Writes a value with indentation.
 ///
 /// # Errors
-/// Those of `out`.
+/// The I/O errors of `out`, and values that cannot be serialized as JSON.
 pub fn to_writer_pretty(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     let mut serializer = Serializer::with_formatter(out, Escaping(PrettyFormatter::new()));
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
-/// Whether a character steers what shows it: control characters, line separators, and the marks and overrides that turn
-/// the direction of the text around them.
+/// Whether a character can change how the text around it is displayed: control characters, line separators, and the
+/// bidirectional marks and overrides, which reverse the direction of text.
 ///
 /// Source: <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
 #[must_use]
@@ -35,7 +35,7 @@ pub fn is_unsafe_char(c: char) -> bool {
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A formatter that escapes what steers.
+/// A formatter that escapes unsafe characters.
 struct Escaping<F>(F);
 
 impl<F: Formatter> Formatter for Escaping<F> {
@@ -44,12 +44,13 @@ impl<F: Formatter> Formatter for Escaping<F> {
             return self.0.write_string_fragment(out, fragment);
         }
         let mut rest = fragment;
-        // All that steers is beyond ASCII, or DEL: what JSON must escape was escaped before.
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe_char(*c)) {
-            let (plain, from) = rest.split_at(at);
-            self.0.write_string_fragment(out, plain)?;
+        // serde_json has already escaped the ASCII control characters except DEL, so an unsafe character here is DEL or
+        // not ASCII.
+        while let Some((index, c)) = rest.char_indices().find(|(_, c)| is_unsafe_char(*c)) {
+            let (safe, unsafe_and_rest) = rest.split_at(index);
+            self.0.write_string_fragment(out, safe)?;
             write!(out, "\\u{:04x}", u32::from(c))?;
-            rest = from.get(c.len_utf8()..).unwrap_or_default();
+            rest = unsafe_and_rest.get(c.len_utf8()..).unwrap_or_default();
         }
         self.0.write_string_fragment(out, rest)
     }
@@ -104,7 +105,7 @@ mod tests {
     use super::{to_writer, to_writer_pretty};
 
     #[test]
-    fn what_steers_is_escaped_and_reads_as_what_it_was() {
+    fn unsafe_characters_are_escaped_and_parse_to_the_same_text() {
         let text = "a\"\\\u{1b}[2J\n\u{9b}31m\u{7f}\u{202e}gpj\u{2028}é日";
         let mut line = Vec::new();
         to_writer(&mut line, &[text]).unwrap();

@@ -1,17 +1,40 @@
-//! The vocabulary of Rolecall, and its one stored format, the roll file.
+//! The data types of Rolecall, and its one stored format: the roll file.
 //!
-//! - [`ids`]: account ids, role ARNs, external ids and the other names that AWS gives a shape; parsed once, at the
-//!   border, and never bare strings past it;
-//! - [`fact_kind`]: which facts there are, and which of them a run reads;
-//! - [`account`], [`user`], [`fact`]: what was seen in one account, and from where;
-//! - [`gap`]: what was not, with the reason; [`denial`]: what AWS's words say of one; [`remedy`]: what to do about it;
-//! - [`header`], [`mod@file`]: the roll file, JSON lines: a header, one account a line, a trailer;
-//! - [`store`]: that file on a disk, added to and read account by account; [`continuation`]: which run may add to it;
-//! - [`coverage`]: what a roll covers, and what not, for which reasons;
-//! - [`document`]: the same roll as one JSON document, sorted;
-//! - [`json`]: writes JSON in which nothing steers a terminal.
+//! A *roll* is the inventory of the IAM users and access keys of one or more accounts. A *gap* is a fact that was
+//! requested and could not be read; a roll records every gap with its reason.
 //!
-//! No clock, no network, no AWS SDK.
+//! - [`ids`]: account ids, role ARNs, external ids and other identifiers with a format that AWS defines. They are parsed
+//!   once, where they enter the program, and are never plain strings after that;
+//! - [`fact_kind`]: the facts that can be read, and which of them a run reads;
+//! - [`account`], [`user`], [`fact`]: what was read in an account, and from which source;
+//! - [`gap`]: what could not be read, and why; [`denial`]: the parts of AWS's access denied message; [`remedy`]: what to
+//!   do about a gap;
+//! - [`header`], [`mod@file`]: the roll file, which is JSON lines: a header, one line per account, a trailer;
+//! - [`appender`]: the roll file on disk, written and read one account at a time; [`continuation`]: whether a run may
+//!   resume an existing file;
+//! - [`coverage`]: how much of the requested accounts a roll covers, and the reasons for the rest;
+//! - [`document`]: the roll as one JSON document, sorted;
+//! - [`json`]: writes JSON without characters that control a terminal.
+//!
+//! This crate uses no clock, no network and no AWS SDK.
+//!
+//! ```
+//! use rolecall_roll::{AccountRecord, Header, RoleArn, Roll, RollWriter, RunId, Statistics};
+//!
+//! let role_arn: RoleArn = "arn:aws:iam::111111111111:role/IAMListRole".parse()?;
+//! let as_of = "2026-11-24T09:12:00Z".parse()?;
+//! let header = Header::new(RunId::random(), as_of, None, vec![role_arn.clone().into()]);
+//!
+//! // An account without users and without gaps.
+//! let mut writer = RollWriter::new(Vec::new(), &header)?;
+//! writer.write_account(&AccountRecord::read(role_arn, vec![], vec![], vec![]))?;
+//! let file = writer.finish(Statistics::default())?;
+//!
+//! let roll = Roll::read(&file[..])?;
+//! assert_eq!(roll.counts().complete, 1);
+//! assert_eq!(roll.accounts[0].account_id().as_str(), "111111111111");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod account;
 pub mod appender;

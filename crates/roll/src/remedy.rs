@@ -1,4 +1,4 @@
-//! What to do about a gap: a code with parameters, which each front end words in its own terms.
+//! What to do about a gap: a code with parameters. Each front end makes a sentence of it, with its own names of settings.
 
 use std::fmt;
 
@@ -6,62 +6,62 @@ use serde::{Deserialize, Serialize};
 
 use crate::denial::PolicyType;
 
-/// What to do about a gap. It is stored as it is; [`Remedy::to_text`] makes the sentence.
+/// What to do about a gap. The roll file stores the code and parameters; [`Remedy::to_text`] makes the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Remedy {
-    /// Allow actions in a policy of the principal's own.
+    /// Allow actions in an identity-based policy of the principal.
     AllowActions {
-        /// Whose principal it is.
+        /// The side of the principal.
         side: Side,
-        /// The ARN of the principal, where AWS names it; of a session without the session's name.
+        /// The ARN of the principal, for a session without its session name; `None` where AWS does not name it.
         principal: Option<String>,
-        /// The actions.
+        /// The actions to allow, such as `iam:ListUsers`.
         actions: Vec<String>,
-        /// The resource, where AWS names it.
+        /// The ARN of the resource; `None` where AWS does not name it.
         resource: Option<String>,
     },
-    /// Allow an action in a policy that limits what the principal's own policies allow, or in a resource's.
+    /// Allow an action in a policy that limits the principal's identity-based policies, or in a resource-based policy.
     AllowInPolicy {
-        /// The type of the policy.
+        /// The type of the policy to change.
         policy: PolicyType,
-        /// Whose principal it limits.
+        /// The side of the principal whose access the policy limits.
         side: Side,
-        /// The ARN of the principal, where AWS names it.
+        /// The ARN of the principal; `None` where AWS does not name it.
         principal: Option<String>,
-        /// The action, where AWS names it.
+        /// The action to allow; `None` where AWS does not name it.
         action: Option<String>,
     },
-    /// Look at what a policy denies explicitly. Further permissions change nothing about it.
+    /// Remove or change an explicit deny. Further permissions have no effect against it.
     RemoveDeny {
-        /// The type of the policy.
+        /// The type of the policy that denies.
         policy: PolicyType,
-        /// Whose principal it denies.
+        /// The side of the principal that is denied.
         side: Side,
-        /// The ARN of the principal, where AWS names it.
+        /// The ARN of the principal; `None` where AWS does not name it.
         principal: Option<String>,
-        /// The action, where AWS names it.
+        /// The denied action; `None` where AWS does not name it.
         action: Option<String>,
-        /// The ARN of the policy, where AWS names it.
+        /// The ARN of the policy that denies; `None` where AWS does not name it.
         policy_arn: Option<String>,
     },
-    /// Let the role's trust policy allow the caller this action.
+    /// Allow the caller this action in the role's trust policy.
     TrustCaller {
         /// `sts:AssumeRole`, `sts:TagSession` or `sts:SetSourceIdentity`.
         action: String,
     },
-    /// AWS does not say which side denied: check the trust policy and the caller's policy for this action.
+    /// Check the role's trust policy and the caller's policy for this action: AWS does not say which of them denied it.
     CheckBothSides {
         /// `sts:AssumeRole`, `sts:TagSession` or `sts:SetSourceIdentity`.
         action: String,
     },
-    /// Call as a role or a user: a root user cannot assume roles.
+    /// Run with the credentials of a role or an IAM user: a root user cannot assume roles.
     DoNotCallAsRoot,
-    /// Call with credentials, a region and role ARNs of one partition.
+    /// Use credentials, a region and role ARNs of the same partition.
     UseOnePartition,
-    /// Switch STS on in the region, or use another region.
+    /// Activate STS in the region for the account, or use another region.
     EnableRegion,
-    /// Use the region for which the endpoint expects signatures.
+    /// Use the region for which the endpoint expects request signatures.
     UseRegionOfEndpoint,
     /// Request a session that is no longer than the role allows.
     ShortenSession,
@@ -73,26 +73,26 @@ pub enum Remedy {
     SetClock,
     /// Raise these settings, by their keys, or try again later.
     RaiseSettings {
-        /// Their keys, as `max_attempts`.
+        /// The keys of the settings, such as `max_attempts`.
         settings: Vec<String>,
     },
     /// Scan the missing accounts with another run.
     ResumeRun,
     /// Check the network between this machine and AWS.
     CheckNetwork,
-    /// Check what answers in place of AWS: a proxy, a gateway, an endpoint of one's own.
+    /// Check what responds in place of AWS: a proxy, a gateway or a custom endpoint.
     CheckProxy,
-    /// Try again in a while; contact AWS Support if it persists.
+    /// Try again later; contact AWS Support if it persists.
     RetryLater,
-    /// Try again.
+    /// Try again: the entity was deleted while it was read.
     Retry,
-    /// Read what AWS documents about the error code.
+    /// Read AWS's documentation of the error code.
     ReadDocumentation,
-    /// Report the bug.
+    /// Report a bug in Rolecall.
     ReportBug,
 }
 
-/// Whose principal or policy a remedy is about.
+/// Whether a remedy changes the principal or policy of the caller or of the member account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -102,19 +102,20 @@ pub enum Side {
     Member,
 }
 
-/// How a front end names its settings and commands.
+/// The names of settings and commands in a front end (command line, Lambda function), for use in messages.
 pub trait Terms {
-    /// How a setting is called, by its key: `--max-attempts`.
+    /// The name of the setting with this key, such as `--max-attempts`.
     fn setting(&self, key: &str) -> String;
-    /// How a setting is given a value, by its key: `--collect recommended`, and of a switch `--no-session-policy`.
+    /// How to set the setting with this key to a value, such as `--collect recommended`; for a flag without a value,
+    /// `--no-session-policy`.
     fn assignment(&self, key: &str, value: &str) -> String;
-    /// How to scan what is missing, and that alone.
+    /// How to scan only the missing accounts.
     fn resume(&self) -> &'static str;
-    /// What to do where the caller's credentials are missing or not accepted.
+    /// What to do if the caller's credentials are missing or not accepted.
     fn renew_credentials(&self) -> &'static str;
 }
 
-/// Terms of no front end, for documents that outlive it: settings by their keys.
+/// Terms that fit every front end, for documents: a setting is named by its key.
 #[derive(Debug, Clone, Copy)]
 pub struct NeutralTerms;
 
@@ -128,7 +129,7 @@ impl Terms for NeutralTerms {
     }
 
     fn resume(&self) -> &'static str {
-        "scan again with the same roll file: what is missing is read, and that alone"
+        "scan again with the same roll file: only the missing accounts are read"
     }
 
     fn renew_credentials(&self) -> &'static str {
@@ -137,20 +138,25 @@ impl Terms for NeutralTerms {
 }
 
 impl Remedy {
-    /// The sentence, in a front end's terms: lower case, without a full stop.
+    /// The remedy as a sentence, in a front end's terms: it begins in lower case and has no full stop.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
         match self {
             Self::AllowActions { side, principal, actions, resource } => {
-                let on = resource.as_deref().unwrap_or("*");
-                format!("allow {} on {on} in a policy of {}", actions.join(" and "), Who(*side, principal))
+                let resource = resource.as_deref().unwrap_or("*");
+                let principal = PrincipalLabel(*side, principal);
+                format!("allow {} on {resource} in a policy of {principal}", actions.join(" and "))
             }
             Self::AllowInPolicy { policy, side, principal, action } => {
-                allow_in_policy(*policy, Who(*side, principal), action.as_deref(), terms)
+                allow_in_policy(*policy, PrincipalLabel(*side, principal), action.as_deref(), terms)
             }
-            Self::RemoveDeny { policy, side, principal, action, policy_arn } => {
-                remove_deny(*policy, Who(*side, principal), action.as_deref(), policy_arn.as_deref(), terms)
-            }
+            Self::RemoveDeny { policy, side, principal, action, policy_arn } => remove_deny(
+                *policy,
+                PrincipalLabel(*side, principal),
+                action.as_deref(),
+                policy_arn.as_deref(),
+                terms,
+            ),
             Self::TrustCaller { action } => trust_caller(action, terms),
             Self::CheckBothSides { action } => check_both_sides(action, terms),
             Self::RaiseSettings { settings } => {
@@ -165,17 +171,17 @@ impl Remedy {
                 terms.assignment("no_session_policy", "true")
             ),
             Self::EnableRegion => format!(
-                "STS is switched off in this region for the account: use another region with {}, or switch it on",
+                "STS is not activated in this region for the account: use another region with {}, or activate it",
                 terms.setting("region")
             ),
             Self::UseRegionOfEndpoint => format!(
-                "the endpoint expects signatures for another region: set that one with {}, for IAM of the partition aws \
-                 us-east-1; or check AWS_ENDPOINT_URL",
+                "the endpoint expects signatures for another region: set that region with {} (us-east-1 for IAM in the \
+                 partition aws), or check AWS_ENDPOINT_URL",
                 terms.setting("region")
             ),
             Self::ShortenSession => format!(
-                "the session is longer than the role allows (MaxSessionDuration), or than 1h where roles are chained: \
-                 request a shorter one with {}",
+                "the session duration is longer than the role allows (MaxSessionDuration), or longer than 1h with role \
+                 chaining: request a shorter session with {}",
                 terms.setting("session_duration")
             ),
             Self::DoNotCallAsRoot
@@ -190,29 +196,29 @@ impl Remedy {
         }
     }
 
-    /// The sentence of a remedy that has neither parameters nor settings.
+    /// The text of a remedy that has no parameters and names no setting.
     fn fixed_text(&self) -> &'static str {
         match self {
             Self::DoNotCallAsRoot => {
                 "a root user cannot assume roles: run rolecall with the credentials of a role or an IAM user"
             }
             Self::UseOnePartition => {
-                "the caller and the role are in different partitions (aws, aws-cn, aws-us-gov, …), and no role is assumed \
-                 across them: use credentials and a region of the role's partition"
+                "the caller and the role are in different partitions (aws, aws-cn, aws-us-gov, …), and a role cannot be \
+                 assumed from another partition: use credentials and a region of the role's partition"
             }
             Self::SetClock => "this machine's clock differs from AWS's: set it, for example with NTP",
             Self::CheckNetwork => {
-                "check the network to AWS: name resolution, HTTPS_PROXY and NO_PROXY, AWS_CA_BUNDLE, AWS_ENDPOINT_URL"
+                "check the network to AWS: name resolution, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE and AWS_ENDPOINT_URL"
             }
             Self::CheckProxy => {
-                "something between may answer in place of AWS: check HTTPS_PROXY, NO_PROXY and AWS_ENDPOINT_URL, and try \
-                 again"
+                "a proxy or gateway may respond in place of AWS: check HTTPS_PROXY, NO_PROXY and AWS_ENDPOINT_URL, and \
+                 try again"
             }
-            Self::RetryLater => "try again in a while; if it persists, open a case with AWS Support",
-            Self::Retry => "it does not exist any more: try again",
-            Self::ReportBug => "this is a bug in rolecall: please report it, with what the log says",
+            Self::RetryLater => "try again later; if it persists, contact AWS Support",
+            Self::Retry => "it no longer exists: try again",
+            Self::ReportBug => "this is a bug in rolecall: report it, with the log",
             Self::ReadDocumentation
-            // Those with parameters have texts of their own.
+            // The remedies below have parameters or settings, so `to_text` makes their texts.
             | Self::AllowActions { .. }
             | Self::AllowInPolicy { .. }
             | Self::RemoveDeny { .. }
@@ -231,10 +237,12 @@ impl Remedy {
 
 fn trust_caller(action: &str, terms: &dyn Terms) -> String {
     match session_setting(action) {
-        None => "add the caller to the role's trust policy, and send the external id that it requires, if it requires one"
-            .to_owned(),
-        Some((setting, what)) => format!(
-            "allow {action} for the caller in the role's trust policy, or send no {what} ({})",
+        None => {
+            "add the caller to the role's trust policy, and send the external id if the policy requires one"
+                .to_owned()
+        }
+        Some((setting, sent)) => format!(
+            "allow {action} for the caller in the role's trust policy, or send no {sent} ({})",
             terms.setting(setting)
         ),
     }
@@ -245,15 +253,15 @@ fn check_both_sides(action: &str, terms: &dyn Terms) -> String {
         None => "AWS does not say which side denied it: check that the role exists, that its trust policy names the \
                  caller and the same external id, and that the caller's own policy allows sts:AssumeRole on it"
             .to_owned(),
-        Some((setting, what)) => format!(
+        Some((setting, sent)) => format!(
             "AWS does not say which side denied it: the role's trust policy and the caller's own policy must both allow \
-             {action}; or send no {what} ({})",
+             {action}; or send no {sent} ({})",
             terms.setting(setting)
         ),
     }
 }
 
-/// The setting that makes a session need an action besides `sts:AssumeRole`, and what it sends.
+/// The setting that makes `AssumeRole` need another action besides `sts:AssumeRole`, and what the setting sends.
 fn session_setting(action: &str) -> Option<(&'static str, &'static str)> {
     match action {
         "sts:TagSession" => Some(("session_tag", "session tags")),
@@ -262,68 +270,74 @@ fn session_setting(action: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-fn allow_in_policy(policy: PolicyType, who: Who<'_>, action: Option<&str>, terms: &dyn Terms) -> String {
+fn allow_in_policy(
+    policy: PolicyType,
+    principal: PrincipalLabel<'_>,
+    action: Option<&str>,
+    terms: &dyn Terms,
+) -> String {
     let action = action.unwrap_or("the action");
-    match (policy, who.0) {
+    match (policy, principal.0) {
         (PolicyType::Session, Side::Member) => format!(
             "the session policy that rolecall sends does not allow {action}: turn it off with {}",
             terms.assignment("no_session_policy", "true")
         ),
         (PolicyType::Session, Side::Caller) => format!(
-            "the session policy of the caller's session does not allow {action}: allow it there, or call without one"
+            "the session policy of the caller's session does not allow {action}: allow it there, or use a session \
+             without a session policy"
         ),
         (PolicyType::PermissionsBoundary, _) => {
-            format!("allow {action} in the permissions boundary of {who}")
+            format!("allow {action} in the permissions boundary of {principal}")
         }
         (PolicyType::ServiceControl | PolicyType::ResourceControl, _) => {
-            format!("no {} of the organization allows {action}: ask whoever maintains them", policy.name())
+            format!("no {} of the organization allows {action}: ask its administrators", policy.name())
         }
         (PolicyType::VpcEndpoint, _) => {
-            format!("allow {action} in the policy of the VPC endpoint, or reach AWS another way")
+            format!("allow {action} in the policy of the VPC endpoint, or do not use the endpoint")
         }
         (PolicyType::Identity | PolicyType::RoleTrust | PolicyType::Resource, _) => {
-            format!("allow {action} in the {} ({who})", policy.name())
+            format!("allow {action} in the {} ({principal})", policy.name())
         }
     }
 }
 
 fn remove_deny(
     policy: PolicyType,
-    who: Who<'_>,
+    principal: PrincipalLabel<'_>,
     action: Option<&str>,
     policy_arn: Option<&str>,
     terms: &dyn Terms,
 ) -> String {
     let action = action.unwrap_or("the action");
     let name = policy_arn.map_or_else(|| policy.name().to_owned(), |arn| format!("{} {arn}", policy.name()));
-    match (policy, who.0) {
+    match (policy, principal.0) {
         (PolicyType::RoleTrust | PolicyType::Resource, _) => format!(
             "a Deny statement of the {name} denies {action}: check its Deny statements and their conditions, such as a \
-             required external id; adding the caller changes nothing"
+             required external id; adding the caller has no effect"
         ),
         (PolicyType::ServiceControl | PolicyType::ResourceControl, _) => {
-            format!("a {name} of the organization denies {action}: ask whoever maintains it for an exception")
+            format!("a {name} of the organization denies {action}: ask its administrators for an exception")
         }
         (PolicyType::Session, Side::Member) => format!(
             "the session policy that rolecall sends denies {action}: turn it off with {}",
             terms.assignment("no_session_policy", "true")
         ),
         (PolicyType::VpcEndpoint, _) => {
-            format!("the policy of the VPC endpoint denies {action}: change it, or reach AWS another way")
+            format!("the policy of the VPC endpoint denies {action}: change it, or do not use the endpoint")
         }
         (PolicyType::Identity | PolicyType::PermissionsBoundary | PolicyType::Session, _) => {
-            format!("remove the explicit deny of {action} from the {name} of {who}")
+            format!("remove the explicit deny of {action} from the {name} of {principal}")
         }
     }
 }
 
-/// A principal for people: what AWS names, or the side it is on.
+/// A principal in a message: `role NAME in account ID` from its ARN, or without an ARN `the caller` or `the role`.
 #[derive(Clone, Copy)]
-struct Who<'a>(Side, &'a Option<String>);
+struct PrincipalLabel<'a>(Side, &'a Option<String>);
 
-impl fmt::Display for Who<'_> {
+impl fmt::Display for PrincipalLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.1.as_deref().and_then(|arn| {
+        let from_arn = self.1.as_deref().and_then(|arn| {
             let [_, _, service, _, account_id, resource] = arn.splitn(6, ':').collect::<Vec<_>>()[..] else {
                 return None;
             };
@@ -335,7 +349,7 @@ impl fmt::Display for Who<'_> {
             };
             Some((kind, name, account_id))
         });
-        match (named, self.0) {
+        match (from_arn, self.0) {
             (Some((kind, name, account_id)), _) => write!(f, "{kind} {name} in account {account_id}"),
             (None, Side::Caller) => f.write_str("the caller"),
             (None, Side::Member) => f.write_str("the role"),
@@ -356,19 +370,19 @@ mod tests {
             actions: vec!["iam:GetAccessKeyLastUsed".to_owned()],
             resource: None,
         };
-        let stored = serde_json::to_string(&remedy).unwrap();
-        assert!(stored.starts_with(r#"{"code":"allow_actions","side":"member","principal":"#), "{stored}");
-        assert_eq!(serde_json::from_str::<Remedy>(&stored).unwrap(), remedy);
+        let json = serde_json::to_string(&remedy).unwrap();
+        assert!(json.starts_with(r#"{"code":"allow_actions","side":"member","principal":"#), "{json}");
+        assert_eq!(serde_json::from_str::<Remedy>(&json).unwrap(), remedy);
         assert_eq!(
             remedy.to_text(&NeutralTerms),
             "allow iam:GetAccessKeyLastUsed on * in a policy of role IAMListRole in account 111111111111"
         );
-        let none = serde_json::from_str::<Remedy>(r#"{"code":"pray"}"#).unwrap_err();
-        assert!(none.to_string().contains("pray"), "{none}");
+        let unknown = serde_json::from_str::<Remedy>(r#"{"code":"pray"}"#).unwrap_err();
+        assert!(unknown.to_string().contains("pray"), "{unknown}");
     }
 
     #[test]
-    fn an_explicit_deny_is_not_answered_with_a_further_permission() {
+    fn an_explicit_deny_is_not_met_with_a_further_permission() {
         for policy in
             [PolicyType::RoleTrust, PolicyType::Resource, PolicyType::Identity, PolicyType::ServiceControl]
         {

@@ -1,5 +1,5 @@
-//! The roll file: what is written is read, wherever it was cut, and is what the schema says.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+//! The roll file: it is read as it was written, also where it was cut off, and it matches the schema.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue panics")]
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn timestamps() -> impl Strategy<Value = Timestamp> {
 }
 
 fn texts() -> impl Strategy<Value = String> {
-    // Line breaks, quotes and half of Unicode: what a line must not break on.
+    // Line breaks, quotes and other characters of Unicode must not break a line.
     prop_oneof!["[a-zA-Z0-9+=,.@_-]{1,20}", "\\PC{1,10}", "[\"\\\\\n\r\u{2028}\u{85}]{1,5}"]
 }
 
@@ -45,12 +45,12 @@ fn users() -> impl Strategy<Value = Vec<User>> {
         let user = |(number, (text, create_date, password_last_used, access_keys))| {
             let name = format!("{number}{text}");
             let arn = format!("arn:aws:iam::111111111111:user/{number}");
-            let made = Source::CredentialReport(create_date);
+            let source = Source::CredentialReport(create_date);
             User {
                 password_last_used,
                 access_keys,
-                no_access_keys_source: Some(made),
-                console_password: Fact::Known { value: None, source: made },
+                no_access_keys_source: Some(source),
+                console_password: Fact::Known { value: None, source },
                 mfa_devices: Fact::Unknown { unknown: name.clone() },
                 policies: Fact::live(Policies { tags: [(text, name.clone())].into(), ..Policies::default() }),
                 ..User::new(name, format!("AIDA{number}"), arn, "/".to_owned(), create_date)
@@ -61,22 +61,19 @@ fn users() -> impl Strategy<Value = Vec<User>> {
 }
 
 fn gaps() -> impl Strategy<Value = Gap> {
-    let steps =
+    let stages =
         prop_oneof![Just(Stage::Session), proptest::sample::select(FactKind::ALL).prop_map(Stage::Fact)];
     let optional = || proptest::option::of(texts());
-    (steps, optional(), optional(), optional(), texts()).prop_map(
-        |(step, operation, code, request_id, message)| {
-            let class = ErrorKind::Denied;
-            Gap {
-                stage: step,
-                operation,
-                user_name: None,
-                error_kind: class,
-                code,
-                message,
-                request_id,
-                remedy: Remedy::TrustCaller { action: "sts:AssumeRole".to_owned() },
-            }
+    (stages, optional(), optional(), optional(), texts()).prop_map(
+        |(stage, operation, code, request_id, message)| Gap {
+            stage,
+            operation,
+            user_name: None,
+            error_kind: ErrorKind::Denied,
+            code,
+            message,
+            request_id,
+            remedy: Remedy::TrustCaller { action: "sts:AssumeRole".to_owned() },
         },
     )
 }
@@ -155,7 +152,7 @@ fn header(accounts: &[AccountRecord]) -> Header {
         until: "2027-01-31".parse().unwrap(),
     };
     let session_name = Some("rolecall-8a6f0c1e".parse().unwrap());
-    // Keys come or not, as they were asked for.
+    // Without access keys, so that a record with and one without keys are both valid.
     let collect = FactSelection {
         facts: [FactKind::Users].into(),
         user_source: UserSource::CredentialReport,
@@ -174,7 +171,7 @@ fn header(accounts: &[AccountRecord]) -> Header {
     }
 }
 
-fn written(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
+fn roll_file(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
     let mut writer = RollWriter::new(Vec::new(), header).unwrap();
     for account in accounts {
         writer.write_account(account).unwrap();
@@ -200,9 +197,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_written_is_read_and_is_what_the_schema_says(accounts in accounts()) {
+    fn a_roll_file_is_read_as_written_and_matches_the_schema(accounts in accounts()) {
         let header = header(&accounts);
-        let file = written(&header, &accounts);
+        let file = roll_file(&header, &accounts);
         let schema = schema();
         for line in file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let record: Value = serde_json::from_slice(line).unwrap();
@@ -216,11 +213,11 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_was_cut_anywhere_reads_as_the_accounts_that_were_whole(mut accounts in accounts()) {
-        // Every place is cut at, so a few accounts are enough.
+    fn a_file_that_was_cut_off_anywhere_has_the_accounts_with_whole_lines(mut accounts in accounts()) {
+        // The file is cut off at every byte, so two accounts are enough.
         accounts.truncate(2);
         let header = header(&accounts);
-        let file = written(&header, &accounts);
+        let file = roll_file(&header, &accounts);
         for end in 0..file.len() {
             let whole_lines = file[..end].iter().filter(|byte| **byte == b'\n').count();
             match Roll::read(&file[..end]) {
@@ -237,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn the_document_is_the_same_whatever_account_was_done_first(accounts in accounts(), seed in any::<u64>()) {
+    fn the_document_does_not_depend_on_the_order_of_accounts(accounts in accounts(), seed in any::<u64>()) {
         let header = header(&accounts);
         let mut shuffled = accounts.clone();
         shuffled.sort_by_key(|account| account.account_id().as_str().parse::<u64>().unwrap().wrapping_mul(seed | 1));
@@ -250,55 +247,52 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_roll_is_refused_with_the_place() {
+fn an_invalid_roll_is_an_error_with_the_line() {
     let accounts = [AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![])];
     let header = header(&accounts);
-    let file = String::from_utf8(written(&header, &accounts)).unwrap();
+    let file = String::from_utf8(roll_file(&header, &accounts)).unwrap();
     let [first, account, trailer] = file.lines().collect::<Vec<_>>()[..] else { panic!("not three lines") };
     for (lines, problem) in [
-        (vec![account, trailer], "line 1: the first record is no header"),
-        (vec![first, account, account], "line 3: account 111111111111 stands on line 2 already"),
+        (vec![account, trailer], "line 1: the first record is not a header"),
+        (vec![first, account, account], "line 3: account 111111111111 is already on line 2"),
         (vec![first, trailer], "line 2: the trailer counts"),
-        (vec![first, account, trailer, account], "line 4: there is a record behind the trailer"),
+        (vec![first, account, trailer, account], "line 4: there is a record after the trailer"),
         (
             vec![first, account, first, trailer.replace("\"users\":0", "\"users\":1").as_str()],
             "line 4: the trailer",
         ),
         (vec![first, "{\"record\":\"account\"}"], "line 2: missing field"),
-        (
-            vec![first, "nonsense", account],
-            "line 2: it is no record, which is a JSON object on a line of its own",
-        ),
+        (vec![first, "nonsense", account], "line 2: not a record; a record is a JSON object on one line"),
         (
             vec!["{", "  \"accounts\": []", "}"],
-            "line 1: a record is one line; the json document is another format",
+            "line 1: a record is on one line; this looks like a json document",
         ),
         (vec![first, "{\"record\":\"account\",\u{1}}"], "line 2: column "),
-        (vec![], "no roll"),
+        (vec![], "not a roll file"),
     ] {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let refused = Roll::read(text.as_bytes()).unwrap_err().to_string();
-        assert!(refused.starts_with(problem), "{refused}");
+        let error = Roll::read(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with(problem), "{error}");
     }
-    for (version, remedy) in [(2, "take the roll again"), (4, "use a newer one")] {
-        // Whatever else stands in it: the fields of another version may be others.
+    for (version, remedy) in [(2, "scan again"), (4, "use a newer Rolecall")] {
+        // The version is read first, as another version may have other fields.
         for text in [file.clone(), file.replace("\"collect\":", "\"gather\":")] {
             let other = text.replace("\"schema_version\":3", &format!("\"schema_version\":{version}"));
-            let refused = Roll::read(other.as_bytes()).unwrap_err();
-            assert!(matches!(refused, ReadError::Version(found) if found == version), "{refused}");
-            assert!(refused.to_string().ends_with(remedy), "{refused}");
+            let error = Roll::read(other.as_bytes()).unwrap_err();
+            assert!(matches!(error, ReadError::Version(found) if found == version), "{error}");
+            assert!(error.to_string().ends_with(remedy), "{error}");
         }
     }
 }
 
 #[test]
-fn the_schema_knows_the_facts_that_there_are() {
+fn the_schema_has_every_fact() {
     let schema: Value = serde_json::from_str(include_str!("../schema/roll.schema.json")).unwrap();
     let names: Vec<&str> = FactKind::ALL.iter().map(|fact| fact.name()).collect();
     assert_eq!(schema["$defs"]["fact_kind"]["enum"], serde_json::json!(names));
 }
 
-/// One of each remedy; a new one does not compile until it is here.
+/// One value of each remedy. A new variant does not compile until it is added here.
 fn remedies() -> Vec<Remedy> {
     let text = || Some("arn:aws:iam::111111111111:role/R".to_owned());
     let (action, side, policy) = ("sts:AssumeRole".to_owned(), Side::Member, PolicyType::VpcEndpoint);
@@ -354,19 +348,20 @@ fn remedies() -> Vec<Remedy> {
 }
 
 #[test]
-fn the_schema_knows_every_remedy_and_every_field_of_a_user() {
+fn the_schema_has_every_remedy_and_every_field_of_a_user() {
     let schema: Value = serde_json::from_str(include_str!("../schema/roll.schema.json")).unwrap();
     let codes: Vec<Value> =
         remedies().iter().map(|it| serde_json::to_value(it).unwrap()["code"].clone()).collect();
     assert_eq!(schema["$defs"]["remedy"]["properties"]["code"]["enum"], Value::Array(codes));
-    let gaps: Vec<Gap> = remedies().into_iter().map(|remedy| Gap { remedy, ..a_gap() }).collect();
-    let made = Source::CredentialReport(Timestamp::UNIX_EPOCH);
+    let gaps: Vec<Gap> = remedies().into_iter().map(|remedy| Gap { remedy, ..session_gap() }).collect();
+    let source = Source::CredentialReport(Timestamp::UNIX_EPOCH);
     let report_key = ReportKey {
         active: true,
         last_rotated: Some(Timestamp::UNIX_EPOCH),
         last_used: Some(LastUsed { date: Timestamp::UNIX_EPOCH, service: None, region: None }),
     };
-    // Written out: a field that is added does not compile until it is here, and is no record until the schema has it.
+    // All fields are written out: a new field does not compile until it is added here, and then the record does not
+    // match the schema until the field is added there.
     let user = User {
         user_name: "alice".to_owned(),
         user_id: "AIDAALICE".to_owned(),
@@ -380,7 +375,7 @@ fn the_schema_knows_every_remedy_and_every_field_of_a_user() {
             create_date: Some(Timestamp::UNIX_EPOCH),
             last_used: Fact::live(None),
         }]),
-        no_access_keys_source: Some(made),
+        no_access_keys_source: Some(source),
         console_password: Fact::live(Some(ConsolePassword {
             create_date: None,
             password_reset_required: true,
@@ -395,11 +390,11 @@ fn the_schema_knows_every_remedy_and_every_field_of_a_user() {
                 mfa_active: false,
                 access_keys: [report_key.clone(), report_key],
             },
-            source: made,
+            source,
         },
     };
     let accounts = [AccountRecord::read(role_arn("111111111111"), vec![user], gaps, vec![])];
-    let file = written(&header(&accounts), &accounts);
+    let file = roll_file(&header(&accounts), &accounts);
     for line in file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let record: Value = serde_json::from_slice(line).unwrap();
         let errors: Vec<_> = self::schema().iter_errors(&record).map(|error| error.to_string()).collect();
@@ -409,9 +404,9 @@ fn the_schema_knows_every_remedy_and_every_field_of_a_user() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_no_record() {
+fn the_schema_does_not_accept_an_invalid_record() {
     let accounts = [AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![])];
-    let file = String::from_utf8(written(&header(&accounts), &accounts)).unwrap();
+    let file = String::from_utf8(roll_file(&header(&accounts), &accounts)).unwrap();
     let account = file.lines().nth(1).unwrap();
     let schema = schema();
     for (from, to) in [
@@ -428,9 +423,9 @@ fn the_schema_refuses_what_is_no_record() {
 }
 
 #[test]
-fn counts_are_those_of_the_lines() {
+fn counts_are_the_sums_of_the_lines() {
     let mut counts = Counts::default();
-    assert!(counts.is_complete(), "of nothing, nothing is missing");
+    assert!(counts.is_complete(), "without accounts nothing is missing");
     let gap = Gap {
         stage: Stage::Session,
         operation: None,
@@ -445,7 +440,7 @@ fn counts_are_those_of_the_lines() {
     assert_eq!((counts.accounts, counts.failed, counts.is_complete()), (1, 1, false));
 }
 
-fn a_gap() -> Gap {
+fn session_gap() -> Gap {
     Gap {
         stage: Stage::Session,
         operation: Some("AssumeRole".to_owned()),
@@ -458,21 +453,21 @@ fn a_gap() -> Gap {
     }
 }
 
-/// A run that reads these accounts, or goes on with what is there and reads those that are not done.
+/// A run over these accounts. Where the file has a roll, the run resumes it and reads only accounts that are not done.
 fn run(path: &std::path::Path, accounts: &[AccountRecord]) -> rolecall_roll::RollFile {
     let file =
         std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
-    let earlier = ResumableRoll::read(file).unwrap();
-    let missing: Vec<_> = accounts.iter().filter(|account| !earlier.is_done(account.account_id())).collect();
-    let mut store = earlier.resume(&header(accounts)).unwrap();
+    let previous = ResumableRoll::read(file).unwrap();
+    let missing: Vec<_> = accounts.iter().filter(|account| !previous.is_done(account.account_id())).collect();
+    let mut appender = previous.resume(&header(accounts)).unwrap();
     for account in missing {
-        store.add(account).unwrap();
+        appender.add(account).unwrap();
     }
-    store.finish(Statistics::default()).unwrap()
+    appender.finish(Statistics::default()).unwrap()
 }
 
 #[test]
-fn a_run_that_was_killed_at_any_byte_is_gone_on_with_to_the_same_roll() {
+fn a_run_that_was_interrupted_at_any_byte_is_resumed_to_the_same_roll() {
     let user = |name: &str| User {
         access_keys: Some(Vec::new()),
         ..User::new(
@@ -483,37 +478,37 @@ fn a_run_that_was_killed_at_any_byte_is_gone_on_with_to_the_same_roll() {
             Timestamp::UNIX_EPOCH,
         )
     };
-    let whole = |id: &str| AccountRecord::read(role_arn(id), vec![user("alice")], vec![], vec![]);
-    let accounts = [whole("333333333333"), whole("111111111111"), whole("222222222222")];
+    let complete = |id: &str| AccountRecord::read(role_arn(id), vec![user("alice")], vec![], vec![]);
+    let accounts = [complete("333333333333"), complete("111111111111"), complete("222222222222")];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roll.jsonl");
-    let undisturbed: Vec<_> = run(&path, &accounts).accounts().map(Result::unwrap).collect();
+    let uninterrupted: Vec<_> = run(&path, &accounts).accounts().map(Result::unwrap).collect();
     assert_eq!(
-        undisturbed.iter().map(|it| it.account_id().as_str()).collect::<Vec<_>>(),
+        uninterrupted.iter().map(|it| it.account_id().as_str()).collect::<Vec<_>>(),
         ["111111111111", "222222222222", "333333333333"]
     );
     let bytes = std::fs::read(&path).unwrap();
     for end in 0..=bytes.len() {
         std::fs::write(&path, &bytes[..end]).unwrap();
-        let again: Vec<_> = run(&path, &accounts).accounts().map(Result::unwrap).collect();
-        assert_eq!(again, undisturbed, "cut at {end}");
+        let resumed: Vec<_> = run(&path, &accounts).accounts().map(Result::unwrap).collect();
+        assert_eq!(resumed, uninterrupted, "cut off at {end}");
         let read = Roll::read(&std::fs::read(&path).unwrap()[..]).unwrap();
         assert_eq!((read.accounts.len(), read.trailer.unwrap().counts.users), (3, 3));
     }
 }
 
 #[test]
-fn what_was_not_read_whole_is_asked_again_and_nothing_that_was_read_is_lost() {
+fn an_incomplete_account_is_read_again_and_no_data_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roll.jsonl");
-    let partial = AccountRecord::read(role_arn("111111111111"), vec![], vec![a_gap()], vec![]);
-    let failed = AccountRecord::failed(role_arn("111111111111"), a_gap());
-    let whole = AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![]);
+    let partial = AccountRecord::read(role_arn("111111111111"), vec![], vec![session_gap()], vec![]);
+    let failed = AccountRecord::failed(role_arn("111111111111"), session_gap());
+    let complete = AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![]);
     for (runs, kept) in [
         (vec![&failed, &partial], &partial),
         (vec![&partial, &failed], &partial),
-        (vec![&partial, &failed, &whole], &whole),
-        (vec![&whole, &failed], &whole),
+        (vec![&partial, &failed, &complete], &complete),
+        (vec![&complete, &failed], &complete),
     ] {
         let _ = std::fs::remove_file(&path);
         for account in runs {
@@ -527,7 +522,7 @@ fn what_was_not_read_whole_is_asked_again_and_nothing_that_was_read_is_lost() {
 }
 
 #[test]
-fn a_file_of_somebody_elses_and_one_that_is_written_to_are_left_alone() {
+fn another_file_and_a_file_that_another_run_writes_are_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roll.jsonl");
     let open = || std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Whatever stands in a file of situations, deciding it does not panic.
+//! Deciding a case never panics, whatever the file contains.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

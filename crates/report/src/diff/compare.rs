@@ -26,7 +26,7 @@ pub enum NotComparable {
     #[error("the first is of {0}, the second of {1}, which is earlier; name the earlier one first")]
     Swapped(String, String),
     /// One is narrowed to a user or a path.
-    #[error("they do not cover the same users: one is {0}, the other {1}")]
+    #[error("they do not cover the same users: one covers {0}, the other {1}")]
     Narrowed(String, String),
     /// A file could not be read.
     #[error(transparent)]
@@ -332,7 +332,7 @@ fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
     let (users_of_old, users_of_new) = (old.collect.user_limits(), new.collect.user_limits());
     if users_of_old != users_of_new {
         let said = |limits: &[String]| match limits {
-            [] => "of all users".to_owned(),
+            [] => "all users".to_owned(),
             some => some.join(", "),
         };
         return Err(NotComparable::Narrowed(said(&users_of_old), said(&users_of_new)));

@@ -78,7 +78,7 @@ const column = (page, nth) => rows(page).locator(`td:nth-child(${nth})`).allInne
 test("what the roll covers comes first, and what could not be read is told with AWS's words", async () => {
   const page = await open(report("coverage", small()));
   assert.equal(await page.locator("main section").first().locator("h2").innerText(), "ROLL INCOMPLETE");
-  assert.match(await page.locator("#coverage").innerText(), /1\s+denied\s+AssumeRole refused, AWS gave no cause/);
+  assert.match(await page.locator("#coverage").innerText(), /1\s+denied\s+AssumeRole: access denied, AWS gave no reason/);
   await page.locator("#not-read summary").click();
   assert.match(await page.locator("#not-read").innerText(), /not authorized to perform: sts:AssumeRole[\s\S]*request 8a6f0c1e/);
   await page.check();

@@ -1,4 +1,4 @@
-//! What a line of an account may not say, since it would contradict itself or what was asked for.
+//! Checks that an account's line contradicts neither itself nor the header of its run.
 
 use std::collections::BTreeSet;
 
@@ -8,65 +8,67 @@ use crate::fact_kind::FactKind;
 use crate::header::Header;
 use crate::ids::{AccountId, RoleArn};
 
-/// Why a line of an account cannot be true.
+/// A contradiction between the fields of an account's line, or between the line and the header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// The role is in another account.
     #[error("account_id is {account_id}, but role_arn is {role_arn}")]
-    RoleElsewhere {
-        /// The account.
+    RoleInOtherAccount {
+        /// `account_id` of the line.
         account_id: AccountId,
-        /// The role.
+        /// `role_arn` of the line.
         role_arn: RoleArn,
     },
-    /// What was not asked has something that was seen.
-    #[error("account {0} was skipped, and has users or gaps")]
+    /// The account was skipped, so nothing can have been read in it.
+    #[error("account {0} was skipped, but has users or gaps")]
     SkippedAndRead(AccountId),
-    /// Nothing was seen, and nothing says why.
+    /// The line has no users, and no gap that says why.
     #[error("account {0} has neither users nor gaps")]
     Nothing(AccountId),
-    /// The outcome is not that of what was seen.
-    #[error("account {account_id} is called {called}, but what it holds makes it {derived}")]
+    /// The stated outcome differs from the outcome that follows from the users and gaps.
+    #[error("the outcome of account {account_id} is {stated}, but its users and gaps make it {derived}")]
     Outcome {
-        /// The account.
+        /// `account_id` of the line.
         account_id: AccountId,
-        /// The outcome that the line says.
-        called: Outcome,
-        /// The outcome that follows from the rest of it.
+        /// `outcome` of the line.
+        stated: Outcome,
+        /// The outcome that follows from the other fields.
         derived: Outcome,
     },
-    /// Users are told apart by their names.
-    #[error("account {0} has two users of one name")]
-    UserTwice(AccountId),
-    /// IAM counts the users otherwise.
+    /// Two users have the same name; IAM user names are unique in an account.
+    #[error("account {0} has two users with the same name")]
+    DuplicateUser(AccountId),
+    /// `GetAccountSummary` counts another number of users.
     #[error(
-        "account {account_id} is called Complete with {users} users, but its account summary counts {summary}"
+        "the outcome of account {account_id} is Complete with {users} users, but its account summary counts {summary}"
     )]
     UserCount {
-        /// The account.
+        /// `account_id` of the line.
         account_id: AccountId,
-        /// Users that the line holds.
+        /// The number of users in the line.
         users: usize,
-        /// Users that the account summary counts.
+        /// The number of users in the account summary.
         summary: u64,
     },
-    /// The access keys of a user were asked for and are unknown, without a gap that says why.
-    #[error("account {account_id} is called Complete, but the access keys of user {user_name:?} are unknown")]
+    /// The access keys of a user were requested and are unknown, without a gap that says why.
+    #[error(
+        "the outcome of account {account_id} is Complete, but the access keys of user {user_name:?} are unknown"
+    )]
     UnknownKeys {
-        /// The account.
+        /// `account_id` of the line.
         account_id: AccountId,
-        /// The user.
+        /// The first user without access keys.
         user_name: String,
     },
 }
 
 impl AccountRecord {
-    /// Checks that a line does not contradict itself.
+    /// Checks that the fields of the line do not contradict each other.
     pub(super) fn check(&self) -> Result<(), Contradiction> {
         let Self { account_id, role_arn, outcome, skipped, gaps, users, .. } = self;
         if let Some(role_arn) = role_arn.as_ref().filter(|role_arn| role_arn.account_id() != account_id) {
             let (account_id, role_arn) = (account_id.clone(), role_arn.clone());
-            return Err(Contradiction::RoleElsewhere { account_id, role_arn });
+            return Err(Contradiction::RoleInOtherAccount { account_id, role_arn });
         }
         let derived = match (users, gaps.is_empty(), skipped) {
             (None, true, Some(_)) => Outcome::Skipped,
@@ -78,24 +80,25 @@ impl AccountRecord {
         };
         if *outcome != derived {
             let account_id = account_id.clone();
-            return Err(Contradiction::Outcome { account_id, called: *outcome, derived });
+            return Err(Contradiction::Outcome { account_id, stated: *outcome, derived });
         }
         let names: BTreeSet<_> = users.iter().flatten().map(|user| &user.user_name).collect();
         if names.len() != users.as_ref().map_or(0, Vec::len) {
-            return Err(Contradiction::UserTwice(account_id.clone()));
+            return Err(Contradiction::DuplicateUser(account_id.clone()));
         }
         Ok(())
     }
 
-    /// Checks that a line which is called Complete holds what was asked for.
+    /// Checks that a line with the outcome `Complete` has everything that the header requests.
     ///
     /// # Errors
-    /// Which user's keys are unknown without a gap that says why; or that the account's own count of its users is another.
+    /// [`Contradiction::UnknownKeys`] where a user's keys are unknown without a gap that says why;
+    /// [`Contradiction::UserCount`] where the account summary counts another number of users.
     pub(crate) fn check_against(&self, header: &Header) -> Result<(), Contradiction> {
         let account_id = || self.account_id.clone();
         if let (Outcome::Complete, Some(users), Fact::Known { value: summary, .. }) =
             (self.outcome, &self.users, &self.facts.summary)
-            // A note tells of users who came or went meanwhile.
+            // With a note, users were created or deleted while the account was read.
             && self.notes.is_empty()
             && u64::try_from(users.len()) != Ok(summary.users)
         {
@@ -103,8 +106,8 @@ impl AccountRecord {
             return Err(Contradiction::UserCount { account_id: account_id(), users, summary });
         }
         let mut users = self.users.iter().flatten();
-        let is_wanted = self.outcome == Outcome::Complete && header.reads(FactKind::AccessKeys);
-        match users.find(|user| is_wanted && user.access_keys.is_none()) {
+        let requires_keys = self.outcome == Outcome::Complete && header.reads(FactKind::AccessKeys);
+        match users.find(|user| requires_keys && user.access_keys.is_none()) {
             Some(user) => {
                 let user_name = user.user_name.clone();
                 Err(Contradiction::UnknownKeys { account_id: account_id(), user_name })
@@ -120,14 +123,14 @@ mod tests {
 
     #[test]
     fn a_line_that_contradicts_itself_is_refused() {
-        let line_of = |outcome, skipped: Option<&str>, gaps, users| {
+        let parse_line = |outcome, skipped: Option<&str>, gaps, users| {
             serde_json::from_value::<AccountRecord>(serde_json::json!({
                 "account_id": "111111111111",
                 "role_arn": "arn:aws:iam::111111111111:role/IAMListRole",
                 "outcome": outcome, "skipped": skipped, "gaps": gaps, "notes": [], "users": users,
             }))
         };
-        let line = |outcome, gaps, users| line_of(outcome, None, gaps, users);
+        let line = |outcome, gaps, users| parse_line(outcome, None, gaps, users);
         let gap = serde_json::json!([{
             "stage": "session", "operation": "AssumeRole", "user_name": null, "error_kind": "denied",
             "code": "AccessDenied", "message": "no", "request_id": null, "remedy": {"code": "retry"},
@@ -140,9 +143,9 @@ mod tests {
         assert!(line("Complete", none.clone(), no_users.clone()).is_err());
         assert!(line("Failed", gap.clone(), none.clone()).is_err());
         assert!(line("Failed", none.clone(), no_users.clone()).is_err());
-        assert!(line_of("Skipped", Some("suspended"), none.clone(), no_users.clone()).is_ok());
-        assert!(line_of("Skipped", Some("suspended"), gap, no_users.clone()).is_err());
-        assert!(line_of("Complete", Some("suspended"), none.clone(), none.clone()).is_err());
+        assert!(parse_line("Skipped", Some("suspended"), none.clone(), no_users.clone()).is_ok());
+        assert!(parse_line("Skipped", Some("suspended"), gap, no_users.clone()).is_err());
+        assert!(parse_line("Complete", Some("suspended"), none.clone(), none.clone()).is_err());
         assert!(line("Skipped", none, no_users).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What was seen in one account, and what was not.
+//! The record of one account: what was read in it, and what could not be read.
 
 mod contradiction;
 
@@ -18,16 +18,16 @@ use crate::user::User;
 
 pub use contradiction::Contradiction;
 
-/// One account's line in the roll.
+/// The record of one account: one line of the roll file.
 ///
-/// Its outcome follows from the rest and cannot contradict it:
+/// The outcome follows from the other fields and cannot contradict them:
 ///
 /// | outcome | `users` | `gaps` | `skipped` |
 /// |---|---|---|---|
-/// | [`Outcome::Complete`] | the account's users | none | – |
-/// | [`Outcome::Partial`] | those that were read | at least one | – |
+/// | [`Outcome::Complete`] | all users of the account | none | – |
+/// | [`Outcome::Partial`] | the users that were read | at least one | – |
 /// | [`Outcome::Failed`] | `None`: unknown, which is not "no users" | at least one | – |
-/// | [`Outcome::Skipped`] | `None` | none | why it was not asked |
+/// | [`Outcome::Skipped`] | `None` | none | why the account was not read |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct AccountRecord {
@@ -47,20 +47,20 @@ pub struct AccountRecord {
     users: Option<Vec<User>>,
 }
 
-/// What is known of an account as a whole.
+/// Facts about the account as a whole, not about one of its users.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// The alias, where it has one.
+    /// The account alias, from `iam:ListAccountAliases`; `None` where the account has none.
     #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub alias: Fact<Option<String>>,
-    /// What `GetAccountSummary` counts.
+    /// The counts of `iam:GetAccountSummary`.
     #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub summary: Fact<Summary>,
-    /// The root user.
+    /// The root user, from the credential report.
     #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub root: Fact<Root>,
-    /// Whether the organisation manages the credentials of its members' root users centrally.
+    /// Whether the organization manages the credentials of its members' root users centrally.
     #[serde(skip_serializing_if = "Fact::is_not_requested")]
     pub root_credentials_managed: Fact<bool>,
 }
@@ -71,68 +71,69 @@ impl Facts {
     }
 }
 
-/// What an account counts, as
-/// [`GetAccountSummary`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html) says.
+/// The account's own counts, from
+/// [`GetAccountSummary`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Users.
+    /// The number of IAM users in the account.
     pub users: u64,
     /// Whether the root user has an access key.
     pub root_has_access_keys: bool,
     /// Whether the root user has an MFA device.
     pub root_has_mfa: bool,
-    /// Whether the root user has a password; `None` where AWS does not say.
+    /// Whether the root user has a password; `None` where AWS does not return it.
     #[serde(default)]
     pub root_has_password: Option<bool>,
 }
 
-/// The root user, as the credential report tells.
+/// The root user, from its row in the credential report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// Whether its first and its second access key are active.
+    /// Whether the first and the second access key are active.
     pub access_keys_active: [bool; 2],
-    /// Whether it has an MFA device.
+    /// Whether the root user has an MFA device.
     pub mfa_active: bool,
-    /// When its password was last used; `None` where it was not, or nobody knows.
+    /// When the password was last used; `None` where it was never used or the date is unknown.
     pub password_last_used: Option<Timestamp>,
 }
 
-/// What is known of an account from whoever named it: AWS Organizations, a file, the configuration.
+/// Data about an account that does not come from the account itself: from AWS Organizations, an accounts file or the
+/// configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The name.
+    /// The account name; `None` where unknown.
     pub name: Option<String>,
-    /// The e-mail address of the root user.
+    /// The email address of the root user; `None` where unknown.
     pub email: Option<String>,
-    /// The names of the organizational units that it is in, from below the root on: `Workloads/Prod`; empty for the
-    /// root itself.
+    /// The path of the organizational unit below the root, such as `Workloads/Prod`; empty for the root itself, `None`
+    /// where unknown.
     pub organizational_unit: Option<String>,
-    /// The tags; `None` where nobody asked for them.
+    /// The tags of the account; `None` where they were not requested.
     pub tags: Option<BTreeMap<String, String>>,
 }
 
 impl AccountRecord {
-    /// The line of an account of which at least a part was read. Users come out sorted by name.
+    /// Creates the record of an account that was read, completely or in part. Sorts the users by name.
     #[must_use]
     pub fn read(target: impl Into<Target>, mut users: Vec<User>, gaps: Vec<Gap>, notes: Vec<Note>) -> Self {
         users.sort_by(|a, b| a.user_name.cmp(&b.user_name));
         let outcome = if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial };
-        Self { gaps, notes, users: Some(users), ..Self::of(target, outcome) }
+        Self { gaps, notes, users: Some(users), ..Self::with_outcome(target, outcome) }
     }
 
-    /// The line of an account of which nothing could be read, and why.
+    /// Creates the record of an account in which nothing could be read; `gap` says why.
     #[must_use]
     pub fn failed(target: impl Into<Target>, gap: Gap) -> Self {
-        Self { gaps: vec![gap], ..Self::of(target, Outcome::Failed) }
+        Self { gaps: vec![gap], ..Self::with_outcome(target, Outcome::Failed) }
     }
 
-    /// The line of an account that was not asked, and why.
+    /// Creates the record of an account that was not read on purpose, for example because it is suspended.
     #[must_use]
-    pub fn skipped(target: impl Into<Target>, why: impl Into<String>) -> Self {
-        Self { skipped: Some(why.into()), ..Self::of(target, Outcome::Skipped) }
+    pub fn skipped(target: impl Into<Target>, reason: impl Into<String>) -> Self {
+        Self { skipped: Some(reason.into()), ..Self::with_outcome(target, Outcome::Skipped) }
     }
 
-    fn of(target: impl Into<Target>, outcome: Outcome) -> Self {
+    fn with_outcome(target: impl Into<Target>, outcome: Outcome) -> Self {
         let Target { account_id, role_arn } = target.into();
         let (gaps, notes, facts) = (Vec::new(), Vec::new(), Facts::default());
         Self {
@@ -150,98 +151,99 @@ impl AccountRecord {
         }
     }
 
-    /// The same, with what is known of the account as a whole.
+    /// Sets the facts about the account as a whole.
     #[must_use]
     pub fn with_facts(self, facts: Facts) -> Self {
         Self { facts, ..self }
     }
 
-    /// What is known of the account as a whole.
+    /// The facts about the account as a whole.
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// The same, with what is known of the account besides.
+    /// Sets the account's name, email address, organizational unit and tags.
     #[must_use]
     pub fn with_account(self, account: Option<Account>) -> Self {
         Self { account, ..self }
     }
 
-    /// The same, of the run of this moment.
+    /// Sets the start time of the run that read this account.
     #[must_use]
     pub fn with_as_of(self, as_of: Timestamp) -> Self {
         Self { as_of: Some(as_of), ..self }
     }
 
-    /// The moment of the run that read it, which in a roll that was gone on with may be an earlier one than the roll's;
-    /// `None` where the line does not say.
+    /// The `as_of` of the run that read this account. In a resumed roll it may be earlier than the `as_of` of the
+    /// header. `None` where the line has no such field.
     #[must_use]
     pub fn as_of(&self) -> Option<Timestamp> {
         self.as_of
     }
 
-    /// The same, with the request ids of the calls that gave its sessions.
+    /// Sets the request ids of the `AssumeRole` calls for this account.
     #[must_use]
     pub fn with_request_ids(self, request_ids: Vec<String>) -> Self {
         Self { request_ids, ..self }
     }
 
-    /// The request ids of the `AssumeRole` calls that gave its sessions, by which CloudTrail knows them.
+    /// The request ids of the `AssumeRole` calls for this account; CloudTrail records the same ids.
     #[must_use]
     pub fn request_ids(&self) -> &[String] {
         &self.request_ids
     }
 
-    /// The account's id.
+    /// The id of the account; the role, where there is one, is in this account.
     #[must_use]
     pub fn account_id(&self) -> &AccountId {
         &self.account_id
     }
 
-    /// The role through which it was read; `None` where it was read with the caller's own credentials, or not asked.
+    /// The role that was assumed to read the account; `None` where it was read with the caller's own credentials, or
+    /// was skipped.
     #[must_use]
     pub fn role_arn(&self) -> Option<&RoleArn> {
         self.role_arn.as_ref()
     }
 
-    /// What is known of the account besides.
+    /// The account's name, email address, organizational unit and tags; `None` where none of them is known.
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.account.as_ref()
     }
 
-    /// Why it was not asked, where it was not.
+    /// Why the account was skipped; `None` where it was not.
     #[must_use]
     pub fn why_skipped(&self) -> Option<&str> {
         self.skipped.as_deref()
     }
 
-    /// Whether all of it, a part of it, or nothing was read.
+    /// How much of the account was read.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// What was not read, and why.
+    /// What could not be read, and why.
     #[must_use]
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 
-    /// What is worth knowing and takes nothing from the outcome.
+    /// Observations that do not change the outcome.
     #[must_use]
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 
-    /// The users that were read, by name; `None` where it is unknown whether there are any.
+    /// The users that were read, sorted by name; `None` where it is unknown whether there are any.
     #[must_use]
     pub fn users(&self) -> Option<&[User]> {
         self.users.as_deref()
     }
 
-    /// The number of users and of access keys that were read.
+    /// The numbers of users and of access keys that were read, in this order.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {
         let users = self.users().unwrap_or_default();
@@ -251,23 +253,24 @@ impl AccountRecord {
 }
 
 impl AccountRecord {
-    /// Of how many users, and of how many access keys, what a stage reads was asked for and is unknown.
+    /// The number of users, and of access keys, for which the fact of a stage was requested and is unknown.
     #[must_use]
     pub(crate) fn unknown_counts(&self, stage: Stage) -> (usize, usize) {
         let Stage::Fact(fact) = stage else { return (0, 0) };
         let users = || self.users().unwrap_or_default().iter();
-        let of_users = |is_unknown: fn(&User) -> bool| (users().filter(|user| is_unknown(user)).count(), 0);
+        let count_users =
+            |is_unknown: fn(&User) -> bool| (users().filter(|user| is_unknown(user)).count(), 0);
         match fact {
-            FactKind::AccessKeys => of_users(|user| user.access_keys.is_none()),
-            FactKind::ConsolePassword => of_users(|user| user.console_password.is_unknown()),
-            FactKind::MfaDevices => of_users(|user| user.mfa_devices.is_unknown()),
-            FactKind::Policies => of_users(|user| user.policies.is_unknown()),
-            FactKind::CredentialReport => of_users(|user| user.report.is_unknown()),
+            FactKind::AccessKeys => count_users(|user| user.access_keys.is_none()),
+            FactKind::ConsolePassword => count_users(|user| user.console_password.is_unknown()),
+            FactKind::MfaDevices => count_users(|user| user.mfa_devices.is_unknown()),
+            FactKind::Policies => count_users(|user| user.policies.is_unknown()),
+            FactKind::CredentialReport => count_users(|user| user.report.is_unknown()),
             FactKind::LastUsed => {
                 let access_keys = users().flat_map(|user| user.access_keys.iter().flatten());
                 (0, access_keys.filter(|key| key.last_used.is_unknown()).count())
             }
-            // Of users who were not listed nobody knows the number; the others are about the account.
+            // The number of users that were not listed is unknown; the other facts are about the account as a whole.
             FactKind::Users | FactKind::ControlTotal | FactKind::AccountAlias | FactKind::RootCredentials => {
                 (0, 0)
             }
@@ -281,7 +284,7 @@ impl Serialize for AccountRecord {
     }
 }
 
-/// A line is read as it stands, and taken where it does not contradict itself.
+/// Reads the line, then refuses it where its fields contradict each other.
 impl<'de> Deserialize<'de> for AccountRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let account = Self::deserialize(deserializer)?;
@@ -293,13 +296,13 @@ impl<'de> Deserialize<'de> for AccountRecord {
 /// How much of an account was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Outcome {
-    /// All that was asked for.
+    /// Everything that was requested was read.
     Complete,
-    /// Some of it; the gaps say what is missing.
+    /// The users were listed, but some facts could not be read; the gaps say which.
     Partial,
-    /// None of it; the gap says at which step it ended.
+    /// Nothing was read; the gap says at which stage reading failed.
     Failed,
-    /// None of it, since it was not asked: it is suspended, for one.
+    /// Nothing was read because no call was made, for example because the account is suspended.
     Skipped,
 }
 

@@ -1,4 +1,4 @@
-//! What the lines of a roll file add up to.
+//! The sums of the lines of a roll file.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::account::{AccountRecord, Outcome};
 use crate::ids::AccountId;
 
-/// What the lines of a roll add up to.
+/// The sums of the lines of a roll: accounts by outcome, users and access keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Accounts in the roll.
+    /// All accounts of the roll, whatever their outcome.
     pub accounts: usize,
-    /// Accounts that were read whole.
+    /// Accounts with the outcome `Complete`.
     pub complete: usize,
-    /// Accounts that were read in part.
+    /// Accounts with the outcome `Partial`.
     pub partial: usize,
-    /// Accounts of which nothing was read.
+    /// Accounts with the outcome `Failed`.
     pub failed: usize,
-    /// Accounts that were not asked, for a reason that their lines tell.
+    /// Accounts with the outcome `Skipped`; their lines have the reason.
     #[serde(default)]
     pub skipped: usize,
     /// Users that were read.
@@ -29,27 +29,26 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds an account.
+    /// Adds an account, its users and its keys.
     pub fn add(&mut self, account: &AccountRecord) {
-        let (users, access_keys) = account.count();
-        self.plus(AccountCounts { as_of: account.as_of(), outcome: account.outcome(), users, access_keys });
+        self.add_counts(account.into());
     }
 
-    fn plus(&mut self, share: AccountCounts) {
+    fn add_counts(&mut self, account: AccountCounts) {
         self.accounts += 1;
-        self.users += share.users;
-        self.access_keys += share.access_keys;
-        *self.count_mut(share.outcome) += 1;
+        self.users += account.users;
+        self.access_keys += account.access_keys;
+        *self.outcome_mut(account.outcome) += 1;
     }
 
-    fn subtract(&mut self, share: AccountCounts) {
+    fn subtract(&mut self, account: AccountCounts) {
         self.accounts -= 1;
-        self.users -= share.users;
-        self.access_keys -= share.access_keys;
-        *self.count_mut(share.outcome) -= 1;
+        self.users -= account.users;
+        self.access_keys -= account.access_keys;
+        *self.outcome_mut(account.outcome) -= 1;
     }
 
-    fn count_mut(&mut self, outcome: Outcome) -> &mut usize {
+    fn outcome_mut(&mut self, outcome: Outcome) -> &mut usize {
         match outcome {
             Outcome::Complete => &mut self.complete,
             Outcome::Partial => &mut self.partial,
@@ -58,7 +57,7 @@ impl Counts {
         }
     }
 
-    /// Whether every account that was asked was read whole.
+    /// Whether every account is complete or was skipped.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete + self.skipped == self.accounts
@@ -76,13 +75,20 @@ impl std::fmt::Display for Counts {
     }
 }
 
-/// What one account adds to the counts.
+/// What one account adds to the counts, and when it was read.
 #[derive(Debug, Clone, Copy)]
 struct AccountCounts {
     as_of: Option<Timestamp>,
     outcome: Outcome,
     users: usize,
     access_keys: usize,
+}
+
+impl From<&AccountRecord> for AccountCounts {
+    fn from(account: &AccountRecord) -> Self {
+        let (users, access_keys) = account.count();
+        Self { as_of: account.as_of(), outcome: account.outcome(), users, access_keys }
+    }
 }
 
 impl<'a> FromIterator<&'a AccountRecord> for Counts {
@@ -95,46 +101,45 @@ impl<'a> FromIterator<&'a AccountRecord> for Counts {
     }
 }
 
-/// What the lines so far say, as far as the next one needs to be held against it.
+/// The line that counts for each account so far, as counts, and their sums.
 #[derive(Debug, Default)]
 pub(crate) struct AccountIndex {
-    shares: BTreeMap<AccountId, AccountCounts>,
-    counts: Counts,
+    accounts: BTreeMap<AccountId, AccountCounts>,
+    sums: Counts,
 }
 
 impl AccountIndex {
-    /// Takes note of an account, unless more of it was read before; tells whether it counts.
+    /// Adds a line of an account. Returns whether it counts: it does not where an earlier line has more of the account.
     pub(super) fn add(&mut self, account: &AccountRecord) -> bool {
-        let (users, access_keys) = account.count();
-        let share = AccountCounts { as_of: account.as_of(), outcome: account.outcome(), users, access_keys };
+        let counts = AccountCounts::from(account);
         let rank = |outcome| match outcome {
             Outcome::Complete => 2,
             Outcome::Partial => 1,
             Outcome::Failed | Outcome::Skipped => 0,
         };
-        if let Some(earlier) = self.shares.get(account.account_id()) {
-            if rank(earlier.outcome) > rank(share.outcome) {
+        if let Some(previous) = self.accounts.get(account.account_id()) {
+            if rank(previous.outcome) > rank(counts.outcome) {
                 return false;
             }
-            self.counts.subtract(*earlier);
+            self.sums.subtract(*previous);
         }
-        self.counts.plus(share);
-        self.shares.insert(account.account_id().clone(), share);
+        self.sums.add_counts(counts);
+        self.accounts.insert(account.account_id().clone(), counts);
         true
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.counts
+        self.sums
     }
 
-    /// The moment of the earliest run whose lines count.
+    /// The `as_of` of the earliest run with a line that counts.
     pub(crate) fn as_of(&self) -> Option<Timestamp> {
-        self.shares.values().filter_map(|share| share.as_of).min()
+        self.accounts.values().filter_map(|counts| counts.as_of).min()
     }
 
-    /// Whether an account need not be asked again.
+    /// Whether an account is complete or skipped, so that it need not be read again.
     pub(crate) fn is_done(&self, account_id: &AccountId) -> bool {
-        let outcome = self.shares.get(account_id).map(|share| share.outcome);
+        let outcome = self.accounts.get(account_id).map(|counts| counts.outcome);
         matches!(outcome, Some(Outcome::Complete | Outcome::Skipped))
     }
 }

@@ -1,10 +1,11 @@
-//! The roll file: JSON lines, one record a line. A header, then one account a line in order of completion, then a
+//! The roll file: JSON lines, one record per line. A header, then one line per account in order of completion, then a
 //! trailer. `schema/roll.schema.json` describes each record.
 //!
-//! A line counts once its newline is there, so a file that was cut at any byte reads as the accounts that were whole.
+//! A line is valid once its newline is written, so a file that was cut off at any byte still has all accounts before
+//! that byte.
 //!
-//! A run that goes on with a file adds a header, the accounts that it asked again, and a trailer. Of two lines of one
-//! account the later counts, unless the earlier one holds more.
+//! A run that resumes a file appends a header, the accounts that it read again, and a trailer. Where an account has two
+//! lines, the later one counts, unless the earlier one has more of the account.
 
 mod counts;
 mod reader;
@@ -27,58 +28,58 @@ pub use reader::{LineProblem, ReadError, Run};
 pub use statistics::{Calls, IntermediateSession, Statistics};
 pub use writer::RollWriter;
 
-/// The last record: the run came to its end, with these counts.
+/// The last record. It is written when the run has finished, so its absence means that the run was interrupted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trailer {
-    /// What the lines before it add up to.
+    /// The sums of the lines before the trailer; a reader compares them.
     pub counts: Counts,
-    /// What the run took.
+    /// The duration and calls of the run.
     pub statistics: Statistics,
 }
 
-/// A roll, whole or cut short.
+/// A roll in memory, of a finished or an interrupted run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roll {
-    /// Who asked whom, and when; of several runs, the last.
+    /// The header of the last run.
     pub header: Header,
-    /// The accounts, each once.
+    /// One record per account, in the order of the file.
     pub accounts: Vec<AccountRecord>,
-    /// The end of the run; `None` where the file was cut before it.
+    /// The trailer of the last run; `None` where that run was interrupted.
     pub trailer: Option<Trailer>,
 }
 
 impl Roll {
-    /// A roll whose run came to its end.
+    /// Creates the roll of a finished run.
     #[must_use]
     pub fn new(header: Header, accounts: Vec<AccountRecord>, statistics: Statistics) -> Self {
         let trailer = Trailer { counts: accounts.iter().collect(), statistics };
         Self { header, accounts, trailer: Some(trailer) }
     }
 
-    /// What its accounts add up to.
+    /// The sums of the accounts.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.accounts.iter().collect()
     }
 
-    /// Reads a roll file. A last line without its newline was being written when the run was cut; it does not count.
+    /// Reads a roll file. Ignores a last line without a newline: the run was interrupted while it wrote the line.
     ///
     /// # Errors
-    /// [`ReadError`] names the line, and the column where it has one.
+    /// [`ReadError`] names the line, and the column where there is one.
     pub fn read(input: impl BufRead) -> Result<Self, ReadError> {
         let mut accounts: Vec<AccountRecord> = Vec::new();
-        let mut places: BTreeMap<AccountId, usize> = BTreeMap::new();
-        let frame = read_records(input, |AccountLine { account, counts, .. }| {
+        let mut indexes: BTreeMap<AccountId, usize> = BTreeMap::new();
+        let file = read_records(input, |AccountLine { account, counts, .. }| {
             if !counts {
                 return;
             }
             let next = accounts.len();
-            let place = *places.entry(account.account_id().clone()).or_insert(next);
-            match accounts.get_mut(place) {
-                Some(earlier) => *earlier = account,
+            let index = *indexes.entry(account.account_id().clone()).or_insert(next);
+            match accounts.get_mut(index) {
+                Some(previous) => *previous = account,
                 None => accounts.push(account),
             }
         })?;
-        Ok(Self { header: frame.header, accounts, trailer: frame.trailer })
+        Ok(Self { header: file.header, accounts, trailer: file.trailer })
     }
 }

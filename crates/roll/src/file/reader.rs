@@ -1,4 +1,4 @@
-//! Reads a roll file.
+//! Reads the records of a roll file and checks them against each other.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -10,42 +10,42 @@ use crate::account::{AccountRecord, Contradiction};
 use crate::header::{Header, SCHEMA_VERSION};
 use crate::ids::AccountId;
 
-/// A run that added to a roll file.
+/// A run that wrote to a roll file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Its header, without the targets.
+    /// The header of the run. Its `targets` are empty, to save memory.
     pub header: Header,
-    /// What it took; `None` where it was cut short, so that what was under way left no line.
+    /// The duration and calls of the run; `None` where it was interrupted. Accounts in progress then have no line.
     pub statistics: Option<Statistics>,
 }
 
-/// A line of an account.
+/// An account's line, and where it is in the file.
 pub(crate) struct AccountLine {
     pub(crate) account: AccountRecord,
-    /// Where it begins, and how long it is.
-    pub(crate) place: (u64, usize),
-    /// Whether it counts: none does before or behind which more was read.
+    /// The byte offset and the length of the line.
+    pub(crate) range: (u64, usize),
+    /// Whether the line counts so far: no earlier line has more of the account.
     pub(crate) counts: bool,
 }
 
-/// What a roll file says besides its accounts.
+/// Everything in a roll file except its accounts.
 pub(crate) struct ParsedFile {
-    /// The last header.
+    /// The header of the last run.
     pub(crate) header: Header,
-    /// The last trailer, if nothing came behind it.
+    /// The trailer of the last run; `None` where that run was interrupted.
     pub(crate) trailer: Option<Trailer>,
-    /// The lines together.
-    pub(crate) known: AccountIndex,
-    /// All runs that added to it.
+    /// The line that counts for each account.
+    pub(crate) index: AccountIndex,
+    /// All runs that wrote to the file.
     pub(crate) runs: Vec<Run>,
-    /// How many bytes of whole lines there are.
+    /// The number of bytes up to the last newline.
     pub(crate) length: u64,
 }
 
-/// Reads the records of a roll file, and gives `take` each line of an account.
+/// Reads the records of a roll file, and calls `on_account` with each account line.
 pub(crate) fn read_records(
     mut input: impl BufRead,
-    mut take: impl FnMut(AccountLine),
+    mut on_account: impl FnMut(AccountLine),
 ) -> Result<ParsedFile, ReadError> {
     let mut records = Records::default();
     let mut line = Vec::new();
@@ -56,22 +56,22 @@ pub(crate) fn read_records(
             break;
         }
         number += 1;
-        let wrong = |problem: LineProblem| ReadError::Line { line: number, problem };
+        let line_error = |problem: LineProblem| ReadError::Line { line: number, problem };
         match parse_record(&line, number)? {
-            Record::Header(header) => records.add_header(*header).map_err(wrong)?,
+            Record::Header(header) => records.add_header(*header).map_err(line_error)?,
             Record::Account(account) => {
-                let counts = records.add_account(&account, number).map_err(wrong)?;
-                take(AccountLine { account: *account, place: (length, line.len()), counts });
+                let counts = records.add_account(&account, number).map_err(line_error)?;
+                on_account(AccountLine { account: *account, range: (length, line.len()), counts });
             }
-            Record::Trailer(trailer) => records.add_trailer(trailer).map_err(wrong)?,
+            Record::Trailer(trailer) => records.add_trailer(trailer).map_err(line_error)?,
         }
         length += u64::try_from(line.len()).unwrap_or_default();
     }
-    let Records { header, trailer, known, runs, .. } = records;
-    Ok(ParsedFile { header: header.ok_or(ReadError::Empty)?, trailer, known, runs, length })
+    let Records { header, trailer, index, runs, .. } = records;
+    Ok(ParsedFile { header: header.ok_or(ReadError::Empty)?, trailer, index, runs, length })
 }
 
-/// The record on a line, of the version that this Rolecall writes.
+/// Parses a line, if it has the schema version that this Rolecall writes.
 fn parse_record(line: &[u8], number: usize) -> Result<Record, ReadError> {
     match serde_json::from_slice::<Record>(line) {
         Ok(Record::Header(header)) if header.schema_version != SCHEMA_VERSION => {
@@ -85,48 +85,48 @@ fn parse_record(line: &[u8], number: usize) -> Result<Record, ReadError> {
     }
 }
 
-/// What the records so far say, with which the next one must agree.
+/// The records so far; the next record must not contradict them.
 #[derive(Default)]
 struct Records {
     header: Option<Header>,
     trailer: Option<Trailer>,
-    known: AccountIndex,
+    index: AccountIndex,
     runs: Vec<Run>,
-    /// The accounts of the last run, and on which line each stands.
-    lines_of_run: BTreeMap<AccountId, usize>,
+    /// The accounts of the last run, with their line numbers.
+    run_lines: BTreeMap<AccountId, usize>,
 }
 
 impl Records {
     /// Begins a run.
     fn add_header(&mut self, header: Header) -> Result<(), LineProblem> {
         let organization_id = |header: &Header| header.organization.as_ref().map(|it| it.id.clone());
-        let before = self.header.as_ref();
-        if before.is_some_and(|before| organization_id(before) != organization_id(&header)) {
+        let previous = self.header.as_ref();
+        if previous.is_some_and(|previous| organization_id(previous) != organization_id(&header)) {
             return Err(LineProblem::OtherOrganization);
         }
         let without_targets = Header { targets: Vec::new(), ..header.clone() };
         self.runs.push(Run { header: without_targets, statistics: None });
         self.header = Some(header);
         self.trailer = None;
-        self.lines_of_run.clear();
+        self.run_lines.clear();
         Ok(())
     }
 
-    /// Adds an account, and tells whether its line counts.
+    /// Adds an account. Returns whether its line counts.
     fn add_account(&mut self, account: &AccountRecord, line: usize) -> Result<bool, LineProblem> {
         account.check_against(self.run_header()?)?;
         let account_id = account.account_id();
-        if let Some(first) = self.lines_of_run.insert(account_id.clone(), line) {
-            return Err(LineProblem::Repeated { account_id: account_id.clone(), first });
+        if let Some(first) = self.run_lines.insert(account_id.clone(), line) {
+            return Err(LineProblem::DuplicateAccount { account_id: account_id.clone(), first });
         }
-        Ok(self.known.add(account))
+        Ok(self.index.add(account))
     }
 
-    /// Ends a run, with counts that must be those of the lines.
+    /// Ends a run. The counts of the trailer must equal the sums of the lines.
     fn add_trailer(&mut self, trailer: Trailer) -> Result<(), LineProblem> {
         self.run_header()?;
-        if trailer.counts != self.known.counts() {
-            let (trailer, lines) = (Box::new(trailer.counts), Box::new(self.known.counts()));
+        if trailer.counts != self.index.counts() {
+            let (trailer, lines) = (Box::new(trailer.counts), Box::new(self.index.counts()));
             return Err(LineProblem::Counts { trailer, lines });
         }
         if let Some(run) = self.runs.last_mut() {
@@ -136,14 +136,14 @@ impl Records {
         Ok(())
     }
 
-    /// The header of the run to which a record may be added.
+    /// The header of the current run, to which a record may be added.
     fn run_header(&self) -> Result<&Header, LineProblem> {
-        let header = self.header.as_ref().ok_or(LineProblem::NoHeader)?;
-        if self.trailer.is_some() { Err(LineProblem::BehindTrailer) } else { Ok(header) }
+        let header = self.header.as_ref().ok_or(LineProblem::MissingHeader)?;
+        if self.trailer.is_some() { Err(LineProblem::AfterTrailer) } else { Ok(header) }
     }
 }
 
-/// The version of a header that another version of Rolecall wrote, whose fields may be others.
+/// The schema version of a header, if it is another one. Such a header may have other fields, so only these two are read.
 fn other_version(line: &[u8]) -> Option<u32> {
     #[derive(Deserialize)]
     struct Version {
@@ -154,13 +154,13 @@ fn other_version(line: &[u8]) -> Option<u32> {
     (header.record == "header" && header.schema_version != SCHEMA_VERSION).then_some(header.schema_version)
 }
 
-/// What is wrong with a line, without the line that it is within itself.
+/// What is wrong with a line. Serde's message ends with a line number within the line itself, always 1; it is cut off.
 fn describe_error(line: &[u8], error: &serde_json::Error) -> LineProblem {
     if !line.starts_with(b"{") {
-        return LineProblem::NoObject;
+        return LineProblem::NotAnObject;
     }
     if line.trim_ascii() == b"{" {
-        return LineProblem::OpenObject;
+        return LineProblem::UnclosedObject;
     }
     let text = error.to_string();
     let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
@@ -181,27 +181,27 @@ enum Record {
 /// Why a roll file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The file itself could not be read.
+    /// The file could not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// There is not even a header.
-    #[error("no roll: the file ends before its header does; take the roll again")]
+    /// The file is empty, or ends within its first line.
+    #[error("not a roll file: it ends before the end of its header; scan again")]
     Empty,
-    /// Another run adds to it.
-    #[error("another run is adding to it; wait for that, or name another file")]
+    /// Another run holds the lock of the file.
+    #[error("another run is writing to this file; wait until it has finished, or use another file")]
     Locked,
-    /// Another version of Rolecall wrote it.
+    /// Another version of Rolecall wrote the file.
     #[error(
-        "the roll has schema version {0}, this Rolecall reads version {SCHEMA_VERSION}; {remedy}",
-        remedy = if *.0 > SCHEMA_VERSION { "use a newer one" } else { "take the roll again" }
+        "the roll has schema version {0}, but this Rolecall reads version {SCHEMA_VERSION}; {remedy}",
+        remedy = if *.0 > SCHEMA_VERSION { "use a newer Rolecall" } else { "scan again" }
     )]
     Version(u32),
-    /// A line is not what it should be.
+    /// A line is not a valid record.
     #[error("line {line}: {problem}")]
     Line {
-        /// Counted from 1.
+        /// The line number, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         problem: LineProblem,
     },
 }
@@ -209,41 +209,41 @@ pub enum ReadError {
 /// What is wrong with a line of a roll file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineProblem {
-    /// It is no JSON object.
-    #[error("it is no record, which is a JSON object on a line of its own")]
-    NoObject,
-    /// A JSON object begins on it and does not end.
-    #[error("a record is one line; the json document is another format, of which no roll can be read")]
-    OpenObject,
-    /// It is no record that Rolecall writes: what is wrong, and from which column on.
+    /// The line does not begin with `{`.
+    #[error("not a record; a record is a JSON object on one line")]
+    NotAnObject,
+    /// The line has only `{`, as in an indented JSON document.
+    #[error("a record is on one line; this looks like a json document, from which a roll cannot be read")]
+    UnclosedObject,
+    /// The line is not a record that Rolecall writes. The text says what is wrong, and at which column.
     #[error("{0}")]
     Malformed(String),
-    /// There is no header before it.
-    #[error("the first record is no header")]
-    NoHeader,
-    /// It adds to a run that has its trailer.
-    #[error("there is a record behind the trailer")]
-    BehindTrailer,
-    /// A run that goes on with the file is of another organisation.
-    #[error("this run is of another organisation than the one before it")]
+    /// No header comes before the record.
+    #[error("the first record is not a header")]
+    MissingHeader,
+    /// The run already has its trailer, which is its last record.
+    #[error("there is a record after the trailer")]
+    AfterTrailer,
+    /// The run reads another organization than the previous run in the file.
+    #[error("this run reads another organization than the run before it")]
     OtherOrganization,
-    /// The run has a line of this account already.
-    #[error("account {account_id} stands on line {first} already")]
-    Repeated {
-        /// The account.
+    /// The run already has a line for this account.
+    #[error("account {account_id} is already on line {first}")]
+    DuplicateAccount {
+        /// The account that has two lines.
         account_id: AccountId,
-        /// Counted from 1.
+        /// The number of the first line, counted from 1.
         first: usize,
     },
-    /// An account contradicts what was asked of it.
+    /// The account's line contradicts itself or the header.
     #[error(transparent)]
     Account(#[from] Contradiction),
     /// The trailer contradicts the lines before it.
-    #[error("the trailer counts {trailer}, the lines before it {lines}; a line was lost, or edited")]
+    #[error("the trailer counts {trailer}, but the lines before it have {lines}; a line was lost or edited")]
     Counts {
-        /// What the trailer says.
+        /// The counts in the trailer.
         trailer: Box<Counts>,
-        /// What the lines add up to.
+        /// The sums of the lines.
         lines: Box<Counts>,
     },
 }

@@ -1,4 +1,4 @@
-//! What a run took: its time, its calls, its sessions on the way.
+//! Statistics of a run: its duration, its API calls and its intermediate sessions.
 
 use std::collections::BTreeMap;
 
@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::RoleArn;
 
-/// What a run took. It differs from run to run over the same world.
+/// The duration and the API calls of a run. They differ between runs over the same accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Wall-clock time of the run, in milliseconds.
     pub elapsed_ms: u64,
-    /// The calls that were made, by operation.
+    /// The number of calls by API operation, such as `ListUsers`.
     #[serde(default)]
     pub calls: BTreeMap<String, Calls>,
-    /// The sessions of roles on the way to the accounts' roles.
+    /// The sessions of intermediate roles (role chaining).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intermediate_sessions: Vec<IntermediateSession>,
 }
 
-/// A session of a role on the way to the accounts' roles.
+/// A session of an intermediate role in a role chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntermediateSession {
-    /// The role.
+    /// The intermediate role that was assumed.
     pub role_arn: RoleArn,
-    /// The id by which CloudTrail knows the call that gave it.
+    /// The request id of the `AssumeRole` call, which CloudTrail records too; `None` where AWS returned none.
     pub request_id: Option<String>,
 }
 
-/// How often an operation was called.
+/// The number of attempts for one API operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
-    /// Attempts, the first of each call and all after it.
+    /// All attempts: the first of each call, and its retries.
     pub attempts: u64,
     /// Attempts that AWS throttled.
     pub throttled: u64,

@@ -1,4 +1,4 @@
-//! Writes a roll file.
+//! Writes the records of a roll file.
 
 use std::io::{self, Write};
 
@@ -9,36 +9,36 @@ use crate::account::AccountRecord;
 use crate::header::Header;
 use crate::json;
 
-/// Writes a roll file, a whole line at a time.
+/// Writes a roll file. Each record is written in one call, and flushed, so an interrupted run leaves whole lines.
 #[derive(Debug)]
 pub struct RollWriter<W> {
     out: W,
-    known: AccountIndex,
+    index: AccountIndex,
 }
 
 impl<W: Write> RollWriter<W> {
-    /// Begins a roll file.
+    /// Begins a roll file: writes the header.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The I/O errors of `out`.
     pub fn new(out: W, header: &Header) -> io::Result<Self> {
         Self::resume(out, AccountIndex::default(), header)
     }
 
-    /// Goes on with a roll file that holds what is known.
-    pub(crate) fn resume(out: W, known: AccountIndex, header: &Header) -> io::Result<Self> {
-        let mut writer = Self { out, known };
+    /// Resumes a roll file: writes the header of another run. `index` has the accounts that are in the file already.
+    pub(crate) fn resume(out: W, index: AccountIndex, header: &Header) -> io::Result<Self> {
+        let mut writer = Self { out, index };
         writer.write_line(&RecordRef::Header(header))?;
         Ok(writer)
     }
 
-    /// Adds an account, and tells how long its line is, and whether it counts.
+    /// Writes an account. Returns the length of its line in bytes, and whether the line counts.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The I/O errors of `out`.
     pub fn write_account(&mut self, account: &AccountRecord) -> io::Result<(usize, bool)> {
         let length = self.write_line(&RecordRef::Account(account))?;
-        Ok((length, self.known.add(account)))
+        Ok((length, self.index.add(account)))
     }
 
     pub(crate) fn file(&self) -> &W {
@@ -49,18 +49,18 @@ impl<W: Write> RollWriter<W> {
         &mut self.out
     }
 
-    /// What the accounts add up to.
+    /// The sums of the accounts so far.
     #[must_use]
     pub(crate) fn counts(&self) -> Counts {
-        self.known.counts()
+        self.index.counts()
     }
 
-    /// Ends the file, and gives `out` back.
+    /// Writes the trailer, and returns `out`.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The I/O errors of `out`.
     pub fn finish(mut self, statistics: Statistics) -> io::Result<W> {
-        self.write_line(&RecordRef::Trailer(&Trailer { counts: self.known.counts(), statistics }))?;
+        self.write_line(&RecordRef::Trailer(&Trailer { counts: self.index.counts(), statistics }))?;
         Ok(self.out)
     }
 

@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ParseIdError, quoted, shown_as_text};
+use super::{ParseIdError, impl_text_id, quoted};
 
 /// An AWS account id: 12 digits. Leading zeros are part of it, so it is never a number.
 ///
@@ -11,38 +11,40 @@ use super::{ParseIdError, quoted, shown_as_text};
 #[serde(try_from = "String", into = "String")]
 pub struct AccountId(String);
 
-shown_as_text!(AccountId);
+impl_text_id!(AccountId);
 
 impl FromStr for AccountId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         if text.is_empty() {
-            return Err(ParseIdError("the account id is empty, AWS account ids have 12 digits".into()));
+            return Err(ParseIdError("the account id is empty; AWS account ids have 12 digits".into()));
         }
-        let shown = quoted(text);
+        let quoted = quoted(text);
         if text.contains(',') {
-            return Err(ParseIdError(format!("account id {shown} is more than one, give each by itself")));
+            return Err(ParseIdError(format!(
+                "account id {quoted} is a list; give each account id separately"
+            )));
         }
         if !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(ParseIdError(format!(
-                "account id {shown} is not made of digits alone, AWS account ids have 12 digits and no dashes"
+                "account id {quoted} has other characters than digits; AWS account ids have 12 digits and no dashes"
             )));
         }
         match text.len() {
             12 => Ok(Self(text.to_owned())),
             10 => Err(ParseIdError(format!(
-                "account id {shown} has 10 digits, AWS account ids have 12; the 10-digit ids that tutorials print \
-                 are made up, `aws sts get-caller-identity` shows yours; if a spreadsheet has dropped leading zeros, put \
-                 them back"
+                "account id {quoted} has 10 digits, but AWS account ids have 12. The 10-digit ids in tutorials are not \
+                 real; `aws sts get-caller-identity` shows your account id. If a spreadsheet removed leading zeros, add \
+                 them again"
             ))),
             digits @ 1..12 => Err(ParseIdError(format!(
-                "account id {shown} has {digits} digits, AWS account ids have 12; if a spreadsheet has dropped \
-                 leading zeros, put them back"
+                "account id {quoted} has {digits} digits, but AWS account ids have 12; if a spreadsheet removed \
+                 leading zeros, add them again"
             ))),
-            digits => {
-                Err(ParseIdError(format!("account id {shown} has {digits} digits, AWS account ids have 12")))
-            }
+            digits => Err(ParseIdError(format!(
+                "account id {quoted} has {digits} digits, but AWS account ids have 12"
+            ))),
         }
     }
 }
@@ -52,7 +54,7 @@ mod tests {
     use super::AccountId;
 
     fn problem(text: &str) -> String {
-        text.parse::<AccountId>().map_or_else(|e| e.to_string(), |id| format!("accepted {id}"))
+        text.parse::<AccountId>().map_or_else(|error| error.to_string(), |id| format!("accepted {id}"))
     }
 
     #[test]
@@ -61,12 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn the_ten_digits_of_tutorials_are_named() {
+    fn an_id_of_ten_digits_gets_a_hint_about_tutorials() {
         assert!(problem("1111111111").contains("tutorials"), "{}", problem("1111111111"));
     }
 
     #[test]
-    fn everything_else_is_refused_with_the_value() {
+    fn an_invalid_id_is_an_error_that_has_the_value() {
         for text in ["", "42", "1234-5678-9012", "1234567890123", "12345678901x", "１２３４５６７８９０１２"]
         {
             let problem = problem(text);

@@ -5,17 +5,17 @@ use zeroize::Zeroizing;
 
 use super::{ParseIdError, is_name_character};
 
-/// The external id of a role's trust policy: 2 to 1,224 of `[\w+=,.@:/-]`.
+/// The external id that a role's trust policy requires: 2 to 1,224 of `[\w+=,.@:/-]`.
 ///
-/// It is treated as a secret: it has no `Display`, is not stored, its `Debug` is redacted, and a text that is refused
-/// is not repeated.
+/// It is treated as a secret: it has no `Display`, is not stored, its `Debug` is redacted, and an error does not repeat
+/// the text.
 ///
 /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExternalId(Zeroizing<String>);
 
 impl ExternalId {
-    /// The text itself, for the one request that needs it.
+    /// The text, for the `AssumeRole` request only.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -29,15 +29,15 @@ impl FromStr for ExternalId {
         let length = text.chars().count();
         if !(2..=1224).contains(&length) {
             return Err(ParseIdError(format!(
-                "the external id has a length of {length}, AWS allows 2 to 1224 characters"
+                "the external id has {length} characters; AWS allows 2 to 1224 characters"
             )));
         }
         let is_allowed = |c| is_name_character(c) || c == ':' || c == '/';
         match text.chars().position(|c| !is_allowed(c)) {
             None => Ok(Self(Zeroizing::new(text.to_owned()))),
             Some(index) => Err(ParseIdError(format!(
-                "the external id has a character that AWS does not allow, at position {}; letters, digits and any \
-                 of _+=,.@:/- are allowed",
+                "the external id has an invalid character at position {}; AWS allows letters, digits and any of \
+                 _+=,.@:/-",
                 index + 1
             ))),
         }
@@ -55,12 +55,12 @@ mod tests {
     use super::ExternalId;
 
     #[test]
-    fn neither_debug_nor_a_refusal_repeats_it() {
+    fn neither_debug_nor_an_error_repeats_it() {
         let id: ExternalId = "s3cret:id/1".parse().unwrap();
         assert_eq!(format!("{id:?}"), "ExternalId(redacted)");
-        let refused = "s3cret id".parse::<ExternalId>().unwrap_err();
-        assert!(refused.to_string().contains("position 7"), "{refused}");
-        assert!(!format!("{refused} {refused:?}").contains("s3cret"));
+        let error = "s3cret id".parse::<ExternalId>().unwrap_err();
+        assert!(error.to_string().contains("position 7"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
         assert!("x".parse::<ExternalId>().is_err());
         assert!("x".repeat(1225).parse::<ExternalId>().is_err());
         assert!("x".repeat(1224).parse::<ExternalId>().is_ok());

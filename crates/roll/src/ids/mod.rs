@@ -1,4 +1,4 @@
-//! Names that AWS gives a shape. Each is parsed once with `FromStr`; what holds one, holds a valid one.
+//! Identifiers with a format that AWS defines. Each is parsed once with `FromStr`; a value of these types is always valid.
 
 mod access_key_id;
 mod account_id;
@@ -16,22 +16,23 @@ pub use role::{RoleArn, RoleName};
 pub use role_session_name::RoleSessionName;
 pub use run_id::RunId;
 
-/// Why a text is not what it was given as: the value (unless it is a secret), what is wrong, what would be right.
+/// Why a text is not a valid identifier. The message has the text (unless it may be a secret), what is wrong, and what is
+/// expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ParseIdError(pub(crate) String);
 
-/// A refused text as a message shows it: quoted, and cut where it is longer than any name can be.
+/// Quotes an invalid text for a message. A text longer than 200 bytes is cut, as no name is so long.
 fn quoted(text: &str) -> String {
-    let (shown, rest) = text.split_at(text.floor_char_boundary(200));
-    format!("{shown:?}{}", if rest.is_empty() { "" } else { "…" })
+    let (start, rest) = text.split_at(text.floor_char_boundary(200));
+    format!("{start:?}{}", if rest.is_empty() { "" } else { "…" })
 }
 
-/// `Display`, `AsRef<str>` and serde for a name that is kept as text and may be shown.
-macro_rules! shown_as_text {
+/// Implements `as_str`, `Display` and the conversions for serde, for a type that holds a text that is not a secret.
+macro_rules! impl_text_id {
     ($name:ident) => {
         impl $name {
-            /// The text, as AWS writes it.
+            /// The text in AWS's spelling.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -59,7 +60,7 @@ macro_rules! shown_as_text {
         }
     };
 }
-use shown_as_text;
+use impl_text_id;
 
 /// The characters that IAM allows in names: `[\w+=,.@-]`, where `\w` is ASCII.
 fn is_name_character(c: char) -> bool {

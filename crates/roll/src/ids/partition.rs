@@ -3,8 +3,8 @@ use std::str::FromStr;
 
 use super::{ParseIdError, quoted};
 
-/// An AWS partition: a part of AWS with accounts, credentials and endpoints of its own. No role can be assumed from
-/// one in another.
+/// An AWS partition: a group of regions with its own accounts, credentials and endpoints. A role cannot be assumed
+/// from another partition.
 ///
 /// Source: <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +27,7 @@ pub enum Partition {
     AwsIsoF,
 }
 
-/// Name, prefix of its regions, and the region to use where none is set.
+/// Each partition's name, the prefix of its regions, and the region to use where none is set.
 const TABLE: [(Partition, &str, &str, &str); 8] = [
     (Partition::AwsCn, "aws-cn", "cn-", "cn-north-1"),
     (Partition::AwsUsGov, "aws-us-gov", "us-gov-", "us-gov-west-1"),
@@ -36,12 +36,12 @@ const TABLE: [(Partition, &str, &str, &str); 8] = [
     (Partition::AwsIsoE, "aws-iso-e", "eu-isoe-", "eu-isoe-west-1"),
     (Partition::AwsIsoF, "aws-iso-f", "us-isof-", "us-isof-south-1"),
     (Partition::AwsIso, "aws-iso", "us-iso-", "us-iso-east-1"),
-    // Last: every other region is one of the commercial partition's.
+    // Last, because its prefix is empty: every other region is in the commercial partition.
     (Partition::Aws, "aws", "", "us-east-1"),
 ];
 
 impl Partition {
-    /// The name, as in the second field of an ARN.
+    /// The name, which is the second field of an ARN.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.row().1
@@ -76,7 +76,7 @@ impl FromStr for Partition {
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         TABLE.iter().find(|row| row.1 == text).map(|row| row.0).ok_or_else(|| {
             let known = TABLE.map(|row| row.1).join(", ");
-            ParseIdError(format!("partition {} is none of AWS's: {known}", quoted(text)))
+            ParseIdError(format!("unknown partition {}; expected one of {known}", quoted(text)))
         })
     }
 }

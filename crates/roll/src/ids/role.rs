@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, ParseIdError, Partition, is_name_character, quoted, shown_as_text};
+use super::{AccountId, ParseIdError, Partition, impl_text_id, is_name_character, quoted};
 
 /// The name of an IAM role: 1 to 64 of `[\w+=,.@-]`, without its path.
 ///
@@ -11,24 +11,26 @@ use super::{AccountId, ParseIdError, Partition, is_name_character, quoted, shown
 #[serde(try_from = "String", into = "String")]
 pub struct RoleName(String);
 
-shown_as_text!(RoleName);
+impl_text_id!(RoleName);
 
 impl FromStr for RoleName {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let shown = quoted(text);
+        let quoted = quoted(text);
         if text.starts_with("arn:") {
-            return Err(ParseIdError(format!("role name {shown} is an ARN, give it as the role's ARN")));
+            return Err(ParseIdError(format!(
+                "role name {quoted} is an ARN; give it as the role ARN instead"
+            )));
         }
         if text.contains('/') {
             return Err(ParseIdError(format!(
-                "role name {shown} holds a path, give the whole role ARN: arn:aws:iam::ACCOUNT:role/PATH/NAME"
+                "role name {quoted} has a path; give the role ARN instead: arn:aws:iam::ACCOUNT:role/PATH/NAME"
             )));
         }
         if text.is_empty() || text.len() > 64 || !text.chars().all(is_name_character) {
             return Err(ParseIdError(format!(
-                "role name {shown} is not one, IAM allows 1 to 64 letters, digits and any of _+=,.@-"
+                "invalid role name {quoted}; IAM allows 1 to 64 letters, digits and any of _+=,.@-"
             )));
         }
         Ok(Self(text.to_owned()))
@@ -48,7 +50,7 @@ pub struct RoleArn {
 }
 
 impl RoleArn {
-    /// The ARN of a role directly under the path `/`.
+    /// Creates the ARN of a role with the path `/`.
     #[must_use]
     pub fn new(partition: Partition, account_id: AccountId, role_name: RoleName) -> Self {
         let text = format!("arn:{partition}:iam::{account_id}:role/{role_name}");
@@ -73,7 +75,7 @@ impl RoleArn {
         &self.account_id
     }
 
-    /// The role's name, without its path.
+    /// The name of the role, without its path.
     #[must_use]
     pub fn role_name(&self) -> &RoleName {
         &self.role_name
@@ -84,40 +86,38 @@ impl FromStr for RoleArn {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let shown = quoted(text);
-        let wrong = |why: &str| {
-            ParseIdError(format!(
-                "role ARN {shown} {why}, a role's ARN is arn:aws:iam::123456789012:role/NAME"
-            ))
+        let quoted = quoted(text);
+        let invalid = |problem: &str| {
+            ParseIdError(format!("role ARN {quoted} {problem}; expected arn:aws:iam::123456789012:role/NAME"))
         };
-        let wrong_part = |part: ParseIdError| ParseIdError(format!("in role ARN {shown}: {part}"));
+        let invalid_part = |error: ParseIdError| ParseIdError(format!("role ARN {quoted}: {error}"));
         if text.contains(",arn:") {
-            return Err(wrong("is more than one, give each by itself"));
+            return Err(invalid("is a list, give each role ARN separately"));
         }
         let mut fields = text.splitn(6, ':');
         let mut field = || fields.next().unwrap_or_default();
         let (arn, partition, service, region) = (field(), field(), field(), field());
         let (account_id, resource) = (field(), field());
         if arn != "arn" {
-            return Err(wrong("is no ARN"));
+            return Err(invalid("is not an ARN"));
         }
-        let partition: Partition = partition.parse().map_err(wrong_part)?;
+        let partition: Partition = partition.parse().map_err(invalid_part)?;
         if service == "sts" && resource.starts_with("assumed-role/") {
-            return Err(wrong("is that of a session, not of the role itself"));
+            return Err(invalid("is the ARN of a session, not of the role"));
         }
         if service != "iam" || !region.is_empty() {
-            return Err(wrong("is not one of IAM's"));
+            return Err(invalid("is not an IAM ARN"));
         }
-        let account_id: AccountId = account_id.parse().map_err(wrong_part)?;
+        let account_id: AccountId = account_id.parse().map_err(invalid_part)?;
         let Some(path_and_name) = resource.strip_prefix("role/") else {
-            return Err(wrong("does not name a role"));
+            return Err(invalid("does not name a role"));
         };
         let (path, role_name) = path_and_name.rsplit_once('/').unwrap_or(("", path_and_name));
         // IAM: a path is up to 512 characters of U+0021 to U+007E.
         if path.len() > 510 || !path.chars().all(|c| c.is_ascii_graphic()) {
-            return Err(wrong("has a path that IAM does not allow"));
+            return Err(invalid("has an invalid path"));
         }
-        let role_name = role_name.parse().map_err(wrong_part)?;
+        let role_name = role_name.parse().map_err(invalid_part)?;
         Ok(Self { text: text.to_owned(), partition, account_id, role_name })
     }
 }
@@ -147,7 +147,7 @@ mod tests {
     use super::{Partition, RoleArn, RoleName};
 
     #[test]
-    fn the_parts_of_a_role_arn_are_known() {
+    fn a_role_arn_is_parsed_into_its_parts() {
         let arn: RoleArn = "arn:aws-cn:iam::000000000042:role/security/audit/IAMListRole".parse().unwrap();
         assert_eq!(arn.partition(), Partition::AwsCn);
         assert_eq!(arn.account_id().as_str(), "000000000042");
@@ -157,19 +157,19 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_of_something_else_is_refused_with_the_value_and_the_reason() {
+    fn an_invalid_role_arn_is_an_error_with_the_value_and_the_reason() {
         for (text, reason) in [
-            ("IAMListRole", "is no ARN"),
+            ("IAMListRole", "is not an ARN"),
             ("arn:aws:iam::1111111111:role/IAMListRole", "tutorials"),
             ("arn:aws:iam::111111111111:user/alice", "does not name a role"),
             ("arn:aws:sts::111111111111:assumed-role/IAMListRole/x", "session"),
-            ("arn:aws:s3:::bucket", "IAM's"),
+            ("arn:aws:s3:::bucket", "not an IAM ARN"),
             ("arn:amazon:iam::111111111111:role/R", "partition"),
             ("arn:aws:iam::111111111111:role/", "role name"),
             ("arn:aws:iam::111111111111:role/a b/R", "path"),
-            ("arn:aws:iam:us-east-1:111111111111:role/R", "IAM's"),
-            ("", "is no ARN"),
-            ("arn:aws:iam::111111111111:role/R,arn:aws:iam::333333333333:role/R", "more than one"),
+            ("arn:aws:iam:us-east-1:111111111111:role/R", "not an IAM ARN"),
+            ("", "is not an ARN"),
+            ("arn:aws:iam::111111111111:role/R,arn:aws:iam::333333333333:role/R", "is a list"),
         ] {
             let problem = text.parse::<RoleArn>().unwrap_err().to_string();
             assert!(problem.contains(reason), "{problem}");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_name_is_neither_path_nor_arn() {
+    fn a_role_name_is_neither_a_path_nor_an_arn() {
         assert!("a/b".parse::<RoleName>().unwrap_err().to_string().contains("path"));
         assert!("arn:aws:iam::1:role/x".parse::<RoleName>().unwrap_err().to_string().contains("ARN"));
         assert!("x".repeat(65).parse::<RoleName>().is_err());

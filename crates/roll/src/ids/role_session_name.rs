@@ -2,16 +2,16 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ParseIdError, is_name_character, quoted, shown_as_text};
+use super::{ParseIdError, impl_text_id, is_name_character, quoted};
 
-/// The name of a role session, as it stands in CloudTrail: 2 to 64 of `[\w+=,.@-]`.
+/// The name of a role session, which CloudTrail records: 2 to 64 of `[\w+=,.@-]`.
 ///
 /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RoleSessionName(String);
 
-shown_as_text!(RoleSessionName);
+impl_text_id!(RoleSessionName);
 
 impl Default for RoleSessionName {
     fn default() -> Self {
@@ -25,7 +25,7 @@ impl FromStr for RoleSessionName {
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         if !(2..=64).contains(&text.len()) || !text.chars().all(is_name_character) {
             return Err(ParseIdError(format!(
-                "session name {} is not one, AWS allows 2 to 64 letters, digits and any of _+=,.@-",
+                "invalid session name {}; AWS allows 2 to 64 letters, digits and any of _+=,.@-",
                 quoted(text)
             )));
         }
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_sts_refuses_are_refused() {
+    fn names_that_sts_does_not_accept_are_errors() {
         for text in ["", "x", "a b", "a/b", "ü2", &"x".repeat(65)] {
             assert!(text.parse::<RoleSessionName>().is_err(), "{text:?}");
         }

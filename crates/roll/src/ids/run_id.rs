@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{ParseIdError, quoted};
 
-/// The id of one run of Rolecall: a random UUID.
+/// The id of a run of Rolecall: a random UUID (version 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(uuid::Uuid);
 
 impl RunId {
-    /// A new id.
+    /// Creates a new random id.
     #[must_use]
     pub fn random() -> Self {
         Self(uuid::Uuid::new_v4())
@@ -29,7 +29,7 @@ impl FromStr for RunId {
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         text.parse().map(Self).map_err(|_| {
-            ParseIdError(format!("run id {} is no UUID, it is printed in the roll's header", quoted(text)))
+            ParseIdError(format!("run id {} is not a UUID; the roll's header has the run id", quoted(text)))
         })
     }
 }
