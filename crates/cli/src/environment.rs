@@ -20,7 +20,7 @@ use crate::failure::Failure;
 /// Sets up logging on stderr, and refuses to run where the SDK would print secrets.
 pub(crate) fn prepare(quiet: bool) -> Result<(), Failure> {
     if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
-        return Err(Failure::usage(logs::PRINTS_SECRETS_REFUSED));
+        return Err(Failure::usage(logs::LOG_SENSITIVE_BODIES_ERROR));
     }
     let level = if quiet { "error" } else { "warn" };
     let directives = text("RUST_LOG")?.unwrap_or_else(|| format!("{level},{}", logs::DEFAULT_DIRECTIVE));

@@ -213,7 +213,7 @@ async fn a_roll_goes_into_an_ordinary_file_of_its_own() {
         (&["--roll", "a.jsonl", "--out", "./a.jsonl"][..], "--roll and --out are both a.jsonl"),
         (&["--roll", "/dev/full"][..], "--roll /dev/full: it is no ordinary file"),
         (&["--roll", "-"][..], "--roll -: it is no ordinary file"),
-        (&["--collect", ""][..], "it names no fact"),
+        (&["--collect", ""][..], "no fact given"),
         (&["--format", "json", "--out", "a", "--out", "b"][..], "--format stands 1 times and --out 2 times"),
         (&["--format", "json", "--format", "csv", "--out", "a", "--out", "a"][..], "--out a stands twice"),
         (&["--no-rules", "--format", "ocsf"][..], "--format ocsf shows findings"),
@@ -235,7 +235,7 @@ async fn the_time_for_the_run_holds_while_the_organisation_is_listed() {
     let ended = run(&emulator, &[&ORGANIZATION[..], &["--deadline", "500ms"]].concat()).await;
     assert_eq!(ended.code, Some(11));
     assert!(
-        ended.stderr.contains("the 500ms for this run ran out before it was known which accounts to read"),
+        ended.stderr.contains("the time limit of 500ms for the run was reached before the target accounts were known"),
         "{}",
         ended.stderr
     );
@@ -273,7 +273,7 @@ async fn what_rolecall_toml_says_of_the_organisation_holds_for_who_types_organiz
     fs::write(folder.path().join("rolecall.toml"), "role_name = \"IAMListRole\"\n").unwrap();
     let unit = in_folder(&emulator, folder.path(), &["accounts", "--ou", "Sandbox"]).await;
     assert_eq!(unit.code, Some(2));
-    assert!(unit.stderr.contains("--ou needs AWS Organizations, which is not asked"), "{}", unit.stderr);
+    assert!(unit.stderr.contains("--ou requires --organization"), "{}", unit.stderr);
 }
 
 #[tokio::test]
