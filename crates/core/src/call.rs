@@ -25,7 +25,7 @@ pub struct CallError {
     pub error_kind: ErrorKind,
     /// The AWS error code, where AWS returned one.
     pub code: Option<String>,
-    /// What happened; AWS's own message where AWS responded. It holds no secret and no line break.
+    /// What happened, in one line; AWS's own message where AWS responded.
     pub message: String,
     /// The request id of the response; `None` where there was no response.
     pub request_id: Option<String>,
@@ -98,12 +98,12 @@ impl CallError {
                 (error_kind(code, status), message)
             }
             None if (200..300).contains(&status) => {
-                (ErrorKind::Malformed, "the response is not in the format of AWS".into())
+                (ErrorKind::Malformed, "the response is not in AWS's format".into())
             }
             // A proxy or a gateway rejected the request, and AWS never saw it.
             None if is_html(response) => (
                 ErrorKind::Transport,
-                format!("HTTP status {status} with a web page instead of a response of AWS"),
+                format!("HTTP status {status} with a web page instead of a response from AWS"),
             ),
             None => (error_kind("", status), format!("HTTP status {status} without an AWS error code")),
         };

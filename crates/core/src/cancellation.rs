@@ -1,4 +1,4 @@
-//! Stops a run before everything is read: at its deadline, or when it is cancelled.
+//! Stops a run before everything is read: at its deadline, or when it is canceled.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use rolecall_roll::ErrorKind;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Stops a run at its deadline, or when it is cancelled. What is not read by then becomes a gap.
+/// Stops a run at its deadline, or when it is canceled. What is not read by then becomes a gap.
 #[derive(Debug)]
 pub struct Cancellation {
     /// The deadline, and the time limit that it was computed from.
@@ -22,7 +22,7 @@ pub enum StopReason {
     AccountTimeout(Duration),
     /// The run's time limit was reached (`deadline`).
     Deadline(Duration),
-    /// The run was cancelled, by a signal for example.
+    /// The run was canceled, by a signal for example.
     Cancelled,
 }
 
@@ -75,7 +75,7 @@ impl Cancellation {
         reached.map(|(_, time_limit)| StopReason::Deadline(time_limit))
     }
 
-    /// Waits until the run is cancelled or its deadline is reached.
+    /// Waits until the run is canceled or its deadline is reached.
     pub async fn cancelled(&self) -> StopReason {
         let mut cancelled = self.cancelled.subscribe();
         let deadline = async {
