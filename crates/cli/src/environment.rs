@@ -24,7 +24,7 @@ use crate::output;
 pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
     output::set_quiet(arguments.quiet);
     if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
-        return Err(Failure::usage(logs::PRINTS_SECRETS_REFUSED));
+        return Err(Failure::usage(logs::LOG_SENSITIVE_BODIES_ERROR));
     }
     let level = match (arguments.quiet, arguments.verbose) {
         (true, _) => "error",

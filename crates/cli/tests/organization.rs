@@ -208,7 +208,7 @@ async fn accounts_are_filtered_by_unit_tag_id_and_name_and_listed_without_being_
     for (more, words) in [
         (&["--ou", "Nowhere"][..], "--ou Nowhere: the organization has no such organizational unit"),
         (&["--include", "nobody-*"], "--include nobody-*: no account"),
-        (&["--include-tag", "team=nobody"], "none is left"),
+        (&["--include-tag", "team=nobody"], "no account is left"),
     ] {
         let refused = run(&emulator, &[&ORGANIZATION[..], more].concat()).await;
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
@@ -240,7 +240,7 @@ async fn accounts_that_hang_delay_no_other_and_the_run_ends_at_its_deadline() {
     let failed = of_outcome(&document, "Failed");
     let hanging: Vec<_> = failed
         .iter()
-        .filter(|account| account["gaps"][0]["message"].as_str().unwrap().contains("for this run ran out"))
+        .filter(|account| account["gaps"][0]["message"].as_str().unwrap().contains("for the run was reached"))
         .collect();
     assert!(hanging.len() > 1, "{failed:?}");
     assert_eq!(of_outcome(&document, "Complete").len() + failed.len(), 32);
@@ -291,7 +291,7 @@ async fn a_caller_without_organizations_permissions_gets_advice_and_a_role_may_l
     let broken = ["--via", "arn:aws:iam::222222222222:role/Nobody", "--exclude", "222222222222"];
     let (_, document) = self::document(&emulator, &[&lister[..], &broken].concat()).await;
     let message = document["accounts"][0]["gaps"][0]["message"].as_str().unwrap();
-    assert!(message.starts_with("on the way, at arn:aws:iam::222222222222:role/Nobody: "), "{message}");
+    assert!(message.starts_with("intermediate role arn:aws:iam::222222222222:role/Nobody: "), "{message}");
 }
 
 #[tokio::test]
@@ -428,7 +428,7 @@ async fn every_fact_equals_the_world_and_what_fails_is_unknown_with_the_reason()
     assert_eq!(ended.code, Some(11), "{}", ended.stderr);
     assert_eq!(document["accounts"][0]["gaps"][0]["fact"], "control_total");
     let message = document["accounts"][0]["gaps"][0]["message"].as_str().unwrap();
-    assert_eq!(message, "ListUsers lists 12 users, and GetAccountSummary counts 13");
+    assert_eq!(message, "ListUsers returned 12 users, but GetAccountSummary counts 13");
 }
 
 #[tokio::test]
@@ -455,7 +455,7 @@ async fn with_the_credential_report_fewer_calls_give_the_same_keys() {
     assert!(report * 3 < exact, "{report} calls, and {exact}");
     let account = &document["accounts"][0];
     assert!(
-        account["notes"][0]["message"].as_str().unwrap().contains("keys that were made since are missing")
+        account["notes"][0]["message"].as_str().unwrap().contains("keys created after it are missing")
     );
     let without =
         account["users"].as_array().unwrap().iter().find(|user| user["access_keys"] == json!([])).unwrap();

@@ -217,7 +217,7 @@ async fn a_roll_is_written_to_a_regular_file_of_its_own() {
         (&["--roll", "a.jsonl", "--out", "./a.jsonl"][..], "--roll and --out are both a.jsonl"),
         (&["--roll", "/dev/full"][..], "--roll /dev/full: not a regular file"),
         (&["--roll", "-"][..], "--roll -: not a regular file"),
-        (&["--collect", ""][..], "it names no fact"),
+        (&["--collect", ""][..], "no fact given"),
         (&["--format", "json", "--out", "a", "--out", "b"][..], "1 --format but 2 --out"),
         (&["--format", "json", "--format", "csv", "--out", "a", "--out", "a"][..], "--out a is given twice"),
         (&["--no-rules", "--format", "ocsf"][..], "--format ocsf has only findings"),
@@ -239,7 +239,7 @@ async fn the_deadline_applies_while_the_organization_is_listed() {
     let ended = run(&emulator, &[&ORGANIZATION[..], &["--deadline", "500ms"]].concat()).await;
     assert_eq!(ended.code, Some(11));
     assert!(
-        ended.stderr.contains("the 500ms for this run ran out before it was known which accounts to read"),
+        ended.stderr.contains("the time limit of 500ms for the run was reached before the target accounts were known"),
         "{}",
         ended.stderr
     );
@@ -277,7 +277,7 @@ async fn the_organization_settings_of_rolecall_toml_apply_with_the_organization_
     fs::write(folder.path().join("rolecall.toml"), "role_name = \"IAMListRole\"\n").unwrap();
     let unit = in_folder(&emulator, folder.path(), &["accounts", "--ou", "Sandbox"]).await;
     assert_eq!(unit.code, Some(2));
-    assert!(unit.stderr.contains("--ou needs AWS Organizations, which is not asked"), "{}", unit.stderr);
+    assert!(unit.stderr.contains("--ou requires --organization"), "{}", unit.stderr);
 }
 
 #[tokio::test]

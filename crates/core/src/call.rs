@@ -1,7 +1,7 @@
-//! What went wrong with a call to AWS: the one place that looks into the SDK's errors.
+//! Errors of calls to AWS: the one place that looks into the SDK's errors.
 //!
-//! The SDK's errors are never printed whole: a malformed answer to `AssumeRole` carries the session's secrets, and a
-//! refused signature is answered with the headers that were signed, the session token among them.
+//! The SDK's errors are never printed in full: a malformed response to `AssumeRole` carries the session's secrets, and
+//! AWS responds to a rejected signature with the headers that were signed, the session token among them.
 
 use std::error::Error;
 use std::fmt;
@@ -14,104 +14,104 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use rolecall_roll::{ErrorKind, Side};
 
-/// A call that did not succeed, and all attempts at it.
+/// The error of a call, after its last attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallError {
     /// The API operation, as AWS spells it.
     pub operation: &'static str,
-    /// Whose credentials it was made with.
+    /// Whether the call was made with the caller's credentials or with the member account's session.
     pub side: Side,
-    /// What kind of obstacle it was.
+    /// The kind of error, which decides the remedy.
     pub error_kind: ErrorKind,
-    /// The AWS error code, where AWS answered with one.
+    /// The AWS error code, where AWS returned one.
     pub code: Option<String>,
-    /// What happened, in AWS's words where AWS answered.
+    /// What happened, in one line; AWS's own message where AWS responded.
     pub message: String,
-    /// The id of the request, where there was an answer.
+    /// The request id of the response; `None` where there was no response.
     pub request_id: Option<String>,
 }
 
 impl CallError {
-    /// Reads the SDK's error. Nothing else does.
+    /// Reads the SDK's error. No other function does.
     pub(crate) fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let bare = |class, message: String| Self {
+        let without_code = |kind, message: String| Self {
             operation,
             side: Side::Caller,
-            error_kind: class,
+            error_kind: kind,
             code: None,
             message,
             request_id: None,
         };
         match error {
-            SdkError::ServiceError(context) => Self::from_answer(operation, context.err(), context.raw()),
+            SdkError::ServiceError(context) => Self::from_response(operation, context.err(), context.raw()),
             SdkError::ResponseError(context) => {
                 let request_id = context.raw().headers().request_id().map(str::to_owned);
-                let message = if is_about::<TruncatedXml>(error) {
-                    "the answer was cut short or is not XML".into()
+                let message = if has_source::<TruncatedXml>(error) {
+                    "the response was cut short or is not XML".into()
                 } else {
-                    "the answer broke off".into()
+                    "the response ended early or could not be read".into()
                 };
-                Self { request_id, ..bare(ErrorKind::Malformed, message) }
+                Self { request_id, ..without_code(ErrorKind::Malformed, message) }
             }
             SdkError::TimeoutError(_) => {
-                bare(ErrorKind::TimedOut, "no answer in the time that was allowed".into())
+                without_code(ErrorKind::TimedOut, "no response within the timeout".into())
             }
             SdkError::DispatchFailure(failure) => {
                 let Some(error) = failure.as_connector_error() else {
-                    return bare(ErrorKind::Transport, "the request could not be sent".into());
+                    return without_code(ErrorKind::Transport, "the request could not be sent".into());
                 };
-                let class = if is_about::<CredentialsError>(error) {
+                let kind = if has_source::<CredentialsError>(error) {
                     ErrorKind::Credentials
                 } else if error.is_timeout() {
                     ErrorKind::TimedOut
                 } else {
                     ErrorKind::Transport
                 };
-                bare(class, chain(error))
+                without_code(kind, error_chain(error))
             }
             other => {
-                if is_about::<TruncatedXml>(other) {
-                    bare(ErrorKind::Malformed, "the answer was cut short or is not XML".into())
-                } else if is_about::<CredentialsError>(other) {
-                    bare(ErrorKind::Credentials, chain(other))
+                if has_source::<TruncatedXml>(other) {
+                    without_code(ErrorKind::Malformed, "the response was cut short or is not XML".into())
+                } else if has_source::<CredentialsError>(other) {
+                    without_code(ErrorKind::Credentials, error_chain(other))
                 } else {
-                    bare(ErrorKind::Internal, "the request could not be built".into())
+                    without_code(ErrorKind::Internal, "the request could not be built".into())
                 }
             }
         }
     }
 
-    /// Reads an answer that is an error: AWS's, or that of something between.
-    fn from_answer(
+    /// Reads an error response: from AWS, or from a proxy or gateway in between.
+    fn from_response(
         operation: &'static str,
         error: &impl ProvideErrorMetadata,
         response: &HttpResponse,
     ) -> Self {
         let status = response.status().as_u16();
         let code = error.code().map(str::to_owned);
-        let (class, message) = match &code {
+        let (kind, message) = match &code {
             Some(code) => {
                 let message = error.message().map_or_else(|| code.clone(), first_paragraph);
                 (error_kind(code, status), message)
             }
             None if (200..300).contains(&status) => {
-                (ErrorKind::Malformed, "the answer is not what AWS answers".into())
+                (ErrorKind::Malformed, "the response is not in AWS's format".into())
             }
-            // A proxy or a gateway refused the request, and AWS never saw it.
+            // A proxy or a gateway rejected the request, and AWS never saw it.
             None if is_html(response) => (
                 ErrorKind::Transport,
-                format!("HTTP status {status} with a web page, which is not AWS's answer"),
+                format!("HTTP status {status} with a web page instead of a response from AWS"),
             ),
             None => (error_kind("", status), format!("HTTP status {status} without an AWS error code")),
         };
         let request_id = response.headers().request_id().map(str::to_owned);
-        Self { operation, side: Side::Caller, error_kind: class, code, message, request_id }
+        Self { operation, side: Side::Caller, error_kind: kind, code, message, request_id }
     }
 
-    /// An answer that AWS does not give.
+    /// The error of a response that AWS would not send, such as one without a required field.
     #[must_use]
     pub(crate) fn malformed(
         operation: &'static str,
@@ -129,23 +129,23 @@ impl CallError {
         }
     }
 
-    /// The same, with `secrets` taken out of its message, should AWS or something between have echoed one, as it is or
-    /// as it stands in a request.
+    /// Redacts `secrets` in the message, in case AWS or something in between echoed one: in plain form, and
+    /// percent-encoded as in a request.
     #[must_use]
     pub(crate) fn redact<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-            for written in [secret.to_owned(), percent_encoded(secret)] {
-                self.message = self.message.replace(&written, "[redacted]");
+            for form in [secret.to_owned(), percent_encoded(secret)] {
+                self.message = self.message.replace(&form, "[redacted]");
             }
         }
-        // Only now: of a secret that was cut before, a part would stay.
-        if let Some((end, _)) = self.message.char_indices().nth(LONGEST) {
+        // The message is cut only now: cut before, a part of a secret could remain.
+        if let Some((end, _)) = self.message.char_indices().nth(MAX_MESSAGE_CHARS) {
             self.message.truncate(end);
         }
         self
     }
 
-    /// The same, of a call with these credentials.
+    /// Sets which credentials the call was made with.
     #[must_use]
     pub(crate) fn with_side(self, side: Side) -> Self {
         Self { side, ..self }
@@ -164,14 +164,14 @@ impl fmt::Display for CallError {
 
 impl Error for CallError {}
 
-/// The answer's XML is not whole. Raised by [`crate::connect`]'s check of every answer.
+/// The response's XML is incomplete. Raised by [`crate::connect`]'s check of every response.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer is not whole")]
+#[error("the response is incomplete")]
 pub(crate) struct TruncatedXml;
 
-/// AWS's error codes by what they mean for us.
+/// The kind of an AWS error code, or of the HTTP status where the code is unknown.
 ///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html> and those of STS.
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html> and STS's common errors.
 fn error_kind(code: &str, status: u16) -> ErrorKind {
     match code {
         "AccessDenied" | "AccessDeniedException" | "OptInRequired" | "NotAuthorized" => ErrorKind::Denied,
@@ -199,25 +199,25 @@ fn error_kind(code: &str, status: u16) -> ErrorKind {
     }
 }
 
-fn is_html(answer: &HttpResponse) -> bool {
-    let content_type = answer.headers().get("content-type").unwrap_or_default().to_ascii_lowercase();
-    let begin = answer.body().bytes().unwrap_or_default().trim_ascii_start();
-    let begins =
-        |word: &str| begin.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()));
-    content_type.starts_with("text/html") || begins("<!doctype html") || begins("<html")
+fn is_html(response: &HttpResponse) -> bool {
+    let content_type = response.headers().get("content-type").unwrap_or_default().to_ascii_lowercase();
+    let body = response.body().bytes().unwrap_or_default().trim_ascii_start();
+    let starts_with =
+        |prefix: &str| body.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix.as_bytes()));
+    content_type.starts_with("text/html") || starts_with("<!doctype html") || starts_with("<html")
 }
 
-/// A message up to its first line break, without what would steer a terminal. What follows in a refused signature is
-/// the request that was signed.
+/// A message up to its first line break, without characters that control a terminal. Where AWS rejects a signature, the
+/// request that was signed follows the first line.
 fn first_paragraph(message: &str) -> String {
     let line = message.trim().lines().next().unwrap_or_default();
     line.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// The most characters of a message that are kept.
-const LONGEST: usize = 1000;
+/// Longer messages are cut to this number of characters.
+const MAX_MESSAGE_CHARS: usize = 1000;
 
-/// A text as a form has it.
+/// A text as a form body encodes it.
 fn percent_encoded(text: &str) -> String {
     let encoded = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
@@ -226,51 +226,55 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().map(encoded).collect()
 }
 
-/// An error and what it came from, outermost first, each said once.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut said: Vec<String> = Vec::new();
+/// The messages of an error and of its sources, outermost first, without repetitions.
+fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut messages: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = if let Some(answered) = error.downcast_ref::<ErrorMetadata>() {
-            message_of(answered)
+        let text = if let Some(metadata) = error.downcast_ref::<ErrorMetadata>() {
+            service_error_text(metadata)
         } else {
-            // The list of all that was tried begins on the next line. What a `credential_process` says on stderr may be
-            // anything.
+            // The list of all sources that were tried begins on the next line. A `credential_process` may write
+            // anything, secrets too, to stderr.
             let text = first_paragraph(&error.to_string());
             let text = text.split(" Stderr: ").next().unwrap_or_default();
             text.trim_end_matches(". Attempted:").to_owned()
         };
-        // Some of the SDK's errors show the request that they are about, and some say less than what they came from.
+        // Some of the SDK's errors print the whole request, and some say less than their source.
         let shows_request = text.contains("SdkBody");
-        let says_less = text == "service error" || text.starts_with("unhandled error");
+        let is_generic = text == "service error" || text.starts_with("unhandled error");
         if !text.is_empty()
             && !shows_request
-            && !says_less
-            && !said.iter().any(|earlier| earlier.contains(&text))
+            && !is_generic
+            && !messages.iter().any(|previous| previous.contains(&text))
         {
-            said.push(text);
+            messages.push(text);
         }
         next = error.source();
     }
-    // The outermost says only that something failed; what failed is further in.
-    if said.len() > 1 {
-        said.remove(0);
+    // The outermost message says only that something failed; its sources say what.
+    if messages.len() > 1 {
+        messages.remove(0);
     }
-    said.join(": ")
+    messages.join(": ")
 }
 
-/// What AWS answered to a call of the SDK's own, on its way to the caller's credentials.
-fn message_of(answered: &ErrorMetadata) -> String {
-    let code = answered.code().unwrap_or("an error without a code");
-    match answered.message().map(first_paragraph) {
-        // It quotes what it refuses: here the external id of a profile, which we have never held and cannot take out.
-        Some(message) if message.contains("externalId") => format!("{code}: about the profile's external_id"),
+/// AWS's error to a call that the SDK made itself to get the caller's credentials.
+fn service_error_text(metadata: &ErrorMetadata) -> String {
+    let code = metadata.code().unwrap_or("an error without a code");
+    match metadata.message().map(first_paragraph) {
+        // The message quotes the rejected value: here the external id of a profile, which Rolecall never held and
+        // therefore cannot redact.
+        Some(message) if message.contains("externalId") => {
+            format!("{code}: the profile's external_id was rejected")
+        }
         Some(message) => format!("{code}: {message}"),
         None => code.to_owned(),
     }
 }
 
-fn is_about<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error, or one of its sources, is of this type.
+fn has_source<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(error), |&error| error.source())
         .any(<dyn std::error::Error + 'static>::is::<E>)
 }

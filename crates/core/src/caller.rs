@@ -1,5 +1,4 @@
-//! The credentials that calls are made with besides the accounts' own sessions, remembered only to keep them out of
-//! what is said.
+//! The caller's credentials, and those of intermediate roles, kept only to redact them from messages.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,32 +6,34 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use zeroize::Zeroizing;
 
-/// The secret keys and tokens that the caller's provider has given: an answer that echoes a request holds them.
+/// The secret access keys and session tokens of the caller and of intermediate roles: a response that echoes a request
+/// holds them.
 #[derive(Clone, Default)]
 pub struct CallerSecrets(Arc<Mutex<Vec<Zeroizing<String>>>>);
 
 impl CallerSecrets {
-    /// The configuration, with a provider that tells of what it gives.
+    /// The configuration with a credentials provider that records the secrets that it returns.
     #[must_use]
-    pub(crate) fn recording(sdk_config: SdkConfig) -> (SdkConfig, Self) {
+    pub(crate) fn wrap_provider(sdk_config: SdkConfig) -> (SdkConfig, Self) {
         let secrets = Self::default();
         let Some(provider) = sdk_config.credentials_provider() else { return (sdk_config, secrets) };
-        let told = RecordingProvider { provider, secrets: secrets.clone() };
-        let sdk_config = sdk_config.into_builder().credentials_provider(SharedCredentialsProvider::new(told));
+        let recording = RecordingProvider { provider, secrets: secrets.clone() };
+        let sdk_config =
+            sdk_config.into_builder().credentials_provider(SharedCredentialsProvider::new(recording));
         (sdk_config.build(), secrets)
     }
 
-    /// What has been given so far.
+    /// The secrets recorded so far.
     #[must_use]
     pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes note of one more.
+    /// Records a secret, once.
     pub(crate) fn add(&self, secret: &str) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.iter().any(|earlier| earlier.as_str() == secret) {
-            known.push(Zeroizing::new(secret.to_owned()));
+        let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !secrets.iter().any(|recorded| recorded.as_str() == secret) {
+            secrets.push(Zeroizing::new(secret.to_owned()));
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The caller's credentials, wherever the SDK finds them, kept from what cannot be sent.
+//! Checks the caller's credentials, wherever the SDK finds them, before the first request.
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use rolecall_roll::unprintable_in;
 
-/// A provider whose credentials are refused where their access key id cannot stand in the header of a request: the SDK
-/// panics on it when it signs.
+/// A provider that rejects credentials whose access key id an HTTP header cannot hold: the SDK would panic when it
+/// signs with them.
 #[derive(Debug)]
 pub(crate) struct SendableCredentials(pub(crate) SharedCredentialsProvider);
 
@@ -38,24 +38,24 @@ mod tests {
 
     use super::SendableCredentials;
 
-    async fn of_id(id: &str) -> Result<Credentials, String> {
+    async fn credentials_with_id(id: &str) -> Result<Credentials, String> {
         let credentials = Credentials::new(id, "s3cret", None, None, "test");
         let provider = SendableCredentials(SharedCredentialsProvider::new(credentials));
         provider.provide_credentials().await.map_err(|error| format!("{error:?}"))
     }
 
     #[tokio::test]
-    async fn an_access_key_id_that_cannot_stand_in_a_header_is_refused_with_the_reason() {
+    async fn an_access_key_id_that_a_header_cannot_hold_is_rejected_with_the_reason() {
         for id in
             ["AKIAIOSFODNN7EXAMPLE\r", "AKIA\nIOSFODNN7EXAMPLE", "AKIAIOSFODNN7ÉXAMPLE", "AKIA\0", " AKIA"]
         {
-            let refused = of_id(id).await.unwrap_err();
-            assert!(refused.contains("access key id has "), "{refused}");
-            assert!(!refused.contains("IOSFODNN7") && !refused.contains("s3cret"), "{refused}");
+            let error = credentials_with_id(id).await.unwrap_err();
+            assert!(error.contains("access key id has "), "{error}");
+            assert!(!error.contains("IOSFODNN7") && !error.contains("s3cret"), "{error}");
         }
-        // Emulators take any.
+        // Emulators accept any id.
         for id in ["test", "000000000000", "AKIAIOSFODNN7EXAMPLE"] {
-            assert_eq!(of_id(id).await.unwrap().access_key_id(), id);
+            assert_eq!(credentials_with_id(id).await.unwrap().access_key_id(), id);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! When a run ends before all is read: its deadline, or somebody who cancels it.
+//! Stops a run before everything is read: at its deadline, or when it is canceled.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,39 +7,42 @@ use rolecall_roll::ErrorKind;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Ends a run at its deadline, or when it is cancelled. What is not read by then stays unread.
+/// Stops a run at its deadline, or when it is canceled. What is not read by then becomes a gap.
 #[derive(Debug)]
 pub struct Cancellation {
+    /// The deadline, and the time limit that it was computed from.
     deadline: Option<(Instant, Duration)>,
-    is_cancelled: watch::Sender<bool>,
+    cancelled: watch::Sender<bool>,
 }
 
-/// Why a run, or an account of it, ended before all was read.
+/// Why a run, or the scan of one account, stopped before everything was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// The account's timeout was over.
+    /// The account's timeout expired (`account_timeout`).
     AccountTimeout(Duration),
-    /// The run's deadline was over.
+    /// The run's time limit was reached (`deadline`).
     Deadline(Duration),
-    /// Somebody cancelled the run.
+    /// The run was canceled, by a signal for example.
     Cancelled,
 }
 
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In whole milliseconds: what is below says nothing to a person.
-        let whole =
+        // In whole milliseconds: a smaller unit does not help the reader.
+        let rounded =
             |time: &Duration| Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         match self {
-            Self::AccountTimeout(time) => write!(f, "the {:?} for this account ran out", whole(time)),
-            Self::Deadline(time) => write!(f, "the {:?} for this run ran out", whole(time)),
+            Self::AccountTimeout(time) => write!(f, "the account timeout of {:?} expired", rounded(time)),
+            Self::Deadline(time) => {
+                write!(f, "the time limit of {:?} for the run was reached", rounded(time))
+            }
             Self::Cancelled => f.write_str("the run was interrupted"),
         }
     }
 }
 
 impl StopReason {
-    /// The kind of obstacle that it is.
+    /// The error kind of the gaps that the stop leaves.
     #[must_use]
     pub fn error_kind(self) -> ErrorKind {
         match self {
@@ -50,41 +53,42 @@ impl StopReason {
 }
 
 impl Cancellation {
-    /// With a deadline `within` from now; without one, only [`Cancellation::cancel`] ends the run.
+    /// Sets the deadline to now plus `time_limit`; with `None`, only [`Cancellation::cancel`] stops the run.
     #[must_use]
-    pub fn new(within: Option<Duration>) -> Self {
-        let deadline = within.map(|within| (Instant::now() + within, within));
-        Self { deadline, is_cancelled: watch::Sender::new(false) }
+    pub fn new(time_limit: Option<Duration>) -> Self {
+        let deadline = time_limit.map(|time_limit| (Instant::now() + time_limit, time_limit));
+        Self { deadline, cancelled: watch::Sender::new(false) }
     }
 
-    /// Ends the run now.
+    /// Stops the run now.
     pub fn cancel(&self) {
-        self.is_cancelled.send_replace(true);
+        self.cancelled.send_replace(true);
     }
 
-    /// Why the run is over; `None` while it is not.
+    /// Why the run stopped; `None` while it is running.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
-        if *self.is_cancelled.borrow() {
+        if *self.cancelled.borrow() {
             return Some(StopReason::Cancelled);
         }
-        self.deadline.filter(|(at, _)| Instant::now() >= *at).map(|(_, within)| StopReason::Deadline(within))
+        let reached = self.deadline.filter(|(at, _)| Instant::now() >= *at);
+        reached.map(|(_, time_limit)| StopReason::Deadline(time_limit))
     }
 
-    /// Waits until the run is over.
+    /// Waits until the run is canceled or its deadline is reached.
     pub async fn cancelled(&self) -> StopReason {
-        let mut is_cancelled = self.is_cancelled.subscribe();
+        let mut cancelled = self.cancelled.subscribe();
         let deadline = async {
             match self.deadline {
-                Some((at, within)) => {
+                Some((at, time_limit)) => {
                     tokio::time::sleep_until(at).await;
-                    StopReason::Deadline(within)
+                    StopReason::Deadline(time_limit)
                 }
                 None => std::future::pending().await,
             }
         };
         let cancelled = async {
-            match is_cancelled.wait_for(|is_cancelled| *is_cancelled).await {
+            match cancelled.wait_for(|is_cancelled| *is_cancelled).await {
                 Ok(_) => StopReason::Cancelled,
                 Err(_) => std::future::pending().await,
             }

@@ -1,4 +1,4 @@
-//! Whose an access key is: in the middle of the night one has an id and nothing else.
+//! Finds the account and the user of an access key from its id alone, as an incident often starts.
 
 use futures_util::FutureExt;
 use rolecall_roll::{AccessKey, AccessKeyId, AccountId, Fact};
@@ -9,35 +9,36 @@ use crate::scan::{ScanContext, Scanner};
 use crate::session::Session;
 use crate::targets::{Access, Target};
 
-/// The actions that finding a key's user needs.
+/// The IAM actions that [`find_user`] needs.
 pub const ACTIONS: &[&str] = &["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"];
 
-/// An access key's user.
+/// An access key and the user that owns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyOwner {
-    /// The user.
+    /// The user's name.
     pub user_name: String,
-    /// The key; its last use is known.
+    /// The key, with its last use.
     pub access_key: AccessKey,
 }
 
-/// The account that a key belongs to, whatever account it is in: `sts:GetAccessKeyInfo`.
+/// The account that a key belongs to, which may be any account: `sts:GetAccessKeyInfo`.
 ///
 /// # Errors
-/// What AWS answers, which for an id that is no key's is `ValidationError`.
+/// AWS's error; for an id that no key has it is `ValidationError`.
 pub async fn find_account(scanner: &Scanner, access_key_id: &AccessKeyId) -> Result<AccountId, CallError> {
     const GET_ACCESS_KEY_INFO: &str = "GetAccessKeyInfo";
     let sts = scanner.sts();
-    let answer = sts.get_access_key_info().access_key_id(access_key_id.as_str()).send().boxed_local().await;
-    let answer = answer.map_err(|error| scanner.error(GET_ACCESS_KEY_INFO, &error))?;
-    let account_id = answer.account.and_then(|id| id.parse().ok());
-    account_id.ok_or_else(|| CallError::malformed(GET_ACCESS_KEY_INFO, "the answer names no account", None))
+    let response = sts.get_access_key_info().access_key_id(access_key_id.as_str()).send().boxed_local().await;
+    let response = response.map_err(|error| scanner.error(GET_ACCESS_KEY_INFO, &error))?;
+    let account_id = response.account.and_then(|id| id.parse().ok());
+    account_id
+        .ok_or_else(|| CallError::malformed(GET_ACCESS_KEY_INFO, "the response has no account id", None))
 }
 
-/// The user of a key in its account; `None` where the account has no such key any more.
+/// The user of a key in its account; `None` where the account no longer has the key.
 ///
 /// # Errors
-/// What AWS refused.
+/// The error of the first call that failed: `AssumeRole`, `GetAccessKeyLastUsed` or `ListAccessKeys`.
 pub async fn find_user(
     scanner: &Scanner,
     context: &ScanContext,
@@ -52,12 +53,14 @@ pub async fn find_user(
             Session::with_caller_credentials(&target.account_id, scanner.context(context))
         }
     };
-    let (user_name, used) = match last_used::read_last_used(&session, access_key_id).boxed_local().await {
+    let (user_name, last_used) = match last_used::read_last_used(&session, access_key_id).boxed_local().await
+    {
         Ok(found) => found,
         Err(error) if error.error_kind == rolecall_roll::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let keys = access_keys::read_user_keys(&session, &user_name).boxed_local().await?;
     let key = keys.into_iter().find(|key| key.access_key_id == *access_key_id);
-    Ok(key.map(|key| KeyOwner { user_name, access_key: AccessKey { last_used: Fact::live(used), ..key } }))
+    Ok(key
+        .map(|key| KeyOwner { user_name, access_key: AccessKey { last_used: Fact::live(last_used), ..key } }))
 }

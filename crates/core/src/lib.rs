@@ -1,21 +1,22 @@
-//! The first half of Rolecall's journey, from whom to ask to what was seen:
+//! The first half of a scan, from options and target accounts to the accounts' records:
 //!
-//! 1. [`options`]: all that a person can set, a row each ([`option_rows`]), and [`settings`], what follows from it;
-//! 2. [`connect`]: the one HTTP client (proxy, private CA, system's roots) and the SDK's configuration;
-//! 3. [`targets`]: whom to ask, each account once, all in one partition;
-//! 4. [`session`]: becoming the account's role, and staying it while the account is read;
-//! 5. [`rate_limiter`]: how fast an account may be asked, found from its throttles;
+//! 1. [`options`]: all options that a user can set, one row each ([`option_rows`]); [`settings`] resolves them;
+//! 2. [`connect`]: the one HTTP client (proxy, private CA, the system's root certificates) and the SDK's configuration;
+//! 3. [`targets`]: the accounts to read, each once, all in one partition;
+//! 4. [`session`]: assumes the account's role, and renews the session while the account is read;
+//! 5. [`rate_limiter`]: the request rate of each account, measured from its throttles;
 //! 6. [`collect`]: the facts, one file each, with the IAM actions that each needs;
-//! 7. [`scan`]: account by account to its line in the roll, whatever happens on the way.
+//! 7. [`scan`]: reads each account into one record of the roll, whatever fails.
 //!
-//! [`run`] is one run over all of them, prepared, resumed and read to its end;
-//! [`cancellation`] ends it early.
+//! [`run`] prepares a run over all of these, resumes a previous one and reads it to its end; [`cancellation`] stops it
+//! early.
 //!
-//! Beside the way stand [`whose`], which finds one key's user, [`call`], the one reading of what went wrong with a
-//! call, [`caller`], whose secrets to keep out of it, [`remedy`], what to do about it, and [`logs`], what may be logged.
+//! Beside these, [`key_lookup`] finds the user of one access key, [`call`] is the one place that reads the SDK's errors,
+//! [`caller`] keeps the caller's secrets out of messages, [`remedy`] says what to do about an error, and [`logs`] says
+//! what may be logged.
 //!
-//! No clock but the one handed in, no output, no trait over AWS: functions take the SDK's clients, and tests speak
-//! HTTP.
+//! The crate reads no clock but the one that is passed in, writes no output, and has no trait over AWS: functions take
+//! the SDK's clients, and tests speak HTTP.
 
 pub mod call;
 pub mod caller;

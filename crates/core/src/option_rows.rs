@@ -1,9 +1,9 @@
-//! Options: all that a person can set. Each is one row, and what follows from the row is not written again: its flag, its
-//! environment variable, its key in `rolecall.toml`, the file that `rolecall init` writes, the file's JSON Schema, the
-//! reference page. Each value knows where it came from.
+//! Options: everything that a user can set. Each option is declared in one row, and the rest is derived from it: its flag,
+//! its environment variable, its key in `rolecall.toml`, the file that `rolecall init` writes, the file's JSON Schema, and
+//! the reference page. Each value records where it came from.
 //!
-//! The rows stand where what they set is: [`crate::settings`], [`crate::collect::options`], [`crate::targets::options`].
-//! [`crate::options`] has all of them.
+//! The rows are declared next to what they set: [`crate::settings`], [`crate::collect::options`],
+//! [`crate::targets::options`]. [`crate::options`] has all of them.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -24,41 +24,41 @@ pub enum Origin {
     Flag,
 }
 
-/// A value that was given.
+/// The value of an option that is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given<T> {
-    /// The value.
+    /// The parsed value.
     pub value: T,
-    /// The text it was given as; of a secret, `(secret)`.
+    /// The text that it was parsed from; `(secret)` for a secret.
     pub text: String,
     /// Where it came from.
     pub origin: Origin,
 }
 
-/// The row of an option: all that follows from it but its type.
+/// The declaration of an option: everything but its type.
 #[derive(Debug)]
 pub struct OptionRow {
-    /// The key: `max_attempts`.
+    /// The option's key, such as `max_attempts`. The flag and the variable are derived from it.
     pub key: &'static str,
-    /// The key in `rolecall.toml`, the section before it: `limits.max_attempts`; `None` where the file has no such key.
+    /// The key in `rolecall.toml`, after its section: `limits.max_attempts`; `None` where the file cannot set it.
     pub toml: Option<&'static str>,
-    /// What shape its values have.
+    /// The shape of its values.
     pub shape: Shape,
-    /// What a value is called in help texts: `N`; empty for a switch.
+    /// The placeholder of a value in help texts, such as `N`; empty for a switch.
     pub value_name: &'static str,
-    /// What it does, for people.
+    /// The help text. It may contain line breaks: [`OptionRow::help()`] has one line.
     pub help: &'static str,
-    /// The default as a person would write it; `None` where there is none.
+    /// The default as a user would write it; `None` where there is none.
     pub default: fn() -> Option<String>,
-    /// A value as `rolecall.toml` writes it, for a row without a default.
+    /// An example value in the syntax of `rolecall.toml`, for an option without a default.
     pub example: Option<&'static str>,
-    /// The value that `rolecall init` sets.
+    /// The value that `rolecall init` sets in the file; `None` where it sets none.
     pub initial: Option<&'static str>,
-    /// Whether its value is printed nowhere.
+    /// Whether the value is a secret, which is never printed.
     pub is_secret: bool,
 }
 
-/// What shape the values of an option have.
+/// The shape of an option's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// One text.
@@ -67,13 +67,13 @@ pub enum Shape {
     Number,
     /// On or off.
     Switch,
-    /// Several texts; a variable separates them by commas, a flag is given once for each.
+    /// Several texts; a variable separates them by commas, a flag is repeated for each.
     List,
-    /// As [`Shape::List`], but a flag takes several, too; a variable may separate them by white space.
+    /// As [`Shape::List`], but one flag also takes several, and a variable may also separate them by white space.
     Ids,
-    /// Several ARNs, which a variable separates by commas or white space. A role's name may hold a comma.
+    /// Several ARNs; a variable separates them by commas or white space. A role name may contain a comma.
     Arns,
-    /// As [`Shape::Arns`], but a flag takes several, too.
+    /// As [`Shape::Arns`], but one flag also takes several.
     RoleArns,
     /// Several pairs of key and value; a variable separates them by commas.
     Pairs,
@@ -98,19 +98,19 @@ impl OptionRow {
         format!("ROLECALL_{}", self.key.to_uppercase())
     }
 
-    /// The section and the key in `rolecall.toml`; the section is empty for the file's first keys.
+    /// The section and the key in `rolecall.toml`; the section is empty for keys at the top of the file.
     #[must_use]
     pub fn section_and_key(&self) -> Option<(&'static str, &'static str)> {
         self.toml.map(|toml| toml.split_once('.').unwrap_or(("", toml)))
     }
 
-    /// What it does, in one line.
+    /// The help text in one line.
     #[must_use]
     pub fn help(&self) -> String {
         self.help.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The texts of a variable's value.
+    /// Splits the value of an environment variable.
     fn split(&self, text: &str) -> Vec<String> {
         let split = |text: &str, is_end: fn(char) -> bool| {
             let parts = text.split(is_end).map(str::trim).filter(|part| !part.is_empty());
@@ -118,11 +118,11 @@ impl OptionRow {
         };
         match self.shape {
             Shape::Text | Shape::Number | Shape::Switch => vec![text.to_owned()],
-            // A name may hold a blank, and so may a value.
+            // A name or a value may contain a space.
             Shape::List | Shape::Pairs => split(text, |c| c == ','),
             Shape::Ids => split(text, |c| c == ',' || c.is_whitespace()),
             Shape::Arns | Shape::RoleArns => {
-                // A comma ends an ARN where another begins behind it.
+                // A comma ends an ARN only where another ARN follows.
                 let text = text.replace(",arn:", " arn:");
                 let parts = text.split_whitespace().map(|part| part.trim_matches(','));
                 parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
@@ -131,28 +131,28 @@ impl OptionRow {
     }
 }
 
-/// A set of options: the rows of one room, and what was given of them.
+/// A set of options that belong together: their declarations, and the values that are set.
 pub trait OptionSet: Clone + Default + std::fmt::Debug {
-    /// The rows.
+    /// The declarations of the options.
     fn rows() -> &'static [OptionRow];
 
-    /// Sets an option to what was given, one text or several.
+    /// Sets an option from one text or several.
     ///
     /// # Errors
-    /// That there is no text, or what is wrong with one, and what would be right. A secret is not repeated.
+    /// Where there is no text, or one is not valid; the message says what is expected. A secret is not repeated.
     fn set(&mut self, key: &str, texts: &[String], origin: Origin) -> Result<(), String>;
 
-    /// These, and where one is not given, that of `lower`.
+    /// Fills the options that are not set with those of `lower`.
     #[must_use]
     fn combine(self, lower: Self) -> Self;
 
-    /// The text of what was given of an option, and where it came from.
+    /// The text that an option was set from, and where it came from; `None` where it is not set.
     fn given(&self, key: &str) -> Option<(&str, Origin)>;
 
     /// Reads the options from the environment. An empty variable counts as not set.
     ///
     /// # Errors
-    /// Which variable cannot be read, and why.
+    /// [`InvalidVariable`] names the variable that cannot be parsed, and why.
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidVariable> {
         let mut options = Self::default();
         for row in Self::rows() {
@@ -167,14 +167,14 @@ pub trait OptionSet: Clone + Default + std::fmt::Debug {
     }
 }
 
-/// An environment variable that cannot be read.
+/// An environment variable cannot be parsed. The message names it, and its value unless that is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct InvalidVariable {
     problem: String,
 }
 
-/// Declares a set of options, a row each:
+/// Declares a set of options, one row for each:
 ///
 /// `/// help` `key: Type = default, Shape("VALUE"), toml "section.key", parse expression [, example "…"] [, initial "…"] [, secret true];`
 macro_rules! options {
@@ -216,8 +216,8 @@ macro_rules! options {
                 origin: $crate::option_rows::Origin,
             ) -> Result<(), String> {
                 if texts.is_empty() {
-                    // An empty filter that counted as none would choose every account.
-                    return Err("it is an empty list; name something, or leave it out".to_owned());
+                    // If an empty filter counted as no filter, it would select every account.
+                    return Err("the list is empty; give a value or leave the option out".to_owned());
                 }
                 $(if key == stringify!($key) {
                     let parse: fn(&[String]) -> Result<$type, String> = $parse;
@@ -227,7 +227,7 @@ macro_rules! options {
                     self.$key = Some($crate::option_rows::Given { value, text, origin });
                     return Ok(());
                 })+
-                Err(format!("there is no option {key}"))
+                Err(format!("unknown option {key}"))
             }
 
             fn combine(self, lower: Self) -> Self {
@@ -265,18 +265,18 @@ macro_rules! is_secret {
 }
 pub(crate) use is_secret;
 
-/// Reads the one text that was given.
+/// Parses an option that takes one text.
 pub(crate) fn one<T, E: Display>(
     texts: &[String],
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, String> {
     match texts {
         [text] => parse(text).map_err(|problem| problem.to_string()),
-        texts => Err(format!("there are {} values; give one", texts.len())),
+        texts => Err(format!("{} values are given; give only one", texts.len())),
     }
 }
 
-/// Reads each text that was given.
+/// Parses each text of an option that takes several.
 pub(crate) fn each<T, E: Display>(
     texts: &[String],
     parse: impl Fn(&str) -> Result<T, E>,
@@ -284,22 +284,22 @@ pub(crate) fn each<T, E: Display>(
     texts.iter().map(|text| parse(text).map_err(|problem| problem.to_string())).collect()
 }
 
-/// Reads a switch.
+/// Parses a switch.
 pub(crate) fn switch(texts: &[String]) -> Result<bool, String> {
     one(texts, |text| match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("not a switch; set it to 1, or unset it"),
+        _ => Err("not a valid switch value; set it to true or false, or unset it"),
     })
 }
 
-/// A default as a person would write it.
+/// A default value as a user would write it.
 pub(crate) trait ToText {
-    /// The text; `None` where there is nothing to write.
+    /// The text; `None` where there is no default.
     fn to_text(&self) -> Option<String>;
 }
 
-/// Defaults that are written as they are displayed.
+/// Implements [`ToText`] with the type's `Display`.
 macro_rules! to_text_by_display {
     ($($type:ty),+) => {
         $(impl $crate::option_rows::ToText for $type {
@@ -336,7 +336,7 @@ impl<T> ToText for Vec<T> {
     }
 }
 
-/// No default.
+/// Stands for "no default" in a row.
 impl ToText for () {
     fn to_text(&self) -> Option<String> {
         None

@@ -1,23 +1,23 @@
-//! All options of a run, of all rooms.
+//! All options of a run: targets, selection and settings.
 
 use crate::collect::options::SelectionOptions;
 use crate::option_rows::{InvalidVariable, OptionRow, OptionSet, Origin};
 use crate::settings::{ConflictingOptions, SettingOptions, Settings};
 use crate::targets::options::TargetOptions;
 
-/// All options of a run.
+/// All options of a run, as far as they are set.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// How a roll is taken.
+    /// Session and limits.
     pub settings: SettingOptions,
-    /// What is read of each account.
+    /// Which facts are read, of which users.
     pub selection: SelectionOptions,
-    /// Which accounts are read, and through which roles.
+    /// Which accounts are read, through which roles.
     pub targets: TargetOptions,
 }
 
 impl RunOptions {
-    /// The rows of all options.
+    /// The declarations of all options.
     pub fn rows() -> impl Iterator<Item = &'static OptionRow> {
         TargetOptions::rows().iter().chain(SelectionOptions::rows()).chain(SettingOptions::rows())
     }
@@ -25,7 +25,7 @@ impl RunOptions {
     /// Reads the options from the environment.
     ///
     /// # Errors
-    /// Which variable cannot be read, and why.
+    /// [`InvalidVariable`] names the variable that cannot be parsed, and why.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidVariable> {
         Ok(Self {
             settings: SettingOptions::from_variables(&variable)?,
@@ -34,22 +34,22 @@ impl RunOptions {
         })
     }
 
-    /// Sets an option of whichever room.
+    /// Sets an option, by its key.
     ///
     /// # Errors
-    /// What is wrong with a text, and what would be right.
+    /// Where a text is not valid; the message says what is expected.
     pub fn set(&mut self, key: &str, texts: &[String], origin: Origin) -> Result<(), String> {
-        let is_in = |rows: &[OptionRow]| rows.iter().any(|row| row.key == key);
-        if is_in(SelectionOptions::rows()) {
+        let has_key = |rows: &[OptionRow]| rows.iter().any(|row| row.key == key);
+        if has_key(SelectionOptions::rows()) {
             self.selection.set(key, texts, origin)
-        } else if is_in(TargetOptions::rows()) {
+        } else if has_key(TargetOptions::rows()) {
             self.targets.set(key, texts, origin)
         } else {
             self.settings.set(key, texts, origin)
         }
     }
 
-    /// These, and where one is not given, that of `lower`: `flags.combine(variables).combine(file)`.
+    /// Fills the options that are not set with those of `lower`: `flags.combine(variables).combine(file)`.
     #[must_use]
     pub fn combine(self, lower: Self) -> Self {
         Self {
@@ -59,17 +59,17 @@ impl RunOptions {
         }
     }
 
-    /// The text of what was given of an option, and where it came from.
+    /// The text that an option was set from, and where it came from; `None` where it is not set.
     #[must_use]
     pub fn given(&self, key: &str) -> Option<(&str, Origin)> {
-        let of_targets = || self.targets.given(key);
-        self.settings.given(key).or_else(|| self.selection.given(key)).or_else(of_targets)
+        let in_targets = || self.targets.given(key);
+        self.settings.given(key).or_else(|| self.selection.given(key)).or_else(in_targets)
     }
 
-    /// How a roll is taken: what was given, and the defaults of the rest.
+    /// The settings: the options that are set, and the defaults of the others.
     ///
     /// # Errors
-    /// Where two options exclude each other.
+    /// Where two options cannot be combined.
     pub fn resolve(&self) -> Result<Settings, ConflictingOptions> {
         let selection = self.selection.clone().resolve()?;
         Ok(Settings { selection, ..self.settings.clone().resolve() })
@@ -86,12 +86,12 @@ mod tests {
 
     fn variables(values: &[(&str, &str)]) -> Result<RunOptions, String> {
         let variable =
-            |name: &str| values.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+            |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         RunOptions::from_variables(variable).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn every_row_has_a_key_of_its_own_and_says_what_it_does() {
+    fn every_row_has_a_unique_key_and_a_help_text() {
         let rows: Vec<&OptionRow> = RunOptions::rows().collect();
         let keys: BTreeSet<&str> = rows.iter().map(|row| row.key).collect();
         let toml: BTreeSet<&str> = rows.iter().filter_map(|row| row.toml).collect();
@@ -100,15 +100,15 @@ mod tests {
         for row in rows {
             assert!(row.help().len() > 10, "{}", row.key);
             assert_eq!(row.value_name.is_empty(), row.shape == Shape::Switch, "{}", row.key);
-            let is_written = row.example.or(row.initial).is_some()
+            let has_file_value = row.example.or(row.initial).is_some()
                 || (row.default)().is_some()
                 || row.shape == Shape::Switch;
-            assert!(row.toml.is_none() || is_written, "{} has nothing to write in a file", row.key);
+            assert!(row.toml.is_none() || has_file_value, "{} has no value to write to the file", row.key);
         }
     }
 
     #[test]
-    fn the_default_of_each_row_is_read_and_is_the_default() {
+    fn the_default_text_of_each_row_parses_to_the_default() {
         let default = format!("{:?}", RunOptions::default().resolve().unwrap());
         for row in SettingOptions::rows() {
             let Some(text) = (row.default)() else { continue };
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_come_before_variables_and_those_before_the_file_and_each_value_knows_its_origin() {
+    fn flags_take_precedence_over_variables_and_these_over_the_file_and_each_value_has_its_origin() {
         let mut layers =
             [Origin::Flag, Origin::Variable, Origin::File].into_iter().enumerate().map(|(n, origin)| {
                 let mut options = RunOptions::default();
@@ -140,17 +140,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_variable_says_wrong_is_named_and_a_secret_is_not_repeated() {
-        for (name, value, words) in [
+    fn an_invalid_variable_is_named_and_a_secret_is_not_repeated() {
+        for (name, value, message) in [
             ("ROLECALL_MAX_ATTEMPTS", "many", "1 to 100"),
             ("ROLECALL_SESSION_DURATION", "5m", "15m to 12h"),
             ("ROLECALL_ACCOUNT_TIMEOUT", "soon", "10m"),
             ("ROLECALL_NO_SESSION_POLICY", "maybe", "unset it"),
             ("ROLECALL_SESSION_NAME", "a b", "2 to 64"),
-            ("ROLECALL_COLLECT", "keys", "none of default"),
+            ("ROLECALL_COLLECT", "keys", "expected one of default"),
         ] {
             let problem = variables(&[(name, value)]).unwrap_err();
-            assert!([name, value, words].iter().all(|part| problem.contains(part)), "{problem}");
+            assert!([name, value, message].iter().all(|part| problem.contains(part)), "{problem}");
         }
         let problem = variables(&[("ROLECALL_EXTERNAL_ID", "s3cret id")]).unwrap_err();
         assert!(problem.contains("ROLECALL_EXTERNAL_ID") && !problem.contains("s3cret"), "{problem}");
@@ -162,10 +162,10 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_is_refused_and_not_taken_for_none() {
+    fn an_empty_list_is_rejected_and_does_not_count_as_not_set() {
         for (name, value) in [("ROLECALL_INCLUDE", " , "), ("ROLECALL_OU", ","), ("ROLECALL_ROLE_ARN", ",")] {
             let problem = variables(&[(name, value)]).unwrap_err();
-            assert!(problem.contains(name) && problem.contains("empty list"), "{problem}");
+            assert!(problem.contains(name) && problem.contains("the list is empty"), "{problem}");
         }
         for row in RunOptions::rows() {
             assert!(RunOptions::default().set(row.key, &[], Origin::File).is_err(), "{}", row.key);
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(
             names.targets.exclude.unwrap().value,
             ["Log Archive", "sandbox-*"],
-            "a name may hold a blank"
+            "a name may contain a space"
         );
         let tags =
             variables(&[("ROLECALL_SESSION_TAG", "team=a b, purpose=roll")]).unwrap().settings.session_tag;

@@ -1,13 +1,12 @@
-//! Lists that come in pages, in IAM with a marker, in Organizations with a token.
+//! Reads paginated lists: IAM pages with `Marker`, Organizations with `NextToken`.
 //!
-//! By hand and not with the SDK's paginators: those do not look at `IsTruncated`, and take a repeated marker for the
-//! end of the list.
+//! The SDK's paginators are not used: they ignore `IsTruncated`, and treat a repeated marker as the end of the list.
 
 use std::collections::HashSet;
 
 use crate::call::CallError;
 
-/// One page, as AWS gives it.
+/// One page of a list, as AWS returned it.
 #[derive(Debug)]
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
@@ -17,18 +16,19 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page of a list that goes on wherever there is a token, though the page be empty.
+    /// A page of a list that continues if there is a token, even where the page is empty.
     pub(crate) fn with_token(items: Vec<T>, token: Option<String>, request_id: Option<&str>) -> Self {
         let request_id = request_id.map(str::to_owned);
         Self { items, is_truncated: token.is_some(), marker: token, request_id }
     }
 }
 
-/// Reads pages until AWS says that there are no more, and gives each one's items to `take`.
+/// Reads pages until AWS says that there are no more, and passes the items of each to `take`.
 ///
 /// # Errors
-/// That of a page that could not be read, or did not say where the next one begins. What came before it was taken.
-pub(crate) async fn each<T>(
+/// The error of a page that could not be read, or that has no valid marker for the next page. `take` has received all
+/// earlier pages, and the items of that page.
+pub(crate) async fn for_each<T>(
     operation: &'static str,
     mut fetch: impl AsyncFnMut(Option<String>) -> Result<Page<T>, CallError>,
     mut take: impl FnMut(Vec<T>),
@@ -41,12 +41,12 @@ pub(crate) async fn each<T>(
         if !page.is_truncated {
             return Ok(());
         }
-        let wrong = |message| CallError::malformed(operation, message, page.request_id.as_deref());
+        let invalid = |message| CallError::malformed(operation, message, page.request_id.as_deref());
         let next = page.marker.filter(|marker| !marker.is_empty());
         let next =
-            next.ok_or_else(|| wrong("the list goes on, but the answer has no marker to go on from"))?;
+            next.ok_or_else(|| invalid("the response is truncated, but has no marker for the next page"))?;
         if !markers.insert(next.clone()) {
-            return Err(wrong("the list goes on from a marker that it has gone on from before"));
+            return Err(invalid("the response repeats the marker of an earlier page"));
         }
         marker = Some(next);
     }
@@ -56,7 +56,7 @@ pub(crate) async fn each<T>(
 mod tests {
     use proptest::prelude::*;
 
-    use super::{CallError, Page, each};
+    use super::{CallError, Page, for_each};
 
     fn page(items: &[u32], is_truncated: bool, marker: Option<&str>) -> Page<u32> {
         Page { items: items.to_vec(), is_truncated, marker: marker.map(str::to_owned), request_id: None }
@@ -66,18 +66,18 @@ mod tests {
         let mut taken = Vec::new();
         pages.reverse();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let fetch = async |_: Option<String>| Ok(pages.pop().expect("no page was asked for past the last"));
-        let ended = runtime.block_on(each("ListUsers", fetch, |items| taken.extend(items)));
-        (taken, ended)
+        let fetch = async |_: Option<String>| Ok(pages.pop().expect("no page is requested after the last"));
+        let result = runtime.block_on(for_each("ListUsers", fetch, |items| taken.extend(items)));
+        (taken, result)
     }
 
     proptest! {
         #[test]
-        fn any_split_gives_the_same_list(items in proptest::collection::vec(any::<u32>(), 0..40), cuts in any::<u64>()) {
+        fn any_split_into_pages_gives_the_same_list(items in proptest::collection::vec(any::<u32>(), 0..40), cuts in any::<u64>()) {
             let mut pages = vec![page(&[], true, None)];
             for (index, item) in items.iter().enumerate() {
                 pages.last_mut().unwrap().items.push(*item);
-                // Up to two page ends behind an item: AWS gives empty pages too.
+                // Up to three page ends after an item: AWS returns empty pages too.
                 for _ in 0..(cuts >> (index % 32 * 2)) & 3 {
                     pages.push(page(&[], true, None));
                 }
@@ -87,23 +87,23 @@ mod tests {
             }
             let last = pages.last_mut().unwrap();
             (last.is_truncated, last.marker) = (false, None);
-            let (taken, ended) = read(pages);
+            let (taken, result) = read(pages);
             prop_assert_eq!(taken, items);
-            prop_assert!(ended.is_ok());
+            prop_assert!(result.is_ok());
         }
     }
 
     #[test]
-    fn a_list_that_goes_on_from_nowhere_is_an_error_and_keeps_what_came() {
+    fn a_truncated_page_without_a_new_marker_is_an_error_and_earlier_items_are_kept() {
         for marker in [None, Some("")] {
-            let (taken, ended) = read(vec![page(&[1, 2], true, marker)]);
+            let (taken, result) = read(vec![page(&[1, 2], true, marker)]);
             assert_eq!(taken, [1, 2]);
-            assert!(ended.unwrap_err().message.contains("no marker"));
+            assert!(result.unwrap_err().message.contains("no marker"));
         }
         let pages =
             vec![page(&[1], true, Some("a")), page(&[2], true, Some("b")), page(&[3], true, Some("a"))];
-        let (taken, ended) = read(pages);
+        let (taken, result) = read(pages);
         assert_eq!(taken, [1, 2, 3]);
-        assert!(ended.unwrap_err().message.contains("before"));
+        assert!(result.unwrap_err().message.contains("earlier page"));
     }
 }

@@ -1,22 +1,22 @@
-//! Decides what to do about a call that did not succeed: from the operation, AWS's code, and what AWS's words name.
+//! Decides what to do about a failed call, from the operation, AWS's error code, and AWS's message.
 
 use rolecall_roll::{Denial, Effect, ErrorKind, Gap, PolicyType, Remedy, Side, Stage};
 
 use crate::call::CallError;
 
 impl CallError {
-    /// What to do about it.
+    /// What to do about the error.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         for_error(self)
     }
 
-    /// The gap that it leaves in the roll.
+    /// The gap that the error leaves in the roll.
     #[must_use]
-    pub fn into_gap(self, step: Stage, user_name: Option<&str>) -> Gap {
+    pub fn into_gap(self, stage: Stage, user_name: Option<&str>) -> Gap {
         let remedy = self.remedy();
         Gap {
-            stage: step,
+            stage,
             operation: Some(self.operation.to_owned()),
             user_name: user_name.map(str::to_owned),
             error_kind: self.error_kind,
@@ -28,41 +28,46 @@ impl CallError {
     }
 }
 
-/// What to do about a call that did not succeed.
 fn for_error(error: &CallError) -> Remedy {
     let code = error.code.as_deref().unwrap_or_default();
-    let says = |words: &str| error.message.contains(words);
+    let message_has = |text: &str| error.message.contains(text);
     match error.error_kind {
         ErrorKind::Denied => for_denial(error),
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
-        ErrorKind::Credentials if says("Credential should be scoped to") => Remedy::UseRegionOfEndpoint,
+        ErrorKind::Credentials if message_has("Credential should be scoped to") => {
+            Remedy::UseRegionOfEndpoint
+        }
         ErrorKind::Credentials if is_about_the_clock(code, &error.message) => Remedy::SetClock,
-        // The sessions renew themselves: one that is over in AWS's eyes and not in ours has another time.
+        // Rolecall renews sessions before they expire: if AWS says that one has expired, the clocks differ.
         ErrorKind::Credentials if error.side == Side::Member && code.starts_with("ExpiredToken") => {
             Remedy::SetClock
         }
-        // What STS gave a moment ago is good: IAM is not consistent yet.
+        // The credentials are new and valid: IAM is eventually consistent and may not know them yet.
         ErrorKind::Credentials if error.side == Side::Member => Remedy::RetryLater,
-        // The time for making a report is no setting.
-        ErrorKind::TimedOut if says("the report was not made in time") => Remedy::RetryLater,
+        // The time to wait for a report is not a setting.
+        ErrorKind::TimedOut if message_has("the credential report was not ready in time") => {
+            Remedy::RetryLater
+        }
         ErrorKind::Other => match code {
             "RegionDisabledException" => Remedy::EnableRegion,
             "PackedPolicyTooLarge" | "MalformedPolicyDocument" => Remedy::ReduceSessionPolicy,
-            "ValidationError" if says("DurationSeconds") || says("durationSeconds") => Remedy::ShortenSession,
-            "ValidationError" if says("partition") => Remedy::UseOnePartition,
+            "ValidationError" if message_has("DurationSeconds") || message_has("durationSeconds") => {
+                Remedy::ShortenSession
+            }
+            "ValidationError" if message_has("partition") => Remedy::UseOnePartition,
             _ => for_kind(ErrorKind::Other),
         },
-        class => for_kind(class),
+        kind => for_kind(kind),
     }
 }
 
-/// What to do where only the kind of obstacle is known.
+/// What to do where only the kind of error is known.
 #[must_use]
-pub(crate) fn for_kind(class: ErrorKind) -> Remedy {
+pub(crate) fn for_kind(kind: ErrorKind) -> Remedy {
     let raise = |settings: &[&str]| Remedy::RaiseSettings {
         settings: settings.iter().map(|key| (*key).to_owned()).collect(),
     };
-    match class {
+    match kind {
         ErrorKind::Credentials => Remedy::RenewCredentials,
         ErrorKind::Throttled => raise(&["max_attempts"]),
         ErrorKind::TimedOut => raise(&["account_timeout", "attempt_timeout"]),
@@ -76,7 +81,7 @@ pub(crate) fn for_kind(class: ErrorKind) -> Remedy {
     }
 }
 
-/// AWS's words for a request that was signed at another time than AWS's.
+/// Whether AWS rejected a request because its signature has the wrong time.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>
 fn is_about_the_clock(code: &str, message: &str) -> bool {
@@ -85,19 +90,19 @@ fn is_about_the_clock(code: &str, message: &str) -> bool {
         || message.contains("Signature not yet current")
 }
 
-/// The actions that the trust policy of a role has a say in.
+/// The actions that a role's trust policy must allow.
 const TRUST_ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
 
-/// Which permission is missing, as far as AWS's words tell. Across accounts AWS does not say which side denied
-/// `sts:AssumeRole`: the bare form stands for a trust policy that does not name the caller, another external id, or no
-/// such role.
+/// Which permission is missing, as far as AWS's message says. Across accounts AWS does not say which side denied
+/// `sts:AssumeRole`: a message without a reason means that the trust policy does not name the caller, that the external id
+/// differs, or that the role does not exist.
 fn for_denial(error: &CallError) -> Remedy {
     let CallError { operation, side, message, .. } = error;
     let denial = Denial::parse(message);
     let text = |text: Option<&str>| text.map(str::to_owned);
     let action = denial.action.map_or_else(|| action_for(operation), str::to_owned);
     let principal = denial.principal.map(without_session_name);
-    // A role's policy names the role to assume; what is read of a member account has no resource to speak of.
+    // A policy for AssumeRole names the role as its resource; the read actions in a member account need `*`.
     let resource = denial.resource.filter(|resource| *side == Side::Caller && resource.starts_with("arn:"));
     let is_trust_action = TRUST_ACTIONS.contains(&action.as_str());
     let allow = |actions| Remedy::AllowActions {
@@ -128,7 +133,7 @@ fn for_denial(error: &CallError) -> Remedy {
     }
 }
 
-/// A session's ARN without the session's name, which is another in each run.
+/// A session's ARN without the session name, which differs between runs.
 fn without_session_name(arn: &str) -> String {
     match arn.rsplit_once('/') {
         Some((role, _)) if arn.contains(":assumed-role/") => role.to_owned(),
@@ -141,10 +146,10 @@ fn partitions_differ(denial: &Denial<'_>) -> bool {
     partition(denial.principal).zip(partition(denial.resource)).is_some_and(|(caller, role)| caller != role)
 }
 
-/// The action that an operation needs: AWS gives both the same name here.
+/// The IAM action of an operation: for all operations that Rolecall calls, both have the same name.
 fn action_for(operation: &str) -> String {
-    const OF_STS: [&str; 3] = ["AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity"];
-    const OF_ORGANIZATIONS: [&str; 6] = [
+    const STS_OPERATIONS: [&str; 3] = ["AssumeRole", "GetAccessKeyInfo", "GetCallerIdentity"];
+    const ORGANIZATIONS_OPERATIONS: [&str; 6] = [
         "DescribeOrganization",
         "ListAccounts",
         "ListAccountsForParent",
@@ -153,8 +158,8 @@ fn action_for(operation: &str) -> String {
         "ListTagsForResource",
     ];
     let service = match operation {
-        operation if OF_STS.contains(&operation) => "sts",
-        operation if OF_ORGANIZATIONS.contains(&operation) => "organizations",
+        operation if STS_OPERATIONS.contains(&operation) => "sts",
+        operation if ORGANIZATIONS_OPERATIONS.contains(&operation) => "organizations",
         _ => "iam",
     };
     format!("{service}:{operation}")
@@ -170,10 +175,10 @@ mod tests {
     const CALLER: &str = "arn:aws:sts::222222222222:assumed-role/LambdaRole/x";
     const ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
 
-    fn remedy(operation: &'static str, class: ErrorKind, code: &str, message: &str) -> Remedy {
+    fn remedy(operation: &'static str, kind: ErrorKind, code: &str, message: &str) -> Remedy {
         let side = if operation.contains("User") { Side::Member } else { Side::Caller };
         let error = CallError {
-            error_kind: class,
+            error_kind: kind,
             code: Some(code.to_owned()),
             side,
             ..CallError::malformed(operation, message, None)
@@ -181,49 +186,50 @@ mod tests {
         for_error(&error)
     }
 
-    fn assume_role(action: &str, why: &str) -> Remedy {
+    fn assume_role(action: &str, reason: &str) -> Remedy {
         let message =
-            format!("User: {CALLER} is not authorized to perform: {action} on resource: {ROLE}{why}");
+            format!("User: {CALLER} is not authorized to perform: {action} on resource: {ROLE}{reason}");
         remedy("AssumeRole", ErrorKind::Denied, "AccessDenied", &message)
     }
 
     #[test]
-    fn the_advice_follows_the_policy_that_aws_names() {
+    fn the_remedy_follows_the_policy_that_aws_names() {
         let allow = |actions: &[&str]| Remedy::AllowActions {
             side: Side::Caller,
             principal: Some("arn:aws:sts::222222222222:assumed-role/LambdaRole".to_owned()),
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
             resource: Some(ROLE.to_owned()),
         };
-        let no = |policy: &str, action: &str| format!(" because no {policy} allows the {action} action");
+        let not_allowed =
+            |policy: &str, action: &str| format!(" because no {policy} allows the {action} action");
         let assume = "sts:AssumeRole";
         assert_eq!(assume_role(assume, ""), Remedy::CheckBothSides { action: assume.to_owned() });
-        assert_eq!(assume_role(assume, &no("identity-based policy", assume)), allow(&[assume]));
+        assert_eq!(assume_role(assume, &not_allowed("identity-based policy", assume)), allow(&[assume]));
         for policy in ["role trust policy", "resource-based policy"] {
             let trust = Remedy::TrustCaller { action: assume.to_owned() };
-            assert_eq!(assume_role(assume, &no(policy, assume)), trust);
+            assert_eq!(assume_role(assume, &not_allowed(policy, assume)), trust);
             let denied = assume_role(assume, &format!(" with an explicit deny in the {policy}"));
             assert!(matches!(denied, Remedy::RemoveDeny { .. }), "{denied:?}");
         }
         for action in ["sts:TagSession", "sts:SetSourceIdentity"] {
             assert_eq!(assume_role(action, ""), Remedy::CheckBothSides { action: action.to_owned() });
-            let trust = assume_role(action, &no("role trust policy", action));
+            let trust = assume_role(action, &not_allowed("role trust policy", action));
             assert_eq!(trust, Remedy::TrustCaller { action: action.to_owned() });
-            assert_eq!(assume_role(action, &no("identity-based policy", action)), allow(&[action]));
+            assert_eq!(assume_role(action, &not_allowed("identity-based policy", action)), allow(&[action]));
         }
-        for (words, policy) in [
+        for (name, policy) in [
             ("service control policy", PolicyType::ServiceControl),
             ("resource control policy", PolicyType::ResourceControl),
             ("permissions boundary", PolicyType::PermissionsBoundary),
             ("session policy", PolicyType::Session),
             ("VPC endpoint policy", PolicyType::VpcEndpoint),
         ] {
-            let allowed = assume_role(assume, &no(words, assume));
+            let allowed = assume_role(assume, &not_allowed(name, assume));
             assert!(
                 matches!(allowed, Remedy::AllowInPolicy { policy: it, .. } if it == policy),
                 "{allowed:?}"
             );
-            let denied = assume_role(assume, &format!(" with an explicit deny in a {words}"));
+            let denied = assume_role(assume, &format!(" with an explicit deny in a {name}"));
             assert!(matches!(denied, Remedy::RemoveDeny { policy: it, .. } if it == policy), "{denied:?}");
         }
     }
@@ -231,9 +237,9 @@ mod tests {
     #[test]
     fn a_denied_read_names_the_role_and_the_action_that_aws_names() {
         let principal = "arn:aws:sts::111111111111:assumed-role/IAMListRole/x";
-        for why in ["", " because no identity-based policy allows the iam:GetUser action"] {
+        for reason in ["", " because no identity-based policy allows the iam:GetUser action"] {
             let message =
-                format!("User: {principal} is not authorized to perform: iam:GetUser on resource: *{why}");
+                format!("User: {principal} is not authorized to perform: iam:GetUser on resource: *{reason}");
             let text = remedy("GetUser", ErrorKind::Denied, "AccessDenied", &message).to_text(&NeutralTerms);
             assert_eq!(
                 text,
@@ -248,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_region_partition_and_root_each_have_their_own_advice() {
+    fn clock_region_partition_and_root_each_have_their_own_remedy() {
         let signature =
             |message| remedy("AssumeRole", ErrorKind::Credentials, "SignatureDoesNotMatch", message);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Account by account to its line in the roll, whatever happens on the way.
+//! Reads each account into one record of the roll, whatever fails.
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -27,7 +27,7 @@ use crate::settings::{Limits, Settings};
 use crate::targets::organization::OrganizationsClient;
 use crate::targets::{Access, Target};
 
-/// Takes rolls. Made once, used for any number of them.
+/// Scans accounts. It is made once and used for any number of runs.
 #[derive(Debug)]
 pub struct Scanner {
     sdk_config: SdkConfig,
@@ -35,27 +35,27 @@ pub struct Scanner {
     role_chain: RoleChain,
     call_metrics: CallMetrics,
     sts_rate_limiter: Arc<RateLimiter>,
-    /// Asked for once: it does not change while the process lives.
+    /// The caller identity, read once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
 }
 
-/// What the accounts of one run have in common.
+/// What the scans of one run's accounts share.
 #[derive(Debug)]
 pub struct ScanContext {
-    /// How the roll is taken.
+    /// The settings of the run.
     pub settings: Settings,
-    /// Whether some account was read through its role.
+    /// Becomes true when an account was read through its role.
     first_success: watch::Sender<bool>,
 }
 
 impl ScanContext {
-    /// A context in which no account was read yet.
+    /// A context for a run that has read no account yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self { settings, first_success: watch::Sender::new(false) }
     }
 
-    /// Waits until some account was read through its role; for ever where none is.
+    /// Waits until an account was read through its role; if none ever is, it waits forever.
     pub async fn wait_for_first_success(&self) {
         let mut first_success = self.first_success.subscribe();
         if first_success.wait_for(|is_read| *is_read).await.is_err() {
@@ -65,44 +65,44 @@ impl ScanContext {
 }
 
 impl Scanner {
-    /// A scanner that asks as the caller of `sdk_config`.
+    /// A scanner with the credentials of `sdk_config` as the caller.
     #[must_use]
     pub fn new(sdk_config: SdkConfig, limits: &Limits) -> Self {
-        let (sdk_config, secrets) = CallerSecrets::recording(sdk_config);
+        let (sdk_config, secrets) = CallerSecrets::wrap_provider(sdk_config);
         let sts_rate_limiter = Arc::new(RateLimiter::new(Some(limits.sts_rate)));
         let (role_chain, call_metrics, caller) =
             (RoleChain::default(), CallMetrics::default(), OnceCell::new());
         Self { sdk_config, secrets, role_chain, call_metrics, sts_rate_limiter, caller }
     }
 
-    /// The caller's secrets, as far as its provider has given them.
+    /// The secrets recorded so far, of the caller and of intermediate roles.
     #[must_use]
     pub fn secrets(&self) -> &CallerSecrets {
         &self.secrets
     }
 
-    /// The calls that were made so far.
+    /// Counts the calls that the scanner makes.
     #[must_use]
     pub fn call_metrics(&self) -> &CallMetrics {
         &self.call_metrics
     }
 
-    /// The sessions of roles on the way to the accounts' roles.
+    /// The sessions of intermediate roles that were opened so far.
     #[must_use]
     pub fn role_chain(&self) -> Vec<rolecall_roll::IntermediateSession> {
         self.role_chain.sessions()
     }
 
-    /// What the SDK is told about the place that Rolecall runs in.
+    /// The SDK's configuration, with the caller's credentials.
     #[must_use]
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk_config
     }
 
-    /// Who is asking. `Ok(None)` where AWS answers but does not say, which need not stand in a roll's way.
+    /// The caller identity. `Ok(None)` where AWS responds without it: accounts can be scanned all the same.
     ///
     /// # Errors
-    /// Where no account can be asked: the caller has no credentials, or none that AWS accepts, or no answer comes.
+    /// Where no account can be read: the caller has no credentials or none that AWS accepts, or AWS does not respond.
     pub async fn caller(&self) -> Result<Option<Caller>, CallError> {
         let caller =
             self.caller.get_or_try_init(async || match self.get_caller_identity().boxed_local().await {
@@ -116,7 +116,7 @@ impl Scanner {
                     Err(error)
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "AWS does not say who the caller is");
+                    tracing::warn!(%error, "the caller identity is unknown");
                     Ok(None)
                 }
             });
@@ -126,24 +126,20 @@ impl Scanner {
     /// `sts:GetCallerIdentity` needs no permission.
     async fn get_caller_identity(&self) -> Result<Caller, CallError> {
         const GET_CALLER_IDENTITY: &str = "GetCallerIdentity";
-        // The first call of all: where nothing answers it, a person is waiting to hear so.
+        // This is the first call: if nothing responds, the user should hear it soon.
         let retries = self.sdk_config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
         let attempts = retries.max_attempts().min(3);
         let config = self.sts_config().retry_config(retries.with_max_attempts(attempts));
-        let answer = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
-        let answer = answer.map_err(|error| self.error(GET_CALLER_IDENTITY, &error))?;
-        let account_id = answer.account.as_deref().and_then(|id| id.parse().ok());
-        match (account_id, answer.arn) {
+        let response = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
+        let response = response.map_err(|error| self.error(GET_CALLER_IDENTITY, &error))?;
+        let account_id = response.account.as_deref().and_then(|id| id.parse().ok());
+        match (account_id, response.arn) {
             (Some(account_id), Some(arn)) => Ok(Caller { account_id, arn }),
-            _ => Err(CallError::malformed(
-                GET_CALLER_IDENTITY,
-                "the answer does not say who the caller is",
-                None,
-            )),
+            _ => Err(CallError::malformed(GET_CALLER_IDENTITY, "the response has no caller identity", None)),
         }
     }
 
-    /// STS, as the caller.
+    /// An STS client with the caller's credentials.
     pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
         aws_sdk_sts::Client::from_conf(self.sts_config().build())
     }
@@ -154,7 +150,7 @@ impl Scanner {
             .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None })
     }
 
-    /// What went wrong with a call as the caller, with nothing secret in it.
+    /// Converts the SDK's error to a call with the caller's credentials, with all secrets redacted.
     pub(crate) fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
     where
         E: Error + ProvideErrorMetadata + 'static,
@@ -163,10 +159,10 @@ impl Scanner {
         CallError::new(operation, error).redact(secrets.iter().map(|secret| secret.as_str()))
     }
 
-    /// AWS Organizations, as the caller or as the last of a chain of roles.
+    /// A client of AWS Organizations with the caller's credentials, or with those of the last role of the chain `via`.
     ///
     /// # Errors
-    /// What AWS refused on the way to that role.
+    /// The error of the first `AssumeRole` of the chain that failed.
     pub async fn organization(
         &self,
         via: &[RoleArn],
@@ -194,7 +190,7 @@ impl Scanner {
         ))
     }
 
-    /// Who asks, and how.
+    /// What sessions need of the scanner and of the run.
     #[must_use]
     pub fn context<'a>(&'a self, context: &'a ScanContext) -> SessionContext<'a> {
         SessionContext {
@@ -208,8 +204,8 @@ impl Scanner {
         }
     }
 
-    /// Reads every target, some at a time, and gives each one's line as it is done: every target exactly once. What is
-    /// not read when the run is over stays unread, and its lines say so.
+    /// Reads every target, several at a time, and yields each one's record as it completes: every target exactly once. What
+    /// is not read when the run is stopped is a gap in the records.
     pub fn scan<'a>(
         &'a self,
         context: &'a ScanContext,
@@ -227,12 +223,13 @@ impl Scanner {
         target: &Target,
         cancellation: &Cancellation,
     ) -> AccountRecord {
-        // What is done with a panic is to forget all that was seen, so nothing half done is seen again.
+        // After a panic everything that was read of the account is dropped, so no inconsistent state is used again.
         let account = AssertUnwindSafe(self.read(context, target, cancellation).boxed_local())
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
-                let message = "rolecall went wrong in this account; nothing of it is kept".to_owned();
+                let message = "internal error in rolecall while reading this account; nothing of it was kept"
+                    .to_owned();
                 AccountRecord::failed(
                     target.to_roll_target(),
                     own_gap(Stage::Session, ErrorKind::Internal, message),
@@ -257,14 +254,14 @@ impl Scanner {
             return AccountRecord::skipped(target.to_roll_target(), why);
         }
         if let Some(reason) = cancellation.stop_reason() {
-            let message = format!("{reason} before this account was asked");
+            let message = format!("{reason} before this account was read");
             return AccountRecord::failed(target.to_roll_target(), stop_gap(reason, Stage::Session, message));
         }
         let Settings { selection, limits, .. } = &context.settings;
         let options = ReadOptions { selection, max_concurrent_calls: limits.account_concurrency };
         let progress = Progress::default();
         let work = async {
-            // Boxed, since all that follows would else be one function, with the stack of all of it together.
+            // Boxed: otherwise everything below would be one future, with the stack of all of it together.
             let session = match &target.access {
                 Access::Role(role) => {
                     let actions = collect::actions(&context.settings.selection);
@@ -282,7 +279,7 @@ impl Scanner {
         };
         let stop_reason = tokio::select! {
             biased;
-            ended = work => match ended {
+            result = work => match result {
                 Ok(()) => None,
                 Err(error) => {
                     progress.push_gap(error.into_gap(Stage::Session, None));
@@ -295,12 +292,12 @@ impl Scanner {
             reason = cancellation.cancelled() => Some(reason),
         };
         if let Some(reason) = stop_reason {
-            for (stage, what) in progress.unfinished(selection) {
-                let message = what.map_or_else(|| reason.to_string(), |what| format!("{reason}, {what}"));
+            for (stage, description) in progress.unfinished(selection) {
+                let message = description.map_or_else(|| reason.to_string(), |it| format!("{reason}: {it}"));
                 progress.push_gap(stop_gap(reason, stage, message));
             }
         }
-        let no_reason = "no users were read, and no reason was kept".to_owned();
+        let no_reason = "no users were read, and no reason was recorded".to_owned();
         progress.into_record(
             target.to_roll_target(),
             options.selection,
@@ -309,7 +306,7 @@ impl Scanner {
     }
 }
 
-/// The gap of what was not read since the run, or the account's time, was over.
+/// The gap of what a stop left unread.
 fn stop_gap(reason: StopReason, stage: Stage, message: String) -> Gap {
     let gap = own_gap(stage, reason.error_kind(), message);
     match reason {
@@ -318,18 +315,8 @@ fn stop_gap(reason: StopReason, stage: Stage, message: String) -> Gap {
     }
 }
 
-/// A gap that no call's error made.
-fn own_gap(step: Stage, class: ErrorKind, message: String) -> Gap {
-    let operation = None;
-    let remedy = remedy::for_kind(class);
-    Gap {
-        stage: step,
-        operation,
-        user_name: None,
-        error_kind: class,
-        code: None,
-        message,
-        request_id: None,
-        remedy,
-    }
+/// A gap that is not the error of a call.
+fn own_gap(stage: Stage, error_kind: ErrorKind, message: String) -> Gap {
+    let remedy = remedy::for_kind(error_kind);
+    Gap { stage, operation: None, user_name: None, error_kind, code: None, message, request_id: None, remedy }
 }

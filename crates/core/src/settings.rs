@@ -1,4 +1,4 @@
-//! How a roll is taken: the session, the limits, and how each of them is written.
+//! The settings of a run: sessions and limits, with the options that set them.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -10,24 +10,24 @@ use rolecall_roll::{FactSelection, RoleSessionName};
 
 use crate::option_rows::{each, one, options, switch};
 
-/// What every account's session and reading has in common.
+/// The settings of a run, which apply to all accounts.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// How sessions are requested.
+    /// The options of `AssumeRole`.
     pub session: SessionSettings,
     /// Which facts are read, of which users.
     pub selection: FactSelection,
-    /// Rates, attempts and timeouts.
+    /// Concurrency, rates, attempts and timeouts.
     pub limits: Limits,
 }
 
-/// Two options that exclude each other, by their keys.
+/// Two options that cannot be combined, by their keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} and {1} exclude each other; give one of them")]
+#[error("{0} and {1} cannot be combined; give only one of them")]
 pub struct ConflictingOptions(pub &'static str, pub &'static str);
 
-/// Declares settings, a row each: field, key, type and default, then the row as [`options!`] has it. It makes the structs
-/// with their defaults, the options that set them, and [`SettingOptions::resolve`].
+/// Declares settings, one row for each: field, key, type and default, then the rest of the row as in [`options!`]. It makes
+/// the structs with their defaults, the options that set them, and [`SettingOptions::resolve`].
 macro_rules! settings {
     ($(
         $(#[$attribute:meta])*
@@ -54,7 +54,7 @@ macro_rules! settings {
         )+
 
         options! {
-            /// How a roll is taken.
+            /// The options of sessions and limits.
             SettingOptions {
                 $($(
                     $(#[doc = $help])+
@@ -64,7 +64,7 @@ macro_rules! settings {
         }
 
         impl SettingOptions {
-            /// What was given, and the defaults of the rest.
+            /// The settings: the options that are set, and the defaults of the others.
             #[must_use]
             pub fn resolve(self) -> Settings {
                 let mut settings = Settings::default();
@@ -78,18 +78,18 @@ macro_rules! settings {
 }
 
 settings! {
-    /// What all sessions have in common.
+    /// The options of `AssumeRole`, for all sessions.
     SessionSettings in session {
-        /// Role session name, as CloudTrail shows it; if not set, `cross_acct_lambda`, and over an organization `rolecall-` and
-        /// the run's id
+        /// Role session name to set, as CloudTrail shows it; if not set, it is `cross_acct_lambda`, or with an organization
+        /// `rolecall-` and the run id
         name (session_name): Option<RoleSessionName> = None, Text("NAME"), "session.name",
             |texts| one(texts, |text| text.parse().map(Some)), example "\"rolecall\"";
 
-        /// How long a session lasts, 15m to 12h; the role must allow it
+        /// Duration of a session, 15m to 12h, up to the role's maximum session duration; 1h at most with role chaining
         duration (session_duration): Duration = Duration::from_hours(1), Text("TIME"), "session.duration",
             |texts| one(texts, parse_session_duration);
 
-        /// Send no session policy: the session may do all that the role may, and not only what is needed
+        /// Send no session policy: the session may do all that the role allows, not only what the scan needs
         no_policy (no_session_policy): bool = false, Switch(""), "session.no_policy", switch;
 
         /// Source identity to set on the session, as CloudTrail shows it; the roles' trust policies must allow
@@ -97,69 +97,71 @@ settings! {
         source_identity (source_identity): Option<RoleSessionName> = None, Text("NAME"), "session.source_identity",
             |texts| one(texts, |text| text.parse().map(Some)), example "\"j.ruiz\"";
 
-        /// Tag of each session; the roles' trust policies must allow sts:TagSession; repeat for several
+        /// Session tag to set; the roles' trust policies must allow sts:TagSession; repeat for several
         tags (session_tag): Vec<(String, String)> = Vec::new(), Pairs("KEY=VALUE"), "session.tags",
             |texts| each(texts, parse_tag), example "{ purpose = \"roll-call\" }";
     }
 
-    /// Rates, attempts and timeouts. All of them are set here: the SDK's defaults change between its versions.
+    /// Concurrency, rates, attempts and timeouts. Rolecall sets all of them, since the SDK's defaults change between versions.
     Limits in limits {
-        // 64 is best on two cores; memory grows with calls in flight.
-        /// Accounts to read at a time
+        // 64 measured best on two cores; memory use grows with the calls in flight.
+        /// Maximum number of accounts to read at a time
         concurrency (concurrency): usize = 64, Number("N"), "limits.concurrency", |texts| one(texts, parse_concurrency);
 
-        /// Calls in flight in one account, at most; a small account is read with fewer
+        /// Maximum number of calls in flight in one account; a small account is read with fewer
         account_concurrency (account_concurrency): usize = 8, Number("N"), "limits.account_concurrency",
             |texts| one(texts, parse_concurrency);
 
-        /// Calls of `AssumeRole` per second, at most; STS answers 600 to an account, whoever in it calls
+        /// Maximum number of `AssumeRole` calls per second; STS allows an account 600 per second, for all its callers
+        /// together
         sts_rate (sts_rate): f64 = 600.0, Number("N"), "limits.sts_rate", |texts| one(texts, parse_rate);
 
-        // IAM throttles long before it tires; ten attempts lost no user under 20 calls a second.
-        /// Attempts at one call, at most, the first included
+        // IAM throttles early; with ten attempts no user was lost at a limit of 20 calls per second.
+        /// Maximum number of attempts at one call, including the first
         max_attempts (max_attempts): u32 = 10, Number("N"), "limits.max_attempts", |texts| one(texts, parse_attempts);
 
-        /// Pause before the second attempt; it doubles with each, with jitter
+        /// Pause before the second attempt; doubles with each further attempt, with jitter
         initial_backoff (initial_backoff): Duration = Duration::from_millis(200), Text("TIME"), "limits.initial_backoff",
             |texts| one(texts, parse_duration);
 
-        /// Longest pause between attempts
+        /// Longest pause between two attempts
         max_backoff (max_backoff): Duration = Duration::from_secs(10), Text("TIME"), "limits.max_backoff",
             |texts| one(texts, parse_duration);
 
-        /// Timeout of a TCP and TLS connection
+        /// Timeout for opening a TCP and TLS connection
         connect_timeout (connect_timeout): Duration = Duration::from_secs(5), Text("TIME"), "limits.connect_timeout",
             |texts| one(texts, parse_duration);
 
-        /// Timeout of an answer's first byte
+        /// Timeout for the first byte of a response
         read_timeout (read_timeout): Duration = Duration::from_secs(20), Text("TIME"), "limits.read_timeout",
             |texts| one(texts, parse_duration);
 
-        /// Timeout of one attempt at a call, its answer included
+        /// Timeout for one attempt at a call, including its response
         attempt_timeout (attempt_timeout): Duration = Duration::from_secs(30), Text("TIME"), "limits.attempt_timeout",
             |texts| one(texts, parse_duration);
 
-        /// Timeout of an account; what was read by then is kept
+        /// Timeout for one account; what was read by then is kept
         account_timeout (account_timeout): Duration = Duration::from_mins(10), Text("TIME"), "limits.account_timeout",
             |texts| one(texts, parse_duration);
 
-        /// Deadline of the whole run; what was read by then is kept
+        /// Time limit for the whole run; what was read by then is kept
         deadline (deadline): Option<Duration> = None, Text("TIME"), "limits.deadline",
             |texts| one(texts, |text| parse_duration(text).map(Some)), example "\"14m\"";
 
-        /// Accounts to read first; where all of them are denied or out of reach, the others are not read. 0 reads all at once
+        /// Number of accounts to read first; if all of them are denied or unreachable, the others are not read. 0 switches this
+        /// check off
         canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, parse_canary);
     }
 }
 
-/// A time, written as `90`, `90s`, `500ms`, `10m` or `1h30m`.
+/// Parses a time, written as `90` (seconds), `90s`, `500ms`, `10m` or `1h30m`.
 ///
 /// # Errors
-/// Where it is no time, or out of range.
+/// Where the text is not a time, or the time is less than 1 ms or more than 24 h.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = parse_timeout(text)?;
     if duration < Duration::from_millis(1) || duration > Duration::from_hours(24) {
-        return Err("out of range, 1ms to 24h are allowed".into());
+        return Err("out of range; expected 1ms to 24h".into());
     }
     Ok(duration)
 }
@@ -172,15 +174,15 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     duration.ok_or_else(|| "not a time; write it as 90s, 500ms, 10m or 1h30m".to_owned())
 }
 
-/// A tag, written as `key=value`.
+/// Parses a tag, written as `key=value`.
 ///
 /// # Errors
-/// Where it is none.
+/// Where the text has no `=`, or the key or the value is too long for STS.
 pub fn parse_tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("not a tag; write it as key=value")?;
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
     if !(1..=128).contains(&key.trim().chars().count()) || value.trim().chars().count() > 256 {
-        return Err("a tag has a key of 1 to 128 characters and a value of up to 256".to_owned());
+        return Err("not a valid tag; a key has 1 to 128 characters and a value at most 256".to_owned());
     }
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
@@ -193,7 +195,7 @@ fn parse_session_duration(text: &str) -> Result<Duration, String> {
         || duration.subsec_nanos() != 0
     {
         return Err(
-            "out of range, STS allows 15m to 12h in whole seconds (and 1h where roles are chained)".into()
+            "out of range; STS allows 15m to 12h in whole seconds, and at most 1h with role chaining".into(),
         );
     }
     Ok(duration)
@@ -232,7 +234,7 @@ mod tests {
     use super::parse_duration;
 
     #[test]
-    fn times_are_read_as_people_write_them() {
+    fn times_are_parsed_in_all_their_notations() {
         for (text, seconds) in
             [("90", 90.0), ("90s", 90.0), ("500ms", 0.5), ("10m", 600.0), ("1h30m", 5400.0)]
         {

@@ -1,5 +1,5 @@
-//! The two-account flow, and what comes in its way without being a fault.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+//! The flow between two accounts, and its special cases that are no faults.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue fails")]
 
 mod common;
 
@@ -9,19 +9,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use common::{ROLE_ARN, in_short, scan, scan_one, scanner, scanner_at, settings};
+use common::{ROLE_ARN, scan, scan_one, scanner, scanner_at, settings, user_texts};
 use rolecall_roll::{ErrorKind, FactKind, Outcome};
 use rolecall_testkit::{FakeAws, User, operation, xml};
 use wiremock::{Mock, ResponseTemplate};
 
 #[tokio::test]
-async fn the_roll_is_the_world() {
+async fn the_roll_has_the_users_and_keys_of_the_account() {
     let aws = FakeAws::start().await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Complete);
     assert_eq!(account.account_id().as_str(), "111111111111");
     assert_eq!(
-        in_short(&account),
+        user_texts(&account),
         [
             "/alice: AKIAALICE1XXXXXXXXXX Active, AKIAALICE2XXXXXXXXXX Inactive",
             "/bob: ",
@@ -36,37 +36,37 @@ async fn the_roll_is_the_world() {
     assert_eq!(alice.password_last_used.unwrap().to_string(), "2026-01-02T03:04:05Z");
     let key = &alice.access_keys.as_ref().unwrap()[0];
     assert_eq!(key.create_date.unwrap().to_string(), "2024-03-02T12:00:00Z");
-    // Two pages of users, and a call for each user: the fewest there can be.
+    // The minimum: one call for each of the two pages of users, and one for each user.
     assert_eq!(aws.calls("AssumeRole").await, 1);
     assert_eq!(aws.calls("ListUsers").await, 2);
     assert_eq!(aws.calls("ListAccessKeys").await, 4);
 }
 
 #[tokio::test]
-async fn the_session_is_asked_for_as_set() {
+async fn the_session_has_the_settings() {
     let aws = FakeAws::start().await;
     let mut settings = settings();
     settings.session.name = Some("audit@b".parse().unwrap());
     settings.session.duration = Duration::from_mins(15);
     scan_one(&scanner(&aws.uri(), settings.clone()).await).await;
-    let asked = |requests: &[wiremock::Request]| {
+    let assume_role_body = |requests: &[wiremock::Request]| {
         let first = requests.iter().find(|r| r.body.starts_with(b"Action=AssumeRole")).unwrap();
         String::from_utf8(first.body.clone()).unwrap()
     };
-    let narrowed = asked(&aws.server.received_requests().await.unwrap());
+    let body = assume_role_body(&aws.server.received_requests().await.unwrap());
     for part in [
         "RoleSessionName=audit%40b",
         "DurationSeconds=900",
         "ExternalId=external4ID%3A4external4ID",
         "iam%3AListUsers%22%2C%22iam%3AListAccessKeys",
     ] {
-        assert!(narrowed.contains(part), "{part} is not in {narrowed}");
+        assert!(body.contains(part), "{part} is not in {body}");
     }
     aws.server.reset().await;
     let aws = FakeAws::start().await;
     settings.session.no_policy = true;
     scan_one(&scanner(&aws.uri(), settings).await).await;
-    assert!(!asked(&aws.server.received_requests().await.unwrap()).contains("Policy="));
+    assert!(!assume_role_body(&aws.server.received_requests().await.unwrap()).contains("Policy="));
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn every_target_is_in_the_roll_exactly_once() {
     let ids: Vec<String> = (0..150).map(|number| format!("{number:012}")).collect();
     let accounts = ids.iter().map(|id| (id.as_str(), vec![User::new("u", &[(1, "Active")])]));
     let aws = FakeAws::of(accounts, 100).await;
-    // Every third is refused.
+    // Every third account denies access.
     Mock::given(operation("AssumeRole"))
         .and(|request: &wiremock::Request| {
             let body = String::from_utf8_lossy(&request.body);
@@ -91,13 +91,13 @@ async fn every_target_is_in_the_roll_exactly_once() {
     accounts.sort_by(|a, b| a.account_id().cmp(b.account_id()));
     assert_eq!(accounts.iter().map(|a| a.account_id().to_string()).collect::<Vec<_>>(), ids);
     for (number, account) in accounts.iter().enumerate() {
-        let wanted = if number % 3 == 0 { Outcome::Failed } else { Outcome::Complete };
-        assert_eq!(account.outcome(), wanted, "{account:?}");
+        let expected = if number % 3 == 0 { Outcome::Failed } else { Outcome::Complete };
+        assert_eq!(account.outcome(), expected, "{account:?}");
     }
 }
 
 #[tokio::test]
-async fn a_user_that_vanishes_in_between_is_noted_and_no_gap() {
+async fn a_user_that_is_deleted_meanwhile_is_a_note_and_no_gap() {
     let aws = FakeAws::start().await;
     let bob = |request: &wiremock::Request| String::from_utf8_lossy(&request.body).contains("UserName=bob");
     Mock::given(operation("ListAccessKeys"))
@@ -113,7 +113,7 @@ async fn a_user_that_vanishes_in_between_is_noted_and_no_gap() {
 }
 
 #[tokio::test]
-async fn what_is_new_to_us_is_kept_and_not_refused() {
+async fn an_unknown_key_status_is_kept() {
     let mut user = User::new("alice", &[(1, "Quarantined")]);
     user.access_keys.push(user.access_keys[0].clone());
     user.access_keys[1].access_key_id = "AKIAALICE9XXXXXXXXXX".to_owned();
@@ -121,13 +121,13 @@ async fn what_is_new_to_us_is_kept_and_not_refused() {
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Complete);
     assert_eq!(
-        in_short(&account),
+        user_texts(&account),
         ["/alice: AKIAALICE1XXXXXXXXXX Quarantined, AKIAALICE9XXXXXXXXXX Quarantined"]
     );
 }
 
 #[tokio::test]
-async fn an_access_key_id_that_is_none_is_a_malformed_answer() {
+async fn an_invalid_access_key_id_is_a_malformed_response() {
     for id in ["", "AKIAALICE1", "AKIAIOSFODNN7EXAMPLE&#13;", "AKIAIOSFODNN7 EXAMPLE", "AKIAIOSFODNN7ÉXAMPLE"]
     {
         let mut user = User::new("alice", &[(1, "Active"), (2, "Active")]);
@@ -140,34 +140,38 @@ async fn an_access_key_id_that_is_none_is_a_malformed_answer() {
     }
 }
 
-/// A clock that goes on by a step each time it is read.
+/// A clock that advances by a step each time it is read.
 #[derive(Debug)]
-struct Leaps {
-    began: SystemTime,
+struct SteppingClock {
+    start: SystemTime,
     step: Duration,
     reads: AtomicU64,
-    /// The one reading at which it falls over.
-    breaks_at: AtomicU64,
+    /// The reading at which it panics.
+    panics_at: AtomicU64,
 }
 
-impl TimeSource for Leaps {
+impl TimeSource for SteppingClock {
     fn now(&self) -> SystemTime {
         let reads = self.reads.fetch_add(1, Ordering::SeqCst);
-        let breaks = reads == self.breaks_at.load(Ordering::SeqCst);
-        assert!(!breaks, "the clock broke, holding a {}", rolecall_testkit::secrets::SESSION_TOKEN);
-        self.began + self.step * u32::try_from(reads).unwrap()
+        let panics = reads == self.panics_at.load(Ordering::SeqCst);
+        assert!(!panics, "the clock panics with {}", rolecall_testkit::secrets::SESSION_TOKEN);
+        self.start + self.step * u32::try_from(reads).unwrap()
     }
 }
 
-fn leaps(step: Duration) -> (Arc<Leaps>, SharedTimeSource) {
-    let began = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 56);
-    let clock =
-        Arc::new(Leaps { began, step, reads: AtomicU64::new(0), breaks_at: AtomicU64::new(u64::MAX) });
+fn stepping_clock(step: Duration) -> (Arc<SteppingClock>, SharedTimeSource) {
+    let start = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 56);
+    let clock = Arc::new(SteppingClock {
+        start,
+        step,
+        reads: AtomicU64::new(0),
+        panics_at: AtomicU64::new(u64::MAX),
+    });
     (Arc::clone(&clock), SharedTimeSource::new(SharedClock(clock)))
 }
 
 #[derive(Debug)]
-struct SharedClock(Arc<Leaps>);
+struct SharedClock(Arc<SteppingClock>);
 
 impl TimeSource for SharedClock {
     fn now(&self) -> SystemTime {
@@ -176,17 +180,18 @@ impl TimeSource for SharedClock {
 }
 
 #[tokio::test]
-async fn a_session_is_renewed_before_it_ends_in_the_midst_of_an_account() {
+async fn a_session_is_renewed_before_it_expires_while_an_account_is_read() {
     let users = (0..40).map(|number| User::new(&format!("u{number}"), &[(1, "Active")])).collect();
     let aws = FakeAws::of([("111111111111", users)], 1000).await;
-    let (clock, time) = leaps(Duration::from_secs(10));
-    // Each session ends a quarter of an hour after the clock's last reading.
+    let (clock, time) = stepping_clock(Duration::from_secs(10));
+    // Each session expires 15 minutes after the clock's last reading.
     Mock::given(operation("AssumeRole"))
         .respond_with(move |_: &wiremock::Request| {
-            let ends = clock.began + clock.step * u32::try_from(clock.reads.load(Ordering::SeqCst)).unwrap();
-            let ends = jiff::Timestamp::try_from(ends + Duration::from_mins(15)).unwrap();
-            let ends = format!("{ends:.0}");
-            ResponseTemplate::new(200).set_body_string(xml::assume_role("111111111111", &ends))
+            let expiration =
+                clock.start + clock.step * u32::try_from(clock.reads.load(Ordering::SeqCst)).unwrap();
+            let expiration = jiff::Timestamp::try_from(expiration + Duration::from_mins(15)).unwrap();
+            let expiration = format!("{expiration:.0}");
+            ResponseTemplate::new(200).set_body_string(xml::assume_role("111111111111", &expiration))
         })
         .with_priority(1)
         .mount(&aws.server)
@@ -199,20 +204,20 @@ async fn a_session_is_renewed_before_it_ends_in_the_midst_of_an_account() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_is_refused_leaves_what_was_read_and_says_so() {
+async fn a_denied_renewal_keeps_what_was_read_and_leaves_a_gap() {
     let users = (0..40).map(|number| User::new(&format!("u{number:02}"), &[(1, "Active")])).collect();
     let aws = FakeAws::of([("111111111111", users)], 1000).await;
-    let (clock, time) = leaps(Duration::from_secs(10));
-    let ends = jiff::Timestamp::try_from(clock.began + Duration::from_mins(15)).unwrap();
-    let session = xml::assume_role("111111111111", &format!("{ends:.0}"));
+    let (clock, time) = stepping_clock(Duration::from_secs(10));
+    let expiration = jiff::Timestamp::try_from(clock.start + Duration::from_mins(15)).unwrap();
+    let session = xml::assume_role("111111111111", &format!("{expiration:.0}"));
     Mock::given(operation("AssumeRole"))
         .respond_with(ResponseTemplate::new(200).set_body_string(session))
         .up_to_n_times(1)
         .with_priority(1)
         .mount(&aws.server)
         .await;
-    let refusal = ResponseTemplate::new(403).set_body_string(xml::error("AccessDenied", "not any more"));
-    Mock::given(operation("AssumeRole")).respond_with(refusal).with_priority(2).mount(&aws.server).await;
+    let denial = ResponseTemplate::new(403).set_body_string(xml::error("AccessDenied", "not any more"));
+    Mock::given(operation("AssumeRole")).respond_with(denial).with_priority(2).mount(&aws.server).await;
     let account = scan_one(&scanner_at(&aws.uri(), settings(), time).await).await;
     assert_eq!(account.outcome(), Outcome::Partial);
     let unknown = account.users().unwrap().iter().filter(|user| user.access_keys.is_none()).count();
@@ -223,22 +228,22 @@ async fn a_renewal_that_is_refused_leaves_what_was_read_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_panic_inside_one_account_is_its_failure_and_no_others() {
+async fn a_panic_in_one_account_fails_only_that_account() {
     let accounts = ["111111111111", "333333333333"].map(|id| (id, vec![User::new("u", &[(1, "Active")])]));
     let aws = FakeAws::of(accounts, 10).await;
-    let (clock, time) = leaps(Duration::from_millis(1));
+    let (clock, time) = stepping_clock(Duration::from_millis(1));
     let mut settings = settings();
     settings.limits.concurrency = 1;
     let scanner = scanner_at(&aws.uri(), settings, time).await;
     let reads = || clock.reads.load(Ordering::SeqCst);
     let before = reads();
     scan_one(&scanner).await;
-    let reads_an_account = reads() - before;
-    assert!(reads_an_account > 5, "the clock is read in all of the work");
+    let reads_per_account = reads() - before;
+    assert!(reads_per_account > 5, "the clock is read in every step of the scan");
     let mut internal = 0;
-    // Wherever in the work it happens.
-    for later in 0..reads_an_account {
-        clock.breaks_at.store(reads() + later, Ordering::SeqCst);
+    // The panic may happen in any step.
+    for later in 0..reads_per_account {
+        clock.panics_at.store(reads() + later, Ordering::SeqCst);
         let accounts = scan(&scanner, &[ROLE_ARN, "arn:aws:iam::333333333333:role/R"]).await;
         assert_eq!(accounts.len(), 2);
         let (complete, broken): (Vec<_>, Vec<_>) =
@@ -251,16 +256,16 @@ async fn a_panic_inside_one_account_is_its_failure_and_no_others() {
                 internal += 1;
                 assert_eq!((account.outcome(), account.users()), (Outcome::Failed, None));
             } else {
-                // In a task of the HTTP client's own, it is a request that could not be sent.
+                // In a task of the HTTP client, a panic is reported as a request that could not be sent.
                 assert_eq!(account.gaps()[0].error_kind, ErrorKind::Transport, "{account:?}");
             }
         }
     }
-    assert!(internal > 5, "{internal} of {reads_an_account} were in our own task");
+    assert!(internal > 5, "{internal} of {reads_per_account} panics were in the scan itself");
 }
 
 #[tokio::test]
-async fn the_permissions_that_are_used_are_those_that_the_collectors_declare() {
+async fn the_used_permissions_are_those_that_the_collectors_declare() {
     let declared = rolecall_core::collect::actions(&rolecall_roll::FactSelection::default());
     let aws = FakeAws::start().await;
     scan_one(&scanner(&aws.uri(), settings()).await).await;
@@ -275,7 +280,7 @@ async fn the_permissions_that_are_used_are_those_that_the_collectors_declare() {
         })
         .collect();
     assert_eq!(used, declared.iter().map(ToString::to_string).collect());
-    // With one fewer it is not complete.
+    // Without one of them the account is not complete.
     for action in declared {
         let aws = FakeAws::start().await;
         aws.refuse(action.strip_prefix("iam:").unwrap(), 403, "AccessDenied", "not this one").await;

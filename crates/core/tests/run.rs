@@ -1,5 +1,5 @@
-//! A run without a process: who goes first, what is resumed, and what ends it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+//! Runs within the test process: the canary, resuming, and stopping.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue fails")]
 
 mod common;
 
@@ -19,7 +19,7 @@ use rolecall_roll::{AccountRecord, Counts, ErrorKind, Outcome, ResumableRoll, Ru
 use rolecall_testkit::{FakeAws, User};
 use wiremock::ResponseTemplate;
 
-/// As many accounts as one likes, each with one user.
+/// A fake AWS with this number of accounts, each with one user, and their ids.
 async fn aws(accounts: usize) -> (FakeAws, Vec<String>) {
     let ids: Vec<String> = (1..=accounts).map(|number| format!("{number:012}")).collect();
     let users = || vec![User::new("alice", &[(1, "Active")])];
@@ -43,7 +43,7 @@ async fn prepare<'a>(test: &'a TestScanner, ids: &[String]) -> Run<'a> {
     Run::prepare(&test.scanner, &plan(ids), settings, start(), &Cancellation::new(None)).await.unwrap()
 }
 
-/// The records of a run, and whether its first few were all denied.
+/// The records of a run; if all canary accounts were denied, also their number and the number of accounts not read.
 async fn records(run: &Run<'_>) -> (Vec<AccountRecord>, Option<(usize, usize)>) {
     let cancellation = Cancellation::new(None);
     let mut stream = run.records(&cancellation);
@@ -61,7 +61,7 @@ fn with_canary(canary: usize) -> Settings {
 }
 
 #[tokio::test]
-async fn every_target_has_one_record_of_the_moment_that_the_run_stands_for() {
+async fn every_target_has_one_record_with_the_time_of_the_run() {
     let (aws, ids) = aws(12).await;
     let test = scanner(&aws.uri(), with_canary(5)).await;
     let run = prepare(&test, &ids).await;
@@ -77,7 +77,7 @@ async fn every_target_has_one_record_of_the_moment_that_the_run_stands_for() {
 }
 
 #[tokio::test]
-async fn where_the_first_few_are_all_denied_the_others_are_not_read() {
+async fn if_all_canary_accounts_are_denied_the_others_are_not_read() {
     let (aws, ids) = aws(12).await;
     aws.refuse("AssumeRole", 403, "AccessDenied", "no").await;
     let test = scanner(&aws.uri(), with_canary(5)).await;
@@ -90,20 +90,23 @@ async fn where_the_first_few_are_all_denied_the_others_are_not_read() {
 }
 
 #[tokio::test]
-async fn the_callers_own_account_tells_nothing_of_the_others_roles() {
+async fn the_callers_own_account_is_no_canary() {
     let (aws, mut ids) = aws(8).await;
     aws.refuse("AssumeRole", 403, "AccessDenied", "no").await;
-    // The caller's own, as the fake's GetCallerIdentity has it; it comes first in the order of ids, or does not.
+    // The caller's own account, as the fake's GetCallerIdentity returns it.
     ids.push("222222222222".to_owned());
     let test = scanner(&aws.uri(), with_canary(3)).await;
     let run = prepare(&test, &ids).await;
-    assert!(run.targets().as_slice().iter().any(|target| target.role().is_none()), "one is the caller's own");
+    assert!(
+        run.targets().as_slice().iter().any(|target| target.role().is_none()),
+        "one target is the caller's own account"
+    );
     let (read, denial) = records(&run).await;
     assert_eq!((read.len(), denial), (3, Some((3, 6))));
 }
 
 #[tokio::test]
-async fn one_of_the_first_that_is_read_opens_the_others() {
+async fn if_one_canary_account_is_read_all_others_are_read() {
     let (aws, ids) = aws(12).await;
     let denied = ids.iter().take(4).cloned().collect::<Vec<_>>();
     for id in denied {
@@ -116,7 +119,7 @@ async fn one_of_the_first_that_is_read_opens_the_others() {
     assert_eq!((read.len(), failed), (12, 4));
 }
 
-/// Runs with a roll file; gives the number of the run's records, and the roll's counts.
+/// Runs with a roll file; returns the number of the run's records, and the roll's counts.
 async fn run_with(
     test: &TestScanner,
     path: &std::path::Path,
@@ -124,18 +127,18 @@ async fn run_with(
 ) -> Result<(usize, Counts), Discontinuity> {
     let mut run = prepare(test, ids).await;
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap();
-    let earlier = ResumableRoll::read(file).unwrap();
-    run.resume(&earlier)?;
+    let previous = ResumableRoll::read(file).unwrap();
+    run.resume(&previous)?;
     let (records, _) = records(&run).await;
-    let mut store = earlier.resume(run.header()).unwrap();
+    let mut appender = previous.resume(run.header()).unwrap();
     for record in &records {
-        store.add(record).unwrap();
+        appender.add(record).unwrap();
     }
-    Ok((records.len(), store.finish(run.statistics()).unwrap().counts))
+    Ok((records.len(), appender.finish(run.statistics()).unwrap().counts))
 }
 
 #[tokio::test]
-async fn a_run_that_resumes_reads_what_is_missing_and_no_canary_goes_first() {
+async fn a_resumed_run_reads_only_what_is_missing_and_without_a_canary() {
     let (aws, ids) = aws(9).await;
     for id in ids.iter().skip(1) {
         aws.refuse_role(&format!("arn:aws:iam::{id}:role/IAMListRole"));
@@ -146,17 +149,20 @@ async fn a_run_that_resumes_reads_what_is_missing_and_no_canary_goes_first() {
     let (read, counts) = run_with(&test, &path, &ids).await.unwrap();
     assert_eq!((read, counts.complete), (9, 1));
     let (read, counts) = run_with(&test, &path, &ids).await.unwrap();
-    assert_eq!((read, counts.complete, counts.failed), (8, 1, 8), "all that is missing, and no more");
+    assert_eq!((read, counts.complete, counts.failed), (8, 1, 8), "only what is missing is read");
     aws.allow_roles();
     let (read, counts) = run_with(&test, &path, &ids).await.unwrap();
     assert_eq!((read, counts.complete), (8, 9));
     assert_eq!(run_with(&test, &path, &ids).await.unwrap().0, 0, "nothing is missing");
     let fewer = run_with(&test, &path, &ids[..3]).await;
-    assert!(matches!(fewer, Err(Discontinuity::Targets)), "another roll is not made of it");
+    assert!(
+        matches!(fewer, Err(Discontinuity::Targets)),
+        "a run with other targets does not resume the roll"
+    );
 }
 
 #[tokio::test]
-async fn the_deadline_ends_a_run_and_what_was_read_is_kept() {
+async fn the_deadline_stops_a_run_and_what_was_read_is_kept() {
     let (aws, ids) = aws(3).await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
     aws.answer("ListAccessKeys", slow).await;
@@ -182,11 +188,10 @@ async fn a_run_whose_caller_is_unknown_reads_nothing() {
     aws.refuse("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
     let test = scanner(&aws.uri(), settings()).await;
     let cancelled = Cancellation::new(None);
-    let refused =
-        Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await.unwrap_err();
+    let error = Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await.unwrap_err();
     assert!(
-        matches!(&refused, RunError::Caller(error) if error.error_kind == ErrorKind::Credentials),
-        "{refused}"
+        matches!(&error, RunError::Caller(error) if error.error_kind == ErrorKind::Credentials),
+        "{error}"
     );
     cancelled.cancel();
     let stopped = Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await;

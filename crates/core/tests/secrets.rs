@@ -1,5 +1,5 @@
-//! No secret key, session token or external id in any log line, error or `Debug`, whatever AWS answers.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+//! No secret access key, session token or external id is in any log line, error or `Debug`, whatever AWS responds.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod common;
 
@@ -14,8 +14,8 @@ use rolecall_testkit::secrets::{
 use rolecall_testkit::{FakeAws, capture_test_logs, xml};
 use wiremock::ResponseTemplate;
 
-/// Everything that is logged at TRACE by anybody while the account is read, and what the account looks like.
-async fn all_that_is_said(aws: &FakeAws) -> String {
+/// All log lines of all crates at TRACE while an account is read, with the record and the `Debug` of what was used.
+async fn scan_output(aws: &FakeAws) -> String {
     let (_guard, logs) = capture_test_logs();
     let scanner = scanner(&aws.uri(), settings()).await;
     let caller = scanner.scanner.caller().await;
@@ -27,15 +27,15 @@ async fn all_that_is_said(aws: &FakeAws) -> String {
 }
 
 #[tokio::test]
-async fn a_roll_that_goes_well_says_no_secret() {
+async fn a_complete_scan_prints_no_secret() {
     let aws = FakeAws::start().await;
-    assert_no_secret_in(&all_that_is_said(&aws).await);
+    assert_no_secret_in(&scan_output(&aws).await);
 }
 
 #[tokio::test]
-async fn answers_that_echo_secrets_say_no_secret() {
+async fn responses_that_echo_secrets_print_no_secret() {
     let echo = format!("no {EXTERNAL_ID} {SECRET_ACCESS_KEY} {SESSION_TOKEN}");
-    // As something on the way would say it that answers with the request.
+    // As a proxy might respond, with the request.
     let request = format!(
         "ExternalId={}&x-amz-security-token: {CALLER_SESSION_TOKEN} {CALLER_SECRET_ACCESS_KEY}",
         EXTERNAL_ID.replace(':', "%3A")
@@ -56,37 +56,37 @@ async fn answers_that_echo_secrets_say_no_secret() {
     ] {
         let aws = FakeAws::start().await;
         aws.refuse(operation, 403, code, message).await;
-        let said = without_bodies(&all_that_is_said(&aws).await);
-        assert_no_secret_in(&said);
+        let output = without_bodies(&scan_output(&aws).await);
+        assert_no_secret_in(&output);
     }
 }
 
-/// What the SDK prints of answers at TRACE is what the server sent: here secrets that AWS never sends. The binaries
-/// cap the SDK at DEBUG; their own tests look at all they print.
-fn without_bodies(said: &str) -> String {
-    said.lines().filter(|line| !line.contains("TRACE")).collect::<Vec<_>>().join("\n")
+/// The output without TRACE lines. At TRACE the SDK prints response bodies, which here hold secrets that AWS never sends. The
+/// binaries limit the SDK to DEBUG; their own tests check everything that they print.
+fn without_bodies(output: &str) -> String {
+    output.lines().filter(|line| !line.contains("TRACE")).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
-async fn malformed_sessions_say_no_secret() {
-    let whole = xml::assume_role("111111111111", xml::EXPIRATION);
+async fn malformed_sessions_print_no_secret() {
+    let complete = xml::assume_role("111111111111", xml::EXPIRATION);
     let other_account = xml::assume_role("999999999999", xml::EXPIRATION);
     let bad_date = xml::assume_role("111111111111", "tomorrow");
-    let cut = whole.get(..whole.len() - 40).unwrap().to_owned();
-    let no_arn = whole.replace("<AssumedRoleUser>", "<X>").replace("</AssumedRoleUser>", "</X>");
-    for body in [whole, other_account, bad_date, cut, no_arn] {
+    let cut = complete.get(..complete.len() - 40).unwrap().to_owned();
+    let no_arn = complete.replace("<AssumedRoleUser>", "<X>").replace("</AssumedRoleUser>", "</X>");
+    for body in [complete, other_account, bad_date, cut, no_arn] {
         for status in [200, 400, 503] {
             let aws = FakeAws::start().await;
-            let answer = ResponseTemplate::new(status).set_body_string(body.clone());
-            aws.answer("AssumeRole", answer).await;
-            assert_no_secret_in(&all_that_is_said(&aws).await);
+            let response = ResponseTemplate::new(status).set_body_string(body.clone());
+            aws.answer("AssumeRole", response).await;
+            assert_no_secret_in(&scan_output(&aws).await);
         }
     }
 }
 
 #[tokio::test]
-async fn debug_says_no_secret() {
-    // A thread without a subscriber can switch lines off for the others.
+async fn debug_prints_no_secret() {
+    // A thread without a subscriber can switch log lines off for the other threads.
     let (_guard, _logs) = capture_test_logs();
     let aws = FakeAws::start().await;
     let scanner = scanner(&aws.uri(), settings()).await;

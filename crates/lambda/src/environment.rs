@@ -71,7 +71,7 @@ pub(crate) fn init_logs() -> Result<(), Failure> {
         .init();
     logs::install_redacting_panic_hook();
     if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
-        return Err(Failure::InvalidSettings(logs::PRINTS_SECRETS_REFUSED.to_owned()));
+        return Err(Failure::InvalidSettings(logs::LOG_SENSITIVE_BODIES_ERROR.to_owned()));
     }
     if let Some(problem) = problem {
         tracing::warn!("invalid log level {level:?}: {problem}; the log level is info");

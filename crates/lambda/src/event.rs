@@ -78,7 +78,7 @@ impl EventPlan {
 fn plan_failure(error: &PlanError, is_from_event: bool) -> Failure {
     let text = error.to_text(&VariableTerms);
     match error {
-        PlanError::TargetConflict(TargetConflict::NoRegion(_)) => {
+        PlanError::TargetConflict(TargetConflict::InvalidRegion(_)) => {
             Failure::InvalidSettings(format!("AWS_REGION: {text}"))
         }
         PlanError::NoTargets => Failure::InvalidSettings(format!(

@@ -190,7 +190,7 @@ impl Scan<'_> {
         let files = destinations.files.clone();
         let store = earlier.resume(run.header()).map_err(|error| output::not_written(&error))?;
         let progress = Progress::begin(
-            run.remaining_count().len(),
+            run.remaining_targets().len(),
             is_long && !output::is_quiet(),
             scanner.call_metrics().clone(),
         );
@@ -231,11 +231,11 @@ impl Scan<'_> {
         for note in run.notes() {
             output::say(&format!("note: {note}"));
         }
-        let (all, missing) = (run.targets().as_slice().len(), run.remaining_count().len());
+        let (all, missing) = (run.targets().as_slice().len(), run.remaining_targets().len());
         if missing < all {
             output::say(&output::resumed_accounts(all - missing, earlier));
         }
-        let to_read = run.remaining_targets();
+        let to_read = run.remaining_count();
         let is_long = to_read > FEW;
         if is_long {
             let calls = expected_calls(&run.settings().selection);

@@ -151,7 +151,7 @@ mod tests {
             ("external_id = \"s3cret", "rolecall.toml:1:"),
             ("external_id = 73317331", "external_id: not a text"),
             ("external_id = [\"s3cret\"]", "external_id: not a text"),
-            ("include = []", "rolecall.toml:1:11: include: it is an empty list"),
+            ("include = []", "rolecall.toml:1:11: include: the list is empty"),
             ("[limits]\nconcurrency = 0", "rolecall.toml:2:15: 0: not a number from 1"),
             ("[limits]\nread_timeout = \"soon\"", "rolecall.toml:2:16: \"soon\": not a time"),
             ("[session]\nduration = \"1m\"", "rolecall.toml:2:12: \"1m\": out of range"),

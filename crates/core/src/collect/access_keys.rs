@@ -5,12 +5,12 @@ use aws_sdk_iam::types::AccessKeyMetadata;
 use futures_util::FutureExt;
 use rolecall_roll::{AccessKey, Fact, FactKind};
 
-use super::{Collector, FactSet, Progress, Read, says_so_itself, timestamp};
+use super::{Collector, FactSet, Progress, Read, mark_nothing, timestamp};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
-/// The row of this fact.
+/// Declares the fact [`FactKind::AccessKeys`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::AccessKeys,
     set: FactSet::Default,
@@ -18,8 +18,8 @@ pub const COLLECTOR: Collector = Collector {
     description: "each user's access keys",
     read: Read::User(
         |session, _, progress, user_name| collect(session, progress, user_name).boxed_local(),
-        // Keys that are not there are unknown.
-        says_so_itself,
+        // `access_keys` is `None` until the keys are read, and `None` means unknown.
+        mark_nothing,
     ),
 };
 
@@ -31,25 +31,25 @@ async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) ->
     Ok(())
 }
 
-/// The keys of a user, by id.
+/// The access keys of a user, sorted by id.
 pub(crate) async fn read_user_keys(
     session: &Session<'_>,
     user_name: &str,
 ) -> Result<Vec<AccessKey>, CallError> {
     let mut keys = Vec::new();
-    let fetch = async |marker| page(session, user_name, marker).await;
-    pages::each(LIST_ACCESS_KEYS, fetch, |page| keys.extend(page)).await?;
+    let fetch = async |marker| fetch_page(session, user_name, marker).await;
+    pages::for_each(LIST_ACCESS_KEYS, fetch, |page| keys.extend(page)).await?;
     keys.sort_by(|a: &AccessKey, b| a.access_key_id.cmp(&b.access_key_id));
     Ok(keys)
 }
 
-async fn page(
+async fn fetch_page(
     session: &Session<'_>,
     user_name: &str,
     marker: Option<String>,
 ) -> Result<Page<AccessKey>, CallError> {
     let iam = session.iam().await?;
-    let answer = iam
+    let response = iam
         .client
         .list_access_keys()
         .user_name(user_name)
@@ -57,19 +57,19 @@ async fn page(
         .send()
         .await
         .map_err(|error| iam.error(LIST_ACCESS_KEYS, &error))?;
-    let request_id = answer.request_id().map(str::to_owned);
-    let items = answer.access_key_metadata.iter().map(access_key).collect::<Option<Vec<_>>>();
+    let request_id = response.request_id().map(str::to_owned);
+    let items = response.access_key_metadata.iter().map(parse_access_key).collect::<Option<Vec<_>>>();
     let items = items.ok_or_else(|| {
         CallError::malformed(
             LIST_ACCESS_KEYS,
-            "a key in the answer has no id, or one that is none, or no status",
+            "a key in the response has no valid access key id or no status",
             request_id.as_deref(),
         )
     })?;
-    Ok(Page { items, is_truncated: answer.is_truncated, marker: answer.marker, request_id })
+    Ok(Page { items, is_truncated: response.is_truncated, marker: response.marker, request_id })
 }
 
-fn access_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
+fn parse_access_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
     let access_key_id = key.access_key_id.as_deref()?.parse().ok()?;
     let status = key.status.as_ref().map(|status| status.as_str().to_owned())?;
     Some(AccessKey {

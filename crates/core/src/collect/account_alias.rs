@@ -7,7 +7,7 @@ use super::{Collector, FactSet, Progress, Read, mark_unread};
 use crate::call::CallError;
 use crate::session::Session;
 
-/// The row of this fact.
+/// Declares the fact [`FactKind::AccountAlias`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::AccountAlias,
     set: FactSet::All,
@@ -19,15 +19,15 @@ pub const COLLECTOR: Collector = Collector {
     ),
 };
 
-/// Reads it. An account has one at most.
+/// Reads the alias; an account has at most one.
 async fn collect(session: &Session<'_>, progress: &Progress) {
-    let alias = progress.fact(FactKind::AccountAlias, None, read(session).await);
+    let alias = progress.fact(FactKind::AccountAlias, None, read_alias(session).await);
     progress.facts.borrow_mut().alias = alias;
 }
 
-async fn read(session: &Session<'_>) -> Result<Option<String>, CallError> {
+async fn read_alias(session: &Session<'_>) -> Result<Option<String>, CallError> {
     let iam = session.iam().await?;
-    let answer = iam.client.list_account_aliases().send().await;
-    let answer = answer.map_err(|error| iam.error("ListAccountAliases", &error))?;
-    Ok(answer.account_aliases.into_iter().next())
+    let response = iam.client.list_account_aliases().send().await;
+    let response = response.map_err(|error| iam.error("ListAccountAliases", &error))?;
+    Ok(response.account_aliases.into_iter().next())
 }

@@ -7,7 +7,7 @@ use super::{Collector, FactSet, Progress, Read, ReadOptions, mark_unread, timest
 use crate::call::CallError;
 use crate::session::Session;
 
-/// The row of this fact.
+/// Declares the fact [`FactKind::ConsolePassword`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::ConsolePassword,
     set: FactSet::Recommended,
@@ -25,34 +25,33 @@ async fn collect(
     progress: &Progress,
     user_name: &str,
 ) -> Result<(), CallError> {
-    let password = of_user(session, user_name, options.has(FactKind::AccessKeys)).await?;
+    let password = read_password(session, user_name, options.is_selected(FactKind::AccessKeys)).await?;
     progress.update_user(user_name, |user| user.console_password = Fact::live(password));
     Ok(())
 }
 
-/// The user's password, where there is one. That AWS knows no such entity means that there is none, or no such user:
-/// unless the user was just seen (`is_there`), `GetUser` tells.
-async fn of_user(
+/// The user's console password; `None` where the user has none. `NoSuchEntity` means that there is no password or no
+/// such user: unless a call has just read the user (`user_exists`), `GetUser` tells which.
+async fn read_password(
     session: &Session<'_>,
     user_name: &str,
-    is_there: bool,
+    user_exists: bool,
 ) -> Result<Option<ConsolePassword>, CallError> {
     let iam = session.iam().await?;
-    let answer = iam.client.get_login_profile().user_name(user_name).send().await;
-    let profile = match answer.map_err(|error| iam.error("GetLoginProfile", &error)) {
-        Ok(answer) => answer.login_profile,
+    let response = iam.client.get_login_profile().user_name(user_name).send().await;
+    let profile = match response.map_err(|error| iam.error("GetLoginProfile", &error)) {
+        Ok(response) => response.login_profile,
         Err(error) if error.error_kind == ErrorKind::NotFound => {
-            if !is_there {
-                let answer = iam.client.get_user().user_name(user_name).send().await;
-                answer.map_err(|error| iam.error("GetUser", &error))?;
+            if !user_exists {
+                let response = iam.client.get_user().user_name(user_name).send().await;
+                response.map_err(|error| iam.error("GetUser", &error))?;
             }
             return Ok(None);
         }
         Err(error) => return Err(error),
     };
-    let profile = profile.ok_or_else(|| {
-        CallError::malformed("GetLoginProfile", "the answer does not speak of the password", None)
-    })?;
+    let profile = profile
+        .ok_or_else(|| CallError::malformed("GetLoginProfile", "the response has no login profile", None))?;
     let create_date = timestamp(&profile.create_date);
     Ok(Some(ConsolePassword { create_date, password_reset_required: profile.password_reset_required }))
 }

@@ -1,4 +1,4 @@
-//! When, for what and where keys were last used: `iam:GetAccessKeyLastUsed`, a call for each key.
+//! Date, service and region of each key's last use: `iam:GetAccessKeyLastUsed`, one call for each key.
 
 use futures_util::FutureExt;
 use rolecall_roll::{AccessKeyId, FactKind, LastUsed};
@@ -7,12 +7,12 @@ use super::{Collector, FactSet, Progress, Read, mark_unread, timestamp};
 use crate::call::CallError;
 use crate::session::Session;
 
-/// The row of this fact.
+/// Declares the fact [`FactKind::LastUsed`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::LastUsed,
     set: FactSet::Recommended,
     actions: &["iam:GetAccessKeyLastUsed"],
-    description: "date, service and region of each key's last use",
+    description: "date, service and region of each access key's last use",
     read: Read::Key(
         |session, _, progress, user_name| collect(session, progress, user_name).boxed_local(),
         |key, reason| mark_unread(&mut key.last_used, reason),
@@ -21,10 +21,10 @@ pub const COLLECTOR: Collector = Collector {
 
 const GET_ACCESS_KEY_LAST_USED: &str = "GetAccessKeyLastUsed";
 
-/// What AWS says for a service or a region where there is none.
-const NONE: &str = "N/A";
+/// AWS's text for a service or a region that it has not recorded.
+const NOT_RECORDED: &str = "N/A";
 
-/// Reads the last use of each of a user's keys. An error is not "never used".
+/// Reads the last use of each of a user's keys. After an error the last use is unknown, which is not "never used".
 async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) -> Result<(), CallError> {
     let mut ids = Vec::new();
     progress.update_user(user_name, |user| {
@@ -38,21 +38,24 @@ async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) ->
     Ok(())
 }
 
-/// The user of a key, and its last use.
+/// The user name of a key's user, and the key's last use; `None` where AWS has recorded none.
 pub(crate) async fn read_last_used(
     session: &Session<'_>,
     access_key_id: &AccessKeyId,
 ) -> Result<(String, Option<LastUsed>), CallError> {
     let iam = session.iam().await?;
-    let answer = iam.client.get_access_key_last_used().access_key_id(access_key_id.as_str()).send().await;
-    let answer = answer.map_err(|error| iam.error(GET_ACCESS_KEY_LAST_USED, &error))?;
-    let used = answer.access_key_last_used.ok_or_else(|| {
-        CallError::malformed(GET_ACCESS_KEY_LAST_USED, "the answer does not speak of the last use", None)
+    let response = iam.client.get_access_key_last_used().access_key_id(access_key_id.as_str()).send().await;
+    let response = response.map_err(|error| iam.error(GET_ACCESS_KEY_LAST_USED, &error))?;
+    let last_used = response.access_key_last_used.ok_or_else(|| {
+        CallError::malformed(GET_ACCESS_KEY_LAST_USED, "the response has no last use", None)
     })?;
-    // Without a date it was never used, or not since AWS began to record it; the texts are "N/A" then.
-    let date = used.last_used_date.as_ref().and_then(timestamp);
-    let text = |text: String| Some(text).filter(|text| !text.is_empty() && text != NONE);
-    let last_used =
-        date.map(|date| LastUsed { date, service: text(used.service_name), region: text(used.region) });
-    Ok((answer.user_name.unwrap_or_default(), last_used))
+    // Without a date the key was never used, or not since AWS began to record the last use. The texts are "N/A" then.
+    let date = last_used.last_used_date.as_ref().and_then(timestamp);
+    let text = |text: String| Some(text).filter(|text| !text.is_empty() && text != NOT_RECORDED);
+    let last_used = date.map(|date| LastUsed {
+        date,
+        service: text(last_used.service_name),
+        region: text(last_used.region),
+    });
+    Ok((response.user_name.unwrap_or_default(), last_used))
 }

@@ -9,7 +9,7 @@ use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
-/// The row of this fact.
+/// Declares the fact [`FactKind::MfaDevices`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::MfaDevices,
     set: FactSet::Recommended,
@@ -24,27 +24,27 @@ pub const COLLECTOR: Collector = Collector {
 const LIST_MFA_DEVICES: &str = "ListMFADevices";
 
 async fn collect(session: &Session<'_>, progress: &Progress, user_name: &str) -> Result<(), CallError> {
-    let devices = of_user(session, user_name).await?;
+    let devices = read_devices(session, user_name).await?;
     progress.update_user(user_name, |user| user.mfa_devices = Fact::live(devices));
     Ok(())
 }
 
-/// The devices of a user, by serial number.
-async fn of_user(session: &Session<'_>, user_name: &str) -> Result<Vec<MfaDevice>, CallError> {
+/// The MFA devices of a user, sorted by serial number.
+async fn read_devices(session: &Session<'_>, user_name: &str) -> Result<Vec<MfaDevice>, CallError> {
     let mut devices = Vec::new();
     let fetch = async |marker| {
         let iam = session.iam().await?;
-        let answer = iam.client.list_mfa_devices().user_name(user_name).set_marker(marker).send().await;
-        let answer = answer.map_err(|error| iam.error(LIST_MFA_DEVICES, &error))?;
-        let request_id = answer.request_id().map(str::to_owned);
+        let response = iam.client.list_mfa_devices().user_name(user_name).set_marker(marker).send().await;
+        let response = response.map_err(|error| iam.error(LIST_MFA_DEVICES, &error))?;
+        let request_id = response.request_id().map(str::to_owned);
         let device = |device: &aws_sdk_iam::types::MfaDevice| MfaDevice {
             serial_number: device.serial_number.clone(),
             enable_date: timestamp(&device.enable_date),
         };
-        let items = answer.mfa_devices.iter().map(device).collect();
-        Ok(Page { items, is_truncated: answer.is_truncated, marker: answer.marker, request_id })
+        let items = response.mfa_devices.iter().map(device).collect();
+        Ok(Page { items, is_truncated: response.is_truncated, marker: response.marker, request_id })
     };
-    pages::each(LIST_MFA_DEVICES, fetch, |page| devices.extend(page)).await?;
+    pages::for_each(LIST_MFA_DEVICES, fetch, |page| devices.extend(page)).await?;
     devices.sort_by(|a: &MfaDevice, b| a.serial_number.cmp(&b.serial_number));
     Ok(devices)
 }

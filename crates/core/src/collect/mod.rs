@@ -1,8 +1,8 @@
-//! The facts, one file each. Each file has one row, its [`Collector`]: which fact, which IAM actions it needs, how it is
-//! read and how it stays unknown. What follows from the row is not written again: the session policy, the number of
-//! calls, the gaps of what was not read, the help, and what to allow where AWS denies.
+//! The facts, one file each. Each file declares one [`Collector`]: which fact, which IAM actions it needs, how it is read,
+//! and how it is marked as unknown. Everything else is derived from it: the session policy, the number of calls, the gaps
+//! of what was not read, the help, and the actions to allow where AWS denies access.
 //!
-//! [`read_account`] reads an account by these rows; [`progress`] keeps what was read so far.
+//! [`read_account`] reads an account with these collectors; [`progress`] keeps what was read so far.
 
 pub mod access_keys;
 pub mod account_alias;
@@ -30,37 +30,37 @@ use crate::session::Session;
 pub use progress::Progress;
 pub use read_account::{ReadOptions, collect};
 
-/// A fact that can be read: the one row that declares it.
+/// The declaration of a fact that can be read.
 #[derive(Debug)]
 pub struct Collector {
-    /// The fact.
+    /// The fact that it reads.
     pub fact: FactKind,
-    /// The smallest named set of facts that it is in.
+    /// The smallest named set of facts that includes it.
     pub set: FactSet,
-    /// The IAM actions that it needs, and all that it needs.
+    /// All IAM actions that reading it needs.
     pub actions: &'static [&'static str],
-    /// What it tells, for people, in a few words.
+    /// What it holds, in a few words, for help texts.
     pub description: &'static str,
-    /// How it is read, and how it stays unknown.
+    /// How it is read, and how it is marked as unknown.
     pub(crate) read: Read,
 }
 
-/// Named sets of facts; each holds those before it.
+/// Named sets of facts; each includes the sets before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FactSet {
-    /// What the two permissions of the flow allow.
+    /// What `iam:ListUsers` and `iam:ListAccessKeys` allow to read.
     Default,
-    /// What a security team wants to know.
+    /// The facts that a security review needs.
     Recommended,
     /// Every fact.
     All,
 }
 
 impl FactSet {
-    /// All sets.
+    /// All sets, smallest first.
     pub const ALL: [Self; 3] = [Self::Default, Self::Recommended, Self::All];
 
-    /// The name in flags and settings.
+    /// The set's name in flags and settings.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -76,16 +76,16 @@ impl FactSet {
     }
 }
 
-/// Reads something of the account as a whole.
+/// Reads a fact of the account as a whole.
 type ReadAccount = for<'a> fn(&'a Session<'a>, ReadOptions<'a>, &'a Progress) -> LocalBoxFuture<'a, ()>;
 
-/// Reads a fact of all users in few calls; what comes back puts it to the users once they are listed.
+/// Reads a fact of all users in few calls. The returned [`Join`] sets it on the users once they are listed.
 type ReadAllUsers = for<'a> fn(&'a Session<'a>, &'a Progress) -> LocalBoxFuture<'a, Join>;
 
-/// Puts a fact that was read of all users to the users that were listed.
+/// Sets a fact that was read for all users on each user that was listed.
 pub(crate) type Join = Box<dyn FnOnce(&Progress)>;
 
-/// Reads a fact of one user. What went wrong becomes a gap; "not found" says that the user is gone.
+/// Reads a fact of one user. An error becomes a gap, except "not found": then the user was deleted.
 type ReadUser = for<'a> fn(
     &'a Session<'a>,
     ReadOptions<'a>,
@@ -93,35 +93,35 @@ type ReadUser = for<'a> fn(
     &'a str,
 ) -> LocalBoxFuture<'a, Result<(), CallError>>;
 
-/// What a fact is about decides when it is read, how many calls it takes, and where it stays unknown. The last is the
-/// function beside it: it marks what was not read as unknown for a reason, and leaves alone what was.
+/// When a fact is read, with how many calls, and where it is marked as unknown. The functions with a `&str` parameter mark
+/// a fact that was not read as unknown, with that reason; they do not change a fact that was read.
 #[derive(Debug)]
 pub(crate) enum Read {
-    /// The list of the users, which all else is about; without it the account is Failed.
+    /// Reads the list of users, which all other facts refer to; without it the account's outcome is Failed.
     ListUsers(ReadAccount),
-    /// The account, beside its users.
+    /// Reads the account, at the same time as its users.
     Account(ReadAccount, fn(&mut Facts, &str)),
-    /// The account, once all else is read.
+    /// Reads the account, after everything else is read.
     AccountAtEnd(ReadAccount, fn(&mut Facts, &str)),
-    /// All users at once, and the account with them.
+    /// Reads all users in few calls, and the account with them.
     AllUsers(ReadAllUsers, fn(&mut User, &str), fn(&mut Facts, &str)),
-    /// Each user.
+    /// Reads each user.
     User(ReadUser, fn(&mut User, &str)),
-    /// Each access key of a user, once the keys are read.
+    /// Reads each access key of a user, after the keys are read.
     Key(ReadUser, fn(&mut AccessKey, &str)),
 }
 
-/// Nothing to mark: the value itself says that it was not read.
-fn says_so_itself<T>(_: &mut T, _: &str) {}
+/// Marks nothing, for values whose absence already means that they are unknown.
+fn mark_nothing<T>(_: &mut T, _: &str) {}
 
-/// Marks a fact that nobody read as unknown, for this reason.
+/// Marks a fact that was not read as unknown, for this reason.
 fn mark_unread<T>(fact: &mut Fact<T>, reason: &str) {
     if fact.is_not_requested() {
         *fact = Fact::Unknown { unknown: reason.to_owned() };
     }
 }
 
-/// The row of a fact.
+/// The collector of a fact.
 #[must_use]
 pub fn collector(fact: FactKind) -> &'static Collector {
     match fact {
@@ -138,20 +138,20 @@ pub fn collector(fact: FactKind) -> &'static Collector {
     }
 }
 
-/// All rows, in the order in which they read.
+/// All collectors, in the order of [`FactKind::ALL`].
 pub fn collectors() -> impl Iterator<Item = &'static Collector> {
     FactKind::ALL.iter().map(|fact| collector(*fact))
 }
 
-/// Reads a list of facts: their names with commas between, or `default`, `recommended`, `all`.
+/// Parses a list of facts: names of facts or of sets (`default`, `recommended`, `all`), separated by commas. It adds the
+/// facts that others need: users to all, access keys to facts about keys.
 ///
 /// # Errors
-/// Where a name is that of no fact, or there is none.
+/// Where a name is not a fact or a set, or the list is empty.
 pub fn parse_facts(text: &str) -> Result<BTreeSet<FactKind>, String> {
     if text.trim().is_empty() {
-        return Err("it names no fact; users are read with each".to_owned());
+        return Err("no fact given; name at least one, such as users".to_owned());
     }
-    // Users are what all else is about.
     let mut facts = BTreeSet::from([FactKind::Users]);
     for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         if let Some(set) = FactSet::ALL.into_iter().find(|set| set.name() == name) {
@@ -161,9 +161,9 @@ pub fn parse_facts(text: &str) -> Result<BTreeSet<FactKind>, String> {
         let fact: FactKind = name.parse().map_err(|_| {
             let sets = FactSet::ALL.into_iter().map(FactSet::name);
             let names: Vec<&str> = sets.chain(FactKind::ALL.iter().map(|fact| fact.name())).collect();
-            format!("{name:?} is none of {}", names.join(", "))
+            format!("unknown fact {name:?}; expected one of {}", names.join(", "))
         })?;
-        // What is about keys needs their ids.
+        // A fact about keys needs their ids.
         if matches!(collector(fact).read, Read::Key(..)) {
             facts.insert(FactKind::AccessKeys);
         }
@@ -172,7 +172,7 @@ pub fn parse_facts(text: &str) -> Result<BTreeSet<FactKind>, String> {
     Ok(facts)
 }
 
-/// The rows of the facts that are read.
+/// The collectors of the selected facts.
 pub(crate) fn selected(selection: &FactSelection) -> impl Iterator<Item = &'static Collector> + '_ {
     collectors().filter(|collector| selection.contains(collector.fact))
 }
@@ -192,16 +192,17 @@ pub fn actions(selection: &FactSelection) -> Vec<&'static str> {
     actions
 }
 
-/// How many calls an account takes at least.
+/// The minimum number of calls for an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpectedCalls {
-    /// For the account, its session included.
+    /// Calls for the account, including its `AssumeRole`.
     pub per_account: usize,
-    /// For each of its users.
+    /// Calls for each of its users.
     pub per_user: usize,
 }
 
-/// How many calls a selection of facts takes at least. Of keys nobody knows how many a user has.
+/// The minimum number of calls that a selection of facts takes. Calls for keys are not counted: how many keys a user has
+/// is not known in advance.
 #[must_use]
 pub fn expected_calls(selection: &FactSelection) -> ExpectedCalls {
     let mut calls = ExpectedCalls { per_account: 1, per_user: 0 };
@@ -217,7 +218,7 @@ pub fn expected_calls(selection: &FactSelection) -> ExpectedCalls {
     calls
 }
 
-/// AWS's date as ours; `None` where it is out of all range.
+/// Converts a date of the SDK; `None` where it is out of range.
 fn timestamp(date: &DateTime) -> Option<Timestamp> {
     Timestamp::new(date.secs(), i32::try_from(date.subsec_nanos()).ok()?).ok()
 }
@@ -235,13 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn the_document_of_the_recommended_permissions_gives_what_is_needed_and_nothing_else() {
+    fn the_recommended_permissions_document_allows_exactly_the_needed_actions() {
         let document = include_str!("../../../../infra/policies/member-permissions-recommended.json");
         let document: serde_json::Value = serde_json::from_str(document).unwrap();
-        let given = document["Statement"][0]["Action"].as_array().unwrap().iter();
-        let given: BTreeSet<&str> = given.map(|action| action.as_str().unwrap()).collect();
+        let allowed = document["Statement"][0]["Action"].as_array().unwrap().iter();
+        let allowed: BTreeSet<&str> = allowed.map(|action| action.as_str().unwrap()).collect();
         let needed = actions(&selection("recommended"));
-        assert_eq!(given, needed.into_iter().collect());
+        assert_eq!(allowed, needed.into_iter().collect());
     }
 
     #[test]
@@ -260,8 +261,8 @@ mod tests {
     }
 
     #[test]
-    fn facts_are_chosen_by_name_and_bring_what_they_need() {
-        assert!(parse_facts(" ").unwrap_err().contains("names no fact"));
+    fn facts_are_selected_by_name_and_include_the_facts_that_they_need() {
+        assert!(parse_facts(" ").unwrap_err().contains("no fact given"));
         assert_eq!(selection("users").names(), "users");
         assert_eq!(selection("default"), FactSelection::default());
         assert_eq!(selection("last_used").names(), "users,access_keys,last_used");
@@ -270,13 +271,16 @@ mod tests {
         let report = FactSelection { user_source: UserSource::CredentialReport, ..FactSelection::default() };
         assert!(actions(&report).contains(&"iam:GetCredentialReport"));
         let unknown = parse_facts("keys").unwrap_err();
-        assert!(unknown.contains("\"keys\" is none of default, recommended, all, users"), "{unknown}");
+        assert!(
+            unknown.contains("unknown fact \"keys\"; expected one of default, recommended, all, users"),
+            "{unknown}"
+        );
     }
 
     #[test]
-    fn each_row_is_that_of_its_fact_and_all_of_them_are_in_a_set() {
-        let rows: Vec<FactKind> = collectors().map(|collector| collector.fact).collect();
-        assert_eq!(rows, FactKind::ALL);
+    fn each_collector_is_that_of_its_fact_and_all_of_them_are_in_a_set() {
+        let facts: Vec<FactKind> = collectors().map(|collector| collector.fact).collect();
+        assert_eq!(facts, FactKind::ALL);
         assert_eq!(FactSet::All.facts().count(), FactKind::ALL.len());
         let calls = expected_calls(&selection("all"));
         assert_eq!((calls.per_account, calls.per_user), (7, 3));

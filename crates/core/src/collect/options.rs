@@ -1,4 +1,4 @@
-//! What is read of each account, as a person sets it.
+//! The options that select what is read of each account.
 
 use std::collections::BTreeSet;
 
@@ -9,35 +9,35 @@ use crate::option_rows::{ToText, one, options};
 use crate::settings::ConflictingOptions;
 
 options! {
-    /// What is read of each account.
+    /// The options that select what is read of each account.
     SelectionOptions {
-        /// Facts to read, with commas between, or `default`, `recommended`, `all`
+        /// Facts to read, separated by commas, or one of `default`, `recommended`, `all`
         collect: BTreeSet<FactKind> = FactSelection::default().facts, Text("FACTS"), Some("collect"),
             |texts| one(texts, parse_facts), initial "\"recommended\"";
 
-        /// Where users are read from. `live` reads each user. `credential-report` makes fewer calls: it reads live only users
-        /// who have keys in the report or are younger than it, and misses keys created after the report
+        /// Source of the user data. `live` reads each user. `credential-report` makes fewer calls: it reads live only
+        /// those users who have access keys in the report or were created after it, and misses keys that others got later
         user_source: UserSource = UserSource::default(), Text("live|credential-report"), Some("user_source"), |texts| one(texts, str::parse);
 
         /// Read only this user
-        user: String = (), Text("NAME"), None, |texts| one(texts, user_name);
+        user: String = (), Text("NAME"), None, |texts| one(texts, parse_user_name);
 
-        /// Read only users below this path, such as /ci/
-        path_prefix: String = (), Text("PATH"), None, |texts| one(texts, path_prefix);
+        /// Read only users under this path, such as /ci/
+        path_prefix: String = (), Text("PATH"), None, |texts| one(texts, parse_path_prefix);
     }
 }
 
 impl SelectionOptions {
-    /// What was given, and the defaults of the rest.
+    /// The selection: the options that were given, and the defaults of the others.
     ///
     /// # Errors
-    /// Where both one user and a path were given.
+    /// Where one layer (flags, variables or the file) gives both a user and a path.
     pub fn resolve(self) -> Result<FactSelection, ConflictingOptions> {
         let (user, path_prefix) = match (self.user, self.path_prefix) {
             (Some(user), Some(path)) if user.origin == path.origin => {
                 return Err(ConflictingOptions("user", "path_prefix"));
             }
-            // The nearer layer means what it says, and not also what one below says.
+            // The layer that takes precedence decides, and the other layer's option is ignored.
             (Some(user), Some(path)) if user.origin > path.origin => (Some(user), None),
             (Some(_), Some(path)) => (None, Some(path)),
             either => either,
@@ -67,18 +67,18 @@ impl ToText for UserSource {
 }
 
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html>
-fn user_name(text: &str) -> Result<String, String> {
+fn parse_user_name(text: &str) -> Result<String, String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if (1..=64).contains(&text.len()) && text.chars().all(is_name) {
         return Ok(text.to_owned());
     }
-    Err("not a user name; IAM allows 1 to 64 letters, digits and any of _+=,.@-".to_owned())
+    Err("not a valid user name; IAM allows 1 to 64 letters, digits and the characters _+=,.@-".to_owned())
 }
 
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html>
-fn path_prefix(text: &str) -> Result<String, String> {
+fn parse_path_prefix(text: &str) -> Result<String, String> {
     if text.len() <= 512 && text.starts_with('/') && text.chars().all(|c| ('!'..='\u{7f}').contains(&c)) {
         return Ok(text.to_owned());
     }
-    Err("a path begins with /, as /ci/".to_owned())
+    Err("not a valid path; expected a path that begins with /, such as /ci/".to_owned())
 }

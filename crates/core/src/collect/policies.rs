@@ -1,4 +1,5 @@
-//! Groups, policies, boundaries and tags of all users: `iam:GetAccountAuthorizationDetails`, a thousand users a call.
+//! Groups, policies, permissions boundaries and tags of all users: `iam:GetAccountAuthorizationDetails`, with 1,000 users
+//! per call.
 
 use std::collections::BTreeMap;
 
@@ -8,48 +9,48 @@ use futures_util::FutureExt;
 use rolecall_roll::{Fact, FactKind, Policies};
 use serde_json::Value;
 
-use super::{Collector, FactSet, Join, Progress, Read, mark_unread, says_so_itself};
+use super::{Collector, FactSet, Join, Progress, Read, mark_nothing, mark_unread};
 use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
-/// The row of this fact.
+/// Declares the fact [`FactKind::Policies`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::Policies,
     set: FactSet::Recommended,
     actions: &["iam:GetAccountAuthorizationDetails"],
-    description: "groups, policies, boundary, tags; administrators that are recognised as such",
+    description: "each user's groups, policies, permissions boundary and tags, and whether the user is a recognized administrator",
     read: Read::AllUsers(
         |session, progress| collect(session, progress).boxed_local(),
         |user, reason| mark_unread(&mut user.policies, reason),
-        says_so_itself,
+        mark_nothing,
     ),
 };
 
 const GET_DETAILS: &str = "GetAccountAuthorizationDetails";
 
-/// What was read of one user.
 struct UserPolicies {
     user_name: String,
     policies: Policies,
 }
 
-/// Reads those of all users.
+/// Reads the policies of all users.
 async fn collect(session: &Session<'_>, progress: &Progress) -> Join {
     let mut all = Vec::new();
     let fetch = async |marker| {
         let iam = session.iam().await?;
         let call = iam.client.get_account_authorization_details().filter(EntityType::User).max_items(1000);
-        let answer = call.set_marker(marker).send().await;
-        let answer = answer.map_err(|error| iam.error(GET_DETAILS, &error))?;
-        let request_id = answer.request_id().map(str::to_owned);
-        let items: Option<Vec<UserPolicies>> = answer.user_detail_list().iter().map(of_user).collect();
+        let response = call.set_marker(marker).send().await;
+        let response = response.map_err(|error| iam.error(GET_DETAILS, &error))?;
+        let request_id = response.request_id().map(str::to_owned);
+        let items: Option<Vec<UserPolicies>> =
+            response.user_detail_list().iter().map(user_policies).collect();
         let items = items.ok_or_else(|| {
-            CallError::malformed(GET_DETAILS, "a user in the answer has no name", request_id.as_deref())
+            CallError::malformed(GET_DETAILS, "a user in the response has no name", request_id.as_deref())
         })?;
-        Ok(Page { items, is_truncated: answer.is_truncated, marker: answer.marker, request_id })
+        Ok(Page { items, is_truncated: response.is_truncated, marker: response.marker, request_id })
     };
-    if let Err(error) = pages::each(GET_DETAILS, fetch, |page| all.extend(page)).await {
+    if let Err(error) = pages::for_each(GET_DETAILS, fetch, |page| all.extend(page)).await {
         progress.push_error(FactKind::Policies, None, error);
     }
     Box::new(move |progress| {
@@ -59,7 +60,7 @@ async fn collect(session: &Session<'_>, progress: &Progress) -> Join {
     })
 }
 
-fn of_user(detail: &UserDetail) -> Option<UserPolicies> {
+fn user_policies(detail: &UserDetail) -> Option<UserPolicies> {
     let user_name = detail.user_name.clone()?;
     let attached = detail.attached_managed_policies().iter();
     let attached_policies: Vec<String> = attached.filter_map(|policy| policy.policy_arn.clone()).collect();
@@ -83,7 +84,7 @@ fn of_user(detail: &UserDetail) -> Option<UserPolicies> {
     Some(UserPolicies { user_name, policies })
 }
 
-/// Whether a policy's document, percent-encoded as IAM gives it, allows `*` on `*` without a condition.
+/// Whether a policy document, percent-encoded as IAM returns it, allows `*` on `*` without a condition.
 fn allows_everything(document: &str) -> bool {
     let decoded: Vec<u8> = percent_encoding::percent_decode_str(document).collect();
     let Ok(document) = serde_json::from_slice::<Value>(&decoded) else { return false };
@@ -110,8 +111,8 @@ mod tests {
     use super::allows_everything;
 
     #[test]
-    fn a_policy_that_allows_everything_is_recognised() {
-        for (document, is) in [
+    fn a_policy_that_allows_everything_is_recognized() {
+        for (document, expected) in [
             (
                 "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D",
                 true,
@@ -123,7 +124,7 @@ mod tests {
             ("%zz", false),
             ("", false),
         ] {
-            assert_eq!(allows_everything(document), is, "{document}");
+            assert_eq!(allows_everything(document), expected, "{document}");
         }
     }
 }

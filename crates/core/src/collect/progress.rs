@@ -1,4 +1,4 @@
-//! What was read of an account so far. It is kept outside of the work, so that work which is cut off leaves it.
+//! What was read of an account so far. It is kept outside of the future that reads, so that a stop keeps it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -12,78 +12,82 @@ use tokio::sync::watch;
 use super::{Read, selected};
 use crate::call::CallError;
 
-/// What was read of an account so far.
+/// What was read of an account so far: its users and facts, with gaps and notes.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// `None` until a page of users was read.
     pub(super) users: RefCell<Option<Vec<User>>>,
     pub(super) facts: RefCell<Facts>,
     gaps: RefCell<Vec<Gap>>,
     notes: RefCell<Vec<Note>>,
     request_ids: RefCell<Vec<String>>,
     has_session: Cell<bool>,
-    is_listed: watch::Sender<bool>,
+    listed: watch::Sender<bool>,
     finished: RefCell<BTreeSet<FactKind>>,
 }
 
 impl Progress {
-    /// Takes note that there is a session.
+    /// Records that the account has a session.
     pub(crate) fn set_has_session(&self) {
         self.has_session.set(true);
     }
 
-    /// Takes note that the users are listed, as far as they let themselves be.
+    /// Records that listing the users has ended, completely or with an error.
     pub(super) fn set_listed(&self) {
-        self.is_listed.send_replace(true);
+        self.listed.send_replace(true);
     }
 
-    /// Waits until the users are listed.
+    /// Waits until listing the users has ended.
     pub(super) async fn wait_until_listed(&self) {
-        let mut is_listed = self.is_listed.subscribe();
-        // The sender is this progress's own, and there as long as it is.
-        let _ = is_listed.wait_for(|is_listed| *is_listed).await;
+        let mut listed = self.listed.subscribe();
+        // This cannot fail: the sender lives as long as `self`.
+        let _ = listed.wait_for(|is_listed| *is_listed).await;
     }
 
-    /// Takes note that a fact was read, as far as it lets itself be read.
+    /// Records that reading a fact has ended, completely or with an error.
     pub(super) fn finish(&self, fact: FactKind) {
         self.finished.borrow_mut().insert(fact);
     }
 
-    /// The stages that a stop leaves unfinished, and what is not read of each.
+    /// The stages that a stop leaves unfinished, and what each did not read.
     pub(crate) fn unfinished(&self, selection: &FactSelection) -> Vec<(Stage, Option<String>)> {
         if !self.has_session.get() {
             return vec![(Stage::Session, None)];
         }
         let finished = self.finished.borrow();
         if !finished.contains(&FactKind::Users) {
-            return vec![(FactKind::Users.into(), Some("not all users are listed".to_owned()))];
+            return vec![(FactKind::Users.into(), Some("not all users were listed".to_owned()))];
         }
         let without_keys = self.users_without_keys();
         let unfinished = selection.facts.iter().filter(|fact| !finished.contains(fact));
-        let what = |fact: &FactKind| match fact {
+        let description = |fact: &FactKind| match fact {
             FactKind::AccessKeys if without_keys == 0 => None,
-            FactKind::AccessKeys => Some(format!("the keys of {without_keys} user(s) are not read")),
+            FactKind::AccessKeys if without_keys == 1 => {
+                Some("the access keys of 1 user were not read".to_owned())
+            }
+            FactKind::AccessKeys => Some(format!("the access keys of {without_keys} users were not read")),
             _ => Some(format!("not fully read: {}", fact.label())),
         };
-        unfinished.filter_map(|fact| Some(((*fact).into(), Some(what(fact)?)))).collect()
+        unfinished.filter_map(|fact| Some(((*fact).into(), Some(description(fact)?)))).collect()
     }
 
-    /// Keeps the ids of the calls that gave the session.
+    /// Keeps the request ids of the `AssumeRole` calls of the session.
     pub(crate) fn set_request_ids(&self, request_ids: Vec<String>) {
         self.request_ids.replace(request_ids);
     }
 
-    /// How many users there are whose keys are not read.
+    /// The number of users whose access keys were not read.
     fn users_without_keys(&self) -> usize {
         self.users.borrow().iter().flatten().filter(|user| user.access_keys.is_none()).count()
     }
 
-    /// Adds something that could not be read.
+    /// Adds a gap.
     pub(crate) fn push_gap(&self, gap: Gap) {
         self.gaps.borrow_mut().push(gap);
     }
 
-    /// Adds the gap that a call's error leaves, and gives the reason for which the fact is unknown. AWS's words stand in
-    /// the gap alone: with what they are about in them they would be another reason for each user.
+    /// Adds the gap of a call's error, and returns the reason why the fact is unknown. AWS's message is kept in the gap
+    /// only: it names the user, so that each user would have a different reason.
     pub(super) fn push_error(&self, fact: FactKind, user_name: Option<&str>, error: CallError) -> String {
         let gap = error.into_gap(fact.into(), user_name);
         let reason = gap.summary();
@@ -91,12 +95,26 @@ impl Progress {
         reason
     }
 
-    pub(super) fn push_note(&self, step: FactKind, user_name: Option<&str>, message: impl Into<String>) {
-        let user_name = user_name.map(str::to_owned);
-        self.notes.borrow_mut().push(Note { fact: step, user_name, message: message.into() });
+    /// The value that was read; after an error, unknown, and the error is added as a gap.
+    pub(super) fn fact<T>(
+        &self,
+        fact: FactKind,
+        user_name: Option<&str>,
+        read: Result<T, CallError>,
+    ) -> Fact<T> {
+        match read {
+            Ok(value) => Fact::live(value),
+            Err(error) => Fact::Unknown { unknown: self.push_error(fact, user_name, error) },
+        }
     }
 
-    /// Changes a user, where it is still there.
+    /// Adds a note: something worth knowing that is no gap.
+    pub(super) fn push_note(&self, fact: FactKind, user_name: Option<&str>, message: impl Into<String>) {
+        let user_name = user_name.map(str::to_owned);
+        self.notes.borrow_mut().push(Note { fact, user_name, message: message.into() });
+    }
+
+    /// Changes a user, unless it was removed.
     pub(super) fn update_user(&self, user_name: &str, change: impl FnOnce(&mut User)) {
         let mut users = self.users.borrow_mut();
         if let Some(user) = users.iter_mut().flatten().find(|user| user.user_name == user_name) {
@@ -104,7 +122,7 @@ impl Progress {
         }
     }
 
-    /// Changes a key of a user, where both are still there.
+    /// Changes a key of a user, unless either was removed.
     pub(super) fn update_key(
         &self,
         user_name: &str,
@@ -119,33 +137,34 @@ impl Progress {
         });
     }
 
-    /// Leaves out a user who vanished between two calls: a normal race.
+    /// Removes a user who was deleted between two calls, which is a normal race, and notes it.
     pub(super) fn remove_user(&self, user_name: &str) {
         if let Some(users) = self.users.borrow_mut().as_mut() {
             users.retain(|user| user.user_name != user_name);
         }
-        let message = "was deleted while the account was read, and is left out";
+        let message = "the user was deleted while the account was read, and is left out";
         self.push_note(FactKind::AccessKeys, Some(user_name), message);
     }
 
-    /// The account's line. What was selected and not read is unknown in it.
+    /// The account's record. What was selected and not read is unknown in it. `fallback` is the gap of an account whose users
+    /// were not read, where no gap says why.
     #[must_use]
     pub(crate) fn into_record(
         self,
         target: Target,
         selection: &FactSelection,
-        no_reason: Gap,
+        fallback: Gap,
     ) -> AccountRecord {
         let (mut gaps, mut notes) = (self.gaps.into_inner(), self.notes.into_inner());
         let request_ids = self.request_ids.into_inner();
-        // In order of name and not of arrival, so that two runs over the same world say the same.
+        // Sorted by name and not by time, so that two runs over unchanged accounts give the same records.
         gaps.sort_by(|a, b| (a.stage, &a.user_name).cmp(&(b.stage, &b.user_name)));
         notes.sort_by(|a, b| (a.fact, &a.user_name, &a.message).cmp(&(b.fact, &b.user_name, &b.message)));
         let Some(mut users) = self.users.into_inner() else {
-            // What kept the users from being read tells more than what else went wrong.
-            let is_first = |gap: &Gap| matches!(gap.stage, Stage::Session | Stage::Fact(FactKind::Users));
-            let first = gaps.iter().position(is_first).unwrap_or(0);
-            let gap = if gaps.is_empty() { no_reason } else { gaps.swap_remove(first) };
+            // The gap that explains why no users were read is more useful than the others.
+            let explains = |gap: &Gap| matches!(gap.stage, Stage::Session | Stage::Fact(FactKind::Users));
+            let first = gaps.iter().position(explains).unwrap_or(0);
+            let gap = if gaps.is_empty() { fallback } else { gaps.swap_remove(first) };
             return AccountRecord::failed(target, gap).with_request_ids(request_ids);
         };
         let mut facts = self.facts.into_inner();
@@ -154,11 +173,11 @@ impl Progress {
     }
 }
 
-/// Marks what was selected and not read as unknown. Where one call reads a fact of all users, one gap says why.
+/// Marks what was selected and not read as unknown. Where one call reads a fact of all users, its gap gives the reason.
 fn mark_all_unread(selection: &FactSelection, gaps: &[Gap], users: &mut [User], facts: &mut Facts) {
     for collector in selected(selection) {
-        let of_fact = |gap: &&Gap| gap.stage == collector.fact.into() && gap.user_name.is_none();
-        let reason = gaps.iter().find(of_fact).map_or_else(|| "not read".to_owned(), Gap::summary);
+        let is_of_fact = |gap: &&Gap| gap.stage == collector.fact.into() && gap.user_name.is_none();
+        let reason = gaps.iter().find(is_of_fact).map_or_else(|| "not read".to_owned(), Gap::summary);
         match collector.read {
             Read::ListUsers(_) => {}
             Read::Account(_, mark) | Read::AccountAtEnd(_, mark) => mark(facts, &reason),
@@ -173,21 +192,6 @@ fn mark_all_unread(selection: &FactSelection, gaps: &[Gap], users: &mut [User], 
                 let keys = users.iter_mut().flat_map(|user| user.access_keys.iter_mut().flatten());
                 keys.for_each(|key| mark(key, &reason));
             }
-        }
-    }
-}
-
-/// What a read gave, or unknown for the reason that stands in a gap now.
-impl Progress {
-    pub(super) fn fact<T>(
-        &self,
-        fact: FactKind,
-        user_name: Option<&str>,
-        read: Result<T, CallError>,
-    ) -> Fact<T> {
-        match read {
-            Ok(value) => Fact::live(value),
-            Err(error) => Fact::Unknown { unknown: self.push_error(fact, user_name, error) },
         }
     }
 }

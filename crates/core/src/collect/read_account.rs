@@ -1,4 +1,4 @@
-//! An account, read fact by fact as the rows of the collectors say.
+//! Reads an account, fact by fact, with the selected collectors.
 
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt, join, stream};
@@ -11,15 +11,15 @@ use crate::session::Session;
 /// What to read of an account, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOptions<'a> {
-    /// Which facts, of which users.
+    /// Which facts are read, of which users.
     pub selection: &'a FactSelection,
-    /// The most calls in flight.
+    /// The maximum number of users that are read at a time, each with one call in flight.
     pub max_concurrent_calls: usize,
 }
 
 impl ReadOptions<'_> {
-    /// Whether a fact is read.
-    pub(super) fn has(self, fact: FactKind) -> bool {
+    /// Whether a fact is selected.
+    pub(super) fn is_selected(self, fact: FactKind) -> bool {
         self.selection.contains(fact)
     }
 
@@ -28,7 +28,7 @@ impl ReadOptions<'_> {
     }
 }
 
-/// Reads an account, as far as it lets itself be read.
+/// Reads an account into `progress`. Errors become gaps there.
 pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
     let list_users = async {
         for collector in options.collectors() {
@@ -48,10 +48,10 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
         }
     };
     if options.selection.user_source == UserSource::CredentialReport {
-        // Who has keys is in the report: nobody is read live before it is there.
+        // The report says which users have keys, so users are read live only after it.
         let report = credential_report::collect(session, progress).boxed_local();
         let (report, ()) = join!(report, list_users);
-        if options.has(FactKind::CredentialReport)
+        if options.is_selected(FactKind::CredentialReport)
             && let Some(report) = &report
         {
             credential_report::join(report.clone())(progress);
@@ -60,7 +60,7 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
         let users = read_users(session, options, report.as_ref(), progress).boxed_local();
         join!(read_all_users(session, options, progress), account, users);
     } else {
-        // Nobody waits for the report, which takes its time to be made.
+        // Users are read without waiting for the report, which IAM may take minutes to generate.
         let users = async {
             list_users.await;
             read_users(session, options, None, progress).boxed_local().await;
@@ -75,12 +75,11 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
     }
 }
 
-/// Reads the facts that few calls tell of all users, all of them at a time, and puts each to the users once they are
-/// listed.
+/// Reads the facts that few calls return for all users, concurrently, and sets each on the users once they are listed.
 async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
-    let is_read_already = options.selection.user_source == UserSource::CredentialReport;
+    let has_read_report = options.selection.user_source == UserSource::CredentialReport;
     let reads = options.collectors().filter_map(|collector| match collector.read {
-        Read::AllUsers(..) if is_read_already && collector.fact == FactKind::CredentialReport => None,
+        Read::AllUsers(..) if has_read_report && collector.fact == FactKind::CredentialReport => None,
         Read::AllUsers(read, ..) => Some((collector.fact, read(session, progress))),
         _ => None,
     });
@@ -93,10 +92,10 @@ async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progres
     .await;
 }
 
-/// How many users a further connection is worth its handshake for, which takes as long as some calls.
-const USERS_A_CONNECTION: usize = 4;
+/// The number of users that justify one more connection: its TLS handshake takes as long as some calls.
+const USERS_PER_CONNECTION: usize = 4;
 
-/// Reads what is read of each user by itself, some users at a time.
+/// Reads the facts that need calls for each user, several users at a time.
 async fn read_users(
     session: &Session<'_>,
     options: ReadOptions<'_>,
@@ -106,34 +105,34 @@ async fn read_users(
     let users = users_to_read(options, report, progress);
     if let Some(report) = report {
         let message = format!(
-            "users without keys are those of the credential report of {:.0}; keys that were made since are missing",
+            "users without access keys are taken from the credential report of {:.0}; keys created after it are missing",
             report.generated
         );
         progress.push_note(FactKind::CredentialReport, None, message);
     }
-    let of_users =
+    let per_user =
         || options.collectors().filter(|collector| matches!(collector.read, Read::User(..) | Read::Key(..)));
-    if of_users().next().is_none() {
+    if per_user().next().is_none() {
         return;
     }
-    // Two at least, so that one call that hangs does not hold up all others.
-    let concurrent = users.len().div_ceil(USERS_A_CONNECTION).max(2).min(options.max_concurrent_calls);
+    // At least two, so that one call that hangs does not block all others.
+    let concurrent = users.len().div_ceil(USERS_PER_CONNECTION).max(2).min(options.max_concurrent_calls);
     stream::iter(&users)
         .for_each_concurrent(concurrent, |user| read_user(session, options, user, progress).boxed_local())
         .await;
-    for collector in of_users() {
+    for collector in per_user() {
         progress.finish(collector.fact);
     }
 }
 
-/// A user, and the facts that are not read live, since the report tells them.
 struct UserToRead {
     user_name: String,
-    told: Vec<FactKind>,
+    /// The facts that are not read live, since the credential report has them.
+    from_report: Vec<FactKind>,
 }
 
-/// The users, and what of them the report tells: that some have no keys, no password, no MFA device. All else is read
-/// live: a password that the report knows of is more than "there is one".
+/// The users to read. For users without keys in the report, the report also says whether they have no password and no MFA
+/// device. All else is read live: of a password, for example, the report lacks what `GetLoginProfile` returns.
 fn users_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &Progress) -> Vec<UserToRead> {
     let mut all = Vec::new();
     for user in progress.users.borrow_mut().iter_mut().flatten() {
@@ -143,35 +142,35 @@ fn users_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &P
                 if row.access_keys.iter().all(|key| key.last_rotated.is_none() && !key.active) =>
             {
                 let source = Source::CredentialReport(report.generated);
-                let mut told = vec![FactKind::AccessKeys];
+                let mut from_report = vec![FactKind::AccessKeys];
                 user.access_keys = Some(Vec::new());
                 user.no_access_keys_source = Some(source);
-                if options.has(FactKind::ConsolePassword) && row.password_enabled == Some(false) {
+                if options.is_selected(FactKind::ConsolePassword) && row.password_enabled == Some(false) {
                     user.console_password = Fact::Known { value: None, source };
-                    told.push(FactKind::ConsolePassword);
+                    from_report.push(FactKind::ConsolePassword);
                 }
-                if options.has(FactKind::MfaDevices) && !row.mfa_active {
+                if options.is_selected(FactKind::MfaDevices) && !row.mfa_active {
                     user.mfa_devices = Fact::Known { value: Vec::new(), source };
-                    told.push(FactKind::MfaDevices);
+                    from_report.push(FactKind::MfaDevices);
                 }
-                all.push(UserToRead { user_name: user.user_name.clone(), told });
+                all.push(UserToRead { user_name: user.user_name.clone(), from_report });
             }
-            _ => all.push(UserToRead { user_name: user.user_name.clone(), told: Vec::new() }),
+            _ => all.push(UserToRead { user_name: user.user_name.clone(), from_report: Vec::new() }),
         }
     }
-    // Of whom the report tells all that is read of a user, nothing is left to read.
-    let is_left = |user: &UserToRead| {
-        let mut of_user = options.collectors().filter(|collector| matches!(collector.read, Read::User(..)));
-        of_user.any(|collector| !user.told.contains(&collector.fact))
+    // A user whose facts all come from the report needs no call.
+    let needs_calls = |user: &UserToRead| {
+        let mut per_user = options.collectors().filter(|collector| matches!(collector.read, Read::User(..)));
+        per_user.any(|collector| !user.from_report.contains(&collector.fact))
     };
-    all.retain(is_left);
+    all.retain(needs_calls);
     all
 }
 
-/// Reads a user, fact by fact. One who is gone is no gap.
+/// Reads a user, fact by fact. A user who was deleted meanwhile is no gap.
 async fn read_user(session: &Session<'_>, options: ReadOptions<'_>, user: &UserToRead, progress: &Progress) {
-    let UserToRead { user_name, told } = user;
-    for collector in options.collectors().filter(|collector| !told.contains(&collector.fact)) {
+    let UserToRead { user_name, from_report } = user;
+    for collector in options.collectors().filter(|collector| !from_report.contains(&collector.fact)) {
         let (Read::User(read, _) | Read::Key(read, _)) = collector.read else { continue };
         let Err(error) = read(session, options, progress, user_name).await else { continue };
         if error.error_kind == ErrorKind::NotFound {

@@ -1,7 +1,7 @@
 //! The one HTTP client that all calls share, and the SDK's configuration.
 
+mod truncated_xml;
 mod trust_store;
-mod whole_answers;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -24,48 +24,48 @@ use rolecall_roll::Partition;
 use crate::caller_credentials::SendableCredentials;
 use crate::settings::Limits;
 
+pub(crate) use truncated_xml::RejectTruncatedXml;
 pub use trust_store::{InvalidCaBundle, RootCertificates};
-pub(crate) use whole_answers::RejectTruncatedXml;
 
 /// The environment variables that name a proxy, as [`ProxyConfig::from_env`] reads them.
 const PROXY_VARIABLES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The environment variables that name an endpoint, of those that the SDK reads for us.
+/// The environment variables that set an endpoint, among those that the SDK reads.
 const ENDPOINT_VARIABLES: [&str; 4] =
     ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_ORGANIZATIONS"];
 
-/// Refuses addresses in the environment that would be passed by without a word, as a proxy's that cannot be read, or
-/// fail later in words that name no variable.
+/// Checks the proxy and endpoint addresses in the environment. Without this check an invalid proxy address would be
+/// ignored silently, and an invalid endpoint would fail later with a message that names no variable.
 ///
 /// # Errors
-/// Which variable is wrong. A proxy's address is not repeated: it may hold a password.
+/// [`InvalidEndpoint`] names the variable. A proxy's address is not repeated: it may hold a password.
 pub fn check_addresses(variable: impl Fn(&str) -> Option<String>) -> Result<(), InvalidEndpoint> {
     let set = |name: &'static str| Some((name, variable(name).filter(|address| !address.is_empty())?));
     for (name, address) in PROXY_VARIABLES.into_iter().filter_map(set) {
         let url = if address.contains("://") { address } else { format!("http://{address}") };
         if !is_http_url(&url) {
             return Err(InvalidEndpoint(format!(
-                "{name} is no address of an HTTP proxy, one is like http://proxy.example.com:3128"
+                "{name} is not a valid HTTP proxy address; expected one such as http://proxy.example.com:3128"
             )));
         }
     }
     for (name, address) in ENDPOINT_VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))) {
         if address.is_empty() {
             return Err(InvalidEndpoint(format!(
-                "{name} is set and empty, which the AWS SDK does not take; unset it"
+                "{name} is set and empty, which the AWS SDK rejects; unset it"
             )));
         }
         if !is_http_url(&address) {
             return Err(InvalidEndpoint(format!(
-                "{name} is {address:?}, but a URL is like http://127.0.0.1:4566"
+                "{name} is {address:?}, not a valid URL; expected one such as http://127.0.0.1:4566"
             )));
         }
     }
     Ok(())
 }
 
-/// What is wrong with an address.
+/// The address of a proxy or an endpoint is not valid. The message names where it is set.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidEndpoint(String);
@@ -78,15 +78,15 @@ fn is_http_url(url: &str) -> bool {
     !authority.host().is_empty() && port.is_none_or(|(_, port)| port.parse::<u16>().is_ok())
 }
 
-/// The HTTP client that all calls share: the proxy of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and
-/// these roots. An HTTP client that is handed to the SDK hears of neither from it.
+/// The HTTP client that all calls share. It uses the proxy of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and
+/// these root certificates: the SDK passes neither to an HTTP client that it is given.
 #[must_use]
 pub fn http_client(roots: RootCertificates) -> SharedHttpClient {
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder();
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        // A context is built from parts that are always there.
+        // Building the context cannot fail: all its parts are given.
         let tls = TlsContext::builder().with_trust_store(roots.trust_store()).build().unwrap_or_default();
         connector
             .proxy_config(ProxyConfig::from_env())
@@ -97,8 +97,8 @@ pub fn http_client(roots: RootCertificates) -> SharedHttpClient {
     SharedHttpClient::new(CachedTrustStore(client))
 }
 
-/// Every SDK client that is made asks its HTTP client to check itself, which reads all roots again: 80 µs an account.
-/// The roots are read when the first request is made, and only then.
+/// Each new SDK client asks its HTTP client to validate itself, which reads all root certificates again: 80 µs per account.
+/// This wrapper skips that validation, so that the certificates are read once, for the first request.
 #[derive(Debug)]
 struct CachedTrustStore(SharedHttpClient);
 
@@ -112,12 +112,12 @@ impl HttpClient for CachedTrustStore {
     }
 }
 
-/// What the SDK is told about the place that Rolecall runs in.
+/// The inputs of the SDK's configuration.
 #[derive(Debug)]
 pub struct ClientConfig {
-    /// The HTTP client.
+    /// The HTTP client that all calls share, from [`http_client`].
     pub http_client: SharedHttpClient,
-    /// The region; `None` for the one that the environment, the profile or the instance names.
+    /// The region; `None` for that of the environment, the profile or the instance.
     pub region: Option<String>,
     /// The profile; `None` for `AWS_PROFILE` or the default one.
     pub profile: Option<String>,
@@ -125,7 +125,7 @@ pub struct ClientConfig {
     pub credentials: Option<SharedCredentialsProvider>,
     /// The partition of the targets: its default region is used where no region is set.
     pub partition: Partition,
-    /// The clock.
+    /// The clock, for signatures and for the expiration of sessions.
     pub time: SharedTimeSource,
 }
 
@@ -133,7 +133,7 @@ impl ClientConfig {
     /// The SDK's configuration. Endpoints, FIPS and dual-stack settings are read as the SDK reads them.
     ///
     /// # Errors
-    /// Where an endpoint that is set, in the environment or in a profile, is no URL: the SDK would fall over it.
+    /// Where an endpoint in the environment or in a profile is not a valid URL: the SDK would fail on it later.
     pub async fn sdk_config(self, limits: &Limits) -> Result<SdkConfig, InvalidEndpoint> {
         let region = self.region().await;
         let mut loader = self
@@ -141,7 +141,7 @@ impl ClientConfig {
             .region(region.clone())
             .retry_config(retries(limits))
             .timeout_config(timeouts(limits))
-            // Shared, so that each client that is made of this asks the caller's provider no second time.
+            // Shared, so that the clients made from this configuration call the caller's provider only once.
             .identity_cache(IdentityCache::lazy().build());
         if let Some(credentials) = self.credentials(region) {
             loader = loader.credentials_provider(credentials);
@@ -155,7 +155,7 @@ impl ClientConfig {
         Ok(config)
     }
 
-    /// The region, which the caller's credentials may need too: a profile's role is assumed there.
+    /// The region. The caller's credentials may need it too: a profile's role is assumed in it.
     async fn region(&self) -> Region {
         if let Some(region) = &self.region {
             return Region::new(region.clone());
@@ -165,20 +165,20 @@ impl ClientConfig {
         found.unwrap_or(Region::new(self.partition.default_region()))
     }
 
-    /// The credentials that were asked for; `None` for the SDK's chain.
+    /// The credentials of the profile, if one is given, or those of `self.credentials`; `None` for the SDK's chain.
     fn credentials(&self, region: Region) -> Option<SharedCredentialsProvider> {
         let Some(profile) = &self.profile else {
             return self.credentials.clone();
         };
-        // A profile that was asked for wins over credentials in the environment, as with the AWS CLI; in the SDK's
-        // chain the environment would come first, and the roll be taken as somebody else.
-        let surroundings = ProviderConfig::without_region()
+        // A profile that is given takes precedence over credentials in the environment, as with the AWS CLI. In the SDK's
+        // chain the environment would come first, and the caller would be another identity.
+        let provider_config = ProviderConfig::without_region()
             .with_region(Some(region))
             .with_http_client(self.http_client.clone())
             .with_time_source(self.time.clone());
-        let of_profile =
-            ProfileFileCredentialsProvider::builder().configure(&surroundings).profile_name(profile);
-        Some(SharedCredentialsProvider::new(of_profile.build()))
+        let provider =
+            ProfileFileCredentialsProvider::builder().configure(&provider_config).profile_name(profile);
+        Some(SharedCredentialsProvider::new(provider.build()))
     }
 
     fn loader(&self) -> ConfigLoader {
@@ -192,9 +192,9 @@ impl ClientConfig {
     }
 }
 
-/// Holds that the endpoints are URLs, wherever they were set.
+/// Checks that the endpoints are valid URLs, in the environment and in the profile.
 fn check_endpoints(config: &SdkConfig) -> Result<(), InvalidEndpoint> {
-    let of_service = |id| {
+    let endpoint_of = |id| {
         let key = ServiceConfigKey::builder()
             .service_id(id)
             .env("AWS_ENDPOINT_URL")
@@ -203,12 +203,12 @@ fn check_endpoints(config: &SdkConfig) -> Result<(), InvalidEndpoint> {
         config.service_config()?.load_config(key.ok()?)
     };
     let all = config.endpoint_url().map(str::to_owned);
-    let services = ["STS", "IAM", "Organizations"].map(|id| (id, of_service(id)));
-    for (whose, url) in [("all services", all)].into_iter().chain(services) {
+    let services = ["STS", "IAM", "Organizations"].map(|id| (id, endpoint_of(id)));
+    for (service, url) in [("all services", all)].into_iter().chain(services) {
         if let Some(url) = url.filter(|url| !is_http_url(url)) {
             return Err(InvalidEndpoint(format!(
-                "the endpoint of {whose} is {url:?}, but a URL is like http://127.0.0.1:4566; it stands in the \
-                 environment, as AWS_ENDPOINT_URL, or in the profile, as endpoint_url"
+                "the endpoint of {service} is {url:?}, not a valid URL; expected one such as http://127.0.0.1:4566. It is \
+                 set in the environment, as AWS_ENDPOINT_URL, or in the profile, as endpoint_url"
             )));
         }
     }
@@ -227,7 +227,7 @@ fn timeouts(limits: &Limits) -> TimeoutConfig {
         .connect_timeout(limits.connect_timeout)
         .read_timeout(limits.read_timeout)
         .operation_attempt_timeout(limits.attempt_timeout)
-        // Over all attempts the account's time is the bound: it keeps what was read by then.
+        // The account timeout bounds all attempts together; it keeps what was read by then.
         .disable_operation_timeout()
         .build()
 }
@@ -237,7 +237,7 @@ mod tests {
     use super::check_addresses;
 
     #[test]
-    fn addresses_that_cannot_be_read_are_refused_and_a_proxys_is_not_repeated() {
+    fn invalid_addresses_are_rejected_and_that_of_a_proxy_is_not_repeated() {
         let check = |name: &str, address: &str| {
             check_addresses(|variable| (variable == name).then(|| address.to_owned()))
                 .map_err(|e| e.to_string())
@@ -250,8 +250,8 @@ mod tests {
         for address in
             ["http://user:pa55 wd@proxy:1", "http://proxy:99999", "::nonsense::", "socks5://proxy:1"]
         {
-            let refused = check("HTTPS_PROXY", address).unwrap_err();
-            assert!(refused.contains("HTTPS_PROXY") && !refused.contains("pa55"), "{refused}");
+            let problem = check("HTTPS_PROXY", address).unwrap_err();
+            assert!(problem.contains("HTTPS_PROXY") && !problem.contains("pa55"), "{problem}");
         }
         check("AWS_ENDPOINT_URL", "http://127.0.0.1:4566").unwrap();
         for address in ["127.0.0.1:4566", "localhost", "ftp://x", "http://"] {

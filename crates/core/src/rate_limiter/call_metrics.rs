@@ -1,4 +1,4 @@
-//! How often AWS was called, by operation, and what the pace of an account hears of it.
+//! Counts the calls to AWS by operation, and reports each attempt to the rate limiter.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,13 +19,13 @@ use super::RateLimiter;
 pub struct CallMetrics(Arc<Mutex<BTreeMap<String, Calls>>>);
 
 impl CallMetrics {
-    /// The calls so far.
+    /// The calls so far, by API operation.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, Calls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All calls so far, and how many of them were throttled.
+    /// The calls so far, summed over all operations.
     #[must_use]
     pub fn total(&self) -> Calls {
         let mut total = Calls::default();
@@ -50,7 +50,7 @@ impl CallMetrics {
     }
 }
 
-/// Counts each attempt at a call, and tells the pace how it ended.
+/// Counts each attempt at a call, and reports its result to the rate limiter.
 #[derive(Debug)]
 pub(crate) struct MetricsInterceptor {
     pub(crate) call_metrics: CallMetrics,
@@ -60,7 +60,7 @@ pub(crate) struct MetricsInterceptor {
 #[dyn_dispatch_hint]
 impl Intercept for MetricsInterceptor {
     fn name(&self) -> &'static str {
-        "Counts"
+        "MetricsInterceptor"
     }
 
     fn read_after_attempt(
@@ -82,13 +82,14 @@ impl Intercept for MetricsInterceptor {
     }
 }
 
-/// Whether an answer asks to slow down.
+/// Whether AWS throttled the request.
 fn is_throttled(response: &HttpResponse) -> bool {
     let status = response.status().as_u16();
-    let says = |words: &str| {
+    let body_contains = |text: &str| {
         let body = response.body().bytes().unwrap_or_default();
-        body.windows(words.len()).any(|part| part == words.as_bytes())
+        body.windows(text.len()).any(|part| part == text.as_bytes())
     };
     let codes = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
-    status == 429 || ((400..600).contains(&status) && status != 403 && codes.iter().any(|code| says(code)))
+    status == 429
+        || ((400..600).contains(&status) && status != 403 && codes.iter().any(|code| body_contains(code)))
 }

@@ -1,12 +1,13 @@
-//! How fast an account may be asked, found from its throttles; how often it was, [`CallMetrics`] counts.
+//! Measures the request rate that an account allows, from its throttles. [`CallMetrics`] counts the calls.
 //!
-//! IAM does not say how many calls a second it answers in an account. What is known is that it is a token bucket: some
-//! calls at once, then so many a second. So the first calls go as they come, the next ones few at a time, so that the
-//! throttle that ends them hits few; if none does, the account takes what it is given. After a throttle the bucket is
-//! empty, and between two throttles as many calls were answered as it was filled with: that is its rate, measured.
+//! AWS does not document how many IAM calls per second an account allows. It is known to be a token bucket: a burst of
+//! calls, then a fixed number of calls per second. So the limiter sends the first calls at once, and the next ones with
+//! few in flight, so that the first throttle hits few of them. If no call is throttled, it sends without limit. After a
+//! throttle the bucket is empty, and the calls that succeed until the next throttle are the tokens that were refilled
+//! in that time: that is the account's rate, measured.
 //!
-//! Neither the SDK's adaptive mode nor `governor` does that. The first halves its rate at each throttle and takes
-//! twice as long for the same calls; the second holds a rate that one knows already.
+//! Neither the SDK's adaptive mode nor `governor` does this. The first halves its rate at each throttle and takes twice
+//! as long for the same calls; the second needs a rate that is known already.
 
 mod call_metrics;
 
@@ -25,57 +26,60 @@ use tokio::time::{Instant, sleep_until};
 pub use call_metrics::CallMetrics;
 pub(crate) use call_metrics::MetricsInterceptor;
 
-/// The calls that go as they come: what a bucket holds at least.
-const AT_ONCE: u64 = 20;
-/// After those, how many calls are under way until so many were answered; then the account is taken for one that does not
-/// throttle at this pace.
+/// The number of first calls that are sent at once: every account's bucket holds at least as many tokens.
+const INITIAL_BURST: u64 = 20;
+/// After those, the maximum number of calls in flight until a number of calls succeeded, as (succeeded, in flight). After
+/// the last step the account counts as one that does not throttle at this rate.
 const PROBE_STEPS: [(u64, usize); 2] = [(28, 2), (36, 4)];
-/// The pace after a first throttle, in calls a second: of the order that IAM is known to give an account.
+/// The rate after the first throttle, in calls per second: about what IAM is known to allow an account.
 const FIRST_RATE: f64 = 19.0;
-/// Of a rate that is known, how much of it may go at once.
+/// Where the rate is known, the calls of this time may be sent at once.
 const BURST_WINDOW: Duration = Duration::from_millis(100);
-/// The slowest pace.
-const SLOWEST: f64 = 1.0;
-/// Throttles that come together are one: they were under way when the first of them was answered.
+/// The lowest rate, in calls per second.
+const MIN_RATE: f64 = 1.0;
+/// Throttles within this time count as one: those calls were in flight when the first of them was throttled.
 const THROTTLE_DEBOUNCE: Duration = Duration::from_millis(500);
-/// A rate is measured over this time at least.
-const MEASURED_OVER: Duration = Duration::from_millis(400);
-/// And is one to be relied on over this time.
-const RELIABLE_OVER: Duration = Duration::from_secs(3);
-/// Without a throttle for so long the first rate is taken for too slow.
+/// The minimum time over which a rate is measured.
+const MIN_MEASURING_TIME: Duration = Duration::from_millis(400);
+/// The minimum time after which a measured rate is reliable.
+const RELIABLE_MEASURING_TIME: Duration = Duration::from_secs(3);
+/// The time without a throttle after which the rate is raised.
 const SPEED_UP_AFTER: Duration = Duration::from_secs(10);
 
-/// The pace at which an account is asked.
+/// Limits the rate of calls to one account, or of `AssumeRole` to STS.
 #[derive(Debug)]
 pub struct RateLimiter {
     state: Mutex<State>,
-    returned: Notify,
+    /// Notified when a call succeeded or left the in-flight calls.
+    changed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Calls a second; `None` as long as nothing throttles.
+    /// Calls per second; `None` until the first throttle.
     rate: Option<f64>,
-    /// When the next call may go.
+    /// When the next call may be sent.
     next: Instant,
-    /// How far behind its time a call may go: so many calls go at once after a pause.
-    slack: Duration,
+    /// After a pause, the calls of this time are sent at once.
+    burst_window: Duration,
     sent: u64,
-    answered: u64,
-    under_way: usize,
-    /// Since when the bucket was empty, and how many calls were answered before.
-    empty: Option<(Instant, u64)>,
-    throttled: Option<Instant>,
-    /// Whether the rate was measured, and not assumed.
+    succeeded: u64,
+    in_flight: usize,
+    /// When the bucket was last empty, and how many calls had succeeded before.
+    emptied: Option<(Instant, u64)>,
+    last_throttle: Option<Instant>,
+    /// Whether the rate was measured or given; an assumed rate may be far off.
     is_measured: bool,
-    raised: Instant,
+    /// When the rate was last changed.
+    changed_at: Instant,
 }
 
 /// What a call has to wait for.
 enum Wait {
-    /// Its time, and when the last throttle was.
+    /// The time at which it may be sent, and when the last throttle was.
     Until(Instant, Option<Instant>),
-    ForAnother,
+    /// A call that succeeds or leaves the in-flight calls.
+    ForChange,
 }
 
 impl Default for RateLimiter {
@@ -85,64 +89,64 @@ impl Default for RateLimiter {
 }
 
 impl RateLimiter {
-    /// A pace that is to be found.
+    /// A limiter with this rate, in calls per second; with `None` it measures the rate.
     #[must_use]
     pub(crate) fn new(rate: Option<f64>) -> Self {
         let now = Instant::now();
         let state = State {
             rate,
             next: now,
-            // Where the rate is known, so is that there is a bucket behind it; one that was found is empty.
-            slack: if rate.is_some() { BURST_WINDOW } else { Duration::ZERO },
+            // A known rate means that the bucket is full. Where the rate is measured, the bucket is empty.
+            burst_window: if rate.is_some() { BURST_WINDOW } else { Duration::ZERO },
             sent: 0,
-            answered: 0,
-            under_way: 0,
-            empty: None,
-            throttled: None,
+            succeeded: 0,
+            in_flight: 0,
+            emptied: None,
+            last_throttle: None,
             is_measured: rate.is_some(),
-            raised: now,
+            changed_at: now,
         };
-        Self { state: Mutex::new(state), returned: Notify::new() }
+        Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Waits until a call may go. It is under way until [`RateLimiter::returned`].
+    /// Waits until a call may be sent. It counts as in flight until [`RateLimiter::release`].
     pub(crate) async fn acquire(&self) {
         loop {
-            let another = self.returned.notified();
+            let change = self.changed.notified();
             let wait = self.state().acquire(Instant::now());
             match wait {
                 None => return,
-                Some(Wait::Until(at, throttled)) => {
+                Some(Wait::Until(at, last_throttle)) => {
                     sleep_until(at).await;
                     let mut state = self.state();
-                    // A throttle since then makes the places of all who wait anew.
-                    if state.throttled == throttled {
-                        state.depart();
+                    // A throttle since then resets the times of all waiting calls.
+                    if state.last_throttle == last_throttle {
+                        state.send();
                         return;
                     }
                 }
-                Some(Wait::ForAnother) => another.await,
+                Some(Wait::ForChange) => change.await,
             }
         }
     }
 
-    /// A call has come back, or was given up.
+    /// Records that a call is no longer in flight: it has a response, or was dropped.
     pub(crate) fn release(&self) {
         let mut state = self.state();
-        state.under_way = state.under_way.saturating_sub(1);
+        state.in_flight = state.in_flight.saturating_sub(1);
         drop(state);
-        self.returned.notify_one();
+        self.changed.notify_one();
     }
 
-    /// A call was answered.
+    /// Records a call with a response that is no throttle.
     pub(crate) fn on_success(&self) {
-        self.state().answered += 1;
-        self.returned.notify_one();
+        self.state().succeeded += 1;
+        self.changed.notify_one();
     }
 
-    /// A call was throttled.
+    /// Records a throttled call.
     pub(crate) fn on_throttled(&self) {
-        self.state().throttled_at(Instant::now());
+        self.state().on_throttled(Instant::now());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -151,78 +155,81 @@ impl RateLimiter {
 }
 
 impl State {
+    /// Sends a call if it may be sent now; otherwise returns what it has to wait for.
     fn acquire(&mut self, now: Instant) -> Option<Wait> {
         let Some(mut rate) = self.rate else {
-            let probe = PROBE_STEPS.iter().find(|(answered, _)| self.answered < *answered);
-            if self.sent >= AT_ONCE && probe.is_some_and(|(_, under_way)| self.under_way >= *under_way) {
-                return Some(Wait::ForAnother);
+            let probe = PROBE_STEPS.iter().find(|(succeeded, _)| self.succeeded < *succeeded);
+            if self.sent >= INITIAL_BURST && probe.is_some_and(|(_, in_flight)| self.in_flight >= *in_flight)
+            {
+                return Some(Wait::ForChange);
             }
-            self.depart();
+            self.send();
             return None;
         };
-        let calm = self.throttled.is_none_or(|throttled| now.duration_since(throttled) >= SPEED_UP_AFTER);
-        if now.duration_since(self.raised) >= Duration::from_secs(1) {
-            // A measured rate is the right one but for what the world changes; an assumed one may be far off.
-            rate *= match (calm, self.is_measured) {
+        let may_speed_up =
+            self.last_throttle.is_none_or(|throttled| now.duration_since(throttled) >= SPEED_UP_AFTER);
+        if now.duration_since(self.changed_at) >= Duration::from_secs(1) {
+            // A measured rate is right until the load on the account changes; an assumed one may be far off.
+            rate *= match (may_speed_up, self.is_measured) {
                 (false, _) => 1.0,
                 (true, true) => 1.003,
                 (true, false) => 1.06,
             };
-            (self.rate, self.raised) = (Some(rate), now);
+            (self.rate, self.changed_at) = (Some(rate), now);
         }
-        let at = self.next.max(now.checked_sub(self.slack).unwrap_or(now));
+        let at = self.next.max(now.checked_sub(self.burst_window).unwrap_or(now));
         self.next = at + Duration::from_secs_f64(1.0 / rate);
         if at <= now {
-            // Not even for a moment: the timer's moments are milliseconds.
-            self.depart();
+            // Do not sleep at all: the timer's resolution is a millisecond.
+            self.send();
             return None;
         }
-        Some(Wait::Until(at, self.throttled))
+        Some(Wait::Until(at, self.last_throttle))
     }
 
-    fn depart(&mut self) {
+    fn send(&mut self) {
         self.sent += 1;
-        self.under_way += 1;
+        self.in_flight += 1;
     }
 
-    fn throttled_at(&mut self, now: Instant) {
-        let is_another = self.throttled.is_none_or(|last| now.duration_since(last) >= THROTTLE_DEBOUNCE);
-        if !is_another {
+    fn on_throttled(&mut self, now: Instant) {
+        let is_new = self.last_throttle.is_none_or(|last| now.duration_since(last) >= THROTTLE_DEBOUNCE);
+        if !is_new {
             return;
         }
-        self.throttled = Some(now);
-        let measured = self.empty.and_then(|(since, before)| {
+        self.last_throttle = Some(now);
+        let measured = self.emptied.and_then(|(since, before)| {
             let time = now.duration_since(since);
-            #[expect(clippy::cast_precision_loss, reason = "no account is asked 2^52 times")]
-            let calls = (self.answered - before) as f64;
-            (time >= MEASURED_OVER && calls > 0.0)
-                .then(|| (calls / time.as_secs_f64(), time >= RELIABLE_OVER))
+            #[expect(clippy::cast_precision_loss, reason = "no account gets 2^52 calls")]
+            let calls = (self.succeeded - before) as f64;
+            (time >= MIN_MEASURING_TIME && calls > 0.0)
+                .then(|| (calls / time.as_secs_f64(), time >= RELIABLE_MEASURING_TIME))
         });
         let rate = match (self.rate, measured) {
-            // The bucket was full for a while, and what flowed over was not counted: the truth lies between.
+            // The bucket was full for a while, and the tokens that overflowed were not counted: the rate lies between.
             (Some(rate), Some((measured, true))) if rate > measured * 1.6 => {
                 self.is_measured = false;
                 (rate * measured).sqrt()
             }
             (_, Some((measured, true))) => {
                 self.is_measured = true;
-                // A little less than the bucket gets, so that it fills again.
+                // A little less than the refill rate, so that the bucket fills again.
                 measured * 0.97
             }
             (Some(rate), Some((measured, false))) => rate.min(measured) * 0.9,
             (Some(rate), None) => rate * 0.6,
             (None, _) => FIRST_RATE,
         };
-        self.rate = Some(rate.max(SLOWEST));
-        self.slack = Duration::ZERO;
-        self.empty = Some((now, self.answered));
-        self.raised = now;
-        // What was reserved before holds no more, and the bucket is empty: one call's time to fill it.
-        self.next = now + Duration::from_secs_f64(1.0 / rate.max(SLOWEST));
+        self.rate = Some(rate.max(MIN_RATE));
+        self.burst_window = Duration::ZERO;
+        self.emptied = Some((now, self.succeeded));
+        self.changed_at = now;
+        // Earlier reservations are void, and the bucket is empty: wait for one token.
+        self.next = now + Duration::from_secs_f64(1.0 / rate.max(MIN_RATE));
     }
 }
 
-/// An HTTP client that lets requests go at a pace.
+/// An HTTP client that sends each request when the rate limiter allows it.
 #[derive(Debug)]
 pub(crate) struct RateLimitedClient {
     pub(crate) client: SharedHttpClient,
@@ -249,7 +256,7 @@ struct RateLimitedConnector {
     rate_limiter: Arc<RateLimiter>,
 }
 
-/// A call that is under way, until it is dropped.
+/// Counts a call as in flight until it is dropped.
 struct InFlightGuard(Arc<RateLimiter>);
 
 impl Drop for InFlightGuard {
@@ -263,7 +270,7 @@ impl HttpConnector for RateLimitedConnector {
         let (connector, rate_limiter) = (self.connector.clone(), Arc::clone(&self.rate_limiter));
         HttpConnectorFuture::new(async move {
             rate_limiter.acquire().await;
-            let _under_way = InFlightGuard(rate_limiter);
+            let _in_flight = InFlightGuard(rate_limiter);
             connector.call(request).await
         })
     }
@@ -279,7 +286,7 @@ mod tests {
 
     use super::RateLimiter;
 
-    /// A token bucket as IAM has one.
+    /// A token bucket like IAM's.
     struct Bucket {
         rate: f64,
         tokens: f64,
@@ -287,20 +294,20 @@ mod tests {
     }
 
     impl Bucket {
-        fn gives(&mut self) -> bool {
+        fn try_take(&mut self) -> bool {
             let now = Instant::now();
             let filled = self.tokens + now.duration_since(self.at).as_secs_f64() * self.rate;
             (self.tokens, self.at) = (filled.min(self.rate), now);
-            let gives = self.tokens >= 1.0;
-            if gives {
+            let has_token = self.tokens >= 1.0;
+            if has_token {
                 self.tokens -= 1.0;
             }
-            gives
+            has_token
         }
     }
 
-    /// How long so many calls take, eight side by side and 20 ms each, and how many are throttled on the way.
-    async fn take(calls: usize, rate: f64) -> (f64, usize) {
+    /// The time that `calls` calls take, in seconds, with eight at a time and 20 ms each, and how many are throttled.
+    async fn run_calls(calls: usize, rate: f64) -> (f64, usize) {
         let rate_limiter = RateLimiter::default();
         let bucket = RefCell::new(Bucket { rate, tokens: rate, at: Instant::now() });
         let throttled = RefCell::new(0);
@@ -310,9 +317,9 @@ mod tests {
                 loop {
                     rate_limiter.acquire().await;
                     sleep(Duration::from_millis(20)).await;
-                    let gives = bucket.borrow_mut().gives();
+                    let has_token = bucket.borrow_mut().try_take();
                     rate_limiter.release();
-                    if gives {
+                    if has_token {
                         rate_limiter.on_success();
                         return;
                     }
@@ -326,23 +333,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_pace_of_an_account_is_found_with_few_throttles() {
-        for (rate, calls, seconds, most) in [
+    async fn the_rate_of_an_account_is_measured_with_few_throttles() {
+        for (rate, calls, max_seconds, max_throttled) in [
             (20.0, 201, 11.0, 2),
             (20.0, 5_000, 262.0, 25),
             (10.0, 1_000, 110.0, 20),
             (5.0, 1_000, 216.0, 20),
             (50.0, 10_000, 216.0, 20),
         ] {
-            let (took, throttled) = take(calls, rate).await;
-            assert!(took <= seconds, "{calls} calls at {rate} a second took {took} s");
-            assert!(throttled <= most, "of {calls} calls at {rate} a second {throttled} were throttled");
+            let (took, throttled) = run_calls(calls, rate).await;
+            assert!(took <= max_seconds, "{calls} calls at {rate} per second took {took} s");
+            assert!(
+                throttled <= max_throttled,
+                "{throttled} of {calls} calls at {rate} per second were throttled"
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_account_that_throttles_nobody_is_held_back_for_a_moment_alone() {
-        let (took, throttled) = take(2_000, 1e9).await;
+    async fn an_account_that_does_not_throttle_is_slowed_down_only_for_a_moment() {
+        let (took, throttled) = run_calls(2_000, 1e9).await;
         assert_eq!(throttled, 0);
         assert!(took < 2_000.0 / 8.0 * 0.020 + 0.5, "{took}");
     }

@@ -1,5 +1,5 @@
-//! The canary: a few accounts are read first. Where all of those are denied, or out of reach, so will be the others, and
-//! nobody wants to read that six hundred times. As soon as one is read, all others are.
+//! The canary: a few accounts are read first. If all of them are denied or unreachable, the others would be too, and the
+//! run would report the same error for each of them; so the others are not read. As soon as one account is read, all are.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,22 +13,21 @@ use crate::cancellation::Cancellation;
 use crate::scan::{ScanContext, Scanner};
 use crate::targets::{Access, Target};
 
-/// How long the first few accounts are waited for at most, should they hang.
+/// The maximum time that the other accounts wait for the canary accounts, in case these hang.
 const CANARY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The records of accounts, each as it is done.
+/// The records of a run's accounts, each as soon as the account is read.
 pub struct AccountRecords<'r> {
     as_of: Timestamp,
-    first: Fuse<LocalBoxStream<'r, AccountRecord>>,
+    canaries: Fuse<LocalBoxStream<'r, AccountRecord>>,
     others: Fuse<LocalBoxStream<'r, AccountRecord>>,
     timeout: Pin<Box<dyn Future<Output = ()> + 'r>>,
-    /// How many accounts are read first.
-    waits_for: usize,
-    /// How many wait for them.
-    not_read: usize,
-    /// Those of the first that were denied, or out of reach.
+    canary_count: usize,
+    /// The number of other accounts to read, without skipped ones.
+    waiting_count: usize,
+    /// The canary accounts that were denied or unreachable.
     denied: Vec<AccountRecord>,
-    /// Whether the others are read.
+    /// Whether the other accounts are read.
     is_open: bool,
     denial: Option<CanaryDenial>,
 }
@@ -47,21 +46,21 @@ impl<'r> AccountRecords<'r> {
         cancellation: &'r Cancellation,
         as_of: Timestamp,
     ) -> Self {
-        // The caller's own account is read with the caller's own credentials, and tells nothing of the others' roles.
+        // The caller's own account is read with the caller's credentials, which says nothing about the others' roles.
         let (by_role, others): (Vec<&Target>, Vec<&Target>) =
             missing.into_iter().partition(|target| matches!(target.access, Access::Role(_)));
         let canary = context.settings.limits.canary;
-        let first = if by_role.len() > canary { canary } else { 0 };
-        let (first, by_role) = by_role.split_at(first);
+        let canary_count = if by_role.len() > canary { canary } else { 0 };
+        let (canaries, by_role) = by_role.split_at(canary_count);
         let others: Vec<&Target> = by_role.iter().copied().chain(others).collect();
-        let is_read = |target: &&&Target| !matches!(target.access, Access::Skipped(_));
+        let is_to_be_read = |target: &&&Target| !matches!(target.access, Access::Skipped(_));
         let timeout = tokio::time::timeout(CANARY_TIMEOUT, context.wait_for_first_success());
         Self {
             as_of,
-            waits_for: first.len(),
-            not_read: others.iter().filter(is_read).count(),
-            is_open: first.is_empty(),
-            first: scanner.scan(context, first.to_vec(), cancellation).boxed_local().fuse(),
+            canary_count,
+            waiting_count: others.iter().filter(is_to_be_read).count(),
+            is_open: canaries.is_empty(),
+            canaries: scanner.scan(context, canaries.to_vec(), cancellation).boxed_local().fuse(),
             others: scanner.scan(context, others, cancellation).boxed_local().fuse(),
             timeout: timeout.map(|_| ()).boxed_local(),
             denied: Vec::new(),
@@ -69,16 +68,16 @@ impl<'r> AccountRecords<'r> {
         }
     }
 
-    /// The next record; `None` where all are done, or the first few were all denied.
+    /// The next record; `None` after the last one, or where all canary accounts were denied.
     pub async fn next(&mut self) -> Option<AccountRecord> {
         let record = loop {
-            if self.denial.is_some() || (self.first.is_terminated() && self.others.is_terminated()) {
+            if self.denial.is_some() || (self.canaries.is_terminated() && self.others.is_terminated()) {
                 return None;
             }
             tokio::select! {
                 biased;
-                Some(record) = self.first.next() => {
-                    self.read_canaries(&record);
+                Some(record) = self.canaries.next() => {
+                    self.check_canary(&record);
                     break record;
                 }
                 Some(record) = self.others.next(), if self.is_open => break record,
@@ -89,44 +88,45 @@ impl<'r> AccountRecords<'r> {
         Some(record.with_as_of(self.as_of))
     }
 
-    fn read_canaries(&mut self, record: &AccountRecord) {
+    /// Opens the other accounts after the first canary that was not denied; records the denial after the last that was.
+    fn check_canary(&mut self, record: &AccountRecord) {
         if is_denied(record) {
             self.denied.push(record.clone());
         } else {
             self.is_open = true;
         }
-        if !self.is_open && self.denied.len() == self.waits_for {
+        if !self.is_open && self.denied.len() == self.canary_count {
             let first = self.denied.first().and_then(|it| Some((it.account_id(), it.gaps().first()?)));
             self.denial = first.map(|(account_id, gap)| CanaryDenial {
-                denied: self.waits_for,
-                not_read: self.not_read,
+                denied: self.canary_count,
+                not_read: self.waiting_count,
                 account_id: account_id.clone(),
                 gap: gap.clone(),
             });
         }
     }
 
-    /// Why the others were not read, where the first few were all denied.
+    /// Why the other accounts were not read; `None` where they were.
     #[must_use]
     pub fn denial(&self) -> Option<&CanaryDenial> {
         self.denial.as_ref()
     }
 }
 
-/// The first few accounts were all denied, or out of reach, and the others were not read.
+/// All canary accounts were denied or unreachable, and the other accounts were not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanaryDenial {
-    /// How many were denied.
+    /// The number of canary accounts, all of which were denied or unreachable.
     pub denied: usize,
-    /// How many were not read.
+    /// The number of other accounts, which were not read.
     pub not_read: usize,
-    /// The first that was denied.
+    /// The canary account that was denied first.
     pub account_id: AccountId,
-    /// What AWS said of it.
+    /// The gap of that account, with AWS's message.
     pub gap: Gap,
 }
 
-/// Whether an account was not read at all, in a way that the others will share.
+/// Whether an account was not read at all, for a reason that the other accounts probably share.
 fn is_denied(account: &AccountRecord) -> bool {
     let gap = account.gaps().first();
     account.outcome() == Outcome::Failed

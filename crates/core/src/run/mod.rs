@@ -1,8 +1,8 @@
-//! A run: from a plan of targets to the records of accounts and the statistics. The command line and the Lambda function
-//! are thin over it.
+//! A run: from a target plan to the accounts' records and the statistics. The command line and the Lambda function are thin
+//! layers over it.
 //!
-//! Prepare it (who calls, AWS Organizations, the targets, the roll's header), let it resume an earlier roll, then take the
-//! accounts' records as they are done.
+//! First prepare the run (caller identity, AWS Organizations, targets, the roll's header), then optionally resume a
+//! previous roll, then take the accounts' records as they complete.
 
 mod canary;
 
@@ -25,18 +25,18 @@ use crate::targets::plan::{OrganizationQuery, PlanError};
 use crate::targets::{Access, Target, TargetPlan, Targets};
 pub use canary::{AccountRecords, CanaryDenial};
 
-/// What a run is told from outside: it reads no clock and makes no id of its own.
+/// The inputs of a run that the front end provides: a run reads no clock and creates no id itself.
 #[derive(Debug, Clone)]
 pub struct RunStart {
-    /// The id of the run.
+    /// The id of the run, unique per run.
     pub run_id: RunId,
-    /// The moment that it stands for.
+    /// The time of the run: its records and the ages in the report refer to it.
     pub as_of: Timestamp,
-    /// Gaps that somebody answers for.
+    /// The accepted gaps of the configuration.
     pub accepted: Vec<AcceptedGap>,
 }
 
-/// A run that is prepared: it is known which accounts it reads, and how.
+/// A prepared run: its target accounts are known, and how each is read.
 #[derive(Debug)]
 pub struct Run<'a> {
     scanner: &'a Scanner,
@@ -44,13 +44,13 @@ pub struct Run<'a> {
     header: Header,
     targets: Targets,
     notes: Vec<String>,
-    /// The accounts of an earlier run that need not be read again.
+    /// The accounts that a previous run has read, which are not read again.
     done: BTreeSet<AccountId>,
-    began: Instant,
+    started: Instant,
 }
 
 impl<'a> Run<'a> {
-    /// Finds out who calls, asks AWS Organizations where the plan wants it, and settles the targets.
+    /// Gets the caller identity, lists the accounts of AWS Organizations where the plan says so, and resolves the targets.
     ///
     /// # Errors
     /// [`RunError`] where no account can be read.
@@ -61,8 +61,8 @@ impl<'a> Run<'a> {
         start: RunStart,
         cancellation: &Cancellation,
     ) -> Result<Self, RunError> {
-        let began = Instant::now();
-        let preparing = Self::prepare_from(scanner, plan, settings, start, began).boxed_local();
+        let started = Instant::now();
+        let preparing = Self::prepare_from(scanner, plan, settings, start, started).boxed_local();
         tokio::select! {
             run = preparing => run,
             reason = cancellation.cancelled() => Err(RunError::Stopped(reason)),
@@ -74,18 +74,18 @@ impl<'a> Run<'a> {
         plan: &TargetPlan,
         settings: Settings,
         start: RunStart,
-        began: Instant,
+        started: Instant,
     ) -> Result<Self, RunError> {
         let region = scanner.sdk_config().region().map_or("", AsRef::as_ref);
-        // What contradicts itself is said before anything is asked.
+        // Conflicts are reported before the first call.
         plan.check(Some(region))?;
         let caller = scanner.caller().await.map_err(RunError::Caller)?;
         let own_account = caller.as_ref().map(|caller| &caller.account_id);
         let mut context = ScanContext::new(settings);
         let (mut listed, mut notes, mut organization) = (Vec::new(), Vec::new(), None);
         if let Some(query) = plan.organization() {
-            // So that CloudTrail tells the runs over an organization apart.
-            context.settings.session.name.get_or_insert_with(|| session_name_of(start.run_id));
+            // A session name per run, so that CloudTrail tells the runs over an organization apart.
+            context.settings.session.name.get_or_insert_with(|| session_name_from(start.run_id));
             (listed, notes, organization) = list_organization(scanner, query, &mut context).await?;
         }
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
@@ -97,42 +97,42 @@ impl<'a> Run<'a> {
         header.organization = organization;
         header.scope = plan.scope();
         header.accepted_gaps = start.accepted;
-        Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), began })
+        Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), started })
     }
 
-    /// The header of the roll.
+    /// The header of the roll that the run writes.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// What could not be learned besides, for a person.
+    /// Notes for the user: filters that match nothing, and facts of the organization that are unknown.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// The targets, those of an earlier run among them.
+    /// All targets, including those that a previous run has read.
     #[must_use]
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
 
-    /// How the roll is taken.
+    /// The settings of the run.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.context.settings
     }
 
-    /// Leaves out what an earlier run has read. Where one of its accounts was read through its role, no canary goes first:
-    /// of those that are missing most will be denied again.
+    /// Leaves out the accounts that a previous run has read. If it read one of them through its role, the canary is switched
+    /// off: most of the remaining accounts were denied then, and probably will be again.
     ///
     /// # Errors
-    /// [`Discontinuity`] where the run would make another roll of it.
-    pub fn resume(&mut self, earlier: &ResumableRoll) -> Result<(), Discontinuity> {
-        let Some(previous) = &earlier.header else { return Ok(()) };
-        continuation::check(previous, &self.header)?;
-        let is_done = |target: &&Target| earlier.is_done(&target.account_id);
+    /// [`Discontinuity`] where the run differs from the previous one, so that its records do not belong in the same roll.
+    pub fn resume(&mut self, previous: &ResumableRoll) -> Result<(), Discontinuity> {
+        let Some(header) = &previous.header else { return Ok(()) };
+        continuation::check(header, &self.header)?;
+        let is_done = |target: &&Target| previous.is_done(&target.account_id);
         let done: Vec<&Target> = self.targets.as_slice().iter().filter(is_done).collect();
         if done.iter().any(|target| target.role().is_some()) {
             self.context.settings.limits.canary = 0;
@@ -141,34 +141,34 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The targets that are not read yet.
+    /// The targets that no previous run has read, including skipped ones.
     #[must_use]
-    pub fn remaining_count(&self) -> Vec<&Target> {
+    pub fn remaining_targets(&self) -> Vec<&Target> {
         self.targets.filter(|target| !self.done.contains(&target.account_id))
     }
 
-    /// How many of the missing are to be read, and not skipped.
+    /// The number of targets that are still to be read, without skipped ones.
     #[must_use]
-    pub fn remaining_targets(&self) -> usize {
-        self.remaining_count().iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count()
+    pub fn remaining_count(&self) -> usize {
+        self.remaining_targets().iter().filter(|target| !matches!(target.access, Access::Skipped(_))).count()
     }
 
-    /// Reads the missing accounts, a few of them first.
+    /// Reads the remaining accounts, the canary accounts first.
     #[must_use]
     pub fn records<'r>(&'r self, cancellation: &'r Cancellation) -> AccountRecords<'r> {
         AccountRecords::new(
             self.scanner,
             &self.context,
-            self.remaining_count(),
+            self.remaining_targets(),
             cancellation,
             self.header.as_of,
         )
     }
 
-    /// What the run took so far.
+    /// The time and the calls that the run has taken so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Statistics {
             elapsed_ms,
             calls: self.scanner.call_metrics().calls(),
@@ -192,7 +192,7 @@ async fn list_organization(
         .map_err(|error| RunError::Organization(error.into()))?;
     let found = client.list(&query.reads).await.map_err(RunError::Organization)?;
     let (mut organization, mut notes) = (found.organization, found.notes);
-    // Of the organization it is read once, and not in each account.
+    // Read once for the organization, and not in each account.
     if context.settings.selection.facts.remove(&FactKind::RootCredentials) {
         organization.root_credentials_managed = client.root_credentials_managed().await;
         if let Fact::Unknown { unknown } = &organization.root_credentials_managed {
@@ -202,24 +202,24 @@ async fn list_organization(
     Ok((found.specs, notes, Some(organization)))
 }
 
-/// `rolecall-` and the run's id, which together are shorter than a session's name may be.
-fn session_name_of(run_id: RunId) -> RoleSessionName {
+/// `rolecall-` and the run id, which together are shorter than the 64 characters that a session name may have.
+fn session_name_from(run_id: RunId) -> RoleSessionName {
     format!("rolecall-{run_id}").parse().unwrap_or_default()
 }
 
 /// Why no account can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// The targets cannot be read in one run.
+    /// The options give no targets that can be read in one run.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// It is not known who calls: no credentials that AWS accepts, or no answer.
+    /// The caller identity is unknown: no credentials, none that AWS accepts, or no response.
     #[error(transparent)]
     Caller(CallError),
-    /// The accounts of the organization are not known.
+    /// The accounts of the organization could not be listed.
     #[error(transparent)]
     Organization(OrganizationError),
-    /// The run was over before the targets were known.
-    #[error("{0} before it was known which accounts to read")]
+    /// The run was stopped before the targets were known.
+    #[error("{0} before the target accounts were known")]
     Stopped(StopReason),
 }

@@ -1,4 +1,4 @@
-//! Becoming the account's role, and staying it while the account is read.
+//! Assumes the account's role, and renews the session while the account is read.
 
 mod policy;
 mod role_chain;
@@ -34,33 +34,33 @@ pub use role_chain::RoleChain;
 
 const ASSUME_ROLE: &str = "AssumeRole";
 
-/// A session in one account: of its role, which renews itself before it ends, or of the caller's own.
+/// Access to one account: with a session of its role, which is renewed before it expires, or with the caller's credentials.
 ///
-/// `sts:AssumeRole` is called outright and not through the SDK's `AssumeRoleProvider`, which would turn a denial into
-/// an IAM call that could not be sent.
+/// `sts:AssumeRole` is called directly and not through the SDK's `AssumeRoleProvider`, which would report a denial as an
+/// IAM call that could not be sent.
 pub struct Session<'a>(Kind<'a>);
 
 enum Kind<'a> {
     CallerCredentials(Iam),
-    OfRole { role: Box<AssumableRole<'a>>, opened: Mutex<AssumedSession> },
+    AssumedRole { role: Box<AssumableRole<'a>>, session: Mutex<AssumedSession> },
 }
 
-/// Who asks, how, and by way of whom.
+/// What all sessions of a run share.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionContext<'a> {
-    /// How sessions are made.
+    /// The options of `AssumeRole`.
     pub settings: &'a SessionSettings,
-    /// What the SDK is told, the caller's credentials among it.
+    /// The SDK's configuration, with the caller's credentials.
     pub sdk_config: &'a SdkConfig,
-    /// What no message may hold.
+    /// The secrets that are redacted from messages.
     pub caller_secrets: &'a CallerSecrets,
-    /// The sessions on the way to the accounts'.
+    /// The sessions of intermediate roles.
     pub role_chain: &'a RoleChain,
     /// Counts the calls.
     pub call_metrics: &'a CallMetrics,
-    /// The pace at which sessions are asked for.
+    /// Limits the rate of `AssumeRole` calls.
     pub sts_rate_limiter: &'a Arc<RateLimiter>,
-    /// Whether some account was read through its role.
+    /// Becomes true when an account was read through its role.
     pub first_success: &'a watch::Sender<bool>,
 }
 
@@ -70,39 +70,39 @@ struct AssumableRole<'a> {
     session_policy: Option<String>,
     context: SessionContext<'a>,
     rate_limiter: Arc<RateLimiter>,
-    /// The account's own budget of retries: with one for all, a throttled account takes the others' too.
+    /// The account's own retry budget: with a shared one, a throttled account would use up that of the others.
     retries: RetryPartition,
     time: SharedTimeSource,
-    /// Of the calls that gave a session.
+    /// Those of the `AssumeRole` calls that returned a session.
     request_ids: std::sync::Mutex<Vec<String>>,
 }
 
-/// What one `AssumeRole` gave.
+/// The session that one `AssumeRole` returned.
 struct AssumedSession {
     iam: Iam,
     renew_at: SystemTime,
     expires_at: SystemTime,
 }
 
-/// IAM, as the role.
+/// An IAM client with its credentials' secrets, which are redacted from its errors.
 #[derive(Clone)]
 pub struct Iam {
     /// The SDK's client.
     pub client: aws_sdk_iam::Client,
-    /// What no message may hold: the session's secret key and token, and the external id.
+    /// The session's secret access key and session token, and the external id.
     secrets: Arc<[Zeroizing<String>]>,
     caller_secrets: CallerSecrets,
     side: Side,
 }
 
 impl Iam {
-    /// What went wrong with a call of this client's, with nothing secret in it.
+    /// Converts the SDK's error to a call of this client, with all secrets redacted.
     pub(crate) fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let known = self.caller_secrets.secrets();
-        let secrets = self.secrets.iter().chain(&known).map(|secret| secret.as_str());
+        let caller_secrets = self.caller_secrets.secrets();
+        let secrets = self.secrets.iter().chain(&caller_secrets).map(|secret| secret.as_str());
         CallError::new(operation, error).redact(secrets).with_side(self.side)
     }
 }
@@ -114,26 +114,26 @@ impl std::fmt::Debug for Iam {
 }
 
 impl<'a> Session<'a> {
-    /// Becomes the role, narrowed to `actions` where the settings say so.
+    /// Assumes the role. Unless the settings switch it off, a session policy limits the session to `actions`.
     ///
     /// # Errors
-    /// What AWS refused, or an answer that is no session of the account that was asked for.
+    /// AWS's error, or a response without a valid session of the role's account.
     pub async fn assume_role(
         role: &'a Role,
         actions: &[&str],
         context: SessionContext<'a>,
     ) -> Result<Self, CallError> {
         let retries = retries(role.role_arn.account_id());
-        let session_policy = (!context.settings.no_policy).then(|| policy::allowing(actions));
+        let session_policy = (!context.settings.no_policy).then(|| policy::allow_actions(actions));
         let time = context.sdk_config.time_source().unwrap_or_default();
         let rate_limiter = Arc::new(RateLimiter::default());
         let request_ids = std::sync::Mutex::default();
         let role = AssumableRole { role, session_policy, context, rate_limiter, retries, time, request_ids };
-        let opened = role.assume().await?;
-        Ok(Self(Kind::OfRole { role: Box::new(role), opened: Mutex::new(opened) }))
+        let session = role.assume().await?;
+        Ok(Self(Kind::AssumedRole { role: Box::new(role), session: Mutex::new(session) }))
     }
 
-    /// The caller's own account, with the caller's own credentials.
+    /// Access to the caller's own account, with the caller's credentials.
     #[must_use]
     pub(crate) fn with_caller_credentials(account_id: &AccountId, context: SessionContext<'a>) -> Self {
         let client = iam_client(context, &Arc::new(RateLimiter::default()), &retries(account_id), None);
@@ -146,49 +146,51 @@ impl<'a> Session<'a> {
         }))
     }
 
-    /// The request ids of the calls that gave it, one and one more for each time that it was renewed.
+    /// The request ids of its `AssumeRole` calls: one, and one more for each renewal. Empty with the caller's credentials.
     #[must_use]
     pub(crate) fn request_ids(&self) -> Vec<String> {
         match &self.0 {
             Kind::CallerCredentials(_) => Vec::new(),
-            Kind::OfRole { role, .. } => role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default(),
+            Kind::AssumedRole { role, .. } => {
+                role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default()
+            }
         }
     }
 
-    /// Takes note that the account was read.
+    /// Records that the account could be read, unless it is read with the caller's credentials.
     pub(crate) fn mark_success(&self) {
-        if let Kind::OfRole { role, .. } = &self.0 {
+        if let Kind::AssumedRole { role, .. } = &self.0 {
             role.context.first_success.send_replace(true);
         }
     }
 
-    /// IAM, as the role. The session is renewed first where its end is near.
+    /// An IAM client with the session's credentials. The session is renewed first if it expires soon.
     ///
     /// # Errors
-    /// Those of [`Session::open`], where the session could not be renewed and has ended.
+    /// Those of [`Session::assume_role`], where the session could not be renewed and has expired.
     pub async fn iam(&self) -> Result<Iam, CallError> {
-        let (role, opened) = match &self.0 {
+        let (role, session) = match &self.0 {
             Kind::CallerCredentials(iam) => return Ok(iam.clone()),
-            Kind::OfRole { role, opened } => (role, opened),
+            Kind::AssumedRole { role, session } => (role, session),
         };
-        let mut opened = opened.lock().await;
+        let mut session = session.lock().await;
         let now = role.time.now();
-        if now >= opened.renew_at {
+        if now >= session.renew_at {
             match role.assume().await {
-                Ok(renewed) => *opened = renewed,
-                Err(error) if now >= opened.expires_at => return Err(error),
+                Ok(renewed) => *session = renewed,
+                Err(error) if now >= session.expires_at => return Err(error),
                 Err(error) => {
                     let account_id = role.role.role_arn.account_id();
-                    tracing::warn!(%account_id, %error, "the session was not renewed, and goes on to its end");
-                    opened.renew_at = renewal_time(now, opened.expires_at);
+                    tracing::warn!(%account_id, %error, "the session could not be renewed; it is used until it expires");
+                    session.renew_at = midpoint(now, session.expires_at);
                 }
             }
         }
-        Ok(opened.iam.clone())
+        Ok(session.iam.clone())
     }
 }
 
-/// The account's own budget of retries. Attempts and the account's time bound them, so it is there for all of them.
+/// The account's own retry budget. It is large enough for all retries: `max_attempts` and the account timeout limit them.
 fn retries(account_id: &AccountId) -> RetryPartition {
     let budget = TokenBucket::builder().capacity(100_000).build();
     RetryPartition::custom(format!("rolecall-{account_id}")).token_bucket(budget).build()
@@ -198,7 +200,7 @@ impl std::fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let role_arn = match &self.0 {
             Kind::CallerCredentials(_) => None,
-            Kind::OfRole { role, .. } => Some(&role.role.role_arn),
+            Kind::AssumedRole { role, .. } => Some(&role.role.role_arn),
         };
         f.debug_struct("Session").field("role_arn", &role_arn).finish_non_exhaustive()
     }
@@ -208,20 +210,25 @@ impl AssumableRole<'_> {
     async fn assume(&self) -> Result<AssumedSession, CallError> {
         let Self { role, session_policy, context, rate_limiter, retries, time, request_ids } = self;
         let sts = context.role_chain.sts(&role.via, *context, retries).boxed_local().await?;
-        let request =
-            request(&sts, &role.role_arn, role.external_id.as_ref(), context.settings, !role.via.is_empty())
-                .set_policy(session_policy.clone());
-        let answer = request.send().await.map_err(|error| {
+        let request = assume_role_request(
+            &sts,
+            &role.role_arn,
+            role.external_id.as_ref(),
+            context.settings,
+            !role.via.is_empty(),
+        )
+        .set_policy(session_policy.clone());
+        let response = request.send().await.map_err(|error| {
             let secrets = context.caller_secrets.secrets();
             let secrets = secrets.iter().map(|secret| secret.as_str()).chain([external_id(role)]);
             CallError::new(ASSUME_ROLE, &error).redact(secrets)
         })?;
 
-        if let (Some(id), Ok(mut ids)) = (answer.request_id(), request_ids.lock()) {
+        if let (Some(id), Ok(mut ids)) = (response.request_id(), request_ids.lock()) {
             ids.push(id.to_owned());
         }
         let now = time.now();
-        let (credentials, expires_at) = credentials_of(answer, role.role_arn.account_id(), now)?;
+        let (credentials, expires_at) = session_credentials(response, role.role_arn.account_id(), now)?;
         let secrets = [
             credentials.secret_access_key(),
             credentials.session_token().unwrap_or_default(),
@@ -235,26 +242,26 @@ impl AssumableRole<'_> {
     }
 }
 
-/// Five minutes before the end: longer than any call takes, attempts and all. Of a short session, its last fifth.
+/// Five minutes before the session expires, which is longer than any call takes with its retries. A session shorter than
+/// 25 minutes is renewed after four fifths of its lifetime.
 fn renew_at(now: SystemTime, expires_at: SystemTime) -> SystemTime {
     let lifetime = expires_at.duration_since(now).unwrap_or_default();
     expires_at - Duration::from_mins(5).min(lifetime / 5)
 }
 
-/// The longest that a session of a role lasts that was assumed with a role's credentials.
+/// The maximum duration of a session that was assumed with another role's credentials (role chaining).
 ///
 /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-const LONGEST_IN_A_CHAIN: Duration = Duration::from_hours(1);
+const MAX_CHAINED_DURATION: Duration = Duration::from_hours(1);
 
-fn request(
+fn assume_role_request(
     sts: &aws_sdk_sts::Client,
     role_arn: &RoleArn,
     external_id: Option<&ExternalId>,
     settings: &SessionSettings,
-    is_in_a_chain: bool,
+    is_chained: bool,
 ) -> AssumeRoleFluentBuilder {
-    let asked = settings.duration;
-    let duration = if is_in_a_chain { asked.min(LONGEST_IN_A_CHAIN) } else { asked };
+    let duration = if is_chained { settings.duration.min(MAX_CHAINED_DURATION) } else { settings.duration };
     let tag = |(key, value): &(String, String)| Tag::builder().key(key).value(value).build().ok();
     let tags: Vec<Tag> = settings.tags.iter().filter_map(tag).collect();
     sts.assume_role()
@@ -266,7 +273,7 @@ fn request(
         .set_tags((!tags.is_empty()).then_some(tags))
 }
 
-// Not inlined: what they need of the stack would stay there while the calls are made.
+// The clients are made in functions that are not inlined: their stack frames would otherwise stay while calls are made.
 
 #[inline(never)]
 fn sts_client(
@@ -291,8 +298,8 @@ fn sts_client(
     aws_sdk_sts::Client::from_conf(config.build())
 }
 
-/// How IAM is called: it has one endpoint in a partition, which takes signatures for its own region and no other.
-/// Where an endpoint of one's own is set, the SDK would sign for the caller's region.
+/// The configuration of IAM clients. IAM has one endpoint per partition, which accepts only signatures for its own region.
+/// Where a custom endpoint is set, the SDK would sign for the caller's region instead.
 ///
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
 pub(crate) fn iam_config(sdk_config: &SdkConfig) -> aws_sdk_iam::config::Builder {
@@ -325,37 +332,37 @@ fn iam_client(
     aws_sdk_iam::Client::from_conf(config.build())
 }
 
-/// The credentials in an answer, if they are whole, of the account that was asked for, and still good.
-fn credentials_of(
-    answer: AssumeRoleOutput,
-    asked: &AccountId,
+/// The credentials in a response and their expiration, if they are complete, of the requested account, and not expired.
+fn session_credentials(
+    response: AssumeRoleOutput,
+    requested: &AccountId,
     now: SystemTime,
 ) -> Result<(Credentials, SystemTime), CallError> {
-    let request_id = answer.request_id().map(str::to_owned);
-    let wrong = |message: String| CallError::malformed(ASSUME_ROLE, message, request_id.as_deref());
-    let session_arn = answer.assumed_role_user.as_ref().map_or("", |user| user.arn());
+    let request_id = response.request_id().map(str::to_owned);
+    let invalid = |message: String| CallError::malformed(ASSUME_ROLE, message, request_id.as_deref());
+    let session_arn = response.assumed_role_user.as_ref().map_or("", |user| user.arn());
     let account_id = session_arn.split(':').nth(4).unwrap_or_default();
     if account_id.is_empty() {
-        return Err(wrong("the answer does not say whose session it is".into()));
+        return Err(invalid("the response does not say to which account the session belongs".into()));
     }
-    if account_id != asked.as_str() {
-        return Err(wrong(format!("the session is one of account {account_id}, not of {asked}")));
+    if account_id != requested.as_str() {
+        return Err(invalid(format!("the session is in account {account_id}, not in account {requested}")));
     }
-    let Some(credentials) = answer.credentials else {
-        return Err(wrong("the answer holds no credentials".into()));
+    let Some(credentials) = response.credentials else {
+        return Err(invalid("the response has no credentials".into()));
     };
     let expires_at = SystemTime::try_from(credentials.expiration).unwrap_or(SystemTime::UNIX_EPOCH);
-    // One that is none would make the SDK panic when it signs.
+    // The SDK would panic when it signs with an invalid access key id.
     if credentials.access_key_id.parse::<AccessKeyId>().is_err()
         || credentials.secret_access_key.is_empty()
         || credentials.session_token.is_empty()
     {
-        return Err(wrong("the answer's credentials are not whole".into()));
+        return Err(invalid("the credentials in the response are incomplete".into()));
     }
     if expires_at <= now {
-        return Err(wrong("the session has ended before it began; check this machine's clock".into()));
+        return Err(invalid("the session has already expired; check this machine's clock".into()));
     }
-    // Over at once into a type that wipes them and does not print them.
+    // Moved at once into a type that does not print them, and that wipes them when it is dropped.
     let credentials = Credentials::new(
         credentials.access_key_id,
         credentials.secret_access_key,
@@ -370,6 +377,6 @@ fn external_id(role: &Role) -> &str {
     role.external_id.as_ref().map_or("", |id| id.expose())
 }
 
-fn renewal_time(from: SystemTime, to: SystemTime) -> SystemTime {
+fn midpoint(from: SystemTime, to: SystemTime) -> SystemTime {
     from + to.duration_since(from).unwrap_or_default() / 2
 }

@@ -1,86 +1,90 @@
-//! Which of the named accounts are meant.
+//! Filters the listed accounts by id, name and tags.
 
 use rolecall_roll::{Account, Terms};
 use wildmatch::WildMatch;
 
 use super::TargetSpec;
 
-/// Which accounts are meant: all that are included, carry the tags, and are not excluded.
+/// Selects accounts: all that are included, have the tags, and are not excluded.
 #[derive(Debug, Clone, Default)]
 pub struct AccountFilter {
-    /// Account ids or names, `*` and `?` standing for any characters; with none, all.
+    /// Patterns of account ids or names, where `*` matches any characters and `?` one; empty selects all accounts.
     pub include: Vec<String>,
-    /// The same for those that are not meant.
+    /// The same for accounts to exclude; empty excludes none.
     pub exclude: Vec<String>,
-    /// Tags of accounts, all of which one must carry.
+    /// Tags that an account must have, all of them.
     pub tags: Vec<(String, String)>,
 }
 
-/// What of a choice is about no account, and so not what somebody meant.
+/// A filter selects no account, which is probably a mistake in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmptySelection {
-    /// No account has this id or name, of so many.
+    /// No account matches this include pattern; the number of accounts that were compared.
     UnknownInclude(String, usize),
-    /// The filters leave none of so many accounts.
+    /// The filters together leave no account; the number of accounts before filtering.
     NothingLeft(usize),
 }
 
 impl EmptySelection {
-    /// The error, with options called as a front end calls them.
+    /// The error message, with options named as the front end names them.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
         match self {
             Self::UnknownInclude(name, accounts) => format!(
-                "{}: no account has this id or name, of {accounts} that there are",
+                "{}: no account has this id or name (accounts compared: {accounts})",
                 terms.assignment("include", name)
             ),
             Self::NothingLeft(accounts) => {
                 let [include, exclude, tag] =
                     ["include", "exclude", "include_tag"].map(|key| terms.setting(key));
-                format!("of {accounts} accounts none is left by {include}, {exclude} and {tag}")
+                format!(
+                    "no account is left after {include}, {exclude} and {tag} (accounts before: {accounts})"
+                )
             }
         }
     }
 }
 
 impl AccountFilter {
-    /// Those that are meant.
+    /// The accounts that the filter selects.
     ///
     /// # Errors
-    /// Where a name is that of no account, or none is left.
+    /// [`EmptySelection`] where an include pattern matches no account, or no account is left.
     pub fn apply(&self, specs: Vec<TargetSpec>) -> Result<Vec<TargetSpec>, EmptySelection> {
-        if let Some(name) = unknown(&self.include, &specs).next() {
+        if let Some(name) = unmatched(&self.include, &specs).next() {
             return Err(EmptySelection::UnknownInclude(name.clone(), specs.len()));
         }
         let found = specs.len();
-        let meant: Vec<TargetSpec> = specs.into_iter().filter(|spec| self.matches(spec)).collect();
-        if meant.is_empty() && found > 0 {
+        let selected: Vec<TargetSpec> = specs.into_iter().filter(|spec| self.matches(spec)).collect();
+        if selected.is_empty() && found > 0 {
             return Err(EmptySelection::NothingLeft(found));
         }
-        Ok(meant)
+        Ok(selected)
     }
 
-    /// What is excluded and not there: a slip, or an account that is gone, which is no reason to ask nobody.
+    /// The exclude patterns that match no account: a typing error, or an account that was closed. That is no error, since the
+    /// other accounts can be read.
     #[must_use]
     pub fn unmatched_excludes(&self, specs: &[TargetSpec]) -> Vec<String> {
-        unknown(&self.exclude, specs).cloned().collect()
+        unmatched(&self.exclude, specs).cloned().collect()
     }
 
     fn matches(&self, spec: &TargetSpec) -> bool {
-        let is_included = self.include.is_empty() || self.include.iter().any(|name| is(name, spec));
-        let is_excluded = self.exclude.iter().any(|name| is(name, spec));
+        let is_included =
+            self.include.is_empty() || self.include.iter().any(|pattern| matches_account(pattern, spec));
+        let is_excluded = self.exclude.iter().any(|pattern| matches_account(pattern, spec));
         let tags = spec.account.as_ref().and_then(|account| account.tags.as_ref());
         let has = |(key, value): &(String, String)| tags.is_some_and(|tags| tags.get(key) == Some(value));
         is_included && !is_excluded && self.tags.iter().all(has)
     }
 }
 
-/// The names that are no account's.
-fn unknown<'a>(names: &'a [String], of: &'a [TargetSpec]) -> impl Iterator<Item = &'a String> {
-    names.iter().filter(|name| !of.iter().any(|account| is(name, account)))
+/// The patterns that match no account.
+fn unmatched<'a>(patterns: &'a [String], specs: &'a [TargetSpec]) -> impl Iterator<Item = &'a String> {
+    patterns.iter().filter(|pattern| !specs.iter().any(|spec| matches_account(pattern, spec)))
 }
 
-fn is(pattern: &str, spec: &TargetSpec) -> bool {
+fn matches_account(pattern: &str, spec: &TargetSpec) -> bool {
     let pattern = WildMatch::new(pattern);
     let name = spec.account.as_ref().and_then(|Account { name, .. }| name.as_deref());
     pattern.matches(spec.account_id.as_str()) || name.is_some_and(|name| pattern.matches(name))
@@ -94,8 +98,8 @@ mod tests {
     use crate::targets::TargetSpec;
 
     #[test]
-    fn ids_names_and_tags_choose_and_a_name_of_nobody_is_an_error() {
-        let named = || -> Vec<TargetSpec> {
+    fn accounts_are_selected_by_id_name_and_tags_and_an_unmatched_include_is_an_error() {
+        let specs = || -> Vec<TargetSpec> {
             let one = |(id, name, team): &(&str, &str, &str)| TargetSpec {
                 account: Some(Account {
                     name: Some((*name).to_owned()),
@@ -111,27 +115,27 @@ mod tests {
             ];
             accounts.iter().map(one).collect()
         };
-        let chosen = |include: &[&str], exclude: &[&str], tags: &[(&str, &str)]| {
+        let select = |include: &[&str], exclude: &[&str], tags: &[(&str, &str)]| {
             let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
             let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-            let choice = AccountFilter { include: texts(include), exclude: texts(exclude), tags };
+            let filter = AccountFilter { include: texts(include), exclude: texts(exclude), tags };
             let ids = |specs: Vec<TargetSpec>| {
                 specs.iter().map(|spec| spec.account_id.as_str()[..1].to_owned()).collect()
             };
-            choice
-                .apply(named())
+            filter
+                .apply(specs())
                 .map(|spec| -> String { ids(spec) })
                 .map_err(|problem| problem.to_text(&NeutralTerms))
         };
-        assert_eq!(chosen(&[], &[], &[]).unwrap(), "123");
-        assert_eq!(chosen(&["*-prod"], &[], &[]).unwrap(), "13");
-        assert_eq!(chosen(&[], &["2222*", "billing-????"], &[]).unwrap(), "1");
-        assert_eq!(chosen(&["*-prod"], &[], &[("team", "search")]).unwrap(), "1");
-        assert!(chosen(&["serach-*"], &[], &[]).unwrap_err().contains("include = serach-*"));
-        assert_eq!(chosen(&[], &["44*"], &[]).unwrap(), "123");
-        let choice =
+        assert_eq!(select(&[], &[], &[]).unwrap(), "123");
+        assert_eq!(select(&["*-prod"], &[], &[]).unwrap(), "13");
+        assert_eq!(select(&[], &["2222*", "billing-????"], &[]).unwrap(), "1");
+        assert_eq!(select(&["*-prod"], &[], &[("team", "search")]).unwrap(), "1");
+        assert!(select(&["serach-*"], &[], &[]).unwrap_err().contains("include = serach-*"));
+        assert_eq!(select(&[], &["44*"], &[]).unwrap(), "123");
+        let filter =
             AccountFilter { exclude: vec!["44*".to_owned(), "1*".to_owned()], ..AccountFilter::default() };
-        assert_eq!(choice.unmatched_excludes(&named()), ["44*"]);
-        assert!(chosen(&[], &[], &[("team", "none")]).unwrap_err().contains("none is left"));
+        assert_eq!(filter.unmatched_excludes(&specs()), ["44*"]);
+        assert!(select(&[], &[], &[("team", "none")]).unwrap_err().contains("no account is left"));
     }
 }

@@ -1,12 +1,12 @@
-//! Accounts as a file names them: CSV with a header, bare account ids, or JSON lines.
+//! Parses the accounts file: CSV with a header, bare account ids, or JSON lines.
 //!
 //! | column or field | meaning |
 //! |---|---|
-//! | `account_id` | 12 digits; may be left out where `role_arn` says it |
-//! | `role_arn`, `role_name` | the role to become; neither where the run's own role name holds |
-//! | `external_id` | what its trust policy asks for |
-//! | `via` | the roles to become on the way: in CSV separated by blanks, in JSON a list |
-//! | `name`, `email` | what the account is called |
+//! | `account_id` | 12 digits; optional where `role_arn` is given |
+//! | `role_arn`, `role_name` | the role to assume; without both, the run's `role_name` |
+//! | `external_id` | the external id that the role's trust policy requires |
+//! | `via` | the intermediate roles, in order: in CSV separated by spaces, in JSON a list |
+//! | `name`, `email` | the account's name and email address |
 //! | `tags` | in CSV `key=value` separated by semicolons, in JSON an object |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::TargetSpec;
 
-/// A line of the file, before its parts are known to be what they should be.
+/// A line of the file, before its values are validated.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -36,52 +36,51 @@ struct Row {
 const COLUMNS: [&str; 8] =
     ["account_id", "role_arn", "role_name", "external_id", "via", "name", "email", "tags"];
 
-/// What is wrong with a file of accounts, and on which line.
+/// The accounts file is not valid. The message names the line and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidAccountsFile(String);
 
-/// Reads the accounts of a file.
+/// Parses an accounts file.
 ///
 /// # Errors
 /// [`InvalidAccountsFile`] names the line and the field. An external id is not repeated.
 pub fn parse(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let named = match first {
+    let specs = match first {
         "" => Vec::new(),
-        first if first.starts_with('{') => json_lines(text)?,
-        first => csv(text, first)?,
+        first if first.starts_with('{') => parse_json_lines(text)?,
+        first => parse_csv(text, first)?,
     };
-    if named.is_empty() {
-        return Err(InvalidAccountsFile("it names no account".to_owned()));
+    if specs.is_empty() {
+        return Err(InvalidAccountsFile("no account in the file".to_owned()));
     }
-    Ok(named)
+    Ok(specs)
 }
 
-fn json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
+fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let one = |(index, line): (usize, &str)| {
-        // Serde's errors repeat what they refuse, but no value here is of another type than text, list or object.
+    let parse_line = |(index, line): (usize, &str)| {
         let row = serde_json::from_str::<Row>(line)
             .map_err(|error| InvalidAccountsFile(format!("line {}: {}", index + 1, without_value(&error))))?;
-        row.named(index + 1)
+        row.into_spec(index + 1)
     };
-    numbered.map(one).collect()
+    numbered.map(parse_line).collect()
 }
 
-/// What is wrong with a line, without what stands there: it may be an external id.
+/// The message of a JSON error, without the value that it quotes, which may be an external id.
 fn without_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let kind = text.split([':', '`']).next().unwrap_or_default().trim().to_owned();
     match (text.starts_with("unknown field"), text.split('`').nth(1)) {
-        (true, Some(field)) => format!("field {field:?} is none of {}", COLUMNS.join(", ")),
+        (true, Some(field)) => format!("unknown field {field:?}; expected one of {}", COLUMNS.join(", ")),
         _ => format!("{kind}, at column {}", error.column()),
     }
 }
 
-fn csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
-    let mut has_header = begins_with_header(first)?;
+fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
+    let mut is_header = has_header(first)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -89,64 +88,64 @@ fn csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> 
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
     let mut columns: Vec<String> = vec!["account_id".to_owned()];
-    let mut named = Vec::new();
+    let mut specs = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| InvalidAccountsFile(error.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let line = usize::try_from(line).unwrap_or_default();
-        let wrong = |problem: String| InvalidAccountsFile(format!("line {line}: {problem}"));
-        if has_header {
-            has_header = false;
-            columns = columns_of(&record).map_err(wrong)?;
-        } else if let Some(row) = row_of(&columns, &record).map_err(wrong)? {
-            named.push(row.named(line)?);
+        let invalid = |problem: String| InvalidAccountsFile(format!("line {line}: {problem}"));
+        if is_header {
+            is_header = false;
+            columns = parse_header(&record).map_err(invalid)?;
+        } else if let Some(row) = parse_row(&columns, &record).map_err(invalid)? {
+            specs.push(row.into_spec(line)?);
         }
     }
-    Ok(named)
+    Ok(specs)
 }
 
 /// Whether the first line names the columns. A list of bare ids needs no header.
-fn begins_with_header(first: &str) -> Result<bool, InvalidAccountsFile> {
+fn has_header(first: &str) -> Result<bool, InvalidAccountsFile> {
     let cells: Vec<&str> = first.split(',').map(|cell| cell.trim().trim_matches('"').trim()).collect();
     let has_header = cells.iter().any(|cell| COLUMNS.contains(&cell.to_ascii_lowercase().as_str()));
     if !has_header && cells.first().is_none_or(|cell| !cell.starts_with(|c: char| c.is_ascii_digit())) {
         let hint = match first {
-            first if first.starts_with('[') => "; write a JSON object a line, without a list around them",
-            first if first.contains([';', '\t']) => "; cells are separated by commas",
+            first if first.starts_with('[') => "; write one JSON object per line, without a list around them",
+            first if first.contains([';', '\t']) => "; separate the cells with commas",
             _ => "",
         };
         return Err(InvalidAccountsFile(format!(
-            "line 1: there is no column account_id or role_arn; columns are {}{hint}",
+            "line 1: no column account_id or role_arn; the columns are {}{hint}",
             COLUMNS.join(", ")
         )));
     }
     Ok(has_header)
 }
 
-/// The columns that a header names, each once.
-fn columns_of(header: &csv::StringRecord) -> Result<Vec<String>, String> {
+/// The columns that the header names, each once.
+fn parse_header(header: &csv::StringRecord) -> Result<Vec<String>, String> {
     let columns: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
     if let Some(column) = columns.iter().find(|column| !COLUMNS.contains(&column.as_str())) {
-        return Err(format!("column {column:?} is none of {}", COLUMNS.join(", ")));
+        return Err(format!("unknown column {column:?}; expected one of {}", COLUMNS.join(", ")));
     }
     let mut seen = BTreeSet::new();
     if let Some(column) = columns.iter().find(|column| !seen.insert(column.as_str())) {
-        return Err(format!("column {column:?} stands twice"));
+        return Err(format!("column {column:?} appears twice"));
     }
     Ok(columns)
 }
 
-/// The row of a record; `None` for one that is blank.
-fn row_of(columns: &[String], record: &csv::StringRecord) -> Result<Option<Row>, String> {
+/// The row of a CSV record; `None` for a blank one.
+fn parse_row(columns: &[String], record: &csv::StringRecord) -> Result<Option<Row>, String> {
     if record.iter().any(|cell| cell.contains('\n')) {
-        return Err("a cell goes over the end of the line; is a quote not closed?".to_owned());
+        return Err("a cell continues on the next line; check for a quote that is not closed".to_owned());
     }
     if record.iter().all(str::is_empty) {
         return Ok(None);
     }
-    // Of a row that holds an id alone nothing was forgotten.
+    // A row with an id alone is complete.
     if record.len() > columns.len() || (record.len() < columns.len() && record.len() > 1) {
-        return Err(format!("there are {} cells, and {} columns", record.len(), columns.len()));
+        return Err(format!("{} cells, but {} columns", record.len(), columns.len()));
     }
     let mut row = Row::default();
     for (column, cell) in columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty()) {
@@ -159,18 +158,18 @@ fn row_of(columns: &[String], record: &csv::StringRecord) -> Result<Option<Row>,
             "via" => row.via = cell.split_whitespace().map(str::to_owned).collect(),
             "name" => row.name = text,
             "email" => row.email = text,
-            _ => row.tags = Some(tags(cell)?),
+            _ => row.tags = Some(parse_tags(cell)?),
         }
     }
     Ok(Some(row))
 }
 
-/// `key=value;key=value`.
-fn tags(text: &str) -> Result<BTreeMap<String, String>, String> {
+/// Parses `key=value;key=value`.
+fn parse_tags(text: &str) -> Result<BTreeMap<String, String>, String> {
     let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
     let pair = |part: &str| {
         let (key, value) = part.split_once('=').ok_or_else(|| {
-            format!("tags: {part:?} is no key=value; write them as team=search;environment=prod")
+            format!("tags: {part:?} is not key=value; write tags as team=search;environment=prod")
         })?;
         Ok((key.trim().to_owned(), value.trim().to_owned()))
     };
@@ -178,50 +177,55 @@ fn tags(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 impl Row {
-    fn named(self, line: usize) -> Result<TargetSpec, InvalidAccountsFile> {
+    fn into_spec(self, line: usize) -> Result<TargetSpec, InvalidAccountsFile> {
         let Self { account_id, role_arn, role_name, external_id, via, name, email, tags } = self;
-        let wrong = |field: &str, problem: &dyn Display| {
+        let invalid = |field: &str, problem: &dyn Display| {
             InvalidAccountsFile(format!("line {line}: {field}: {problem}"))
         };
-        let role_arn = parsed("role_arn", role_arn, &wrong)?;
+        let role_arn = parse_field("role_arn", role_arn, &invalid)?;
         let external_id = match external_id {
             Some(serde_json::Value::String(text)) => Some(text),
             Some(serde_json::Value::Null) | None => None,
-            Some(_) => return Err(wrong("external_id", &"it is no text; put it in quotes")),
+            Some(_) => return Err(invalid("external_id", &"not a string; put it in quotes")),
         };
-        let of_role =
+        let role_account =
             role_arn.as_ref().map(|role_arn: &rolecall_roll::RoleArn| role_arn.account_id().clone());
-        let account_id: AccountId = match (parsed("account_id", account_id, &wrong)?, of_role) {
-            (Some(account_id), Some(of_role)) if account_id != of_role => {
-                return Err(wrong(
+        let account_id: AccountId = match (parse_field("account_id", account_id, &invalid)?, role_account) {
+            (Some(account_id), Some(role_account)) if account_id != role_account => {
+                return Err(invalid(
                     "role_arn",
-                    &format!("it is of account {of_role}, and account_id is {account_id}"),
+                    &format!("the role is in account {role_account}, but account_id is {account_id}"),
                 ));
             }
             (Some(account_id), _) | (None, Some(account_id)) => account_id,
-            (None, None) => return Err(wrong("account_id", &"it is missing")),
+            (None, None) => return Err(invalid("account_id", &"missing")),
         };
-        let role_name: Option<rolecall_roll::RoleName> = parsed("role_name", role_name, &wrong)?;
+        let role_name: Option<rolecall_roll::RoleName> = parse_field("role_name", role_name, &invalid)?;
         if let (Some(role_arn), Some(role_name)) = (&role_arn, &role_name)
             && role_arn.to_string().rsplit('/').next() != Some(role_name.as_str())
         {
-            return Err(wrong(
+            return Err(invalid(
                 "role_name",
-                &format!("it is {role_name}, and role_arn is {role_arn}; name one"),
+                &format!("it is {role_name}, but role_arn is {role_arn}; give only one"),
             ));
         }
-        let is_known = name.is_some() || email.is_some() || tags.is_some();
-        let account = is_known.then_some(Account { name, email, organizational_unit: None, tags });
+        let has_details = name.is_some() || email.is_some() || tags.is_some();
+        let account = has_details.then_some(Account { name, email, organizational_unit: None, tags });
         if let Some(several) = via.iter().find(|text| text.matches("arn:").count() > 1) {
-            return Err(wrong("via", &format!("{several:?} is more than one role; put blanks between them")));
+            return Err(invalid(
+                "via",
+                &format!("{several:?} holds more than one role; separate the roles with spaces"),
+            ));
         }
-        let via =
-            via.into_iter().map(|text| parsed("via", Some(text), &wrong)).collect::<Result<Vec<_>, _>>()?;
+        let via = via
+            .into_iter()
+            .map(|text| parse_field("via", Some(text), &invalid))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(TargetSpec {
             account_id,
             role_arn,
             role_name,
-            external_id: parsed("external_id", external_id, &wrong)?,
+            external_id: parse_field("external_id", external_id, &invalid)?,
             via: via.into_iter().flatten().collect(),
             skipped: None,
             account,
@@ -229,12 +233,12 @@ impl Row {
     }
 }
 
-fn parsed<T: FromStr<Err = rolecall_roll::ParseIdError>>(
+fn parse_field<T: FromStr<Err = rolecall_roll::ParseIdError>>(
     field: &str,
     text: Option<String>,
-    wrong: &dyn Fn(&str, &dyn Display) -> InvalidAccountsFile,
+    invalid: &dyn Fn(&str, &dyn Display) -> InvalidAccountsFile,
 ) -> Result<Option<T>, InvalidAccountsFile> {
-    text.map(|text| text.parse().map_err(|error: rolecall_roll::ParseIdError| wrong(field, &error)))
+    text.map(|text| text.parse().map_err(|error: rolecall_roll::ParseIdError| invalid(field, &error)))
         .transpose()
 }
 
@@ -243,20 +247,20 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn csv_json_lines_and_bare_ids_name_the_same_accounts() {
+    fn csv_json_lines_and_bare_ids_give_the_same_accounts() {
         let csv = "\u{feff}account_id, role_name, external_id, via, name, tags\r\n\
-                   000000000042, Audit, between-us, arn:aws:iam::222222222222:role/Hop,\"a, b\", team=search;env=prod\r\n\
+                   000000000042, Audit, between-us, arn:aws:iam::222222222222:role/Intermediate,\"a, b\", team=search;env=prod\r\n\
                    # 333333333333\r\n\
                    111111111111\r\n";
         let json = concat!(
             r#"{"account_id": "000000000042", "role_name": "Audit", "external_id": "between-us", "#,
-            r#""via": ["arn:aws:iam::222222222222:role/Hop"], "name": "a, b", "tags": {"team": "search", "env": "prod"}}"#,
+            r#""via": ["arn:aws:iam::222222222222:role/Intermediate"], "name": "a, b", "tags": {"team": "search", "env": "prod"}}"#,
             "\n\n",
             r#"{"account_id": "111111111111"}"#,
         );
         for text in [csv, json] {
-            let named = parse(text).unwrap();
-            let [first, second] = &named[..] else { panic!("{named:?}") };
+            let specs = parse(text).unwrap();
+            let [first, second] = &specs[..] else { panic!("{specs:?}") };
             assert_eq!(first.account_id.as_str(), "000000000042");
             assert_eq!(first.role_name.as_ref().unwrap().as_str(), "Audit");
             assert_eq!(first.external_id.as_ref().unwrap().expose(), "between-us");
@@ -271,47 +275,50 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line_and_an_external_id_is_not_repeated() {
-        for (text, words) in [
-            ("", "no account"),
-            ("account_id\n", "no account"),
-            ("accounts\n111111111111", "line 1: there is no column"),
-            ("account_id,role\n111111111111,R", "line 1: column \"role\""),
+    fn an_error_names_its_line_and_an_external_id_is_not_repeated() {
+        for (text, message) in [
+            ("", "no account in the file"),
+            ("account_id\n", "no account in the file"),
+            ("accounts\n111111111111", "line 1: no column"),
+            ("account_id,role\n111111111111,R", "line 1: unknown column \"role\""),
             ("account_id\n42\n", "line 2: account_id"),
-            ("account_id\n111111111111,R\n", "line 2: there are 2 cells"),
-            ("account_id,role_name,name\n111111111111,R\n", "line 2: there are 2 cells, and 3 columns"),
+            ("account_id\n111111111111,R\n", "line 2: 2 cells"),
+            ("account_id,role_name,name\n111111111111,R\n", "line 2: 2 cells, but 3 columns"),
             (
                 "account_id,account_id\n111111111111,222222222222\n",
-                "line 1: column \"account_id\" stands twice",
+                "line 1: column \"account_id\" appears twice",
             ),
             (
                 "account_id,name\n111111111111,\"x\n222222222222,y\n",
-                "line 2: a cell goes over the end of the line",
+                "line 2: a cell continues on the next line",
             ),
-            ("account_id;name\n111111111111;x\n", "cells are separated by commas"),
-            ("[{\"account_id\": \"111111111111\"}]", "a JSON object a line"),
+            ("account_id;name\n111111111111;x\n", "separate the cells with commas"),
+            ("[{\"account_id\": \"111111111111\"}]", "one JSON object per line"),
             (
                 "account_id,via\n111111111111,arn:aws:iam::222222222222:role/A|arn:aws:iam::222222222222:role/B\n",
                 "line 2: via: ",
             ),
             (
                 "{\"role_arn\": \"arn:aws:iam::111111111111:role/R\", \"role_name\": \"S\"}",
-                "line 1: role_name: it is S, and role_arn is",
+                "line 1: role_name: it is S, but role_arn is",
             ),
             ("account_id,role_name\n111111111111,a/b\n", "line 2: role_name"),
             ("account_id,external_id\n111111111111,s3cret id\n", "line 2: external_id"),
             ("account_id,tags\n111111111111,search\n", "line 2: tags: \"search\""),
             (
                 "account_id,role_arn\n111111111111,arn:aws:iam::222222222222:role/R\n",
-                "line 2: role_arn: it is of account",
+                "line 2: role_arn: the role is in account",
             ),
             ("{\"account_id\": 42}", "line 1: invalid type"),
-            ("{\"account_id\": \"111111111111\", \"role\": \"R\"}", "line 1: field \"role\""),
+            ("{\"account_id\": \"111111111111\", \"role\": \"R\"}", "line 1: unknown field \"role\""),
             ("{\"account_id\": \"111111111111\", \"external_id\": [\"s3cret\"]}", "line 1: external_id"),
-            ("{\"account_id\": \"111111111111\"}\n{}", "line 2: account_id: it is missing"),
+            ("{\"account_id\": \"111111111111\"}\n{}", "line 2: account_id: missing"),
         ] {
             let problem = parse(text).unwrap_err().to_string();
-            assert!(problem.contains(words) && !problem.contains("s3cret"), "{words} is not in {problem}");
+            assert!(
+                problem.contains(message) && !problem.contains("s3cret"),
+                "{message} is not in {problem}"
+            );
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Whom to ask.
+//! The target accounts.
 //!
-//! 1. [`accounts_file`]: accounts as a file names them;
-//! 2. [`organization`]: accounts as AWS Organizations lists them;
-//! 3. [`choice`]: which of them are meant;
-//! 4. [`named`]: from a named account to how it is read;
-//! 5. [`options`]: what a person can set of all that, and [`plan`], which folds it;
-//! 6. [`Targets`]: all of them, each once, in one partition.
+//! 1. [`accounts_file`]: accounts from a file;
+//! 2. [`organization`]: accounts that AWS Organizations lists;
+//! 3. [`account_filter`]: selects among them;
+//! 4. [`target_spec`]: from an account's entry to how the account is read;
+//! 5. [`options`]: the options for all of this, and [`plan`], which combines them;
+//! 6. [`Targets`]: the resolved targets, each account once, all in one partition.
 
 pub mod account_filter;
 pub mod accounts_file;
@@ -22,14 +22,14 @@ pub use account_filter::AccountFilter;
 pub use plan::TargetPlan;
 pub use target_spec::{RoleArnTemplate, TargetSpec};
 
-/// An account to read, or to leave alone for a reason.
+/// An account to read, or to skip for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The account.
+    /// The account's id, 12 digits.
     pub account_id: AccountId,
     /// How it is read.
     pub access: Access,
-    /// What is known of it besides.
+    /// Name, email, organizational unit and tags, as far as known; `None` where nothing is.
     pub account: Option<Account>,
 }
 
@@ -40,18 +40,18 @@ pub enum Access {
     Role(Role),
     /// With the caller's own credentials: it is the caller's own account.
     CallerCredentials,
-    /// Not at all, for this reason.
+    /// Not read, for this reason, such as `suspended`.
     Skipped(String),
 }
 
-/// A role to become.
+/// A role to assume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
-    /// The role; it says which account.
+    /// The role, which also gives the account.
     pub role_arn: RoleArn,
-    /// What the role's trust policy asks for, where it asks.
+    /// The external id that the role's trust policy requires; `None` where it requires none.
     pub external_id: Option<ExternalId>,
-    /// The roles to become on the way, the first first. With any, a session lasts an hour at most.
+    /// The intermediate roles to assume before it, in order. With role chaining, a session lasts at most one hour.
     pub via: Vec<RoleArn>,
 }
 
@@ -67,7 +67,7 @@ impl Target {
         }
     }
 
-    /// The role through which it is read, where it is.
+    /// The role through which the account is read; `None` where it is skipped or read with the caller's credentials.
     #[must_use]
     pub fn role(&self) -> Option<&Role> {
         match &self.access {
@@ -76,7 +76,7 @@ impl Target {
         }
     }
 
-    /// The same as the roll has it.
+    /// The target in the roll's form.
     #[must_use]
     pub fn to_roll_target(&self) -> rolecall_roll::Target {
         let role_arn = self.role().map(|role| role.role_arn.clone());
@@ -84,7 +84,7 @@ impl Target {
     }
 }
 
-/// Targets that can be asked in one run: at least one, each account once, all in one partition.
+/// Targets that one run can read: at least one, each account once, all in one partition.
 #[derive(Debug, Clone)]
 pub struct Targets {
     targets: Vec<Target>,
@@ -92,13 +92,13 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Merges targets that say the same, and sorts them. Where none of them says its partition, it is `otherwise`.
+    /// Merges equal targets, and sorts them by account id. Without any role, the partition is `default_partition`.
     ///
     /// # Errors
-    /// [`TargetConflict`] where there are none, or they cannot be asked in one run.
+    /// [`TargetConflict`] where there are no targets, or one run cannot read them all.
     pub fn new(
         targets: impl IntoIterator<Item = Target>,
-        otherwise: Partition,
+        default_partition: Partition,
     ) -> Result<Self, TargetConflict> {
         let mut by_account: BTreeMap<AccountId, Target> = BTreeMap::new();
         for target in targets {
@@ -136,7 +136,7 @@ impl Targets {
         }
         let mut role_arns = targets.iter().filter_map(Target::role).map(|role| &role.role_arn);
         let Some(first) = role_arns.next() else {
-            return Ok(Self { targets, partition: otherwise });
+            return Ok(Self { targets, partition: default_partition });
         };
         let partition = first.partition();
         match role_arns.find(|role_arn| role_arn.partition() != partition) {
@@ -145,26 +145,27 @@ impl Targets {
         }
     }
 
-    /// Those of them that are meant.
+    /// The targets for which the predicate is true.
     #[must_use]
-    pub fn filter(&self, is_meant: impl Fn(&Target) -> bool) -> Vec<&Target> {
-        self.targets.iter().filter(|target| is_meant(target)).collect()
+    pub fn filter(&self, predicate: impl Fn(&Target) -> bool) -> Vec<&Target> {
+        self.targets.iter().filter(|target| predicate(target)).collect()
     }
 
-    /// The partition that all of them are in.
+    /// The partition of all targets.
     #[must_use]
     pub fn partition(&self) -> Partition {
         self.partition
     }
 
-    /// Whether a region is one of the targets' partition: the STS of another knows neither them nor their callers.
+    /// Checks that a region is in the targets' partition: the STS of another partition knows neither the roles nor the caller.
     ///
     /// # Errors
-    /// [`TargetConflict::Region`] where it is not.
+    /// [`TargetConflict::Region`] where it is in another partition, [`TargetConflict::InvalidRegion`] where it is not a valid
+    /// region name.
     pub fn check_region(&self, region: &str) -> Result<(), TargetConflict> {
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if region.is_empty() || !region.chars().all(is_name) {
-            return Err(TargetConflict::NoRegion(region.to_owned()));
+            return Err(TargetConflict::InvalidRegion(region.to_owned()));
         }
         let of_region = Partition::from_region(region);
         if of_region == self.partition {
@@ -173,59 +174,61 @@ impl Targets {
         Err(TargetConflict::Region { region: region.to_owned(), of_region, of_targets: self.partition })
     }
 
-    /// The targets, by account id.
+    /// The targets, sorted by account id.
     #[must_use]
     pub fn as_slice(&self) -> &[Target] {
         &self.targets
     }
 
-    /// The targets as the roll's header has them.
+    /// The targets in the form of the roll's header.
     #[must_use]
     pub fn to_roll_targets(&self) -> Vec<rolecall_roll::Target> {
         self.targets.iter().map(Target::to_roll_target).collect()
     }
 }
 
-/// Why targets cannot be asked in one run.
+/// Why one run cannot read the targets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetConflict {
-    /// There are none.
-    #[error("there is no account to ask")]
+    /// There are no targets.
+    #[error("there are no target accounts")]
     NoTargets,
-    /// An account is named with two roles.
-    #[error("one account is named with two roles, {0} and {1}; name one")]
+    /// An account is given with two different roles.
+    #[error("one account is given with two roles, {0} and {1}; give only one")]
     Roles(Box<RoleArn>, Box<RoleArn>),
-    /// A role is named with two external ids.
-    #[error("{0} is named with two different external ids; name one")]
+    /// A role is given with two different external ids.
+    #[error("{0} is given with two different external ids; give only one")]
     ExternalIds(Box<RoleArn>),
-    /// A role is named with two chains of roles to it.
-    #[error("{0} is named with two different chains of roles to it; name one")]
+    /// A role is given with two different chains of intermediate roles.
+    #[error("{0} is given with two different role chains; give only one")]
     Chains(Box<RoleArn>),
-    /// An account is named with a role and without, or to be skipped and not.
-    #[error("account {0} is named twice, and not in the same way; name it once")]
-    Access(AccountId),
-    /// An account is called two names.
-    #[error("account {0} is called {first:?} and {second:?}; call it one", first = .1[0], second = .1[1])]
-    Names(AccountId, Box<[String; 2]>),
-    /// They are in different partitions, and no credentials are good in two.
+    /// An account is given twice, with two of: a role, the caller's credentials, to be skipped.
     #[error(
-        "{0} and {1} are in different partitions, and no credentials are good in both; ask them in two runs"
+        "account {0} is given twice, with different access (a role, the caller's credentials, or skipped); give it once"
+    )]
+    Access(AccountId),
+    /// An account is given with two different names.
+    #[error("account {0} is given with two names, {first:?} and {second:?}; give only one", first = .1[0], second = .1[1])]
+    Names(AccountId, Box<[String; 2]>),
+    /// The roles are in different partitions; credentials are valid in one partition only.
+    #[error(
+        "{0} and {1} are in different partitions, and no credentials are valid in both; scan them in two runs"
     )]
     Partitions(Box<RoleArn>, Box<RoleArn>),
-    /// The region is no name of one.
-    #[error("region {0:?} is none, a region is named like us-east-1")]
-    NoRegion(String),
-    /// The region is in another partition than they are.
+    /// This is not a valid region name.
+    #[error("{0:?} is not a valid region; expected a name such as us-east-1")]
+    InvalidRegion(String),
+    /// The region is in another partition than the roles.
     #[error(
-        "region {region} is in partition {of_region}, but the roles are in {of_targets}; set the region to one of theirs, such as {}",
+        "region {region} is in partition {of_region}, but the roles are in {of_targets}; set a region of that partition, such as {}",
         .of_targets.default_region()
     )]
     Region {
-        /// The region.
+        /// The region of the configuration.
         region: String,
-        /// The partition that it is in.
+        /// The region's partition.
         of_region: Partition,
-        /// The partition that the roles are in.
+        /// The roles' partition.
         of_targets: Partition,
     },
 }
@@ -240,34 +243,34 @@ mod tests {
         Target::from_role(role_arn.parse().unwrap(), external_id.map(|id| id.parse().unwrap()))
     }
 
-    fn all(targets: impl IntoIterator<Item = Target>) -> Result<Targets, TargetConflict> {
+    fn resolve(targets: impl IntoIterator<Item = Target>) -> Result<Targets, TargetConflict> {
         Targets::new(targets, Partition::AwsCn)
     }
 
     #[test]
-    fn what_is_said_twice_is_asked_once_and_contradictions_are_errors() {
+    fn equal_targets_are_merged_and_conflicts_are_errors() {
         let a = || target("arn:aws:iam::111111111111:role/R", None);
         let b = || target("arn:aws:iam::000000000002:role/R", None);
         let known = Target { account: Some(Account::default()), ..a() };
-        let targets = all([a(), b(), known.clone()]).unwrap();
-        assert_eq!(targets.as_slice(), [b(), known], "and nothing that is known is forgotten");
+        let targets = resolve([a(), b(), known.clone()]).unwrap();
+        assert_eq!(targets.as_slice(), [b(), known], "the account's details are kept");
         assert_eq!(targets.partition(), Partition::Aws);
         let own = Target { access: Access::CallerCredentials, ..a() };
-        assert_eq!(all([own.clone()]).unwrap().partition(), Partition::AwsCn);
+        assert_eq!(resolve([own.clone()]).unwrap().partition(), Partition::AwsCn);
 
         let other_role = target("arn:aws:iam::111111111111:role/S", None);
-        assert!(matches!(all([a(), other_role]), Err(TargetConflict::Roles(..))));
+        assert!(matches!(resolve([a(), other_role]), Err(TargetConflict::Roles(..))));
         let other_id = target("arn:aws:iam::111111111111:role/R", Some("secret-id"));
-        let refused = all([a(), other_id]).unwrap_err();
-        assert!(!refused.to_string().contains("secret-id"), "{refused}");
-        let called = |name: &str| {
+        let conflict = resolve([a(), other_id]).unwrap_err();
+        assert!(!conflict.to_string().contains("secret-id"), "{conflict}");
+        let with_name = |name: &str| {
             let account = Account { name: Some(name.to_owned()), ..Account::default() };
             Target { account: Some(account), ..a() }
         };
-        assert!(matches!(all([called("x"), called("y")]), Err(TargetConflict::Names(..))));
+        assert!(matches!(resolve([with_name("x"), with_name("y")]), Err(TargetConflict::Names(..))));
         let china = target("arn:aws-cn:iam::333333333333:role/R", None);
-        assert!(matches!(all([a(), china]), Err(TargetConflict::Partitions(..))));
-        assert!(matches!(all([a(), own]), Err(TargetConflict::Access(_))));
-        assert_eq!(all([]).unwrap_err(), TargetConflict::NoTargets);
+        assert!(matches!(resolve([a(), china]), Err(TargetConflict::Partitions(..))));
+        assert!(matches!(resolve([a(), own]), Err(TargetConflict::Access(_))));
+        assert_eq!(resolve([]).unwrap_err(), TargetConflict::NoTargets);
     }
 }

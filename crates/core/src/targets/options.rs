@@ -1,4 +1,4 @@
-//! Which accounts are read, and through which roles, as a person sets it.
+//! The options that select the target accounts and their roles.
 
 use rolecall_roll::{AccountId, ExternalId, RoleArn, RoleName};
 
@@ -7,59 +7,59 @@ use crate::option_rows::{each, one, options, switch, to_text_by_display};
 use crate::settings::parse_tag;
 
 options! {
-    /// Which accounts are read, and through which roles.
+    /// The options that select the target accounts and their roles.
     TargetOptions {
-        /// Role ARN to assume; repeat for several accounts
+        /// ARN of the role to assume; repeat for several accounts
         role_arn: Vec<RoleArn> = (), RoleArns("ARN"), None, |texts| each(texts, str::parse);
 
-        /// Account to read through its role named --role-name; repeat for several accounts
+        /// Id of the account to read, through its role named --role-name; repeat for several accounts
         account: Vec<AccountId> = (), Ids("ID"), None, |texts| each(texts, str::parse);
 
-        /// File of accounts, CSV or JSON lines: `account_id`, `role_arn` or `role_name`, `external_id`, `via`, `name`, `email`,
-        /// `tags`; `-` for stdin
+        /// File of the accounts to read, as CSV or JSON lines with `account_id`, `role_arn` or `role_name`, `external_id`, `via`,
+        /// `name`, `email`, `tags`; `-` for stdin
         accounts_file: String = (), Text("FILE"), Some("accounts_file"), |texts| one(texts, |text| Ok::<_, String>(text.to_owned())),
             example "\"accounts.csv\"";
 
         /// Read all accounts that AWS Organizations lists
         organization: bool = false, Switch(""), Some("organization.enabled"), switch, initial "true";
 
-        /// Role to assume for AWS Organizations, in the management account or a delegated administrator
+        /// ARN of the role to assume to call AWS Organizations, in the management account or a delegated administrator
         organization_role_arn: RoleArn = (), Text("ARN"), Some("organization.role_arn"), |texts| one(texts, str::parse),
             example "\"arn:aws:iam::999999999999:role/ListAccounts\"";
 
-        /// Organizational unit to read, with the units below it: its id, or its names from below the root, such as
+        /// Organizational unit to read, with the units below it: its id, its name, or its path below the root, such as
         /// Workloads/Prod; repeat for several
-        ou: Vec<String> = (), List("OU"), Some("organization.ou"), |texts| each(texts, not_empty),
+        ou: Vec<String> = (), List("OU"), Some("organization.ou"), |texts| each(texts, parse_non_empty),
             example "[\"Workloads/Prod\", \"ou-abcd-12345678\"]";
 
-        /// Read only accounts that carry this tag; repeated, all of the tags
+        /// Read only accounts that have this tag; repeat to require several tags
         include_tag: Vec<(String, String)> = (), Pairs("KEY=VALUE"), Some("organization.include_tag"),
             |texts| each(texts, parse_tag), example "{ environment = \"prod\" }";
 
-        /// Read the tags of the organization's accounts: one call for each account
+        /// Fetch the tags of the organization's accounts, with one call for each account
         fetch_account_tags: bool = false, Switch(""), Some("organization.fetch_account_tags"), switch, initial "true";
 
-        /// Read only accounts with this id or name, `*` standing for any characters; repeat for several
-        include: Vec<String> = (), List("ACCOUNT"), Some("include"), |texts| each(texts, not_empty),
+        /// Read only accounts whose id or name matches this pattern; `*` matches any characters; repeat for several
+        include: Vec<String> = (), List("ACCOUNT"), Some("include"), |texts| each(texts, parse_non_empty),
             example "[\"*-prod\"]";
 
-        /// Leave out accounts with this id or name, `*` standing for any characters; repeat for several
-        exclude: Vec<String> = (), List("ACCOUNT"), Some("exclude"), |texts| each(texts, not_empty),
+        /// Exclude accounts whose id or name matches this pattern; `*` matches any characters; repeat for several
+        exclude: Vec<String> = (), List("ACCOUNT"), Some("exclude"), |texts| each(texts, parse_non_empty),
             example "[\"123456789012\", \"sandbox-*\"]";
 
         /// Name of the role to assume in each account
         role_name: RoleName = (), Text("NAME"), Some("role_name"), |texts| one(texts, str::parse),
             initial "\"IAMListRole\"";
 
-        /// Template of the role's ARN
+        /// Template for the role ARN in each account
         role_template: RoleArnTemplate = RoleArnTemplate::default(), Text("ARN"), Some("role_template"), |texts| one(texts, str::parse);
 
-        /// Intermediate role to assume before the accounts' roles; repeat for a longer chain, in order
+        /// ARN of an intermediate role to assume before the accounts' roles; repeat for a longer chain, in order
         via: Vec<RoleArn> = (), Arns("ARN"), Some("via"), |texts| each(texts, str::parse),
-            example "[\"arn:aws:iam::222222222222:role/Hop\"]";
+            example "[\"arn:aws:iam::222222222222:role/Intermediate\"]";
 
-        /// External id that the roles' trust policies require; better set as `ROLECALL_EXTERNAL_ID`, since flags show in
-        /// `ps`
+        /// External id that the roles' trust policies require; prefer the variable `ROLECALL_EXTERNAL_ID`, since `ps` shows
+        /// flags
         external_id: ExternalId = (), Text("ID"), Some("external_id"), |texts| one(texts, str::parse),
             example "\"between-us\"", secret true;
     }
@@ -67,6 +67,6 @@ options! {
 
 to_text_by_display!(RoleArnTemplate);
 
-fn not_empty(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }
+fn parse_non_empty(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("the text is empty") } else { Ok(text.to_owned()) }
 }

@@ -1,5 +1,5 @@
-//! Which accounts a run reads, and through which roles: a pure fold of what was given into targets. AWS Organizations is
-//! asked by the run, between the plan and its targets.
+//! Decides which accounts a run reads, and through which roles, from the options and account lists. It makes no calls: the
+//! run calls AWS Organizations between making the plan and resolving its targets.
 
 use std::fmt;
 
@@ -12,50 +12,51 @@ use super::target_spec::{MissingRole, TargetDefaults};
 use super::{AccountFilter, Target, TargetConflict, TargetSpec, Targets};
 use crate::option_rows::Origin;
 
-/// What is known of the targets before anything is asked.
+/// What is known of the targets before the first call.
 #[derive(Debug, Clone)]
 pub struct TargetPlan {
-    /// Accounts that were specs.
+    /// The accounts that the options or an account list give.
     specs: Vec<TargetSpec>,
-    /// What the configuration says of accounts: how some of them are read otherwise, and those that nobody lists.
+    /// The accounts of the configuration file. Their settings take precedence over those of a list, and those that no list
+    /// has are targets themselves.
     overrides: Vec<TargetSpec>,
-    /// What is wanted of AWS Organizations; `None` where it is not asked.
+    /// `None` where AWS Organizations is not called.
     organization: Option<OrganizationQuery>,
     filter: AccountFilter,
-    /// What holds for accounts that were named without it.
-    roles: TargetDefaults,
+    /// The settings for accounts whose entry lacks them.
+    defaults: TargetDefaults,
 }
 
-/// What is wanted of AWS Organizations, and the role to ask it as.
+/// What to read of AWS Organizations, and the role to assume for it.
 #[derive(Debug, Clone)]
 pub struct OrganizationQuery {
-    /// Which of its accounts, and what of them.
+    /// The organizational units, and whether to read tags.
     pub reads: OrganizationReads,
-    /// The role to assume for it; none where the caller itself asks.
+    /// The role to assume for it; empty for the caller's credentials.
     pub via: Vec<RoleArn>,
 }
 
-/// Accounts that a file or an event lists.
+/// The account list of a file or an event.
 #[derive(Debug, Clone)]
 pub struct ListedAccounts {
-    /// The accounts.
+    /// The accounts, in the order of the list.
     pub accounts: Vec<TargetSpec>,
-    /// Who lists them.
+    /// Where the list, or the name of its file, was given.
     pub origin: Origin,
 }
 
-/// Where the file of accounts is, if one is read: its name, and who named it.
+/// The accounts file to read, with the origin of its name; `None` where no file is read.
 ///
-/// A source of targets counts where none was given that takes precedence: who names an account on the command line
-/// means that one, and not the file's organization as well.
+/// Only the sources of targets with the highest precedence count: an account on the command line replaces the
+/// organization of the configuration file, for example.
 #[must_use]
 pub fn accounts_file(options: &TargetOptions) -> Option<(&str, Origin)> {
-    let file = options.accounts_file.as_ref().filter(|file| Some(file.origin) == chosen_origin(options))?;
+    let file = options.accounts_file.as_ref().filter(|file| Some(file.origin) == targets_origin(options))?;
     Some((&file.value, file.origin))
 }
 
-/// Who names the targets: of those who do, the one that takes precedence.
-fn chosen_origin(options: &TargetOptions) -> Option<Origin> {
+/// The origin of the options that give targets: the one with the highest precedence.
+fn targets_origin(options: &TargetOptions) -> Option<Origin> {
     let TargetOptions { role_arn, account, accounts_file, organization, .. } = options;
     let organization = organization.as_ref().filter(|given| given.value).map(|given| given.origin);
     let lists = [
@@ -67,25 +68,26 @@ fn chosen_origin(options: &TargetOptions) -> Option<Origin> {
 }
 
 impl TargetPlan {
-    /// Folds what was given: `listed` are the accounts of a file or an event, `configured` those that the configuration
-    /// file describes.
+    /// Combines the options with the accounts of a file or an event (`listed`) and those of the configuration file
+    /// (`configured`).
     ///
     /// # Errors
-    /// [`PlanError`] where nothing names a target, or an option is about an organization that is not asked.
+    /// [`PlanError`] where there is no target, or an option requires AWS Organizations, which is not enabled.
     pub fn new(
         options: TargetOptions,
         listed: Option<ListedAccounts>,
         configured: &[TargetSpec],
     ) -> Result<Self, PlanError> {
-        let origin = chosen_origin(&options).max(listed.as_ref().map(|listed| listed.origin));
-        let is_by_file = origin.is_none_or(|origin| origin == Origin::File);
-        let is_chosen = |it: Origin| Some(it) == origin;
-        let is_asked = options.organization.as_ref().is_some_and(|it| it.value && is_chosen(it.origin));
-        if let Some(key) = option_without_organization(&options, origin).filter(|_| !is_asked) {
+        let origin = targets_origin(&options).max(listed.as_ref().map(|listed| listed.origin));
+        let is_from_file = origin.is_none_or(|origin| origin == Origin::File);
+        let takes_precedence = |it: Origin| Some(it) == origin;
+        let uses_organization =
+            options.organization.as_ref().is_some_and(|it| it.value && takes_precedence(it.origin));
+        if let Some(key) = option_without_organization(&options, origin).filter(|_| !uses_organization) {
             return Err(PlanError::NeedsOrganization(key));
         }
-        // Who names accounts one by one means those: a filter of a layer below is about the list that is named there.
-        let is_list = is_asked || listed.is_some();
+        // Accounts that are given one by one are not filtered by a lower layer: its filter is for that layer's list.
+        let is_list = uses_organization || listed.is_some();
         let applies = |it: Origin| is_list || Some(it) >= origin;
         let options = TargetOptions {
             include: options.include.filter(|given| applies(given.origin)),
@@ -93,35 +95,37 @@ impl TargetPlan {
             include_tag: options.include_tag.filter(|given| applies(given.origin)),
             ..options
         };
-        // An account that is named by its id alone may be one that the configuration says more of.
-        let known = |id: &AccountId| configured.iter().find(|it| it.account_id == *id).cloned();
-        let by_id = |id: &AccountId| known(id).unwrap_or_else(|| TargetSpec::new(id.clone()));
-        let accounts = options.account.iter().filter(|given| is_chosen(given.origin));
-        let role_arns = options.role_arn.iter().filter(|given| is_chosen(given.origin));
+        // The configuration file may have settings for an account that is given by its id alone.
+        let configured_spec = |id: &AccountId| configured.iter().find(|it| it.account_id == *id).cloned();
+        let by_id = |id: &AccountId| configured_spec(id).unwrap_or_else(|| TargetSpec::new(id.clone()));
+        let accounts = options.account.iter().filter(|given| takes_precedence(given.origin));
+        let role_arns = options.role_arn.iter().filter(|given| takes_precedence(given.origin));
         let mut specs: Vec<TargetSpec> = accounts.flat_map(|given| &given.value).map(by_id).collect();
         specs.extend(role_arns.flat_map(|given| &given.value).map(TargetSpec::from_role_arn));
-        specs.extend(listed.filter(|listed| is_chosen(listed.origin)).into_iter().flat_map(|it| it.accounts));
-        let overrides = if is_by_file || is_asked { configured.to_vec() } else { Vec::new() };
-        if specs.is_empty() && overrides.is_empty() && !is_asked {
+        specs.extend(
+            listed.filter(|listed| takes_precedence(listed.origin)).into_iter().flat_map(|it| it.accounts),
+        );
+        let overrides = if is_from_file || uses_organization { configured.to_vec() } else { Vec::new() };
+        if specs.is_empty() && overrides.is_empty() && !uses_organization {
             return Err(PlanError::NoTargets);
         }
-        Ok(Self::with(options, specs, overrides, is_asked))
+        Ok(Self::from_parts(options, specs, overrides, uses_organization))
     }
 
-    /// A plan for one account that is not known yet: how it would be read.
+    /// A plan to read one account, whose id [`TargetPlan::target`] takes later.
     #[must_use]
     pub fn for_one_account(options: TargetOptions, configured: &[TargetSpec]) -> Self {
-        Self::with(options, Vec::new(), configured.to_vec(), false)
+        Self::from_parts(options, Vec::new(), configured.to_vec(), false)
     }
 
-    fn with(
+    fn from_parts(
         options: TargetOptions,
         specs: Vec<TargetSpec>,
         overrides: Vec<TargetSpec>,
-        is_asked: bool,
+        uses_organization: bool,
     ) -> Self {
         let tags = options.include_tag.map(|given| given.value).unwrap_or_default();
-        let organization = is_asked.then(|| OrganizationQuery {
+        let organization = uses_organization.then(|| OrganizationQuery {
             reads: OrganizationReads {
                 units: options.ou.map(|given| given.value).unwrap_or_default(),
                 tags: options.fetch_account_tags.is_some_and(|given| given.value) || !tags.is_empty(),
@@ -133,7 +137,7 @@ impl TargetPlan {
             exclude: options.exclude.map(|given| given.value).unwrap_or_default(),
             tags,
         };
-        let roles = TargetDefaults {
+        let defaults = TargetDefaults {
             template: options.role_template.map(|given| given.value).unwrap_or_default(),
             partition: Partition::Aws,
             role_name: options.role_name.map(|given| given.value),
@@ -141,16 +145,16 @@ impl TargetPlan {
             via: options.via.map(|given| given.value).unwrap_or_default(),
             own_account: None,
         };
-        Self { specs, overrides, organization, filter, roles }
+        Self { specs, overrides, organization, filter, defaults }
     }
 
-    /// What is wanted of AWS Organizations; `None` where it is not asked.
+    /// What to read of AWS Organizations; `None` where it is not called.
     #[must_use]
     pub fn organization(&self) -> Option<&OrganizationQuery> {
         self.organization.as_ref()
     }
 
-    /// Which accounts of the organization are chosen.
+    /// Which accounts of the organization are selected, for the roll's header; empty without an organization.
     #[must_use]
     pub fn scope(&self) -> TargetScope {
         let Some(query) = &self.organization else { return TargetScope::default() };
@@ -163,7 +167,7 @@ impl TargetPlan {
         }
     }
 
-    /// The partition that the targets are in: that of a role that was named whole, else that of the region.
+    /// The targets' partition: that of the first role that is given by its ARN, otherwise that of the region.
     #[must_use]
     pub fn partition(&self, region: Option<&str>) -> Partition {
         let mut all = self.specs.iter().chain(&self.overrides);
@@ -171,10 +175,11 @@ impl TargetPlan {
         explicit.unwrap_or_else(|| region.map_or(Partition::Aws, Partition::from_region))
     }
 
-    /// Whether targets that need no organization contradict each other, or the region, before anything is asked.
+    /// Checks, before the first call, whether targets conflict with each other or with the region. Targets from AWS
+    /// Organizations cannot be checked yet.
     ///
     /// # Errors
-    /// [`PlanError`] names what contradicts what.
+    /// [`PlanError`] names what conflicts.
     pub fn check(&self, region: Option<&str>) -> Result<(), PlanError> {
         if self.organization.is_none() {
             self.resolve(Vec::new(), region, None)?;
@@ -182,31 +187,31 @@ impl TargetPlan {
         Ok(())
     }
 
-    /// The targets: of the accounts that were named and of those that AWS Organizations `listed`, all that the filters
-    /// leave, each with the way it is read. `own_account` is the caller's, which is read with the caller's credentials.
+    /// The targets: the given accounts and those that AWS Organizations `listed`, filtered, each with how it is read.
+    /// `own_account` is the caller's account, which is read with the caller's credentials.
     ///
     /// # Errors
-    /// [`PlanError`] where no account is left, or they cannot be read in one run.
+    /// [`PlanError`] where no account is left, or one run cannot read them all.
     pub fn resolve(
         &self,
         listed: Vec<TargetSpec>,
         region: Option<&str>,
         own_account: Option<&AccountId>,
     ) -> Result<Targets, PlanError> {
-        let roles = self.roles_in(region, own_account);
-        let specs = self.filter.apply(self.all_with(listed))?;
-        let targets = specs.into_iter().map(|spec| roles.resolve(spec));
-        let targets = Targets::new(targets.collect::<Result<Vec<_>, _>>()?, roles.partition)?;
+        let defaults = self.defaults_in(region, own_account);
+        let specs = self.filter.apply(self.merged_with(listed))?;
+        let targets = specs.into_iter().map(|spec| defaults.resolve(spec));
+        let targets = Targets::new(targets.collect::<Result<Vec<_>, _>>()?, defaults.partition)?;
         if let Some(region) = region {
             targets.check_region(region)?;
         }
         Ok(targets)
     }
 
-    /// Excluded names that no account has, for a note.
+    /// The exclude patterns that match no account, for a note.
     #[must_use]
     pub fn unmatched_excludes(&self, listed: Vec<TargetSpec>) -> Vec<String> {
-        self.filter.unmatched_excludes(&self.all_with(listed))
+        self.filter.unmatched_excludes(&self.merged_with(listed))
     }
 
     /// How one account would be read.
@@ -219,25 +224,28 @@ impl TargetPlan {
         region: Option<&str>,
         own_account: Option<&AccountId>,
     ) -> Result<Target, PlanError> {
-        let known = self.overrides.iter().find(|spec| spec.account_id == account_id).cloned();
-        let spec = known.unwrap_or_else(|| TargetSpec::new(account_id));
-        Ok(self.roles_in(region, own_account).resolve(spec)?)
+        let configured = self.overrides.iter().find(|spec| spec.account_id == account_id).cloned();
+        let spec = configured.unwrap_or_else(|| TargetSpec::new(account_id));
+        Ok(self.defaults_in(region, own_account).resolve(spec)?)
     }
 
-    fn roles_in(&self, region: Option<&str>, own_account: Option<&AccountId>) -> TargetDefaults {
+    fn defaults_in(&self, region: Option<&str>, own_account: Option<&AccountId>) -> TargetDefaults {
         let partition = self.partition(region);
-        TargetDefaults { partition, own_account: own_account.cloned(), ..self.roles.clone() }
+        TargetDefaults { partition, own_account: own_account.cloned(), ..self.defaults.clone() }
     }
 
-    fn all_with(&self, listed: Vec<TargetSpec>) -> Vec<TargetSpec> {
+    fn merged_with(&self, listed: Vec<TargetSpec>) -> Vec<TargetSpec> {
         TargetSpec::with_overrides([self.specs.clone(), listed].concat(), &self.overrides)
     }
 }
 
-/// An option that is about AWS Organizations and was given by whoever names the targets, or nearer: the layers below may
-/// hold it for another run.
-fn option_without_organization(options: &TargetOptions, chosen: Option<Origin>) -> Option<&'static str> {
-    let is_given = |it: Option<Origin>| it.is_some_and(|it| it > Origin::File && Some(it) >= chosen);
+/// The key of an option that requires AWS Organizations and was given in the layer that gives the targets, or in one that
+/// takes precedence over it. Lower layers may hold such options for other runs.
+fn option_without_organization(
+    options: &TargetOptions,
+    targets_origin: Option<Origin>,
+) -> Option<&'static str> {
+    let is_given = |it: Option<Origin>| it.is_some_and(|it| it > Origin::File && Some(it) >= targets_origin);
     let role_arn = options.organization_role_arn.as_ref().map(|given| given.origin);
     let fetch_account_tags =
         options.fetch_account_tags.as_ref().filter(|given| given.value).map(|given| given.origin);
@@ -251,29 +259,29 @@ fn option_without_organization(options: &TargetOptions, chosen: Option<Origin>) 
     .map(|(key, _)| key)
 }
 
-/// Why targets cannot be read in one run.
+/// Why there are no targets that one run can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanError {
-    /// Nothing names a target.
+    /// No option and no list gives a target.
     NoTargets,
-    /// This option, by its key, is about AWS Organizations, which is not asked.
+    /// The option with this key requires AWS Organizations, which is not enabled.
     NeedsOrganization(&'static str),
     /// No role is given for an account.
     MissingRole(MissingRole),
-    /// The filters name no account, or leave none.
+    /// A filter matches no account, or the filters leave none.
     Filter(EmptySelection),
-    /// The targets contradict each other, or the region.
+    /// The targets conflict with each other or with the region.
     TargetConflict(TargetConflict),
 }
 
 impl PlanError {
-    /// The error, with options called as a front end calls them.
+    /// The error message, with options named as the front end names them.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
         match self {
             Self::NoTargets => "no target accounts are given".to_owned(),
             Self::NeedsOrganization(key) => {
-                format!("{} needs AWS Organizations, which is not asked", terms.setting(key))
+                format!("{} requires {}", terms.setting(key), terms.setting("organization"))
             }
             Self::MissingRole(error) => error.to_text(terms),
             Self::Filter(error) => error.to_text(terms),
@@ -327,11 +335,11 @@ mod tests {
         options
     }
 
-    fn named(id: &str) -> TargetSpec {
+    fn spec(id: &str) -> TargetSpec {
         TargetSpec::new(id.parse().unwrap())
     }
 
-    /// The accounts, and how each is read.
+    /// The role ARN of each target, or how else it is read.
     fn targets(given: &[(&str, &str, Origin)], configured: &[TargetSpec]) -> Result<Vec<String>, PlanError> {
         let plan = TargetPlan::new(options(given), None, configured)?;
         let targets = plan.resolve(Vec::new(), Some("us-east-1"), None)?;
@@ -343,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn who_names_targets_takes_precedence_and_the_others_name_none() {
+    fn only_the_layer_with_the_highest_precedence_gives_targets() {
         let (flag, variable, file) = (Origin::Flag, Origin::Variable, Origin::File);
         let name = ("role_name", "R", file);
         let account = ("account", "222222222222", flag);
@@ -352,34 +360,37 @@ mod tests {
         assert_eq!(targets(&[account, role_arn, name], &[]).unwrap(), ["arn:aws:iam::222222222222:role/R"]);
         let organization = ("organization", "true", file);
         let plan = TargetPlan::new(options(&[account, organization]), None, &[]).unwrap();
-        assert!(plan.organization().is_none(), "the file's organization is for who names nobody");
+        assert!(
+            plan.organization().is_none(),
+            "the file's organization counts only where nothing else gives targets"
+        );
         let plan = TargetPlan::new(options(&[organization]), None, &[]).unwrap();
         assert!(plan.organization().is_some());
         let accounts = ("accounts_file", "a.csv", file);
         assert_eq!(accounts_file(&options(&[accounts])), Some(("a.csv", file)));
         assert_eq!(accounts_file(&options(&[accounts, role_arn])), None);
-        let listed = ListedAccounts { accounts: vec![named("333333333333")], origin: Origin::Event };
+        let listed = ListedAccounts { accounts: vec![spec("333333333333")], origin: Origin::Event };
         let plan = TargetPlan::new(options(&[role_arn, name]), Some(listed), &[]).unwrap();
         let targets = plan.resolve(Vec::new(), None, None).unwrap();
         assert_eq!(
             targets.as_slice()[0].account_id.as_str(),
             "333333333333",
-            "the event, and not the variable"
+            "the event takes precedence over the variable"
         );
     }
 
     #[test]
-    fn what_the_configuration_says_of_an_account_holds_for_who_names_it() {
-        let other = TargetSpec { role_name: Some("Audit".parse().unwrap()), ..named("222222222222") };
-        let configured = [other, named("333333333333")];
+    fn the_configuration_of_an_account_applies_to_an_account_that_is_given_by_id() {
+        let other = TargetSpec { role_name: Some("Audit".parse().unwrap()), ..spec("222222222222") };
+        let configured = [other, spec("333333333333")];
         let given = [("account", "222222222222", Origin::Flag), ("role_name", "R", Origin::Flag)];
         assert_eq!(targets(&given, &configured).unwrap(), ["arn:aws:iam::222222222222:role/Audit"]);
         let all = targets(&[("role_name", "R", Origin::File)], &configured).unwrap();
-        assert_eq!(all.len(), 2, "who names nobody means those of the file");
+        assert_eq!(all.len(), 2, "without other targets, the file's accounts are the targets");
     }
 
     #[test]
-    fn what_cannot_be_planned_is_said() {
+    fn options_without_valid_targets_are_errors() {
         assert_eq!(targets(&[], &[]).unwrap_err(), PlanError::NoTargets);
         let ou = ("ou", "Prod", Origin::Flag);
         let needs = targets(&[("role_arn", ROLE, Origin::Flag), ou], &[]).unwrap_err();
@@ -391,14 +402,14 @@ mod tests {
         assert_eq!(
             targets(&include(Origin::File), &[]).unwrap(),
             [ROLE],
-            "the file's filter is for the file's list"
+            "the file's filter applies to the file's list only"
         );
         let ou = [
             ("role_arn", ROLE, Origin::Flag),
             ("organization", "true", Origin::Variable),
             ("ou", "Prod", Origin::Variable),
         ];
-        assert_eq!(targets(&ou, &[]).unwrap(), [ROLE], "the variables are for who names nobody");
+        assert_eq!(targets(&ou, &[]).unwrap(), [ROLE], "the flag replaces the variables' organization");
         let plan = TargetPlan::new(options(&[("role_arn", ROLE, Origin::Flag)]), None, &[]).unwrap();
         let china = plan.check(Some("cn-north-1")).unwrap_err();
         assert!(matches!(china, PlanError::TargetConflict(_)), "{china}");

@@ -1,4 +1,4 @@
-//! From an account that somebody spec to how it is asked.
+//! From an account's entry in a list or a configuration file to how the account is read.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,73 +8,73 @@ use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn, RoleName
 
 use super::{Access, Role, Target};
 
-/// An account as somebody spec it: with its role, or with less than that.
+/// An account's entry, as given by options, a list or the configuration file: an id, and optionally how to read it.
 #[derive(Debug, Clone)]
 pub struct TargetSpec {
-    /// The account.
+    /// The account's id, 12 digits.
     pub account_id: AccountId,
-    /// The role to become, where it was spec whole.
+    /// The ARN of the role to assume; `None` where it is made from the template.
     pub role_arn: Option<RoleArn>,
-    /// The name of the role to become.
+    /// The name of the role to assume; `None` for that of [`TargetDefaults`].
     pub role_name: Option<RoleName>,
-    /// What the role's trust policy asks for.
+    /// The external id that the role's trust policy requires; `None` for that of [`TargetDefaults`].
     pub external_id: Option<ExternalId>,
-    /// The roles to become on the way.
+    /// The intermediate roles, in order; empty for those of [`TargetDefaults`].
     pub via: Vec<RoleArn>,
-    /// Why it is not to be asked.
+    /// Why the account is skipped; `None` where it is read.
     pub skipped: Option<String>,
-    /// What is known of it besides.
+    /// Name, email, organizational unit and tags, as far as known; `None` where nothing is.
     pub account: Option<Account>,
 }
 
 impl TargetSpec {
-    /// Accounts of a list, those of them asked otherwise that are written down, and behind them what is written down and
-    /// not in the list.
+    /// The accounts of a list, each with the settings of its override, followed by the overrides of accounts that are not in
+    /// the list.
     #[must_use]
-    pub fn with_overrides(list: Vec<Self>, written: &[Self]) -> Vec<Self> {
+    pub fn with_overrides(list: Vec<Self>, overrides: &[Self]) -> Vec<Self> {
         let listed: BTreeSet<AccountId> = list.iter().map(|spec| spec.account_id.clone()).collect();
-        let written_of = |spec: &Self| written.iter().find(|it| it.account_id == spec.account_id);
-        let others = written.iter().filter(|it| !listed.contains(&it.account_id)).cloned();
+        let override_for = |spec: &Self| overrides.iter().find(|it| it.account_id == spec.account_id);
+        let others = overrides.iter().filter(|it| !listed.contains(&it.account_id)).cloned();
         list.into_iter()
-            .map(|spec| match written_of(&spec) {
-                Some(written) => spec.asked_as(written),
+            .map(|spec| match override_for(&spec) {
+                Some(override_spec) => spec.overridden_by(override_spec),
                 None => spec,
             })
             .chain(others)
             .collect()
     }
 
-    /// The same account, asked as it is written down.
-    fn asked_as(self, written: &Self) -> Self {
-        let known = self.account.unwrap_or_default();
-        let more = written.account.clone().unwrap_or_default();
+    /// The account with the settings of an override, which take precedence.
+    fn overridden_by(self, override_spec: &Self) -> Self {
+        let listed = self.account.unwrap_or_default();
+        let details = override_spec.account.clone().unwrap_or_default();
         let account = Account {
-            name: more.name.or(known.name),
-            email: more.email.or(known.email),
-            organizational_unit: known.organizational_unit,
-            tags: match (known.tags, more.tags) {
-                (Some(known), Some(more)) => Some(known.into_iter().chain(more).collect()),
-                (known, more) => more.or(known),
+            name: details.name.or(listed.name),
+            email: details.email.or(listed.email),
+            organizational_unit: listed.organizational_unit,
+            tags: match (listed.tags, details.tags) {
+                (Some(listed), Some(details)) => Some(listed.into_iter().chain(details).collect()),
+                (listed, details) => details.or(listed),
             },
         };
         Self {
             account_id: self.account_id,
-            role_arn: written.role_arn.clone().or(self.role_arn),
-            role_name: written.role_name.clone().or(self.role_name),
-            external_id: written.external_id.clone().or(self.external_id),
-            via: if written.via.is_empty() { self.via } else { written.via.clone() },
+            role_arn: override_spec.role_arn.clone().or(self.role_arn),
+            role_name: override_spec.role_name.clone().or(self.role_name),
+            external_id: override_spec.external_id.clone().or(self.external_id),
+            via: if override_spec.via.is_empty() { self.via } else { override_spec.via.clone() },
             skipped: self.skipped,
             account: (account != Account::default()).then_some(account),
         }
     }
 
-    /// The account of a role that was spec whole.
+    /// The account of a role that is given by its ARN.
     #[must_use]
     pub fn from_role_arn(role_arn: &RoleArn) -> Self {
         Self { role_arn: Some(role_arn.clone()), ..Self::new(role_arn.account_id().clone()) }
     }
 
-    /// An account of which the id alone is known.
+    /// An account of which only the id is given.
     #[must_use]
     pub fn new(account_id: AccountId) -> Self {
         Self {
@@ -89,28 +89,29 @@ impl TargetSpec {
     }
 }
 
-/// What holds for accounts that were spec without it.
+/// The settings for accounts whose entry lacks them.
 #[derive(Debug, Clone)]
 pub struct TargetDefaults {
-    /// How a role's ARN is made.
+    /// The template of the role ARNs.
     pub template: RoleArnTemplate,
-    /// The partition that it is made in.
+    /// The partition of the role ARNs.
     pub partition: Partition,
-    /// The name of the role to become.
+    /// The name of the role to assume; `None` where none is given.
     pub role_name: Option<RoleName>,
-    /// What the roles' trust policies ask for.
+    /// The external id that the roles' trust policies require; `None` where they require none.
     pub external_id: Option<ExternalId>,
-    /// The roles to become on the way.
+    /// The intermediate roles, in order.
     pub via: Vec<RoleArn>,
-    /// The caller's own account, which is read with the caller's own credentials unless its role was spec whole.
+    /// The caller's own account, which is read with the caller's credentials unless its entry gives a role ARN. `None` where
+    /// the caller identity is unknown.
     pub own_account: Option<AccountId>,
 }
 
 impl TargetDefaults {
-    /// How the account of a spec is read.
+    /// How an account is read.
     ///
     /// # Errors
-    /// Where nobody says which role to become in it.
+    /// [`MissingRole`] where no role is given for it.
     pub fn resolve(&self, spec: TargetSpec) -> Result<Target, MissingRole> {
         let TargetSpec { account_id, role_arn, role_name, external_id, via, skipped, account } = spec;
         let access = if let Some(reason) = skipped {
@@ -134,19 +135,19 @@ impl TargetDefaults {
 pub struct MissingRole(AccountId);
 
 impl MissingRole {
-    /// The error, with options called as a front end calls them.
+    /// The error message, with options named as the front end names them.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
-        format!("no role is given for account {}; name it with {}", self.0, terms.setting("role_name"))
+        format!("no role is given for account {}; set {}", self.0, terms.setting("role_name"))
     }
 }
 
-/// How the ARN of a role is made: `arn:{partition}:iam::{account_id}:role/{role_name}`.
+/// A template of role ARNs, such as `arn:{partition}:iam::{account_id}:role/{role_name}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleArnTemplate(String);
 
 impl RoleArnTemplate {
-    /// The ARN for an account; `None` where the template asks for a name and there is none.
+    /// The role ARN in an account; `None` where the template contains `{role_name}` and no name is given.
     fn fill(
         &self,
         partition: Partition,
@@ -159,7 +160,7 @@ impl RoleArnTemplate {
             Some(role_name) => text.replace("{role_name}", role_name.as_str()),
             None => text,
         };
-        // With names in all places it is an ARN: that was held when it was read.
+        // With a name this cannot fail: the template was checked when it was parsed.
         text.parse().ok()
     }
 }
@@ -176,25 +177,27 @@ impl fmt::Display for RoleArnTemplate {
     }
 }
 
-/// A text that is no template of a role's ARN.
+/// A text is not a template of role ARNs. The message quotes it and says what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("role template {0:?} {1}; one is like arn:{{partition}}:iam::{{account_id}}:role/{{role_name}}")]
+#[error(
+    "role template {0:?} {1}; expected a template such as arn:{{partition}}:iam::{{account_id}}:role/{{role_name}}"
+)]
 pub struct InvalidTemplate(String, &'static str);
 
 impl FromStr for RoleArnTemplate {
     type Err = InvalidTemplate;
 
     fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
-        let wrong = |problem| InvalidTemplate(text.to_owned(), problem);
+        let invalid = |problem| InvalidTemplate(text.to_owned(), problem);
         if !text.contains("{account_id}") {
-            return Err(wrong("has no {account_id}, and so is one account's"));
+            return Err(invalid("has no {account_id}, so it would give the same account each time"));
         }
         let template = Self(text.to_owned());
-        let account_id: AccountId = "111111111111".parse().map_err(|_| wrong("cannot be tried"))?;
-        let role_name: RoleName = "NAME".parse().map_err(|_| wrong("cannot be tried"))?;
+        let account_id: AccountId = "111111111111".parse().map_err(|_| invalid("cannot be tried"))?;
+        let role_name: RoleName = "NAME".parse().map_err(|_| invalid("cannot be tried"))?;
         match template.fill(Partition::Aws, &account_id, Some(&role_name)) {
             Some(_) => Ok(template),
-            None => Err(wrong("makes no ARN of a role")),
+            None => Err(invalid("does not give a role ARN")),
         }
     }
 }
@@ -207,36 +210,36 @@ mod tests {
     use crate::targets::Access;
 
     #[test]
-    fn what_is_written_down_of_an_account_comes_over_what_lists_it_and_takes_nothing_else_away() {
+    fn an_override_takes_precedence_over_the_list_and_keeps_what_it_does_not_set() {
         let spec = |id: &str| TargetSpec::new(id.parse().unwrap());
-        let known = |name: &str| Some(Account { name: Some(name.to_owned()), ..Account::default() });
+        let named = |name: &str| Some(Account { name: Some(name.to_owned()), ..Account::default() });
         let listed = TargetSpec {
             role_name: Some("Listed".parse().unwrap()),
             external_id: Some("between-us".parse().unwrap()),
-            account: known("listed"),
+            account: named("listed"),
             ..spec("000000000001")
         };
-        let written = [
+        let overrides = [
             TargetSpec { role_name: Some("Otherwise".parse().unwrap()), ..spec("000000000001") },
-            TargetSpec { account: known("acquired"), ..spec("000000000002") },
+            TargetSpec { account: named("acquired"), ..spec("000000000002") },
         ];
-        let merged = TargetSpec::with_overrides(vec![listed.clone(), listed], &written);
+        let merged = TargetSpec::with_overrides(vec![listed.clone(), listed], &overrides);
         let [first, second, other] = &merged[..] else { panic!("{merged:?}") };
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
         assert_eq!(first.role_name.as_ref().unwrap().as_str(), "Otherwise");
-        assert!(first.external_id.is_some(), "nothing is written of it");
-        assert_eq!(first.account, known("listed"));
-        assert_eq!((other.account_id.as_str(), &other.account), ("000000000002", &known("acquired")));
+        assert!(first.external_id.is_some(), "the override does not set it");
+        assert_eq!(first.account, named("listed"));
+        assert_eq!((other.account_id.as_str(), &other.account), ("000000000002", &named("acquired")));
     }
 
     #[test]
-    fn a_template_makes_the_arn_of_each_account() {
+    fn a_template_gives_the_role_arn_in_each_account() {
         let defaults = TargetDefaults {
             template: "arn:{partition}:iam::{account_id}:role/audit/{role_name}".parse().unwrap(),
             partition: Partition::AwsCn,
             role_name: Some("R".parse().unwrap()),
             external_id: Some("between-us".parse().unwrap()),
-            via: vec!["arn:aws-cn:iam::222222222222:role/Hop".parse().unwrap()],
+            via: vec!["arn:aws-cn:iam::222222222222:role/Intermediate".parse().unwrap()],
             own_account: Some("222222222222".parse().unwrap()),
         };
         let spec = TargetSpec::new("000000000042".parse().unwrap());
@@ -245,24 +248,27 @@ mod tests {
         assert_eq!((role.via.len(), role.external_id.is_some()), (1, true));
         let own = TargetSpec::new("222222222222".parse().unwrap());
         assert_eq!(defaults.resolve(own.clone()).unwrap().access, Access::CallerCredentials);
-        let whole =
+        let with_role_arn =
             TargetSpec { role_arn: Some("arn:aws-cn:iam::222222222222:role/S".parse().unwrap()), ..own };
-        assert!(matches!(defaults.resolve(whole).unwrap().access, Access::Role(_)), "it was spec whole");
+        assert!(
+            matches!(defaults.resolve(with_role_arn).unwrap().access, Access::Role(_)),
+            "its role ARN is given"
+        );
         let skipped = TargetSpec { skipped: Some("suspended".to_owned()), ..spec.clone() };
         assert_eq!(defaults.resolve(skipped).unwrap().access, Access::Skipped("suspended".to_owned()));
-        let nobody = TargetDefaults { role_name: None, ..defaults };
-        assert!(nobody.resolve(spec).unwrap_err().to_text(&NeutralTerms).contains("000000000042"));
+        let no_role = TargetDefaults { role_name: None, ..defaults };
+        assert!(no_role.resolve(spec).unwrap_err().to_text(&NeutralTerms).contains("000000000042"));
     }
 
     #[test]
-    fn a_template_that_is_none_is_refused() {
-        for (text, words) in [
-            ("arn:aws:iam::111111111111:role/R", "one account's"),
-            ("{account_id}", "makes no ARN"),
-            ("arn:{partition}:iam::{account_id}:role/{rolename}", "makes no ARN"),
+    fn an_invalid_template_is_rejected() {
+        for (text, message) in [
+            ("arn:aws:iam::111111111111:role/R", "the same account each time"),
+            ("{account_id}", "does not give a role ARN"),
+            ("arn:{partition}:iam::{account_id}:role/{rolename}", "does not give a role ARN"),
         ] {
             let problem = text.parse::<RoleArnTemplate>().unwrap_err().to_string();
-            assert!(problem.contains(words) && problem.contains(text), "{problem}");
+            assert!(problem.contains(message) && problem.contains(text), "{problem}");
         }
     }
 }

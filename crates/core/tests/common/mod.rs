@@ -1,8 +1,8 @@
-//! A scanner for tests, and what it makes of a fake AWS.
+//! A scanner for tests, with a fake AWS as its endpoint.
 #![allow(
     dead_code,
     clippy::unwrap_used,
-    reason = "each test file uses its part; a test that cannot go on ends"
+    reason = "each test file uses some of these; a test that cannot continue fails"
 )]
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ use rolecall_testkit::secrets::{CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN, 
 
 pub(crate) const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
 
-/// Settings that wait for nothing.
+/// Settings with few attempts and short pauses.
 pub(crate) fn settings() -> Settings {
     let limits = Limits {
         max_attempts: 3,
@@ -33,7 +33,7 @@ pub(crate) fn settings() -> Settings {
     Settings { limits, ..Settings::default() }
 }
 
-/// A scanner, and how it reads.
+/// A scanner, with the settings of its run.
 #[derive(Debug)]
 pub(crate) struct TestScanner {
     pub(crate) scanner: Scanner,
@@ -47,7 +47,7 @@ pub(crate) async fn scanner(endpoint: &str, settings: Settings) -> TestScanner {
 pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedTimeSource) -> TestScanner {
     let token = Some(CALLER_SESSION_TOKEN.to_owned());
     let caller = Credentials::new("ASIACALLER", CALLER_SECRET_ACCESS_KEY, token, None, "test");
-    let connect = ClientConfig {
+    let config = ClientConfig {
         http_client: http_client(RootCertificates::system()),
         region: Some("us-east-1".to_owned()),
         profile: None,
@@ -55,7 +55,7 @@ pub(crate) async fn scanner_at(endpoint: &str, settings: Settings, time: SharedT
         partition: Partition::Aws,
         time,
     };
-    let sdk_config = connect.sdk_config(&settings.limits).await.unwrap();
+    let sdk_config = config.sdk_config(&settings.limits).await.unwrap();
     let sdk_config = sdk_config.into_builder().endpoint_url(endpoint).build();
     TestScanner { scanner: Scanner::new(sdk_config, &settings.limits), context: ScanContext::new(settings) }
 }
@@ -64,20 +64,20 @@ pub(crate) fn target(role_arn: &str) -> Target {
     Target::from_role(role_arn.parse().unwrap(), Some(EXTERNAL_ID.parse().unwrap()))
 }
 
-/// The lines of these roles, in order of completion.
+/// The records of the accounts of these roles, in order of completion.
 pub(crate) async fn scan(scanner: &TestScanner, role_arns: &[&str]) -> Vec<AccountRecord> {
     let targets = Targets::new(role_arns.iter().map(|role_arn| target(role_arn)), Partition::Aws).unwrap();
     let TestScanner { scanner, context } = scanner;
     scanner.scan(context, targets.as_slice(), &Cancellation::new(None)).collect().await
 }
 
-/// The line of the one account that most tests are about.
+/// The record of the account of [`ROLE_ARN`].
 pub(crate) async fn scan_one(scanner: &TestScanner) -> AccountRecord {
     scan(scanner, &[ROLE_ARN]).await.pop().unwrap()
 }
 
-/// What an account's users look like, in short: `name: KEY Status, …`.
-pub(crate) fn in_short(account: &AccountRecord) -> Vec<String> {
+/// An account's users, one text each: `/path/name: KEY Status, …`.
+pub(crate) fn user_texts(account: &AccountRecord) -> Vec<String> {
     let users = account.users().unwrap_or_default();
     users
         .iter()

@@ -1,4 +1,4 @@
-//! The credential report: one answer for all users, the root user included, which IAM makes when asked.
+//! The credential report: one response for all users and the root user, which IAM generates on request.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>
 
@@ -17,12 +17,12 @@ use crate::session::{Iam, Session};
 
 pub(super) use self::report::Report;
 
-/// The row of this fact.
+/// Declares the fact [`FactKind::CredentialReport`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::CredentialReport,
     set: FactSet::Recommended,
     actions: &["iam:GenerateCredentialReport", "iam:GetCredentialReport"],
-    description: "all users and root in one answer, with its age",
+    description: "all users and the root user in one response, with its age",
     read: Read::AllUsers(
         |session, progress| {
             let report = collect(session, progress);
@@ -38,14 +38,15 @@ pub const COLLECTOR: Collector = Collector {
 const GENERATE: &str = "GenerateCredentialReport";
 const GET: &str = "GetCredentialReport";
 
-/// The pauses while a report is made, each twice as long as the one before; together two minutes and a half.
+// The pauses while IAM generates a report: each is twice as long as the previous one, up to the longest; two and a half
+// minutes in total.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const PAUSES: u32 = 20;
 
-/// Reads the report, and lets IAM make one where there is none that is good.
+/// Reads the report. Where none exists or it has expired, IAM is asked to generate one.
 pub(super) async fn collect(session: &Session<'_>, progress: &Progress) -> Option<Report> {
-    match read(session).await {
+    match read_report(session).await {
         Ok(report) => Some(report),
         Err(error) => {
             progress.push_error(FactKind::CredentialReport, None, error);
@@ -54,7 +55,7 @@ pub(super) async fn collect(session: &Session<'_>, progress: &Progress) -> Optio
     }
 }
 
-/// Puts the report's rows to the users and its root user to the account.
+/// Sets the report's rows on the users, and its root user on the account.
 pub(super) fn join(report: Report) -> Join {
     Box::new(move |progress| {
         let source = Source::CredentialReport(report.generated);
@@ -66,15 +67,15 @@ pub(super) fn join(report: Report) -> Join {
         }
         let mut users = progress.users.borrow_mut();
         for user in users.iter_mut().flatten().filter(|user| user.create_date > report.generated) {
-            let unknown = "the user is younger than the credential report".to_owned();
+            let unknown = "the user was created after the credential report".to_owned();
             user.report = Fact::Unknown { unknown };
         }
     })
 }
 
-async fn read(session: &Session<'_>) -> Result<Report, CallError> {
+async fn read_report(session: &Session<'_>) -> Result<Report, CallError> {
     let mut pause = FIRST_PAUSE;
-    let mut last = None;
+    let mut last_error = None;
     for _ in 0..PAUSES {
         let iam = session.iam().await?;
         match get(&iam).await {
@@ -86,39 +87,40 @@ async fn read(session: &Session<'_>) -> Result<Report, CallError> {
                     | "CredentialReportNotPresentException"
                     | "CredentialReportExpiredException",
                 ) => {
-                    last = Some(error);
+                    last_error = Some(error);
                     if let Err(error) = generate(&iam).await {
-                        // It is being made for somebody else already: one waits for that one.
+                        // A report is already being generated for another caller: wait for that one.
                         if error.code.as_deref() != Some("LimitExceeded") {
                             return Err(error);
                         }
-                        last = Some(error);
+                        last_error = Some(error);
                     }
                 }
-                Some("ReportInProgress" | "CredentialReportNotReadyException") => last = Some(error),
+                Some("ReportInProgress" | "CredentialReportNotReadyException") => last_error = Some(error),
                 _ => return Err(error),
             },
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    let last = last.map_or(String::new(), |error: CallError| format!(": {error}"));
+    let last_error = last_error.map_or(String::new(), |error: CallError| format!(": {error}"));
     Err(CallError {
         error_kind: ErrorKind::TimedOut,
-        ..CallError::malformed(GET, format!("the report was not made in time{last}"), None)
+        ..CallError::malformed(GET, format!("the credential report was not ready in time{last_error}"), None)
     })
 }
 
 async fn generate(iam: &Iam) -> Result<(), CallError> {
-    let answer = iam.client.generate_credential_report().send().await;
-    answer.map(|_| ()).map_err(|error| iam.error(GENERATE, &error))
+    let response = iam.client.generate_credential_report().send().await;
+    response.map(|_| ()).map_err(|error| iam.error(GENERATE, &error))
 }
 
 async fn get(iam: &Iam) -> Result<Report, CallError> {
-    let answer = iam.client.get_credential_report().send().await.map_err(|error| iam.error(GET, &error))?;
-    let generated = answer.generated_time.as_ref().and_then(timestamp);
-    let wrong = |problem: &dyn Display| CallError::malformed(GET, format!("the report {problem}"), None);
-    let generated = generated.ok_or_else(|| wrong(&"does not say when it was made"))?;
-    let content = answer.content.ok_or_else(|| wrong(&"is empty"))?;
-    Report::parse(content.as_ref(), generated).map_err(|problem| wrong(&problem))
+    let response = iam.client.get_credential_report().send().await.map_err(|error| iam.error(GET, &error))?;
+    let generated = response.generated_time.as_ref().and_then(timestamp);
+    let invalid =
+        |problem: &dyn Display| CallError::malformed(GET, format!("the credential report {problem}"), None);
+    let generated = generated.ok_or_else(|| invalid(&"has no generation time"))?;
+    let content = response.content.ok_or_else(|| invalid(&"is empty"))?;
+    Report::parse(content.as_ref(), generated).map_err(|problem| invalid(&problem))
 }

@@ -1,4 +1,4 @@
-//! The report itself: a table of CSV, a row a user.
+//! Parses the report: CSV, one row per user.
 
 use std::collections::BTreeMap;
 
@@ -6,71 +6,72 @@ use csv::StringRecord;
 use jiff::Timestamp;
 use rolecall_roll::{LastUsed, ReportKey, ReportRow, Root, User};
 
-/// How the root user is called in the report.
+/// The user name of the root user in the report.
 const ROOT: &str = "<root_account>";
 
 /// A credential report.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
-    /// When it was made.
+    /// When IAM generated it.
     pub(crate) generated: Timestamp,
-    /// The root user.
+    /// The root user; `None` where the report has no such row.
     pub(crate) root: Option<Root>,
-    /// The users, by name.
+    /// The users' rows, by user name.
     pub(crate) rows: BTreeMap<String, ReportRow>,
+    /// Creation dates, by user name, which tell users of the same name apart.
     created: BTreeMap<String, Timestamp>,
 }
 
 impl Report {
-    /// Reads a report that was made then.
+    /// Parses a report that IAM generated at `generated`.
     ///
     /// # Errors
-    /// [`InvalidReport`] says what is wrong, as the end of a sentence about the report.
+    /// [`InvalidReport`] says what is wrong, as the end of a sentence that begins with "the credential report".
     pub(super) fn parse(content: &[u8], generated: Timestamp) -> Result<Self, InvalidReport> {
         let mut reader = csv::Reader::from_reader(content);
-        let columns = Columns::find(reader.headers().map_err(InvalidReport::NoCsv)?)?;
+        let columns = Columns::find(reader.headers().map_err(InvalidReport::Format)?)?;
         let mut report = Self { generated, root: None, rows: BTreeMap::new(), created: BTreeMap::new() };
         for record in reader.records() {
-            let record = record.map_err(InvalidReport::BreaksOff)?;
-            let line = Line { record: &record, columns: &columns };
-            let user_name = line.text(columns.user);
+            let record = record.map_err(InvalidReport::Record)?;
+            let row = Row { record: &record, columns: &columns };
+            let user_name = row.text(columns.user);
             if user_name == ROOT {
-                report.root = Some(line.root());
+                report.root = Some(row.root());
                 continue;
             }
-            if let Some(created) = line.date(columns.user_creation_time) {
+            if let Some(created) = row.date(columns.user_creation_time) {
                 report.created.insert(user_name.to_owned(), created);
             }
-            report.rows.insert(user_name.to_owned(), line.user());
+            report.rows.insert(user_name.to_owned(), row.user());
         }
         Ok(report)
     }
 
-    /// What it says of a user; `None` where it says nothing, or of an earlier user of this name.
+    /// The row of a user; `None` where it has none, or only that of a deleted user of the same name.
     pub(crate) fn row_of(&self, user: &User) -> Option<&ReportRow> {
         let created = self.created.get(&user.user_name)?;
-        // IAM gives dates in whole seconds here.
+        // The report has dates in whole seconds.
         (created.as_second() == user.create_date.as_second())
             .then(|| self.rows.get(&user.user_name))
             .flatten()
     }
 }
 
-/// What is wrong with a report.
+/// Why a report cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InvalidReport {
-    /// It is another format.
-    #[error("is no CSV: {0}")]
-    NoCsv(csv::Error),
-    /// It has no column of this name.
+    /// The header is not CSV.
+    #[error("is not valid CSV: {0}")]
+    Format(csv::Error),
+    /// This column is missing.
     #[error("has no column {0}")]
-    NoColumn(String),
-    /// A line of it cannot be read.
-    #[error("breaks off: {0}")]
-    BreaksOff(csv::Error),
+    MissingColumn(String),
+    /// A row cannot be read.
+    #[error("has a row that cannot be read: {0}")]
+    Record(csv::Error),
 }
 
-/// Where each column stands.
+/// The index of each column.
 struct Columns {
     user: usize,
     user_creation_time: usize,
@@ -81,7 +82,7 @@ struct Columns {
     access_keys: [KeyColumns; 2],
 }
 
-/// Where each column of one of a user's two access keys stands.
+/// The index of each column of one of a user's two access keys.
 #[derive(Clone, Copy)]
 struct KeyColumns {
     active: usize,
@@ -93,39 +94,39 @@ struct KeyColumns {
 
 impl Columns {
     fn find(headers: &StringRecord) -> Result<Self, InvalidReport> {
-        let place = |name: &str| {
-            let place = headers.iter().position(|column| column == name);
-            place.ok_or_else(|| InvalidReport::NoColumn(name.to_owned()))
+        let index = |name: &str| {
+            let index = headers.iter().position(|column| column == name);
+            index.ok_or_else(|| InvalidReport::MissingColumn(name.to_owned()))
         };
         let access_key = |number: u32| {
-            let place = |name: &str| place(&format!("access_key_{number}_{name}"));
+            let index = |name: &str| index(&format!("access_key_{number}_{name}"));
             Ok(KeyColumns {
-                active: place("active")?,
-                last_rotated: place("last_rotated")?,
-                last_used_date: place("last_used_date")?,
-                last_used_service: place("last_used_service")?,
-                last_used_region: place("last_used_region")?,
+                active: index("active")?,
+                last_rotated: index("last_rotated")?,
+                last_used_date: index("last_used_date")?,
+                last_used_service: index("last_used_service")?,
+                last_used_region: index("last_used_region")?,
             })
         };
         Ok(Self {
-            user: place("user")?,
-            user_creation_time: place("user_creation_time")?,
-            password_enabled: place("password_enabled")?,
-            password_last_used: place("password_last_used")?,
-            password_last_changed: place("password_last_changed")?,
-            mfa_active: place("mfa_active")?,
+            user: index("user")?,
+            user_creation_time: index("user_creation_time")?,
+            password_enabled: index("password_enabled")?,
+            password_last_used: index("password_last_used")?,
+            password_last_changed: index("password_last_changed")?,
+            mfa_active: index("mfa_active")?,
             access_keys: [access_key(1)?, access_key(2)?],
         })
     }
 }
 
-/// A line of the report, with what its cells mean.
-struct Line<'a> {
+/// A row of the report, with the indexes of its columns.
+struct Row<'a> {
     record: &'a StringRecord,
     columns: &'a Columns,
 }
 
-impl Line<'_> {
+impl Row<'_> {
     fn root(&self) -> Root {
         Root {
             access_keys_active: self.columns.access_keys.map(|key| self.is_true(key.active)),
@@ -170,7 +171,7 @@ impl Line<'_> {
         self.text(column).eq_ignore_ascii_case("true")
     }
 
-    /// A date; "N/A", `no_information` and `not_supported` are none.
+    /// A date; `None` for "N/A", `no_information` and `not_supported`.
     fn date(&self, column: usize) -> Option<Timestamp> {
         self.text(column).parse().ok()
     }
@@ -200,10 +201,10 @@ mod tests {
         let used = alice.access_keys[0].last_used.as_ref().unwrap();
         assert_eq!(used.service.as_deref(), Some("s3"));
         assert_eq!((alice.access_keys[1].active, alice.access_keys[1].last_rotated), (false, None));
-        for (text, words) in [("", "no column user"), ("user,arn\n", "no column user_creation_time")] {
+        for (text, message) in [("", "no column user"), ("user,arn\n", "no column user_creation_time")] {
             let problem =
                 Report::parse(text.as_bytes(), jiff::Timestamp::UNIX_EPOCH).unwrap_err().to_string();
-            assert!(problem.contains(words), "{problem}");
+            assert!(problem.contains(message), "{problem}");
         }
     }
 }

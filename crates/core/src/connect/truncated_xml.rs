@@ -1,4 +1,4 @@
-//! Holds that an answer of XML is whole.
+//! Rejects XML responses that were cut short.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
@@ -8,17 +8,17 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use crate::call::TruncatedXml;
 
-/// Holds that an answer is whole.
+/// Rejects responses with incomplete XML.
 ///
 /// The SDK's XML reader takes the end of the input for the end of every open element: half a list of users, cut by
-/// something on the way, would pass for all of it.
+/// something in between, would pass for the complete list.
 #[derive(Debug)]
 pub(crate) struct RejectTruncatedXml;
 
 #[dyn_dispatch_hint]
 impl Intercept for RejectTruncatedXml {
     fn name(&self) -> &'static str {
-        "AnswersAreWhole"
+        "RejectTruncatedXml"
     }
 
     fn read_after_deserialization(
@@ -29,13 +29,15 @@ impl Intercept for RejectTruncatedXml {
     ) -> Result<(), BoxError> {
         let response = context.response();
         match response.body().bytes() {
-            Some(body) if response.status().is_success() && !is_whole_xml(body) => Err(TruncatedXml.into()),
+            Some(body) if response.status().is_success() && !is_complete_xml(body) => {
+                Err(TruncatedXml.into())
+            }
             _ => Ok(()),
         }
     }
 }
 
-fn is_whole_xml(body: &[u8]) -> bool {
+fn is_complete_xml(body: &[u8]) -> bool {
     use quick_xml::events::Event;
     let mut reader = quick_xml::Reader::from_reader(body);
     let (mut depth, mut elements) = (0_usize, 0_usize);
@@ -55,17 +57,17 @@ fn is_whole_xml(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_whole_xml;
+    use super::is_complete_xml;
 
     #[test]
-    fn xml_that_was_cut_anywhere_is_not_whole() {
-        let whole = "<?xml version=\"1.0\"?>\n<A xmlns=\"x\"><B><C>1 &amp; 2</C><D/></B></A>";
-        assert!(is_whole_xml(whole.as_bytes()));
-        assert!(is_whole_xml(format!("{whole}\n").as_bytes()));
-        for end in 0..whole.len() {
-            assert!(!is_whole_xml(&whole.as_bytes()[..end]), "{}", &whole[..end]);
+    fn xml_that_was_cut_anywhere_is_not_complete() {
+        let complete = "<?xml version=\"1.0\"?>\n<A xmlns=\"x\"><B><C>1 &amp; 2</C><D/></B></A>";
+        assert!(is_complete_xml(complete.as_bytes()));
+        assert!(is_complete_xml(format!("{complete}\n").as_bytes()));
+        for end in 0..complete.len() {
+            assert!(!is_complete_xml(&complete.as_bytes()[..end]), "{}", &complete[..end]);
         }
-        assert!(!is_whole_xml(b"<A><B></A></B>"));
-        assert!(!is_whole_xml(b"Bad Gateway"));
+        assert!(!is_complete_xml(b"<A><B></A></B>"));
+        assert!(!is_complete_xml(b"Bad Gateway"));
     }
 }
