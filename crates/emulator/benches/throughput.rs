@@ -1,4 +1,5 @@
-//! Requests per second that one core authenticates and authorizes: signature, session, both accounts' policies, response.
+//! Requests per second that one core authenticates and authorizes: signature, session, policies of both accounts,
+//! response.
 //!
 //! The emulator runs on one thread. A second thread sends signed requests over connections that stay open; on each, the
 //! next request follows the response to the previous one.

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 pub struct RequestLogEntry {
     /// When the request arrived, by the emulator's clock.
     pub time: Timestamp,
-    /// The account of the resource; the caller's account if the resource has none. `None` if the signature was not valid.
+    /// The account of the resource; the caller's account if the resource has none. `None` if the signature was not
+    /// valid.
     pub account_id: Option<String>,
     /// The caller's ARN. `None` if the signature was not valid.
     pub principal: Option<String>,

@@ -346,7 +346,7 @@ fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, ApiError> {
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session>
 fn session_policy(call: &Call<'_>) -> Result<Option<NamedPolicy>, ApiError> {
     if !call.parameters.members("PolicyArns").is_empty() {
-        let message = "This emulator does not support managed session policies (PolicyArns); pass the policy document in Policy.";
+        let message = "This emulator does not support PolicyArns; pass the policy document in Policy.";
         return Err(ApiError::new(400, "InvalidParameterValue", message));
     }
     let Some(text) = call.parameters.get("Policy") else { return Ok(None) };

@@ -46,8 +46,8 @@ impl FileOrganization {
         for account_id in &delegated_administrators {
             if !members.contains_key(account_id) {
                 return Err(InvalidWorld::new(format!(
-                    "organization.delegated_administrators: account {account_id:?} is not in the organization; add it to \
-                     the accounts of a unit"
+                    "organization.delegated_administrators: account {account_id:?} is not in the organization; add it \
+                     to the accounts of a unit"
                 )));
             }
         }

@@ -39,8 +39,8 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
             Value::String(path) => {
                 let text = (self.open)(&path).map_err(|error| {
                     InvalidWorld::new(format!(
-                        "{at}: cannot read the policy file {path}: {error}; write a path relative to the world file, or \
-                         the policy document itself"
+                        "{at}: cannot read the policy file {path}: {error}; write a path relative to the world file, \
+                         or the policy document itself"
                     ))
                 })?;
                 let value = rolecall_policy::json::parse(&text).map_err(|error| {
@@ -76,8 +76,8 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
         let Some((_, actions)) = MANAGED.iter().find(|(name, _)| *name == arn) else {
             let supported: Vec<&str> = MANAGED.iter().map(|(arn, _)| *arn).collect();
             return Err(InvalidWorld::new(format!(
-                "{at}.attached_policies: the emulator does not know the managed policy {arn:?}; use one of {}, or write \
-                 the document in policies",
+                "{at}.attached_policies: the emulator does not know the managed policy {arn:?}; use one of {}, or \
+                 write the document in policies",
                 supported.join(", ")
             )));
         };

@@ -11,7 +11,7 @@ pub(super) fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Checks that no two names are equal when case is ignored. IAM holds names of users, roles and tags to that.
+/// Checks that no two names differ only in case. IAM requires this of user names, role names and tag keys.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub(super) fn check_distinct<'a>(
@@ -72,8 +72,8 @@ pub(super) fn check_tags(at: &str, tags: &BTreeMap<String, String>) -> Result<()
     };
     tags.iter().find(is_invalid).map_or(Ok(()), |(key, _)| {
         Err(InvalidWorld::new(format!(
-            "{at}.tags: the tag {key:?} is not valid; use a key of 1 to 128 characters that does not begin with aws:, and a \
-             value of at most 256 characters"
+            "{at}.tags: the tag {key:?} is not valid; use a key of 1 to 128 characters that does not begin with aws:, \
+             and a value of at most 256 characters"
         )))
     })
 }
