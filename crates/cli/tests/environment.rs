@@ -346,7 +346,7 @@ async fn a_profile_that_is_not_there_is_named() {
 #[tokio::test]
 async fn a_caller_that_aws_does_not_know_is_told_once_and_not_for_each_account() {
     let aws = FakeAws::start().await;
-    aws.refuse(
+    aws.respond_with_error(
         "GetCallerIdentity",
         403,
         "ExpiredToken",

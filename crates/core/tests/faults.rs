@@ -31,7 +31,7 @@ async fn a_refused_session_is_told_in_the_words_of_aws_with_what_to_do() {
     let aws = FakeAws::start().await;
     let words = "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/x is not authorized to perform: \
                  sts:AssumeRole on resource: arn:aws:iam::111111111111:role/IAMListRole";
-    aws.refuse("AssumeRole", 403, "AccessDenied", words).await;
+    aws.respond_with_error("AssumeRole", 403, "AccessDenied", words).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
     assert_eq!((gap.stage, gap.error_kind), (Stage::Session, ErrorKind::Denied));
@@ -47,7 +47,13 @@ async fn a_refused_session_is_told_in_the_words_of_aws_with_what_to_do() {
 #[tokio::test]
 async fn denied_users_are_unknown_and_not_none() {
     let aws = FakeAws::start().await;
-    aws.refuse("ListUsers", 403, "AccessDenied", "User: x is not authorized to perform: iam:ListUsers").await;
+    aws.respond_with_error(
+        "ListUsers",
+        403,
+        "AccessDenied",
+        "User: x is not authorized to perform: iam:ListUsers",
+    )
+    .await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = why_failed(&account);
     assert_eq!((gap.stage, gap.error_kind), (FactKind::Users.into(), ErrorKind::Denied));
@@ -58,7 +64,7 @@ async fn denied_users_are_unknown_and_not_none() {
 #[tokio::test]
 async fn denied_keys_are_unknown_for_each_user() {
     let aws = FakeAws::start().await;
-    aws.refuse("ListAccessKeys", 403, "AccessDenied", "no").await;
+    aws.respond_with_error("ListAccessKeys", 403, "AccessDenied", "no").await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Partial);
     assert!(account.users().unwrap().iter().all(|user| user.access_keys.is_none()));
@@ -94,7 +100,7 @@ async fn what_does_not_pass_is_named_for_what_it_is() {
         (403, "RegionDisabledException", ErrorKind::Other),
     ] {
         let aws = FakeAws::start().await;
-        aws.refuse("AssumeRole", status, code, "words").await;
+        aws.respond_with_error("AssumeRole", status, code, "words").await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let gap = why_failed(&account);
         assert_eq!((gap.error_kind, gap.code.as_deref()), (class, Some(code)));
@@ -106,7 +112,7 @@ async fn what_does_not_pass_is_named_for_what_it_is() {
 async fn an_account_that_fails_takes_no_other_account_its_retries() {
     let accounts = ["111111111111", "333333333333"]
         .map(|id| (id, (0..60).map(|number| User::new(&format!("u{number}"), &[])).collect()));
-    let aws = FakeAws::of(accounts, 1000).await;
+    let aws = FakeAws::with_accounts(accounts, 1000).await;
     let of_first = |request: &Request| {
         request.headers["authorization"].to_str().unwrap().contains("Credential=ASIA111111111111")
     };
@@ -227,10 +233,10 @@ async fn a_session_without_credentials_or_with_dead_ones_is_no_session() {
 #[tokio::test]
 async fn a_connection_that_is_reset_is_tried_again() {
     let aws = FakeAws::start().await;
-    let front = wire::resets(2, *aws.server.address()).await;
+    let front = wire::reset_connections(2, *aws.server.address()).await;
     let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Complete, "{:?}", account.gaps());
-    let front = wire::resets(usize::MAX, *aws.server.address()).await;
+    let front = wire::reset_connections(usize::MAX, *aws.server.address()).await;
     let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
     assert_eq!(why_failed(&account).error_kind, ErrorKind::Transport);
 }
@@ -238,7 +244,7 @@ async fn a_connection_that_is_reset_is_tried_again() {
 #[tokio::test]
 async fn a_connection_that_breaks_is_a_gap() {
     for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n<ListUsersResponse>"] {
-        let address = wire::hangs_up_after(answer.into()).await;
+        let address = wire::close_after_response(answer.into()).await;
         let account = scan_one(&scanner(&format!("http://{address}"), settings()).await).await;
         let class = why_failed(&account).error_kind;
         assert!(matches!(class, ErrorKind::Transport | ErrorKind::Malformed), "{account:?}");
@@ -329,7 +335,7 @@ async fn a_secret_that_a_long_answer_echoes_is_taken_out_before_the_answer_is_cu
     for before in 950..1000 {
         let aws = FakeAws::start().await;
         let message = format!("{}{CALLER_SESSION_TOKEN}", "x".repeat(before));
-        aws.refuse("AssumeRole", 403, "AccessDenied", &message).await;
+        aws.respond_with_error("AssumeRole", 403, "AccessDenied", &message).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let told = &account.gaps().first().unwrap().message;
         assert!(!told.contains(token_begins), "{told}");

@@ -55,7 +55,7 @@ async fn answers_that_echo_secrets_say_no_secret() {
         ("GetCallerIdentity", "SignatureDoesNotMatch", &signed),
     ] {
         let aws = FakeAws::start().await;
-        aws.refuse(operation, 403, code, message).await;
+        aws.respond_with_error(operation, 403, code, message).await;
         let said = without_bodies(&all_that_is_said(&aws).await);
         assert_no_secret_in(&said);
     }

@@ -88,7 +88,7 @@ pub async fn proxy(server: SocketAddr) -> Proxy {
 }
 
 /// Starts a front to `server` that resets the first `times` connections.
-pub async fn resets(times: usize, server: SocketAddr) -> SocketAddr {
+pub async fn reset_connections(times: usize, server: SocketAddr) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let mut left = times;
@@ -109,7 +109,7 @@ pub async fn resets(times: usize, server: SocketAddr) -> SocketAddr {
 }
 
 /// Starts a server that answers every request with these bytes and then closes the connection.
-pub async fn hangs_up_after(answer: Vec<u8>) -> SocketAddr {
+pub async fn close_after_response(answer: Vec<u8>) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {

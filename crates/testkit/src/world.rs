@@ -24,11 +24,14 @@ impl FakeAws {
         let mut alice = User::new("alice", &[(1, "Active"), (2, "Inactive")]);
         alice.password_last_used = Some("2026-01-02T03:04:05Z");
         let users = vec![alice, User::new("bob", &[]), deployer, User::new("x+=,.@-y", &[(1, "Active")])];
-        Self::of([("111111111111", users)], 2).await
+        Self::with_accounts([("111111111111", users)], 2).await
     }
 
     /// Starts with these accounts and pages of `page_size` users.
-    pub async fn of<'a>(accounts: impl IntoIterator<Item = (&'a str, Vec<User>)>, page_size: usize) -> Self {
+    pub async fn with_accounts<'a>(
+        accounts: impl IntoIterator<Item = (&'a str, Vec<User>)>,
+        page_size: usize,
+    ) -> Self {
         let accounts = accounts.into_iter().map(|(id, users)| (id.to_owned(), users)).collect();
         let server = MockServer::start().await;
         let denied_roles = Arc::default();
@@ -52,12 +55,18 @@ impl FakeAws {
     }
 
     /// Answers an operation with this error from now on.
-    pub async fn refuse(&self, operation_name: &'static str, status: u16, code: &str, message: &str) {
+    pub async fn respond_with_error(
+        &self,
+        operation_name: &'static str,
+        status: u16,
+        code: &str,
+        message: &str,
+    ) {
         self.answer(operation_name, error_response(status, code, message)).await;
     }
 
     /// Denies `AssumeRole` for this role until [`FakeAws::allow_roles`].
-    pub fn refuse_role(&self, role_arn: &str) {
+    pub fn deny_role(&self, role_arn: &str) {
         self.denied_roles.lock().unwrap_or_else(PoisonError::into_inner).insert(role_arn.to_owned());
     }
 
