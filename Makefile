@@ -1,16 +1,16 @@
-# `make` alone lists the targets. What they need they install into .venv and .tools, which git ignores.
+# `make` without a target lists the targets. They install what they need into .venv and .tools, which git ignores.
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
-# Where cargo builds. What is run here may run in another folder, so a relative path is made absolute.
+# The build folder of cargo, as an absolute path, because some commands run in other folders.
 TARGET := $(shell CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)' tools/target)
 ifneq ($(CARGO_TARGET_DIR),)
 override CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TARGET_DIR
 endif
 
-# cargo-lambda and the Zig that it links with come from PyPI.
+# cargo-lambda and Zig, which it uses as a linker, come from PyPI.
 CARGO_LAMBDA = PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" cargo lambda
 
 .PHONY: help
@@ -20,52 +20,52 @@ help:
 ## Try and test
 
 .PHONY: demo
-demo: build-dev ## the flow between two accounts, and who refuses what when a permission is missing
+demo: build-dev ## scan two emulated accounts, and show which policy denies access when a permission is missing
 	"$(TARGET)/debug/rolecall" demo
 
 .PHONY: test
-test: build-dev ## all tests; those that need Python 3.13 where it is found
+test: build-dev ## run all tests; those that need Python 3.13, Node or Chromium only if these are installed
 	cargo test --workspace
 	@if tools/python3.13 >/dev/null 2>&1; then $(MAKE) --no-print-directory test-python; \
 	elif [ -n "$$CI" ]; then tools/python3.13; \
-	else echo "not run: the tests against LocalStack and moto; $$(tools/python3.13 2>&1)"; fi
+	else echo "skipped: the tests with LocalStack and moto; $$(tools/python3.13 2>&1)"; fi
 	@if tools/chromium >/dev/null 2>&1 && node --version >/dev/null 2>&1; then \
 	    $(MAKE) --no-print-directory test-report; \
 	elif [ -n "$$CI" ]; then tools/chromium && node --version; \
-	else echo "not run: the report in a browser, which needs Node 20 and Chromium; $$(tools/chromium 2>&1)"; fi
+	else echo "skipped: the browser tests of the HTML report, which need Node 20 and Chromium; $$(tools/chromium 2>&1)"; fi
 
 .PHONY: test-python
-test-python: build-dev ## the tests against LocalStack and moto
+test-python: build-dev ## run the tests with LocalStack and moto
 	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" "$$(tools/venv tests)/bin/python" -m pytest
 
 .PHONY: test-report
-test-report: build-dev ## the HTML report in a browser; needs Node 20 and Chromium
-	@node --version >/dev/null || { echo "Node is not here; the browser is driven with it" >&2; exit 1; }
+test-report: build-dev ## run the browser tests of the HTML report; needs Node 20 and Chromium
+	@node --version >/dev/null || { echo "Node is not installed; install Node 20, which controls the browser" >&2; exit 1; }
 	cd crates/report/tests/browser && npm ci --silent --no-fund --no-audit
 	ROLECALL="$(TARGET)/debug/rolecall" CHROMIUM="$$(tools/chromium)" \
 	    node --test --test-reporter=spec crates/report/tests/browser/report.test.mjs
 
 .PHONY: check
-check: $(CARGO_DENY) ## formatting, lints, documentation, licences
+check: $(CARGO_DENY) ## check formatting, lints, documentation and licenses
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(CARGO_DENY) check licenses bans sources
 
 .PHONY: docs
-docs: build-dev ## make the reference pages of docs/ anew from the options
+docs: build-dev ## generate the reference pages of docs/ from the options
 	"$(TARGET)/debug/rolecall" config --config /dev/null --format reference --out docs/configuration.md
 	"$(TARGET)/debug/rolecall" config --config /dev/null --format schema --out docs/rolecall.schema.json
 
 .PHONY: referee
-referee: build-dev ## compare policy decisions with an independent simulator's; SEED=1 COUNT=10000; needs Node
-	@node --version >/dev/null || { echo "Node is not here; the simulator is a program for it" >&2; exit 1; }
+referee: build-dev ## compare policy decisions with an independent IAM simulator; SEED=1 COUNT=10000; needs Node
+	@node --version >/dev/null || { echo "Node is not installed; install it to run the simulator" >&2; exit 1; }
 	cd referee && npm ci --silent --no-fund --no-audit && \
 	    node referee.mjs --seed "$(or $(SEED),1)" --count "$(or $(COUNT),10000)"
 
 .PHONY: fuzz
-fuzz: ## look for what makes deciding a policy panic, for SECONDS=60; needs a nightly Rust and cargo-fuzz
-	@cargo +nightly fuzz --version >/dev/null || { echo "get both: rustup toolchain install nightly;" \
+fuzz: ## fuzz policy evaluation for SECONDS=60; needs nightly Rust and cargo-fuzz
+	@cargo +nightly fuzz --version >/dev/null || { echo "install both: rustup toolchain install nightly;" \
 	    "cargo install cargo-fuzz" >&2; exit 1; }
 	mkdir -p crates/policy/fuzz/corpus/decide
 	tools/seeds crates/policy/fuzz/corpus/decide crates/policy/tests/*.json
@@ -81,62 +81,62 @@ $(CARGO_DENY):
 ## LocalStack
 
 .PHONY: localstack
-localstack: ## start LocalStack with the two accounts, until Ctrl-C
+localstack: ## run LocalStack with the hub and the member account until Ctrl-C
 	localstack/start
 
 ## The Lambda function
 
-# Whether somebody listens where `watch` does; cargo-lambda says nothing of a port that is taken.
+# Checks whether a program listens on the port of `watch`; cargo-lambda does not report a port in use.
 LISTENS = bash -c '</dev/tcp/127.0.0.1/9000' 2>/dev/null
 
 .PHONY: watch
-watch: build-dev ## run the function here, on 127.0.0.1:9000, against the emulator (AWS=real: against AWS), rebuilt as you edit
-	@! $(LISTENS) || { echo "port 9000 of 127.0.0.1 is in use; end what listens there" >&2; exit 1; }
+watch: build-dev ## run the function on 127.0.0.1:9000 against the emulator (AWS=real: against AWS); rebuilds on changes
+	@! $(LISTENS) || { echo "port 9000 of 127.0.0.1 is in use; stop the program that listens there" >&2; exit 1; }
 	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" \
 	    ROLECALL_ROLE_ARN="$${ROLECALL_ROLE_ARN:-arn:aws:iam::111111111111:role/IAMListRole}" \
 	    $(if $(filter real,$(AWS)),,"$(TARGET)/debug/rolecall" emulator --) \
 	    cargo lambda watch --invoke-address 127.0.0.1
 
 .PHONY: invoke
-invoke: ## ask the function that `make watch` runs; EVENT='{"role_arn": "…"}'
-	@$(LISTENS) || { echo "nobody listens on 127.0.0.1:9000; run make watch in another terminal first" >&2; exit 1; }
+invoke: ## invoke the function that `make watch` runs; EVENT='{"role_arn": "…"}'
+	@$(LISTENS) || { echo "no function runs on 127.0.0.1:9000; run make watch in another terminal first" >&2; exit 1; }
 	@test -n "$$EVENT" || EVENT='{}'; \
 	$(CARGO_LAMBDA) invoke --invoke-address 127.0.0.1 rolecall-lambda --data-ascii "$$EVENT"
 
 .PHONY: build
-build: ## the function's zip, for arm64: target/lambda/rolecall-lambda/bootstrap.zip
+build: ## build the function for arm64: target/lambda/rolecall-lambda/bootstrap.zip
 	$(CARGO_LAMBDA) build
 
 .PHONY: deploy
-deploy: ## build and deploy it: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]
-	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)': give the ARN of the role that make roles makes in" \
-	    "B, ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
-	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which is no file that can" \
-	    "be read: name one of lines NAME=value" >&2; exit 2; }
+deploy: ## build and deploy the function: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]
+	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles creates" \
+	    "in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
+	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which cannot be" \
+	    "read; name a file with lines NAME=value" >&2; exit 2; }
 	$(MAKE) --no-print-directory build
 	$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)")
 
 .PHONY: roles
-roles: ## print (RUN=1: run) the commands that make the roles: A=… B=… [EXTERNAL_ID=…]
+roles: ## print (RUN=1: run) the commands that create the roles: A=MEMBER_ID B=HUB_ID [EXTERNAL_ID=…]
 	@infra/roles.sh
 
 .PHONY: bench-cold
-bench-cold: ## cold and warm start and memory, against the same work in Python
+bench-cold: ## measure cold start, warm invocation and memory, compared with the same work in Python
 	cargo build --release -p rolecall-lambda
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary "$(TARGET)/release/rolecall-lambda"
 
 .PHONY: bench
-bench: bench-sweep bench-cold bench-emulator bench-report ## all of these, one after the other
+bench: bench-sweep bench-cold bench-emulator bench-report ## run all benchmarks, one after the other
 
 .PHONY: bench-sweep
-bench-sweep: ## how fast many accounts are read, against boto3 and a client without SDK
+bench-sweep: ## measure a scan of many accounts, compared with boto3 and a client without the SDK
 	cargo build --profile fast -p rolecall -p rolecall-sweep
 	"$$(tools/venv bench)/bin/python" bench/sweep/bench.py
 
 .PHONY: bench-emulator
-bench-emulator: ## how many requests a second the emulator enforces
+bench-emulator: ## measure the requests per second of the emulator
 	cargo bench -p rolecall-emulator --bench throughput
 
 .PHONY: bench-report
-bench-report: ## what rendering 20,000 keys costs over writing the same bytes
+bench-report: ## measure rendering 20,000 keys, compared with writing the same bytes
 	cargo bench -p rolecall-report --bench render

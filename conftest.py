@@ -1,6 +1,6 @@
-"""What the tests of infra/ and localstack/ share: emulators on free loopback ports, and Rolecall's binary.
+"""Fixtures for the tests of infra/ and localstack/: emulators on free loopback ports, and Rolecall's binary.
 
-The emulators end with the run, also with one that is killed, and their logs are shown with a test that fails.
+The emulators stop with the test run, even if it is killed. The report of a failed test shows their logs.
 """
 
 import json
@@ -15,7 +15,7 @@ import world
 
 ROOT = Path(__file__).resolve().parent
 
-# The AWS settings of the person who runs the tests have no part in them.
+# The tests must not use the AWS settings of the person who runs them.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ |= {
@@ -41,7 +41,7 @@ def localstack_home(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def localstack(localstack_home, leash):
-    """The endpoint of a LocalStack with the world in it. Tests that add to it do so in accounts of their own."""
+    """The endpoint of a LocalStack with the world. A test that adds resources uses accounts of its own."""
     venv = subprocess.run([ROOT / "tools/venv", "localstack"], check=True, stdout=subprocess.PIPE, text=True)
     yield emulators.up_localstack(localstack_home, 0, leash, python=f"{venv.stdout.strip()}/bin/python")
     emulators.down(localstack_home)
@@ -60,7 +60,7 @@ def moto_server(moto_home, leash):
 
 @pytest.fixture
 def moto(moto_server):
-    """The endpoint of a moto with nothing in it."""
+    """The endpoint of an empty moto."""
     emulators.get(f"{moto_server}/moto-api/reset", method="POST")
     return moto_server
 
@@ -70,13 +70,13 @@ def rolecall():
     target = subprocess.check_output([ROOT / "tools/target"], text=True).strip()
     binary = Path(os.environ.get("ROLECALL_BIN", f"{target}/debug/rolecall"))
     if not binary.is_file():
-        pytest.fail(f"{binary} is not there; make it with: cargo build --workspace", pytrace=False)
+        pytest.fail(f"{binary} does not exist; run cargo build --workspace", pytrace=False)
     return binary
 
 
 @pytest.fixture
 def scan(rolecall, tmp_path):
-    """Runs `rolecall scan` as LambdaRole of the hub account; gives its exit code and the document that it wrote."""
+    """Runs `rolecall scan` as LambdaRole of the hub account; returns its exit code and its JSON document."""
 
     def run(endpoint: str, *role_arns: str) -> tuple[int, dict]:
         caller = world.assume(endpoint, {}, world.LAMBDA_ROLE.arn)

@@ -1,91 +1,95 @@
 #!/bin/sh
-# Prints the AWS CLI commands that make Rolecall's two roles out of policies/*.json; with RUN=1, runs them.
+# Prints the AWS CLI commands that create Rolecall's two roles from policies/*.json; with RUN=1, runs them.
 set -eu
 
 usage="usage: make roles A=111111111111 B=222222222222
-  A            the account that is read; it gets IAMListRole
-  B            the account that Rolecall runs in; it gets LambdaRole
-  A_PROFILE    the AWS CLI profile that makes A's role (a)
-  B_PROFILE    the AWS CLI profile that makes B's role (b)
-  EXTERNAL_ID  what LambdaRole must present to become IAMListRole (nothing)
-  FUNCTION     the Lambda function to whose log LambdaRole may write (rolecall)
-  RUN          1 runs the commands; without it they are printed"
+  A            id of the member account, which Rolecall reads; it gets IAMListRole
+  B            id of the hub account, in which Rolecall runs; it gets LambdaRole
+  A_PROFILE    AWS CLI profile for account A (default: a)
+  B_PROFILE    AWS CLI profile for account B (default: b)
+  EXTERNAL_ID  external id that LambdaRole must send to assume IAMListRole (default: none)
+  FUNCTION     name of the Lambda function whose log LambdaRole may write (default: rolecall)
+  RUN          1 runs the commands (default: print them)"
 
 policies=$(cd "$(dirname "$0")" && pwd)/policies
 A=${A:-} B=${B:-} EXTERNAL_ID=${EXTERNAL_ID:-} RUN=${RUN:-0}
 A_PROFILE=${A_PROFILE:-a} B_PROFILE=${B_PROFILE:-b} FUNCTION=${FUNCTION:-rolecall}
-LC_ALL=C # so that a range such as A-Z is these letters and no others
+LC_ALL=C # in other locales a range such as A-Z can contain other letters
 export LC_ALL
 
 main() {
     check_settings
     if [ "$RUN" = 0 ]; then
-        printf 'export AWS_PAGER= # a pager would swallow the commands that follow\n\n'
+        printf 'export AWS_PAGER= # a pager would read the next pasted commands as its own input\n\n'
     fi
 
     check_caller "$B_PROFILE" "$B"
     check_caller "$A_PROFILE" "$A"
 
-    say "account B, $B, in which Rolecall runs; first, since a trust policy can't name a role that is not there"
+    say "hub account B, $B, first: a trust policy cannot name a role that does not exist"
     make_role "$B_PROFILE" LambdaRole "$(document hub-trust)" \
-        "Rolecall runs as this role and goes from it into the accounts that it reads"
+        "Rolecall runs as this role and assumes roles in the accounts that it reads"
     step aws iam put-role-policy --profile "$B_PROFILE" --role-name LambdaRole --policy-name Rolecall \
         --policy-document "$(document hub-permissions)"
     step aws iam wait role-exists --profile "$B_PROFILE" --role-name LambdaRole
 
-    say "account A, $A, which is read; 'Invalid principal' means that it has not heard of LambdaRole yet: try again soon"
+    say "member account A, $A; 'Invalid principal' means that IAM does not know LambdaRole yet: try again soon"
     make_role "$A_PROFILE" IAMListRole "$(document member-trust | with_external_id)" \
         "Lets Rolecall list the IAM users of this account and their access keys"
     step aws iam put-role-policy --profile "$A_PROFILE" --role-name IAMListRole --policy-name Rolecall \
         --policy-document "$(document member-permissions)"
 
     if [ "$RUN" = 1 ]; then
-        say "done: LambdaRole of $B may become arn:aws:iam::$A:role/IAMListRole"
+        say "done: LambdaRole of account $B may assume arn:aws:iam::$A:role/IAMListRole"
     fi
 }
 
 check_settings() {
     if [ -z "$A" ] || [ -z "$B" ]; then
-        refuse "$usage"
+        usage_error "$usage"
     fi
     check_account_id A "$A"
     check_account_id B "$B"
     if [ "$A" = "$B" ]; then
-        refuse "A and B are both $A; Rolecall goes from the account that it runs in into another one: give two accounts"
+        usage_error "A and B are both $A; give two account ids: A is the member account and B the hub account"
     fi
-    # It is as good as a secret, so what is refused is not shown.
-    external_id_rule="EXTERNAL_ID can't be used: STS takes 2 to 1224 letters, digits and characters of _+=,.@:/-"
+    # An external id may be kept secret, so the message does not show the value.
+    external_id_error="EXTERNAL_ID is not valid; use 2 to 1224 letters, digits and the characters _+=,.@:/-"
     case $EXTERNAL_ID in
-    ? | *[!A-Za-z0-9_+=,.@:/-]*) refuse "$external_id_rule" ;;
+    ? | *[!A-Za-z0-9_+=,.@:/-]*) usage_error "$external_id_error" ;;
     esac
     if [ ${#EXTERNAL_ID} -gt 1224 ]; then
-        refuse "$external_id_rule"
+        usage_error "$external_id_error"
     fi
     case $FUNCTION in
-    *[!A-Za-z0-9_-]*) refuse "FUNCTION is '$FUNCTION'; a function's name has letters, digits, hyphens and underscores" ;;
+    *[!A-Za-z0-9_-]*) usage_error "FUNCTION is '$FUNCTION'; use only letters, digits, hyphens and underscores" ;;
     esac
     case $RUN in
     0) ;;
-    1) command -v aws >/dev/null || refuse "the AWS CLI is not installed; without RUN=1 its commands are printed" ;;
-    *) refuse "RUN is '$RUN'; 1 runs the commands, without it they are printed" ;;
+    1)
+        command -v aws >/dev/null ||
+            usage_error "RUN=1 needs the AWS CLI, which is not installed; without RUN=1 the commands are printed"
+        ;;
+    *) usage_error "RUN is '$RUN'; set RUN=1 to run the commands, or leave it out to print them" ;;
     esac
 }
 
 check_account_id() {
     case $2 in
-    *[!0-9]*) refuse "$1 is '$2'; an account id is 12 digits and nothing else" ;;
+    *[!0-9]*) usage_error "$1 is '$2'; an account id has 12 digits and no other characters" ;;
     ????????????) ;;
-    *) refuse "$1 is '$2', ${#2} digits; an account id has 12, and its leading zeros count" ;;
+    *) usage_error "$1 is '$2', which has ${#2} digits; an account id has 12, including leading zeros" ;;
     esac
 }
 
-# The document policies/$1.json with the ids and the name that were given.
+# Prints policies/$1.json with the given account ids and function name.
 document() {
-    # By way of %A% and %B%: a given id may be the other one's example.
+    # First to %A% and %B%, because a given id may be the example id of the other account.
     sed -e 's/111111111111/%A%/g' -e 's/222222222222/%B%/g' -e "s/%A%/$A/g" -e "s/%B%/$B/g" \
         -e "s|/aws/lambda/rolecall:|/aws/lambda/$FUNCTION:|" "$policies/$1.json"
 }
 
+# Adds the condition for the external id to a trust policy, if one is set.
 with_external_id() {
     if [ -n "$EXTERNAL_ID" ]; then
         sed "s|\"Action\": \"sts:AssumeRole\"|&,\\
@@ -95,33 +99,33 @@ with_external_id() {
     fi
 }
 
-# Under the wrong profile the role would be made in an account that nobody meant.
+# Checks that profile $1 is of account $2: with a wrong profile the role would be created in another account.
 check_caller() {
     if [ "$RUN" = 0 ]; then
-        say "this must print $2"
+        say "this must print $2; if it does not, the profile is for another account"
         step aws sts get-caller-identity --profile "$1" --query Account --output text
         return
     fi
     caller=$(aws sts get-caller-identity --profile "$1" --query Account --output text) ||
-        stop "profile '$1' does not work, see above; A_PROFILE and B_PROFILE name the profiles of A and B"
+        stop "profile '$1' does not work, see the error above; set A_PROFILE and B_PROFILE to the profiles of A and B"
     if [ "$caller" != "$2" ]; then
-        stop "profile '$1' is of account $caller, not of $2; A_PROFILE and B_PROFILE name the profiles of A and B"
+        stop "profile '$1' is for account $caller, not for $2; set A_PROFILE and B_PROFILE to the profiles of A and B"
     fi
 }
 
 make_role() {
     if [ "$RUN" = 0 ]; then
-        say "EntityAlreadyExists, and the role is Rolecall's? Then update-assume-role-policy, with this as --policy-document"
+        say "on EntityAlreadyExists, if the role is Rolecall's: run update-assume-role-policy with this --policy-document"
         create_role "$@"
     elif trust=$(aws iam get-role --profile "$1" --role-name "$2" --query Role.AssumeRolePolicyDocument --output json \
         2>/dev/null); then
-        # Another use of the name would break if its trust policy were replaced unasked.
+        # The role may have another purpose, so its trust policy is not replaced without consent.
         if [ "$(printf %s "$trust" | tr -d '[:space:]')" != "$(printf %s "$3" | tr -d '[:space:]')" ]; then
-            say "role $2 is there, and trusts others than it should; if it is Rolecall's, run this, then make roles again:"
-            quoted aws iam update-assume-role-policy --profile "$1" --role-name "$2" --policy-document "$3" >&2
+            say "role $2 exists with another trust policy; if it is Rolecall's role, run this, then run make roles again:"
+            print_command aws iam update-assume-role-policy --profile "$1" --role-name "$2" --policy-document "$3" >&2
             exit 1
         fi
-        say "role $2 is there and trusts whom it should"
+        say "role $2 exists with the right trust policy"
     else
         create_role "$@"
     fi
@@ -134,24 +138,26 @@ create_role() {
 # Prints a command, or runs it.
 step() {
     if [ "$RUN" = 0 ]; then
-        quoted "$@"
+        print_command "$@"
         return
     fi
     say "$1 $2 $3"
     tries=1
     until answer=$("$@" 2>&1); do
-        # Other accounts hear of a new role some seconds after it is made, and until then refuse to trust it.
+        # For some seconds IAM rejects a trust policy that names a new role of another account.
         case $answer in
-        *"Invalid principal"*) [ $tries -lt 12 ] || stop "$answer" "LambdaRole is still not known; try again later" ;;
-        *) stop "$answer" "what is done stays and is not done again: put this right, then make roles again" ;;
+        *"Invalid principal"*)
+            [ $tries -lt 12 ] || stop "$answer" "IAM still does not know LambdaRole; run make roles again later"
+            ;;
+        *) stop "$answer" "fix this error and run make roles again; it keeps what it has already created" ;;
         esac
         tries=$((tries + 1))
         sleep 5
     done
 }
 
-# A command as a shell reads it, an option a line.
-quoted() {
+# Prints a command quoted for a shell, with one option on each line.
+print_command() {
     for word; do
         case $word in
         --*) printf ' \\\n    %s' "$word" ;;
@@ -163,7 +169,7 @@ quoted() {
     printf '\n\n'
 }
 
-# Words among the commands: comments where these are printed, progress where they are run.
+# Prints a message: a comment between printed commands, or progress to stderr when they are run.
 say() {
     if [ "$RUN" = 0 ]; then
         printf '# %s\n' "$*"
@@ -172,7 +178,7 @@ say() {
     fi
 }
 
-refuse() {
+usage_error() {
     printf '%s\n' "$1" >&2
     exit 2
 }

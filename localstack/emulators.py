@@ -1,9 +1,10 @@
-"""LocalStack and moto without containers: background processes that answer on 127.0.0.1 and nowhere else.
+"""LocalStack and moto without containers: background processes that listen on 127.0.0.1 only.
 
 usage: emulators.py up HOME PORT [LEASH] | endpoint HOME | linger HOME | down HOME
 
-`up` starts LocalStack on PORT (0: any that is free) and prints its endpoint once the world is loaded. HOME is the
-folder for all that it writes. LEASH is a FIFO: LocalStack ends when nobody holds it open. `linger` waits until it ends.
+`up` starts LocalStack on PORT (0: any free port) and prints its endpoint when the world is loaded. HOME is the folder
+for all files that it writes. LEASH is a FIFO: LocalStack stops when no process holds it open. `linger` waits until
+LocalStack stops.
 """
 
 import contextlib
@@ -24,13 +25,13 @@ HERE = Path(__file__).resolve().parent
 
 
 class Failure(Exception):
-    """What went wrong and what to do, for a person."""
+    """An error for people: what happened and what to do."""
 
     exit_code = 1
 
 
 class Running(Failure):
-    """One is there already, or is being started."""
+    """An emulator is already running or starting in this folder."""
 
     exit_code = 3
 
@@ -52,12 +53,12 @@ def main(arguments: list[str]) -> None:
 
 
 def up_localstack(home: Path, port: int, leash: Path | None = None, python: str = sys.executable) -> str:
-    """Starts LocalStack with the world of `world.py` in it."""
+    """Starts LocalStack, which then loads the world of `world.py`."""
     port = port or free_port()
     files = home / "files"
 
     def prepare() -> None:
-        # Where LocalStack looks for what to run once it is ready; in the container this folder is mounted there.
+        # LocalStack runs the scripts in this folder when it is ready; in the container, localstack/ is mounted there.
         (files / "etc/localstack").mkdir(parents=True, exist_ok=True)
         init = files / "etc/localstack/init"
         init.unlink(missing_ok=True)
@@ -66,14 +67,14 @@ def up_localstack(home: Path, port: int, leash: Path | None = None, python: str 
     settings = {
         "SERVICES": "iam,sts",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-        # The default one, twisted, leaves the address out and listens on all of them.
+        # The default server, twisted, ignores the address and listens on all interfaces.
         "GATEWAY_SERVER": "hypercorn",
-        # It would ask outside for them: usage events, a certificate, name servers.
+        # Without these it would send usage events, download a certificate and use name servers.
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DNS_ADDRESS": "0",
         "FILESYSTEM_ROOT": str(files),
-        # Within a container of somebody else's it would take that one for its own and ignore FILESYSTEM_ROOT.
+        # Inside any container it would assume that it runs in its own image, and ignore FILESYSTEM_ROOT.
         "OVERRIDE_IN_DOCKER": "0",
     }
     return up(home, port, [python, "localstack.runtime.main"], settings, localstack_is_ready, leash, prepare)
@@ -84,7 +85,7 @@ def localstack_is_ready(url: str) -> bool:
     if not state["completed"]:
         return False
     if [script["state"] for script in state["scripts"]] != ["SUCCESSFUL"]:
-        raise Failure(f"LocalStack answers, but its world could not be loaded: {state['scripts']}")
+        raise Failure(f"LocalStack runs, but loading its world failed: {state['scripts']}")
     return True
 
 
@@ -108,10 +109,10 @@ def up(
     (home / ".gitignore").write_text("*\n")
     log = home / "log"
     with open(home / "lock", "w") as lock:
-        if not take(lock):
-            raise Running(f"one is running already, or starting: {endpoint(home) or f'see {log}'}; localstack/stop stops it")
+        if not try_lock(lock):
+            raise Running(f"already running or starting: {endpoint(home) or f'see {log}'}; localstack/stop stops it")
         if not is_free(port):
-            raise Failure(f"port {port} is in use by something else; choose another one: LOCALSTACK_PORT=4567")
+            raise Failure(f"port {port} is in use; choose another port, for example LOCALSTACK_PORT=4567")
         (home / "endpoint").unlink(missing_ok=True)
         prepare()
         python, *module = command
@@ -125,7 +126,7 @@ def up(
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # It holds the lock as long as it lives, so the lock tells whether it does, whatever became of its id.
+                # It holds the lock while it runs, so the lock shows whether it runs, even if its process id is reused.
                 pass_fds=[lock.fileno()],
             )
         try:
@@ -142,35 +143,35 @@ def up(
 
 
 def endpoint(home: Path) -> str | None:
-    """The URL of the emulator that runs in this folder and is ready."""
+    """The URL of the emulator in this folder, or `None` if none is ready."""
     file = home / "endpoint"
     return file.read_text() if is_up(home) and file.exists() else None
 
 
 def linger(home: Path) -> None:
-    """Waits until the emulator of this folder ends."""
+    """Waits until the emulator in this folder stops."""
     with open(home / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def down(home: Path) -> None:
-    """Ends the emulator of this folder, if one runs. Its state is in memory alone, so nothing asks for mercy."""
+    """Stops the emulator in this folder, if one runs. Its state is only in memory, so it is killed at once."""
     if is_up(home):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(int((home / "pid").read_text()), signal.SIGKILL)
-        wait_until(lambda: not is_up(home), 10, f"process {home / 'pid'} does not end")
+        wait_until(lambda: not is_up(home), 10, f"the process with the id in {home / 'pid'} does not stop")
     (home / "endpoint").unlink(missing_ok=True)
 
 
 def is_up(home: Path) -> bool:
     try:
         with open(home / "lock") as lock:
-            return not take(lock)
+            return not try_lock(lock)
     except FileNotFoundError:
         return False
 
 
-def take(lock) -> bool:
+def try_lock(lock) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -179,7 +180,7 @@ def take(lock) -> bool:
 
 
 def environment(home: Path, python: str) -> dict[str, str]:
-    """Nothing of the caller's own AWS settings, proxies and home."""
+    """The environment of an emulator, without the caller's AWS settings, proxies and home folder."""
     path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
     return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -187,32 +188,32 @@ def environment(home: Path, python: str) -> dict[str, str]:
 def wait_for(server: subprocess.Popen, is_ready: Callable[[], bool], log: Path) -> None:
     def ready_or_dead() -> bool:
         if server.poll() is not None:
-            raise Failure(f"it ended with {server.returncode} at its start")
+            raise Failure(f"the emulator exited with code {server.returncode} while starting")
         try:
             return is_ready()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
     try:
-        wait_until(ready_or_dead, 90, "it does not get ready")
+        wait_until(ready_or_dead, 90, "the emulator is not ready")
     except Failure as failure:
-        raise Failure(f"{failure}; the end of {log}:\n{tail(log)}") from None
+        raise Failure(f"{failure}; last lines of {log}:\n{tail(log)}") from None
 
 
 def tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, complaint: str) -> None:
-    end = time.monotonic() + seconds
+def wait_until(condition: Callable[[], bool], seconds: float, error: str) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > end:
-            raise Failure(f"{complaint}, after {seconds} s")
+        if time.monotonic() > deadline:
+            raise Failure(f"{error} after {seconds} s")
         time.sleep(0.1)
 
 
 def get(url: str, method: str = "GET") -> bytes:
-    # Without the proxies of the environment, which have no business with this machine's own address.
+    # Without the proxies of the environment, which must not get requests to this machine's own address.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(urllib.request.Request(url, method=method), timeout=5) as answer:
         return answer.read()
@@ -230,7 +231,7 @@ def free_port() -> int:
 
 
 if __name__ == "__main__":
-    # So that what was started is ended on every way out.
+    # Exit through an exception, so that `up` stops the emulator that it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     try:

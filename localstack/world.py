@@ -1,6 +1,6 @@
-"""The accounts that LocalStack and moto hold here, as data, and what loads them; loading twice gives the same world.
+"""The accounts for LocalStack and moto as data, and functions that load them. Loading twice gives the same world.
 
-Run by itself with an endpoint's URL it loads the two accounts there.
+usage: world.py ENDPOINT_URL, which loads the hub account and the member account there
 """
 
 import sys
@@ -21,7 +21,7 @@ CROWD = "333333333333"
 class Role:
     account_id: str
     name: str
-    policies: str  # its documents are POLICIES/<this>-trust.json and -permissions.json
+    policies: str  # prefix of its files in POLICIES: <prefix>-trust.json and <prefix>-permissions.json
 
     @property
     def arn(self) -> str:
@@ -50,19 +50,19 @@ USERS = (
 )
 
 
-# One user more than IAM gives in a page of the largest size.
+# One user more than the largest page of IAM.
 CROWD_USERS = tuple(User(f"user-{number:04}", ("Active",) * (number % 10 == 0), "/crowd/") for number in range(1001))
 
 
 def load(endpoint: str) -> None:
-    """The account that Rolecall runs in and one that it reads."""
+    """Loads the hub account, in which Rolecall runs, and a member account."""
     put_role(endpoint, LAMBDA_ROLE)
     put_role(endpoint, IAM_LIST_ROLE)
     put_users(endpoint, MEMBER, USERS)
 
 
 def load_crowd(endpoint: str) -> None:
-    """An account whose users do not fit in one page, however large."""
+    """Loads an account with more users than the largest page."""
     put_role(endpoint, CROWD_ROLE)
     put_users(endpoint, CROWD, CROWD_USERS)
 
@@ -98,12 +98,12 @@ def put_access_keys(iam, user: User, keys: list[dict]) -> None:
 
 
 def administrator(endpoint: str, account_id: str) -> dict:
-    """Credentials that may do anything in an account: neither emulator asks whether the role exists or trusts us."""
+    """Credentials with all permissions in an account. Neither emulator checks that the role exists or trusts the caller."""
     return assume(endpoint, {}, f"arn:aws:iam::{account_id}:role/OrganizationAccountAccessRole")
 
 
 def assume(endpoint: str, credentials: dict, role_arn: str) -> dict:
-    """A session of the role, as keyword arguments of `client`."""
+    """Credentials of a session of the role, as keyword arguments of boto3's `client`."""
     sts = client(endpoint, "sts", credentials)
     session = sts.assume_role(RoleArn=role_arn, RoleSessionName="world")["Credentials"]
     return {
@@ -114,7 +114,7 @@ def assume(endpoint: str, credentials: dict, role_arn: str) -> dict:
 
 
 def client(endpoint: str, service: str, credentials: dict):
-    # Neither a proxy nor a profile of the person who runs this has a say in a loopback call.
+    # Calls to the loopback address must not use a proxy or a profile of the person who runs this.
     settings = Config(proxies={}, retries={"total_max_attempts": 1})
     credentials = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", config=settings, **credentials)

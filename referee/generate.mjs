@@ -1,12 +1,12 @@
-// Situations of the two-account flow, at random and the same for the same seed. They keep to what both evaluators are
-// said to do: where the simulator is known to leave AWS's documentation, README.md and documented.json say so.
+// Random situations with two accounts, reproducible from a seed. They avoid the known differences between the simulator
+// and AWS's documentation, which README.md and documented.json list.
 
 export function* situations(seed, count) {
   const random = generator(seed)
   for (let number = 0; number < count; number++) yield situation(random, `${seed}-${number}`)
 }
 
-// mulberry32
+// The mulberry32 random number generator.
 function generator(seed) {
   let state = seed >>> 0
   const next = () => {
@@ -48,23 +48,23 @@ function situation(random, name) {
   const resource = onRole
     ? ROLE
     : action === 'iam:ListUsers' ? '*' : random.of([`arn:aws:iam::${A}:user/bob`, `arn:aws:iam::${A}:user/eng/carol`])
-  const scene = { random, principal, account, action, onRole, context: contextOf(random, principal, account, action) }
+  const scene = { random, principal, account, action, onRole, context: requestContext(random, principal, account, action) }
 
   const situation = {
     name,
-    identityPolicies: isService ? [] : documents(random, 2, () => ownStatement(scene), 0.1),
+    identityPolicies: isService ? [] : documents(random, 2, () => identityStatement(scene), 0.1),
     request: { principal, action, resource, resourceAccount: A },
     context: scene.context,
   }
   if (onRole) situation.trustPolicy = policy(random, 2, () => trustStatement(scene))
   if (principal.includes(':assumed-role/') && random.chance(0.15)) {
-    situation.sessionPolicy = policy(random, 2, () => ownStatement(scene))
-    // What a trust policy that names the session itself makes of this: documented.json.
+    situation.sessionPolicy = policy(random, 2, () => identityStatement(scene))
+    // Not if a trust policy may name the session itself: a known difference, see documented.json.
     if (account === A && onRole) delete situation.sessionPolicy
   }
-  // A role asks through its sessions; the bare role is there for the principals that name it.
-  if (!isService && !principal.includes(':role/') && random.chance(0.15)) situation.permissionBoundaries = [policy(random, 2, () => ownStatement(scene))]
-  if (!isService && random.chance(0.2)) situation.scps = documents(random, 2, () => ownStatement(scene), 0, 0.6)
+  // A role makes requests through its sessions; a bare role is only in the situations for principals that name it.
+  if (!isService && !principal.includes(':role/') && random.chance(0.15)) situation.permissionBoundaries = [policy(random, 2, () => identityStatement(scene))]
+  if (!isService && random.chance(0.2)) situation.scps = documents(random, 2, () => identityStatement(scene), 0, 0.6)
   if (onRole && random.chance(0.1)) situation.rcps = [policy(random, 1, () => rcpStatement(scene))]
   return situation
 }
@@ -72,14 +72,14 @@ function situation(random, name) {
 function documents(random, most, statement, none, everything = 0.2) {
   if (random.chance(none)) return []
   const all = Array.from({ length: 1 + random.below(most) }, () => policy(random, 2, statement))
-  if (random.chance(everything)) all.push(documentOf([{ Effect: 'Allow', Action: '*', Resource: '*' }]))
+  if (random.chance(everything)) all.push(policyDocument([{ Effect: 'Allow', Action: '*', Resource: '*' }]))
   return all
 }
 
-const policy = (random, most, statement) => documentOf(Array.from({ length: 1 + random.below(most) }, statement))
-const documentOf = statements => ({ Version: '2012-10-17', Statement: statements })
+const policy = (random, most, statement) => policyDocument(Array.from({ length: 1 + random.below(most) }, statement))
+const policyDocument = statements => ({ Version: '2012-10-17', Statement: statements })
 
-function ownStatement(scene) {
+function identityStatement(scene) {
   const { random } = scene
   const statement = { Effect: random.chance(0.85) ? 'Allow' : 'Deny', ...actions(scene), ...resources(scene) }
   if (random.chance(0.25)) statement.Condition = conditions(scene)
@@ -125,7 +125,7 @@ function principals({ random, account, principal }) {
     `arn:aws:sts::${account}:assumed-role/LambdaRole/other`, `arn:aws:iam::${account}:user/alice`, `arn:aws:iam::${account}:user/ops/bob`,
     `arn:aws:iam::${account}:user/bob`, '333333333333', 'arn:aws:iam::333333333333:role/LambdaRole', '*',
   ]
-  // Of a session the simulator does not compare the role's path: documented.json.
+  // The simulator does not compare the path of a session's role: a known difference, see documented.json.
   if (!principal.includes(':assumed-role/LambdaRole/')) aws.push(`arn:aws:iam::${account}:role/service-role/LambdaRole`)
   const services = ['lambda.amazonaws.com', 'ec2.amazonaws.com']
   if (random.chance(0.08)) return '*'
@@ -134,7 +134,7 @@ function principals({ random, account, principal }) {
   return { AWS: random.list(aws, 3) }
 }
 
-// Each key: what a request may have of it, what policies compare it with, and by which family of operators.
+// For each condition key: the values in requests (found), the values in policies (compared), the family of operators (by).
 const keys = {
   'sts:ExternalId': { only: ['sts:AssumeRole'], found: ['right', 'Right', 'wrong'], compared: ['right', 'wrong', 'r*', '*'], by: 'String' },
   'sts:RoleSessionName': { only: ['sts:AssumeRole'], found: ['rolecall', 'alice'], compared: ['rolecall', 'role*', '${aws:username}', '${aws:PrincipalTag/team}', "${aws:PrincipalTag/team, 'alice'}"], by: 'String' },
@@ -163,7 +163,7 @@ const operators = {
   Numeric: ['NumericEquals', 'NumericNotEquals', 'NumericLessThan', 'NumericLessThanEquals', 'NumericGreaterThan', 'NumericGreaterThanEquals', 'Null'],
 }
 
-function contextOf(random, principal, account, action) {
+function requestContext(random, principal, account, action) {
   const context = {}
   for (const [key, { found, many, only }] of Object.entries(keys)) {
     if (!found || (only && !only.includes(action)) || random.chance(0.4)) continue
@@ -188,11 +188,11 @@ function conditions(scene) {
     const operator = random.of(operators[by])
     const name = random.chance(0.1) ? key.toUpperCase() : key
     const isNull = operator === 'Null'
-    const over = !isNull && random.chance(many ? 0.9 : 0.1) ? random.of(['ForAllValues:', 'ForAnyValue:']) : ''
+    const setOperator = !isNull && random.chance(many ? 0.9 : 0.1) ? random.of(['ForAllValues:', 'ForAnyValue:']) : ''
     const ifExists = !isNull && random.chance(0.15) ? 'IfExists' : ''
     const values = isNull ? random.of(['true', 'false']) : random.list(compared, 3)
-    block[over + operator + ifExists] ??= {}
-    block[over + operator + ifExists][name] = values
+    block[setOperator + operator + ifExists] ??= {}
+    block[setOperator + operator + ifExists][name] = values
   }
   return block
 }

@@ -1,4 +1,4 @@
-// Asks an independent IAM simulator and Rolecall about the same situations, and shows where they differ.
+// Evaluates the same situations with an independent IAM simulator and with Rolecall, and shows where they differ.
 //
 // usage: node referee.mjs [--seed N] [--count N] [--keep FILE]   (ROLECALL_BIN names the binary)
 
@@ -22,29 +22,29 @@ const flow = JSON.parse(readFileSync(join(tests, 'flow.json')))
 const documented = JSON.parse(readFileSync(join(tests, 'documented.json'))).map(({ source, ...situation }) => situation)
 
 let unexplained = 0
-const of = { generated: await ask(generated), flow: await ask(flow) }
-for (const [name, answers] of Object.entries(of)) {
+const results = { generated: await decide(generated), flow: await decide(flow) }
+for (const [name, answers] of Object.entries(results)) {
   const different = answers.filter(({ simulator, ours }) => simulator !== ours.verdict)
   const allowed = answers.filter(({ simulator }) => simulator === 'Allowed').length
-  console.log(`${name}: ${answers.length} situations, of which ${allowed} are allowed; ${different.length} differ`)
+  console.log(`${name}: ${answers.length} situations, ${allowed} allowed by the simulator; ${different.length} decisions differ`)
   for (const { situation, simulator, ours } of different.slice(0, 10)) {
-    console.log(`\n${JSON.stringify(situation, null, 1)}\n  simulator ${simulator}, ours ${ours.verdict}: ${ours.decided_by}`)
+    console.log(`\n${JSON.stringify(situation, null, 1)}\n  simulator ${simulator}, Rolecall ${ours.verdict}: ${ours.decided_by}`)
   }
   unexplained += different.length
 }
-// What stands there must still be true: ours as AWS documents it, the simulator's otherwise.
-const answers = await ask(documented)
+// The known differences must still exist: Rolecall decides as AWS documents, the simulator does not.
+const answers = await decide(documented)
 const wrong = answers.filter(({ situation, simulator, ours }) => ours.verdict !== situation.expected || simulator === ours.verdict)
-console.log(`documented: ${answers.length} differences, of which ${wrong.length} are not so any more`)
-for (const { situation, simulator, ours } of wrong) console.log(`  ${situation.name}: simulator ${simulator}, ours ${ours.verdict}`)
+console.log(`documented: ${answers.length} known differences; ${wrong.length} no longer exist`)
+for (const { situation, simulator, ours } of wrong) console.log(`  ${situation.name}: simulator ${simulator}, Rolecall ${ours.verdict}`)
 
 if (options.keep) {
-  const kept = of.generated.map(({ situation, simulator }) => JSON.stringify({ ...situation, expected: simulator }))
+  const kept = results.generated.map(({ situation, simulator }) => JSON.stringify({ ...situation, expected: simulator }))
   writeFileSync(options.keep, `[\n${kept.join(',\n')}\n]\n`)
 }
 process.exitCode = unexplained + wrong.length > 0 ? 1 : 0
 
-async function ask(situations) {
+async function decide(situations) {
   const file = join(target, 'referee/situations.json')
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, JSON.stringify(situations))
@@ -53,12 +53,12 @@ async function ask(situations) {
   const ours = JSON.parse(run.stdout)
   const answers = []
   for (const [index, situation] of situations.entries()) {
-    answers.push({ situation, simulator: await simulated(situation), ours: ours[index] })
+    answers.push({ situation, simulator: await simulate(situation), ours: ours[index] })
   }
   return answers
 }
 
-async function simulated(situation) {
+async function simulate(situation) {
   const { request, context = {} } = situation
   const named = (policies, name) => policies.map((policy, index) => ({ name: `${name}${index}`, policy }))
   const level = (policies, name) => (policies ? [{ orgIdentifier: 'r-root', policies: named(policies, name) }] : [])

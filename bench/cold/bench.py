@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Cold start, warm invocation and memory of rolecall-lambda, and of the tutorial's function in boto3, side by side.
+"""Compares cold start, warm invocation and memory of rolecall-lambda with the tutorial's function in boto3.
 
-README.md says what is measured and how. The two stand-ins for AWS are in this file: the Lambda Runtime API, which
-hands out events and takes answers, and STS and IAM behind TLS.
+README.md describes what is measured and how. This file contains the two replacements for AWS: the Lambda Runtime API,
+which hands out events and takes responses, and STS and IAM behind TLS.
 """
 
 import argparse
@@ -29,18 +29,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TARGET = subprocess.check_output([ROOT / "tools/target"], text=True).strip()
-PLACES = [
+DEFAULT_BINARIES = [
     f"{TARGET}/lambda-host/rolecall-lambda/bootstrap",
     f"{TARGET}/lambda/rolecall-lambda/bootstrap",
     f"{TARGET}/release/rolecall-lambda",
 ]
 ACCOUNT_A, ACCOUNT_B = "111111111111", "222222222222"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/IAMListRole"
-# How many times better Rolecall means to be.
+# The goals for boto3 ÷ rust.
 GOALS = {"cold ms": 25, "warm ms": 30, "memory MB": 8}
-PATIENCE = 60
+RESPONSE_TIMEOUT_S = 60
 
-# Account A: name to access keys and their states.
+# The users of the member account, with the status of each access key.
 USERS = {
     "alice": {"AKIAIOSFODNN7EXAMPL1": "Active"},
     "bob": {"AKIAIOSFODNN7EXAMPL2": "Active", "AKIAIOSFODNN7EXAMPL3": "Inactive"},
@@ -53,32 +53,32 @@ USERS = {
 # --- STS and IAM ------------------------------------------------------------------------------------------------------
 
 
-def answers():
-    """Every answer, ready to be sent, by action, and by action and user."""
+def prepared_responses():
+    """Every response, ready to be sent, by action, and for ListAccessKeys by action and user."""
 
-    def answer(action, namespace, body):
+    def response(action, namespace, body):
         xml = f'<{action}Response xmlns="{namespace}"><{action}Result>{body}</{action}Result><ResponseMetadata>'
         xml += f"<RequestId>01234567-89ab-cdef-0123-456789abcdef</RequestId></ResponseMetadata></{action}Response>"
         head = "HTTP/1.1 200 OK\r\nx-amzn-RequestId: 01234567-89ab-cdef-0123-456789abcdef\r\nContent-Type: text/xml\r\n"
         return f"{head}Content-Length: {len(xml)}\r\n\r\n{xml}".encode()
 
     sts, iam = "https://sts.amazonaws.com/doc/2011-06-15/", "https://iam.amazonaws.com/doc/2010-05-08/"
-    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     ready = {
-        b"GetCallerIdentity": answer(
+        b"GetCallerIdentity": response(
             "GetCallerIdentity",
             sts,
             f"<Arn>arn:aws:sts::{ACCOUNT_B}:assumed-role/LambdaRole/rolecall</Arn><UserId>AROAEXAMPLE:rolecall</UserId>"
             f"<Account>{ACCOUNT_B}</Account>",
         ),
-        b"AssumeRole": answer(
+        b"AssumeRole": response(
             "AssumeRole",
             sts,
             f"<AssumedRoleUser><Arn>arn:aws:sts::{ACCOUNT_A}:assumed-role/IAMListRole/session</Arn>"
             "<AssumedRoleId>AROAEXAMPLE:session</AssumedRoleId></AssumedRoleUser><Credentials>"
             "<AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId>"
             "<SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY</SecretAccessKey>"
-            f"<SessionToken>{'IQoJb3JpZ2luX2VjEXAMPLETOKEN' * 20}</SessionToken><Expiration>{ends}</Expiration>"
+            f"<SessionToken>{'IQoJb3JpZ2luX2VjEXAMPLETOKEN' * 20}</SessionToken><Expiration>{expiration}</Expiration>"
             "</Credentials>",
         ),
     }
@@ -94,21 +94,21 @@ def answers():
             for key, status in keys.items()
         )
         body = f"<UserName>{name}</UserName><AccessKeyMetadata>{listed}</AccessKeyMetadata>"
-        ready[b"ListAccessKeys", name.encode()] = answer("ListAccessKeys", iam, body + "<IsTruncated>false</IsTruncated>")
-    ready[b"ListUsers"] = answer("ListUsers", iam, f"<Users>{members}</Users><IsTruncated>false</IsTruncated>")
+        ready[b"ListAccessKeys", name.encode()] = response("ListAccessKeys", iam, body + "<IsTruncated>false</IsTruncated>")
+    ready[b"ListUsers"] = response("ListUsers", iam, f"<Users>{members}</Users><IsTruncated>false</IsTruncated>")
     return ready
 
 
 def fake_aws(listener, certificate, control):
     """Serves STS and IAM until `control` closes.
 
-    One thread, one epoll loop, answers made beforehand: what this takes is in both sides' figures and brings their
-    ratio nearer to one, so it is kept to some tens of microseconds a request. It counts its own time; anything sent to
-    `control` is answered with the counts and the events since it was last asked.
+    One thread, one epoll loop, responses prepared in advance: its time is in the figures of both functions and moves
+    their ratio towards one, so it is only some tens of microseconds per request. It measures its own time. Send
+    anything to `control` to receive the counts, and the events since the previous time.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    ready = answers()
+    ready = prepared_responses()
     clock = time.perf_counter
     events, counts = [], {"requests": 0, "request s": 0.0, "handshakes": 0, "handshake s": 0.0}
     poll = selectors.DefaultSelector()
@@ -135,7 +135,7 @@ def fake_aws(listener, certificate, control):
         except ssl.SSLWantWriteError:
             poll.modify(connection, selectors.EVENT_WRITE)
         except OSError:
-            # A client that does not trust the certificate ends here, and will say so itself.
+            # A client that does not trust the certificate closes the connection, and reports the error itself.
             drop(connection)
             return
         shaking[connection] += clock() - began
@@ -150,7 +150,7 @@ def fake_aws(listener, certificate, control):
         request = received[connection]
         try:
             request += connection.recv(65536)
-            # What of a record is left in OpenSSL's hands, the socket says nothing of.
+            # Data that OpenSSL has decrypted already does not make the socket readable.
             while left := connection.pending():
                 request += connection.recv(left)
         except (ssl.SSLWantReadError, BlockingIOError):
@@ -167,7 +167,7 @@ def fake_aws(listener, certificate, control):
         action = argument(body, b"Action=")
         connection.sendall(ready[action, argument(body, b"UserName=")] if action == b"ListAccessKeys" else ready[action])
         ended = clock()
-        events.append((began, action.decode() + " asked"))
+        events.append((began, action.decode() + " requested"))
         events.append((ended, action.decode() + " answered"))
         counts["requests"] += 1
         counts["request s"] += ended - began
@@ -212,15 +212,15 @@ def content_length(head):
 
 @dataclass
 class Aws:
-    """The fake AWS, in a process of its own, so that it does not wait for the one that measures."""
+    """The fake AWS. It runs in a process of its own, so that it does not wait for the measuring process."""
 
     url: str
     bundle: Path
     control: object
     counts: dict = field(default_factory=dict)
 
-    def taken(self):
-        """The counts since the last call, and the events."""
+    def take_counts(self):
+        """The counts and the events since the previous call."""
         self.control.send(None)
         counts, events = self.control.recv()
         since = {name: value - self.counts.get(name, 0) for name, value in counts.items()}
@@ -233,38 +233,38 @@ def running_aws(folder):
     import trustme
 
     authority = trustme.CA(key_type=trustme.KeyType.RSA)
-    # RSA, as AWS's own endpoints show: its signature is what a server's handshake costs.
+    # RSA, as AWS's own endpoints use. Its signature is the main cost of a handshake on the server.
     leaf = authority.issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.RSA)
     certificate, bundle = folder / "leaf.pem", folder / "roots.pem"
     leaf.private_key_and_cert_chain_pem.write_to_path(certificate)
-    # The system's roots and one more: reading some 140 of them is part of a start.
+    # The system's root certificates and one more: reading about 140 certificates is part of a start.
     bundle.write_bytes(system_roots().read_bytes() + b"\n" + authority.cert_pem.bytes())
 
     listener = socket.create_server(("127.0.0.1", 0))
-    mine, its = multiprocessing.Pipe()
+    our_end, its_end = multiprocessing.Pipe()
     processes = multiprocessing.get_context("fork")
-    process = processes.Process(target=serve_until_closed, args=(listener, certificate, its, mine), daemon=True)
+    process = processes.Process(target=serve_until_closed, args=(listener, certificate, its_end, our_end), daemon=True)
     process.start()
-    its.close()
+    its_end.close()
     try:
-        yield Aws(f"https://localhost:{listener.getsockname()[1]}", bundle, mine)
+        yield Aws(f"https://localhost:{listener.getsockname()[1]}", bundle, our_end)
     finally:
-        mine.close()
+        our_end.close()
         process.join(5)
         process.kill()
 
 
-def serve_until_closed(listener, certificate, control, others_end):
+def serve_until_closed(listener, certificate, control, parent_end):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    others_end.close()
+    parent_end.close()
     fake_aws(listener, certificate, control)
 
 
 def system_roots():
     found = ssl.get_default_verify_paths().cafile
-    for place in [found, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/cert.pem", "/etc/ssl/cert.pem"]:
-        if place and Path(place).exists():
-            return Path(place)
+    for file in [found, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/cert.pem", "/etc/ssl/cert.pem"]:
+        if file and Path(file).exists():
+            return Path(file)
     import botocore
 
     return Path(botocore.__file__).parent / "cacert.pem"
@@ -274,7 +274,7 @@ def system_roots():
 
 
 class RuntimeApi:
-    """Hands out one event at a time and takes the answer, each with the time it happened."""
+    """Hands out one event at a time and takes the response, and records the time of each."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -283,7 +283,7 @@ class RuntimeApi:
         self.poll.register(self.listener, selectors.EVENT_READ)
         self.received = {}
         self.waiting = None
-        self.asked_at = None
+        self.requested_at = None
         self.number = 0
 
     def close(self):
@@ -292,7 +292,7 @@ class RuntimeApi:
         self.poll.close()
 
     def invoke(self, process):
-        """Gives when the event was handed out, when the answer was there, and the answer."""
+        """Returns when the event was handed out, when the response was posted, and the response."""
         while self.waiting is None:
             self.next_request(process)
         connection, self.waiting = self.waiting, None
@@ -311,11 +311,11 @@ class RuntimeApi:
             if path.endswith(("/response", "/error")):
                 connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
                 if path.endswith("/error"):
-                    raise Failed(f"the function answered with an error: {body.decode(errors='replace')[:2000]}")
+                    raise Failed(f"the function returned an error: {body.decode(errors='replace')[:2000]}")
                 return handed_out, at, json.loads(body)
 
     def next_request(self, process):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + RESPONSE_TIMEOUT_S
         while time.monotonic() < deadline:
             for key, _ in self.poll.select(timeout=0.2):
                 if key.fileobj is self.listener:
@@ -330,14 +330,14 @@ class RuntimeApi:
                 path, body = request
                 at = time.perf_counter()
                 if path.endswith("/invocation/next"):
-                    self.waiting, self.asked_at = key.fileobj, at
+                    self.waiting, self.requested_at = key.fileobj, at
                 return key.fileobj, path, body, at
             if process.poll() is not None:
-                raise Failed(f"the function ended with exit code {process.returncode}")
-        raise Failed(f"the function did not answer within {PATIENCE} s")
+                raise Failed(f"the function exited with code {process.returncode}")
+        raise Failed(f"the function did not respond within {RESPONSE_TIMEOUT_S} s")
 
     def read(self, connection):
-        """A whole request, or `None` where there is more to come."""
+        """A complete request, or `None` if more of it is still to come."""
         piece = connection.recv(65536)
         if not piece:
             self.poll.unregister(connection)
@@ -350,7 +350,7 @@ class RuntimeApi:
         if not gap:
             return None
         if b"transfer-encoding: chunked" in head.lower():
-            body = unchunked(body)
+            body = decode_chunks(body)
             if body is None:
                 return None
         elif len(body) < content_length(head):
@@ -359,7 +359,7 @@ class RuntimeApi:
         return head.split(b" ", 2)[1].decode(), body
 
 
-def unchunked(body):
+def decode_chunks(body):
     whole = b""
     while True:
         size, gap, body = body.partition(b"\r\n")
@@ -377,14 +377,14 @@ class Failed(Exception):
     pass
 
 
-# --- the two sides ----------------------------------------------------------------------------------------------------
+# --- the two functions ------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class Side:
     name: str
     command: list
-    # What it is told of the certificate, in its own words, and of the role.
+    # Its variables for the CA bundle and the role.
     environment: dict
     users: object
 
@@ -419,7 +419,7 @@ class Round:
     cpu: float
     first: object
     last: object
-    # The fake AWS's own part of a warm invocation.
+    # The own time of the fake AWS in a warm invocation, in seconds.
     share: float
     per_request: float
     requests: float
@@ -428,13 +428,13 @@ class Round:
 
 
 def measure(side, aws, warm, folder):
-    """Starts the function, invokes it once cold and `warm` times more, and ends it."""
+    """Starts the function, invokes it once cold and `warm` times more, and stops it."""
     api = RuntimeApi()
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        # No configuration of whoever runs this.
+        # An empty folder, so that no configuration of the person who runs this is read.
         "HOME": folder / "home",
         "AWS_LAMBDA_RUNTIME_API": api.address,
         "AWS_LAMBDA_FUNCTION_NAME": "rolecall",
@@ -454,7 +454,7 @@ def measure(side, aws, warm, folder):
     }
     environment = {name: str(value) for name, value in (environment | side.environment).items()}
     log = folder / f"{side.name}.log"
-    aws.taken()
+    aws.take_counts()
     with log.open("wb") as output:
         spawned = time.perf_counter()
         process = subprocess.Popen(
@@ -464,16 +464,16 @@ def measure(side, aws, warm, folder):
         try:
             handed_out, answered, first = api.invoke(process)
             cold = answered - spawned
-            _, events = aws.taken()
+            _, events = aws.take_counts()
             cpu = cpu_seconds(process.pid)
-            timeline = [(api.asked_at - spawned, "asks for its first event")]
+            timeline = [(api.requested_at - spawned, "first event requested")]
             timeline += [(at - spawned, what) for at, what in events]
-            timeline.append((cold, "answer posted"))
+            timeline.append((cold, "response posted"))
             times, last = [], first
             for _ in range(warm):
                 handed_out, answered, last = api.invoke(process)
                 times.append(answered - handed_out)
-            counts, _ = aws.taken()
+            counts, _ = aws.take_counts()
             memory = peak_memory(process.pid)
         except Failed as failure:
             raise Failed(f"{side.name}: {failure}\n{log.read_text(errors='replace')[-2000:]}") from None
@@ -494,11 +494,11 @@ def peak_memory(pid):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
-    raise Failed("no VmHWM in /proc: this runs on Linux")
+    raise Failed("/proc has no VmHWM: this benchmark needs Linux")
 
 
 def cpu_seconds(pid):
-    """Time on a processor so far, over all threads that are there."""
+    """The CPU time of all threads that exist now, in seconds."""
     return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
@@ -509,10 +509,11 @@ def check(side, result):
         except (KeyError, TypeError, ValueError):
             users = None
         if users != USERS:
-            raise Failed(f"{side.name}: the {what} answer is not account A's users and keys:\n{json.dumps(answer)[:2000]}")
+            difference = f"the {what} response differs from the users and keys of the member account"
+            raise Failed(f"{side.name}: {difference}:\n{json.dumps(answer)[:2000]}")
 
 
-# --- what people see --------------------------------------------------------------------------------------------------
+# --- output -----------------------------------------------------------------------------------------------------------
 
 
 def figures(rounds):
@@ -529,33 +530,33 @@ def report(results, warm):
         per = rounds[0]
         share = statistics.median(each.share for each in rounds) * 1000
         per_request = statistics.median(each.per_request for each in rounds) * 1e6
-        print(f"\n{side}: median (min – max) of {len(rounds)} rounds, warm the median of {warm} invocations each")
+        print(f"\n{side}: median (min – max) of {len(rounds)} rounds; warm is the median of {warm} invocations in each")
         for what, numbers in figures(rounds).items():
             print(f"  {what:14}{statistics.median(numbers):10.2f}  ({min(numbers):.2f} – {max(numbers):.2f})")
         print(
-            f"  of a warm invocation the fake AWS's own time is {share:.2f} ms: {per.requests:.1f} requests"
-            f" of {per_request:.0f} µs, {per.handshakes:.1f} TLS handshakes"
+            f"  the fake AWS itself takes {share:.2f} ms of a warm invocation: {per.requests:.1f} requests"
+            f" of {per_request:.0f} µs and {per.handshakes:.1f} TLS handshakes"
         )
     if len(results) < 2:
         return
     print("\nboto3 ÷ rust")
-    ours, theirs = figures(results["rust"]), figures(results["boto3"])
+    rust_figures, boto3_figures = figures(results["rust"]), figures(results["boto3"])
     for what, goal in GOALS.items():
-        ratio = statistics.median(theirs[what]) / statistics.median(ours[what])
+        ratio = statistics.median(boto3_figures[what]) / statistics.median(rust_figures[what])
         print(f"  {what:14}{ratio:10.1f}  goal {goal}{'' if ratio >= goal else '  (not reached)'}")
 
 
 def report_timeline(name, rounds):
-    """The medians of when each thing happened in a cold start, where all rounds tell the same story."""
-    print(f"\n{name}: a cold start, ms since it was spawned, median of {len(rounds)} rounds")
-    seen = {}
+    """The median time of each step of a cold start. All rounds are expected to have the same steps."""
+    print(f"\n{name}: steps of a cold start, in ms since the process was started, median of {len(rounds)} rounds")
+    times_of_steps = {}
     for each in rounds:
         number = {}
         for at, what in each.timeline:
             number[what] = number.get(what, 0) + 1
-            seen.setdefault((what, number[what]), []).append(at * 1000)
+            times_of_steps.setdefault((what, number[what]), []).append(at * 1000)
     before = 0.0
-    for at, (what, _) in sorted((statistics.median(times), what) for what, times in seen.items()):
+    for at, (what, _) in sorted((statistics.median(times), what) for what, times in times_of_steps.items()):
         print(f"  {at:9.2f}  +{at - before:8.2f}  {what}")
         before = at
 
@@ -565,32 +566,34 @@ def site_packages():
 
 
 def find_binary(given):
-    places = [Path(given)] if given else [Path(place) for place in PLACES]
-    for place in places:
-        if place.exists():
-            machine = int.from_bytes(place.read_bytes()[18:20], "little")
+    candidates = [Path(given)] if given else [Path(file) for file in DEFAULT_BINARIES]
+    for file in candidates:
+        if file.exists():
+            machine = int.from_bytes(file.read_bytes()[18:20], "little")
             if machine == {"x86_64": 62, "aarch64": 183}[platform.machine()]:
-                return place.resolve()
+                return file.resolve()
             if given:
-                raise Failed(f"{place} is not for this machine's {platform.machine()}")
+                raise Failed(f"{file} is not built for this machine, {platform.machine()}")
     return None
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--binary", default=os.environ.get("ROLECALL_LAMBDA"), help=f"rolecall-lambda; else {', then '.join(PLACES)}"
+        "--binary",
+        default=os.environ.get("ROLECALL_LAMBDA"),
+        help=f"path of rolecall-lambda (default: {', then '.join(DEFAULT_BINARIES)})",
     )
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--warm", type=int, default=20, metavar="N", help="invocations after the first, in each round")
-    parser.add_argument("--only", choices=["rust", "boto3"], help="one side")
-    parser.add_argument("--phases", action="store_true", help="also when each thing happened in a cold start")
+    parser.add_argument("--rounds", type=int, default=11, metavar="N", help="rounds (default: 11)")
+    parser.add_argument("--warm", type=int, default=20, metavar="N", help="warm invocations in each round (default: 20)")
+    parser.add_argument("--only", choices=["rust", "boto3"], help="measure only this function")
+    parser.add_argument("--phases", action="store_true", help="also print the time of each step of a cold start")
     parser.add_argument(
-        "--self-check", action="store_true", help="a short run that holds the bench to its word; boto3 alone will do"
+        "--self-check", action="store_true", help="a short run that tests the benchmark itself; needs no rolecall-lambda"
     )
     parsed = parser.parse_args()
     if parsed.rounds < 1 or parsed.warm < 1:
-        parser.error("--rounds and --warm begin at 1")
+        parser.error("--rounds and --warm must be at least 1")
     return parsed
 
 
@@ -598,17 +601,18 @@ def main():
     options = arguments()
     binary = None if options.only == "boto3" else find_binary(options.binary)
     if binary is None and options.only != "boto3" and not options.self_check:
-        sought = options.binary or " or ".join(PLACES)
-        print(f"no rolecall-lambda for {platform.machine()} at {sought}: build it, or name it with --binary", file=sys.stderr)
+        searched = options.binary or " or ".join(DEFAULT_BINARIES)
+        message = f"no rolecall-lambda for {platform.machine()} at {searched}; build it, or pass its path with --binary"
+        print(message, file=sys.stderr)
         return 2
     if binary and "debug" in binary.parts:
-        print("a debug build: its figures say nothing\n")
+        print("warning: this is a debug build; its figures are not representative\n")
 
     folder = Path(tempfile.mkdtemp(prefix="rolecall-bench-"))
     (folder / "home").mkdir()
     (folder / "task").mkdir()
     try:
-        # In boto3's favour: nothing is left to be compiled to bytecode when the function starts.
+        # In favor of boto3: the function need not compile anything to bytecode when it starts.
         shutil.copy(HERE / "tutorial.py", folder / "task")
         for path in [folder / "task", *site_packages()]:
             compileall.compile_dir(path, quiet=2)
@@ -621,7 +625,7 @@ def main():
 
             for side in sides:
                 check(side, measure(side, aws, 2, folder))
-            print(f"same users, same keys: {', '.join(side.name for side in sides)}")
+            print(f"users and keys are correct: {', '.join(side.name for side in sides)}")
             results = {side.name: [] for side in sides}
             for number in range(options.rounds):
                 for side in sides:
@@ -646,21 +650,21 @@ def self_check(sides, aws, folder):
     for side in sides:
         result = measure(side, aws, 5, folder)
         check(side, result)
-        asked = [what for _, what in result.timeline if what.endswith(" asked")]
-        wanted = {"AssumeRole asked": 1, "ListUsers asked": 1, "ListAccessKeys asked": len(USERS)}
-        if any(asked.count(what) != times for what, times in wanted.items()):
-            raise Failed(f"{side.name}: other calls than one sweep makes: {asked}")
-        print(f"{side.name}: account A's users and keys, first and last; {result.requests:.0f} requests an invocation")
-        # Trust in the certificate is what is measured, so it has to be asked for.
-        distrustful = Side(side.name, side.command, side.environment | {
+        calls = [what for _, what in result.timeline if what.endswith(" requested") and what != "first event requested"]
+        expected = {"AssumeRole requested": 1, "ListUsers requested": 1, "ListAccessKeys requested": len(USERS)}
+        if any(calls.count(what) != times for what, times in expected.items()):
+            raise Failed(f"{side.name}: these are not the calls of one scan: {calls}")
+        print(f"{side.name}: users and keys are correct; {result.requests:.0f} requests per invocation")
+        # Reading the CA bundle is part of what is measured, so check that the clients verify the certificate with it.
+        without_ca = Side(side.name, side.command, side.environment | {
             name: system_roots() for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE") if name in side.environment
         }, side.users)
         try:
-            check(distrustful, measure(distrustful, aws, 1, folder))
+            check(without_ca, measure(without_ca, aws, 1, folder))
         except Failed:
-            print(f"{side.name}: without the private CA among its roots it refuses the fake AWS")
+            print(f"{side.name}: without the private CA in its bundle it rejects the fake AWS")
         else:
-            raise Failed(f"{side.name}: it trusts a certificate that its roots do not vouch for")
+            raise Failed(f"{side.name}: it trusts a certificate of a CA that is not in its bundle")
     if len(sides) < 2:
         print(f"not checked: {'rust' if sides and sides[0].name == 'boto3' else 'boto3'}")
     return 0

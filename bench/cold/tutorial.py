@@ -1,4 +1,4 @@
-"""The cross-account function as tutorials write it: boto3's clients made in the handler, one call after the other."""
+"""The cross-account function as tutorials write it: boto3 clients created in the handler, one call after the other."""
 
 import os
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How fast many accounts are read, with how much CPU and memory, by Rolecall and by its peers, side by side.
+"""Scans many accounts with Rolecall, with boto3 and with a minimal client, and compares time, CPU time and memory.
 
-README.md says what is measured and how. usage: bench.py [--runs N] [--only NAME], from `make bench-sweep`.
+README.md describes what is measured and how. usage: bench.py [--runs N] [--only NAME], from `make bench-sweep`.
 """
 
 import argparse
@@ -21,7 +21,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 RELEASE = Path(subprocess.check_output([ROOT / "tools/target"], text=True).strip()) / "fast"
-PATIENCE = 600
 
 
 @dataclass
@@ -58,17 +57,17 @@ def environment(endpoint: str) -> dict[str, str]:
 
 
 def measure(command: list, server: list, count) -> Run:
-    """One run against an endpoint of its own. `count` reads users and keys from what was printed."""
+    """One run against an endpoint of its own. `count` reads the numbers of users and keys from the output."""
     with canned(*server) as endpoint, tempfile.TemporaryFile() as out:
         command = [str(part).replace("ENDPOINT", endpoint) for part in command]
         began = time.perf_counter()
         child = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, env=environment(endpoint))
-        said = child.stderr.read()
+        errors = child.stderr.read()
         _, status, used = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode not in (0, 11):
-            sys.exit(f"{command[0]} ended with {child.returncode}: {said.decode()}")
+            sys.exit(f"{command[0]} exited with code {child.returncode}: {errors.decode()}")
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{endpoint}/stats") as answer:
             stats = json.load(answer)
         out.seek(0)
@@ -77,12 +76,12 @@ def measure(command: list, server: list, count) -> Run:
     return Run(seconds, cpu, used.ru_maxrss / 1024, stats["calls"], stats["throttled"], counted)
 
 
-def of_text(out) -> tuple[int, int]:
+def counts_from_text(out) -> tuple[int, int]:
     users, keys = out.read().split()
     return int(users), int(keys)
 
 
-def of_roll(out) -> tuple[int, int]:
+def counts_from_roll(out) -> tuple[int, int]:
     counts = json.loads(out.readlines()[-1])["counts"]
     return counts["users"], counts["access_keys"]
 
@@ -91,85 +90,95 @@ def rolecall(accounts: int, *more) -> tuple:
     listed = Path(tempfile.gettempdir()) / f"rolecall-sweep-{os.getpid()}-{accounts}.csv"
     listed.write_text("account_id\n" + "".join(f"{100_000_000_000 + n}\n" for n in range(1, accounts + 1)))
     flags = ["scan", "--accounts-file", listed, "--role-name", "IAMListRole", "--format", "jsonl", "--quiet", *more]
-    return [RELEASE / "rolecall", *flags], of_roll
+    return [RELEASE / "rolecall", *flags], counts_from_roll
 
 
 def floor(accounts: int) -> tuple:
-    return [RELEASE / "floor", "ENDPOINT", accounts], of_text
+    return [RELEASE / "floor", "ENDPOINT", accounts], counts_from_text
 
 
 def boto3(accounts: int) -> tuple:
-    return [sys.executable, HERE / "boto3_sweep.py", "ENDPOINT", accounts], of_text
+    return [sys.executable, HERE / "boto3_sweep.py", "ENDPOINT", accounts], counts_from_text
 
 
-def show(name: str, runs: list[Run]) -> None:
+def print_results(name: str, runs: list[Run]) -> None:
     def spread(value) -> str:
         values = sorted(map(value, runs))
         return f"{statistics.median(values):9.2f} ({values[0]:.2f}–{values[-1]:.2f})"
 
     micro = spread(lambda run: run.cpu_s / run.calls * 1e6)
-    print(f"  {name:<22} {spread(lambda run: run.seconds)} s {micro} µs CPU a call {spread(lambda run: run.memory_mb)} MB")
+    print(f"  {name:<22} {spread(lambda run: run.seconds)} s {micro} µs CPU per call {spread(lambda run: run.memory_mb)} MB")
 
 
 def median(runs: list[Run], value) -> float:
     return statistics.median(map(value, runs))
 
 
-def contest(title: str, contestants: dict, server: list, runs: int) -> dict[str, list[Run]]:
+def compare(title: str, programs: dict, server: list, runs: int) -> dict[str, list[Run]]:
     print(f"\n{title}")
-    results: dict[str, list[Run]] = {name: [] for name in contestants}
+    results: dict[str, list[Run]] = {name: [] for name in programs}
     for _ in range(runs):
-        for name, (command, count) in contestants.items():
+        for name, (command, count) in programs.items():
             results[name].append(measure(command, server, count))
-    counted = {run.counted for of_one in results.values() for run in of_one}
+    counted = {run.counted for its_runs in results.values() for run in its_runs}
     if len(counted) != 1:
-        sys.exit(f"they do not say the same, so their times do not count: {counted}")
-    for name, of_one in results.items():
-        show(name, of_one)
+        sys.exit(f"the programs count different users and keys, so their times are not comparable: {counted}")
+    for name, its_runs in results.items():
+        print_results(name, its_runs)
     return results
 
 
+def cpu_per_call(run: Run) -> float:
+    return run.cpu_s / run.calls
+
+
 def sweep(runs: int) -> None:
-    contestants = {"rolecall": rolecall(200), "floor": floor(200), "boto3, 32 threads": boto3(200)}
-    results = contest("200 accounts × 50 users, 20 ms a call", contestants, ["--users", 50], runs)
-    ours, least, theirs = results["rolecall"], results["floor"], results["boto3, 32 threads"]
-    times = median(theirs, lambda run: run.seconds) / median(ours, lambda run: run.seconds)
-    per_call = median(theirs, lambda run: run.cpu_s / run.calls) / median(ours, lambda run: run.cpu_s / run.calls)
-    to_floor = median(ours, lambda run: run.seconds) / median(least, lambda run: run.seconds)
-    print(f"  {times:.1f} times faster than boto3 (goal 14), {per_call:.1f} times less CPU a call (goal 20), {to_floor:.2f} times the floor (goal 1.7)")
+    programs = {"rolecall": rolecall(200), "floor": floor(200), "boto3, 32 threads": boto3(200)}
+    results = compare("200 accounts × 50 users, 20 ms per call", programs, ["--users", 50], runs)
+    rolecall_runs, floor_runs, boto3_runs = results["rolecall"], results["floor"], results["boto3, 32 threads"]
+    times = median(boto3_runs, lambda run: run.seconds) / median(rolecall_runs, lambda run: run.seconds)
+    per_call = median(boto3_runs, cpu_per_call) / median(rolecall_runs, cpu_per_call)
+    to_floor = median(rolecall_runs, lambda run: run.seconds) / median(floor_runs, lambda run: run.seconds)
+    print(
+        f"  {times:.1f} times as fast as boto3 (goal 14), 1/{per_call:.1f} of its CPU time per call (goal 1/20), "
+        f"{to_floor:.2f} times the time of floor (goal 1.7)"
+    )
 
 
 def enforced(runs: int) -> None:
-    """The same against the emulator, which checks every signature and policy, on the same cores."""
-    print("\n200 accounts × 50 users, 20 ms a call, everything enforced")
-    recipe = "accounts=199,users=50,denied=0,suspended=0"
-    world = [RELEASE / "rolecall", "emulator", "--generate", recipe, "--latency", "20ms", "--"]
-    ask = [RELEASE / "rolecall", "scan", "--organization", "--role-name", "IAMListRole", "--format", "jsonl", "--quiet"]
+    """The same against the emulator, which checks every signature and policy and runs on the same cores."""
+    print("\n200 accounts × 50 users, 20 ms per call, with enforcement")
+    spec = "accounts=199,users=50,denied=0,suspended=0"
+    world = [RELEASE / "rolecall", "emulator", "--generate", spec, "--latency", "20ms", "--"]
+    scan = [RELEASE / "rolecall", "scan", "--organization", "--role-name", "IAMListRole", "--format", "jsonl", "--quiet"]
     seconds = []
     for _ in range(runs):
         began = time.perf_counter()
-        done = subprocess.run([*world, *ask], env={"PATH": os.environ["PATH"]}, capture_output=True)
+        done = subprocess.run([*world, *scan], env={"PATH": os.environ["PATH"]}, capture_output=True)
         seconds.append(time.perf_counter() - began)
         trailer = json.loads(done.stdout.splitlines()[-1])
         calls = sum(each["attempts"] for each in trailer["statistics"]["calls"].values())
         if trailer["counts"]["complete"] != 200:
-            sys.exit(f"not all was read: {trailer['counts']}")
+            sys.exit(f"not all accounts are complete: {trailer['counts']}")
     middle = statistics.median(seconds)
-    print(f"  rolecall and emulator  {middle:9.2f} ({min(seconds):.2f}–{max(seconds):.2f}) s, {calls:,} calls, {calls / middle:,.0f} a second")
+    print(
+        f"  rolecall and emulator  {middle:9.2f} ({min(seconds):.2f}–{max(seconds):.2f}) s, {calls:,} calls, "
+        f"{calls / middle:,.0f} per second"
+    )
 
 
 def throttled(runs: int) -> None:
     server = ["--users", 200, "--iam-rate", 20]
-    results = contest("10 accounts × 200 users, 20 calls a second and account", {"rolecall": rolecall(10)}, server, runs)
+    results = compare("10 accounts × 200 users, 20 calls per second and account", {"rolecall": rolecall(10)}, server, runs)
     ours = results["rolecall"]
     ideal = 201 / 20
-    part = max(run.throttled / run.calls for run in ours)
+    fraction = max(run.throttled / run.calls for run in ours)
     slower = median(ours, lambda run: run.seconds) / ideal
-    print(f"  {slower:.2f} times calls ÷ rate (goal 1.1), at most {part:.2%} throttled (goal 1 %)")
+    print(f"  {slower:.2f} times the time of calls ÷ rate (goal 1.1), at most {fraction:.2%} throttled (goal 1 %)")
 
 
-def until(accounts: int, command: list, server: list) -> float:
-    """How long it takes until so many accounts are done."""
+def seconds_until(accounts: int, command: list, server: list) -> float:
+    """The time until this number of accounts is complete, in seconds."""
     with canned(*server) as endpoint:
         began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(endpoint)) as child:
@@ -180,57 +189,60 @@ def until(accounts: int, command: list, server: list) -> float:
                     seconds = time.perf_counter() - began
                     child.kill()
                     return seconds
-    sys.exit(f"only {done} of {accounts} accounts were done")
+    sys.exit(f"only {done} of {accounts} accounts are complete")
 
 
 def hanging(runs: int) -> None:
-    print("\n200 accounts × 50 users, 20 ms a call, of which one never answers")
+    print("\n200 accounts × 50 users, 20 ms per call; one account never answers")
     command, _ = rolecall(200)
-    none = statistics.median(until(199, command, []) for _ in range(runs))
-    one = statistics.median(until(199, command, ["--hangs", 100_000_000_100]) for _ in range(runs))
-    print(f"  the other 199 are done after {one:.2f} s, and after {none:.2f} s where none hangs: {one / none:.2f} times (goal 1.1)")
+    none_hangs = statistics.median(seconds_until(199, command, []) for _ in range(runs))
+    one_hangs = statistics.median(seconds_until(199, command, ["--hangs", 100_000_000_100]) for _ in range(runs))
+    print(
+        f"  the other 199 are complete after {one_hangs:.2f} s, compared with {none_hangs:.2f} s if none hangs: "
+        f"{one_hangs / none_hangs:.2f} times (goal 1.1)"
+    )
 
 
 def from_report(runs: int) -> None:
     server = ["--users", 50, "--with-keys", 20]
-    contestants = {"live": rolecall(200), "credential-report": rolecall(200, "--user-source", "credential-report")}
-    results = contest("200 accounts × 50 users of whom one in five has a key, 20 ms a call", contestants, server, runs)
-    fewer = median(results["exact"], lambda run: run.calls) / median(results["report"], lambda run: run.calls)
-    print(f"  {fewer:.1f} times fewer calls (goal 4)")
+    programs = {"live": rolecall(200), "credential-report": rolecall(200, "--user-source", "credential-report")}
+    results = compare("200 accounts × 50 users, one in five with a key, 20 ms per call", programs, server, runs)
+    fewer = median(results["live"], lambda run: run.calls) / median(results["credential-report"], lambda run: run.calls)
+    print(f"  1/{fewer:.1f} of the calls (goal 1/4)")
 
 
 def memory(_: int) -> None:
     server = ["--users", 100, "--latency-ms", 1]
-    print("\nmemory, 100 users an account")
-    few = [measure(*parts(rolecall(200), server)) for _ in range(3)]
-    show("200 accounts", few)
-    many = [measure(*parts(rolecall(5000), server))]
-    show("5,000 accounts", many)
+    print("\nmemory, 100 users per account")
+    few = [measure(*measurement(rolecall(200), server)) for _ in range(3)]
+    print_results("200 accounts", few)
+    many = [measure(*measurement(rolecall(5000), server))]
+    print_results("5,000 accounts", many)
     more = median(many, lambda run: run.memory_mb) / median(few, lambda run: run.memory_mb)
     print(f"  {more:.2f} times the memory (goal 1.3, and under 80 MB)")
 
 
-def parts(contestant: tuple, server: list) -> tuple:
-    command, count = contestant
+def measurement(program: tuple, server: list) -> tuple:
+    command, count = program
     return command, server, count
 
 
-SCENES = {"sweep": sweep, "enforced": enforced, "throttled": throttled, "hanging": hanging, "report": from_report, "memory": memory}
+SCENARIOS = {"sweep": sweep, "enforced": enforced, "throttled": throttled, "hanging": hanging, "report": from_report, "memory": memory}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=SCENES)
+    parser.add_argument("--only", choices=SCENARIOS)
     arguments = parser.parse_args()
     version = subprocess.run([RELEASE / "rolecall", "--version"], capture_output=True, text=True, check=True).stdout
-    import boto3 as theirs
+    import boto3 as boto3_module
 
     print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}")
-    print(f"{version.strip()}, boto3 {theirs.__version__}, Python {platform.python_version()}; {arguments.runs} runs, in turn; median (range)")
-    for name, scene in SCENES.items():
+    print(f"{version.strip()}, boto3 {boto3_module.__version__}, Python {platform.python_version()}; {arguments.runs} runs, in turn; median (range)")
+    for name, scenario in SCENARIOS.items():
         if arguments.only in (None, name):
-            scene(arguments.runs)
+            scenario(arguments.runs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The same sweep in boto3, as a careful script would do it: 32 threads, a client an account, retries set."""
+"""The same scan with boto3, as a careful script would do it: 32 threads, one client per account, retries configured."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +15,8 @@ sts = session.client("sts", endpoint_url=endpoint, config=settings, **keys)
 
 def account(number: int) -> tuple[int, int]:
     role_arn = f"arn:aws:iam::{100_000_000_000 + number}:role/IAMListRole"
-    given = sts.assume_role(RoleArn=role_arn, RoleSessionName="boto3")["Credentials"]
-    iam = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], "us-east-1").client(
+    credentials = sts.assume_role(RoleArn=role_arn, RoleSessionName="boto3")["Credentials"]
+    iam = boto3.Session(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"], "us-east-1").client(
         "iam", endpoint_url=endpoint, config=settings
     )
     users = [user for page in iam.get_paginator("list_users").paginate() for user in page["Users"]]

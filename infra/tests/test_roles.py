@@ -1,6 +1,6 @@
-"""`roles.sh` makes the roles that policies/*.json describe: printed commands, run as printed, and RUN=1.
+"""`roles.sh` creates the roles of policies/*.json: its printed commands, run as printed, and RUN=1.
 
-LocalStack stands for AWS. It accepts every principal, so a stub of the AWS CLI plays the refusals.
+LocalStack replaces AWS. It accepts every principal, so a stub of the AWS CLI returns the errors.
 """
 
 import json
@@ -16,24 +16,24 @@ import world
 INFRA = Path(__file__).resolve().parents[1]
 ROLES = INFRA / "roles.sh"
 VENV = Path(sys.executable).parent
-# As many characters that mean something to a shell, sed or JSON as STS allows.
+# All characters that STS allows and that have a meaning in a shell, sed or JSON.
 EXTERNAL_ID = "7f3c:rolecall/+=,.@-_"
 
 
 def roles(*, path=VENV, files=None, **settings):
-    """Runs roles.sh with these settings and nothing else of the environment."""
+    """Runs roles.sh with these settings and no other variables of the environment."""
     environment = {"PATH": f"{path}{os.pathsep}{os.defpath}"} | (files or {}) | settings
     return subprocess.run([ROLES], env=environment, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
 def profiles(localstack, tmp_path):
-    """The AWS CLI's files with profiles `a` and `b` of two accounts that LocalStack knows nothing of yet."""
+    """Writes the AWS CLI's files with profiles `a` and `b` for two accounts that are still empty in LocalStack."""
 
     def write(a, b):
         config, credentials = tmp_path / "config", tmp_path / "credentials"
         config.write_text("".join(f"[profile {name}]\nregion = us-east-1\nendpoint_url = {localstack}\n" for name in "ab"))
-        # LocalStack takes an access key id of 12 digits for the account.
+        # LocalStack reads an access key id of 12 digits as an account id.
         keys = {"a": a, "b": b}
         credentials.write_text(
             "".join(f"[{name}]\naws_access_key_id = {keys[name]}\naws_secret_access_key = test\n" for name in keys)
@@ -50,7 +50,7 @@ def profiles(localstack, tmp_path):
 
 
 @pytest.mark.parametrize("external_id", ["", EXTERNAL_ID])
-def test_the_printed_commands_make_the_roles(external_id, localstack, profiles):
+def test_the_printed_commands_create_the_roles(external_id, localstack, profiles):
     a, b = ("000000000441", "000000000442") if external_id else ("000000000443", "000000000444")
     printed = roles(A=a, B=b, EXTERNAL_ID=external_id)
     assert (printed.returncode, printed.stderr) == (0, "")
@@ -59,19 +59,19 @@ def test_the_printed_commands_make_the_roles(external_id, localstack, profiles):
     typed = subprocess.run(["sh", "-eu"], input=printed.stdout, env=environment, capture_output=True, text=True)
 
     assert (typed.returncode, typed.stderr) == (0, "")
-    assert made(localstack, a, b) == expected(a, b, external_id)
+    assert created_documents(localstack, a, b) == expected(a, b, external_id)
 
 
-def test_run_makes_the_roles_and_a_second_run_leaves_them(localstack, profiles):
+def test_run_creates_the_roles_and_a_second_run_keeps_them(localstack, profiles):
     a, b = "000000000551", "000000000552"
     for _ in range(2):
         done = roles(A=a, B=b, RUN="1", files=profiles(a, b))
         assert done.returncode == 0, done.stderr
-        assert made(localstack, a, b) == expected(a, b, "")
-    assert "role IAMListRole is there" in done.stderr
+        assert created_documents(localstack, a, b) == expected(a, b, "")
+    assert "role IAMListRole exists with the right trust policy" in done.stderr
 
 
-def test_a_role_of_that_name_that_trusts_others_is_left_alone(localstack, profiles):
+def test_a_role_with_the_same_name_and_another_trust_policy_is_not_changed(localstack, profiles):
     a, b = "000000000661", "000000000662"
     environment = profiles(a, b)
     assert roles(A=a, B=b, RUN="1", files=environment).returncode == 0
@@ -79,33 +79,33 @@ def test_a_role_of_that_name_that_trusts_others_is_left_alone(localstack, profil
     done = roles(A=a, B=b, RUN="1", EXTERNAL_ID=EXTERNAL_ID, files=environment)
 
     assert done.returncode == 1
-    assert made(localstack, a, b) == expected(a, b, "")
-    # What it says to run makes it so, and then it goes on.
+    assert created_documents(localstack, a, b) == expected(a, b, "")
+    # The command that it prints sets the trust policy, and then RUN=1 succeeds.
     remedy = done.stderr[done.stderr.index("aws iam update-assume-role-policy") :]
     path = {"PATH": f"{VENV}{os.pathsep}{os.defpath}"}
     subprocess.run(["sh", "-eu"], input=remedy, env=path | environment, text=True, check=True)
     assert roles(A=a, B=b, RUN="1", EXTERNAL_ID=EXTERNAL_ID, files=environment).returncode == 0
-    assert made(localstack, a, b) == expected(a, b, EXTERNAL_ID)
+    assert created_documents(localstack, a, b) == expected(a, b, EXTERNAL_ID)
 
 
 @pytest.mark.parametrize("wrong", ["a", "b"])
-def test_a_profile_of_another_account_is_refused_before_anything_is_made(wrong, localstack, profiles):
+def test_a_profile_of_another_account_is_rejected_before_anything_is_created(wrong, localstack, profiles):
     a, b, other = "000000000771", "000000000772", "000000000773"
     done = roles(A=a, B=b, RUN="1", files=profiles(**({"a": a, "b": b} | {wrong: other})))
     assert done.returncode == 1
-    assert f"profile '{wrong}' is of account {other}, not of" in done.stderr
+    assert f"profile '{wrong}' is for account {other}, not for" in done.stderr
     for account in (a, b):
         iam = world.client(localstack, "iam", world.administrator(localstack, account))
         assert iam.list_roles()["Roles"] == []
 
 
-def test_ids_that_are_each_others_examples_are_not_mixed_up():
+def test_account_ids_that_are_swapped_examples_are_not_mixed_up():
     printed = roles(A=world.HUB, B=world.MEMBER).stdout
     assert f'"AWS": "arn:aws:iam::{world.MEMBER}:role/LambdaRole"' in printed
     assert f'"Resource": ["arn:aws:iam::{world.HUB}:role/IAMListRole"]' in printed
 
 
-def test_profiles_and_the_functions_name_can_be_chosen():
+def test_profiles_and_the_function_name_can_be_chosen():
     printed = roles(A=world.MEMBER, B=world.HUB, A_PROFILE="it's me", B_PROFILE="$HOME", FUNCTION="roll").stdout
     assert "--profile 'it'\\''s me'" in printed
     assert "--profile '$HOME'" in printed
@@ -113,41 +113,41 @@ def test_profiles_and_the_functions_name_can_be_chosen():
 
 
 @pytest.mark.parametrize(
-    ("settings", "word"),
+    ("settings", "message"),
     [
         ({}, "usage: make roles"),
         ({"A": "111111111111"}, "usage: make roles"),
-        ({"A": "1234567890", "B": world.HUB}, "A is '1234567890', 10 digits; an account id has 12"),
-        ({"A": world.MEMBER, "B": "12345678901"}, "B is '12345678901', 11 digits"),
-        ({"A": "1111-1111-1111", "B": world.HUB}, "A is '1111-1111-1111'; an account id is 12 digits"),
-        ({"A": "11111111111l", "B": world.HUB}, "an account id is 12 digits"),
+        ({"A": "1234567890", "B": world.HUB}, "A is '1234567890', which has 10 digits; an account id has 12"),
+        ({"A": world.MEMBER, "B": "12345678901"}, "B is '12345678901', which has 11 digits"),
+        ({"A": "1111-1111-1111", "B": world.HUB}, "A is '1111-1111-1111'; an account id has 12 digits"),
+        ({"A": "11111111111l", "B": world.HUB}, "an account id has 12 digits and no other characters"),
         ({"A": world.HUB, "B": world.HUB}, f"A and B are both {world.HUB}"),
         ({"A": world.MEMBER, "B": world.HUB, "FUNCTION": "a/b"}, "FUNCTION is 'a/b'"),
         ({"A": world.MEMBER, "B": world.HUB, "RUN": "yes"}, "RUN is 'yes'"),
     ],
 )
-def test_what_is_wrong_is_refused_with_a_word(settings, word):
+def test_invalid_settings_are_rejected_with_a_message(settings, message):
     done = roles(**settings)
     assert (done.returncode, done.stdout) == (2, "")
-    assert word in done.stderr
+    assert message in done.stderr
 
 
-def test_no_aws_cli_is_said(tmp_path):
+def test_run_without_the_aws_cli_is_an_error(tmp_path):
     (tmp_path / "dirname").symlink_to(shutil.which("dirname"))
     environment = {"PATH": str(tmp_path), "A": world.MEMBER, "B": world.HUB, "RUN": "1"}
     done = subprocess.run([ROLES], env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "the AWS CLI is not installed; without RUN=1 its commands are printed\n")
+    assert (done.returncode, done.stderr) == (2, "RUN=1 needs the AWS CLI, which is not installed; without RUN=1 the commands are printed\n")
 
 
 @pytest.mark.parametrize("external_id", ["x", "a secret", "it's", 'quo"te', "back\\slash", "a&b|c", "line\nbreak", "é" * 3, "x" * 1225])
-def test_an_external_id_that_is_refused_is_not_echoed(external_id):
+def test_an_invalid_external_id_is_not_shown(external_id):
     done = roles(A=world.MEMBER, B=world.HUB, EXTERNAL_ID=external_id)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "EXTERNAL_ID can't be used: STS takes 2 to 1224 letters, digits and characters of _+=,.@:/-\n"
+    assert done.stderr == "EXTERNAL_ID is not valid; use 2 to 1224 letters, digits and the characters _+=,.@:/-\n"
 
 
-def test_a_role_that_account_a_has_not_heard_of_is_waited_for(tmp_path):
-    """IAM refuses a principal that was made a moment ago in another account."""
+def test_it_waits_until_iam_accepts_the_new_role_as_a_principal(tmp_path):
+    """IAM rejects a principal that was created a moment ago in another account."""
     stub(tmp_path, "sleep", 'echo "$1" >> "$HOME/slept"')
     stub(
         tmp_path,
@@ -172,7 +172,7 @@ def test_a_role_that_account_a_has_not_heard_of_is_waited_for(tmp_path):
     assert (tmp_path / "slept").read_text() == "5\n5\n"
 
 
-def test_what_aws_refuses_is_said_and_stops_it(tmp_path):
+def test_an_error_of_aws_is_shown_and_stops_the_run(tmp_path):
     stub(
         tmp_path,
         "aws",
@@ -181,7 +181,7 @@ def test_what_aws_refuses_is_said_and_stops_it(tmp_path):
         *"get-caller-identity --profile a"*) echo 111111111111 ;;
         *get-caller-identity*) echo 222222222222 ;;
         *get-role*) exit 254 ;;
-        *) echo "$*" >> "$HOME/asked"; echo "An error occurred (AccessDenied): not you" >&2; exit 254 ;;
+        *) echo "$*" >> "$HOME/calls"; echo "An error occurred (AccessDenied): not you" >&2; exit 254 ;;
         esac
         """,
     )
@@ -190,7 +190,7 @@ def test_what_aws_refuses_is_said_and_stops_it(tmp_path):
 
     assert done.returncode == 1
     assert "An error occurred (AccessDenied): not you" in done.stderr
-    assert (tmp_path / "asked").read_text().count("iam create-role") == 1
+    assert (tmp_path / "calls").read_text().count("iam create-role") == 1
 
 
 def stub(folder, name, script):
@@ -199,7 +199,7 @@ def stub(folder, name, script):
     file.chmod(0o755)
 
 
-def made(endpoint, a, b):
+def created_documents(endpoint, a, b):
     return [documents(endpoint, account, name) for account, name in ((b, "LambdaRole"), (a, "IAMListRole"))]
 
 

@@ -1,4 +1,4 @@
-"""The CloudFormation templates make the roles that policies/*.json describe; moto stands for CloudFormation."""
+"""The CloudFormation templates create the roles of policies/*.json; moto replaces CloudFormation."""
 
 import ast
 import json
@@ -19,21 +19,21 @@ FOR_MEMBER = {"HubAccountId": world.HUB}
 FOR_HUB = {"MemberRoleArns": world.IAM_LIST_ROLE.arn}
 
 
-def test_member_yaml_makes_the_role_of_the_policies(moto):
+def test_member_yaml_creates_the_role_of_the_policies(moto):
     outputs = deploy(moto, world.MEMBER, "member.yaml", FOR_MEMBER)
 
     assert outputs == {"RoleArn": world.IAM_LIST_ROLE.arn}
     assert documents(moto, world.IAM_LIST_ROLE) == (policy("member-trust"), policy("member-permissions"))
 
 
-def test_hub_yaml_makes_the_role_of_the_policies(moto):
+def test_hub_yaml_creates_the_role_of_the_policies(moto):
     outputs = deploy(moto, world.HUB, "hub.yaml", FOR_HUB)
 
     assert outputs == {"RoleArn": world.LAMBDA_ROLE.arn}
     assert documents(moto, world.LAMBDA_ROLE) == (policy("hub-trust"), policy("hub-permissions"))
 
 
-def test_member_yaml_asks_for_the_external_id(moto):
+def test_member_yaml_requires_the_external_id(moto):
     deploy(moto, world.MEMBER, "member.yaml", FOR_MEMBER | {"ExternalId": EXTERNAL_ID})
 
     expected = policy("member-trust")
@@ -41,7 +41,7 @@ def test_member_yaml_asks_for_the_external_id(moto):
     assert documents(moto, world.IAM_LIST_ROLE) == (expected, policy("member-permissions"))
 
 
-def test_hub_yaml_takes_several_members(moto):
+def test_hub_yaml_accepts_several_members(moto):
     arns = [world.IAM_LIST_ROLE.arn, "arn:aws:iam::012345678901:role/security/Lister"]
     deploy(moto, world.HUB, "hub.yaml", {"MemberRoleArns": ",".join(arns)})
 
@@ -63,7 +63,7 @@ def test_names_can_be_chosen(moto):
 
 
 def test_the_roles_may_do_nothing_else():
-    """The literal list, so that a widened policy does not pass as one that its template agrees with."""
+    """The literal list: if a policy and its template were widened together, comparing them would not show it."""
     granted = {name: [statement["Action"] for statement in policy(name)["Statement"]] for name in POLICIES}
     assert granted == {
         "member-permissions": [["iam:ListUsers", "iam:ListAccessKeys"]],
@@ -74,7 +74,7 @@ def test_the_roles_may_do_nothing_else():
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_cfn_lint_has_nothing_to_say(template):
+def test_cfn_lint_finds_nothing(template):
     lint = shutil.which("cfn-lint", path=Path(sys.executable).parent)
     command = [lint, "--include-checks", "I", "--non-zero-exit-code", "informational", "--", INFRA / template]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -82,7 +82,7 @@ def test_cfn_lint_has_nothing_to_say(template):
 
 
 @pytest.mark.parametrize(
-    ("template", "parameter", "good", "bad"),
+    ("template", "parameter", "valid", "invalid"),
     [
         ("member.yaml", "HubAccountId", [world.HUB, "012345678901"], ["", "1234567890", "1234-5678-9012", "22222222222a"]),
         ("member.yaml", "ExternalId", ["", "ab", EXTERNAL_ID, "x" * 1224], ["x", "x" * 1225, "a b", "a'b", "a*"]),
@@ -97,12 +97,12 @@ def test_cfn_lint_has_nothing_to_say(template):
         ("hub.yaml", "FunctionName", ["rolecall", "a_b-C"], ["", "*", "a/b"]),
     ],
 )
-def test_parameters_refuse_what_is_wrong(template, parameter, good, bad):
+def test_parameters_reject_invalid_values(template, parameter, valid, invalid):
     declared = read(template)["Parameters"][parameter]
     assert declared["ConstraintDescription"]
-    for value in good:
+    for value in valid:
         assert re.fullmatch(declared["AllowedPattern"], value, re.ASCII), value
-    for value in bad:
+    for value in invalid:
         assert not re.fullmatch(declared["AllowedPattern"], value, re.ASCII), value
 
 
@@ -124,7 +124,7 @@ def policy(name):
 
 
 def deploy(endpoint, account_id, template, parameters):
-    """Makes a stack of the template and gives its outputs."""
+    """Creates a stack from the template and returns its outputs."""
     cloudformation = world.client(endpoint, "cloudformation", world.administrator(endpoint, account_id))
     cloudformation.create_stack(
         StackName="rolecall",
@@ -138,18 +138,18 @@ def deploy(endpoint, account_id, template, parameters):
 
 
 def documents(endpoint, role):
-    """A role's trust policy and its one inline policy; it has no others."""
+    """A role's trust policy and its only inline policy. It must have no attached policies."""
     iam = world.client(endpoint, "iam", world.administrator(endpoint, role.account_id))
     trust = iam.get_role(RoleName=role.name)["Role"]["AssumeRolePolicyDocument"]
     [name] = iam.list_role_policies(RoleName=role.name)["PolicyNames"]
     assert iam.list_attached_role_policies(RoleName=role.name)["AttachedPolicies"] == []
     permissions = iam.get_role_policy(RoleName=role.name, PolicyName=name)["PolicyDocument"]
-    # moto keeps what CloudFormation gives it here as Python prints it, not as JSON.
+    # moto stores this document as Python prints it, not as JSON.
     return trust, ast.literal_eval(permissions) if isinstance(permissions, str) else permissions
 
 
 class Template(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions, whose values no test here looks at."""
+    """YAML with CloudFormation's short functions. Their values are dropped, because no test reads them."""
 
 
 Template.add_multi_constructor("!", lambda loader, tag, node: tag)

@@ -1,24 +1,24 @@
-"""What a scan says is what boto3 reads at the same endpoint, item by item; LocalStack and moto stand for AWS.
+"""A scan returns what boto3 reads at the same endpoint, item by item; LocalStack and moto replace AWS.
 
-They check no permission whatever, so nothing here is about trust.
+They check no permissions, so no test here is about trust.
 """
 
-import judge
+import boto3_reader
 import world
 
 
-def test_a_scan_of_localstack_says_what_boto3_reads(localstack, scan):
+def test_a_scan_of_localstack_returns_what_boto3_reads(localstack, scan):
     compare(localstack, scan)
 
 
-def test_a_scan_of_moto_says_what_boto3_reads(moto, scan):
+def test_a_scan_of_moto_returns_what_boto3_reads(moto, scan):
     world.load(moto)
     compare(moto, scan)
 
 
 def compare(endpoint, scan):
     role_arn = world.IAM_LIST_ROLE.arn
-    expected = judge.account(endpoint, role_arn)
+    expected = boto3_reader.account(endpoint, role_arn)
     assert [shape(user) for user in expected["users"]] == [
         (user.name, user.path, sorted(user.key_statuses)) for user in sorted(world.USERS, key=lambda user: user.name)
     ]
@@ -28,7 +28,7 @@ def compare(endpoint, scan):
     assert code == 0
     assert document["schema_version"] == 3
     assert document["caller"]["account_id"] == world.HUB
-    assert judge.with_dates(document["accounts"]) == [expected]
+    assert boto3_reader.with_dates(document["accounts"]) == [expected]
 
 
 def shape(user):
@@ -45,13 +45,13 @@ def test_a_list_of_several_pages_is_read_to_its_end(localstack, scan):
     code, document = scan(localstack, role_arn)
 
     assert code == 0
-    # Pages of an odd size, so that the two readings cut the list at different places.
-    expected = judge.account(localstack, role_arn, page_size=97)
+    # An unusual page size, so that boto3 and Rolecall split the list at different places.
+    expected = boto3_reader.account(localstack, role_arn, page_size=97)
     assert len(expected["users"]) == len(world.CROWD_USERS)
-    assert judge.with_dates(document["accounts"]) == [expected]
+    assert boto3_reader.with_dates(document["accounts"]) == [expected]
 
 
-def test_several_accounts_are_told_apart(moto, scan):
+def test_several_accounts_are_kept_apart(moto, scan):
     world.load(moto)
     world.put_role(moto, world.CROWD_ROLE)
     world.put_users(moto, world.CROWD, (world.User("alice"), world.User("zoe", ("Inactive",))))
@@ -60,4 +60,4 @@ def test_several_accounts_are_told_apart(moto, scan):
     code, document = scan(moto, *role_arns)
 
     assert code == 0
-    assert judge.with_dates(document["accounts"]) == [judge.account(moto, role_arn) for role_arn in role_arns]
+    assert boto3_reader.with_dates(document["accounts"]) == [boto3_reader.account(moto, role_arn) for role_arn in role_arns]

@@ -1,6 +1,6 @@
-"""Rolecall's own emulator before the clients that others wrote: boto3, the AWS CLI, and the tutorial's function.
+"""Rolecall's own emulator with other clients: boto3, the AWS CLI, and the tutorial's function.
 
-Where LocalStack and moto are right they are its judges: the same calls give the same fields, types and error codes.
+LocalStack and moto are the reference where they are right: the same calls give the same fields, types and error codes.
 """
 
 import json
@@ -24,7 +24,7 @@ EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 @pytest.fixture
 def world_file(tmp_path):
-    """Writes the built-in world, its documents changed, and gives the file."""
+    """Writes the built-in world with changed policies or a changed file, and returns its path."""
 
     def write(changes=(), change_file=lambda file: None):
         for document in POLICIES.glob("*.json"):
@@ -82,7 +82,7 @@ def test_the_tutorials_function_runs_unchanged(under):
 
 
 @pytest.mark.parametrize("missing", MISSING)
-def test_without_a_permission_it_is_refused(missing, under, world_file):
+def test_without_a_permission_access_is_denied(missing, under, world_file):
     done = under(*FUNCTION, world_file=world_file([MISSING[missing]]))
     assert done.returncode == 1
     assert "(AccessDenied) when calling the" in done.stderr
@@ -92,7 +92,7 @@ def test_without_a_permission_it_is_refused(missing, under, world_file):
         assert "An error occurred (AccessDenied) when calling the AssumeRole operation" in cli.stderr
 
 
-def test_without_lambdas_permission_nothing_runs(under, world_file):
+def test_nothing_runs_if_lambda_may_not_assume_the_role(under, world_file):
     done = under(*FUNCTION, world_file=world_file([("hub-trust.json", "lambda.amazonaws.com", "ec2.amazonaws.com")]))
     assert (done.returncode, done.stdout) == (10, "")
     assert "lambda.amazonaws.com does not become arn:aws:iam::222222222222:role/LambdaRole" in done.stderr
@@ -103,18 +103,18 @@ def test_the_aws_cli_runs_unchanged(under):
     assert json.loads(identity.stdout)["Arn"] == "arn:aws:sts::222222222222:assumed-role/LambdaRole/rolecall"
     assumed = under(*CLI)
     assert json.loads(assumed.stdout)["AssumedRoleUser"]["Arn"].endswith(":assumed-role/IAMListRole/cli")
-    refused = under("aws", "iam", "list-users")
-    assert "because no identity-based policy allows the iam:ListUsers action" in refused.stderr
+    denied = under("aws", "iam", "list-users")
+    assert "because no identity-based policy allows the iam:ListUsers action" in denied.stderr
 
 
 @contextmanager
 def running(rolecall, folder, world_file):
-    """The endpoint and the caller's credentials of an emulator that runs."""
+    """Runs an emulator; yields its endpoint and the caller's credentials."""
     env_file = folder / "aws.env"
     command = [rolecall, "emulator", "--world", world_file, "--listen", "127.0.0.1:0", "--env-file", env_file]
     with subprocess.Popen(command, env={"PATH": "/usr/bin:/bin"}, stderr=subprocess.DEVNULL) as server:
         try:
-            emulators.wait_until(env_file.exists, 20, "no env file")
+            emulators.wait_until(env_file.exists, 20, "the emulator has not written its env file")
             lines = [line.removeprefix("export ").split("=", 1) for line in env_file.read_text().splitlines()]
             settings = {name[0]: name[1].strip("'") for name in lines if len(name) == 2}
             names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
@@ -124,10 +124,10 @@ def running(rolecall, folder, world_file):
 
 
 def calls(endpoint, caller, client):
-    """What each of these calls gives: the shape of an answer, or the code of an error."""
+    """The result of each of these calls: the shape of the response, or the code of the error."""
     role = world.IAM_LIST_ROLE.arn
     member = world.assume(endpoint, caller, role)
-    nobody = {"UserName": "nobody"}
+    unknown_user = {"UserName": "nobody"}
     with_key = {"UserName": next(user.name for user in world.USERS if len(user.key_statuses) == 1)}
     keys = world.client(endpoint, "iam", member).list_access_keys(**with_key)["AccessKeyMetadata"]
     key = {"AccessKeyId": keys[0]["AccessKeyId"]}
@@ -136,12 +136,12 @@ def calls(endpoint, caller, client):
         "GetCallerIdentity": (caller, "sts", "get_caller_identity", {}),
         "AssumeRole": (caller, "sts", "assume_role", session | {"DurationSeconds": 900}),
         "ListUsers": (member, "iam", "list_users", {}),
-        "ListUsers, of a path": (member, "iam", "list_users", {"PathPrefix": "/ci/"}),
+        "ListUsers, with a path": (member, "iam", "list_users", {"PathPrefix": "/ci/"}),
         "ListAccessKeys": (member, "iam", "list_access_keys", with_key),
-        "ListAccessKeys, none": (member, "iam", "list_access_keys", {"UserName": "erin"}),
-        "ListAccessKeys, of nobody": (member, "iam", "list_access_keys", nobody),
+        "ListAccessKeys, no keys": (member, "iam", "list_access_keys", {"UserName": "erin"}),
+        "ListAccessKeys, unknown user": (member, "iam", "list_access_keys", unknown_user),
         "GetUser": (member, "iam", "get_user", with_key),
-        "GetUser, of nobody": (member, "iam", "get_user", nobody),
+        "GetUser, unknown user": (member, "iam", "get_user", unknown_user),
         "GetAccessKeyLastUsed": (member, "iam", "get_access_key_last_used", key),
     }
     return {name: client(endpoint, *call) for name, call in table.items()}
@@ -169,9 +169,9 @@ def aws_cli(endpoint, credentials, service, operation, parameters):
     )
     if done.returncode == 0:
         return shape(json.loads(done.stdout))
-    refused = re.search(r"An error occurred \((\w+)\) when calling the (\w+) operation", done.stderr)
-    assert refused, done.stderr
-    return refused.groups()
+    error = re.search(r"An error occurred \((\w+)\) when calling the (\w+) operation", done.stderr)
+    assert error, done.stderr
+    return error.groups()
 
 
 def shape(value):
@@ -182,23 +182,23 @@ def shape(value):
     return type(value).__name__
 
 
-# Where a judge is not right: moto gives a PackedPolicySize where no policy was passed, and no IsTruncated with keys,
-# which the CLI does not show.
-WRONG = {
+# Where the reference is wrong: moto returns PackedPolicySize although no policy was passed, and for keys it returns no
+# IsTruncated, which the CLI does not show.
+KNOWN_DIFFERENCES = {
     ("localstack", boto3): set(),
     ("localstack", aws_cli): set(),
-    ("moto", boto3): {"AssumeRole", "ListAccessKeys", "ListAccessKeys, none"},
+    ("moto", boto3): {"AssumeRole", "ListAccessKeys", "ListAccessKeys, no keys"},
     ("moto", aws_cli): {"AssumeRole"},
 }
 
 
-@pytest.mark.parametrize(("judge", "client"), WRONG)
-def test_the_same_calls_give_the_same_shapes(judge, client, request, rolecall, tmp_path, world_file):
-    endpoint = request.getfixturevalue(judge)
+@pytest.mark.parametrize(("reference", "client"), KNOWN_DIFFERENCES)
+def test_the_same_calls_give_the_same_shapes(reference, client, request, rolecall, tmp_path, world_file):
+    endpoint = request.getfixturevalue(reference)
     world.load(endpoint)
     expected = calls(endpoint, world.assume(endpoint, {}, world.LAMBDA_ROLE.arn), client)
 
-    def users(file):
+    def put_users(file):
         date = "2026-01-05T12:00:00Z"
 
         def keys(user):
@@ -212,8 +212,8 @@ def test_the_same_calls_give_the_same_shapes(judge, client, request, rolecall, t
             user.name: {"path": user.path, "create_date": date, "access_keys": keys(user)} for user in world.USERS
         }
 
-    with running(rolecall, tmp_path, world_file(change_file=users)) as (ours, caller):
-        given = calls(ours, caller, client)
+    with running(rolecall, tmp_path, world_file(change_file=put_users)) as (ours, caller):
+        actual = calls(ours, caller, client)
 
-    different = {name: (given[name], expected[name]) for name in given if given[name] != expected[name]}
-    assert set(different) == WRONG[judge, client], different
+    different = {name: (actual[name], expected[name]) for name in actual if actual[name] != expected[name]}
+    assert set(different) == KNOWN_DIFFERENCES[reference, client], different

@@ -1,7 +1,6 @@
-"""start and stop, as typed: what they say, and that nothing is left behind however they end.
+"""localstack/start and stop, as typed: what they print, and that no process is left behind however they exit.
 
-A stub of `docker` stands before the real one. It says that no engine answers, or plays one and writes down what it
-was asked.
+A stub replaces `docker`. It reports that no engine runs, or acts as an engine and records its arguments.
 """
 
 import os
@@ -25,7 +24,7 @@ SCRIPTS = [
 
 @pytest.fixture
 def shell(tmp_path):
-    """An environment in which no Docker engine answers, and LocalStack keeps to a folder and port of its own."""
+    """An environment without a Docker engine, in which LocalStack has a folder and a port of its own."""
     stubs = tmp_path / "stubs"
     stubs.mkdir()
     stub(stubs / "docker", "exit 1")
@@ -39,7 +38,7 @@ def shell(tmp_path):
 
 @pytest.fixture
 def home(shell):
-    """Where LocalStack writes; at the end nothing may run there."""
+    """The folder that LocalStack writes to. After the test, any emulator in it is stopped."""
     folder = Path(shell["LOCALSTACK_HOME"])
     yield folder
     for lock in folder.rglob("lock"):
@@ -56,11 +55,14 @@ def run(script, *arguments, env):
 
 
 def is_gone(folder):
-    emulators.wait_until(lambda: not any(emulators.is_up(lock.parent) for lock in folder.rglob("lock")), 10, "still there")
+    def none_runs():
+        return not any(emulators.is_up(lock.parent) for lock in folder.rglob("lock"))
+
+    emulators.wait_until(none_runs, 10, "an emulator still runs")
     return True
 
 
-def test_detached_it_stays_until_it_is_stopped(shell, home):
+def test_a_detached_localstack_runs_until_it_is_stopped(shell, home):
     url = f"http://127.0.0.1:{shell['LOCALSTACK_PORT']}"
     started = run("start", "--detach", env=shell)
     assert started.returncode == 0, started.stderr
@@ -70,43 +72,43 @@ def test_detached_it_stays_until_it_is_stopped(shell, home):
 
     again = run("start", "--detach", env=shell)
     assert again.returncode == 1
-    assert again.stderr == f"LocalStack is up already at {url}; localstack/stop stops it\n"
+    assert again.stderr == f"LocalStack is already running at {url}; localstack/stop stops it\n"
 
     assert run("stop", env=shell).returncode == 0
     assert is_gone(home)
-    assert run("stop", env=shell).returncode == 0, "there was nothing to stop"
+    assert run("stop", env=shell).returncode == 0, "stopping when nothing runs is not an error"
 
 
-def hear_signals():
-    """A job in the background, or under nohup, ignores these, and what it starts would ignore them too."""
+def reset_signals():
+    """A background job, or one under nohup, ignores these signals, and so would the processes that it starts."""
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_it_ends_with_its_script(end, shell, home):
-    with subprocess.Popen([LOCALSTACK / "start"], env=shell, stdout=subprocess.PIPE, text=True, preexec_fn=hear_signals) as script:
-        assert "LocalStack is up" in script.stdout.readline()
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_it_stops_with_its_script(stop_signal, shell, home):
+    with subprocess.Popen([LOCALSTACK / "start"], env=shell, stdout=subprocess.PIPE, text=True, preexec_fn=reset_signals) as script:
+        assert "LocalStack is running" in script.stdout.readline()
         assert emulators.endpoint(home)
-        time.sleep(0.5)  # it has nothing more to say when it begins to wait
-        script.send_signal(end)
+        time.sleep(0.5)  # until it waits; it prints nothing then
+        script.send_signal(stop_signal)
     assert is_gone(home)
 
 
-def test_a_port_in_use_is_said(shell, home, localstack):
+def test_a_port_in_use_is_an_error(shell, home, localstack):
     done = run("start", env=shell | {"LOCALSTACK_PORT": localstack.rsplit(":")[-1]})
     assert done.returncode == 1
-    assert "is in use by something else; choose another one: LOCALSTACK_PORT=" in done.stderr
+    assert "is in use; choose another port, for example LOCALSTACK_PORT=" in done.stderr
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "4566 ", "123456"])
-def test_what_is_no_port_is_said(port, shell):
+def test_an_invalid_port_is_an_error(port, shell):
     done = run("start", env=shell | {"LOCALSTACK_PORT": port})
     assert (done.returncode, done.stdout) == (2, "")
     assert f"LOCALSTACK_PORT is '{port}'" in done.stderr
 
 
-def test_without_docker_and_python_it_says_what_it_needs(shell, tmp_path):
+def test_without_docker_and_python_it_prints_what_it_needs(shell, tmp_path):
     for name in ("python3.13", "python3", "pyenv", "uv"):
         stub(tmp_path / "stubs" / name, "exit 1")
     for script in ("start", "stop"):
@@ -116,17 +118,17 @@ def test_without_docker_and_python_it_says_what_it_needs(shell, tmp_path):
         assert "needs a Docker engine with Compose, or Python 3.13" in done.stderr
 
 
-def test_of_two_that_start_at_once_one_is_up(shell, home):
+def test_of_two_that_start_at_the_same_time_one_runs(shell, home):
     with (
         subprocess.Popen([LOCALSTACK / "start"], env=shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first,
         subprocess.Popen([LOCALSTACK / "start"], env=shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as second,
     ):
-        emulators.wait_until(lambda: first.poll() is not None or second.poll() is not None, 60, "neither gave way")
-        gave_way, up = (first, second) if first.poll() is not None else (second, first)
-        said = gave_way.stderr.read()
-        assert gave_way.returncode in (1, 3), said
-        assert "already" in said and "Traceback" not in said
-        emulators.wait_until(lambda: emulators.endpoint(home), 60, "the other one is not up")
+        emulators.wait_until(lambda: first.poll() is not None or second.poll() is not None, 60, "neither has exited")
+        exited, up = (first, second) if first.poll() is not None else (second, first)
+        message = exited.stderr.read()
+        assert exited.returncode in (1, 3), message
+        assert "already" in message and "Traceback" not in message
+        emulators.wait_until(lambda: emulators.endpoint(home), 60, "the other one does not run")
         assert up.poll() is None
         up.send_signal(signal.SIGTERM)
     assert is_gone(home)
@@ -134,12 +136,12 @@ def test_of_two_that_start_at_once_one_is_up(shell, home):
 
 @pytest.fixture
 def docker(shell, tmp_path):
-    """An engine that says yes to everything; gives the file of what it was asked."""
-    asked = tmp_path / "asked"
+    """A stub of a Docker engine in which every command succeeds. Returns the file with its arguments."""
+    recorded = tmp_path / "arguments"
     stub(
         tmp_path / "stubs" / "docker",
         f"""
-        echo "$*" >> {asked}
+        echo "$*" >> {recorded}
         case "$*" in
         *" up "*) touch {tmp_path}/up ;;
         *" port "*) [ -e {tmp_path}/up ] && echo 127.0.0.1:4999 ;;
@@ -147,21 +149,21 @@ def docker(shell, tmp_path):
         esac
         """,
     )
-    return asked
+    return recorded
 
 
 def test_with_a_docker_engine_it_runs_there(shell, docker):
     compose = f"compose --project-name rolecall-localstack --file {LOCALSTACK / 'compose.yaml'}"
     started = run("start", "--detach", env=shell)
     assert started.returncode == 0, started.stderr
-    assert "LocalStack is up at http://127.0.0.1:4999" in started.stdout
+    assert "LocalStack is running at http://127.0.0.1:4999" in started.stdout
     assert f"{compose} up --detach --wait --quiet-pull" in docker.read_text().splitlines()
 
     assert run("stop", env=shell).returncode == 0
     assert docker.read_text().splitlines()[-1] == f"{compose} down --volumes --timeout 1"
 
 
-def test_shellcheck_has_nothing_to_say():
+def test_shellcheck_finds_nothing():
     shellcheck = shutil.which("shellcheck", path=Path(sys.executable).parent)
     command = [shellcheck, "--external-sources", "--source-path", LOCALSTACK, *SCRIPTS]
     done = subprocess.run(command, capture_output=True, text=True)

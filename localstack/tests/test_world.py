@@ -1,8 +1,8 @@
-"""Loading the world twice leaves it as it was."""
+"""Loading the world a second time changes nothing."""
 
 import json
 
-import judge
+import boto3_reader
 import pytest
 import world
 
@@ -19,7 +19,7 @@ def test_a_second_load_changes_nothing(emulator, request):
 
 
 def everything(endpoint):
-    return judge.account(endpoint, world.IAM_LIST_ROLE.arn), [
+    return boto3_reader.account(endpoint, world.IAM_LIST_ROLE.arn), [
         documents(endpoint, role) for role in (world.IAM_LIST_ROLE, world.LAMBDA_ROLE)
     ]
 

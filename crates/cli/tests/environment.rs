@@ -346,7 +346,7 @@ async fn an_unknown_profile_is_named_with_the_profiles_that_exist() {
 #[tokio::test]
 async fn a_caller_without_valid_credentials_is_reported_once_and_not_for_each_account() {
     let aws = FakeAws::start().await;
-    aws.refuse(
+    aws.respond_with_error(
         "GetCallerIdentity",
         403,
         "ExpiredToken",

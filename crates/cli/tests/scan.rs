@@ -18,8 +18,11 @@ use wiremock::{Mock, ResponseTemplate};
 /// Two accounts, one of which refuses, and a user whose keys are refused.
 async fn mixed() -> FakeAws {
     let users = vec![User::new("alice", &[(1, "Active"), (2, "Inactive")]), User::new("bob", &[])];
-    let aws =
-        FakeAws::of([("111111111111", users), ("333333333333", vec![]), ("444444444444", vec![])], 10).await;
+    let aws = FakeAws::with_accounts(
+        [("111111111111", users), ("333333333333", vec![]), ("444444444444", vec![])],
+        10,
+    )
+    .await;
     let words = "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/x is not authorized to perform: \
                  sts:AssumeRole on resource: arn:aws:iam::333333333333:role/IAMListRole";
     let refusal = |words| ResponseTemplate::new(403).set_body_string(xml::error("AccessDenied", words));
@@ -70,7 +73,7 @@ async fn the_table_shows_every_key_and_every_gap() {
 #[tokio::test]
 async fn a_report_without_a_read_account_evaluates_no_rule() {
     let aws = FakeAws::start().await;
-    aws.refuse_role(ROLE_ARN);
+    aws.deny_role(ROLE_ARN);
     let unread = run(&aws, &["scan", "--role-arn", ROLE_ARN]).await;
     assert_eq!(unread.code, Some(11));
     assert!(unread.stdout.contains("no rule was applied: no account was read"), "{}", unread.stdout);
@@ -264,7 +267,7 @@ async fn colors_are_for_terminals_and_for_color_always() {
 #[tokio::test]
 async fn names_with_control_characters_do_not_control_a_terminal() {
     let hostile = User::new("a&#27;[2Jb", &[(1, "Active")]);
-    let aws = FakeAws::of([("111111111111", vec![hostile])], 10).await;
+    let aws = FakeAws::with_accounts([("111111111111", vec![hostile])], 10).await;
     let ended = run(&aws, &["scan", "--role-arn", ROLE_ARN]).await;
     assert!(!ended.stdout.contains('\u{1b}'), "{}", ended.stdout);
 }

@@ -31,7 +31,7 @@ async fn a_denied_session_has_the_message_of_aws_and_a_remedy() {
     let aws = FakeAws::start().await;
     let message = "User: arn:aws:sts::222222222222:assumed-role/LambdaRole/x is not authorized to perform: \
                  sts:AssumeRole on resource: arn:aws:iam::111111111111:role/IAMListRole";
-    aws.refuse("AssumeRole", 403, "AccessDenied", message).await;
+    aws.respond_with_error("AssumeRole", 403, "AccessDenied", message).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = failure_gap(&account);
     assert_eq!((gap.stage, gap.error_kind), (Stage::Session, ErrorKind::Denied));
@@ -47,7 +47,13 @@ async fn a_denied_session_has_the_message_of_aws_and_a_remedy() {
 #[tokio::test]
 async fn denied_users_are_unknown_and_not_none() {
     let aws = FakeAws::start().await;
-    aws.refuse("ListUsers", 403, "AccessDenied", "User: x is not authorized to perform: iam:ListUsers").await;
+    aws.respond_with_error(
+        "ListUsers",
+        403,
+        "AccessDenied",
+        "User: x is not authorized to perform: iam:ListUsers",
+    )
+    .await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     let gap = failure_gap(&account);
     assert_eq!((gap.stage, gap.error_kind), (FactKind::Users.into(), ErrorKind::Denied));
@@ -58,7 +64,7 @@ async fn denied_users_are_unknown_and_not_none() {
 #[tokio::test]
 async fn denied_keys_are_unknown_for_each_user() {
     let aws = FakeAws::start().await;
-    aws.refuse("ListAccessKeys", 403, "AccessDenied", "no").await;
+    aws.respond_with_error("ListAccessKeys", 403, "AccessDenied", "no").await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Partial);
     assert!(account.users().unwrap().iter().all(|user| user.access_keys.is_none()));
@@ -94,7 +100,7 @@ async fn permanent_errors_are_reported_with_their_kind() {
         (403, "RegionDisabledException", ErrorKind::Other),
     ] {
         let aws = FakeAws::start().await;
-        aws.refuse("AssumeRole", status, code, "a message").await;
+        aws.respond_with_error("AssumeRole", status, code, "a message").await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let gap = failure_gap(&account);
         assert_eq!((gap.error_kind, gap.code.as_deref()), (kind, Some(code)));
@@ -106,7 +112,7 @@ async fn permanent_errors_are_reported_with_their_kind() {
 async fn an_account_that_fails_does_not_use_up_the_retries_of_another() {
     let accounts = ["111111111111", "333333333333"]
         .map(|id| (id, (0..60).map(|number| User::new(&format!("u{number}"), &[])).collect()));
-    let aws = FakeAws::of(accounts, 1000).await;
+    let aws = FakeAws::with_accounts(accounts, 1000).await;
     let is_first_account = |request: &Request| {
         request.headers["authorization"].to_str().unwrap().contains("Credential=ASIA111111111111")
     };
@@ -229,10 +235,10 @@ async fn a_session_without_valid_credentials_is_rejected() {
 #[tokio::test]
 async fn a_connection_that_is_reset_is_retried() {
     let aws = FakeAws::start().await;
-    let front = wire::resets(2, *aws.server.address()).await;
+    let front = wire::reset_connections(2, *aws.server.address()).await;
     let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Complete, "{:?}", account.gaps());
-    let front = wire::resets(usize::MAX, *aws.server.address()).await;
+    let front = wire::reset_connections(usize::MAX, *aws.server.address()).await;
     let account = scan_one(&scanner(&format!("http://{front}"), settings()).await).await;
     assert_eq!(failure_gap(&account).error_kind, ErrorKind::Transport);
 }
@@ -240,7 +246,7 @@ async fn a_connection_that_is_reset_is_retried() {
 #[tokio::test]
 async fn a_connection_that_breaks_is_a_gap() {
     for response in ["", "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n<ListUsersResponse>"] {
-        let address = wire::hangs_up_after(response.into()).await;
+        let address = wire::close_after_response(response.into()).await;
         let account = scan_one(&scanner(&format!("http://{address}"), settings()).await).await;
         let kind = failure_gap(&account).error_kind;
         assert!(matches!(kind, ErrorKind::Transport | ErrorKind::Malformed), "{account:?}");
@@ -331,7 +337,7 @@ async fn a_secret_in_a_long_message_is_redacted_before_the_message_is_cut() {
     for before in 950..1000 {
         let aws = FakeAws::start().await;
         let message = format!("{}{CALLER_SESSION_TOKEN}", "x".repeat(before));
-        aws.refuse("AssumeRole", 403, "AccessDenied", &message).await;
+        aws.respond_with_error("AssumeRole", 403, "AccessDenied", &message).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         let message = &account.gaps().first().unwrap().message;
         assert!(!message.contains(token_prefix), "{message}");

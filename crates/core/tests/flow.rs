@@ -73,7 +73,7 @@ async fn the_session_has_the_settings() {
 async fn every_target_is_in_the_roll_exactly_once() {
     let ids: Vec<String> = (0..150).map(|number| format!("{number:012}")).collect();
     let accounts = ids.iter().map(|id| (id.as_str(), vec![User::new("u", &[(1, "Active")])]));
-    let aws = FakeAws::of(accounts, 100).await;
+    let aws = FakeAws::with_accounts(accounts, 100).await;
     // Every third account denies access.
     Mock::given(operation("AssumeRole"))
         .and(|request: &wiremock::Request| {
@@ -117,7 +117,7 @@ async fn an_unknown_key_status_is_kept() {
     let mut user = User::new("alice", &[(1, "Quarantined")]);
     user.access_keys.push(user.access_keys[0].clone());
     user.access_keys[1].access_key_id = "AKIAALICE9XXXXXXXXXX".to_owned();
-    let aws = FakeAws::of([("111111111111", vec![user])], 10).await;
+    let aws = FakeAws::with_accounts([("111111111111", vec![user])], 10).await;
     let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
     assert_eq!(account.outcome(), Outcome::Complete);
     assert_eq!(
@@ -132,7 +132,7 @@ async fn an_invalid_access_key_id_is_a_malformed_response() {
     {
         let mut user = User::new("alice", &[(1, "Active"), (2, "Active")]);
         user.access_keys[1].access_key_id = id.to_owned();
-        let aws = FakeAws::of([("111111111111", vec![user])], 10).await;
+        let aws = FakeAws::with_accounts([("111111111111", vec![user])], 10).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         assert_eq!(account.outcome(), Outcome::Partial, "{id}");
         assert_eq!(account.gaps()[0].error_kind, ErrorKind::Malformed, "{id}");
@@ -182,7 +182,7 @@ impl TimeSource for SharedClock {
 #[tokio::test]
 async fn a_session_is_renewed_before_it_expires_while_an_account_is_read() {
     let users = (0..40).map(|number| User::new(&format!("u{number}"), &[(1, "Active")])).collect();
-    let aws = FakeAws::of([("111111111111", users)], 1000).await;
+    let aws = FakeAws::with_accounts([("111111111111", users)], 1000).await;
     let (clock, time) = stepping_clock(Duration::from_secs(10));
     // Each session expires 15 minutes after the clock's last reading.
     Mock::given(operation("AssumeRole"))
@@ -206,7 +206,7 @@ async fn a_session_is_renewed_before_it_expires_while_an_account_is_read() {
 #[tokio::test]
 async fn a_denied_renewal_keeps_what_was_read_and_leaves_a_gap() {
     let users = (0..40).map(|number| User::new(&format!("u{number:02}"), &[(1, "Active")])).collect();
-    let aws = FakeAws::of([("111111111111", users)], 1000).await;
+    let aws = FakeAws::with_accounts([("111111111111", users)], 1000).await;
     let (clock, time) = stepping_clock(Duration::from_secs(10));
     let expiration = jiff::Timestamp::try_from(clock.start + Duration::from_mins(15)).unwrap();
     let session = xml::assume_role("111111111111", &format!("{expiration:.0}"));
@@ -230,7 +230,7 @@ async fn a_denied_renewal_keeps_what_was_read_and_leaves_a_gap() {
 #[tokio::test]
 async fn a_panic_in_one_account_fails_only_that_account() {
     let accounts = ["111111111111", "333333333333"].map(|id| (id, vec![User::new("u", &[(1, "Active")])]));
-    let aws = FakeAws::of(accounts, 10).await;
+    let aws = FakeAws::with_accounts(accounts, 10).await;
     let (clock, time) = stepping_clock(Duration::from_millis(1));
     let mut settings = settings();
     settings.limits.concurrency = 1;
@@ -283,7 +283,8 @@ async fn the_used_permissions_are_those_that_the_collectors_declare() {
     // Without one of them the account is not complete.
     for action in declared {
         let aws = FakeAws::start().await;
-        aws.refuse(action.strip_prefix("iam:").unwrap(), 403, "AccessDenied", "not this one").await;
+        aws.respond_with_error(action.strip_prefix("iam:").unwrap(), 403, "AccessDenied", "not this one")
+            .await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
         assert_ne!(account.outcome(), Outcome::Complete, "without {action}");
     }

@@ -23,7 +23,7 @@ use wiremock::ResponseTemplate;
 async fn aws(accounts: usize) -> (FakeAws, Vec<String>) {
     let ids: Vec<String> = (1..=accounts).map(|number| format!("{number:012}")).collect();
     let users = || vec![User::new("alice", &[(1, "Active")])];
-    (FakeAws::of(ids.iter().map(|id| (id.as_str(), users())), 10).await, ids)
+    (FakeAws::with_accounts(ids.iter().map(|id| (id.as_str(), users())), 10).await, ids)
 }
 
 fn plan(ids: &[String]) -> TargetPlan {
@@ -79,7 +79,7 @@ async fn every_target_has_one_record_with_the_time_of_the_run() {
 #[tokio::test]
 async fn if_all_canary_accounts_are_denied_the_others_are_not_read() {
     let (aws, ids) = aws(12).await;
-    aws.refuse("AssumeRole", 403, "AccessDenied", "no").await;
+    aws.respond_with_error("AssumeRole", 403, "AccessDenied", "no").await;
     let test = scanner(&aws.uri(), with_canary(5)).await;
     let (read, denial) = records(&prepare(&test, &ids).await).await;
     assert_eq!((read.len(), denial), (5, Some((5, 7))));
@@ -92,7 +92,7 @@ async fn if_all_canary_accounts_are_denied_the_others_are_not_read() {
 #[tokio::test]
 async fn the_callers_own_account_is_no_canary() {
     let (aws, mut ids) = aws(8).await;
-    aws.refuse("AssumeRole", 403, "AccessDenied", "no").await;
+    aws.respond_with_error("AssumeRole", 403, "AccessDenied", "no").await;
     // The caller's own account, as the fake's GetCallerIdentity returns it.
     ids.push("222222222222".to_owned());
     let test = scanner(&aws.uri(), with_canary(3)).await;
@@ -110,7 +110,7 @@ async fn if_one_canary_account_is_read_all_others_are_read() {
     let (aws, ids) = aws(12).await;
     let denied = ids.iter().take(4).cloned().collect::<Vec<_>>();
     for id in denied {
-        aws.refuse_role(&format!("arn:aws:iam::{id}:role/IAMListRole"));
+        aws.deny_role(&format!("arn:aws:iam::{id}:role/IAMListRole"));
     }
     let test = scanner(&aws.uri(), with_canary(5)).await;
     let (read, denial) = records(&prepare(&test, &ids).await).await;
@@ -141,7 +141,7 @@ async fn run_with(
 async fn a_resumed_run_reads_only_what_is_missing_and_without_a_canary() {
     let (aws, ids) = aws(9).await;
     for id in ids.iter().skip(1) {
-        aws.refuse_role(&format!("arn:aws:iam::{id}:role/IAMListRole"));
+        aws.deny_role(&format!("arn:aws:iam::{id}:role/IAMListRole"));
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roll.jsonl");
@@ -185,7 +185,7 @@ async fn the_deadline_stops_a_run_and_what_was_read_is_kept() {
 #[tokio::test]
 async fn a_run_whose_caller_is_unknown_reads_nothing() {
     let (aws, ids) = aws(1).await;
-    aws.refuse("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
+    aws.respond_with_error("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
     let test = scanner(&aws.uri(), settings()).await;
     let cancelled = Cancellation::new(None);
     let error = Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await.unwrap_err();

@@ -55,7 +55,7 @@ async fn responses_that_echo_secrets_print_no_secret() {
         ("GetCallerIdentity", "SignatureDoesNotMatch", &signed),
     ] {
         let aws = FakeAws::start().await;
-        aws.refuse(operation, 403, code, message).await;
+        aws.respond_with_error(operation, 403, code, message).await;
         let output = without_bodies(&scan_output(&aws).await);
         assert_no_secret_in(&output);
     }

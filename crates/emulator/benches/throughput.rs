@@ -1,14 +1,15 @@
-//! How many requests a second one core enforces: signature, session, both sides' policies, answer.
+//! Requests per second that one core authenticates and authorizes: signature, session, policies of both accounts,
+//! response.
 //!
-//! The emulator has one thread; a second one sends signed requests over connections that stay, each when the one
-//! before it is answered.
+//! The emulator runs on one thread. A second thread sends signed requests over connections that stay open; on each, the
+//! next request follows the response to the previous one.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     missing_docs,
-    reason = "a program for people to run"
+    reason = "a benchmark that people run"
 )]
 
 use std::io::{Read, Write};
@@ -22,12 +23,12 @@ use jiff::Timestamp;
 use rolecall_emulator::{Clock, Emulator, World};
 
 const CONNECTIONS: usize = 8;
-const TIME: Duration = Duration::from_secs(3);
+const MEASURED_TIME: Duration = Duration::from_secs(3);
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 const IAM_LIST_ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
 
 fn main() {
-    let (ready, address) = std::sync::mpsc::channel();
+    let (ready, started) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -42,7 +43,7 @@ fn main() {
             std::future::pending::<()>().await;
         });
     });
-    let (address, lambda, member) = address.recv().unwrap();
+    let (address, lambda, member) = started.recv().unwrap();
     let assume =
         format!("Action=AssumeRole&Version=2011-06-15&RoleArn={IAM_LIST_ROLE}&RoleSessionName=bench");
     let assume = assume.replace(':', "%3A").replace('/', "%2F");
@@ -54,9 +55,16 @@ fn main() {
     );
 }
 
-fn signed(address: SocketAddr, service: &str, body: &str, by: &rolecall_emulator::Credentials) -> Vec<u8> {
-    let token = Some(by.session_token.clone());
-    let identity = Credentials::new(&by.access_key_id, &by.secret_access_key, token, None, "bench").into();
+fn signed(
+    address: SocketAddr,
+    service: &str,
+    body: &str,
+    credentials: &rolecall_emulator::Credentials,
+) -> Vec<u8> {
+    let token = Some(credentials.session_token.clone());
+    let identity =
+        Credentials::new(&credentials.access_key_id, &credentials.secret_access_key, token, None, "bench")
+            .into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region("us-east-1")
@@ -85,7 +93,7 @@ fn measure(name: &str, request: &[u8], address: SocketAddr) {
     }
     let mut answer = vec![0; 64 * 1024];
     let (began, mut requests) = (Instant::now(), 0_u32);
-    while began.elapsed() < TIME {
+    while began.elapsed() < MEASURED_TIME {
         for connection in &mut connections {
             connection.write_all(request).unwrap();
         }
@@ -102,5 +110,8 @@ fn measure(name: &str, request: &[u8], address: SocketAddr) {
             requests += 1;
         }
     }
-    println!("{name}: {:.0} enforced requests a second", f64::from(requests) / began.elapsed().as_secs_f64());
+    println!(
+        "{name}: {:.0} requests per second, each authenticated and authorized",
+        f64::from(requests) / began.elapsed().as_secs_f64()
+    );
 }

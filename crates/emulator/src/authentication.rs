@@ -1,4 +1,4 @@
-//! Whose signature it is.
+//! Authentication: who signed a request, by Signature Version 4.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 
@@ -18,53 +18,45 @@ use scratchstack_aws_signature::{
 use crate::protocol::ApiError;
 use crate::world::{AccessKey, World};
 
-/// Who signed a request.
+/// The user or the role session whose key signed a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
-    /// A user, by account and name.
-    User {
-        /// The account.
-        account_id: String,
-        /// The name.
-        user_name: String,
-    },
-    /// A session of a role.
+    /// An IAM user; the world has its policies.
+    User { account_id: String, user_name: String },
+    /// A role session; it carries what `AssumeRole` gave it.
     Session(Box<Session>),
 }
 
-/// A session of a role.
+/// A role session: an assumed role with the properties that `AssumeRole` gave it.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
-    /// The role's ARN, path included.
+    /// With the role's path.
     pub(crate) role_arn: String,
-    /// `AROA…`.
+    /// The role's unique id, `AROA…`.
     pub(crate) role_id: String,
-    /// The session's name.
     pub(crate) role_session_name: String,
-    /// What it was narrowed to.
+    /// The session policy, which limits what the role's own policies allow. `None` if the request passed none.
     pub(crate) policy: Option<NamedPolicy>,
-    /// Passed when it was made, or by the session before it.
+    /// From the request, or inherited from the previous session of a role chain.
     pub(crate) source_identity: Option<String>,
-    /// The tags that it was given, those of the session before it that go on among them.
+    /// All session tags: those of the request and the transitive ones of the previous session.
     pub(crate) tags: BTreeMap<String, String>,
-    /// Those of them that go on to the sessions behind it.
+    /// The part of `tags` that the next session of a role chain inherits.
     pub(crate) transitive_tags: BTreeMap<String, String>,
-    /// When it was made.
     pub(crate) issued: Timestamp,
-    /// When it ends.
     pub(crate) expires: Timestamp,
 }
 
-/// Temporary credentials.
+/// Temporary credentials of a role session, as `AssumeRole` returns them.
 #[derive(Clone)]
 pub struct Credentials {
-    /// `ASIA…`.
+    /// 20 characters, `ASIA…`.
     pub access_key_id: String,
-    /// 40 characters.
+    /// 40 characters. Not in the `Debug` output.
     pub secret_access_key: String,
-    /// Opaque.
+    /// An opaque text that every request must carry. Not in the `Debug` output.
     pub session_token: String,
-    /// When they end.
+    /// The first moment at which the emulator answers `ExpiredToken`, by its own clock.
     pub expiration: Timestamp,
 }
 
@@ -75,7 +67,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl Session {
-    /// The ARN of the session itself.
+    /// The ARN of the session itself, `arn:aws:sts::…:assumed-role/ROLE/SESSION`: without the role's path.
     #[must_use]
     pub(crate) fn arn(&self) -> String {
         let account_id = self.account_id();
@@ -83,19 +75,19 @@ impl Session {
         format!("arn:aws:sts::{account_id}:assumed-role/{role_name}/{}", self.role_session_name)
     }
 
-    /// The role's account.
+    /// The account of the role.
     #[must_use]
     pub(crate) fn account_id(&self) -> &str {
         self.role_arn.split(':').nth(4).unwrap_or_default()
     }
 }
 
-/// The sessions that were made, with their secrets.
+/// All sessions issued so far with their credentials, by access key id.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(BTreeMap<String, (Credentials, Session)>);
 
 impl Sessions {
-    /// Makes credentials for a session.
+    /// Creates random credentials for a session and stores both.
     pub(crate) fn issue(&mut self, session: Session) -> Credentials {
         let random = || uuid::Uuid::new_v4().simple().to_string();
         let upper = random().to_ascii_uppercase();
@@ -110,27 +102,28 @@ impl Sessions {
         credentials
     }
 
-    /// The session of an access key id.
+    /// The session that an access key id was issued for; `None` if the id is not a session's.
     #[must_use]
-    pub(crate) fn of_key(&self, access_key_id: &str) -> Option<&Session> {
+    pub(crate) fn by_access_key(&self, access_key_id: &str) -> Option<&Session> {
         self.0.get(access_key_id).map(|(_, session)| session)
     }
 }
 
-/// Whose signature a request claims to have.
+/// A signed request whose signature is not verified yet.
 #[derive(Debug)]
 pub(crate) struct SignedRequest {
-    /// The region that was signed for.
+    /// The region of the signature's credential scope.
     pub(crate) region: String,
-    /// The secret, and whose it is; or why nobody's.
-    known: Result<(String, Identity), ApiError>,
+    /// The secret access key of the access key id and its owner; an error if the key or the token is not valid.
+    identity: Result<(String, Identity), ApiError>,
 }
 
 impl SignedRequest {
-    /// What the `Authorization` header says.
+    /// Reads the `Authorization` header and looks up the access key id in it.
     ///
     /// # Errors
-    /// Where there is none.
+    /// `MissingAuthenticationToken` if the request has no such header. An unknown access key id is not an error here:
+    /// AWS finds other faults of a signature first, so `verify` reports it.
     pub(crate) fn parse(
         request: &Request<Bytes>,
         world: &World,
@@ -144,30 +137,31 @@ impl SignedRequest {
         let access_key_id = parts.next().unwrap_or_default();
         let region = parts.nth(1).unwrap_or("us-east-1").to_owned();
         let token = request.headers().get("x-amz-security-token").and_then(|token| token.to_str().ok());
-        Ok(Self { region, known: find(access_key_id, token, world, sessions) })
+        Ok(Self { region, identity: find_identity(access_key_id, token, world, sessions) })
     }
 
-    /// Holds that it is true, for this service and at this time.
+    /// Verifies the signature for a service and a time, and returns who signed.
     ///
     /// # Errors
-    /// In AWS's codes and words: an unknown key, a wrong secret or token, an ended session, a skewed clock.
+    /// With AWS's codes and messages: an unknown key, a wrong secret or token, an expired session, a skewed clock.
     pub(crate) async fn verify(
         self,
         request: Request<Bytes>,
         service: &str,
         now: Timestamp,
     ) -> Result<Identity, ApiError> {
-        let secret: Option<KSecretKey> = self.known.as_ref().ok().and_then(|(secret, _)| secret.parse().ok());
-        let signing_key = move |asked: GetSigningKeyRequest| {
+        let secret: Option<KSecretKey> =
+            self.identity.as_ref().ok().and_then(|(secret, _)| secret.parse().ok());
+        let signing_key = move |request: GetSigningKeyRequest| {
             let key = secret
                 .as_ref()
-                .map(|key| key.to_ksigning(asked.request_date(), asked.region(), asked.service()));
+                .map(|key| key.to_ksigning(request.request_date(), request.region(), request.service()));
             async move {
                 let key = key.ok_or(SignatureError::InvalidClientTokenId(INVALID_TOKEN.to_owned()))?;
                 Ok(GetSigningKeyResponse::builder().signing_key(key).build()?)
             }
         };
-        // IAM has one endpoint for all regions.
+        // IAM has one endpoint for all regions; its signatures are for us-east-1.
         let region = if service == "iam" { "us-east-1" } else { &self.region };
         let validated = sigv4_validate_request(
             request,
@@ -181,11 +175,11 @@ impl SignedRequest {
         .await;
         if let Err(error) = validated {
             return Err(match error.downcast_ref::<SignatureError>() {
-                Some(error) => refusal(error),
-                None => ApiError::new(500, "InternalFailure", "the signature could not be checked"),
+                Some(error) => signature_error(error),
+                None => ApiError::new(500, "InternalFailure", "The emulator could not check the signature."),
             });
         }
-        match self.known? {
+        match self.identity? {
             (_, Identity::Session(session)) if session.expires <= now => Err(ApiError::new(
                 403,
                 "ExpiredToken",
@@ -198,13 +192,16 @@ impl SignedRequest {
 
 const INVALID_TOKEN: &str = "The security token included in the request is invalid.";
 
-/// The answer where a key or a token is nobody's, or its user or role is gone.
+/// The error for an unknown key or token, and for one whose user or role is not in the world.
 pub(crate) fn invalid_token() -> ApiError {
     ApiError::new(403, "InvalidClientTokenId", INVALID_TOKEN)
 }
 
-/// The secret of a key, and whose it is. A token belongs to its key and to no other.
-fn find(
+/// The secret access key of an access key id, and its owner.
+///
+/// # Errors
+/// `InvalidClientTokenId` if the key is unknown, inactive or has no secret, or if the token is not the one of this key.
+fn find_identity(
     access_key_id: &str,
     token: Option<&str>,
     world: &World,
@@ -225,8 +222,9 @@ fn find(
     Ok((secret, Identity::User { account_id, user_name }))
 }
 
-fn refusal(error: &SignatureError) -> ApiError {
-    // A signature's mismatch is told without the request that was signed: it holds the token.
+fn signature_error(error: &SignatureError) -> ApiError {
+    // The library's message for a mismatch can hold the request that was signed, and so the session token. The message
+    // here, AWS's own, is without it.
     let message = match error {
         SignatureError::SignatureDoesNotMatch(None) => {
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret \

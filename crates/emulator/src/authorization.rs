@@ -1,4 +1,4 @@
-//! Whether the policies of the world let a principal do something, and AWS's words where they do not.
+//! Authorization: what the policies of the world allow a caller, and AWS's message where they do not.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 
@@ -11,44 +11,45 @@ use crate::authentication::{Identity, Session, invalid_token};
 use crate::protocol::ApiError;
 use crate::world::{Role, User, World};
 
-/// The principal that signed a request, and all that policies may know about it.
+/// The principal that signed a request, with its policies and its condition keys.
 #[derive(Debug, Clone)]
 pub(crate) struct AuthenticatedCaller {
-    /// As policies match it; a session with the path of its role.
+    /// As policies match it. For a session it also has the ARN of its role, with the path.
     pub(crate) principal: Principal,
-    /// The unique id, with the session's name behind it.
+    /// `UserId` of `GetCallerIdentity`: `AIDA…` of a user, `AROA…:SESSION` of a session.
     pub(crate) user_id: String,
-    /// The user's name, where it is a user.
+    /// `None` if the caller is a role session.
     pub(crate) user_name: Option<String>,
-    /// The session, where it is one.
+    /// `None` if the caller is a user.
     pub(crate) session: Option<Box<Session>>,
+    /// The condition keys that are the same for everything the caller requests.
     context: Context,
-    /// Its own: identity policies, permissions boundary, session policy.
+    /// The caller's own: identity policies, permissions boundary, session policy.
     policies: PolicySet,
 }
 
-/// What is asked for.
+/// An action on a resource that a caller needs permission for.
 #[derive(Debug, Clone)]
 pub(crate) struct AuthorizationRequest<'a> {
-    /// As `sts:AssumeRole`.
+    /// With the service's prefix, such as `sts:AssumeRole`.
     pub(crate) action: &'a str,
-    /// The ARN.
+    /// An ARN, or `*`.
     pub(crate) resource: &'a str,
-    /// The resource as a denial names it.
-    pub(crate) shown: &'a str,
-    /// The trust policy of the role that is asked for.
+    /// The resource as AWS writes it in the message of a denial, such as `user alice`.
+    pub(crate) resource_in_message: &'a str,
+    /// The trust policy of the role to assume; `None` for any other action.
     pub(crate) trust: Option<&'a NamedPolicy>,
-    /// The tags of what is asked for, where it is no role.
+    /// The tags of a resource that is not a role. The tags of a role come from the world.
     pub(crate) resource_tags: BTreeMap<String, String>,
-    /// Condition keys besides the caller's.
+    /// The condition keys of this request, in addition to the caller's.
     pub(crate) context: BTreeMap<String, Vec<String>>,
 }
 
 impl AuthenticatedCaller {
-    /// The caller of a request.
+    /// Looks up the policies of an identity, and sets the condition keys of the request.
     ///
     /// # Errors
-    /// Where the world has lost the role or the user since.
+    /// `InvalidClientTokenId` if the world has no such user or role.
     pub(crate) fn new(
         identity: Identity,
         world: &World,
@@ -107,7 +108,7 @@ impl AuthenticatedCaller {
         if let Some(source_identity) = &session.source_identity {
             context.set("aws:SourceIdentity", source_identity);
         }
-        // What a session was given goes over what its role has, whatever the case of the key.
+        // Session tags override the role's tags; the keys are compared without case.
         for (key, value) in role.tags.iter().chain(&session.tags) {
             context.set(&format!("aws:PrincipalTag/{key}"), value);
         }
@@ -133,7 +134,7 @@ impl AuthenticatedCaller {
             ("aws:EpochTime", now.as_second().to_string()),
             ("aws:RequestedRegion", region.to_owned()),
             ("aws:SourceIp", source_ip.to_owned()),
-            // AWS is asked over TLS and in no other way, whatever way this emulator is reached.
+            // AWS accepts requests over TLS only, so policies see TLS although the emulator itself speaks plain HTTP.
             ("aws:SecureTransport", "true".to_owned()),
             ("aws:PrincipalIsAWSService", "false".to_owned()),
             ("aws:ViaAWSService", "false".to_owned()),
@@ -142,7 +143,7 @@ impl AuthenticatedCaller {
         }
     }
 
-    /// The condition keys about the caller's account, and the organisation that it is in.
+    /// The condition keys about the caller's account and its organization.
     fn set_account_keys(&mut self, world: &World) {
         let account_id = self.principal.account_id();
         self.context.set("aws:PrincipalAccount", account_id);
@@ -152,69 +153,76 @@ impl AuthenticatedCaller {
         }
     }
 
-    /// The account id.
+    /// The account of the user or the role.
     #[must_use]
     pub(crate) fn account_id(&self) -> &str {
         self.principal.account_id()
     }
 
-    /// Decides.
+    /// Evaluates all policies that apply: the caller's, the role's trust policy, and the organization's SCPs and RCPs.
     #[must_use]
-    pub(crate) fn decide(&self, asked: &AuthorizationRequest<'_>, world: &World) -> Decision {
+    pub(crate) fn decide(&self, request: &AuthorizationRequest<'_>, world: &World) -> Decision {
         let account_id = self.account_id();
-        let resource_account = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
+        let resource_account = request.resource.split(':').nth(4).filter(|id| !id.is_empty());
         let resource_account = resource_account.unwrap_or(account_id);
-        let request = Request {
+        let policy_request = Request {
             principal: self.principal.clone(),
-            action: asked.action.to_owned(),
-            resource: asked.resource.to_owned(),
+            action: request.action.to_owned(),
+            resource: request.resource.to_owned(),
             resource_account: resource_account.to_owned(),
-            context: self.context_of(asked, resource_account, world),
+            context: self.request_context(request, resource_account, world),
         };
-        let binds = world.organization.as_ref().is_some_and(|o| o.management_account != account_id);
+        // SCPs do not apply to the management account.
+        let is_bound_by_scps =
+            world.organization.as_ref().is_some_and(|o| o.management_account != account_id);
         let scps = world.scps_above(account_id);
         let policies = PolicySet {
-            trust: asked.trust.cloned(),
-            scps: (binds && !scps.is_empty()).then_some(scps),
-            rcps: if asked.trust.is_some() { world.rcps_above(resource_account) } else { Vec::new() },
+            trust: request.trust.cloned(),
+            scps: (is_bound_by_scps && !scps.is_empty()).then_some(scps),
+            rcps: if request.trust.is_some() { world.rcps_above(resource_account) } else { Vec::new() },
             ..self.policies.clone()
         };
-        authorize(&request, &policies)
+        authorize(&policy_request, &policies)
     }
 
-    /// The caller's condition keys, and those of what is asked for.
-    fn context_of(&self, asked: &AuthorizationRequest<'_>, resource_account: &str, world: &World) -> Context {
+    /// The condition keys of the caller, the resource and the request.
+    fn request_context(
+        &self,
+        request: &AuthorizationRequest<'_>,
+        resource_account: &str,
+        world: &World,
+    ) -> Context {
         let mut context = self.context.clone();
         context.set("aws:ResourceAccount", resource_account);
         if let Some((id, path)) = world.organization_path(resource_account) {
             context.set("aws:ResourceOrgID", id);
             context.set_all("aws:ResourceOrgPaths", [path]);
         }
-        let role = world.role(asked.resource);
-        for (key, value) in role.iter().flat_map(|role| &role.tags).chain(&asked.resource_tags) {
+        let role = world.role(request.resource);
+        for (key, value) in role.iter().flat_map(|role| &role.tags).chain(&request.resource_tags) {
             context.set(&format!("aws:ResourceTag/{key}"), value);
             context.set(&format!("iam:ResourceTag/{key}"), value);
         }
-        for (key, values) in &asked.context {
+        for (key, values) in &request.context {
             context.set_all(key, values.iter().cloned());
         }
         context
     }
 
-    /// A denial, as AWS words it.
+    /// The error for a decision that is not `Allowed`, with AWS's message.
     #[must_use]
-    pub(crate) fn denied(
+    pub(crate) fn access_denied(
         &self,
-        asked: &AuthorizationRequest<'_>,
+        request: &AuthorizationRequest<'_>,
         decision: &Decision,
         world: &World,
     ) -> ApiError {
-        let AuthorizationRequest { action, resource, shown, .. } = asked;
+        let AuthorizationRequest { action, resource, resource_in_message, .. } = request;
         let is_own_account =
             resource.split(':').nth(4).is_none_or(|id| id.is_empty() || id == self.account_id());
-        let why = match decision {
+        let reason = match decision {
             Decision::Allowed(_) => String::new(),
-            // Of what another account decided it says nothing.
+            // AWS does not say what a policy of another account decided.
             Decision::ImplicitlyDenied(PolicyType::Trust) if !is_own_account => String::new(),
             Decision::ExplicitlyDenied(by) if by.kind == PolicyType::Trust && !is_own_account => {
                 String::new()
@@ -223,28 +231,31 @@ impl AuthenticatedCaller {
                 format!(" because no role trust policy allows the {action} action")
             }
             Decision::ImplicitlyDenied(kind) => {
-                format!(" because no {} allows the {action} action", words(*kind))
+                format!(" because no {} allows the {action} action", policy_type_name(*kind))
             }
             Decision::ExplicitlyDenied(by) => match by.kind {
-                // Policies of the organisation are told by their ARNs:
+                // AWS names an organization's policies by their ARNs:
                 // https://aws.amazon.com/blogs/security/enhanced-access-denied-error-messages-with-policy-arns
                 PolicyType::Scp | PolicyType::Rcp => {
                     let arn = world.organization.as_ref().map(|it| it.policy_arn(by.kind, &by.document));
                     let arn = arn.unwrap_or_default();
-                    format!(" with an explicit deny in a {}: {arn}", words(by.kind))
+                    format!(" with an explicit deny in a {}: {arn}", policy_type_name(by.kind))
                 }
-                PolicyType::Identity => format!(" with an explicit deny in an {}", words(by.kind)),
+                PolicyType::Identity => format!(" with an explicit deny in an {}", policy_type_name(by.kind)),
                 PolicyType::Trust => " with an explicit deny in the role trust policy".to_owned(),
-                kind => format!(" with an explicit deny in a {}", words(kind)),
+                kind => format!(" with an explicit deny in a {}", policy_type_name(kind)),
             },
         };
         let arn = self.principal.as_str();
-        let message = format!("User: {arn} is not authorized to perform: {action} on resource: {shown}{why}");
+        let message = format!(
+            "User: {arn} is not authorized to perform: {action} on resource: {resource_in_message}{reason}"
+        );
         ApiError::new(403, "AccessDenied", message)
     }
 }
 
-fn words(kind: PolicyType) -> &'static str {
+/// A policy type as the message of a denial names it.
+fn policy_type_name(kind: PolicyType) -> &'static str {
     match kind {
         PolicyType::Identity => "identity-based policy",
         PolicyType::Trust => "role trust policy",

@@ -1,4 +1,4 @@
-//! A request whose caller is known, and what it may do.
+//! An authenticated request on its way to an operation.
 
 use std::collections::BTreeMap;
 
@@ -11,44 +11,41 @@ use crate::log::RequestLogEntry;
 use crate::protocol::{ApiError, Parameters};
 use crate::world::World;
 
-/// A request whose caller is known.
+/// An authenticated request, with what its operation may read and change.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
-    /// The caller.
     pub(crate) caller: AuthenticatedCaller,
-    /// The parameters.
     pub(crate) parameters: &'a Parameters,
-    /// The world.
     pub(crate) world: &'a World,
-    /// The sessions that there are.
     pub(crate) sessions: &'a mut Sessions,
-    /// Of each account, when its credential report is ready.
+    /// By account id, when the credential report is or was ready.
     pub(crate) reports: &'a mut BTreeMap<String, Timestamp>,
-    /// The time.
+    /// When the request arrived, by the emulator's clock.
     pub(crate) now: Timestamp,
-    /// What is written down of it.
-    pub(crate) line: &'a mut RequestLogEntry,
+    /// The entry of this request in the request log; each step fills in what it knows.
+    pub(crate) log_entry: &'a mut RequestLogEntry,
 }
 
 impl Call<'_> {
-    /// Holds that the caller may do something.
+    /// Requires that the policies allow the caller an action, and logs which statement decided.
     ///
     /// # Errors
-    /// `AccessDenied`, in AWS's words.
-    pub(crate) fn allow(&mut self, asked: &AuthorizationRequest<'_>) -> Result<(), ApiError> {
-        let decision = self.caller.decide(asked, self.world);
-        self.line.resource = Some(asked.resource.to_owned());
-        let account_id = asked.resource.split(':').nth(4).filter(|id| !id.is_empty());
-        self.line.account_id = account_id.map(str::to_owned).or_else(|| self.line.account_id.clone());
-        // An operation may need leave for more than itself: AssumeRole for sts:TagSession, where tags are passed.
-        self.line.decided_by = Some(match self.line.decided_by.take() {
+    /// `AccessDenied`, with AWS's message.
+    pub(crate) fn allow(&mut self, request: &AuthorizationRequest<'_>) -> Result<(), ApiError> {
+        let decision = self.caller.decide(request, self.world);
+        self.log_entry.resource = Some(request.resource.to_owned());
+        let account_id = request.resource.split(':').nth(4).filter(|id| !id.is_empty());
+        self.log_entry.account_id =
+            account_id.map(str::to_owned).or_else(|| self.log_entry.account_id.clone());
+        // An operation may need more than one permission: AssumeRole with session tags also needs sts:TagSession.
+        self.log_entry.decided_by = Some(match self.log_entry.decided_by.take() {
             None => decision.to_string(),
-            Some(before) => format!("{before}; {}: {decision}", asked.action),
+            Some(previous) => format!("{previous}; {}: {decision}", request.action),
         });
         if let Decision::Allowed(_) = decision {
             Ok(())
         } else {
-            Err(self.caller.denied(asked, &decision, self.world))
+            Err(self.caller.access_denied(request, &decision, self.world))
         }
     }
 }

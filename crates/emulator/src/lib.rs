@@ -1,16 +1,55 @@
-//! An AWS to try things on that says no: STS, IAM and Organizations over HTTP, with signatures,
-//! trust and permissions enforced.
+//! A local AWS emulator that enforces permissions: STS, IAM and Organizations over HTTP, with signatures, trust policies,
+//! identity policies and the policies of an organization.
 //!
-//! 1. [`world`]: accounts, roles, users, an organisation: a file that a person can write;
-//! 2. `server`: connections, and what befalls them; `state`: what requests leave behind;
-//! 3. `operations`: requests in, answers out, in the protocol of their service;
-//! 4. `authentication`: whose signature it is;
-//! 5. `authorization`: whether the policies let them, and AWS's words where they do not;
-//! 6. `call`, with `sts`, `iam` and `organizations`: what is done;
-//! 7. [`log`]: who asked for what, and which statement decided.
+//! This test starts it on a free port with the built-in world, and lets the hub account's role assume the member
+//! account's role:
 //!
-//! It depends on `rolecall-policy` and on nothing else of Rolecall's, so that a mistake there cannot hide in its own
-//! mirror.
+//! ```
+//! use aws_credential_types::Credentials;
+//! use aws_sdk_sts::config::{BehaviorVersion, Config, Region};
+//! use rolecall_emulator::{Clock, Emulator, World};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock = Clock::new(jiff::Timestamp::now);
+//! let emulator = Emulator::start(World::tutorial()?, clock, "127.0.0.1:0".parse()?, None).await?;
+//!
+//! let lambda = emulator.session("arn:aws:iam::222222222222:role/LambdaRole", "doc-test")?;
+//! let (id, secret, token) = (lambda.access_key_id, lambda.secret_access_key, lambda.session_token);
+//! let config = Config::builder()
+//!     .behavior_version(BehaviorVersion::latest())
+//!     .region(Region::new("us-east-1"))
+//!     .endpoint_url(emulator.url())
+//!     .http_client(aws_smithy_http_client::Builder::new().build_http())
+//!     .credentials_provider(Credentials::new(id, secret, Some(token), None, "doc-test"));
+//! let sts = aws_sdk_sts::Client::from_conf(config.build());
+//!
+//! let role_arn = "arn:aws:iam::111111111111:role/IAMListRole";
+//! let assumed = sts.assume_role().role_arn(role_arn).role_session_name("doc-test").send().await?;
+//! assert!(assumed.credentials().is_some());
+//!
+//! let other_arn = "arn:aws:iam::111111111111:role/Other";
+//! let denied = sts.assume_role().role_arn(other_arn).role_session_name("doc-test").send().await;
+//! assert!(denied.is_err());
+//! let last_request = emulator.requests().pop().ok_or("the request log is empty")?;
+//! assert_eq!(last_request.verdict, "Denied");
+//! assert_eq!(last_request.decided_by.as_deref(), Some("no identity-based policy allows it"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The modules, in the order of a request:
+//!
+//! 1. [`world`]: accounts, roles, users and an organization, from a file that people write or from a seed;
+//! 2. `server`: connections and injected faults; `state`: what requests change;
+//! 3. `operations`: the table of operations; `protocol`: the protocols of their requests and responses;
+//! 4. `authentication`: who signed the request;
+//! 5. `authorization`: what the policies allow the caller, and AWS's message where they do not;
+//! 6. `call`, with `sts`, `iam` and `organizations`: the operations;
+//! 7. [`log`]: who called what, and which policy statement decided.
+//!
+//! Of Rolecall's crates it depends on `rolecall-policy` only. It shares no code with the scanner that is tested against
+//! it, so that a mistake cannot be in both.
 
 mod authentication;
 mod authorization;

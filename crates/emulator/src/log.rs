@@ -1,42 +1,43 @@
-//! Who asked for what, and which statement decided.
+//! The request log: which caller made which request, and which policy statement decided it.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A line of the log of requests.
+/// The log entry of one request. As JSON it is one line of `rolecall emulator --log FILE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RequestLogEntry {
-    /// When.
+    /// When the request arrived, by the emulator's clock.
     pub time: Timestamp,
-    /// The account of what was asked for; the caller's where it is nothing in particular. `None` where nobody knows.
+    /// The account of the resource; the caller's account if the resource has none. `None` if the signature was not
+    /// valid.
     pub account_id: Option<String>,
-    /// The caller's ARN; `None` where the signature is nobody's.
+    /// The caller's ARN. `None` if the signature was not valid.
     pub principal: Option<String>,
-    /// The operation, as `sts:AssumeRole`.
+    /// The operation, such as `sts:AssumeRole`. Without the service's prefix if the emulator does not implement it.
     pub operation: String,
-    /// What it was asked of, where that is something in particular.
+    /// The resource whose policies were evaluated last: an ARN or `*`. `None` if no permission was evaluated.
     pub resource: Option<String>,
-    /// `Allowed`, `Denied`, or the code of another error.
+    /// `Allowed`, `Denied`, or the code of any other error, such as `Throttling`.
     pub verdict: String,
-    /// What was said of an error.
+    /// The message of the error. `None` if the request was allowed.
     pub message: Option<String>,
-    /// The statements that decided, or what was missing.
+    /// The statements that allowed or denied it, or the type of policy that was missing. `None` as for `resource`.
     pub decided_by: Option<String>,
-    /// The region that was signed for; IAM has one for all.
+    /// The region of the signature; `us-east-1` for IAM and Organizations. `None` if the request was not signed.
     pub region: Option<String>,
-    /// The address that asked.
+    /// The client's IP address.
     pub source_ip: String,
-    /// As the answer has it.
+    /// The same as in the response and its `x-amzn-requestid` header.
     pub request_id: String,
-    /// The name of the session that `AssumeRole` asks for.
+    /// `RoleSessionName` of an `AssumeRole` request. `None` for other operations, and if the name was not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_name: Option<String>,
 }
 
 impl RequestLogEntry {
-    /// The line of a request of which nothing is known yet.
-    pub(crate) fn begin(time: Timestamp, source_ip: String) -> Self {
+    /// The entry of a request that has just arrived, with a new request id.
+    pub(crate) fn new(time: Timestamp, source_ip: String) -> Self {
         Self {
             time,
             account_id: None,
@@ -53,7 +54,7 @@ impl RequestLogEntry {
         }
     }
 
-    /// The same as a record of CloudTrail's, as far as there is something to say.
+    /// The entry as a CloudTrail record, with the fields that the emulator has values for.
     ///
     /// Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
     #[must_use]
@@ -61,7 +62,7 @@ impl RequestLogEntry {
         let (service, name) = self.operation.split_once(':').unwrap_or(("unknown", &self.operation));
         let principal = self.principal.as_deref();
         let caller_account = principal.and_then(|arn| arn.split(':').nth(4));
-        let kind = match principal {
+        let identity_type = match principal {
             Some(arn) if arn.contains(":assumed-role/") => "AssumedRole",
             Some(_) => "IAMUser",
             None => "Unknown",
@@ -75,7 +76,7 @@ impl RequestLogEntry {
         json!({
             "eventVersion": "1.11",
             "userIdentity": {
-                "type": kind,
+                "type": identity_type,
                 "arn": principal,
                 "accountId": caller_account,
             },
@@ -95,7 +96,7 @@ impl RequestLogEntry {
             "readOnly": true,
             "eventType": "AwsApiCall",
             "managementEvent": true,
-            // What another account refused is recorded with the caller alone.
+            // CloudTrail records a denied request in the caller's account only.
             "recipientAccountId": if error_code.is_some() { caller_account } else { self.account_id.as_deref() },
             "eventCategory": "Management",
         })

@@ -1,4 +1,4 @@
-//! Requests in, answers out, in the protocol of their service.
+//! The table of operations, and the way of a request from HTTP to its operation and back.
 
 use bytes::Bytes;
 use http::Request;
@@ -12,13 +12,13 @@ use crate::protocol::{ApiError, Parameters, Xml};
 use crate::state::{Shared, State};
 use crate::{iam, organizations, sts};
 
-/// What an operation does, in the protocol of its service.
+/// The function of an operation, in the protocol of its service.
 enum Handler {
     Query(fn(&mut Call<'_>) -> Result<Xml, ApiError>),
     Json(fn(&mut Call<'_>) -> Result<Value, ApiError>),
 }
 
-/// Service, version, name and what it does.
+/// Service, API version, name and function of each operation.
 const OPERATIONS: &[(&str, &str, &str, Handler)] = &[
     ("sts", sts::VERSION, "AssumeRole", Handler::Query(sts::assume_role)),
     ("sts", sts::VERSION, "GetCallerIdentity", Handler::Query(sts::get_caller_identity)),
@@ -85,34 +85,36 @@ const OPERATIONS: &[(&str, &str, &str, Handler)] = &[
     ),
 ];
 
-/// What goes over the wire.
+/// An HTTP response, without the headers that all have.
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) body: String,
 }
 
-/// How a request asks, and how it is answered.
+/// The protocol of a request, and so of its response.
 #[derive(Debug, Clone, Copy)]
 enum Protocol {
-    /// In this namespace.
+    /// The AWS Query protocol, with the XML namespace of the response.
     Query(&'static str),
+    /// AWS JSON 1.1.
     Json,
 }
 
 impl Protocol {
-    fn refused(self, refusal: &ApiError, line: &mut RequestLogEntry) -> Response {
-        let is_denial = refusal.code.starts_with("AccessDenied");
-        line.verdict = if is_denial { "Denied".to_owned() } else { refusal.code.clone() };
-        line.message = Some(refusal.message.clone());
+    /// The response of an error, which is also logged.
+    fn error(self, error: &ApiError, log_entry: &mut RequestLogEntry) -> Response {
+        let is_denial = error.code.starts_with("AccessDenied");
+        log_entry.verdict = if is_denial { "Denied".to_owned() } else { error.code.clone() };
+        log_entry.message = Some(error.message.clone());
         let (status, body) = match self {
-            Self::Query(namespace) => (refusal.status, refusal.to_xml(namespace, &line.request_id)),
-            Self::Json => refusal.to_json(),
+            Self::Query(namespace) => (error.status, error.to_xml(namespace, &log_entry.request_id)),
+            Self::Json => error.to_json(),
         };
-        self.answer(status, body)
+        self.response(status, body)
     }
 
-    fn answer(self, status: u16, body: String) -> Response {
+    fn response(self, status: u16, body: String) -> Response {
         let content_type = match self {
             Self::Query(_) => "text/xml",
             Self::Json => "application/x-amz-json-1.1",
@@ -121,87 +123,88 @@ impl Protocol {
     }
 }
 
-/// The answer to a request that is too large to be read.
-pub(crate) fn too_large(line: &mut RequestLogEntry) -> Response {
-    let refusal = ApiError::new(413, "RequestEntityTooLarge", "the request is larger than 1 MiB");
-    Protocol::Query(sts::NAMESPACE).refused(&refusal, line)
+/// The response to a request whose body is larger than the limit.
+pub(crate) fn too_large(log_entry: &mut RequestLogEntry) -> Response {
+    let error = ApiError::new(413, "RequestEntityTooLarge", "The request body is larger than 1 MiB.");
+    Protocol::Query(sts::NAMESPACE).error(&error, log_entry)
 }
 
-/// The answer to a request; where it `fails`, what a service answers that is not well.
-pub(crate) async fn answer(
+/// The response to a request. With `is_unavailable`, an injected fault, it is `ServiceUnavailable`.
+pub(crate) async fn handle(
     request: Request<Bytes>,
     shared: &Shared,
-    fails: bool,
-    line: &mut RequestLogEntry,
+    is_unavailable: bool,
+    log_entry: &mut RequestLogEntry,
 ) -> Response {
-    // A target names the version without hyphens: AWSOrganizationsV20161128.ListAccounts.
+    // X-Amz-Target holds the API version without hyphens: AWSOrganizationsV20161128.ListAccounts.
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let target = target.map(|target| target.rsplit_once('.').unwrap_or((target, "")));
     let (protocol, parameters, version, action) = if let Some((version, action)) = target {
-        let parameters = Parameters::of_json(request.body());
+        let parameters = Parameters::from_json(request.body());
         (Protocol::Json, parameters, version.to_owned(), action.to_owned())
     } else {
         let parameters = Parameters::parse(request.uri().query().unwrap_or_default(), request.body());
-        let of = |name| parameters.get(name).unwrap_or_default().to_owned();
-        let (version, action) = (of("Version"), of("Action"));
+        let value = |name| parameters.get(name).unwrap_or_default().to_owned();
+        let (version, action) = (value("Version"), value("Action"));
         let namespace = if version == iam::VERSION { iam::NAMESPACE } else { sts::NAMESPACE };
         (Protocol::Query(namespace), Some(parameters), version, action)
     };
-    action.clone_into(&mut line.operation);
+    action.clone_into(&mut log_entry.operation);
     let row = OPERATIONS.iter().find(|row| row.1 == version && row.2 == action);
-    let Some((service, _, name, does)) = row else {
-        let had: Vec<String> = OPERATIONS.iter().map(|row| format!("{}:{}", row.0, row.2)).collect();
+    let Some((service, _, name, handler)) = row else {
+        let implemented: Vec<String> = OPERATIONS.iter().map(|row| format!("{}:{}", row.0, row.2)).collect();
         let message = format!(
-            "Could not find operation {action} for version {version}; this emulator has {}",
-            had.join(", ")
+            "Could not find operation {action} for version {version}; this emulator implements {}",
+            implemented.join(", ")
         );
-        return protocol.refused(&ApiError::new(400, "InvalidAction", message), line);
+        return protocol.error(&ApiError::new(400, "InvalidAction", message), log_entry);
     };
-    line.operation = format!("{service}:{name}");
-    if fails {
-        let refusal = ApiError::new(503, "ServiceUnavailable", "Service is unable to handle request.");
-        return protocol.refused(&refusal, line);
+    log_entry.operation = format!("{service}:{name}");
+    if is_unavailable {
+        let error = ApiError::new(503, "ServiceUnavailable", "Service is unable to handle request.");
+        return protocol.error(&error, log_entry);
     }
-    let done = match parameters {
-        None => Err(ApiError::new(400, "SerializationException", "the request is no JSON object")),
-        Some(parameters) => operate(request, shared, service, &parameters, does, line).await,
+    let result = match parameters {
+        None => Err(ApiError::new(400, "SerializationException", "The request body is not a JSON object.")),
+        Some(parameters) => execute(request, shared, service, &parameters, handler, log_entry).await,
     };
-    match done {
+    match result {
         Ok(Body::Xml(xml)) => {
-            let Protocol::Query(namespace) = protocol else { return protocol.answer(500, String::new()) };
-            "Allowed".clone_into(&mut line.verdict);
-            protocol.answer(200, xml.answer(name, namespace, &line.request_id))
+            let Protocol::Query(namespace) = protocol else { return protocol.response(500, String::new()) };
+            "Allowed".clone_into(&mut log_entry.verdict);
+            protocol.response(200, xml.into_response(name, namespace, &log_entry.request_id))
         }
         Ok(Body::Json(value)) => {
-            "Allowed".clone_into(&mut line.verdict);
-            protocol.answer(200, value.to_string())
+            "Allowed".clone_into(&mut log_entry.verdict);
+            protocol.response(200, value.to_string())
         }
-        Err(refusal) => protocol.refused(&refusal, line),
+        Err(error) => protocol.error(&error, log_entry),
     }
 }
 
-/// What an operation gives.
+/// The result of an operation, in the protocol of its service.
 enum Body {
     Xml(Xml),
     Json(Value),
 }
 
-async fn operate(
+/// Authenticates the caller, applies the injected faults of its account, and runs the operation.
+async fn execute(
     request: Request<Bytes>,
     shared: &Shared,
     service: &'static str,
     parameters: &Parameters,
-    does: &Handler,
-    line: &mut RequestLogEntry,
+    handler: &Handler,
+    log_entry: &mut RequestLogEntry,
 ) -> Result<Body, ApiError> {
-    let (now, world) = (line.time, &shared.world);
-    let claim = SignedRequest::parse(&request, world, &shared.state().sessions)?;
-    let region = if service == "sts" { claim.region.clone() } else { "us-east-1".to_owned() };
-    line.region = Some(region.clone());
-    let identity = claim.verify(request, service, now).await?;
-    let caller = AuthenticatedCaller::new(identity, world, &region, &line.source_ip, now)?;
-    line.principal = Some(caller.principal.as_str().to_owned());
-    line.account_id = Some(caller.account_id().to_owned());
+    let (now, world) = (log_entry.time, &shared.world);
+    let signed_request = SignedRequest::parse(&request, world, &shared.state().sessions)?;
+    let region = if service == "sts" { signed_request.region.clone() } else { "us-east-1".to_owned() };
+    log_entry.region = Some(region.clone());
+    let identity = signed_request.verify(request, service, now).await?;
+    let caller = AuthenticatedCaller::new(identity, world, &region, &log_entry.source_ip, now)?;
+    log_entry.principal = Some(caller.principal.as_str().to_owned());
+    log_entry.account_id = Some(caller.account_id().to_owned());
     if service == "iam" && world.account(caller.account_id()).is_some_and(|account| account.hangs) {
         std::future::pending::<()>().await;
     }
@@ -215,9 +218,9 @@ async fn operate(
         return Err(ApiError::new(400, "Throttling", "Rate exceeded"));
     }
     let State { sessions, reports, .. } = &mut *state;
-    let mut call = Call { caller, parameters, world, sessions, reports, now, line };
-    match does {
-        Handler::Query(does) => does(&mut call).map(Body::Xml),
-        Handler::Json(does) => does(&mut call).map(Body::Json),
+    let mut call = Call { caller, parameters, world, sessions, reports, now, log_entry };
+    match handler {
+        Handler::Query(operation) => operation(&mut call).map(Body::Xml),
+        Handler::Json(operation) => operation(&mut call).map(Body::Json),
     }
 }

@@ -1,4 +1,4 @@
-//! The operations of Organizations.
+//! The Organizations operations.
 //!
 //! Source: <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html>
 
@@ -11,13 +11,13 @@ use crate::call::Call;
 use crate::protocol::ApiError;
 use crate::world::{Member, Organization, Unit};
 
-/// Its version, as a target names it.
+/// The service and API version that `X-Amz-Target` names.
 pub(crate) const VERSION: &str = "AWSOrganizationsV20161128";
 
-/// The most that a page holds.
-const PAGE: usize = 20;
+/// The largest page that AWS returns, and the default.
+const MAX_RESULTS: usize = 20;
 
-/// `organizations:DescribeOrganization`, which any account of the organisation may ask for.
+/// `organizations:DescribeOrganization`, the only operation here that any member account may call.
 pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, ApiError> {
     allow(call, "organizations:DescribeOrganization", "*")?;
     let organization = organization(call)?;
@@ -35,7 +35,7 @@ pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, ApiErr
 
 /// `organizations:ListAccounts`.
 pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let organization = administered(call, "organizations:ListAccounts", "*")?;
+    let organization = administered_organization(call, "organizations:ListAccounts", "*")?;
     let old_status = call.world.fault_injection.old_status;
     let accounts =
         organization.members.iter().map(|(id, member)| account(organization, id, member, old_status));
@@ -46,26 +46,26 @@ pub(crate) fn list_accounts(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(crate) fn list_accounts_for_parent(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (organization, parent) = parent(call, "organizations:ListAccountsForParent")?;
     let old_status = call.world.fault_injection.old_status;
-    let below = organization.members.iter().filter(|(_, member)| member.unit == parent);
-    page(call, "Accounts", below.map(|(id, member)| account(organization, id, member, old_status)))
+    let children = organization.members.iter().filter(|(_, member)| member.unit == parent);
+    page(call, "Accounts", children.map(|(id, member)| account(organization, id, member, old_status)))
 }
 
 /// `organizations:ListOrganizationalUnitsForParent`.
 pub(crate) fn list_organizational_units_for_parent(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (organization, parent) = parent(call, "organizations:ListOrganizationalUnitsForParent")?;
-    let below = organization.units.iter().filter(|unit| unit.parent == Some(parent));
+    let children = organization.units.iter().filter(|unit| unit.parent == Some(parent));
     let unit = |unit: &Unit| json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name });
-    page(call, "OrganizationalUnits", below.map(unit))
+    page(call, "OrganizationalUnits", children.map(unit))
 }
 
 /// `organizations:ListRoots`.
 pub(crate) fn list_roots(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let organization = administered(call, "organizations:ListRoots", "*")?;
+    let organization = administered_organization(call, "organizations:ListRoots", "*")?;
     let root = organization.units.iter().take(1);
     let root = root.map(|unit| {
-        let kinds = ["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"];
-        let kinds = kinds.map(|kind| json!({ "Type": kind, "Status": "ENABLED" }));
-        json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name, "PolicyTypes": kinds })
+        let policy_types = ["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"];
+        let policy_types = policy_types.map(|name| json!({ "Type": name, "Status": "ENABLED" }));
+        json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name, "PolicyTypes": policy_types })
     });
     page(call, "Roots", root)
 }
@@ -73,9 +73,9 @@ pub(crate) fn list_roots(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// `organizations:ListParents`.
 pub(crate) fn list_parents(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let child = required(call, "ChildId")?;
-    let organization = administered(call, "organizations:ListParents", "*")?;
-    let of_unit = organization.units.iter().find(|unit| unit.id == child);
-    let parent = match (of_unit, organization.members.get(&child)) {
+    let organization = administered_organization(call, "organizations:ListParents", "*")?;
+    let child_unit = organization.units.iter().find(|unit| unit.id == child);
+    let parent = match (child_unit, organization.members.get(&child)) {
         (Some(unit), _) => unit.parent,
         (None, Some(member)) => Some(member.unit),
         (None, None) => {
@@ -93,7 +93,7 @@ pub(crate) fn list_parents(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// `organizations:DescribeAccount`.
 pub(crate) fn describe_account(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let account_id = required(call, "AccountId")?;
-    let organization = administered(call, "organizations:DescribeAccount", "*")?;
+    let organization = administered_organization(call, "organizations:DescribeAccount", "*")?;
     let member = organization.members.get(&account_id).ok_or_else(|| {
         let message = "You specified an account that doesn't exist.";
         ApiError::new(400, "AccountNotFoundException", message)
@@ -106,7 +106,7 @@ pub(crate) fn describe_account(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// `organizations:ListTagsForResource`.
 pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let resource_id = required(call, "ResourceId")?;
-    let organization = administered(call, "organizations:ListTagsForResource", "*")?;
+    let organization = administered_organization(call, "organizations:ListTagsForResource", "*")?;
     let is_unit = organization.units.iter().any(|unit| unit.id == resource_id);
     let tags = organization.members.get(&resource_id).map(|member| member.tags.clone());
     let tags = tags.or_else(|| is_unit.then(BTreeMap::new)).ok_or_else(|| {
@@ -120,14 +120,14 @@ fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), ApiErr
     call.allow(&AuthorizationRequest {
         action,
         resource,
-        shown: resource,
+        resource_in_message: resource,
         trust: None,
         resource_tags: BTreeMap::new(),
         context: BTreeMap::new(),
     })
 }
 
-/// The caller's organisation.
+/// The organization of the caller's account.
 fn organization<'a>(call: &Call<'a>) -> Result<&'a Organization, ApiError> {
     let account_id = call.caller.account_id();
     let organization = call.world.organization.as_ref();
@@ -137,8 +137,12 @@ fn organization<'a>(call: &Call<'a>) -> Result<&'a Organization, ApiError> {
     })
 }
 
-/// The caller's organisation, where it may ask about all of it.
-fn administered<'a>(call: &mut Call<'a>, action: &str, resource: &str) -> Result<&'a Organization, ApiError> {
+/// The caller's organization, if the account may read all of it: the management account or a delegated administrator.
+fn administered_organization<'a>(
+    call: &mut Call<'a>,
+    action: &str,
+    resource: &str,
+) -> Result<&'a Organization, ApiError> {
     allow(call, action, resource)?;
     let organization = organization(call)?;
     let Organization { management_account, delegated_administrators, .. } = organization;
@@ -157,10 +161,10 @@ fn required(call: &Call<'_>, name: &str) -> Result<String, ApiError> {
     })
 }
 
-/// The unit that a request names as a parent.
+/// The organization, and the index of the unit that the request names as `ParentId`.
 fn parent<'a>(call: &mut Call<'a>, action: &str) -> Result<(&'a Organization, usize), ApiError> {
     let parent_id = required(call, "ParentId")?;
-    let organization = administered(call, action, "*")?;
+    let organization = administered_organization(call, action, "*")?;
     let parent = organization.units.iter().position(|unit| unit.id == parent_id);
     let parent = parent.ok_or_else(|| {
         let message = "You specified a root or organizational unit that doesn't exist.";
@@ -172,7 +176,7 @@ fn parent<'a>(call: &mut Call<'a>, action: &str) -> Result<(&'a Organization, us
 fn account(organization: &Organization, account_id: &str, member: &Member, old_status: bool) -> Value {
     let Member { name, email, state, joined, .. } = member;
     // https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
-    let (name_of_state, state) = match state.as_str() {
+    let (state_field, state) = match state.as_str() {
         "PENDING_ACTIVATION" | "CLOSED" if old_status => ("Status", "SUSPENDED"),
         state if old_status => ("Status", state),
         state => ("State", state),
@@ -184,7 +188,7 @@ fn account(organization: &Organization, account_id: &str, member: &Member, old_s
         "Email": email,
         "JoinedMethod": "CREATED",
         "JoinedTimestamp": joined.as_second(),
-        name_of_state: state,
+        state_field: state,
     })
 }
 
@@ -195,29 +199,29 @@ fn account_arn(organization: &Organization, account_id: &str) -> String {
 
 fn unit_arn(organization: &Organization, unit: &Unit) -> String {
     let Organization { id, management_account, .. } = organization;
-    let kind = if unit.parent.is_none() { "root" } else { "ou" };
-    format!("arn:aws:organizations::{management_account}:{kind}/{id}/{}", unit.id)
+    let resource_type = if unit.parent.is_none() { "root" } else { "ou" };
+    format!("arn:aws:organizations::{management_account}:{resource_type}/{id}/{}", unit.id)
 }
 
-/// A page of a list, and the token of the next one.
+/// The page of a list that a request asks for, with the token of the next page.
 fn page(call: &Call<'_>, name: &str, items: impl Iterator<Item = Value>) -> Result<Value, ApiError> {
-    let wrong = |name: &str| {
+    let invalid = |name: &str| {
         ApiError::new(400, "InvalidInputException", format!("You specified an invalid value for {name}."))
     };
     let parameters = call.parameters;
     let size = match parameters.get("MaxResults").map(str::parse::<usize>) {
-        None => PAGE,
-        Some(Ok(size @ 1..=PAGE)) => size,
-        Some(_) => return Err(wrong("MaxResults")),
+        None => MAX_RESULTS,
+        Some(Ok(size @ 1..=MAX_RESULTS)) => size,
+        Some(_) => return Err(invalid("MaxResults")),
     };
-    // A token is the number of items before the page; with an `e` the page is an empty one, and that one is next.
+    // A token is the number of items before the page. With an `e` in front the page is empty, and that page comes next.
     let token = parameters.get("NextToken");
     let (is_empty, number) =
         match token.map(|token| token.strip_prefix('e').map_or((false, token), |n| (true, n))) {
             None => (false, Ok(0)),
             Some((is_empty, number)) => (is_empty, number.parse::<usize>()),
         };
-    let from = number.map_err(|_| wrong("NextToken"))?;
+    let from = number.map_err(|_| invalid("NextToken"))?;
     if is_empty {
         return Ok(json!({ name: [], "NextToken": from.to_string() }));
     }
@@ -226,6 +230,6 @@ fn page(call: &Call<'_>, name: &str, items: impl Iterator<Item = Value>) -> Resu
     if rest.next().is_none() {
         return Ok(json!({ name: members }));
     }
-    let before = if call.world.fault_injection.empty_pages { "e" } else { "" };
-    Ok(json!({ name: members, "NextToken": format!("{before}{}", from + size) }))
+    let prefix = if call.world.fault_injection.empty_pages { "e" } else { "" };
+    Ok(json!({ name: members, "NextToken": format!("{prefix}{}", from + size) }))
 }

@@ -1,4 +1,4 @@
-//! The AWS Query protocol: parameters in, XML out; and what of it AWS's JSON protocol has too.
+//! The AWS Query protocol: parameters of a request, XML of a response. AWS JSON shares the parameters and the errors.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/programming.html>
 
@@ -7,21 +7,21 @@ use std::fmt::Write;
 
 use quick_xml::escape::escape;
 
-/// The parameters of a request.
+/// The parameters of a request, by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Those of a query string and a form.
+    /// Reads a query string and a form. The form wins if both have a name.
     #[must_use]
     pub(crate) fn parse(query: &str, form: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(form));
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
-    /// Those of a JSON object. The operations that have such take texts and numbers alone.
+    /// Reads a JSON object; `None` if the body is not one. The operations with JSON take only texts and numbers.
     #[must_use]
-    pub(crate) fn of_json(body: &[u8]) -> Option<Self> {
+    pub(crate) fn from_json(body: &[u8]) -> Option<Self> {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
         let text = |value| match value {
             serde_json::Value::String(text) => text,
@@ -30,69 +30,69 @@ impl Parameters {
         Some(Self(object.into_iter().map(|(name, value)| (name, text(value))).collect()))
     }
 
-    /// A parameter.
+    /// `None` if the request does not have the parameter.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A parameter without which nothing can be done.
+    /// A required parameter.
     ///
     /// # Errors
-    /// `ValidationError`, in AWS's words.
+    /// `ValidationError` with AWS's message if it is missing.
     pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.get(name).ok_or_else(|| ApiError::invalid(name, None, "Member must not be null"))
     }
 
-    /// A number within bounds.
+    /// A whole number from `min` to `max`; `None` if the request does not have it.
     ///
     /// # Errors
-    /// `ValidationError`, in AWS's words.
-    pub(crate) fn number(&self, name: &str, least: u32, most: u32) -> Result<Option<u32>, ApiError> {
+    /// `MalformedInput` if it is not a number, `ValidationError` if it is out of range, with AWS's messages.
+    pub(crate) fn number(&self, name: &str, min: u32, max: u32) -> Result<Option<u32>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let number: i64 = text.parse().map_err(|_| {
             ApiError::new(400, "MalformedInput", format!("{text:?} is not a valid integer for {name}"))
         })?;
         match u32::try_from(number) {
-            Ok(number) if number > most => {
-                let limit = format!("Member must have value less than or equal to {most}");
-                Err(ApiError::invalid(name, Some(text), &limit))
+            Ok(number) if number > max => {
+                let constraint = format!("Member must have value less than or equal to {max}");
+                Err(ApiError::invalid(name, Some(text), &constraint))
             }
-            Ok(number) if number >= least => Ok(Some(number)),
+            Ok(number) if number >= min => Ok(Some(number)),
             _ => {
-                let limit = format!("Member must have value greater than or equal to {least}");
-                Err(ApiError::invalid(name, Some(text), &limit))
+                let constraint = format!("Member must have value greater than or equal to {min}");
+                Err(ApiError::invalid(name, Some(text), &constraint))
             }
         }
     }
 
-    /// A text of a length and of characters that AWS allows there.
+    /// A text; `None` if the request does not have it.
     ///
     /// # Errors
-    /// `ValidationError`, in AWS's words.
-    pub(crate) fn text(&self, name: &str, rule: Rule) -> Result<Option<&str>, ApiError> {
-        self.get(name).map(|text| rule.check(name, text).map(|()| text)).transpose()
+    /// `ValidationError` with AWS's message if the text violates the constraint.
+    pub(crate) fn text(&self, name: &str, constraint: TextConstraint) -> Result<Option<&str>, ApiError> {
+        self.get(name).map(|text| constraint.check(name, text).map(|()| text)).transpose()
     }
 
-    /// The members of a list of texts.
+    /// The members of a list of texts, `Name.member.1` and so on.
     #[must_use]
     pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
         (1..).map_while(|number| self.get(&format!("{name}.member.{number}"))).collect()
     }
 
-    /// The members of a list, `Name.member.1` and so on, by their fields.
+    /// The members of a list of structures: of each, the texts of `Name.member.1.Field` by the field's name.
     #[must_use]
     pub(crate) fn members(&self, name: &str) -> Vec<BTreeMap<&str, &str>> {
         let mut members = Vec::new();
         for number in 1.. {
             let prefix = format!("{name}.member.{number}");
-            let of_member = |key: &'_ String| {
+            let is_of_member = |key: &'_ String| {
                 key.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             };
             let fields: BTreeMap<&str, &str> = self
                 .0
                 .iter()
-                .filter(|(key, _)| of_member(key))
+                .filter(|(key, _)| is_of_member(key))
                 .map(|(key, value)| (key.get(prefix.len() + 1..).unwrap_or_default(), value.as_str()))
                 .collect();
             if fields.is_empty() {
@@ -104,70 +104,68 @@ impl Parameters {
     }
 }
 
-/// What AWS allows a text to be.
+/// The length and the characters that AWS allows a text parameter.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rule {
-    /// The shortest.
-    pub(crate) least: usize,
-    /// The longest.
-    pub(crate) most: usize,
-    /// Besides letters and digits.
-    pub(crate) also: &'static str,
-    /// The same as AWS says it.
+pub(crate) struct TextConstraint {
+    /// In characters.
+    pub(crate) min_length: usize,
+    /// In characters.
+    pub(crate) max_length: usize,
+    /// The characters allowed in addition to letters and digits.
+    pub(crate) other_characters: &'static str,
+    /// The same characters as the regular expression that AWS's message quotes. With `\p{L}`, letters of all scripts.
     pub(crate) pattern: &'static str,
 }
 
-impl Rule {
-    /// Holds a text against it.
+impl TextConstraint {
+    /// Checks a text.
     ///
     /// # Errors
-    /// `ValidationError`, in AWS's words.
+    /// `ValidationError` with AWS's message if the text violates the constraint.
     pub(crate) fn check(self, name: &str, text: &str) -> Result<(), ApiError> {
         let length = text.chars().count();
-        let broken = if length < self.least {
-            format!("Member must have length greater than or equal to {}", self.least)
-        } else if length > self.most {
-            format!("Member must have length less than or equal to {}", self.most)
-        } else if !text
-            .chars()
-            .all(|c| c.is_alphanumeric() && (c.is_ascii() || self.is_wide()) || self.also.contains(c))
-        {
+        let violated = if length < self.min_length {
+            format!("Member must have length greater than or equal to {}", self.min_length)
+        } else if length > self.max_length {
+            format!("Member must have length less than or equal to {}", self.max_length)
+        } else if !text.chars().all(|c| {
+            c.is_alphanumeric() && (c.is_ascii() || self.allows_all_scripts())
+                || self.other_characters.contains(c)
+        }) {
             format!("Member must satisfy regular expression pattern: {}", self.pattern)
         } else {
             return Ok(());
         };
-        Err(ApiError::invalid(name, Some(text), &broken))
+        Err(ApiError::invalid(name, Some(text), &violated))
     }
 
-    /// Whether letters of all scripts are meant.
-    fn is_wide(self) -> bool {
+    fn allows_all_scripts(self) -> bool {
         self.pattern.contains("\\p{L}")
     }
 }
 
-/// `[\w+=,.@-]`, the characters of names.
-pub(crate) const NAME: Rule = Rule { least: 1, most: 128, also: "_+=,.@-", pattern: "[\\w+=,.@-]+" };
+/// A name of a user or a role in a request.
+pub(crate) const NAME: TextConstraint =
+    TextConstraint { min_length: 1, max_length: 128, other_characters: "_+=,.@-", pattern: "[\\w+=,.@-]+" };
 
-/// An error that AWS answers with.
+/// An error response of AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
-    /// The HTTP status.
+    /// The HTTP status under the Query protocol.
     pub(crate) status: u16,
-    /// The code.
+    /// The error code under the Query protocol, such as `AccessDenied`.
     pub(crate) code: String,
-    /// What is said.
     pub(crate) message: String,
 }
 
 impl ApiError {
-    /// A refusal.
     pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self { status, code: code.to_owned(), message: message.into() }
     }
 
-    /// A parameter that breaks a rule.
+    /// `ValidationError` for a parameter that violates a constraint; `value` is `None` if the parameter is missing.
     #[must_use]
-    pub(crate) fn invalid(name: &str, value: Option<&str>, rule: &str) -> Self {
+    pub(crate) fn invalid(name: &str, value: Option<&str>, constraint: &str) -> Self {
         let mut member = name.to_owned();
         if let Some(first) = member.get_mut(..1) {
             first.make_ascii_lowercase();
@@ -175,18 +173,17 @@ impl ApiError {
         let value = value.map_or("null".to_owned(), |value| format!("'{value}'"));
         let value = if value == "null" { "Value null".to_owned() } else { format!("Value {value}") };
         let message = format!(
-            "1 validation error detected: {value} at '{member}' failed to satisfy constraint: {rule}"
+            "1 validation error detected: {value} at '{member}' failed to satisfy constraint: {constraint}"
         );
         Self::new(400, "ValidationError", message)
     }
 
-    /// Something that is not there.
+    /// `NoSuchEntity`, which IAM returns for a resource that does not exist.
     pub(crate) fn no_such_entity(message: impl Into<String>) -> Self {
         Self::new(404, "NoSuchEntity", message)
     }
 
-    /// The status and the body of the answer, where the protocol is JSON: it has other codes for what is refused before
-    /// an operation is reached.
+    /// The HTTP status and the body under AWS JSON, which has other codes for errors that all operations share.
     ///
     /// Source: <https://docs.aws.amazon.com/organizations/latest/APIReference/CommonErrors.html>
     #[must_use]
@@ -205,17 +202,18 @@ impl ApiError {
         (status, serde_json::json!({ "__type": code, "Message": self.message }).to_string())
     }
 
-    /// The answer's body, where the protocol is Query.
+    /// The body under the Query protocol.
     #[must_use]
     pub(crate) fn to_xml(&self, namespace: &str, request_id: &str) -> String {
-        let kind = if self.status < 500 { "Sender" } else { "Receiver" };
-        let error = Xml::new().text("Type", kind).text("Code", &self.code).text("Message", &self.message);
+        let error_type = if self.status < 500 { "Sender" } else { "Receiver" };
+        let error =
+            Xml::new().text("Type", error_type).text("Code", &self.code).text("Message", &self.message);
         let body = Xml::new().element("Error", &error).text("RequestId", request_id);
         format!("<ErrorResponse xmlns=\"{namespace}\">{}</ErrorResponse>\n", body.0)
     }
 }
 
-/// XML in the making.
+/// An XML fragment that is built element by element.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Xml(String);
 
@@ -226,24 +224,24 @@ impl FromIterator<Self> for Xml {
 }
 
 impl Xml {
-    /// Nothing yet.
+    /// An empty fragment.
     #[must_use]
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Adds an element with a text.
+    /// Adds an element with a text, escaped.
     #[must_use]
     pub(crate) fn text(mut self, name: &str, text: impl AsRef<str>) -> Self {
+        // XML cannot hold control characters; U+FFFD replaces them.
+        let is_not_xml = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+        let text = text.as_ref().replace(is_not_xml, "\u{fffd}");
         // Writing to a String does not fail.
-        // What XML cannot hold stands in it as the character for what cannot be shown.
-        let is_no_xml = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-        let text = text.as_ref().replace(is_no_xml, "\u{fffd}");
         let _ = write!(self.0, "<{name}>{}</{name}>", escape(&text));
         self
     }
 
-    /// Adds an element with a text, where there is one.
+    /// Adds an element with a text, or nothing if the text is `None`.
     #[must_use]
     pub(crate) fn optional(self, name: &str, text: Option<impl AsRef<str>>) -> Self {
         match text {
@@ -252,30 +250,30 @@ impl Xml {
         }
     }
 
-    /// Adds an element.
+    /// Adds an element with a fragment in it.
     #[must_use]
     pub(crate) fn element(mut self, name: &str, inner: &Self) -> Self {
         let _ = write!(self.0, "<{name}>{}</{name}>", inner.0);
         self
     }
 
-    /// Adds a list.
+    /// Adds a list of fragments, each as a `member` element.
     #[must_use]
     pub(crate) fn list(self, name: &str, members: impl IntoIterator<Item = Self>) -> Self {
         let members = members.into_iter().fold(Self::new(), |list, member| list.element("member", &member));
         self.element(name, &members)
     }
 
-    /// Adds a list of texts.
+    /// Adds a list of texts, each as a `member` element.
     #[must_use]
     pub(crate) fn texts(self, name: &str, texts: &[&str]) -> Self {
         let members = texts.iter().fold(Self::new(), |list, text| list.text("member", text));
         self.element(name, &members)
     }
 
-    /// The body of an answer to an operation.
+    /// The body of the response of an operation.
     #[must_use]
-    pub(crate) fn answer(self, operation: &str, namespace: &str, request_id: &str) -> String {
+    pub(crate) fn into_response(self, operation: &str, namespace: &str, request_id: &str) -> String {
         let metadata = Self::new().text("RequestId", request_id);
         let body =
             Self::new().element(&format!("{operation}Result"), &self).element("ResponseMetadata", &metadata);

@@ -1,4 +1,4 @@
-//! Requests in, answers out.
+//! The HTTP server: connections, latency and injected faults.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,87 +24,93 @@ use crate::operations;
 use crate::state::{RequestObserver, Shared};
 use crate::world::{World, unique_id};
 
-/// The most that a request may hold.
-const LARGEST: usize = 1024 * 1024;
+/// The largest request body, in bytes.
+const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
-/// An AWS that runs until it is dropped.
+/// A running emulator. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Emulator {
     address: SocketAddr,
     shared: Arc<Shared>,
-    serving: JoinHandle<()>,
+    server: JoinHandle<()>,
 }
 
-/// A role that is not in the emulator's world, and some that are.
+/// The error for a role that is not in the emulator's world; it names some roles that are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no role {role_arn}; there are {known}")]
+#[error("role {role_arn} is not in this world; {available}")]
 pub struct NoSuchRole {
     role_arn: String,
-    known: String,
+    /// A clause for the message.
+    available: String,
 }
 
-/// Why nothing can be said about a role and the service that is to assume it.
+/// Why [`Emulator::can_assume`] cannot evaluate a trust policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
-    /// The role, told by its ARN, is not in the emulator's world.
-    #[error("there is no role {0}")]
+    /// The role with this ARN is not in the emulator's world.
+    #[error("role {0} is not in this world")]
     NoSuchRole(String),
-    /// The service's name is none.
+    /// The service principal is not valid.
     #[error(transparent)]
     Service(#[from] ParsePrincipalError),
 }
 
 impl Emulator {
-    /// Starts one. `told` hears of every request when it is answered.
+    /// Starts an emulator on an address; with port 0, on a free port. `observer` is called with the log entry of every
+    /// request, just before the response is sent.
     ///
     /// # Errors
-    /// Where the address cannot be listened on.
+    /// If the address cannot be listened on.
     pub async fn start(
         world: World,
         clock: Clock,
         listen: SocketAddr,
-        told: Option<RequestObserver>,
+        observer: Option<RequestObserver>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(world, clock, told));
-        let serving = tokio::spawn(serve(listener, Arc::clone(&shared)));
-        Ok(Self { address, shared, serving })
+        let shared = Arc::new(Shared::new(world, clock, observer));
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, server })
     }
 
-    /// Where it listens.
+    /// The address that the emulator listens on, with the port that it really has.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The endpoint, as `AWS_ENDPOINT_URL` has it.
+    /// The endpoint URL, for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The time in its world.
+    /// The clock by which sessions expire. A test can move it forward.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
     }
 
-    /// The requests so far, the last hundred thousand of them.
+    /// The log entries of the last 100,000 requests, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<RequestLogEntry> {
-        self.shared.state().lines.iter().cloned().collect()
+        self.shared.state().request_log.iter().cloned().collect()
     }
 
-    /// Credentials of a session of a role. Nobody is asked for leave.
+    /// Issues credentials for a session of a role, for 12 hours, without evaluating any policy.
     ///
     /// # Errors
-    /// Where there is no such role.
+    /// If the role is not in the world.
     pub fn session(&self, role_arn: &str, role_session_name: &str) -> Result<Credentials, NoSuchRole> {
         let Some(role) = self.shared.world.role(role_arn) else {
-            let known = self.shared.world.some_roles();
-            let known = if known.is_empty() { "no roles at all".to_owned() } else { known.join(", ") };
-            return Err(NoSuchRole { role_arn: role_arn.to_owned(), known });
+            let roles = self.shared.world.example_roles();
+            let available = if roles.is_empty() {
+                "it has no roles in its file".to_owned()
+            } else {
+                format!("use one of its roles, such as {}", roles.join(", "))
+            };
+            return Err(NoSuchRole { role_arn: role_arn.to_owned(), available });
         };
         let issued = self.shared.clock.now();
         let account_id = role_arn.split(':').nth(4).unwrap_or_default();
@@ -117,16 +123,16 @@ impl Emulator {
             tags: BTreeMap::new(),
             transitive_tags: BTreeMap::new(),
             issued,
-            // As long as Lambda's last.
+            // As long as the credentials of a Lambda function's role.
             expires: issued.saturating_add(SignedDuration::from_hours(12)).unwrap_or(issued),
         };
         Ok(self.shared.state().sessions.issue(session))
     }
 
-    /// Whether a service, as `lambda.amazonaws.com`, may become a role.
+    /// Decides whether a service principal, such as `lambda.amazonaws.com`, may assume a role.
     ///
     /// # Errors
-    /// Where there is no such role, or no such service.
+    /// If the role is not in the world, or the service principal is not valid.
     pub fn can_assume(&self, service: &str, role_arn: &str) -> Result<Decision, TrustError> {
         let role = self.shared.world.role(role_arn);
         let role = role.ok_or_else(|| TrustError::NoSuchRole(role_arn.to_owned()))?;
@@ -145,7 +151,7 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.server.abort();
     }
 }
 
@@ -156,10 +162,10 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         let service = service_fn(move |request| {
             let shared = Arc::clone(&shared);
-            async move { answer(request, peer, &shared).await }
+            async move { respond(request, peer, &shared).await }
         });
         tokio::spawn(async move {
-            // Whoever hangs up in the middle hears no more.
+            // An error here is a client that closed the connection, or an injected connection reset.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service)
@@ -168,39 +174,40 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// An answer, or none where the connection is to be cut.
-async fn answer(
+/// The response to a request. An error resets the connection, which is an injected fault.
+async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,
     shared: &Shared,
 ) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
-    let collected = Limited::new(body, LARGEST).collect().await;
-    let mut line = RequestLogEntry::begin(shared.clock.now(), peer.ip().to_string());
+    let collected = Limited::new(body, MAX_REQUEST_BYTES).collect().await;
+    let mut log_entry = RequestLogEntry::new(shared.clock.now(), peer.ip().to_string());
     let fault_injection = &shared.world.fault_injection;
     if fault_injection.latency_ms > 0 {
         tokio::time::sleep(fault_injection.latency()).await;
     }
-    let chance = shared.state().next_fraction();
-    let answer = match collected {
-        _ if chance < fault_injection.reset_rate => return Err(io::ErrorKind::ConnectionReset.into()),
+    let fraction = shared.state().next_fraction();
+    let response = match collected {
+        _ if fraction < fault_injection.reset_rate => return Err(io::ErrorKind::ConnectionReset.into()),
         Ok(body) => {
             let request = Request::from_parts(parts, body.to_bytes());
-            let fails = chance < fault_injection.reset_rate + fault_injection.error_rate;
-            operations::answer(request, shared, fails, &mut line).await
+            let is_unavailable = fraction < fault_injection.reset_rate + fault_injection.error_rate;
+            operations::handle(request, shared, is_unavailable, &mut log_entry).await
         }
-        Err(_) => operations::too_large(&mut line),
+        Err(_) => operations::too_large(&mut log_entry),
     };
-    if let Some(told) = &shared.told {
-        told(&line);
+    if let Some(observer) = &shared.observer {
+        observer(&log_entry);
     }
-    let request_id = http::HeaderValue::from_str(&line.request_id);
-    shared.state().record(line);
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    let request_id = http::HeaderValue::from_str(&log_entry.request_id);
+    shared.state().record(log_entry);
+    let operations::Response { status, content_type, body } = response;
+    let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() =
-        http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert("content-type", http::HeaderValue::from_static(answer.content_type));
+    headers.insert("content-type", http::HeaderValue::from_static(content_type));
     if let Ok(request_id) = request_id {
         headers.insert("x-amzn-requestid", request_id);
     }

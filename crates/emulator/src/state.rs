@@ -1,4 +1,4 @@
-//! The world, and what its requests leave behind: sessions, reports, what is left of each account's calls, the log.
+//! The world, and the state that requests change: sessions, credential reports, rate limits, the request log.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,15 +10,15 @@ use crate::clock::Clock;
 use crate::log::RequestLogEntry;
 use crate::world::World;
 
-/// Hears of every request when it is answered.
+/// A callback that gets the log entry of every request, just before the response is sent.
 pub type RequestObserver = Box<dyn Fn(&RequestLogEntry) + Send + Sync>;
 
-/// What all connections have in common.
+/// What all connections share.
 pub(crate) struct Shared {
     pub(crate) world: World,
     state: Mutex<State>,
     pub(crate) clock: Clock,
-    pub(crate) told: Option<RequestObserver>,
+    pub(crate) observer: Option<RequestObserver>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -28,8 +28,8 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(world: World, clock: Clock, told: Option<RequestObserver>) -> Self {
-        Self { world, state: Mutex::default(), clock, told }
+    pub(crate) fn new(world: World, clock: Clock, observer: Option<RequestObserver>) -> Self {
+        Self { world, state: Mutex::default(), clock, observer }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -37,38 +37,40 @@ impl Shared {
     }
 }
 
-/// What changes with every request.
+/// What requests change.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) sessions: Sessions,
-    /// What is left of how many calls a service answers to an account, and since when.
+    /// Token buckets of the rate limits, by service and account id: the tokens left, and when they were counted.
     buckets: BTreeMap<(&'static str, String), (f64, Timestamp)>,
-    /// Of each account, when its credential report is ready.
+    /// By account id, when the credential report is or was ready.
     pub(crate) reports: BTreeMap<String, Timestamp>,
-    pub(crate) lines: VecDeque<RequestLogEntry>,
-    /// How many requests there were.
+    pub(crate) request_log: VecDeque<RequestLogEntry>,
+    /// The number of requests so far, from which `next_fraction` makes its numbers.
     count: u64,
 }
 
 impl State {
-    /// The lines that are kept for whoever asks for them.
-    const LINES: usize = 100_000;
+    /// How many entries the request log keeps; older ones are dropped.
+    const MAX_LOG_ENTRIES: usize = 100_000;
 
-    pub(crate) fn record(&mut self, line: RequestLogEntry) {
-        if self.lines.len() == Self::LINES {
-            self.lines.pop_front();
+    /// Adds an entry to the request log.
+    pub(crate) fn record(&mut self, log_entry: RequestLogEntry) {
+        if self.request_log.len() == Self::MAX_LOG_ENTRIES {
+            self.request_log.pop_front();
         }
-        self.lines.push_back(line);
+        self.request_log.push_back(log_entry);
     }
 
-    /// A number from 0 to 1 for the next request, the same each time for the first, the second and so on.
+    /// A random number from 0 to 1 for the next request. Each run has the same sequence of numbers.
     pub(crate) fn next_fraction(&mut self) -> f64 {
         self.count += 1;
         f64::from(u32::try_from(crate::world::splitmix64(self.count) >> 32).unwrap_or_default())
             / f64::from(u32::MAX)
     }
 
-    /// Whether a service still answers a call to an account: so many a second, and so many at once after a pause.
+    /// Takes a token from the bucket of a service and an account; `false` if it is empty, and the request is throttled.
+    /// The bucket gets `rate` tokens per second and holds as many as one second gives, but at least one.
     pub(crate) fn try_take_token(
         &mut self,
         service: &'static str,
@@ -78,12 +80,12 @@ impl State {
     ) -> bool {
         let burst = rate.max(1.0);
         let bucket = self.buckets.entry((service, account_id.to_owned())).or_insert((burst, now));
-        let passed = now.duration_since(bucket.1).as_secs_f64().max(0.0);
-        *bucket = ((bucket.0 + passed * rate).min(burst), now);
-        let has_left = bucket.0 >= 1.0;
-        if has_left {
+        let elapsed_s = now.duration_since(bucket.1).as_secs_f64().max(0.0);
+        *bucket = ((bucket.0 + elapsed_s * rate).min(burst), now);
+        let has_token = bucket.0 >= 1.0;
+        if has_token {
             bucket.0 -= 1.0;
         }
-        has_left
+        has_token
     }
 }

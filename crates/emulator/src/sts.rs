@@ -1,4 +1,4 @@
-//! The operations of STS.
+//! The STS operations.
 //!
 //! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
@@ -11,20 +11,27 @@ use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 use crate::authentication::Session;
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::protocol::{ApiError, Rule, Xml};
+use crate::protocol::{ApiError, TextConstraint, Xml};
 use crate::world::{Role, unique_id};
 
-/// Its version.
+/// The API version that a request names.
 pub(crate) const VERSION: &str = "2011-06-15";
 
-/// The namespace of its answers.
+/// The XML namespace of responses.
 pub(crate) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-const EXTERNAL_ID: Rule = Rule { least: 2, most: 1224, also: "_+=,.@:/-", pattern: "[\\w+=,.@:\\/-]*" };
-const ROLE_SESSION_NAME: Rule = Rule { least: 2, most: 64, also: "_+=,.@-", pattern: "[\\w+=,.@-]*" };
+const EXTERNAL_ID: TextConstraint = TextConstraint {
+    min_length: 2,
+    max_length: 1224,
+    other_characters: "_+=,.@:/-",
+    pattern: "[\\w+=,.@:\\/-]*",
+};
+/// The source identity has the same constraint.
+const ROLE_SESSION_NAME: TextConstraint =
+    TextConstraint { min_length: 2, max_length: 64, other_characters: "_+=,.@-", pattern: "[\\w+=,.@-]*" };
 
 /// `sts:GetCallerIdentity`, which needs no permission.
-#[expect(clippy::unnecessary_wraps, reason = "an operation like the others")]
+#[expect(clippy::unnecessary_wraps, reason = "all operations have this signature")]
 pub(crate) fn get_caller_identity(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let caller = &call.caller;
     Ok(Xml::new()
@@ -35,27 +42,28 @@ pub(crate) fn get_caller_identity(call: &mut Call<'_>) -> Result<Xml, ApiError> 
 
 /// `sts:GetAccessKeyInfo`.
 pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    let rule = Rule { least: 16, most: 128, also: "_", pattern: "[\\w]*" };
+    let constraint =
+        TextConstraint { min_length: 16, max_length: 128, other_characters: "_", pattern: "[\\w]*" };
     let parameters = call.parameters;
     parameters.required("AccessKeyId")?;
-    let id = parameters.text("AccessKeyId", rule)?.unwrap_or_default();
+    let id = parameters.text("AccessKeyId", constraint)?.unwrap_or_default();
     call.allow(&AuthorizationRequest {
         action: "sts:GetAccessKeyInfo",
         resource: "*",
-        shown: "*",
+        resource_in_message: "*",
         trust: None,
         resource_tags: BTreeMap::new(),
         context: BTreeMap::new(),
     })?;
-    let of_session = call.sessions.of_key(id).map(Session::account_id);
-    let account_id = of_session
+    let session_account_id = call.sessions.by_access_key(id).map(Session::account_id);
+    let account_id = session_account_id
         .map(str::to_owned)
         .or_else(|| call.world.owner_of_key(id).map(|(account_id, _)| account_id));
     account_id.map(|account_id| Xml::new().text("Account", account_id)).ok_or_else(|| {
         ApiError::new(
             400,
             "ValidationError",
-            "Invalid Access Key: the access key id belongs to no account of this world",
+            "Invalid Access Key: no account in this world has this access key id",
         )
     })
 }
@@ -70,19 +78,19 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, ApiError> {
         .text("AssumedRoleId", format!("{}:{}", session.role_id, session.role_session_name))
         .text("Arn", session.arn());
     let source_identity = session.source_identity.clone();
-    let issued = call.sessions.issue(session);
-    let credentials = Xml::new()
-        .text("AccessKeyId", &issued.access_key_id)
-        .text("SecretAccessKey", &issued.secret_access_key)
-        .text("SessionToken", &issued.session_token)
-        .text("Expiration", format!("{:.0}", issued.expiration));
+    let credentials = call.sessions.issue(session);
+    let credentials_xml = Xml::new()
+        .text("AccessKeyId", &credentials.access_key_id)
+        .text("SecretAccessKey", &credentials.secret_access_key)
+        .text("SessionToken", &credentials.session_token)
+        .text("Expiration", format!("{:.0}", credentials.expiration));
     Ok(Xml::new()
         .element("AssumedRoleUser", &user)
-        .element("Credentials", &credentials)
+        .element("Credentials", &credentials_xml)
         .optional("SourceIdentity", source_identity))
 }
 
-/// The parameters of `sts:AssumeRole`, each within AWS's rules.
+/// The parameters of `sts:AssumeRole`, validated.
 struct AssumeRoleRequest<'a> {
     role_arn: &'a str,
     role_session_name: &'a str,
@@ -93,21 +101,21 @@ struct AssumeRoleRequest<'a> {
 }
 
 impl<'a> AssumeRoleRequest<'a> {
-    /// The parameters of a call. The session's name is written down as soon as it is a valid one.
+    /// Reads and validates the parameters. A valid session name is logged even if a later parameter is not valid.
     ///
     /// # Errors
-    /// In AWS's codes and words: the first parameter that breaks a rule.
+    /// For the first parameter that is not valid, with AWS's code and message.
     fn parse(call: &mut Call<'a>) -> Result<Self, ApiError> {
         let parameters = call.parameters;
         let role_arn = parameters.required("RoleArn")?;
         check_role_arn(role_arn)?;
         parameters.required("RoleSessionName")?;
         let role_session_name = parameters.text("RoleSessionName", ROLE_SESSION_NAME)?.unwrap_or_default();
-        call.line.session_name = Some(role_session_name.to_owned());
+        call.log_entry.session_name = Some(role_session_name.to_owned());
         let external_id = parameters.text("ExternalId", EXTERNAL_ID)?;
         let duration_s = parameters.number("DurationSeconds", 900, 43_200)?.unwrap_or(3600);
         if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {
-            // There are no devices here, so no code is theirs.
+            // The emulator has no MFA device that could make a code, so none is valid.
             let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
             return Err(ApiError::new(403, "AccessDenied", message));
         }
@@ -116,15 +124,16 @@ impl<'a> AssumeRoleRequest<'a> {
         Ok(Self { role_arn, role_session_name, external_id, duration_s, attributes, session_policy })
     }
 
-    /// The role, which the caller may assume as the request says.
+    /// Returns the role if the policies let the caller assume it with these tags and this source identity.
     ///
     /// # Errors
-    /// `AccessDenied`, in AWS's words.
+    /// `AccessDenied`, with AWS's message.
     fn authorize(&self, call: &mut Call<'_>) -> Result<Arc<Role>, ApiError> {
-        // A role that is not there is told from one that does not trust the caller by nobody outside.
+        // As in AWS, the caller cannot distinguish a role that does not exist from a role that does not trust it.
         let role = call.world.role(self.role_arn);
-        let nobody = NamedPolicy { name: "no such role".to_owned(), policy: Policy::empty() };
-        let trust = role.as_ref().map_or(&nobody, |role| &role.trust_policy);
+        let empty_trust_policy =
+            NamedPolicy { name: "the trust policy of a missing role".to_owned(), policy: Policy::empty() };
+        let trust = role.as_ref().map_or(&empty_trust_policy, |role| &role.trust_policy);
         let mut actions = vec!["sts:AssumeRole"];
         actions.extend((!self.attributes.tags.is_empty()).then_some("sts:TagSession"));
         actions.extend(self.attributes.source_identity.as_ref().map(|_| "sts:SetSourceIdentity"));
@@ -132,16 +141,16 @@ impl<'a> AssumeRoleRequest<'a> {
             call.allow(&AuthorizationRequest {
                 action,
                 resource: self.role_arn,
-                shown: self.role_arn,
+                resource_in_message: self.role_arn,
                 trust: Some(trust),
                 resource_tags: BTreeMap::new(),
                 context: self.context(),
             })?;
         }
-        role.ok_or_else(|| ApiError::new(403, "AccessDenied", "the role is not there"))
+        role.ok_or_else(|| ApiError::new(403, "AccessDenied", "The role does not exist."))
     }
 
-    /// The condition keys that the request adds to the caller's.
+    /// The condition keys of the request.
     fn context(&self) -> BTreeMap<String, Vec<String>> {
         let session_name = vec![self.role_session_name.to_owned()];
         let mut context = BTreeMap::from([("sts:RoleSessionName".to_owned(), session_name)]);
@@ -150,10 +159,10 @@ impl<'a> AssumeRoleRequest<'a> {
         context
     }
 
-    /// Holds that a session of the role may be as long as the request says.
+    /// Checks `DurationSeconds` against the role's maximum and the limit of role chaining.
     ///
     /// # Errors
-    /// `ValidationError`, in AWS's words.
+    /// `ValidationError`, with AWS's message.
     fn check_duration(&self, call: &Call<'_>, role: &Role) -> Result<(), ApiError> {
         let message = if call.caller.session.is_some() && self.duration_s > 3600 {
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
@@ -165,7 +174,6 @@ impl<'a> AssumeRoleRequest<'a> {
         Err(ApiError::new(400, "ValidationError", message))
     }
 
-    /// The session of the role that the request is for.
     fn into_session(self, role: &Role, now: Timestamp) -> Session {
         let account_id = self.role_arn.split(':').nth(4).unwrap_or_default();
         let role_name = self.role_arn.rsplit('/').next().unwrap_or_default();
@@ -185,56 +193,67 @@ impl<'a> AssumeRoleRequest<'a> {
     }
 }
 
-/// What a session is given besides its name, by the request and by the session before it.
+/// Session tags and source identity, from the request and from the previous session of a role chain.
 struct SessionAttributes {
+    /// All tags of the new session: `passed_tags` and the inherited ones.
     tags: BTreeMap<String, String>,
-    /// Those of the tags that the request passes.
+    /// `Tags` of the request.
     passed_tags: BTreeMap<String, String>,
+    /// `TransitiveTagKeys` of the request.
     transitive_keys: Vec<String>,
+    /// The part of `tags` that the next session of a role chain inherits.
     transitive_tags: BTreeMap<String, String>,
     source_identity: Option<String>,
 }
 
 impl SessionAttributes {
+    /// Reads the request, and adds what the session inherits from the previous one.
+    ///
+    /// # Errors
+    /// With AWS's codes: tags that are not valid, or that would override an inherited tag or source identity.
+    ///
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>,
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
     fn parse(call: &Call<'_>) -> Result<Self, ApiError> {
-        let before = call.caller.session.as_deref();
+        let previous = call.caller.session.as_deref();
         let passed_tags = tags(call)?;
         let transitive_keys = call.parameters.texts("TransitiveTagKeys");
         let is_among = |keys: &[&str], key: &str| keys.iter().any(|other| other.eq_ignore_ascii_case(key));
         let passed_keys: Vec<&str> = passed_tags.keys().map(String::as_str).collect();
         if let Some(key) = transitive_keys.iter().find(|key| !is_among(&passed_keys, key)) {
-            let message = format!("The transitive tag key {key} is none of the keys of the tags.");
+            let message = format!("The transitive tag key {key} is not one of the keys in Tags.");
             return Err(ApiError::new(400, "InvalidParameterValue", message));
         }
-        let inherited = before.map(|session| session.transitive_tags.clone()).unwrap_or_default();
+        let inherited = previous.map(|session| session.transitive_tags.clone()).unwrap_or_default();
         let inherited_keys: Vec<&str> = inherited.keys().map(String::as_str).collect();
         if let Some(key) = passed_keys.iter().find(|key| is_among(&inherited_keys, key)) {
             let message = format!("The session tag {key} is transitive and cannot be overridden.");
             return Err(ApiError::new(403, "AccessDenied", message));
         }
-        let asked = call.parameters.text("SourceIdentity", ROLE_SESSION_NAME)?;
-        let inherited_identity = before.and_then(|session| session.source_identity.clone());
-        if inherited_identity.as_deref().is_some_and(|before| asked.is_some_and(|asked| asked != before)) {
+        let passed_identity = call.parameters.text("SourceIdentity", ROLE_SESSION_NAME)?;
+        let inherited_identity = previous.and_then(|session| session.source_identity.clone());
+        if inherited_identity
+            .as_deref()
+            .is_some_and(|inherited| passed_identity.is_some_and(|passed| passed != inherited))
+        {
             let message = "The source identity of a session cannot be changed when roles are chained.";
             return Err(ApiError::new(403, "AccessDenied", message));
         }
         let mut tags = inherited.clone();
         tags.extend(passed_tags.clone());
         let mut transitive_tags = inherited;
-        let go_on = passed_tags.iter().filter(|(key, _)| is_among(&transitive_keys, key));
-        transitive_tags.extend(go_on.map(|(key, value)| (key.clone(), value.clone())));
+        let passed_on = passed_tags.iter().filter(|(key, _)| is_among(&transitive_keys, key));
+        transitive_tags.extend(passed_on.map(|(key, value)| (key.clone(), value.clone())));
         Ok(Self {
             tags,
             transitive_keys: transitive_keys.iter().map(|key| (*key).to_owned()).collect(),
             transitive_tags,
-            source_identity: asked.map(str::to_owned).or(inherited_identity),
+            source_identity: passed_identity.map(str::to_owned).or(inherited_identity),
             passed_tags,
         })
     }
 
-    /// Adds the condition keys by which policies ask for them.
+    /// Adds the condition keys for tags and source identity.
     fn add_to(&self, context: &mut BTreeMap<String, Vec<String>>) {
         let mut set = |key: String, values: Vec<String>| {
             if !values.is_empty() {
@@ -250,10 +269,13 @@ impl SessionAttributes {
     }
 }
 
-/// Holds that a text is the ARN of a role, whether there is one or not.
+/// Checks that a text is the ARN of a role, which need not exist.
+///
+/// # Errors
+/// `ValidationError`, with AWS's message.
 fn check_role_arn(text: &str) -> Result<(), ApiError> {
     let length = text.chars().count();
-    let rule = if length < 20 {
+    let constraint = if length < 20 {
         "Member must have length greater than or equal to 20"
     } else if length > 2048 {
         "Member must have length less than or equal to 2048"
@@ -262,10 +284,10 @@ fn check_role_arn(text: &str) -> Result<(), ApiError> {
     } else {
         return Err(ApiError::new(400, "ValidationError", format!("{text} is invalid")));
     };
-    Err(ApiError::invalid("RoleArn", Some(text), rule))
+    Err(ApiError::invalid("RoleArn", Some(text), constraint))
 }
 
-/// Whether a text is the ARN of a role, of any partition.
+/// Whether a text is the ARN of a role in any partition.
 fn is_role_arn(text: &str) -> bool {
     let mut fields = text.splitn(6, ':');
     let [arn, partition, service, region, account_id, resource] =
@@ -280,40 +302,51 @@ fn is_role_arn(text: &str) -> bool {
         && name.is_some_and(|name| !name.is_empty())
 }
 
+/// The session tags of a request.
+///
+/// # Errors
+/// With AWS's codes: more than 50 tags, a key or value that is not valid, a key that occurs twice (ignoring case).
 fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     let members = call.parameters.members("Tags");
     if members.len() > 50 {
-        let rule = "Member must have length less than or equal to 50";
-        return Err(ApiError::invalid("Tags", Some(&members.len().to_string()), rule));
+        let constraint = "Member must have length less than or equal to 50";
+        return Err(ApiError::invalid("Tags", Some(&members.len().to_string()), constraint));
     }
     let mut tags = BTreeMap::new();
     for member in members {
-        let rule = |most, pattern| Rule { least: 1, most, also: " _.:/=+-@", pattern };
+        let constraint = |min_length, max_length, pattern| TextConstraint {
+            min_length,
+            max_length,
+            other_characters: " _.:/=+-@",
+            pattern,
+        };
         let key = *member.get("Key").unwrap_or(&"");
         let numbered = |name: &str| format!("Tags.{}.member.{name}", tags.len() + 1);
-        rule(128, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+").check(&numbered("key"), key)?;
+        constraint(1, 128, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+").check(&numbered("key"), key)?;
         let missing = || ApiError::invalid(&numbered("value"), None, "Member must not be null");
         let value = *member.get("Value").ok_or_else(missing)?;
-        let rule = Rule { least: 0, ..rule(256, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*") };
-        rule.check(&numbered("value"), value)?;
+        constraint(0, 256, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*").check(&numbered("value"), value)?;
         if key.to_ascii_lowercase().starts_with("aws:") {
             let message = "Tag keys beginning with aws: are reserved.";
             return Err(ApiError::new(400, "InvalidParameterValue", message));
         }
-        let is_there = tags.keys().any(|other: &String| other.eq_ignore_ascii_case(key));
-        if is_there || tags.insert(key.to_owned(), value.to_owned()).is_some() {
+        let is_duplicate = tags.keys().any(|other: &String| other.eq_ignore_ascii_case(key));
+        if is_duplicate || tags.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(ApiError::new(400, "InvalidParameterValue", "Duplicate tag keys found."));
         }
     }
     Ok(tags)
 }
 
-/// The policy that narrows the session.
+/// The session policy of a request; `None` if it passes none.
+///
+/// # Errors
+/// `MalformedPolicyDocument`, with the place in the policy. Managed policies (`PolicyArns`) are not supported.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session>
 fn session_policy(call: &Call<'_>) -> Result<Option<NamedPolicy>, ApiError> {
     if !call.parameters.members("PolicyArns").is_empty() {
-        let message = "this emulator has no managed policies; pass the policy itself, as Policy";
+        let message = "This emulator does not support PolicyArns; pass the policy document in Policy.";
         return Err(ApiError::new(400, "InvalidParameterValue", message));
     }
     let Some(text) = call.parameters.get("Policy") else { return Ok(None) };
@@ -329,13 +362,13 @@ fn session_policy(call: &Call<'_>) -> Result<Option<NamedPolicy>, ApiError> {
     let malformed = |problem| ApiError::new(400, "MalformedPolicyDocument", problem);
     let value = serde_json::from_str(text)
         .map_err(|error| malformed(format!("This policy contains invalid Json: {error}")))?;
-    let wrong = |error| malformed(format!("Syntax errors in policy. {error}"));
-    let policy = Policy::parse(&value, PolicyType::Session).map_err(wrong)?;
-    let document = NamedPolicy { name: "the session policy".to_owned(), policy };
-    document
+    let syntax_error = |error| malformed(format!("Syntax errors in policy. {error}"));
+    let policy = Policy::parse(&value, PolicyType::Session).map_err(syntax_error)?;
+    let session_policy = NamedPolicy { name: "the session policy".to_owned(), policy };
+    session_policy
         .policy
         .errors(PolicyType::Session)
         .into_iter()
         .next()
-        .map_or(Ok(Some(document)), |error| Err(wrong(error)))
+        .map_or(Ok(Some(session_policy)), |error| Err(syntax_error(error)))
 }

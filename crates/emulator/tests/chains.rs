@@ -1,8 +1,8 @@
-//! Roles from roles: what a session passes on, and what it may not change.
+//! Role chaining: what a session passes on to the next one, and what a request may not change.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a test that cannot go on ends; it may read the clock"
+    reason = "a test panics where its setup fails, and may read the clock"
 )]
 
 use aws_credential_types::Credentials;
@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 const FIRST: &str = "arn:aws:iam::222222222222:role/first/First";
 
-/// A role that may become the two others, which trust it and each other for `actions`.
+/// Roles in a chain: `First` may assume `Second`, and `Second` may assume `Third`, which trust them for `actions`.
+/// `Mistaken` trusts the ARN of `First` without its path.
 fn world(actions: &Value, condition: &Value) -> World {
     let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
     let trust = |principal: &str, condition: &Value| {
@@ -67,15 +68,16 @@ fn assume(client: &aws_sdk_sts::Client, name: &str) -> Assume {
     client.assume_role().role_arn(format!("arn:aws:iam::111111111111:role/{name}")).role_session_name("test")
 }
 
-/// A client of the session that is asked for.
-async fn become_(emulator: &Emulator, asked: Assume) -> aws_sdk_sts::Client {
-    let issued = asked.send().await.unwrap().credentials.unwrap();
+/// Sends the request, and returns a client with the credentials of the new session.
+async fn assumed_client(emulator: &Emulator, request: Assume) -> aws_sdk_sts::Client {
+    let issued = request.send().await.unwrap().credentials.unwrap();
     let (id, secret, token) = (issued.access_key_id, issued.secret_access_key, issued.session_token);
     client(emulator, Credentials::new(id, secret, Some(token), None, "test"))
 }
 
-async fn refused(asked: Assume) -> String {
-    let error = asked.send().await.unwrap_err();
+/// The code and the message of the error that the request gets.
+async fn error_text(request: Assume) -> String {
+    let error = request.send().await.unwrap_err();
     format!("{}: {}", error.code().unwrap(), error.message().unwrap())
 }
 
@@ -86,40 +88,47 @@ fn tag(key: &str, value: &str) -> Tag {
 #[tokio::test]
 async fn a_role_is_trusted_by_its_whole_arn() {
     let (_emulator, first) = start(world(&json!("sts:AssumeRole"), &json!({}))).await;
-    assert!(assume(&first, "Second").send().await.is_ok(), "and the RCP knows whose the role is");
-    let problem = refused(assume(&first, "Mistaken")).await;
+    assert!(
+        assume(&first, "Second").send().await.is_ok(),
+        "the RCP gets the organization of the role's account"
+    );
+    let problem = error_text(assume(&first, "Mistaken")).await;
     assert!(problem.starts_with("AccessDenied: "), "its path is not in the trust policy: {problem}");
 }
 
 #[tokio::test]
-async fn a_source_identity_goes_on_and_cannot_be_changed() {
+async fn a_source_identity_is_inherited_and_cannot_be_changed() {
     let (emulator, first) =
         start(world(&json!(["sts:AssumeRole", "sts:SetSourceIdentity"]), &json!({}))).await;
-    let second = become_(&emulator, assume(&first, "Second").source_identity("alice")).await;
-    assert!(refused(assume(&second, "Third").source_identity("mallory")).await.contains("cannot be changed"));
+    let second = assumed_client(&emulator, assume(&first, "Second").source_identity("alice")).await;
+    assert!(
+        error_text(assume(&second, "Third").source_identity("mallory")).await.contains("cannot be changed")
+    );
     let third = assume(&second, "Third").send().await.unwrap();
     assert_eq!(third.source_identity(), Some("alice"));
-    let last = emulator.requests().pop().unwrap();
-    assert_eq!(last.operation, "sts:AssumeRole");
-    assert!(last.decided_by.unwrap().contains("; sts:SetSourceIdentity: allowed by"));
+    let last_request = emulator.requests().pop().unwrap();
+    assert_eq!(last_request.operation, "sts:AssumeRole");
+    assert!(last_request.decided_by.unwrap().contains("; sts:SetSourceIdentity: allowed by"));
 
     let only_second = json!({ "StringNotLike": { "sts:SourceIdentity": "*" } });
     let (emulator, first) =
         start(world(&json!(["sts:AssumeRole", "sts:SetSourceIdentity"]), &only_second)).await;
-    let second = become_(&emulator, assume(&first, "Second").source_identity("alice")).await;
-    assert!(refused(assume(&second, "Third")).await.starts_with("AccessDenied"));
+    let second = assumed_client(&emulator, assume(&first, "Second").source_identity("alice")).await;
+    assert!(error_text(assume(&second, "Third")).await.starts_with("AccessDenied"));
 }
 
 #[tokio::test]
-async fn transitive_tags_go_on_and_cannot_be_overridden() {
+async fn transitive_tags_are_inherited_and_cannot_be_overridden() {
     let actions = json!(["sts:AssumeRole", "sts:TagSession"]);
     let condition = json!({ "StringEquals": { "aws:PrincipalTag/team": "search" } });
     let (emulator, first) = start(world(&actions, &condition)).await;
     let tagged = || assume(&first, "Second").tags(tag("team", "search"));
-    let second = become_(&emulator, tagged().transitive_tag_keys("Team")).await;
+    let second = assumed_client(&emulator, tagged().transitive_tag_keys("Team")).await;
     assert!(assume(&second, "Third").send().await.is_ok());
-    assert!(refused(assume(&second, "Third").tags(tag("TEAM", "x"))).await.contains("cannot be overridden"));
-    for (asked, words) in [
+    assert!(
+        error_text(assume(&second, "Third").tags(tag("TEAM", "x"))).await.contains("cannot be overridden")
+    );
+    for (request, expected) in [
         (tagged().transitive_tag_keys("other"), "InvalidParameterValue: The transitive tag key other"),
         (tagged().tags(tag("TEAM", "x")), "InvalidParameterValue: Duplicate"),
         (tagged().tags(tag("aws:x", "x")), "InvalidParameterValue: Tag keys beginning with aws:"),
@@ -130,7 +139,7 @@ async fn transitive_tags_go_on_and_cannot_be_overridden() {
             "is invalid",
         ),
     ] {
-        let problem = refused(asked).await;
-        assert!(problem.contains(words), "{words} is not in {problem}");
+        let problem = error_text(request).await;
+        assert!(problem.contains(expected), "{expected} is not in {problem}");
     }
 }

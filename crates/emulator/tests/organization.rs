@@ -1,8 +1,8 @@
-//! An organisation, and worlds that are slow, throttle and fail, as the AWS SDK asks them.
+//! The Organizations operations and injected faults, through the AWS SDK.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a test that cannot go on ends; it may read the clock"
+    reason = "a test panics where its setup fails, and may read the clock"
 )]
 
 use aws_credential_types::Credentials;
@@ -21,7 +21,8 @@ async fn start(world: World) -> Emulator {
     Emulator::start(world, Clock::new(Timestamp::now), listen, None).await.unwrap()
 }
 
-/// An organisation of three accounts and an account outside; the first two have a role that may ask about it.
+/// An organization of three accounts, and account `444444444444` outside of it. All but the suspended one have a role
+/// that may call every operation of Organizations.
 fn world(change: impl FnOnce(&mut Value)) -> World {
     let role = json!({
         "trust_policy": { "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole",
@@ -72,24 +73,24 @@ async fn all_accounts(client: &aws_sdk_organizations::Client) -> (Vec<Account>, 
 }
 
 #[tokio::test]
-async fn the_tree_can_be_walked_from_the_root_and_from_the_leaves() {
+async fn the_units_can_be_read_from_the_root_down_and_from_an_account_up() {
     let emulator = start(world(|_| {})).await;
     let client = client(&emulator, LAMBDA_ROLE);
     let organization = client.describe_organization().send().await.unwrap().organization.unwrap();
     assert_eq!(organization.master_account_id(), Some("222222222222"));
     let (accounts, _) = all_accounts(&client).await;
-    let seen: Vec<_> = accounts.iter().map(|it| (it.id().unwrap(), it.state().unwrap().clone())).collect();
+    let listed: Vec<_> = accounts.iter().map(|it| (it.id().unwrap(), it.state().unwrap().clone())).collect();
     let (active, suspended) = (AccountState::Active, AccountState::Suspended);
     let expected = [("111111111111", active.clone()), ("222222222222", active), ("333333333333", suspended)];
-    assert_eq!(seen, expected);
+    assert_eq!(listed, expected);
     assert_eq!(accounts.last().unwrap().email(), Some("old@example.com"));
 
     let root = client.list_roots().send().await.unwrap().roots.unwrap().remove(0).id.unwrap();
     let units = client.list_organizational_units_for_parent().parent_id(root).send().await.unwrap();
     let unit = units.organizational_units().first().unwrap();
     assert_eq!((unit.id(), unit.name()), (Some("ou-1"), Some("Prod")));
-    let below = client.list_accounts_for_parent().parent_id("ou-1").send().await.unwrap();
-    assert_eq!(below.accounts().iter().map(|it| it.id().unwrap()).collect::<Vec<_>>(), ["333333333333"]);
+    let children = client.list_accounts_for_parent().parent_id("ou-1").send().await.unwrap();
+    assert_eq!(children.accounts().iter().map(|it| it.id().unwrap()).collect::<Vec<_>>(), ["333333333333"]);
     let parents = client.list_parents().child_id("111111111111").send().await.unwrap();
     assert_eq!(parents.parents().first().unwrap().id(), Some("ou-2"));
     let tags = client.list_tags_for_resource().resource_id("222222222222").send().await.unwrap();
@@ -101,14 +102,14 @@ async fn the_tree_can_be_walked_from_the_root_and_from_the_leaves() {
 }
 
 #[tokio::test]
-async fn who_neither_manages_nor_administers_the_organisation_is_refused() {
+async fn only_the_management_account_and_delegated_administrators_can_list_accounts() {
     let emulator = start(world(|_| {})).await;
     let member = client(&emulator, "arn:aws:iam::111111111111:role/R");
     assert!(member.describe_organization().send().await.is_ok());
     assert_eq!(member.list_accounts().send().await.unwrap_err().code(), Some("AccessDeniedException"));
-    let stranger = client(&emulator, "arn:aws:iam::444444444444:role/R");
-    let refused = stranger.list_accounts().send().await.unwrap_err();
-    assert_eq!(refused.code(), Some("AWSOrganizationsNotInUseException"));
+    let outsider = client(&emulator, "arn:aws:iam::444444444444:role/R");
+    let denied = outsider.list_accounts().send().await.unwrap_err();
+    assert_eq!(denied.code(), Some("AWSOrganizationsNotInUseException"));
     let administered =
         world(|file| file["organization"]["delegated_administrators"] = json!(["111111111111"]));
     let emulator = start(administered).await;
@@ -118,20 +119,24 @@ async fn who_neither_manages_nor_administers_the_organisation_is_refused() {
     let no_policy =
         world(|file| file["accounts"]["222222222222"]["roles"]["LambdaRole"]["policies"] = json!([]));
     let emulator = start(no_policy).await;
-    let refused = client(&emulator, LAMBDA_ROLE).list_accounts().send().await.unwrap_err();
-    assert_eq!(refused.code(), Some("AccessDeniedException"));
-    let words = "because no identity-based policy allows the organizations:ListAccounts action";
-    assert!(refused.message().unwrap().ends_with(words), "{refused:?}");
+    let denied = client(&emulator, LAMBDA_ROLE).list_accounts().send().await.unwrap_err();
+    assert_eq!(denied.code(), Some("AccessDeniedException"));
+    let expected = "because no identity-based policy allows the organizations:ListAccounts action";
+    assert!(denied.message().unwrap().ends_with(expected), "{denied:?}");
 }
 
 #[tokio::test]
-async fn pages_hold_twenty_and_some_are_empty_where_asked_for() {
-    let recipe: WorldSpec = "accounts=45,users=1,seed=7".parse().unwrap();
-    let emulator = start(recipe.world().unwrap()).await;
+async fn a_page_has_twenty_items_and_empty_pages_can_be_injected() {
+    let spec: WorldSpec = "accounts=45,users=1,seed=7".parse().unwrap();
+    let emulator = start(spec.world().unwrap()).await;
     let (accounts, pages) = all_accounts(&client(&emulator, LAMBDA_ROLE)).await;
-    assert_eq!((accounts.len(), pages), (47, 3), "and the management account and the hub");
+    assert_eq!(
+        (accounts.len(), pages),
+        (47, 3),
+        "45 generated accounts, the management account and the hub account"
+    );
 
-    let mut world = recipe.world().unwrap();
+    let mut world = spec.world().unwrap();
     (world.fault_injection.empty_pages, world.fault_injection.old_status) = (true, true);
     let emulator = start(world).await;
     let (accounts, pages) = all_accounts(&client(&emulator, LAMBDA_ROLE)).await;
@@ -141,10 +146,10 @@ async fn pages_hold_twenty_and_some_are_empty_where_asked_for() {
 }
 
 #[tokio::test]
-async fn a_world_throttles_fails_and_cuts_connections_as_often_as_it_is_told() {
-    let recipe: WorldSpec = "accounts=1,users=1".parse().unwrap();
-    let outcome = async |change: fn(&mut rolecall_emulator::FaultInjection), calls: usize| {
-        let mut world = recipe.world().unwrap();
+async fn throttling_errors_and_connection_resets_are_injected_at_the_configured_rate() {
+    let spec: WorldSpec = "accounts=1,users=1".parse().unwrap();
+    let outcomes = async |change: fn(&mut rolecall_emulator::FaultInjection), calls: usize| {
+        let mut world = spec.world().unwrap();
         change(&mut world.fault_injection);
         let emulator = start(world).await;
         let client = client(&emulator, LAMBDA_ROLE);
@@ -152,20 +157,20 @@ async fn a_world_throttles_fails_and_cuts_connections_as_often_as_it_is_told() {
         for _ in 0..calls {
             let code = match client.list_roots().send().await {
                 Ok(_) => "ok".to_owned(),
-                Err(error) => error.code().unwrap_or("cut").to_owned(),
+                Err(error) => error.code().unwrap_or("reset").to_owned(),
             };
             codes.push(code);
         }
         codes
     };
     let count = |codes: &[String], code: &str| codes.iter().filter(|it| *it == code).count();
-    let throttled = outcome(|fault_injection| fault_injection.organizations_rate = Some(3.0), 20).await;
+    let throttled = outcomes(|fault_injection| fault_injection.organizations_rate = Some(3.0), 20).await;
     assert!(
         count(&throttled, "ok") >= 3 && count(&throttled, "TooManyRequestsException") > 10,
         "{throttled:?}"
     );
-    let failed = outcome(|fault_injection| fault_injection.error_rate = 0.5, 60).await;
+    let failed = outcomes(|fault_injection| fault_injection.error_rate = 0.5, 60).await;
     assert!((15..45).contains(&count(&failed, "ServiceUnavailable")), "{failed:?}");
-    let cut = outcome(|fault_injection| fault_injection.reset_rate = 1.0, 2).await;
-    assert_eq!(cut, ["cut", "cut"]);
+    let reset = outcomes(|fault_injection| fault_injection.reset_rate = 1.0, 2).await;
+    assert_eq!(reset, ["reset", "reset"]);
 }

@@ -55,7 +55,9 @@ fn value(answer: &Answer) -> Value {
 #[tokio::test]
 async fn the_empty_event_reads_the_targets_of_the_environment_and_other_events_override_them() {
     let users = |name| vec![User::new(name, &[(1, "Active")])];
-    let aws = FakeAws::of([("111111111111", users("alice")), ("333333333333", users("carol"))], 10).await;
+    let aws =
+        FakeAws::with_accounts([("111111111111", users("alice")), ("333333333333", users("carol"))], 10)
+            .await;
     let other = "arn:aws:iam::333333333333:role/IAMListRole";
     let both = json!({ "targets": [{ "role_arn": ROLE_ARN }, { "role_arn": other }] }).to_string();
     let other = json!({ "role_arn": other, "external_id": "another" }).to_string();
@@ -86,7 +88,7 @@ async fn the_empty_event_reads_the_targets_of_the_environment_and_other_events_o
 #[tokio::test]
 async fn a_run_in_which_every_account_failed_is_an_error_with_its_type() {
     let aws = FakeAws::start().await;
-    aws.refuse("AssumeRole", 403, "AccessDenied", "User: x is not authorized to perform: sts:AssumeRole")
+    aws.respond_with_error("AssumeRole", 403, "AccessDenied", "User: x is not authorized to perform: sts:AssumeRole")
         .await;
     let (answers, log) = invoke(&aws, &["{}"], &[("ROLECALL_ROLE_ARN", ROLE_ARN)]).await;
     assert!(answers[0].is_error);
@@ -112,7 +114,7 @@ async fn an_invalid_event_is_an_error_with_its_type_and_the_next_event_is_served
     assert!(answers[2].body.contains("us-east-1"), "{answers:?}");
     assert!(!answers[3].is_error, "{answers:?}");
 
-    aws.refuse("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
+    aws.respond_with_error("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
     let (answers, _) = invoke(&aws, &[&good], &[]).await;
     assert_eq!(value(&answers[0])["errorType"], "NoCaller");
 }

@@ -1,22 +1,22 @@
-//! What the tests share. Doubles stand at the HTTP level, where the real thing is.
+//! Shared test helpers. Test doubles replace AWS at the HTTP level, so that the SDK and its HTTP client are tested too.
 //!
-//! - [`FakeAws`]: an AWS of a few accounts, over wiremock; it believes everything, and single faults are put in front
-//!   of it;
-//! - [`xml`]: AWS's answers;
-//! - [`runtime_api`]: Lambda's side of a function's process;
-//! - [`process`]: the surroundings of a spawned binary;
-//! - [`secrets`]: what must not be found in what it prints;
-//! - [`wire`]: servers below HTTP: a TLS front with a private CA, a proxy, one that cuts answers.
+//! - [`FakeAws`]: an AWS with a few accounts, over wiremock. It checks no signature and no permission; a test mounts
+//!   single faults in front of it;
+//! - [`xml`]: AWS's responses;
+//! - [`runtime_api`]: the Lambda Runtime API for a function's process;
+//! - [`process`]: the environment variables of a spawned binary;
+//! - [`secrets`]: the secrets of the tests, which no output may contain;
+//! - [`wire`]: servers below HTTP: a TLS front with a private CA, a proxy, a server that truncates responses.
 //!
-//! A member of the workspace and no dev-dependency only, so that tests and `cargo build --workspace` share one set of
-//! features and the AWS SDK is compiled once for both.
+//! The crate is a workspace member, not only a dev-dependency, so that tests and `cargo build --workspace` share one set
+//! of features and the AWS SDK is compiled once for both.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    reason = "a test that cannot be set up ends there"
+    reason = "a test panics where its setup fails"
 )]
 
 pub mod process;

@@ -1,8 +1,8 @@
-//! The surroundings of a spawned binary: nothing of this machine's, and the caller's credentials.
+//! The environment variables of a spawned binary: the caller's credentials, and nothing from this machine.
 
 use crate::secrets::{CALLER_SECRET_ACCESS_KEY, CALLER_SESSION_TOKEN};
 
-/// The environment variables of a process that asks `endpoint` as the caller. Nothing else should be set.
+/// The environment variables of a process that calls `endpoint` as the caller. Clear all others.
 pub fn caller_environment(endpoint: &str) -> Vec<(&'static str, String)> {
     let variables = [
         ("AWS_ACCESS_KEY_ID", "ASIACALLER"),

@@ -1,4 +1,4 @@
-//! Lambda's Runtime API, as a function's process sees it.
+//! A double of the Lambda Runtime API, for a function's process.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -9,23 +9,23 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 
-/// A Runtime API that hands out events and takes what the function answers.
+/// A Lambda Runtime API that hands out events and records the function's responses.
 #[derive(Debug)]
 pub struct RuntimeApi {
     server: MockServer,
 }
 
-/// What the function made of an event.
+/// The function's response to an event.
 #[derive(Debug)]
 pub struct Answer {
-    /// Whether it is an error.
+    /// Whether the function posted it as an error.
     pub is_error: bool,
-    /// The JSON that it sent.
+    /// The JSON that the function posted.
     pub body: String,
 }
 
 impl RuntimeApi {
-    /// Hands out these events, one after the other, each with `time` to answer; and then none.
+    /// Starts it. It hands out these events one after the other, all with a deadline `time` from now, and then none.
     pub async fn start(events: &[&str], time: Duration) -> Self {
         let server = MockServer::start().await;
         let deadline = SystemTime::now() + time;
@@ -48,7 +48,7 @@ impl RuntimeApi {
         Self { server }
     }
 
-    /// The environment variables by which a function finds it.
+    /// The environment variables that Lambda sets for a function, with the address of this API.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_LAMBDA_RUNTIME_API", self.server.address().to_string()),
@@ -58,9 +58,9 @@ impl RuntimeApi {
         ]
     }
 
-    /// Waits for the answers to the first `count` events.
+    /// Waits, for at most a minute, until the function has posted responses to `count` events, and returns all so far.
     pub async fn answers(&self, count: usize) -> Vec<Answer> {
-        let answered = async {
+        let responses = async {
             loop {
                 let requests = self.server.received_requests().await.unwrap_or_default();
                 let posts = requests.iter().filter(|request| request.method.as_str() == "POST");
@@ -76,6 +76,8 @@ impl RuntimeApi {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_mins(1), answered).await.expect("the function answers")
+        tokio::time::timeout(Duration::from_mins(1), responses)
+            .await
+            .expect("the function posts its responses")
     }
 }

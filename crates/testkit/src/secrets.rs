@@ -1,17 +1,17 @@
-//! Secrets that are in every test's way, and are looked for in all that it prints.
+//! The secrets that all tests use, and the check that no output contains one.
 
-/// The caller's secret key.
+/// The caller's secret access key.
 pub const CALLER_SECRET_ACCESS_KEY: &str = "caller0SECRET0caller0SECRET0caller0SECRE";
 /// The caller's session token.
 pub const CALLER_SESSION_TOKEN: &str = "caller1TOKEN1caller1TOKEN1caller1TOKEN1";
-/// The secret key of every role session.
+/// The secret access key of every role session.
 pub const SECRET_ACCESS_KEY: &str = "member2SECRET2member2SECRET2member2SECRE";
-/// The token of every role session.
+/// The session token of every role session.
 pub const SESSION_TOKEN: &str = "member3TOKEN3member3TOKEN3member3TOKEN3";
-/// The external id that tests use. It has a character that is escaped on the wire.
+/// The external id that tests use. It has a character that is percent-encoded in a request.
 pub const EXTERNAL_ID: &str = "external4ID:4external4ID";
 
-/// Panics where `text` holds a secret, as it is or as it stands in a request.
+/// Panics if `text` contains a secret, plain or percent-encoded as in a request.
 pub fn assert_no_secret_in(text: &str) {
     let escaped = EXTERNAL_ID.replace(':', "%3A");
     let secrets = [
@@ -25,7 +25,7 @@ pub fn assert_no_secret_in(text: &str) {
     for secret in secrets {
         if let Some(at) = text.find(secret) {
             let from = text.floor_char_boundary(at.saturating_sub(300));
-            assert!(at < from, "a secret ({secret}) stands in: …{}", text.split_at(from).1);
+            assert!(at < from, "a secret ({secret}) is in: …{}", text.split_at(from).1);
         }
     }
 }

@@ -1,18 +1,18 @@
-/// A user of the fake.
+/// An IAM user of [`FakeAws`](crate::FakeAws).
 #[derive(Debug, Clone, Default)]
 pub struct User {
-    /// The name.
+    /// Also the part after `AIDA` of the user id.
     pub user_name: String,
-    /// The path.
+    /// Begins and ends with a slash.
     pub path: String,
-    /// RFC 3339, where the console password was used.
+    /// RFC 3339; `None` if the console password was never used.
     pub password_last_used: Option<&'static str>,
-    /// The keys.
+    /// In the order of the response.
     pub access_keys: Vec<Key>,
 }
 
 impl User {
-    /// A user under `/` with these keys, each a number and a status.
+    /// A user with the path `/` and these keys, each a number and a status.
     pub fn new(user_name: &str, keys: &[(u32, &str)]) -> Self {
         let access_keys = keys
             .iter()
@@ -25,18 +25,18 @@ impl User {
     }
 }
 
-/// An id with the user's name in it, of twenty letters and digits as AWS's.
+/// An id of 20 letters and digits, as AWS's, that contains the user's name.
 fn access_key_id(user_name: &str, number: u32) -> String {
     let letters = user_name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
     let name: String = letters.collect();
     format!("{:X<20}", format!("AKIA{name}{number}").to_uppercase())
 }
 
-/// An access key of the fake.
+/// An access key of a [`User`].
 #[derive(Debug, Clone)]
 pub struct Key {
-    /// The id.
+    /// `AKIA`, the user name and the number, padded to 20 characters with `X`.
     pub access_key_id: String,
-    /// The status.
+    /// `Active` or `Inactive`.
     pub status: String,
 }

@@ -13,12 +13,12 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// A TLS front to a plain server, with a certificate of a CA that nobody knows.
+/// A TLS front to a plain server, with a certificate of a private CA.
 #[derive(Debug)]
 pub struct TlsFront {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// The CA's certificate, PEM.
+    /// The CA's certificate, as PEM.
     pub ca_pem: String,
 }
 
@@ -43,9 +43,9 @@ pub async fn tls_front(plain: SocketAddr) -> TlsFront {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // A client that does not know the CA hangs up.
+                // A client that does not trust the CA closes the connection.
                 let Ok(mut client) = acceptor.accept(stream).await else { return };
-                let mut server = TcpStream::connect(plain).await.expect("the plain server is there");
+                let mut server = TcpStream::connect(plain).await.expect("the plain server listens");
                 let _ = copy_bidirectional(&mut client, &mut server).await;
             });
         }
@@ -53,23 +53,23 @@ pub async fn tls_front(plain: SocketAddr) -> TlsFront {
     TlsFront { address, ca_pem: ca.pem() }
 }
 
-/// A proxy that is asked to CONNECT.
+/// An HTTP proxy that supports `CONNECT`.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// How often it was asked.
+    /// The number of `CONNECT` requests so far.
     pub tunnels: Arc<AtomicUsize>,
 }
 
-/// A proxy whose every tunnel ends at `server`, whatever host was asked for.
+/// Starts a proxy whose tunnels all end at `server`, whatever host a client names.
 pub async fn proxy(server: SocketAddr) -> Proxy {
     let (listener, address) = listen().await;
     let tunnels = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&tunnels);
+    let counter = Arc::clone(&tunnels);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let counted = Arc::clone(&counted);
+            let counter = Arc::clone(&counter);
             tokio::spawn(async move {
                 let mut client = BufReader::new(stream);
                 let mut line = String::new();
@@ -77,8 +77,8 @@ pub async fn proxy(server: SocketAddr) -> Proxy {
                 if !line.starts_with("CONNECT ") {
                     return;
                 }
-                counted.fetch_add(1, Ordering::SeqCst);
-                let mut server = TcpStream::connect(server).await.expect("the server is there");
+                counter.fetch_add(1, Ordering::SeqCst);
+                let mut server = TcpStream::connect(server).await.expect("the server listens");
                 let _ = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await;
                 let _ = copy_bidirectional(&mut client, &mut server).await;
             });
@@ -87,20 +87,20 @@ pub async fn proxy(server: SocketAddr) -> Proxy {
     Proxy { address, tunnels }
 }
 
-/// A front to `server` that resets the first `times` connections.
-pub async fn resets(times: usize, server: SocketAddr) -> SocketAddr {
+/// Starts a front to `server` that resets the first `times` connections.
+pub async fn reset_connections(times: usize, server: SocketAddr) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let mut left = times;
         while let Ok((mut client, _)) = listener.accept().await {
             if left > 0 {
                 left -= 1;
-                // Closed with what came unread, a connection is reset.
+                // A connection that is closed with unread data is reset.
                 let _ = client.readable().await;
                 continue;
             }
             tokio::spawn(async move {
-                let mut server = TcpStream::connect(server).await.expect("the server is there");
+                let mut server = TcpStream::connect(server).await.expect("the server listens");
                 let _ = copy_bidirectional(&mut client, &mut server).await;
             });
         }
@@ -108,14 +108,14 @@ pub async fn resets(times: usize, server: SocketAddr) -> SocketAddr {
     address
 }
 
-/// A server that answers every request with these bytes and hangs up.
-pub async fn hangs_up_after(answer: Vec<u8>) -> SocketAddr {
+/// Starts a server that answers every request with these bytes and then closes the connection.
+pub async fn close_after_response(answer: Vec<u8>) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let answer = answer.clone();
             tokio::spawn(async move {
-                // As much of the request as comes at once; the answer is the same for all.
+                // The first part of the request is enough; the response is the same for all.
                 let mut request = [0; 16 * 1024];
                 let read = stream.read(&mut request);
                 let _ = tokio::time::timeout(Duration::from_secs(5), read).await;

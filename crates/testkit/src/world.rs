@@ -7,28 +7,31 @@ use wiremock::{Match, Mock, MockServer, Request, Respond, ResponseTemplate};
 use crate::user::User;
 use crate::xml;
 
-/// An AWS of a few accounts that believes everything: `AssumeRole` gives a session of the role's account, whose access
-/// key id names the account. It gives `page_size` users a page.
+/// An AWS with a few accounts that checks no signature and no permission. `AssumeRole` returns a session of the role's
+/// account, whose access key id contains the account id.
 #[derive(Debug)]
 pub struct FakeAws {
-    /// Where faults are mounted, with a priority below 5.
+    /// Mount faults here, with a priority below 5.
     pub server: MockServer,
     denied_roles: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl FakeAws {
-    /// Account 111111111111 with four users, two a page.
+    /// Starts with account 111111111111, its four users, and pages of two users.
     pub async fn start() -> Self {
         let mut deployer = User::new("deployer", &[(1, "Active")]);
         deployer.path = "/ci/".to_owned();
         let mut alice = User::new("alice", &[(1, "Active"), (2, "Inactive")]);
         alice.password_last_used = Some("2026-01-02T03:04:05Z");
         let users = vec![alice, User::new("bob", &[]), deployer, User::new("x+=,.@-y", &[(1, "Active")])];
-        Self::of([("111111111111", users)], 2).await
+        Self::with_accounts([("111111111111", users)], 2).await
     }
 
-    /// These accounts.
-    pub async fn of<'a>(accounts: impl IntoIterator<Item = (&'a str, Vec<User>)>, page_size: usize) -> Self {
+    /// Starts with these accounts and pages of `page_size` users.
+    pub async fn with_accounts<'a>(
+        accounts: impl IntoIterator<Item = (&'a str, Vec<User>)>,
+        page_size: usize,
+    ) -> Self {
         let accounts = accounts.into_iter().map(|(id, users)| (id.to_owned(), users)).collect();
         let server = MockServer::start().await;
         let denied_roles = Arc::default();
@@ -37,12 +40,12 @@ impl FakeAws {
         Self { server, denied_roles }
     }
 
-    /// The endpoint.
+    /// The endpoint URL.
     pub fn uri(&self) -> String {
         self.server.uri()
     }
 
-    /// Puts an answer to an operation in front of the fake's own.
+    /// Answers an operation with this response from now on.
     pub async fn answer(&self, operation_name: &'static str, answer: ResponseTemplate) {
         Mock::given(operation(operation_name))
             .respond_with(answer)
@@ -51,22 +54,28 @@ impl FakeAws {
             .await;
     }
 
-    /// Puts a refusal of an operation in front of the fake's own answer.
-    pub async fn refuse(&self, operation_name: &'static str, status: u16, code: &str, message: &str) {
-        self.answer(operation_name, refusal(status, code, message)).await;
+    /// Answers an operation with this error from now on.
+    pub async fn respond_with_error(
+        &self,
+        operation_name: &'static str,
+        status: u16,
+        code: &str,
+        message: &str,
+    ) {
+        self.answer(operation_name, error_response(status, code, message)).await;
     }
 
-    /// Denies assuming a role, until [`FakeAws::allow_roles`].
-    pub fn refuse_role(&self, role_arn: &str) {
+    /// Denies `AssumeRole` for this role until [`FakeAws::allow_roles`].
+    pub fn deny_role(&self, role_arn: &str) {
         self.denied_roles.lock().unwrap_or_else(PoisonError::into_inner).insert(role_arn.to_owned());
     }
 
-    /// Denies no role any more.
+    /// Allows all roles again.
     pub fn allow_roles(&self) {
         self.denied_roles.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// How often an operation was asked for.
+    /// The number of requests for an operation so far.
     pub async fn calls(&self, operation_name: &str) -> usize {
         let requests = self.server.received_requests().await.unwrap_or_default();
         requests
@@ -89,39 +98,39 @@ struct World {
 
 impl Respond for World {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        let asked = |name| parameter(request, name).unwrap_or_default();
+        let value = |name| parameter(request, name).unwrap_or_default();
         let account_id = account_of_credentials(request);
         let users = self.accounts.get(&account_id).map(Vec::as_slice).unwrap_or_default();
-        let body = match asked("Action").as_str() {
+        let body = match value("Action").as_str() {
             "GetCallerIdentity" => xml::get_caller_identity(),
             "AssumeRole" => {
-                let role_arn = asked("RoleArn");
+                let role_arn = value("RoleArn");
                 let denied = self.denied_roles.lock().unwrap_or_else(PoisonError::into_inner);
                 if denied.contains(&role_arn) {
-                    return refusal(403, "AccessDenied", "The role does not trust the caller.");
+                    return error_response(403, "AccessDenied", "The role does not trust the caller.");
                 }
                 xml::assume_role(role_arn.split(':').nth(4).unwrap_or_default(), xml::EXPIRATION)
             }
             "ListUsers" => {
-                let from: usize = asked("Marker").parse().unwrap_or(0);
+                let from: usize = value("Marker").parse().unwrap_or(0);
                 let to = from.saturating_add(self.page_size).min(users.len());
                 let marker = (to < users.len()).then(|| to.to_string());
                 xml::list_users(&account_id, users.get(from..to).unwrap_or_default(), marker.as_deref())
             }
             "ListAccessKeys" => {
-                let name = asked("UserName");
+                let name = value("UserName");
                 match users.iter().find(|user| user.user_name == name) {
                     Some(user) => xml::list_access_keys(user, None),
-                    None => return refusal(404, "NoSuchEntity", "The user cannot be found."),
+                    None => return error_response(404, "NoSuchEntity", "The user cannot be found."),
                 }
             }
-            other => return refusal(400, "InvalidAction", &format!("no operation {other}")),
+            other => return error_response(400, "InvalidAction", &format!("no operation {other}")),
         };
         with_request_id(ResponseTemplate::new(200)).set_body_string(body)
     }
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> ResponseTemplate {
+fn error_response(status: u16, code: &str, message: &str) -> ResponseTemplate {
     with_request_id(ResponseTemplate::new(status)).set_body_string(xml::error(code, message))
 }
 
@@ -129,14 +138,14 @@ fn with_request_id(answer: ResponseTemplate) -> ResponseTemplate {
     answer.insert_header("x-amzn-requestid", "11111111-2222-3333-4444-555555555555")
 }
 
-/// A parameter of a request's form.
+/// A parameter of the form in a request's body.
 fn parameter(request: &Request, name: &str) -> Option<String> {
     let body = std::str::from_utf8(&request.body).ok()?;
     let value = body.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?.1;
-    Some(unescaped(value))
+    Some(percent_decode(value))
 }
 
-fn unescaped(text: &str) -> String {
+fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -151,7 +160,7 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// `Credential=ASIA111111111111/…` is a session of account 111111111111.
+/// The account id in the access key id of a signature: `Credential=ASIA111111111111/…` is account 111111111111.
 fn account_of_credentials(request: &Request) -> String {
     let authorization = request.headers.get("authorization").and_then(|value| value.to_str().ok());
     let (_, credential) = authorization.unwrap_or_default().split_once("Credential=ASIA").unwrap_or_default();

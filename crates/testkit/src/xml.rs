@@ -1,12 +1,12 @@
-//! AWS's answers, as the AWS Query protocol has them.
+//! AWS's responses, in the XML of the AWS Query protocol.
 
 use crate::secrets::{SECRET_ACCESS_KEY, SESSION_TOKEN};
 use crate::user::User;
 
-/// Far enough for every test.
+/// An expiration later than the end of every test.
 pub const EXPIRATION: &str = "2199-01-01T00:00:00Z";
 
-/// An answer to `AssumeRole`: a session of `account_id`.
+/// A response of `AssumeRole`: a session in `account_id`.
 pub fn assume_role(account_id: &str, expiration: &str) -> String {
     assume_role_with(
         account_id,
@@ -18,9 +18,9 @@ pub fn assume_role(account_id: &str, expiration: &str) -> String {
     )
 }
 
-/// An answer to `AssumeRole` with these credentials, or none.
+/// A response of `AssumeRole` with this XML for the credentials, which may be empty.
 pub fn assume_role_with(account_id: &str, credentials: &str) -> String {
-    answer(
+    response(
         "AssumeRole",
         "sts",
         &format!(
@@ -30,9 +30,9 @@ pub fn assume_role_with(account_id: &str, credentials: &str) -> String {
     )
 }
 
-/// An answer to `GetCallerIdentity`.
+/// A response of `GetCallerIdentity`.
 pub fn get_caller_identity() -> String {
-    answer(
+    response(
         "GetCallerIdentity",
         "sts",
         "<Arn>arn:aws:sts::222222222222:assumed-role/LambdaRole/test</Arn><UserId>AROA:test</UserId>\
@@ -40,10 +40,10 @@ pub fn get_caller_identity() -> String {
     )
 }
 
-/// A page of `ListUsers`; the list goes on from `marker`, where there is one.
+/// A page of `ListUsers`. With a `marker` it is truncated, and the marker names the next page.
 pub fn list_users(account_id: &str, users: &[User], marker: Option<&str>) -> String {
     let members: String = users.iter().map(|user| member(account_id, user)).collect();
-    answer("ListUsers", "iam", &format!("<Users>{members}</Users>{}", end_of_page(marker)))
+    response("ListUsers", "iam", &format!("<Users>{members}</Users>{}", end_of_page(marker)))
 }
 
 fn member(account_id: &str, User { user_name, path, password_last_used, .. }: &User) -> String {
@@ -56,7 +56,7 @@ fn member(account_id: &str, User { user_name, path, password_last_used, .. }: &U
     )
 }
 
-/// A page of `ListAccessKeys`; the list goes on from `marker`, where there is one.
+/// A page of `ListAccessKeys`. With a `marker` it is truncated, and the marker names the next page.
 pub fn list_access_keys(user: &User, marker: Option<&str>) -> String {
     let members: String = user
         .access_keys
@@ -71,10 +71,10 @@ pub fn list_access_keys(user: &User, marker: Option<&str>) -> String {
         .collect();
     let members =
         format!("<UserName>{}</UserName><AccessKeyMetadata>{members}</AccessKeyMetadata>", user.user_name);
-    answer("ListAccessKeys", "iam", &format!("{members}{}", end_of_page(marker)))
+    response("ListAccessKeys", "iam", &format!("{members}{}", end_of_page(marker)))
 }
 
-/// A refusal.
+/// An error response.
 pub fn error(code: &str, message: &str) -> String {
     format!(
         "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type>\
@@ -87,7 +87,7 @@ fn end_of_page(marker: Option<&str>) -> String {
     format!("<IsTruncated>{}</IsTruncated>{marker_element}", marker.is_some())
 }
 
-fn answer(operation: &str, service: &str, result: &str) -> String {
+fn response(operation: &str, service: &str, result: &str) -> String {
     format!(
         "<{operation}Response xmlns=\"https://{service}.amazonaws.com/doc/\"><{operation}Result>{result}\
          </{operation}Result><ResponseMetadata><RequestId>body-request-id</RequestId></ResponseMetadata>\

@@ -1,13 +1,13 @@
-//! STS and IAM with canned answers: nothing is checked, so that what is measured is who asks.
+//! STS and IAM with canned responses. It checks nothing, so that the benchmark measures the client and not the server.
 //!
-//! Accounts are told by their id in the key that `AssumeRole` gave. `GET /stats` tells how many calls there were.
+//! The access key id that `AssumeRole` returns contains the account id. `GET /stats` returns the number of calls.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
     missing_docs,
-    reason = "a program for people to run"
+    reason = "a benchmark that people run"
 )]
 
 use std::cell::RefCell;
@@ -31,13 +31,13 @@ struct Arguments {
     /// Users in each account
     #[arg(long, default_value_t = 50)]
     users: usize,
-    /// How many users of a hundred have a key
+    /// How many of 100 users have a key
     #[arg(long, default_value_t = 100)]
     with_keys: usize,
-    /// How long each answer takes, in milliseconds
+    /// Latency of each response, in milliseconds
     #[arg(long, default_value_t = 20)]
     latency_ms: u64,
-    /// How many calls a second IAM answers in one account, and as many at once
+    /// Calls per second that IAM answers in one account; also the size of a burst
     #[arg(long)]
     iam_rate: Option<f64>,
     /// An account whose IAM never answers
@@ -49,13 +49,16 @@ struct Arguments {
 struct State {
     calls: u64,
     throttled: u64,
+    /// Token buckets by account id: the tokens left, and when they were counted.
     buckets: HashMap<String, (f64, Option<Instant>)>,
 }
 
 #[derive(Debug)]
 struct Server {
     arguments: Arguments,
+    /// The XML of all users.
     users: String,
+    /// The credential report in base64.
     report: String,
     state: RefCell<State>,
 }
@@ -83,7 +86,7 @@ fn main() {
             let server = Rc::clone(&server);
             let service = service_fn(move |request| {
                 let server = Rc::clone(&server);
-                async move { Ok::<_, Infallible>(server.answer(request).await) }
+                async move { Ok::<_, Infallible>(server.respond(request).await) }
             });
             tokio::task::spawn_local(async move {
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -96,7 +99,7 @@ fn has_key(number: usize, with_keys: usize) -> bool {
     number * with_keys / 100 != (number + 1) * with_keys / 100
 }
 
-/// The credential report, in base64 as IAM has it.
+/// The credential report in base64, as IAM returns it.
 fn report(arguments: &Arguments) -> String {
     let mut csv = String::from(
         "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,\
@@ -105,12 +108,12 @@ fn report(arguments: &Arguments) -> String {
          access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active\n",
     );
     for number in 0..arguments.users {
-        let has = has_key(number, arguments.with_keys);
-        let rotated = if has { "2024-03-01T08:30:00+00:00" } else { "N/A" };
+        let is_active = has_key(number, arguments.with_keys);
+        let rotated = if is_active { "2024-03-01T08:30:00+00:00" } else { "N/A" };
         let _ = writeln!(
             csv,
             "user-{number:04},arn:aws:iam::111111111111:user/user-{number:04},2024-02-29T08:30:00+00:00,false,N/A,N/A,\
-             N/A,false,{has},{rotated},N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false"
+             N/A,false,{is_active},{rotated},N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false"
         );
     }
     base64(csv.as_bytes())
@@ -131,7 +134,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 impl Server {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if request.uri().path() == "/stats" {
             let State { calls, throttled, .. } = &*self.state.borrow();
             let stats = format!("{{\"calls\": {calls}, \"throttled\": {throttled}}}");
@@ -139,24 +142,24 @@ impl Server {
         }
         let header =
             request.headers().get("authorization").and_then(|it| it.to_str().ok()).unwrap_or_default();
-        // The key that `AssumeRole` gives holds the account.
+        // The access key id that `AssumeRole` returns contains the account id.
         let account_id = header.split("Credential=ASIA").nth(1).and_then(|rest| rest.get(..12));
         let account_id = account_id.unwrap_or_default().to_owned();
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let parameters: HashMap<_, _> = form_urlencoded::parse(&body).into_owned().collect();
-        let of = |name: &str| parameters.get(name).map_or("", String::as_str);
+        let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
         let arguments = &self.arguments;
         if arguments.latency_ms > 0 {
             tokio::time::sleep(Duration::from_millis(arguments.latency_ms)).await;
         }
         self.state.borrow_mut().calls += 1;
-        let action = of("Action").to_owned();
-        let is_iam = of("Version") == "2010-05-08";
+        let action = parameter("Action").to_owned();
+        let is_iam = parameter("Version") == "2010-05-08";
         if is_iam && arguments.hangs.as_ref() == Some(&account_id) {
             std::future::pending::<()>().await;
         }
         if let (true, Some(rate)) = (is_iam, arguments.iam_rate)
-            && !self.has_left(account_id, rate)
+            && !self.try_take_token(account_id, rate)
         {
             let error = "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message>\
                          </Error><RequestId>r</RequestId></ErrorResponse>";
@@ -171,7 +174,7 @@ impl Server {
                     .to_owned()
             }
             "AssumeRole" => {
-                let account_id = of("RoleArn").split(':').nth(4).unwrap_or_default();
+                let account_id = parameter("RoleArn").split(':').nth(4).unwrap_or_default();
                 format!(
                     "<AssumedRoleUser><Arn>arn:aws:sts::{account_id}:assumed-role/IAMListRole/x</Arn><AssumedRoleId>A:x\
                      </AssumedRoleId></AssumedRoleUser><Credentials><AccessKeyId>ASIA{account_id}</AccessKeyId>\
@@ -182,7 +185,7 @@ impl Server {
             }
             "ListUsers" => format!("<Users>{}</Users><IsTruncated>false</IsTruncated>", self.users),
             "ListAccessKeys" => {
-                let name = of("UserName");
+                let name = parameter("UserName");
                 let number: usize =
                     name.rsplit('-').next().and_then(|it| it.parse().ok()).unwrap_or_default();
                 let key = has_key(number, arguments.with_keys).then(|| {
@@ -208,19 +211,19 @@ impl Server {
         Response::new(Full::new(Bytes::from(xml)))
     }
 
-    fn has_left(&self, account_id: String, rate: f64) -> bool {
+    fn try_take_token(&self, account_id: String, rate: f64) -> bool {
         let mut state = self.state.borrow_mut();
         let now = Instant::now();
         let (tokens, at) = state.buckets.entry(account_id).or_insert((rate, None));
-        let passed = at.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
-        *tokens = (*tokens + passed * rate).min(rate);
+        let elapsed_s = at.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
+        *tokens = (*tokens + elapsed_s * rate).min(rate);
         *at = Some(now);
-        let has_left = *tokens >= 1.0;
-        if has_left {
+        let has_token = *tokens >= 1.0;
+        if has_token {
             *tokens -= 1.0;
         } else {
             state.throttled += 1;
         }
-        has_left
+        has_token
     }
 }

@@ -1,10 +1,10 @@
-//! The least that a sweep takes: a client without the SDK, that signs, sends and looks for the bytes it wants.
+//! The minimum time of a scan: a client without the SDK that signs, sends and searches the response for what it needs.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     missing_docs,
-    reason = "a program for people to run"
+    reason = "a benchmark that people run"
 )]
 
 use std::time::SystemTime;
@@ -22,17 +22,19 @@ use hyper_util::rt::TokioExecutor;
 
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Where to ask
+    /// Endpoint URL
     endpoint: String,
-    /// How many accounts
+    /// Number of accounts to scan
     accounts: u64,
 }
 
-const AT_ONCE: usize = 64;
-const CALLS: usize = 8;
+/// Accounts at a time.
+const ACCOUNT_CONCURRENCY: usize = 64;
+/// Calls at a time in one account.
+const CALL_CONCURRENCY: usize = 8;
 
 #[derive(Debug)]
-struct OrganizationsClient {
+struct Scanner {
     client: Client<HttpConnector, Full<Bytes>>,
     endpoint: String,
 }
@@ -43,41 +45,44 @@ fn main() {
     runtime.block_on(async {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let asker =
-            OrganizationsClient { client: Client::builder(TokioExecutor::new()).build(connector), endpoint };
-        let counts = stream::iter(1..=accounts).map(|number| asker.account(number)).buffer_unordered(AT_ONCE);
+        let scanner = Scanner { client: Client::builder(TokioExecutor::new()).build(connector), endpoint };
+        let counts = stream::iter(1..=accounts)
+            .map(|number| scanner.scan_account(number))
+            .buffer_unordered(ACCOUNT_CONCURRENCY);
         let (users, keys) =
             counts.fold((0, 0), |sum, one| async move { (sum.0 + one.0, sum.1 + one.1) }).await;
         println!("{users} {keys}");
     });
 }
 
-impl OrganizationsClient {
-    async fn account(&self, number: u64) -> (usize, usize) {
+impl Scanner {
+    /// Returns the numbers of users and access keys.
+    async fn scan_account(&self, number: u64) -> (usize, usize) {
         let account_id = format!("{:012}", 100_000_000_000 + number);
         let caller = Credentials::new("AKIACALLER", "secret", None, None, "floor");
         let body = format!(
             "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A{account_id}%3Arole%2FIAMListRole&\
              RoleSessionName=floor"
         );
-        let answer = self.ask("sts", body, caller).await;
-        let one = |name: &str| texts(&answer, name).next().unwrap().to_owned();
-        let (id, secret, token) = (one("AccessKeyId"), one("SecretAccessKey"), one("SessionToken"));
+        let answer = self.call("sts", body, caller).await;
+        let text = |name: &str| element_texts(&answer, name).next().unwrap().to_owned();
+        let (id, secret, token) = (text("AccessKeyId"), text("SecretAccessKey"), text("SessionToken"));
         let member = Credentials::new(id, secret, Some(token), None, "floor");
         let body = "Action=ListUsers&Version=2010-05-08&MaxItems=1000".to_owned();
-        let answer = self.ask("iam", body, member.clone()).await;
-        let users: Vec<&str> = texts(&answer, "UserName").collect();
+        let answer = self.call("iam", body, member.clone()).await;
+        let users: Vec<&str> = element_texts(&answer, "UserName").collect();
         let keys = stream::iter(&users).map(|name| {
             let body = format!("Action=ListAccessKeys&Version=2010-05-08&UserName={name}");
-            let asked = self.ask("iam", body, member.clone());
-            async move { texts(&asked.await, "AccessKeyId").count() }
+            let response = self.call("iam", body, member.clone());
+            async move { element_texts(&response.await, "AccessKeyId").count() }
         });
-        let keys = keys.buffer_unordered(CALLS).fold(0, |sum, one| async move { sum + one }).await;
+        let keys = keys.buffer_unordered(CALL_CONCURRENCY).fold(0, |sum, one| async move { sum + one }).await;
         (users.len(), keys)
     }
 
-    async fn ask(&self, service: &str, body: String, by: Credentials) -> String {
-        let identity = by.into();
+    /// Signs and sends a request, and returns the body of the response.
+    async fn call(&self, service: &str, body: String, credentials: Credentials) -> String {
+        let identity = credentials.into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region("us-east-1")
@@ -103,8 +108,8 @@ impl OrganizationsClient {
     }
 }
 
-/// The texts of the elements of a name.
-fn texts<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+/// The texts of all elements with this name.
+fn element_texts<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let mut rest = xml;
     std::iter::from_fn(move || {

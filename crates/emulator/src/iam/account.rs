@@ -1,4 +1,4 @@
-//! The operations of IAM that are about an account as a whole.
+//! IAM operations on a whole account: summary, alias, authorization details, credential report, organization features.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +10,10 @@ use crate::call::Call;
 use crate::protocol::{ApiError, Xml};
 use crate::world::{AccessKey, User};
 
-/// For how long IAM makes no new credential report.
-const REPORT_LASTS: SignedDuration = SignedDuration::from_hours(4);
+/// How long IAM returns the same credential report before it generates a new one.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>
+const REPORT_LIFETIME: SignedDuration = SignedDuration::from_hours(4);
 
 /// `iam:GetAccountSummary`.
 pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, ApiError> {
@@ -44,26 +46,27 @@ pub(crate) fn list_account_aliases(call: &mut Call<'_>) -> Result<Xml, ApiError>
     Ok(Xml::new().texts("AccountAliases", &aliases).text("IsTruncated", "false"))
 }
 
-/// `iam:GetAccountAuthorizationDetails`. Of users alone: roles and policies are asked for by nobody here.
+/// `iam:GetAccountAuthorizationDetails`, for users only: nothing in Rolecall reads roles or policies with it.
 pub(crate) fn get_account_authorization_details(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let filters = call.parameters.texts("Filter");
     if filters != ["User"] {
-        let message = "this emulator has the details of users alone; ask with Filter.member.1=User";
+        let message =
+            "This emulator returns user details only; send Filter.member.1=User and no other filter.";
         return Err(ApiError::new(400, "InvalidInput", message));
     }
     let page = Page::from_request(call, "GetAccountAuthorizationDetails")?;
     call.allow(&authorization_request("iam:GetAccountAuthorizationDetails", "*", "*"))?;
     let account = call.world.account(call.caller.account_id()).unwrap_or_default();
-    let users = account.users.iter().map(|(name, user)| (name.as_str(), detail(name, user)));
-    let none = Xml::new();
+    let users = account.users.iter().map(|(name, user)| (name.as_str(), user_detail(name, user)));
+    let empty = Xml::new();
     Ok(page
-        .answer("UserDetailList", users)
-        .element("GroupDetailList", &none)
-        .element("RoleDetailList", &none)
-        .element("Policies", &none))
+        .render("UserDetailList", users)
+        .element("GroupDetailList", &empty)
+        .element("RoleDetailList", &empty)
+        .element("Policies", &empty))
 }
 
-fn detail(name: &str, user: &User) -> Xml {
+fn user_detail(name: &str, user: &User) -> Xml {
     let inline = user.inline_policies.iter().map(|(name, document)| {
         let document: String = form_urlencoded::byte_serialize(document.as_bytes()).collect();
         Xml::new().text("PolicyName", name).text("PolicyDocument", document.replace('+', "%20"))
@@ -87,12 +90,12 @@ pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, Api
     let account_id = call.caller.account_id().to_owned();
     let state = match call.reports.get(&account_id) {
         Some(ready) if *ready > call.now => "INPROGRESS",
-        Some(ready) if is_good(*ready, call.now) => "COMPLETE",
+        Some(ready) if is_current(*ready, call.now) => "COMPLETE",
         _ => {
-            let takes = SignedDuration::from_millis(
+            let generation_time = SignedDuration::from_millis(
                 i64::try_from(call.world.fault_injection.report_ms).unwrap_or_default(),
             );
-            let ready = call.now.saturating_add(takes).unwrap_or(call.now);
+            let ready = call.now.saturating_add(generation_time).unwrap_or(call.now);
             call.reports.insert(account_id, ready);
             "STARTED"
         }
@@ -109,14 +112,24 @@ pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError
             return Err(ApiError::new(
                 410,
                 "ReportNotPresent",
-                "No report is present; ask for one to be made.",
+                "The request was rejected because the credential report does not exist. To generate a credential \
+                 report, use GenerateCredentialReport.",
             ));
         }
         Some(ready) if *ready > call.now => {
-            return Err(ApiError::new(404, "ReportInProgress", "The report is being made."));
+            return Err(ApiError::new(
+                404,
+                "ReportInProgress",
+                "The request was rejected because the credential report is still being generated.",
+            ));
         }
-        Some(ready) if !is_good(*ready, call.now) => {
-            return Err(ApiError::new(410, "ReportExpired", "The report has expired; ask for a new one."));
+        Some(ready) if !is_current(*ready, call.now) => {
+            return Err(ApiError::new(
+                410,
+                "ReportExpired",
+                "The request was rejected because the most recent credential report has expired. To generate a new \
+                 credential report, use GenerateCredentialReport.",
+            ));
         }
         Some(ready) => *ready,
     };
@@ -136,9 +149,9 @@ pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError
          not_supported,{},{first},N/A,N/A,N/A,N/A,{second},N/A,N/A,N/A,N/A,false,N/A,false,N/A\n",
         root.mfa
     );
-    // Who was made since the report was is not in it.
+    // A user created after the report is not in it.
     for (name, user) in account.users.iter().filter(|(_, user)| user.create_date <= generated) {
-        csv += &row(name, user);
+        csv += &report_row(name, user);
     }
     Ok(Xml::new()
         .text("Content", STANDARD.encode(csv))
@@ -146,18 +159,18 @@ pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError
         .text("GeneratedTime", format!("{generated:.0}")))
 }
 
-fn row(name: &str, user: &User) -> String {
+fn report_row(name: &str, user: &User) -> String {
     let key = |key: Option<&AccessKey>| {
         key.map_or("false,N/A,N/A,N/A,N/A".to_owned(), |key| {
-            let last = key.last_used.as_ref();
+            let last_used = key.last_used.as_ref();
             let text = |text: Option<&String>| text.cloned().unwrap_or_else(|| "N/A".to_owned());
             format!(
                 "{},{},{},{},{}",
                 key.status == "Active",
                 date(key.create_date),
-                last.map_or("N/A".to_owned(), |last| date(last.date)),
-                text(last.map(|last| &last.region)),
-                text(last.map(|last| &last.service))
+                last_used.map_or("N/A".to_owned(), |last_used| date(last_used.date)),
+                text(last_used.map(|last_used| &last_used.region)),
+                text(last_used.map(|last_used| &last_used.service))
             )
         })
     };
@@ -184,11 +197,11 @@ fn row(name: &str, user: &User) -> String {
     )
 }
 
-fn is_good(ready: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(ready) < REPORT_LASTS
+fn is_current(ready: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(ready) < REPORT_LIFETIME
 }
 
-/// As the report has dates.
+/// A date as the credential report writes it: with `+00:00`, not `Z`.
 fn date(date: Timestamp) -> String {
     format!("{date:.0}").replace('Z', "+00:00")
 }
@@ -201,9 +214,9 @@ pub(crate) fn list_organizations_features(call: &mut Call<'_>) -> Result<Xml, Ap
         let message = "The request was rejected because no organization is associated with your account.";
         return Err(ApiError::new(400, "OrganizationNotFoundException", message));
     };
-    let may_ask = account_id == organization.management_account
+    let is_authorized = account_id == organization.management_account
         || organization.delegated_administrators.iter().any(|id| id == account_id);
-    if !may_ask {
+    if !is_authorized {
         let message = "The request was rejected because the account making the request is not the management account \
                        or delegated administrator account for centralized root access.";
         return Err(ApiError::new(400, "CallerIsNotManagementAccountException", message));

@@ -1,25 +1,25 @@
-//! The operations of IAM that are about users: the users themselves, their access keys, passwords and MFA devices.
+//! IAM operations on users, their access keys, passwords and MFA devices.
 
 use std::sync::Arc;
 
 use super::{Page, authorization_request, date};
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
-use crate::protocol::{ApiError, NAME, Rule, Xml};
+use crate::protocol::{ApiError, NAME, TextConstraint, Xml};
 use crate::world::{AccessKey, MfaDevice, User};
 
 /// `iam:ListUsers`.
 pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let prefix = call.parameters.get("PathPrefix").unwrap_or("/");
-    let broken = if prefix.len() > 512 {
+    let violated = if prefix.len() > 512 {
         Some("Member must have length less than or equal to 512")
     } else if !prefix.starts_with('/') || !prefix.chars().all(|c| c.is_ascii_graphic()) {
         Some("Member must satisfy regular expression pattern: \\u002F[\\u0021-\\u007F]*")
     } else {
         None
     };
-    if let Some(rule) = broken {
-        return Err(ApiError::invalid("PathPrefix", Some(prefix), rule));
+    if let Some(constraint) = violated {
+        return Err(ApiError::invalid("PathPrefix", Some(prefix), constraint));
     }
     let page = Page::from_request(call, "ListUsers")?;
     let account_id = call.caller.account_id().to_owned();
@@ -28,12 +28,12 @@ pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let account = call.world.account(&account_id);
     let users =
         account.iter().flat_map(|account| &account.users).filter(|(_, user)| user.path.starts_with(prefix));
-    Ok(page.answer("Users", users.map(|(name, user)| (name.as_str(), member(name, user)))))
+    Ok(page.render("Users", users.map(|(name, user)| (name.as_str(), member(name, user)))))
 }
 
 /// `iam:GetUser`.
 pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    let (name, user) = user_of(call, "iam:GetUser")?;
+    let (name, user) = requested_user(call, "iam:GetUser")?;
     let tag = |(key, value): (&String, &String)| Xml::new().text("Key", key).text("Value", value);
     let member = member(&name, &user);
     let member = if user.tags.is_empty() { member } else { member.list("Tags", user.tags.iter().map(tag)) };
@@ -43,7 +43,7 @@ pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, ApiError> {
 /// `iam:ListAccessKeys`.
 pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let page = Page::from_request(call, "ListAccessKeys")?;
-    let (name, user) = user_of(call, "iam:ListAccessKeys")?;
+    let (name, user) = requested_user(call, "iam:ListAccessKeys")?;
     let key = |key: &AccessKey| {
         Xml::new()
             .text("UserName", &name)
@@ -55,12 +55,12 @@ pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, ApiError> {
         user.access_keys.iter().map(|k| (k.access_key_id.as_str(), key(k))).collect();
     keys.sort_by_key(|(id, _)| *id);
     let keys = keys.into_iter();
-    Ok(page.answer("AccessKeyMetadata", keys).text("UserName", &name))
+    Ok(page.render("AccessKeyMetadata", keys).text("UserName", &name))
 }
 
 /// `iam:GetLoginProfile`.
 pub(crate) fn get_login_profile(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    let (name, user) = user_of(call, "iam:GetLoginProfile")?;
+    let (name, user) = requested_user(call, "iam:GetLoginProfile")?;
     let profile = user.login_profile.as_ref();
     let profile = profile
         .ok_or_else(|| ApiError::no_such_entity(format!("Login Profile for User {name} cannot be found.")))?;
@@ -74,7 +74,7 @@ pub(crate) fn get_login_profile(call: &mut Call<'_>) -> Result<Xml, ApiError> {
 /// `iam:ListMFADevices`.
 pub(crate) fn list_mfa_devices(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let page = Page::from_request(call, "ListMFADevices")?;
-    let (name, user) = user_of(call, "iam:ListMFADevices")?;
+    let (name, user) = requested_user(call, "iam:ListMFADevices")?;
     let device = |device: &MfaDevice| {
         Xml::new()
             .text("UserName", &name)
@@ -84,15 +84,16 @@ pub(crate) fn list_mfa_devices(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let mut devices: Vec<(&str, Xml)> =
         user.mfa_devices.iter().map(|it| (it.serial_number.as_str(), device(it))).collect();
     devices.sort_by_key(|(serial_number, _)| *serial_number);
-    Ok(page.answer("MFADevices", devices.into_iter()))
+    Ok(page.render("MFADevices", devices.into_iter()))
 }
 
 /// `iam:GetAccessKeyLastUsed`.
 pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let parameters = call.parameters;
     parameters.required("AccessKeyId")?;
-    let rule = Rule { least: 16, most: 128, also: "_", pattern: "[\\w]+" };
-    let id = parameters.text("AccessKeyId", rule)?.unwrap_or_default();
+    let constraint =
+        TextConstraint { min_length: 16, max_length: 128, other_characters: "_", pattern: "[\\w]+" };
+    let id = parameters.text("AccessKeyId", constraint)?.unwrap_or_default();
     let account_id = call.caller.account_id().to_owned();
     let world = call.world;
     let account = world.account(&account_id);
@@ -103,18 +104,21 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, ApiEr
     call.allow(&authorization_request("iam:GetAccessKeyLastUsed", &resource, &format!("access key {id}")))?;
     let (name, _, key) = found
         .ok_or_else(|| ApiError::no_such_entity(format!("The Access Key with id {id} cannot be found.")))?;
-    let used = match &key.last_used {
-        Some(used) => Xml::new()
-            .text("LastUsedDate", date(used.date))
-            .text("ServiceName", &used.service)
-            .text("Region", &used.region),
+    let last_used = match &key.last_used {
+        Some(last_used) => Xml::new()
+            .text("LastUsedDate", date(last_used.date))
+            .text("ServiceName", &last_used.service)
+            .text("Region", &last_used.region),
         None => Xml::new().text("ServiceName", "N/A").text("Region", "N/A"),
     };
-    Ok(Xml::new().text("UserName", name).element("AccessKeyLastUsed", &used))
+    Ok(Xml::new().text("UserName", name).element("AccessKeyLastUsed", &last_used))
 }
 
-/// The user that a request names, or the one that asks; only who may ask hears whether it is there.
-fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), ApiError> {
+/// The user that a request names; if it names none, the caller, who must be a user.
+///
+/// # Errors
+/// `AccessDenied` comes before `NoSuchEntity`: a caller without the permission does not learn whether the user exists.
+fn requested_user(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), ApiError> {
     let parameters = call.parameters;
     let name = match (parameters.text("UserName", NAME)?, &call.caller.user_name) {
         (Some(name), _) => name.to_owned(),
@@ -138,7 +142,7 @@ fn user_of(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), Api
     user.map(|user| (name.clone(), user)).ok_or_else(|| ApiError::no_such_entity(message()))
 }
 
-/// A user, as the lists of users have it.
+/// The fields of a user that every list of users has.
 pub(super) fn member(name: &str, user: &User) -> Xml {
     Xml::new()
         .text("Path", &user.path)

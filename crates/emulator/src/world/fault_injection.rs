@@ -1,59 +1,66 @@
-//! How slow a world is, and what goes wrong in it.
+//! Fault injection: latency, throttling, errors and other behavior that AWS shows at times.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// How slow a world is, and what goes wrong in it. By default nothing does.
+/// The faults that a world injects. The default injects none.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaultInjection {
-    /// How long each answer takes, in milliseconds.
+    /// The latency of each response, in milliseconds.
     pub latency_ms: u64,
-    /// How many calls a second IAM answers in one account; more are throttled. Without it, any number.
+    /// The requests per second that IAM answers in one account; it throttles more. `None`: it never throttles.
     pub iam_rate: Option<f64>,
-    /// How many calls a second STS answers to one account.
+    /// The same for STS, by the account of the caller.
     pub sts_rate: Option<f64>,
-    /// How many calls a second Organizations answers to one account.
+    /// The same for Organizations, by the account of the caller.
     pub organizations_rate: Option<f64>,
-    /// The part of requests that are answered with `ServiceUnavailable`, from 0 to 1.
+    /// The fraction of requests that get `ServiceUnavailable`, from 0 to 1.
     pub error_rate: f64,
-    /// The part of requests that are not answered, their connection cut, from 0 to 1.
+    /// The fraction of requests that get no response because the connection is reset, from 0 to 1.
     pub reset_rate: f64,
-    /// How long IAM takes to make a credential report, in milliseconds.
+    /// How long IAM takes to generate a credential report, in milliseconds.
     pub report_ms: u64,
-    /// How many users `GetAccountSummary` counts that `ListUsers` does not list.
+    /// The number of users that `GetAccountSummary` counts but `ListUsers` does not list.
     pub users_hidden: u64,
-    /// Whether Organizations gives empty pages among the others, as it may.
+    /// Whether Organizations returns empty pages between the others, which its API allows.
     pub empty_pages: bool,
-    /// Whether Organizations says `Status`, as it did until September 2026, and not `State`.
+    /// Whether Organizations returns `Status`, as it did until September 2026, in place of `State`.
     pub old_status: bool,
 }
 
-/// A field of [`FaultInjection`] that is out of its range.
+/// The error for a field of [`FaultInjection`] that is out of range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FaultInjectionError {
-    /// A part of the requests that is below 0 or above 1, or no number.
-    #[error("{field} is {value}, and is a part, from 0 to 1")]
+    /// A fraction that is below 0, above 1 or not a number.
+    #[error(
+        "{field}: {value} is not a fraction from 0 to 1; for example, 0.01 means one request in a hundred"
+    )]
     Fraction {
-        /// The field's name.
+        /// `error_rate` or `reset_rate`.
         field: &'static str,
-        /// Its value.
+        /// As given.
         value: f64,
     },
-    /// A rate that is not above 0; the field's name.
-    #[error("{0} is a number of calls a second, above 0")]
-    Rate(&'static str),
+    /// A rate that is 0, below 0 or not a number.
+    #[error("{field}: {value} is not a rate above 0; give requests per second, for example 20")]
+    Rate {
+        /// `iam_rate`, `sts_rate` or `organizations_rate`.
+        field: &'static str,
+        /// As given.
+        value: f64,
+    },
 }
 
 impl FaultInjection {
-    /// How long each answer takes.
+    /// The latency of each response.
     #[must_use]
     pub(crate) fn latency(&self) -> Duration {
         Duration::from_millis(self.latency_ms)
     }
 
-    /// The same, if it can be.
+    /// Returns the faults if every field is in range.
     ///
     /// # Errors
     /// [`FaultInjectionError`] names the first field that is out of its range.
@@ -67,7 +74,10 @@ impl FaultInjection {
             ("sts_rate", self.sts_rate),
             ("organizations_rate", self.organizations_rate),
         ];
-        let wrong = rates.iter().find(|(_, rate)| rate.is_some_and(|rate| rate.is_nan() || rate <= 0.0));
-        wrong.map_or(Ok(self), |(field, _)| Err(FaultInjectionError::Rate(field)))
+        let out_of_range = |(field, rate): (&'static str, Option<f64>)| {
+            rate.filter(|rate| rate.is_nan() || *rate <= 0.0).map(|value| (field, value))
+        };
+        let invalid = rates.into_iter().find_map(out_of_range);
+        invalid.map_or(Ok(self), |(field, value)| Err(FaultInjectionError::Rate { field, value }))
     }
 }

@@ -1,8 +1,8 @@
-//! Accounts with roles and users, and the organisation that they are in.
+//! A world: accounts with roles and users, their organization, and the faults to inject.
 //!
-//! 1. `file`: as a file that a person can write;
-//! 2. `generate`: as many as are wanted, from a seed, each made when it is asked for;
-//! 3. `fault_injection`: how slow it all is, and what goes wrong.
+//! 1. `file`: a world from a JSON file that people write;
+//! 2. `generate`: a world of any size from a seed, each account generated when a request needs it;
+//! 3. `fault_injection`: latency, throttling and errors.
 
 mod fault_injection;
 mod file;
@@ -20,31 +20,31 @@ pub use file::InvalidWorld;
 pub(crate) use generate::splitmix64;
 pub use generate::{ParseWorldSpecError, WorldSpec};
 
-/// The accounts that there are.
+/// All that the emulator answers from. Requests do not change it.
 #[derive(Debug, Default)]
 pub struct World {
-    /// Those that were written down, by id.
+    /// The accounts of a world file, and the hub and management accounts of a generated world, by id.
     accounts: BTreeMap<String, Arc<Account>>,
-    /// Those that are made when they are asked for.
+    /// The other accounts of a generated world; `None` if the world is from a file.
     generated: Option<generate::Accounts>,
-    /// The organisation, where there is one.
+    /// `None`: no account is in an organization, and no SCP or RCP applies.
     pub organization: Option<Organization>,
-    /// How slow it all is, and what goes wrong.
+    /// Latency, throttling and errors. The default injects none.
     pub fault_injection: FaultInjection,
 }
 
-/// An account.
+/// The IAM resources of an account.
 #[derive(Debug, Clone, Default)]
 pub struct Account {
-    /// By name.
+    /// By role name.
     pub(crate) roles: BTreeMap<String, Arc<Role>>,
-    /// By name.
+    /// By user name.
     pub users: BTreeMap<String, Arc<User>>,
-    /// Whether its IAM never answers.
+    /// Whether IAM never answers a request in this account.
     pub hangs: bool,
-    /// Its alias.
+    /// The account alias; `None` if the account has none.
     pub alias: Option<String>,
-    /// Its root user.
+    /// The root user, for the account summary and the credential report.
     pub root: Root,
 }
 
@@ -52,13 +52,13 @@ pub struct Account {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Root {
-    /// Whether its first and its second access key are active.
+    /// `access_key_1_active` and `access_key_2_active` of the credential report.
     pub access_keys_active: [bool; 2],
-    /// Whether it has an MFA device.
+    /// Whether an MFA device is registered. The default is `true`.
     pub mfa: bool,
-    /// Whether it has a password.
+    /// Whether the root user has a console password. The default is `true`.
     pub password: bool,
-    /// When its password was last used.
+    /// `None` if the password was never used.
     pub password_last_used: Option<Timestamp>,
 }
 
@@ -68,74 +68,69 @@ impl Default for Root {
     }
 }
 
-/// A password for the console.
+/// A user's password for the AWS Management Console.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginProfile {
-    /// When it was made.
+    /// When the password was created.
     pub create_date: Timestamp,
-    /// Whether the user must set a new one.
+    /// Whether the user must set a new password at the next sign-in.
     #[serde(default)]
     pub password_reset_required: bool,
 }
 
-/// An MFA device.
+/// An MFA device of a user.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MfaDevice {
-    /// The serial number, or the ARN of a virtual one.
+    /// The serial number of a hardware device, or the ARN of a virtual one.
     pub serial_number: String,
-    /// Since when it is the user's.
+    /// When the device was enabled for the user.
     pub enable_date: Timestamp,
 }
 
-/// A role.
 #[derive(Debug, Clone)]
 pub(crate) struct Role {
-    /// The ARN, path included.
+    /// With the path.
     pub(crate) arn: String,
-    /// Whom it trusts.
     pub(crate) trust_policy: NamedPolicy,
-    /// What it may do.
+    /// The identity-based policies.
     pub(crate) policies: Vec<NamedPolicy>,
-    /// What limits that.
     pub(crate) permissions_boundary: Option<NamedPolicy>,
-    /// Seconds.
+    /// In seconds.
     pub(crate) max_session_duration: u32,
-    /// Its tags.
     pub(crate) tags: BTreeMap<String, String>,
 }
 
-/// A user.
+/// An IAM user with credentials and policies.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// The ARN, path included.
+    /// With the path.
     pub arn: String,
-    /// The path.
+    /// Begins and ends with a slash; `/` is the default.
     pub path: String,
-    /// `AIDA…`.
+    /// The unique id, `AIDA…`.
     pub user_id: String,
-    /// When it was made.
+    /// When the user was created.
     pub create_date: Timestamp,
-    /// When its password was last used.
+    /// `None` if there is no password or it was never used.
     pub password_last_used: Option<Timestamp>,
-    /// What it may do.
+    /// The identity-based policies that the emulator evaluates: inline ones, and managed ones that it knows.
     pub(crate) policies: Vec<NamedPolicy>,
-    /// What limits that.
     pub(crate) permissions_boundary: Option<NamedPolicy>,
-    /// Its keys.
+    /// In the order of the file. AWS allows two; a world may have more.
     pub access_keys: Vec<AccessKey>,
-    /// Its password for the console.
+    /// The console password; `None` if the user has none.
     pub login_profile: Option<LoginProfile>,
-    /// Its MFA devices.
+    /// Empty if the user has no MFA.
     pub mfa_devices: Vec<MfaDevice>,
-    /// The groups that it is in, by name.
+    /// The names of the user's groups, which have no policies here.
     pub groups: Vec<String>,
-    /// Managed policies, by ARN.
+    /// The ARNs of the attached managed policies.
     pub attached_policies: Vec<String>,
-    /// Policies of its own, by name, as they were written.
+    /// The inline policies: name and JSON document.
     pub inline_policies: Vec<(String, String)>,
-    /// Its tags.
+    /// Tag values by tag key.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -143,81 +138,81 @@ pub struct User {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKey {
-    /// `AKIA…`.
+    /// `AKIA…`, 16 to 128 letters and digits.
     pub access_key_id: String,
-    /// Without one nobody can sign with the key.
+    /// 40 characters. `None`: no request can be signed with the key. Not in the `Debug` output.
     pub secret_access_key: Option<String>,
-    /// `Active` where the file does not say.
-    #[serde(default = "active")]
+    /// `Active` (the default), `Inactive` or `Expired`.
+    #[serde(default = "default_status")]
     pub status: String,
-    /// When it was made.
+    /// When the key was created.
     pub create_date: Timestamp,
-    /// When, for what and where it was last used.
+    /// `None` if the key was never used.
     pub last_used: Option<LastUsed>,
 }
 
-/// When, for what and where a key was last used.
+/// The last use of an access key, as `GetAccessKeyLastUsed` and the credential report return it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LastUsed {
-    /// When.
+    /// The time of the request.
     pub date: Timestamp,
-    /// The service, as `s3`.
+    /// The service's prefix, such as `s3`.
     pub service: String,
-    /// The region.
+    /// The region, such as `eu-central-1`.
     pub region: String,
 }
 
-/// An organisation.
+/// An AWS Organizations organization.
 #[derive(Debug)]
 pub struct Organization {
     /// `o-…`.
     pub id: String,
-    /// The account that no service control policy binds.
+    /// The id of the management account. No SCP applies to its principals, and no RCP to its resources.
     pub management_account: String,
-    /// Accounts that may ask about it as the management account may.
+    /// The ids of the accounts that may read the organization as the management account may.
     pub delegated_administrators: Vec<String>,
-    /// Whether it manages the credentials of its members' root users centrally.
+    /// Whether centralized root access is enabled: `RootCredentialsManagement` of `ListOrganizationsFeatures`.
     pub manages_root_credentials: bool,
-    /// The root, and behind it all units.
+    /// The root at index 0, then all organizational units, each after its parent.
     pub units: Vec<Unit>,
-    /// Its accounts, by id.
+    /// The accounts of the organization, by id.
     pub members: BTreeMap<String, Member>,
 }
 
-/// The root, or a unit below it.
+/// The root of an organization, or an organizational unit.
 #[derive(Debug)]
 pub struct Unit {
     /// `r-…` or `ou-…`.
     pub id: String,
-    /// Its name; the root's is `Root`.
+    /// The root's name is `Root` unless the file names it.
     pub name: String,
-    /// Which of the units it is in; the root is in none.
+    /// The index of the parent in [`Organization::units`]; `None` for the root.
     pub(crate) parent: Option<usize>,
-    /// Service control policies.
+    /// The attached service control policies (SCPs).
     pub(crate) scps: Vec<NamedPolicy>,
-    /// Resource control policies.
+    /// The attached resource control policies (RCPs).
     pub(crate) rcps: Vec<NamedPolicy>,
 }
 
-/// An account, as its organisation knows it.
+/// An account as its organization describes it.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Which of the units it is in.
+    /// The index of the account's unit in [`Organization::units`].
     pub unit: usize,
-    /// Its name.
+    /// The account name, which need not be unique.
     pub name: String,
-    /// The e-mail address of its root user.
+    /// The email address of the root user.
     pub email: String,
-    /// `ACTIVE`, `SUSPENDED` and so on.
+    /// `PENDING_ACTIVATION`, `ACTIVE`, `SUSPENDED`, `PENDING_CLOSURE` or `CLOSED`.
     pub state: String,
-    /// Since when it is in the organisation.
+    /// `JoinedTimestamp` of the API.
     pub joined: Timestamp,
-    /// Its tags.
+    /// Tag values by tag key.
     pub tags: BTreeMap<String, String>,
-    /// Service control policies of its own; `None` where it has but `FullAWSAccess`.
+    /// The SCPs attached to the account itself. `None`: only `FullAWSAccess`.
     pub(crate) scps: Option<Vec<NamedPolicy>>,
-    /// Resource control policies of its own.
+    /// The RCPs attached to the account itself.
     pub(crate) rcps: Vec<NamedPolicy>,
 }
 
@@ -227,54 +222,54 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
-fn active() -> String {
+fn default_status() -> String {
     "Active".to_owned()
 }
 
 impl World {
-    /// An account, by id.
+    /// The account with this id; `None` if the world does not have it. It may be generated by the call.
     #[must_use]
     pub fn account(&self, account_id: &str) -> Option<Arc<Account>> {
-        let written = self.accounts.get(account_id).cloned();
-        written.or_else(|| self.generated.as_ref()?.account(account_id))
+        let stored = self.accounts.get(account_id).cloned();
+        stored.or_else(|| self.generated.as_ref()?.account(account_id))
     }
 
-    /// The account of an access key, and the name of the user who has it.
+    /// The account id and the user name of the owner of an access key; `None` if no user has the key.
     #[must_use]
     pub(crate) fn owner_of_key(&self, access_key_id: &str) -> Option<(String, String)> {
-        let name_in = |account: &Account| {
+        let owner_in = |account: &Account| {
             let has_key = |user: &User| user.access_keys.iter().any(|key| key.access_key_id == access_key_id);
             let mut users = account.users.iter();
             users.find(|(_, user)| has_key(user)).map(|(name, _)| name.clone())
         };
-        let mut written = self.accounts.iter();
-        written.find_map(|(id, account)| Some((id.clone(), name_in(account)?))).or_else(|| {
+        let mut stored = self.accounts.iter();
+        stored.find_map(|(id, account)| Some((id.clone(), owner_in(account)?))).or_else(|| {
             let account_id = generate::account_of_key(access_key_id)?;
             let account = self.generated.as_ref()?.account(&account_id)?;
-            Some((account_id, name_in(&account)?))
+            Some((account_id, owner_in(&account)?))
         })
     }
 
-    /// A role by its ARN.
+    /// The role with this ARN, whose path must match too.
     #[must_use]
     pub(crate) fn role(&self, arn: &str) -> Option<Arc<Role>> {
         let account = self.account(arn.split(':').nth(4)?)?;
         account.roles.get(arn.rsplit('/').next()?).filter(|role| role.arn == arn).cloned()
     }
 
-    /// A user of an account, by name.
     #[must_use]
     pub(crate) fn user(&self, account_id: &str, user_name: &str) -> Option<Arc<User>> {
         self.account(account_id)?.users.get(user_name).cloned()
     }
 
-    /// The ARNs of some roles, for a person who named one that is not there.
-    pub(crate) fn some_roles(&self) -> Vec<&str> {
+    /// The ARNs of up to ten roles, for the message of an error. Generated accounts are not searched.
+    pub(crate) fn example_roles(&self) -> Vec<&str> {
         let roles = self.accounts.values().flat_map(|account| account.roles.values());
         roles.map(|role| role.arn.as_str()).take(10).collect()
     }
 
-    /// The organisation's id, and the path of an account in it as condition keys have it.
+    /// The organization's id, and the path of an account in it, as in `aws:PrincipalOrgPaths`. `None` if the account is
+    /// not in the organization.
     #[must_use]
     pub(crate) fn organization_path(&self, account_id: &str) -> Option<(&str, String)> {
         let id = self.organization.as_ref()?.id.as_str();
@@ -282,13 +277,13 @@ impl World {
         (!units.is_empty()).then(|| (id, format!("{id}/{}/", units.join("/"))))
     }
 
-    /// The service control policies of the root, of each unit above an account, and of the account itself.
+    /// The SCPs that apply to an account, by level: the root, each unit above the account, the account itself.
     pub(crate) fn scps_above(&self, account_id: &str) -> Vec<Vec<NamedPolicy>> {
         let own = self.member(account_id).and_then(|member| member.scps.clone());
         self.units_above(account_id).iter().map(|unit| unit.scps.clone()).chain(own).collect()
     }
 
-    /// The resource control policies above an account; none for the management account.
+    /// The RCPs that apply to an account; none for the management account.
     ///
     /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
     pub(crate) fn rcps_above(&self, account_id: &str) -> Vec<NamedPolicy> {
@@ -303,7 +298,7 @@ impl World {
         self.organization.as_ref()?.members.get(account_id)
     }
 
-    /// The account's own unit and those above it, the root first; nothing where it is in no organisation.
+    /// The units above an account, from the root to its own unit. Empty if the account is not in the organization.
     #[must_use]
     pub(crate) fn units_above(&self, account_id: &str) -> Vec<&Unit> {
         let Some(organization) = &self.organization else { return Vec::new() };
@@ -316,20 +311,21 @@ impl World {
 }
 
 impl Organization {
-    /// The ARN of one of its policies, by the document's name.
+    /// The ARN of an SCP or RCP, by the name of its document. Its id is made from the name.
     ///
     /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
     #[must_use]
-    pub(crate) fn policy_arn(&self, kind: PolicyType, document: &str) -> String {
+    pub(crate) fn policy_arn(&self, policy_type: PolicyType, document: &str) -> String {
         let Self { id, management_account, .. } = self;
-        let kind = if kind == PolicyType::Rcp { "resource_control_policy" } else { "service_control_policy" };
+        let policy_type =
+            if policy_type == PolicyType::Rcp { "resource_control_policy" } else { "service_control_policy" };
         let policy_id = unique_id("p-", id, document).to_ascii_lowercase();
         let policy_id = policy_id.get(..12).unwrap_or_default();
-        format!("arn:aws:organizations::{management_account}:policy/{id}/{kind}/{policy_id}")
+        format!("arn:aws:organizations::{management_account}:policy/{id}/{policy_type}/{policy_id}")
     }
 }
 
-/// An id that AWS would make up, the same each time.
+/// An id in the form of AWS's unique ids: a prefix such as `AROA` and 17 characters, always the same for one name.
 pub(crate) fn unique_id(prefix: &str, account_id: &str, name: &str) -> String {
     let id =
         uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{prefix}/{account_id}/{name}").as_bytes());

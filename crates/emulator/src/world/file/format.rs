@@ -1,4 +1,4 @@
-//! The fields of a world's file, as they are written.
+//! The fields of a world file, as serde reads them. `docs/emulator.md` describes them.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,12 @@ pub(super) struct File {
 pub(super) struct FileAccount {
     pub(super) name: Option<String>,
     pub(super) email: Option<String>,
-    #[serde(default = "is_active")]
+    #[serde(default = "default_state")]
     pub(super) state: String,
     pub(super) joined: Option<Timestamp>,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
-    /// As `FullAWSAccess` where the file does not say.
+    /// The SCPs attached to the account itself. `None` allows everything, as `FullAWSAccess` does.
     pub(super) scps: Option<Vec<Value>>,
     #[serde(default)]
     pub(super) rcps: Vec<Value>,
@@ -45,13 +45,13 @@ pub(super) struct FileAccount {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileRole {
-    #[serde(default = "slash")]
+    #[serde(default = "default_path")]
     pub(super) path: String,
     pub(super) trust_policy: Value,
     #[serde(default)]
     pub(super) policies: Vec<Value>,
     pub(super) permissions_boundary: Option<Value>,
-    #[serde(default = "an_hour")]
+    #[serde(default = "default_session_duration")]
     pub(super) max_session_duration: u32,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
@@ -60,7 +60,7 @@ pub(super) struct FileRole {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileUser {
-    #[serde(default = "slash")]
+    #[serde(default = "default_path")]
     pub(super) path: String,
     pub(super) user_id: Option<String>,
     pub(super) create_date: Timestamp,
@@ -97,9 +97,9 @@ pub(super) struct FileOrganization {
 #[serde(deny_unknown_fields)]
 pub(super) struct FileUnit {
     pub(super) id: String,
-    /// The id where the file does not say; the root's is `Root`.
+    /// `None`: the unit has its id as its name, and the root has `Root`.
     pub(super) name: Option<String>,
-    /// Everything is allowed where the file does not say, as `FullAWSAccess` does.
+    /// `None` allows everything, as `FullAWSAccess` does; an empty list allows nothing.
     pub(super) scps: Option<Vec<Value>>,
     #[serde(default)]
     pub(super) rcps: Vec<Value>,
@@ -109,14 +109,15 @@ pub(super) struct FileUnit {
     pub(super) units: Vec<FileUnit>,
 }
 
-fn is_active() -> String {
+fn default_state() -> String {
     "ACTIVE".to_owned()
 }
 
-fn slash() -> String {
+fn default_path() -> String {
     "/".to_owned()
 }
 
-fn an_hour() -> u32 {
+/// In seconds, as in IAM.
+fn default_session_duration() -> u32 {
     3600
 }

@@ -1,9 +1,9 @@
-//! A world as a file that a person can write.
+//! A world as a JSON file that people write. `docs/emulator.md` describes it.
 //!
-//! 1. `format`: the fields, as they are written;
-//! 2. `accounts`, `organization`: what the emulator makes of them;
-//! 3. `policies`: policies that are written out or named by path;
-//! 4. `validation`: what AWS would not store.
+//! 1. `format`: the fields, as serde reads them;
+//! 2. `accounts`, `organization`: the accounts and the organization that are built from them;
+//! 3. `policies`: policies, inline or by the path of a file;
+//! 4. `validation`: values that AWS would reject.
 
 mod accounts;
 mod format;
@@ -19,11 +19,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use self::format::File;
-use self::policies::Documents;
+use self::policies::PolicyLoader;
 use self::validation::{check_access_keys, is_account_id};
 use super::World;
 
-/// What is wrong with a world's file.
+/// The error for a world file that is not valid: the place, the value, and what to write there.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidWorld(String);
@@ -34,10 +34,10 @@ impl InvalidWorld {
     }
 }
 
-/// The built-in world: the two accounts of the flow, with the documents of `infra/policies`.
+/// The built-in world: the hub account and one member account, with the policies of `infra/policies`.
 const TUTORIAL: &str = include_str!("../../../worlds/tutorial.json");
 
-/// The documents that it names.
+/// The policies that it names, by path.
 const POLICIES: [(&str, &str); 4] = [
     (
         "../../../infra/policies/member-trust.json",
@@ -55,55 +55,58 @@ const POLICIES: [(&str, &str); 4] = [
 ];
 
 impl World {
-    /// Account `111111111111` with `IAMListRole` and a handful of users, and `222222222222` with `LambdaRole`.
+    /// The built-in world: member account `111111111111` with `IAMListRole` and five users, and hub account
+    /// `222222222222` with `LambdaRole`.
     ///
     /// # Errors
-    /// None, unless the crate was built wrong.
+    /// Only if this crate's own files are not valid.
     pub fn tutorial() -> Result<Self, InvalidWorld> {
         Self::tutorial_with(|_, document| document.to_owned())
     }
 
-    /// The same with documents that `change` makes of those of `infra/policies`, each told by its file's name.
+    /// The built-in world with changed policies. `change` gets the name and the text of each file of `infra/policies`
+    /// that the world uses, and returns the text to use.
     ///
     /// # Errors
-    /// Where a changed document is no policy.
+    /// If a changed text is not a valid policy.
     pub fn tutorial_with(change: impl Fn(&str, &str) -> String) -> Result<Self, InvalidWorld> {
         Self::parse(TUTORIAL, |path| {
-            let document = POLICIES.iter().find(|(known, _)| *known == path);
+            let document = POLICIES.iter().find(|(name, _)| *name == path);
             let (path, document) = document.ok_or(io::ErrorKind::NotFound)?;
             Ok(change(path.rsplit('/').next().unwrap_or_default(), document))
         })
     }
 
-    /// Reads a world's file. Policies that it names by path are looked for from its folder.
+    /// Reads a world file. Paths of policies in it are relative to its folder.
     ///
     /// # Errors
-    /// [`InvalidWorld`] says where it is wrong.
+    /// [`InvalidWorld`] names the file, the place in it, the value, and what to write there.
     pub fn read(file: &Path) -> Result<Self, InvalidWorld> {
-        let shown = file.display();
-        let text =
-            std::fs::read_to_string(file).map_err(|error| InvalidWorld::new(format!("{shown}: {error}")))?;
+        let path = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| InvalidWorld::new(format!("{path}: cannot read the file: {error}")))?;
         let folder = file.parent().unwrap_or(Path::new("."));
         let open = |path: &str| {
-            let path = folder.join(path);
-            let looked =
-                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-            std::fs::read_to_string(&path).map_err(looked)
+            let policy_file = folder.join(path);
+            let with_path = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{}: {error}", policy_file.display()))
+            };
+            std::fs::read_to_string(&policy_file).map_err(with_path)
         };
-        Self::parse(&text, open).map_err(|problem| InvalidWorld::new(format!("{shown}: {problem}")))
+        Self::parse(&text, open).map_err(|problem| InvalidWorld::new(format!("{path}: {problem}")))
     }
 
-    /// Reads a world. `open` gives the text of a policy that is named by path.
+    /// Reads the text of a world file. `open` returns the text of a policy by the path that the world file names.
     ///
     /// # Errors
-    /// [`InvalidWorld`] says where it is wrong.
+    /// [`InvalidWorld`] names the place in the file, the value, and what to write there.
     pub fn parse(text: &str, open: impl Fn(&str) -> io::Result<String>) -> Result<Self, InvalidWorld> {
         let file = read_json(text).map_err(|problem| {
             InvalidWorld::new(format!(
-                "{problem}; a world is like {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
+                "{problem}; a minimal world is {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
             ))
         })?;
-        let documents = Documents { open: &open };
+        let policies = PolicyLoader { open: &open };
         let fault_injection = file
             .fault_injection
             .validated()
@@ -113,24 +116,25 @@ impl World {
         for (account_id, account) in file.accounts {
             if !is_account_id(&account_id) {
                 return Err(InvalidWorld::new(format!(
-                    "accounts: {account_id:?} is no account id, AWS account ids have 12 digits"
+                    "accounts: {account_id:?} is not a valid account id; write its 12 digits, without dashes and with \
+                     leading zeros"
                 )));
             }
-            members.insert(account_id.clone(), account.member(&account_id, &documents)?);
-            let account = account.build(&account_id, &documents)?;
+            members.insert(account_id.clone(), account.member(&account_id, &policies)?);
+            let account = account.build(&account_id, &policies)?;
             world.accounts.insert(account_id, Arc::new(account));
         }
         check_access_keys(&world.accounts)?;
-        world.organization = file.organization.map(|it| it.build(&members, &documents)).transpose()?;
+        world.organization = file.organization.map(|it| it.build(&members, &policies)).transpose()?;
         Ok(world)
     }
 }
 
-/// Reads the file, or says at which of its fields it is wrong.
+/// Reads the JSON; an error names the field.
 fn read_json(text: &str) -> Result<File, InvalidWorld> {
     let text = text.trim_start_matches('\u{feff}');
     if !text.trim_start().starts_with('{') {
-        return Err(InvalidWorld::new("it is no JSON object"));
+        return Err(InvalidWorld::new("the file is not a JSON object"));
     }
     rolecall_policy::json::parse::<Value>(text).map_err(|error| InvalidWorld::new(error.to_string()))?;
     let mut json = serde_json::Deserializer::from_str(text);

@@ -1,4 +1,4 @@
-//! The organisation of a world's file: its units, and which accounts are in which.
+//! Builds the organization of a world file: its units, and the unit of each account.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use rolecall_policy::PolicyType;
 
 use super::InvalidWorld;
 use super::format::{FileOrganization, FileUnit};
-use super::policies::Documents;
+use super::policies::PolicyLoader;
 use super::validation::is_account_id;
 use crate::world::{Member, Organization, Unit};
 
@@ -15,27 +15,27 @@ impl FileOrganization {
     pub(super) fn build<F: Fn(&str) -> io::Result<String>>(
         self,
         accounts: &BTreeMap<String, Member>,
-        documents: &Documents<'_, F>,
+        policies: &PolicyLoader<'_, F>,
     ) -> Result<Organization, InvalidWorld> {
         let Self { id, management_account, delegated_administrators, manages_root_credentials, root } = self;
         if !is_account_id(&management_account) {
             return Err(InvalidWorld::new(format!(
-                "organization.management_account: {management_account:?} is no account id of 12 digits"
+                "organization.management_account: {management_account:?} is not a valid account id; write its 12 digits"
             )));
         }
         let (mut units, mut members) = (Vec::new(), BTreeMap::new());
         let root_name = root.name.clone().unwrap_or_else(|| "Root".to_owned());
-        root.build("organization.root", None, documents, &mut units, &mut |account_id, unit| {
+        root.build("organization.root", None, policies, &mut units, &mut |account_id, unit| {
             let problem = match accounts.get(account_id) {
-                None => "is none of accounts",
+                None => "is not in accounts; add it there or remove it from the unit",
                 Some(member) => {
                     match members.insert(account_id.to_owned(), Member { unit, ..member.clone() }) {
                         None => return Ok(()),
-                        Some(_) => "is in two units, and can be in one",
+                        Some(_) => "is in two units; remove it from one of them",
                     }
                 }
             };
-            Err(InvalidWorld::new(format!("organization: account {account_id:?} {problem}")))
+            Err(InvalidWorld::new(format!("organization.root: account {account_id:?} {problem}")))
         })?;
         if let Some(root) = units.first_mut() {
             root.name = root_name;
@@ -46,7 +46,8 @@ impl FileOrganization {
         for account_id in &delegated_administrators {
             if !members.contains_key(account_id) {
                 return Err(InvalidWorld::new(format!(
-                    "organization.delegated_administrators: account {account_id:?} is in none of its units"
+                    "organization.delegated_administrators: account {account_id:?} is not in the organization; add it \
+                     to the accounts of a unit"
                 )));
             }
         }
@@ -62,37 +63,41 @@ impl FileOrganization {
 }
 
 impl FileUnit {
-    /// Adds itself and what is below it to `units`, and tells `put` which accounts are in which.
+    /// Adds this unit and the units below it to `units`, and calls `place_account` for each account with the index of
+    /// its unit.
     fn build<F: Fn(&str) -> io::Result<String>>(
         self,
         at: &str,
         parent: Option<usize>,
-        documents: &Documents<'_, F>,
+        policies: &PolicyLoader<'_, F>,
         units: &mut Vec<Unit>,
-        put: &mut dyn FnMut(&str, usize) -> Result<(), InvalidWorld>,
+        place_account: &mut dyn FnMut(&str, usize) -> Result<(), InvalidWorld>,
     ) -> Result<(), InvalidWorld> {
         let full_access = || {
             let statement = serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
             vec![serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] })]
         };
-        let own = units.len();
+        let index = units.len();
         if let Some(other) = units.iter().find(|unit| unit.id == self.id) {
-            return Err(InvalidWorld::new(format!("{at}.id: {:?} is that of another unit too", other.id)));
+            return Err(InvalidWorld::new(format!(
+                "{at}.id: another unit has the id {:?} too; give each unit its own id",
+                other.id
+            )));
         }
         units.push(Unit {
             name: self.name.unwrap_or_else(|| self.id.clone()),
             id: self.id,
             parent,
-            scps: documents.all(
+            scps: policies.load_all(
                 &format!("{at}.scps"),
                 self.scps.unwrap_or_else(full_access),
                 PolicyType::Scp,
             )?,
-            rcps: documents.all(&format!("{at}.rcps"), self.rcps, PolicyType::Rcp)?,
+            rcps: policies.load_all(&format!("{at}.rcps"), self.rcps, PolicyType::Rcp)?,
         });
-        self.accounts.iter().try_for_each(|account_id| put(account_id, own))?;
+        self.accounts.iter().try_for_each(|account_id| place_account(account_id, index))?;
         for (n, unit) in self.units.into_iter().enumerate() {
-            unit.build(&format!("{at}.units[{n}]"), Some(own), documents, units, put)?;
+            unit.build(&format!("{at}.units[{n}]"), Some(index), policies, units, place_account)?;
         }
         Ok(())
     }

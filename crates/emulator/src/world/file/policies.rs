@@ -1,4 +1,4 @@
-//! The policies of a world's file, written out or named by path.
+//! Loads the policies of a world file: inline documents, paths of files, ARNs of AWS managed policies.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::InvalidWorld;
 
-/// Managed policies of AWS's, and what they allow on everything.
+/// The AWS managed policies that the emulator knows, and the actions that they allow on all resources.
 ///
 /// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
 const MANAGED: [(&str, &[&str]); 2] = [
@@ -25,64 +25,75 @@ const MANAGED: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// Reads policies, written out or named by path.
-pub(super) struct Documents<'a, F> {
+/// Loads policies and rejects those that AWS would not store.
+pub(super) struct PolicyLoader<'a, F> {
+    /// Returns the text of a policy file by the path in the world file.
     pub(super) open: &'a F,
 }
 
-impl<F: Fn(&str) -> io::Result<String>> Documents<'_, F> {
-    pub(super) fn one(&self, at: &str, value: Value, kind: PolicyType) -> Result<NamedPolicy, InvalidWorld> {
+impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
+    /// A policy from its document, or from the path of a file. `at` is its place in the world file, and the name of an
+    /// inline policy in the request log.
+    pub(super) fn load(&self, at: &str, value: Value, kind: PolicyType) -> Result<NamedPolicy, InvalidWorld> {
         let (name, value) = match value {
             Value::String(path) => {
-                let wrong =
-                    |problem: &dyn std::fmt::Display| InvalidWorld::new(format!("{at}: {path}: {problem}"));
-                let text = (self.open)(&path).map_err(|error| wrong(&error))?;
-                let value = rolecall_policy::json::parse(&text).map_err(|error| wrong(&error))?;
+                let text = (self.open)(&path).map_err(|error| {
+                    InvalidWorld::new(format!(
+                        "{at}: cannot read the policy file {path}: {error}; write a path relative to the world file, \
+                         or the policy document itself"
+                    ))
+                })?;
+                let value = rolecall_policy::json::parse(&text).map_err(|error| {
+                    InvalidWorld::new(format!("{at}: the policy file {path} is not valid: {error}"))
+                })?;
                 (path.trim_start_matches("../").to_owned(), value)
             }
-            written => (at.to_owned(), written),
+            inline => (at.to_owned(), inline),
         };
-        let wrong = |problem| InvalidWorld::new(format!("{at}: {problem}"));
-        let policy = Policy::parse(&value, kind).map_err(wrong)?;
-        // What AWS would not store is not tried: it would seem to work.
+        let invalid = |problem| InvalidWorld::new(format!("{at}: {problem}"));
+        let policy = Policy::parse(&value, kind).map_err(invalid)?;
+        // A policy that AWS would not store is an error here, because in the emulator it would seem to work.
         policy
             .errors(kind)
             .into_iter()
             .next()
-            .map_or(Ok(NamedPolicy { name, policy }), |error| Err(wrong(error)))
+            .map_or(Ok(NamedPolicy { name, policy }), |error| Err(invalid(error)))
     }
 
-    pub(super) fn all(
+    /// A list of policies; the place of each is `at` with its index.
+    pub(super) fn load_all(
         &self,
         at: &str,
         values: Vec<Value>,
         kind: PolicyType,
     ) -> Result<Vec<NamedPolicy>, InvalidWorld> {
         let numbered = values.into_iter().enumerate();
-        numbered.map(|(number, value)| self.one(&format!("{at}[{number}]"), value, kind)).collect()
+        numbered.map(|(number, value)| self.load(&format!("{at}[{number}]"), value, kind)).collect()
     }
 
-    /// A managed policy of AWS's that this emulator knows.
-    pub(super) fn managed(&self, at: &str, arn: &str) -> Result<NamedPolicy, InvalidWorld> {
-        let Some((_, actions)) = MANAGED.iter().find(|(known, _)| *known == arn) else {
-            let known: Vec<&str> = MANAGED.iter().map(|(arn, _)| *arn).collect();
+    /// An AWS managed policy.
+    pub(super) fn load_managed(&self, at: &str, arn: &str) -> Result<NamedPolicy, InvalidWorld> {
+        let Some((_, actions)) = MANAGED.iter().find(|(name, _)| *name == arn) else {
+            let supported: Vec<&str> = MANAGED.iter().map(|(arn, _)| *arn).collect();
             return Err(InvalidWorld::new(format!(
-                "{at}.attached_policies: {arn:?} is none that the emulator knows, which are {}",
-                known.join(", ")
+                "{at}.attached_policies: the emulator does not know the managed policy {arn:?}; use one of {}, or \
+                 write the document in policies",
+                supported.join(", ")
             )));
         };
         let statement = serde_json::json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
         let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] });
-        let document = self.one(at, policy, PolicyType::Identity)?;
-        Ok(NamedPolicy { name: arn.to_owned(), ..document })
+        let managed = self.load(at, policy, PolicyType::Identity)?;
+        Ok(NamedPolicy { name: arn.to_owned(), ..managed })
     }
 
-    pub(super) fn optional(
+    /// A permissions boundary, if there is one. `at` is the place of its user or role.
+    pub(super) fn load_boundary(
         &self,
         at: &str,
         value: Option<Value>,
     ) -> Result<Option<NamedPolicy>, InvalidWorld> {
         let at = format!("{at}.permissions_boundary");
-        value.map(|value| self.one(&at, value, PolicyType::Boundary)).transpose()
+        value.map(|value| self.load(&at, value, PolicyType::Boundary)).transpose()
     }
 }

@@ -1,4 +1,4 @@
-//! Generated accounts: as their organisation knows them, and what is in them.
+//! Generated accounts: their entries in the organization, and their IAM resources.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,14 +9,19 @@ use super::users::user;
 use super::{QUARANTINE, WorldSpec};
 use crate::world::{Account, Member, Role, Root, User};
 
-/// What is the matter with an account.
+/// Whether an account can be read, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AccountFate {
-    Fine,
+    Readable,
+    /// `IAMListRole` does not exist.
     NoRole,
+    /// `IAMListRole` trusts another role.
     TrustsAnother,
+    /// The account is below an SCP that denies IAM.
     Quarantined,
+    /// Suspended, closed or pending closure.
     Suspended,
+    /// IAM never answers.
     Hangs,
 }
 
@@ -25,8 +30,9 @@ impl WorldSpec {
         Dice { seed: self.seed, account, user }
     }
 
-    /// What is the matter with the account of this number.
-    fn lot(self, number: u32) -> AccountFate {
+    /// The fate of the account with this number.
+    fn fate(self, number: u32) -> AccountFate {
+        // The purposes of random numbers, such as "lot", stay as they are: another text makes another world.
         let chance = u32::try_from(self.dice(number, 0).number("lot") % 1_000).unwrap_or_default();
         let (denied, suspended) = (self.denied, self.denied + self.suspended);
         match chance {
@@ -37,24 +43,24 @@ impl WorldSpec {
             },
             _ if chance < suspended => AccountFate::Suspended,
             _ if chance < suspended + self.hanging => AccountFate::Hangs,
-            _ => AccountFate::Fine,
+            _ => AccountFate::Readable,
         }
     }
 
-    /// The account of this number, as its organisation knows it.
+    /// The account with this number, as its organization describes it.
     pub(super) fn member(self, number: u32, account_id: &str) -> Member {
         let dice = self.dice(number, 0);
-        let lot = self.lot(number);
+        let fate = self.fate(number);
         let environment = dice.pick("environment", &["prod", "prod", "dev", "dev", "sandbox"]);
         let team =
             dice.pick("team", &["payments", "search", "mobile", "data", "platform", "billing", "growth"]);
-        let unit = match (lot, environment) {
+        let unit = match (fate, environment) {
             (AccountFate::Quarantined, _) => QUARANTINE,
             (_, "prod") => 3,
             (_, "dev") => 4,
             _ => 5,
         };
-        let state = match lot {
+        let state = match fate {
             AccountFate::Suspended => {
                 dice.pick("state", &["SUSPENDED", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"])
             }
@@ -76,30 +82,31 @@ impl WorldSpec {
         }
     }
 
-    /// The users of the account of this number, by name.
-    pub(super) fn users_of(self, account_id: &str, number: u32) -> BTreeMap<String, Arc<User>> {
+    /// The users of the account with this number, by name.
+    pub(super) fn users(self, account_id: &str, number: u32) -> BTreeMap<String, Arc<User>> {
         let dice = (0..self.users).map(|user| self.dice(number, user));
         let users = dice.map(|dice| user(dice, account_id, self.with_keys));
         users.map(|(name, user)| (name, Arc::new(user))).collect()
     }
 }
 
-/// Accounts that are made when they are asked for.
+/// The accounts of a generated world. Each is generated when a request needs it, and kept for a while.
 #[derive(Debug)]
 pub(in crate::world) struct Accounts {
-    recipe: WorldSpec,
+    spec: WorldSpec,
+    /// By account id.
     numbers: BTreeMap<String, u32>,
     policies: SharedPolicies,
-    /// Those that were asked for last.
+    /// The accounts generated last, oldest first.
     cached: Mutex<VecDeque<(String, Arc<Account>)>>,
 }
 
 impl Accounts {
-    /// More than are asked side by side.
+    /// More accounts than a client reads concurrently.
     const CACHED: usize = 256;
 
-    pub(super) fn new(recipe: WorldSpec, numbers: BTreeMap<String, u32>, policies: SharedPolicies) -> Self {
-        Self { recipe, numbers, policies, cached: Mutex::default() }
+    pub(super) fn new(spec: WorldSpec, numbers: BTreeMap<String, u32>, policies: SharedPolicies) -> Self {
+        Self { spec, numbers, policies, cached: Mutex::default() }
     }
 
     pub(in crate::world) fn account(&self, account_id: &str) -> Option<Arc<Account>> {
@@ -108,7 +115,7 @@ impl Accounts {
         if let Some((_, account)) = cached.iter().find(|(id, _)| id == account_id) {
             return Some(Arc::clone(account));
         }
-        let account = Arc::new(self.make(account_id, number));
+        let account = Arc::new(self.generate(account_id, number));
         if cached.len() == Self::CACHED {
             cached.pop_front();
         }
@@ -116,13 +123,13 @@ impl Accounts {
         Some(account)
     }
 
-    fn make(&self, account_id: &str, number: u32) -> Account {
-        let Self { recipe, policies, .. } = self;
-        let dice = recipe.dice(number, 0);
-        let lot = recipe.lot(number);
+    fn generate(&self, account_id: &str, number: u32) -> Account {
+        let Self { spec, policies, .. } = self;
+        let dice = spec.dice(number, 0);
+        let fate = spec.fate(number);
         let role = Role {
             arn: format!("arn:aws:iam::{account_id}:role/IAMListRole"),
-            trust_policy: if lot == AccountFate::TrustsAnother {
+            trust_policy: if fate == AccountFate::TrustsAnother {
                 &policies.trusts_another
             } else {
                 &policies.trust
@@ -133,11 +140,11 @@ impl Accounts {
             max_session_duration: 3600,
             tags: BTreeMap::new(),
         };
-        let roles = (lot != AccountFate::NoRole).then(|| ("IAMListRole".to_owned(), Arc::new(role)));
+        let roles = (fate != AccountFate::NoRole).then(|| ("IAMListRole".to_owned(), Arc::new(role)));
         Account {
             roles: roles.into_iter().collect(),
-            users: recipe.users_of(account_id, number),
-            hangs: lot == AccountFate::Hangs,
+            users: spec.users(account_id, number),
+            hangs: fate == AccountFate::Hangs,
             alias: dice.chance("alias", 50).then(|| format!("example-{number}")),
             root: Root {
                 access_keys_active: [dice.chance("root key", 4), false],
@@ -151,9 +158,9 @@ impl Accounts {
     }
 }
 
-/// The id of the account of this number. Some begin with zeros.
+/// The id of the account with this number. Some ids begin with zeros.
 pub(super) fn account_id(number: u32) -> String {
-    // Odd and no multiple of five, so that no two of the first 10^12 are equal.
+    // The factor is odd and not a multiple of five, so no two of the first 10^12 ids are equal.
     let id = (u64::from(number) + 1) * 1_618_033_989 % 1_000_000_000_000;
     format!("{id:012}")
 }

@@ -1,13 +1,13 @@
-//! Worlds from a seed, byte for byte the same each time: as many accounts and users as are wanted, and a realistic mix
-//! of keys, ages and obstacles.
+//! Worlds from a seed, byte for byte the same each time: any number of accounts and users, with a realistic mix of keys,
+//! ages and accounts that cannot be read.
 //!
-//! 1. `dice`: random numbers that are the same each time;
-//! 2. `accounts`: accounts as their organisation knows them, and what is in them;
+//! 1. `dice`: reproducible random numbers;
+//! 2. `accounts`: accounts in their organization, and their IAM resources;
 //! 3. `users`: users and their access keys;
-//! 4. `policies`: what their roles may do, and whom they trust.
+//! 4. `policies`: the trust policies and permissions of their roles.
 //!
-//! What an organisation knows of its accounts is made at once. What is in an account is made when it is asked for, and
-//! forgotten again, so that a world of thousands of accounts takes little memory.
+//! The organization is generated at once. The resources of an account are generated when a request needs them and
+//! dropped later, so that a world of thousands of accounts takes little memory.
 
 mod accounts;
 mod dice;
@@ -28,22 +28,23 @@ pub(super) use accounts::Accounts;
 pub(crate) use dice::splitmix64;
 pub(super) use users::account_of_key;
 
-/// How many accounts, how many users in each, and the mix.
+/// The size and the mix of a generated world. Its text form is `accounts=600,users=50,seed=7`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorldSpec {
-    /// Accounts, besides the two that are always there: the management account and the one that asks.
+    /// The number of accounts, up to 100,000, in addition to the two that are always there: the management account and
+    /// the hub account.
     pub accounts: u32,
-    /// Users in each account.
+    /// The number of users in each account, up to 5,000.
     pub users: u32,
-    /// What all is made from.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// How many users of a hundred have keys.
+    /// How many of 100 users have access keys.
     pub with_keys: u32,
-    /// How many accounts of a thousand refuse: no role, a role that trusts somebody else, an SCP that denies.
+    /// How many of 1,000 accounts deny access: no role, a role that trusts another role, or an SCP that denies IAM.
     pub denied: u32,
-    /// How many accounts of a thousand are suspended, closed or pending.
+    /// How many of 1,000 accounts are suspended, closed or pending closure.
     pub suspended: u32,
-    /// How many accounts of a thousand have an IAM that never answers.
+    /// In how many of 1,000 accounts IAM never answers.
     pub hanging: u32,
 }
 
@@ -53,73 +54,77 @@ impl Default for WorldSpec {
     }
 }
 
-/// A part of a recipe's text that is none, and what would be right.
+/// The error for a [`WorldSpec`] text that is not valid: the part, and what to write there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseWorldSpecError {
-    /// A name that no recipe has.
+    /// A name that is not a field of [`WorldSpec`].
     #[error(
-        "{0:?} is none of accounts, users, seed, with_keys, denied, suspended, hanging; one writes \
+        "unknown name {0:?}; expected accounts, users, seed, with_keys, denied, suspended or hanging, for example \
          accounts=600,users=50,seed=7"
     )]
     UnknownName(String),
-    /// A value that is no number, or too large a one.
-    #[error("{name} is {value:?}, and is a number up to {most}")]
+    /// A value that is not a whole number, or that is too large.
+    #[error("{name}: {value:?} is not a whole number from 0 to {max}; write it as {name}=NUMBER")]
     Number {
-        /// The name before it.
+        /// The field.
         name: String,
-        /// The value.
+        /// As given; empty if the `=` is missing.
         value: String,
-        /// The largest that it can be.
-        most: u64,
+        /// The largest value of this field.
+        max: u64,
     },
-    /// More than a thousand of a thousand accounts.
-    #[error("denied, suspended and hanging are of a thousand accounts, and are more together")]
-    MoreThanAll,
+    /// `denied`, `suspended` and `hanging` together are more than 1,000.
+    #[error(
+        "denied, suspended and hanging are {total} of 1000 accounts together; lower them to 1000 or less"
+    )]
+    MoreThanAll {
+        /// The sum of the three.
+        total: u32,
+    },
 }
 
 impl FromStr for WorldSpec {
     type Err = ParseWorldSpecError;
 
-    /// `accounts=600,users=50,seed=7`.
+    /// Parses fields such as `accounts=600,users=50,seed=7`; a field that is not named keeps its default.
     fn from_str(text: &str) -> Result<Self, ParseWorldSpecError> {
-        let mut recipe = Self::default();
-        let mut number = |name: &str, value: &str| {
-            let of = |most: u64| match value.parse::<u64>() {
-                Ok(number) if number <= most => Ok(number),
-                _ => {
-                    Err(ParseWorldSpecError::Number { name: name.to_owned(), value: value.to_owned(), most })
-                }
+        let mut spec = Self::default();
+        let mut set = |name: &str, value: &str| {
+            let number = |max: u64| match value.parse::<u64>() {
+                Ok(number) if number <= max => Ok(number),
+                _ => Err(ParseWorldSpecError::Number { name: name.to_owned(), value: value.to_owned(), max }),
             };
-            let small = |most| of(most).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+            let small_number = |max| number(max).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
             match name {
-                "accounts" => recipe.accounts = small(100_000)?,
-                "users" => recipe.users = small(5_000)?,
-                "seed" => recipe.seed = of(u64::MAX)?,
-                "with_keys" => recipe.with_keys = small(100)?,
-                "denied" => recipe.denied = small(1_000)?,
-                "suspended" => recipe.suspended = small(1_000)?,
-                "hanging" => recipe.hanging = small(1_000)?,
+                "accounts" => spec.accounts = small_number(100_000)?,
+                "users" => spec.users = small_number(5_000)?,
+                "seed" => spec.seed = number(u64::MAX)?,
+                "with_keys" => spec.with_keys = small_number(100)?,
+                "denied" => spec.denied = small_number(1_000)?,
+                "suspended" => spec.suspended = small_number(1_000)?,
+                "hanging" => spec.hanging = small_number(1_000)?,
                 _ => return Err(ParseWorldSpecError::UnknownName(name.to_owned())),
             }
             Ok(())
         };
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            number(name.trim(), value.trim())?;
+            set(name.trim(), value.trim())?;
         }
-        if recipe.denied + recipe.suspended + recipe.hanging > 1_000 {
-            return Err(ParseWorldSpecError::MoreThanAll);
+        let total = spec.denied + spec.suspended + spec.hanging;
+        if total > 1_000 {
+            return Err(ParseWorldSpecError::MoreThanAll { total });
         }
-        Ok(recipe)
+        Ok(spec)
     }
 }
 
-/// The account that the others trust, with its `LambdaRole`: those of the flow.
+/// The hub account, whose `LambdaRole` the other accounts trust.
 const HUB: &str = "222222222222";
 const MANAGEMENT: &str = "999999999999";
 const ORGANIZATION: &str = "o-rolecall00";
 
-/// The units: name, and which of them it is in.
+/// The root and the organizational units: the name, and the index of the parent.
 const UNITS: [(&str, Option<usize>); 7] = [
     ("Root", None),
     ("Security", Some(0)),
@@ -133,18 +138,18 @@ const SECURITY: usize = 1;
 const QUARANTINE: usize = 6;
 
 impl WorldSpec {
-    /// The world that it makes.
+    /// Generates the world.
     ///
     /// # Errors
-    /// None, unless the crate was built wrong.
+    /// Only if this crate's own policies are not valid.
     pub fn world(self) -> Result<World, InvalidWorld> {
         let numbers: BTreeMap<String, u32> =
             (0..self.accounts).map(|number| (account_id(number), number)).collect();
         let policies = SharedPolicies::new()?;
         let organization = self.organization(&numbers, &policies);
-        let mut hub = self.account_of_users(HUB, u32::MAX);
+        let mut hub = self.users_only_account(HUB, u32::MAX);
         hub.roles.insert("LambdaRole".to_owned(), Arc::new(lambda_role()?));
-        let management = self.account_of_users(MANAGEMENT, u32::MAX - 1);
+        let management = self.users_only_account(MANAGEMENT, u32::MAX - 1);
         let accounts =
             BTreeMap::from([(HUB.to_owned(), Arc::new(hub)), (MANAGEMENT.to_owned(), Arc::new(management))]);
         Ok(World {
@@ -158,8 +163,8 @@ impl WorldSpec {
     fn organization(self, numbers: &BTreeMap<String, u32>, policies: &SharedPolicies) -> Organization {
         let generated = numbers.iter().map(|(id, number)| (id.clone(), self.member(*number, id)));
         let mut members: BTreeMap<String, Member> = generated.collect();
-        members.insert(HUB.to_owned(), standing_member(SECURITY, "security-tooling"));
-        members.insert(MANAGEMENT.to_owned(), standing_member(0, "management"));
+        members.insert(HUB.to_owned(), permanent_member(SECURITY, "security-tooling"));
+        members.insert(MANAGEMENT.to_owned(), permanent_member(0, "management"));
         let unit = |(number, (name, parent)): (usize, &(&str, Option<usize>))| {
             let id = if number == 0 { "r-role".to_owned() } else { format!("ou-role-{number:08}") };
             let mut scps = vec![policies.full_access.clone()];
@@ -176,13 +181,14 @@ impl WorldSpec {
         }
     }
 
-    fn account_of_users(self, account_id: &str, number: u32) -> Account {
-        Account { users: self.users_of(account_id, number), ..Account::default() }
+    /// An account without roles.
+    fn users_only_account(self, account_id: &str, number: u32) -> Account {
+        Account { users: self.users(account_id, number), ..Account::default() }
     }
 }
 
-/// One of the two accounts that are always there, as the organisation knows it.
-fn standing_member(unit: usize, name: &str) -> Member {
+/// The hub or the management account, which every generated world has, as the organization describes it.
+fn permanent_member(unit: usize, name: &str) -> Member {
     Member {
         unit,
         name: name.to_owned(),
@@ -201,27 +207,27 @@ mod tests {
     use super::{WorldSpec, account_id, account_of_key};
 
     #[test]
-    fn a_seed_makes_the_same_world_each_time_and_another_seed_another() {
-        let show = |seed| {
+    fn a_seed_makes_the_same_world_each_time_and_another_seed_makes_another_world() {
+        let debug_text = |seed| {
             let world = WorldSpec { accounts: 40, users: 5, seed, ..WorldSpec::default() }.world().unwrap();
             let ids: Vec<String> = (0..40).map(account_id).collect();
             let accounts: Vec<_> = ids.iter().map(|id| world.account(id).unwrap()).collect();
             format!("{:?} {accounts:?}", world.organization)
         };
-        assert_eq!(show(7), show(7));
-        assert_ne!(show(7), show(8));
+        assert_eq!(debug_text(7), debug_text(7));
+        assert_ne!(debug_text(7), debug_text(8));
     }
 
     #[test]
-    fn a_recipe_that_is_none_is_refused_with_the_part() {
-        let recipe: WorldSpec = "accounts=600, users=50,seed=7".parse().unwrap();
-        assert_eq!((recipe.accounts, recipe.users, recipe.seed), (600, 50, 7));
+    fn an_invalid_world_spec_is_rejected_with_the_field_and_the_value() {
+        let spec: WorldSpec = "accounts=600, users=50,seed=7".parse().unwrap();
+        assert_eq!((spec.accounts, spec.users, spec.seed), (600, 50, 7));
         for (text, words) in [
-            ("accounts", "accounts is \"\""),
+            ("accounts", "accounts: \"\" is not a whole number"),
             ("accounts=many", "\"many\""),
-            ("users=5001", "up to 5000"),
-            ("acounts=1", "\"acounts\" is none of"),
-            ("denied=600,suspended=600", "of a thousand"),
+            ("users=5001", "from 0 to 5000"),
+            ("acounts=1", "unknown name \"acounts\"; expected accounts,"),
+            ("denied=600,suspended=600", "1200 of 1000 accounts"),
         ] {
             let problem = text.parse::<WorldSpec>().unwrap_err().to_string();
             assert!(problem.contains(words), "{problem}");
@@ -229,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_its_account() {
+    fn an_access_key_id_encodes_its_account() {
         let id = account_id(0);
         assert_eq!(id, "001618033989");
         assert_eq!(account_of_key(&access_key_id(&id, 4_000, 1)), Some(id));

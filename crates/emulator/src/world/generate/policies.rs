@@ -1,4 +1,4 @@
-//! The policies of generated accounts.
+//! The policies of generated accounts, shared by all of them.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,18 @@ use serde_json::{Value, json};
 use super::HUB;
 use crate::world::{InvalidWorld, Role};
 
-/// Documents that all accounts share.
+/// The policies that all generated accounts share.
 #[derive(Debug)]
 pub(super) struct SharedPolicies {
+    /// The trust policy of `IAMListRole`, for `LambdaRole` of the hub account.
     pub(super) trust: NamedPolicy,
+    /// The same for a role that Rolecall does not run as.
     pub(super) trusts_another: NamedPolicy,
+    /// The permissions of `IAMListRole`.
     pub(super) permissions: NamedPolicy,
+    /// The SCP of every unit.
     pub(super) full_access: NamedPolicy,
+    /// The SCP that denies IAM in the unit `Quarantine`.
     pub(super) no_iam: NamedPolicy,
 }
 
@@ -51,7 +56,7 @@ impl SharedPolicies {
     }
 }
 
-/// `LambdaRole` of the hub account, which may assume `IAMListRole` in every account, and ask about the organisation.
+/// `LambdaRole` of the hub account, which may assume `IAMListRole` in every account and read the organization.
 pub(super) fn lambda_role() -> Result<Role, InvalidWorld> {
     let trust = json!({ "Effect": "Allow", "Action": "sts:AssumeRole",
                         "Principal": { "Service": "lambda.amazonaws.com" } });

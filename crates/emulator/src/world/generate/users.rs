@@ -21,7 +21,7 @@ const FIRST_NAMES: [&str; 12] = [
 ];
 const SERVICES: [&str; 6] = ["backup", "ci", "deploy", "etl", "metrics", "terraform"];
 
-/// A user and its name; `with_keys` of a hundred have access keys.
+/// A user with its name. `with_keys` of 100 users have access keys.
 pub(super) fn user(dice: Dice, account_id: &str, with_keys: u32) -> (String, User) {
     let is_service = dice.chance("service", 40);
     let (name, path) = name_and_path(dice, is_service);
@@ -64,30 +64,30 @@ fn name_and_path(dice: Dice, is_service: bool) -> (String, &'static str) {
     }
 }
 
-/// One or two keys of a user who is so many days old.
+/// One or two access keys of a user who was created `age` days ago.
 fn access_keys(dice: Dice, account_id: &str, age: u64) -> Vec<AccessKey> {
     let count = if dice.chance("two keys", 30) { 2 } else { 1 };
     (0..count).map(|key| access_key(dice, account_id, key, age)).collect()
 }
 
 fn access_key(dice: Dice, account_id: &str, key: u32, age_of_user: u64) -> AccessKey {
-    let of_key = |purpose: &str| dice.number(&format!("{purpose} {key}"));
-    let age = of_key("key age") % age_of_user.max(1);
-    let last_used = (of_key("used") % 100 < 75).then(|| LastUsed {
-        date: date(of_key("last used") % age.max(1)),
+    let key_number = |purpose: &str| dice.number(&format!("{purpose} {key}"));
+    let age = key_number("key age") % age_of_user.max(1);
+    let last_used = (key_number("used") % 100 < 75).then(|| LastUsed {
+        date: date(key_number("last used") % age.max(1)),
         service: dice.pick("used for", &["s3", "ec2", "iam", "sts", "dynamodb"]).to_owned(),
         region: dice.pick("used in", &["eu-central-1", "us-east-1", "us-west-2"]).to_owned(),
     });
     AccessKey {
         access_key_id: access_key_id(account_id, dice.user, key),
         secret_access_key: None,
-        status: if of_key("status") % 100 < 85 { "Active" } else { "Inactive" }.to_owned(),
+        status: if key_number("status") % 100 < 85 { "Active" } else { "Inactive" }.to_owned(),
         create_date: date(age),
         last_used,
     }
 }
 
-/// The ARN of a managed policy that is attached to few.
+/// The ARN of a managed policy, which 15 of 100 users have.
 fn attached_policy(dice: Dice) -> Option<&'static str> {
     match dice.number("attached") % 100 {
         0..3 => Some("arn:aws:iam::aws:policy/AdministratorAccess"),
@@ -96,7 +96,7 @@ fn attached_policy(dice: Dice) -> Option<&'static str> {
     }
 }
 
-/// A policy of a user's own, by its name, which fewer have.
+/// The name and the document of an inline policy, which 2 of 100 users have.
 fn inline_policy(dice: Dice) -> Option<(String, String)> {
     dice.chance("inline", 2).then(|| {
         let document =
@@ -107,7 +107,7 @@ fn inline_policy(dice: Dice) -> Option<(String, String)> {
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// A key's id tells its account, as AWS's do.
+/// The id of an access key, which encodes the account id, the user and the key. AWS's ids encode the account too.
 pub(super) fn access_key_id(account_id: &str, user: u32, key: u32) -> String {
     let account: u128 = account_id.parse().unwrap_or_default();
     let bits = account << 40 | u128::from(user) << 8 | u128::from(key);
@@ -118,11 +118,11 @@ pub(super) fn access_key_id(account_id: &str, user: u32, key: u32) -> String {
     format!("AKIA{}", (0..16).rev().map(digit).collect::<String>())
 }
 
-/// The account that a key's id tells.
+/// The account id that a generated access key id encodes; `None` if the text is not of that form.
 pub(crate) fn account_of_key(access_key_id: &str) -> Option<String> {
     let mut bits = 0_u128;
     for byte in access_key_id.strip_prefix("AKIA")?.bytes() {
-        let digit = BASE32.iter().position(|known| *known == byte)?;
+        let digit = BASE32.iter().position(|digit| *digit == byte)?;
         bits = bits.checked_shl(5)? | u128::try_from(digit).ok()?;
     }
     Some(format!("{:012}", bits >> 40))

@@ -1,4 +1,4 @@
-"""A second reading of an account, by boto3, in the shape in which Rolecall tells it."""
+"""Reads an account with boto3 and returns it in the form of Rolecall's JSON document, to compare with."""
 
 import re
 from datetime import datetime
@@ -9,7 +9,7 @@ DATES = {"create_date", "password_last_used"}
 
 
 def account(endpoint: str, role_arn: str, page_size: int | None = None) -> dict:
-    """What Rolecall must say of the account of a role that may read all of it."""
+    """The expected entry in Rolecall's document for the account of a role that may read all of it."""
     caller = world.assume(endpoint, {}, world.LAMBDA_ROLE.arn)
     iam = world.client(endpoint, "iam", world.assume(endpoint, caller, role_arn))
     return {
@@ -51,18 +51,18 @@ def access_keys(iam, user_name: str) -> list[dict]:
     return sorted(keys, key=lambda key: key["access_key_id"])
 
 
-def with_dates(said):
-    """A part of Rolecall's document with its dates as values. They are RFC 3339 in UTC, or this raises."""
-    if isinstance(said, list):
-        return [with_dates(item) for item in said]
-    if isinstance(said, dict):
-        # The run's moment and its calls are the run's, and nothing of the account's.
-        said = {name: value for name, value in said.items() if name not in ("as_of", "request_ids")}
-        return {name: date(value) if name in DATES and value else with_dates(value) for name, value in said.items()}
-    return said
+def with_dates(document):
+    """A part of Rolecall's document with its dates parsed. A date that is not RFC 3339 in UTC raises an error."""
+    if isinstance(document, list):
+        return [with_dates(item) for item in document]
+    if isinstance(document, dict):
+        # These are properties of the run, not of the account.
+        document = {name: value for name, value in document.items() if name not in ("as_of", "request_ids")}
+        return {name: date(value) if name in DATES and value else with_dates(value) for name, value in document.items()}
+    return document
 
 
 def date(text: str) -> datetime:
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", text):
-        raise ValueError(f"{text!r} is not a date as RFC 3339 writes it in UTC")
+        raise ValueError(f"{text!r} is not an RFC 3339 date in UTC")
     return datetime.fromisoformat(text)

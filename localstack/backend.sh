@@ -1,15 +1,16 @@
 # shellcheck shell=sh
-# How LocalStack runs on this machine, for the scripts beside this file, which source it; $here is their folder.
+# How LocalStack runs on this machine: in Docker, or as a Python process. The scripts in this folder source it; $here is
+# their folder.
 #
 #   up        starts it, waits until the world is loaded, prints its endpoint
-#   endpoint  prints the endpoint of the one that runs, or fails
-#   linger    waits until it ends
+#   endpoint  prints the endpoint if it runs, otherwise fails
+#   linger    waits until it stops
 #   down      stops it
 
 root=$(dirname "$here")
-project=rolecall-localstack                # what Docker knows it by
-home=${LOCALSTACK_HOME:-$root/.localstack} # where the Python way writes
-leash=                                     # a FIFO: the Python way ends when nobody holds it open
+project=rolecall-localstack                # the name of the Docker Compose project
+home=${LOCALSTACK_HOME:-$root/.localstack} # the folder of the Python process
+leash=                                     # a FIFO: the Python process stops when no process holds it open
 export LOCALSTACK_PORT="${LOCALSTACK_PORT:-4566}"
 
 case $LOCALSTACK_PORT in
@@ -17,7 +18,7 @@ case $LOCALSTACK_PORT in
 *) port=$LOCALSTACK_PORT ;;
 esac
 if [ "${port:-99999}" -gt 65535 ]; then
-    echo "LOCALSTACK_PORT is '$LOCALSTACK_PORT'; a port is a number up to 65535" >&2
+    echo "LOCALSTACK_PORT is '$LOCALSTACK_PORT'; set it to a port number from 0 to 65535" >&2
     exit 2
 fi
 
@@ -29,7 +30,7 @@ if docker compose version >/dev/null 2>&1 && docker version >/dev/null 2>&1; the
         if ! compose up --detach --wait --quiet-pull >&2; then
             compose logs --tail 20 >&2
             down
-            echo "localstack: it did not start, see above; where the port is in use: LOCALSTACK_PORT=4567" >&2
+            echo "localstack: it did not start, see above; if the port is in use, set LOCALSTACK_PORT=4567" >&2
             return 1
         fi
         endpoint
@@ -61,13 +62,13 @@ elif "$root/tools/python3.13" >/dev/null 2>&1; then
         emulators linger "$home"
     }
 else
-    echo "LocalStack needs a Docker engine with Compose, or Python 3.13 (uv python install 3.13); neither is here" >&2
+    echo "LocalStack needs a Docker engine with Compose, or Python 3.13 (uv python install 3.13); found neither" >&2
     exit 1
 fi
 
-# From here on LocalStack ends with the script, on every way out; even where no trap runs, the leash is let go then.
-# What another script started goes on: `up` says so with 3.
-end_with_me() {
+# From here on LocalStack stops when the script exits, however it exits: even if no trap runs, the leash is closed then.
+# A LocalStack that another script started keeps running: `up` exits with code 3 then.
+stop_on_exit() {
     trap '[ $? = 3 ] || down || true; rm -f "$leash"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -78,12 +79,13 @@ end_with_me() {
     exec 9<>"$leash"
 }
 
-# In a subshell: it does not hold the leash. (Not `up 9>&-`: around a function a shell keeps a copy, to restore it.)
-let_go() {
+# For a subshell, so that it does not hold the leash. (`up 9>&-` does not work: around a function, a shell keeps a copy
+# of the descriptor to restore it.)
+close_leash() {
     exec 9>&-
 }
 
-# The settings under which a scan is one of LocalStack's account B, as they are typed before a command.
+# Prints the variables to put before a command so that it calls LocalStack as the hub account.
 settings() {
     echo "AWS_ENDPOINT_URL=$1 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=222222222222 AWS_SECRET_ACCESS_KEY=test"
 }
