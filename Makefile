@@ -2,6 +2,8 @@
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+MDBOOK_VERSION := 0.5.4
+MDBOOK := .tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 
 # Where cargo builds. What is run here may run in another folder, so a relative path is made absolute.
 TARGET := $(shell CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)' tools/target)
@@ -53,9 +55,10 @@ check: $(CARGO_DENY) ## formatting, lints, documentation, licences
 	$(CARGO_DENY) check licenses bans sources
 
 .PHONY: docs
-docs: build-dev ## make the reference pages of docs/ anew from the options
+docs: build-dev $(MDBOOK) ## generate the reference pages of docs/ from the code, and build docs/ as a site
 	"$(TARGET)/debug/rolecall" config --config /dev/null --format reference --out docs/configuration.md
 	"$(TARGET)/debug/rolecall" config --config /dev/null --format schema --out docs/rolecall.schema.json
+	$(MDBOOK) build docs --dest-dir "$(TARGET)/book"
 
 .PHONY: referee
 referee: build-dev ## compare policy decisions with an independent simulator's; SEED=1 COUNT=10000; needs Node
@@ -77,6 +80,11 @@ build-dev:
 
 $(CARGO_DENY):
 	cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
+
+# Without its web server and its file watcher, which nothing here uses.
+$(MDBOOK):
+	cargo install mdbook --locked --version $(MDBOOK_VERSION) --no-default-features --features search \
+	    --root .tools/mdbook-$(MDBOOK_VERSION)
 
 ## LocalStack
 
