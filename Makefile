@@ -2,6 +2,8 @@
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+MDBOOK_VERSION := 0.5.4
+MDBOOK := .tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 
 # The build folder of cargo, as an absolute path, because some commands run in other folders.
 TARGET := $(shell CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)' tools/target)
@@ -53,9 +55,11 @@ check: $(CARGO_DENY) ## check formatting, lints, documentation and licenses
 	$(CARGO_DENY) check licenses bans sources
 
 .PHONY: docs
-docs: build-dev ## generate the reference pages of docs/ from the options
+docs: build-dev $(MDBOOK) ## generate the reference pages of docs/ from the code, and build docs/ as a site
 	"$(TARGET)/debug/rolecall" config --config /dev/null --format reference --out docs/configuration.md
 	"$(TARGET)/debug/rolecall" config --config /dev/null --format schema --out docs/rolecall.schema.json
+	"$(TARGET)/debug/rolecall" man --format markdown > docs/cli.md
+	$(MDBOOK) build docs --dest-dir "$(TARGET)/book"
 
 .PHONY: referee
 referee: build-dev ## compare policy decisions with an independent IAM simulator; SEED=1 COUNT=10000; needs Node
@@ -77,6 +81,11 @@ build-dev:
 
 $(CARGO_DENY):
 	cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
+
+# Without its web server and its file watcher, which nothing here uses.
+$(MDBOOK):
+	cargo install mdbook --locked --version $(MDBOOK_VERSION) --no-default-features --features search \
+	    --root .tools/mdbook-$(MDBOOK_VERSION)
 
 ## LocalStack
 

@@ -9,7 +9,8 @@ fn every_path_in_the_architecture_and_the_recipes_exists() {
     for document in ["CONTRIBUTING.md", "ARCHITECTURE.md"] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         let quoted = text.split('`').skip(1).step_by(2);
-        let folders = ["crates/", "docs/", "infra/", "localstack/", "referee/", "bench/", "tools/"];
+        let folders =
+            ["crates/", "docs/", "examples/", "infra/", "localstack/", "referee/", "bench/", "tools/"];
         let paths: Vec<&str> = quoted
             .filter(|text| folders.iter().any(|folder| text.starts_with(folder)) && !text.contains(' '))
             .collect();
