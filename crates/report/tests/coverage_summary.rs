@@ -1,5 +1,5 @@
-//! What a roll covers, in words.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+//! The coverage summary of a roll.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod common;
 
@@ -15,7 +15,7 @@ fn accounts() -> Vec<AccountRecord> {
     ]
 }
 
-fn of_organization() -> Header {
+fn organization_header() -> Header {
     Header { organization: Some(organization(Fact::NotRequested)), ..header() }
 }
 
@@ -27,24 +27,33 @@ fn a_summary_counts_and_knows_singular_and_plural() {
     coverage.access_keys = None;
     coverage.users = 1_234;
     coverage.denied.insert("AccessDenied".to_owned(), 2);
-    assert_eq!(summary(&coverage), "1 of 1 account complete, 2 denied: 1,234 users, keys not asked for");
+    assert_eq!(
+        summary(&coverage),
+        "1 of 1 account complete, 2 denied: 1,234 users, access keys not requested"
+    );
 }
 
 #[test]
-fn only_a_whole_roll_of_an_organisation_has_all_keys() {
-    let header = of_organization();
-    let whole = Coverage::from_accounts(&header, &accounts());
-    assert_eq!(may_hold_other_keys(&header, &whole), None);
-    let why = |coverage: Coverage| may_hold_other_keys(&header, &coverage).unwrap();
-    assert!(why(Coverage { access_keys: None, ..whole.clone() }).contains("holds no access keys"));
+fn only_a_complete_roll_of_an_organization_has_all_keys() {
+    let header = organization_header();
+    let complete = Coverage::from_accounts(&header, &accounts());
+    assert_eq!(may_hold_other_keys(&header, &complete), None);
+    let reason = |coverage: Coverage| may_hold_other_keys(&header, &coverage).unwrap();
+    assert!(reason(Coverage { access_keys: None, ..complete.clone() }).contains("contains no access keys"));
     assert!(
-        why(Coverage { narrowed_by: vec!["of alice".to_owned()], ..whole.clone() })
-            .contains("is of alice alone")
+        reason(Coverage { narrowed_by: vec!["of alice".to_owned()], ..complete.clone() })
+            .contains("is limited: of alice")
     );
-    assert!(why(Coverage { listed: None, ..whole.clone() }).contains("2 accounts that were named"));
-    assert!(why(Coverage { listed: Some(3), ..whole.clone() }).contains("2 accounts of 3"));
-    assert!(why(Coverage { is_complete: false, ..whole.clone() }).contains("does not cover everything"));
-    let mut skipped = whole;
+    assert!(
+        reason(Coverage { listed: None, ..complete.clone() })
+            .contains("covers only 2 listed accounts, not an organization")
+    );
+    assert!(
+        reason(Coverage { listed: Some(3), ..complete.clone() })
+            .contains("covers only 2 accounts of the 3 in the organization")
+    );
+    assert!(reason(Coverage { is_complete: false, ..complete.clone() }).contains("is not complete: "));
+    let mut skipped = complete;
     skipped.skipped.insert("suspended".to_owned(), 1);
-    assert!(why(skipped).contains("leaves out accounts"));
+    assert!(reason(skipped).contains("does not cover skipped accounts"));
 }

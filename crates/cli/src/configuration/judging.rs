@@ -86,7 +86,7 @@ fn exception_of(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Range
     is_said("owner", owner)?;
     is_said("reason", reason)?;
     if let Some(rule) = rule {
-        rules::ids_matching(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
+        rules::validate_pattern(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
     }
     let tag =
         tag.as_ref().map(|tag| settings::parse_tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
