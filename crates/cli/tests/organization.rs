@@ -343,7 +343,7 @@ async fn a_file_of_accounts_and_rolecall_toml_say_whom_to_ask() {
     fs::write(&file, text.replace("2999-01-31", "2020-01-31")).unwrap();
     let lapsed = in_folder(&["scan"]).await;
     assert_eq!(lapsed.code, Some(11));
-    assert!(lapsed.stdout.contains("accepted until 2020-01-31, and is no more"), "{}", lapsed.stdout);
+    assert!(lapsed.stdout.contains("accepted gap expired on 2020-01-31"), "{}", lapsed.stdout);
     fs::write(&file, "role_nam = 1\n").unwrap();
     let wrong = in_folder(&["scan"]).await;
     assert_eq!(wrong.code, Some(2));

@@ -89,11 +89,11 @@ async fn a_roll_that_holds_a_part_of_the_keys_does_not_say_that_a_key_is_nobodys
     let folder = tempfile::tempdir().unwrap();
     let all = ["--exclude", "999999999999"];
     for (name, more, words) in [
-        ("a", &["--collect", "users"][..], "they were not asked for"),
-        ("b", &["--user", "nobody"][..], "of user nobody alone"),
-        ("c", &["--path-prefix", "/ci/"][..], "of users below /ci/ alone"),
-        ("d", &[][..], "is of 21 accounts of 22"),
-        ("e", &["--collect", "all", "--user-source", "credential-report"][..], "alone"),
+        ("a", &["--collect", "users"][..], "they were not requested"),
+        ("b", &["--user", "nobody"][..], "is limited: of user nobody"),
+        ("c", &["--path-prefix", "/ci/"][..], "is limited: of users below /ci/"),
+        ("d", &[][..], "covers only 21 accounts of the 22 in the organization"),
+        ("e", &["--collect", "all", "--user-source", "credential-report"][..], "is limited: "),
     ] {
         let with = [&ORGANIZATION[..], &all, &["--roll", name], more].concat();
         in_folder(&emulator, folder.path(), &with).await;
@@ -134,7 +134,7 @@ async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
     let asked = asked[before..].iter().filter(|line| line.operation == "ListUsers");
     assert_eq!(asked.count(), 0);
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
-    assert!(report.stdout.contains("21 earlier    read earlier, from "), "{}", report.stdout);
+    assert!(report.stdout.contains("21 resumed    read by a previous run, at "), "{}", report.stdout);
 
     let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
     let other = in_folder(&emulator, folder.path(), &role).await;
@@ -169,7 +169,7 @@ async fn a_roll_that_was_cut_says_who_is_missing() {
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
     assert_eq!(report.code, Some(11));
     assert!(report.stdout.contains("15 failed     the run ended before they were read"), "{}", report.stdout);
-    assert!(report.stdout.contains("its end is not recorded"), "{}", report.stdout);
+    assert!(report.stdout.contains("   run interrupted"), "{}", report.stdout);
 
     for (text, words) in [
         (whole.replacen("\"schema_version\":3", "\"schema_version\":4", 1), "schema version 4"),
@@ -217,8 +217,8 @@ async fn a_roll_goes_into_an_ordinary_file_of_its_own() {
         (&["--format", "json", "--out", "a", "--out", "b"][..], "--format stands 1 times and --out 2 times"),
         (&["--format", "json", "--format", "csv", "--out", "a", "--out", "a"][..], "--out a stands twice"),
         (&["--no-rules", "--format", "ocsf"][..], "--format ocsf shows findings"),
-        (&["--fail-on", "bad"][..], "\"bad\" is none of critical, high"),
-        (&["--benchmark", "cis-1.0"][..], "\"cis-1.0\" is none of cis-3.0"),
+        (&["--fail-on", "bad"][..], "unknown severity \"bad\"; expected one of critical, high"),
+        (&["--benchmark", "cis-1.0"][..], "unknown benchmark \"cis-1.0\"; expected one of cis-3.0"),
     ] {
         let ended = in_folder(&emulator, folder.path(), &[&ORGANIZATION[..], more].concat()).await;
         assert_eq!(ended.code, Some(2), "{more:?}: {}", ended.stderr);

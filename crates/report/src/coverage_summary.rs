@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms};
 
+use crate::assess::RuleResult;
 use crate::report::Report;
 use crate::rules::CATALOG;
 
@@ -225,11 +226,17 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
     let by_severity: Vec<String> = by_severity
         .map(|(severity, number)| format!("{} {severity}", with_thousands_separator(*number)))
         .collect();
-    let results = &report.assessment.rules;
-    let not_collected: Vec<FactKind> =
-        results.iter().filter(|it| it.not_collected > 0).filter_map(|it| it.missing_fact).collect();
-    let (all, evaluated) = (results.len(), results.iter().filter(|it| it.not_collected == 0).count());
-    let needs = needed_facts(&not_collected, terms);
+    let causes = not_evaluated(&report.assessment.rules, terms);
+    let all = report.assessment.rules.len();
+    let evaluated = all - causes.iter().map(|(count, _)| count).sum::<usize>();
+    let cause = match causes.as_slice() {
+        [(_, cause)] => cause.clone(),
+        several => {
+            let causes =
+                several.iter().map(|(count, cause)| format!("{}: {cause}", count_of(*count, "rule")));
+            causes.collect::<Vec<_>>().join("; ")
+        }
+    };
     let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
     let details = match by_severity.as_slice() {
         // Without the cause, no findings would read as nothing wrong.
@@ -237,10 +244,10 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
             "no rule was evaluated: no account was read".to_owned()
         }
         [] if all == 0 => format!("no rule{benchmark} is enabled"),
-        [] if evaluated == 0 => format!("no rule{benchmark} was evaluated: {needs}"),
+        [] if evaluated == 0 => format!("no rule{benchmark} was evaluated: {cause}"),
         [] if evaluated == all => format!("by {}{benchmark}", count_of(all, "rule")),
         [] => format!(
-            "by the {}{benchmark} that {} evaluated; {} of {all} rules not evaluated: {needs}",
+            "by the {}{benchmark} that {} evaluated; {} of {all} rules not evaluated: {cause}",
             count_of(evaluated, "rule"),
             if evaluated == 1 { "was" } else { "were" },
             all - evaluated
@@ -276,20 +283,34 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         });
         rows.push(SummaryRow { count, label: "unknown", details: sorted(details) });
     }
-    if !by_severity.is_empty() && !not_collected.is_empty() {
-        let label = if not_collected.len() == 1 { "rule" } else { "rules" };
-        let details = vec![format!("not evaluated: {needs}")];
-        rows.push(SummaryRow { count: not_collected.len(), label, details });
+    if !by_severity.is_empty() {
+        rows.extend(causes.into_iter().map(|(count, cause)| SummaryRow {
+            count,
+            label: if count == 1 { "rule" } else { "rules" },
+            details: vec![format!("not evaluated: {cause}")],
+        }));
     }
     rows
 }
 
-/// What rules that were not evaluated need, and the setting that collects it: `they need last_used; use collect = recommended`.
-fn needed_facts(not_collected: &[FactKind], terms: &dyn Terms) -> String {
-    let facts: BTreeSet<FactKind> = not_collected.iter().copied().collect();
+/// The number of rules that were not evaluated, by cause: the run did not request a fact that they need, or nothing that they
+/// could be evaluated for was read.
+fn not_evaluated(results: &[RuleResult], terms: &dyn Terms) -> Vec<(usize, String)> {
+    let missing: Vec<FactKind> =
+        results.iter().filter(|it| it.not_collected > 0).filter_map(|it| it.missing_fact).collect();
+    let facts: BTreeSet<FactKind> = missing.iter().copied().collect();
     let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
-    let they_need = if not_collected.len() == 1 { "it needs" } else { "they need" };
-    format!("{they_need} {}; use {}", facts.join(", "), terms.assignment("collect", "recommended"))
+    let they_need = if missing.len() == 1 { "it needs" } else { "they need" };
+    let collect = terms.assignment("collect", "recommended");
+    let is_unread = |it: &&RuleResult| {
+        it.not_collected == 0 && it.evaluated == 0 && it.unknown + it.accounts_not_read > 0
+    };
+    let unread = results.iter().filter(is_unread).count();
+    let causes = [
+        (missing.len(), format!("{they_need} {}; use {collect}", facts.join(", "))),
+        (unread, format!("what {} could not be read", if unread == 1 { "it needs" } else { "they need" })),
+    ];
+    causes.into_iter().filter(|(count, _)| *count > 0).collect()
 }
 
 fn exception_notes(report: &Report) -> Vec<String> {
@@ -302,17 +323,17 @@ fn exception_notes(report: &Report) -> Vec<String> {
     let notes = exceptions.filter_map(|used| {
         let exception = &used.exception;
         let name = format!(
-            "exception for {}, owner {}, \"{}\"",
+            "exception for {} (owner {}, \"{}\")",
             exception.criteria(),
             exception.owner,
             exception.reason
         );
         if used.is_expired && used.matched == 0 {
-            Some(format!("{name}, expired on {} and matches no finding", exception.until))
+            Some(format!("{name} expired on {} and matches no finding", exception.until))
         } else if used.is_expired {
             let findings = count_of(used.matched, "finding");
             let are = if used.matched == 1 { "is" } else { "are" };
-            Some(format!("{name}, expired on {}: {findings} {are} open again", exception.until))
+            Some(format!("{name} expired on {}: {findings} {are} open again", exception.until))
         } else {
             let undetermined = match used.undetermined {
                 0 if has_undetermined => "; it may match what could not be evaluated".to_owned(),
@@ -322,7 +343,7 @@ fn exception_notes(report: &Report) -> Vec<String> {
                 }
             };
             (used.matched == 0)
-                .then(|| format!("{name}, until {}, matches no finding{undetermined}", exception.until))
+                .then(|| format!("{name} until {} matches no finding{undetermined}", exception.until))
         }
     });
     notes.collect()

@@ -31,7 +31,7 @@ fn write_mismatched(
     let outcome = |is_denied| if is_denied { "denied" } else { "allowed" };
     writeln!(
         out,
-        "mismatched  {}  {} differs: roll: {}, {}; CloudTrail: {}, session {}, {}; request {}",
+        "mismatched  {}  in {}: the roll has {}, {}; CloudTrail has {}, session {}, {}; request {}",
         account(call),
         fields.join(", "),
         or_unknown(call.role_arn.as_deref()),
