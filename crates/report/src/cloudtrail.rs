@@ -153,19 +153,19 @@ fn parse_events(bytes: &[u8]) -> Result<Vec<Event>, InvalidEvents> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| InvalidEvents::Form("the file is not UTF-8 text".to_owned()))?;
     let event = |value: Value| serde_json::from_value::<Event>(value).map_err(|error| error.to_string());
-    if let Ok(Value::Object(mut whole)) = serde_json::from_str::<Value>(text) {
-        if let Some(Value::Array(records)) = whole.remove("Records") {
+    if let Ok(Value::Object(mut document)) = serde_json::from_str::<Value>(text) {
+        if let Some(Value::Array(records)) = document.remove("Records") {
             let records = records.into_iter().map(event).collect::<Result<_, _>>();
             return records.map_err(InvalidEvents::Form);
         }
-        if let Some(Value::Array(found)) = whole.remove("Events") {
+        if let Some(Value::Array(found)) = document.remove("Events") {
             let inner = |found: Value| {
                 let text = found.get("CloudTrailEvent").and_then(Value::as_str).unwrap_or_default();
                 serde_json::from_str::<Value>(text).map_err(|error| error.to_string()).and_then(event)
             };
             return found.into_iter().map(inner).collect::<Result<_, _>>().map_err(InvalidEvents::Form);
         }
-        if !whole.contains_key("eventName") {
+        if !document.contains_key("eventName") {
             return Err(InvalidEvents::Form(
                 "the JSON document has neither \"Records\" nor \"Events\"".to_owned(),
             ));

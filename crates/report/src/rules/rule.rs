@@ -64,7 +64,7 @@ impl Rule {
 
 impl PartialEq for Check {
     fn eq(&self, other: &Self) -> bool {
-        // Comparing function pointers is meaningless; rules are told apart by their ids.
+        // Comparing function pointers is meaningless; rules are distinguished by their ids.
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
