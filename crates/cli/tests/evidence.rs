@@ -128,7 +128,7 @@ async fn changed_missing_and_added_files_are_named() {
     fs::write(evidence.join("SHA256SUMS"), format!("{sums}{sums}")).unwrap();
     let twice = verify(&["evidence"]).await;
     assert_eq!(twice.code, Some(2), "{}", twice.stdout);
-    assert!(twice.stderr.contains("line 2: a stands twice"), "{}", twice.stderr);
+    assert!(twice.stderr.contains("line 2: a is listed twice"), "{}", twice.stderr);
     // The other folder: nothing is left; and a link, whatever it points to now.
     let again = path.join("again");
     let whole = fs::read_to_string(again.join("SHA256SUMS")).unwrap();
@@ -168,7 +168,7 @@ async fn the_calls_of_a_roll_are_those_in_cloudtrail_and_no_others_have_its_sess
         let whole = verify(&events, form).await;
         assert_eq!(whole.code, Some(0), "{form}: {}{}", whole.stdout, whole.stderr);
         assert!(
-            whole.stdout.contains("0 are missing, 0 under its session name are not its own"),
+            whole.stdout.contains("0 missing; unexpected calls with this session name: 0"),
             "{}",
             whole.stdout
         );
@@ -241,9 +241,9 @@ async fn a_call_that_cloudtrail_lacks_and_one_that_the_roll_lacks_are_named() {
     assert_eq!(verify(&events).await.0.code, Some(0));
 
     for (bytes, words) in [
-        (&b"\x1f\x8b\x08"[..], "gunzip it first"),
+        (&b"\x1f\x8b\x08"[..], "decompress it with gunzip first"),
         (b"{}", "neither \"Records\" nor \"Events\""),
-        (b"", "there is no event in it"),
+        (b"", "the file contains no event"),
         (b"{\"eventName\": 1}\n{}", "line 1"),
     ] {
         fs::write(folder.path().join("events.json"), bytes).unwrap();
@@ -276,6 +276,6 @@ async fn calls_of_previous_runs_belong_to_the_roll_and_those_of_an_interrupted_r
     run(&emulator, folder.path(), &scan).await;
     let cut = verify().await;
     assert_eq!(cut.code, Some(11), "{}{}", cut.stdout, cut.stderr);
-    assert!(cut.stdout.contains("of a run that was cut short"), "{}", cut.stdout);
-    assert!(cut.stdout.contains("unrecorded 20"), "each is named: {}", cut.stdout);
+    assert!(cut.stdout.contains("of an interrupted run"), "{}", cut.stdout);
+    assert!(cut.stdout.contains("unrecorded  20"), "each is named: {}", cut.stdout);
 }

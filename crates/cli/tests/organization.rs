@@ -343,7 +343,7 @@ async fn targets_come_from_an_accounts_file_and_from_rolecall_toml() {
     fs::write(&file, text.replace("2999-01-31", "2020-01-31")).unwrap();
     let lapsed = in_folder(&["scan"]).await;
     assert_eq!(lapsed.code, Some(11));
-    assert!(lapsed.stdout.contains("accepted until 2020-01-31, and is no more"), "{}", lapsed.stdout);
+    assert!(lapsed.stdout.contains("accepted gap expired on 2020-01-31"), "{}", lapsed.stdout);
     fs::write(&file, "role_nam = 1\n").unwrap();
     let wrong = in_folder(&["scan"]).await;
     assert_eq!(wrong.code, Some(2));

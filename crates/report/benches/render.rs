@@ -1,8 +1,9 @@
-//! What rendering costs over writing: the report of 20,000 keys in each format, and the same bytes written plainly: field by
-//! field as they stand, through the same buffer into a file that is put on the disk; for Markdown, whose rows are short,
-//! with `writeln!` from the same findings.
+//! The cost of rendering compared with plain writing: the report of 20,000 keys in each format, and the same bytes written
+//! field by field through the same buffer into a file that is synced to disk; for Markdown, whose rows are short, with
+//! `writeln!` from the same findings.
 //!
-//! Each pair runs in turn, so that what else the machine does weighs on both; the median of the ratios is told.
+//! Rendering and plain writing run alternately, so that other load on the machine affects both. Printed is the pair with the
+//! median ratio.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -31,61 +32,61 @@ const ACCOUNTS: u32 = 100;
 const USERS: u32 = 100;
 const ROUNDS: usize = 15;
 
-/// What stands between the fields of a row, in one format or another.
-const BETWEEN: [char; 4] = ['"', ',', '|', '\n'];
+/// The characters that separate fields in one of the formats.
+const SEPARATORS: [char; 4] = ['"', ',', '|', '\n'];
 
-/// Formats that hold the roll itself: what they write is read from its file, and so it is here.
-const FROM_THE_ROLL: [&str; 2] = ["json", "roll-csv"];
+/// Formats that contain the roll itself. Rendering them reads the roll file, so plain writing reads it too.
+const ROLL_FORMATS: [&str; 2] = ["json", "roll-csv"];
 
 type Render = fn(&mut BufWriter<File>, &RollFile, &Report) -> io::Result<()>;
 
 const FORMATS: [(&str, Render); 6] = [
-    ("json", |out, stored, report| render::json::render(out, stored, &report.coverage, Some(report))),
-    ("csv", |out, stored, report| render::csv::render(out, stored, report)),
-    ("roll-csv", |out, stored, report| render::roll_csv::render(out, stored, &report.coverage)),
-    ("markdown", |out, stored, report| render::markdown::render(out, stored, report, None)),
-    ("html", |out, stored, report| render::html::render(out, stored, report)),
-    ("ocsf", |out, stored, report| render::ocsf::render(out, stored, report)),
+    ("json", |out, roll, report| render::json::render(out, roll, &report.coverage, Some(report))),
+    ("csv", |out, roll, report| render::csv::render(out, roll, report)),
+    ("roll-csv", |out, roll, report| render::roll_csv::render(out, roll, &report.coverage)),
+    ("markdown", |out, roll, report| render::markdown::render(out, roll, report, None)),
+    ("html", |out, roll, report| render::html::render(out, roll, report)),
+    ("ocsf", |out, roll, report| render::ocsf::render(out, roll, report)),
 ];
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let stored = roll(&folder.path().join("roll.jsonl"));
+    let roll = write_roll(&folder.path().join("roll.jsonl"));
     let began = Instant::now();
-    let report = Report::from_file(&stored, &Settings::default(), FindingLimit::All).unwrap();
-    let judged = began.elapsed();
+    let report = Report::from_file(&roll, &Settings::default(), FindingLimit::All).unwrap();
+    let evaluated = began.elapsed();
     println!(
-        "{} accounts, {} users, {} keys, {} findings; judged in {judged:.0?}; {ROUNDS} pairs, median",
+        "{} accounts, {} users, {} keys, {} findings; evaluated in {evaluated:.0?}; {ROUNDS} pairs, median",
         ACCOUNTS,
         ACCOUNTS * USERS,
-        stored.counts.access_keys,
-        report.number()
+        roll.counts.access_keys,
+        report.open_count()
     );
-    let wanted = std::env::args().nth(1).unwrap_or_default();
+    let filter = std::env::args().nth(1).unwrap_or_default();
     for (name, render) in FORMATS
         .into_iter()
-        .filter(|(name, _)| wanted.starts_with("--") || wanted.is_empty() || *name == wanted)
+        .filter(|(name, _)| filter.starts_with("--") || filter.is_empty() || *name == filter)
     {
-        let (at, plain) = (folder.path().join(name), folder.path().join("plain"));
-        written(&at, |out| render(out, &stored, &report));
-        let text = std::fs::read_to_string(&at).unwrap();
+        let (rendered_path, plain_path) = (folder.path().join(name), folder.path().join("plain"));
+        write_time(&rendered_path, |out| render(out, &roll, &report));
+        let text = std::fs::read_to_string(&rendered_path).unwrap();
         let mut pairs: Vec<(Duration, Duration)> = (0..ROUNDS)
             .map(|_| {
-                let rendered = written(&at, |out| render(out, &stored, &report));
-                let lines = written(&plain, |out| {
-                    if FROM_THE_ROLL.contains(&name) {
-                        assert!(stored.accounts().all(|account| account.is_ok()));
+                let rendered = write_time(&rendered_path, |out| render(out, &roll, &report));
+                let plain = write_time(&plain_path, |out| {
+                    if ROLL_FORMATS.contains(&name) {
+                        assert!(roll.accounts().all(|account| account.is_ok()));
                     }
                     if name == "markdown" {
-                        return markdown(out, &text, &report);
+                        return write_markdown(out, &text, &report);
                     }
-                    text.split_inclusive(BETWEEN).try_for_each(|field| write!(out, "{field}"))
+                    text.split_inclusive(SEPARATORS).try_for_each(|field| write!(out, "{field}"))
                 });
-                (rendered, lines)
+                (rendered, plain)
             })
             .collect();
-        assert_eq!(std::fs::read_to_string(&plain).unwrap(), text, "the same bytes");
-        let ratio = |(rendered, lines): &(Duration, Duration)| rendered.as_secs_f64() / lines.as_secs_f64();
+        assert_eq!(std::fs::read_to_string(&plain_path).unwrap(), text, "the same bytes");
+        let ratio = |(rendered, plain): &(Duration, Duration)| rendered.as_secs_f64() / plain.as_secs_f64();
         pairs.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
         let median = pairs[ROUNDS / 2];
         println!(
@@ -98,8 +99,8 @@ fn main() {
     }
 }
 
-/// The rows of Markdown from the findings themselves, in whose order they lie about in memory, and what is before them.
-fn markdown(out: &mut BufWriter<File>, text: &str, report: &Report) -> io::Result<()> {
+/// Writes the head of the Markdown from `text`, and its rows from the findings, so that memory is read as in rendering.
+fn write_markdown(out: &mut BufWriter<File>, text: &str, report: &Report) -> io::Result<()> {
     let first = text.find("\n| --:").or(text.find("\n|--:|---|---|---|---|---|---|---|\n")).unwrap();
     let head = first + 1 + text[first + 1..].find('\n').unwrap() + 1;
     out.write_all(&text.as_bytes()[..head])?;
@@ -121,8 +122,8 @@ fn markdown(out: &mut BufWriter<File>, text: &str, report: &Report) -> io::Resul
     Ok(())
 }
 
-/// How long it takes until the file is on the disk.
-fn written(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Duration {
+/// The time until the file is written and synced to disk.
+fn write_time(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Duration {
     let began = Instant::now();
     let mut out = BufWriter::new(File::create(path).unwrap());
     write(&mut out).unwrap();
@@ -130,7 +131,7 @@ fn written(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
     began.elapsed()
 }
 
-fn roll(path: &Path) -> RollFile {
+fn write_roll(path: &Path) -> RollFile {
     let as_of: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
     let role_arn = |number: u32| -> RoleArn { format!("arn:aws:iam::{number:012}:role/R").parse().unwrap() };
     let targets = (0..ACCOUNTS).map(|number| role_arn(number).into()).collect();
@@ -139,16 +140,16 @@ fn roll(path: &Path) -> RollFile {
     header.collect = FactSelection { facts, ..FactSelection::default() };
     let mut writer = RollWriter::new(File::create(path).unwrap(), &header).unwrap();
     for number in 0..ACCOUNTS {
-        let users = (0..USERS).map(|user| person(number * USERS + user, as_of)).collect();
+        let users = (0..USERS).map(|user| make_user(number * USERS + user, as_of)).collect();
         let account = AccountRecord::read(role_arn(number), users, Vec::new(), Vec::new());
-        let known = Account { name: Some(format!("account-{number}")), ..Account::default() };
-        writer.write_account(&account.with_account(Some(known))).unwrap();
+        let details = Account { name: Some(format!("account-{number}")), ..Account::default() };
+        writer.write_account(&account.with_account(Some(details))).unwrap();
     }
     writer.finish(Statistics::default()).unwrap();
     RollFile::read(File::open(path).unwrap()).unwrap()
 }
 
-fn person(number: u32, as_of: Timestamp) -> User {
+fn make_user(number: u32, as_of: Timestamp) -> User {
     let ago = |days: u32| as_of - (24 * i64::from(days)).hours();
     let key = |second: u32| AccessKey {
         access_key_id: format!("AKIA{:016}", number * 2 + second).parse().unwrap(),

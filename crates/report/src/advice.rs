@@ -1,4 +1,4 @@
-//! One advice a user: what its keys and password, taken together, call for.
+//! One recommendation per user, from all its access keys and its password together.
 
 use std::fmt;
 
@@ -10,31 +10,31 @@ use crate::remedy::AgeThresholds;
 /// What to do with a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// What.
+    /// The recommended action.
     pub action: Action,
-    /// Why.
+    /// Why it is recommended, for people.
     pub reason: String,
 }
 
-/// What can be done with a user.
+/// An action that can be recommended for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// Nothing of it is in use.
+    /// Delete the user: no key and no password is in use.
     DeleteUser,
-    /// A key works and is not in use, something else is.
+    /// Deactivate an active key that is not in use, while another credential is.
     Deactivate,
-    /// The password is not in use, a key is.
+    /// Delete the console password, which is not in use.
     RemovePassword,
-    /// A key is in use and old.
+    /// Rotate a key that is older than allowed and not known to be idle.
     Rotate,
-    /// A key is off and left over.
+    /// Delete a key that is inactive and has not been used for a long time.
     DeleteKey,
-    /// Nothing calls for more, or what would tell is unknown.
+    /// Change nothing: no action is needed, or a fact that would justify one is unknown.
     Leave,
 }
 
 impl Action {
-    /// The words for it.
+    /// The action in words, as outputs show it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,63 +60,65 @@ impl Serialize for Action {
     }
 }
 
-/// The advice. What is unknown is never taken for unused: a user is deleted where all is known, and an old key is rotated
-/// where nobody knows whether it is used.
+/// Recommends an action for a user. Unknown never counts as unused: deleting the user is recommended only where all facts
+/// are known, and an old key whose last use is unknown is to be rotated.
 #[must_use]
-pub(crate) fn advise(of: &UserView<'_>, patience: AgeThresholds) -> Advice {
-    let because = |action, because: &str| Advice { action, reason: because.to_owned() };
-    let AgeThresholds { idle, age } = patience;
+pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice {
+    let advice = |action, reason: &str| Advice { action, reason: reason.to_owned() };
+    let AgeThresholds { idle, age } = thresholds;
     let long = idle.max(age);
-    let password = of.password();
+    let password = user.password();
     let password_idle = |days: u32| {
-        password.known().map(|password| password.map(|password| since(of, password) >= i64::from(days)))
+        password
+            .known()
+            .map(|password| password.map(|password| password_days_idle(user, password) >= i64::from(days)))
     };
-    let Some(keys) = of.access_keys().known().copied() else {
+    let Some(keys) = user.access_keys().known().copied() else {
         return match password_idle(idle) {
-            Some(Some(true)) => because(Action::RemovePassword, "the password is not in use"),
-            _ => because(Action::Leave, "which keys there are is unknown"),
+            Some(Some(true)) => advice(Action::RemovePassword, "the password is not in use"),
+            _ => advice(Action::Leave, "the user's access keys are unknown"),
         };
     };
-    let keys = || keys.iter().map(|key| KeyView { of: *of, key });
-    // To delete is for good: all must be known, and idle for as long as a key may be old; those too that are off.
+    let keys = || keys.iter().map(|key| KeyView { user: *user, key });
+    // A deletion cannot be undone: all must be known, and idle for the longer of the two thresholds, inactive keys too.
     if keys().all(|key| key.is_active().is_ok() && key.is_idle(long) == Some(true))
         && password_idle(long).is_some_and(|idle| idle != Some(false))
     {
-        return if of.days_since(of.user.create_date) < i64::from(long) {
-            because(Action::Leave, "the user is new")
+        return if user.days_since(user.user.create_date) < i64::from(long) {
+            advice(Action::Leave, "the user is new")
         } else {
-            because(
+            advice(
                 Action::DeleteUser,
-                "no key or password of it is in use; SSH keys, certificates and service-specific credentials are not read",
+                "no access key and no password is in use; SSH keys, certificates and service-specific credentials are not read",
             )
         };
     }
-    if keys().any(|key| key.is_idle_and_works(idle)) {
-        return because(Action::Deactivate, "a key works that is not in use");
+    if keys().any(|key| key.is_active_and_idle(idle)) {
+        return advice(Action::Deactivate, "an active key is not in use");
     }
     if password_idle(idle) == Some(Some(true)) {
-        return because(Action::RemovePassword, "the password is not in use");
+        return advice(Action::RemovePassword, "the password is not in use");
     }
     let is_old = |key: &KeyView<'_>| key.created().is_ok_and(|(_, days)| days > i64::from(age));
     if keys().any(|key| key.is_active() != Ok(false) && is_old(&key)) {
-        return because(Action::Rotate, "a key is older than allowed, and not known to be idle");
+        return advice(Action::Rotate, "a key is older than allowed and is not known to be unused");
     }
     if keys().any(|key| key.is_active() == Ok(false) && key.is_idle(long) == Some(true)) {
-        return because(Action::DeleteKey, "a key is off, and nobody missed it");
+        return advice(Action::DeleteKey, "an inactive key has not been used for a long time");
     }
     if keys().any(|key| key.is_active().is_err()) {
-        return because(Action::Leave, "whether a key works is unknown");
+        return advice(Action::Leave, "whether a key is active is unknown");
     }
     if keys().any(|key| key.is_idle(idle).is_none()) {
-        return because(Action::Leave, "when a key was last used is unknown");
+        return advice(Action::Leave, "when a key was last used is unknown");
     }
     if password.known().is_none() {
-        return because(Action::Leave, "whether there is a password is unknown");
+        return advice(Action::Leave, "whether the user has a password is unknown");
     }
-    because(Action::Leave, "no key or password is old or idle")
+    advice(Action::Leave, "no key or password is old or unused")
 }
 
-/// For how many days a password was not used.
-fn since(of: &UserView<'_>, password: Password) -> i64 {
-    of.days_idle(of.password_last_used().max(password.made).unwrap_or(of.user.create_date))
+/// For how many whole days a password has not been used, nor set.
+fn password_days_idle(user: &UserView<'_>, password: Password) -> i64 {
+    user.days_idle(user.password_last_used().max(password.set_date).unwrap_or(user.user.create_date))
 }

@@ -1,4 +1,4 @@
-//! The rules over an account.
+//! Evaluating the rules over accounts.
 
 use std::collections::BTreeMap;
 
@@ -14,97 +14,98 @@ use crate::rules::{RuleOutcome, Violation};
 use crate::score::Score;
 use crate::settings::{EffectiveRule, Exception, Settings};
 
-/// Judges accounts one by one.
+/// Evaluates the rules over accounts, one account at a time, and counts the results.
 #[derive(Debug)]
 pub(crate) struct Assessor<'a> {
     header: &'a Header,
     settings: &'a Settings,
-    patience: AgeThresholds,
-    applied: Vec<EffectiveRule>,
+    thresholds: AgeThresholds,
+    rules: Vec<EffectiveRule>,
+    /// The results of `rules`, in the same order.
     results: Vec<RuleResult>,
     unknown: Vec<Undetermined>,
-    /// How often each exception matched, and of how many findings that is not known.
-    matched: Vec<(usize, usize)>,
+    /// For each exception, how many findings it matches, and for how many the match is unknown.
+    exception_counts: Vec<(usize, usize)>,
     owners_uncertain: usize,
 }
 
-/// What came of a rule over all accounts.
+/// The result of a rule over all accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuleResult {
-    /// The rule.
+    /// The rule as the catalog has it.
     #[serde(flatten)]
     pub rule: &'static Rule,
-    /// The threshold that was applied, in days.
+    /// The threshold that was applied, in days; `None` for a rule without one.
     #[serde(rename = "days")]
     pub applied_days: Option<u32>,
-    /// The severity that was applied.
+    /// The severity that was applied: the default or that of the settings.
     #[serde(rename = "severity")]
     pub applied_severity: Severity,
-    /// How many keys, users or root users were judged.
+    /// How many keys, users or root users were evaluated.
     pub evaluated: usize,
-    /// Findings, those aside that somebody answers for.
+    /// The number of open findings.
     pub open: usize,
-    /// Findings that somebody answers for.
+    /// The number of findings that an exception suppresses.
     pub suppressed: usize,
-    /// Keys, users or root users that could not be judged, since what was asked for is unknown.
+    /// How many keys, users or root users could not be evaluated because a requested fact is unknown.
     pub unknown: usize,
-    /// Those that could not be judged since nobody asked for what would tell.
+    /// How many keys, users or root users could not be evaluated because the run did not request a fact.
     pub not_collected: usize,
-    /// What would tell.
+    /// The fact that the run did not request; `None` where `not_collected` is 0.
     pub missing_fact: Option<FactKind>,
-    /// Accounts of which nothing was read, or whose users could not all be listed.
+    /// The number of accounts of which nothing was read, or whose users could not all be listed.
     pub accounts_not_read: usize,
 }
 
-/// What could not be judged in an account, by a rule, for a reason.
+/// What a rule could not evaluate in one account, for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undetermined {
-    /// The account.
+    /// The account's id of 12 digits.
     pub account_id: AccountId,
-    /// Its name.
+    /// The name in AWS Organizations; `None` where it is unknown.
     pub account_name: Option<String>,
-    /// The rule.
+    /// The id of the rule.
     pub rule: &'static str,
-    /// What would tell.
+    /// The kind of fact that is missing.
     pub fact: FactKind,
-    /// What it is that is not known.
+    /// What exactly is missing, for people: `key age`.
     pub missing: &'static str,
-    /// Why it is unknown.
+    /// Why it is unknown, such as `denied` or `throttled`.
     pub reason: String,
-    /// How many keys, users or root users it is about.
+    /// How many keys, users or root users could not be evaluated.
     pub count: usize,
-    /// The names of some of them.
+    /// The key ids or user names of at most five of them.
     pub examples: Vec<String>,
 }
 
-/// How often an exception matched.
+/// An exception and what it matched.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExceptionUse {
-    /// The exception.
+    /// The exception as the settings have it.
     #[serde(flatten)]
     pub exception: Exception,
-    /// How many findings it matches.
+    /// The number of findings that it matches.
     pub matched: usize,
-    /// Of how many findings it is not known whether it matches, since the user's tags are not.
+    /// The number of findings for which a match is unknown, because the user's tags are unknown.
     pub undetermined: usize,
-    /// Whether its last day is over.
+    /// Whether its last day is past, so that it suppresses nothing any more.
     pub is_expired: bool,
 }
 
-/// What was judged, the findings themselves aside.
+/// The results of all rules, without the findings themselves.
 #[derive(Debug, Clone, Serialize)]
 pub struct Assessment {
-    /// What came of each rule.
+    /// The result of each rule that is enabled.
     pub rules: Vec<RuleResult>,
-    /// What could not be judged.
+    /// What could not be evaluated, and why.
     pub unknown: Vec<Undetermined>,
-    /// The exceptions, and how often they matched.
+    /// The exceptions, and what they matched.
     pub exceptions: Vec<ExceptionUse>,
-    /// Findings whose owner another source tells, since the user's tags are not known.
+    /// The number of findings whose owner is uncertain: a later source names it, and the user's tags are unknown.
     pub owners_uncertain: usize,
 }
 
-/// The user, or the key, that is judged.
+/// The user or key that is evaluated; the root user where both are `None`.
 #[derive(Clone, Copy)]
 struct EvaluatedSubject<'a> {
     user: Option<&'a UserView<'a>>,
@@ -112,27 +113,27 @@ struct EvaluatedSubject<'a> {
     advice: Option<&'a Advice>,
 }
 
-/// How many names are kept of what could not be judged.
-const SOME: usize = 5;
+/// How many examples are kept of what could not be evaluated.
+const MAX_EXAMPLES: usize = 5;
 
 impl<'a> Assessor<'a> {
-    /// Judges the accounts of this roll.
+    /// An assessor for the accounts of the roll with this header.
     #[must_use]
     pub(crate) fn new(header: &'a Header, settings: &'a Settings) -> Self {
-        let applied: Vec<EffectiveRule> = settings.effective_rules().collect();
-        let results = applied.iter().map(RuleResult::of).collect();
-        let matched = vec![(0, 0); settings.exceptions.len()];
-        let patience = AgeThresholds {
+        let rules: Vec<EffectiveRule> = settings.effective_rules().collect();
+        let results = rules.iter().map(RuleResult::new).collect();
+        let exception_counts = vec![(0, 0); settings.exceptions.len()];
+        let thresholds = AgeThresholds {
             idle: settings.days(&access_key_unused::RULE),
             age: settings.days(&access_key_age::RULE),
         };
         let (unknown, owners_uncertain) = (Vec::new(), 0);
-        Self { header, settings, patience, applied, results, unknown, matched, owners_uncertain }
+        Self { header, settings, thresholds, rules, results, unknown, exception_counts, owners_uncertain }
     }
 
-    /// The findings of an account, those among them that somebody answers for.
-    pub(crate) fn assess_account(&mut self, roll: &AccountRecord) -> Vec<Finding> {
-        match roll.outcome() {
+    /// The findings of an account, suppressed ones included.
+    pub(crate) fn assess_account(&mut self, record: &AccountRecord) -> Vec<Finding> {
+        match record.outcome() {
             Outcome::Skipped => return Vec::new(),
             Outcome::Failed => {
                 self.results.iter_mut().for_each(|result| result.accounts_not_read += 1);
@@ -140,59 +141,63 @@ impl<'a> Assessor<'a> {
             }
             Outcome::Complete | Outcome::Partial => {}
         }
-        if roll.gaps().iter().any(|gap| gap.stage == FactKind::Users.into()) {
-            let of_users = self.results.iter_mut().filter(|result| !result.rule.applies_to_root());
-            of_users.for_each(|result| result.accounts_not_read += 1);
+        if record.gaps().iter().any(|gap| gap.stage == FactKind::Users.into()) {
+            let user_rules = self.results.iter_mut().filter(|result| !result.rule.applies_to_root());
+            user_rules.for_each(|result| result.accounts_not_read += 1);
         }
-        let of = AccountView::new(self.header, roll);
-        let mut judging = AccountEvaluation { findings: Vec::new(), unknown: BTreeMap::new() };
-        let nobody = EvaluatedSubject { user: None, key: None, advice: None };
-        for index in 0..self.applied.len() {
+        let account = AccountView::new(self.header, record);
+        let mut evaluation = AccountEvaluation { findings: Vec::new(), unknown: BTreeMap::new() };
+        let root_user = EvaluatedSubject { user: None, key: None, advice: None };
+        for index in 0..self.rules.len() {
             if let Some(EffectiveRule { rule: Rule { check: Check::Root(check), .. }, .. }) =
-                self.applied.get(index)
+                self.rules.get(index)
             {
-                self.take(index, &of, check(&of), nobody, &mut judging);
+                self.record(index, &account, check(&account), root_user, &mut evaluation);
             }
         }
-        for user in roll.users().unwrap_or_default() {
-            let user = UserView { account: of, user };
-            let advice = advice::advise(&user, self.patience);
-            let judged = EvaluatedSubject { user: Some(&user), key: None, advice: Some(&advice) };
-            for index in 0..self.applied.len() {
-                let Some(EffectiveRule { rule, days, .. }) = self.applied.get(index).copied() else {
+        for user in record.users().unwrap_or_default() {
+            let user = UserView { account, user };
+            let advice = advice::advise(&user, self.thresholds);
+            let subject = EvaluatedSubject { user: Some(&user), key: None, advice: Some(&advice) };
+            for index in 0..self.rules.len() {
+                let Some(EffectiveRule { rule, days, .. }) = self.rules.get(index).copied() else {
                     continue;
                 };
                 match rule.check {
                     Check::Root(_) => {}
-                    Check::User(check) => self.take(index, &of, check(&user, days), judged, &mut judging),
+                    Check::User(check) => {
+                        self.record(index, &account, check(&user, days), subject, &mut evaluation);
+                    }
                     Check::Key(check) => match require(user.access_keys(), FactKind::AccessKeys) {
                         Ok((keys, _)) => {
                             for key in keys {
-                                let key = KeyView { of: user, key };
-                                let judged = EvaluatedSubject { key: Some(&key), ..judged };
-                                self.take(index, &of, check(&key, days), judged, &mut judging);
+                                let key = KeyView { user, key };
+                                let subject = EvaluatedSubject { key: Some(&key), ..subject };
+                                self.record(index, &account, check(&key, days), subject, &mut evaluation);
                             }
                         }
-                        Err(untold) => self.take(index, &of, Err(untold), judged, &mut judging),
+                        Err(missing) => self.record(index, &account, Err(missing), subject, &mut evaluation),
                     },
                 }
             }
         }
-        self.unknown.extend(judging.unknown.into_values());
-        judging.findings
+        self.unknown.extend(evaluation.unknown.into_values());
+        evaluation.findings
     }
 
-    /// What was judged, the findings themselves aside.
+    /// The results of all rules over the accounts that were assessed.
     #[must_use]
     pub(crate) fn finish(self) -> Assessment {
         let as_of = self.header.as_of;
-        let used = |(exception, (matched, untold)): (&Exception, (usize, usize))| ExceptionUse {
-            exception: exception.clone(),
-            matched,
-            undetermined: untold,
-            is_expired: exception.is_expired(as_of),
-        };
-        let exceptions = self.settings.exceptions.iter().zip(self.matched).map(used).collect();
+        let exception_use =
+            |(exception, (matched, undetermined)): (&Exception, (usize, usize))| ExceptionUse {
+                exception: exception.clone(),
+                matched,
+                undetermined,
+                is_expired: exception.is_expired(as_of),
+            };
+        let exceptions =
+            self.settings.exceptions.iter().zip(self.exception_counts).map(exception_use).collect();
         Assessment {
             rules: self.results,
             unknown: self.unknown,
@@ -201,69 +206,71 @@ impl<'a> Assessor<'a> {
         }
     }
 
-    fn take(
+    /// Counts the outcome of the rule at this index for a subject, and keeps the finding or the reason why there is none.
+    fn record(
         &mut self,
         index: usize,
-        of: &AccountView<'_>,
-        checked: RuleOutcome,
-        judged: EvaluatedSubject<'_>,
-        judging: &mut AccountEvaluation,
+        account: &AccountView<'_>,
+        outcome: RuleOutcome,
+        subject: EvaluatedSubject<'_>,
+        evaluation: &mut AccountEvaluation,
     ) {
-        let (Some(applied), Some(result)) = (self.applied.get(index).copied(), self.results.get_mut(index))
-        else {
+        let (Some(rule), Some(result)) = (self.rules.get(index).copied(), self.results.get_mut(index)) else {
             return;
         };
-        match checked {
+        match outcome {
             Ok(None) => result.evaluated += 1,
-            Ok(Some(failed)) => {
+            Ok(Some(violation)) => {
                 result.evaluated += 1;
-                let mut finding = finding(applied, of, failed, judged, self.settings, self.patience);
-                apply_exceptions(&self.settings.exceptions, &mut self.matched, &mut finding, of, judged.user);
+                let mut finding =
+                    new_finding(rule, account, violation, subject, self.settings, self.thresholds);
+                let exceptions = &self.settings.exceptions;
+                apply_exceptions(exceptions, &mut self.exception_counts, &mut finding, account, subject.user);
                 self.owners_uncertain +=
-                    usize::from(finding.owner.as_ref().is_some_and(|it| it.is_uncertain));
+                    usize::from(finding.owner.as_ref().is_some_and(|owner| owner.is_uncertain));
                 *(if finding.is_open() { &mut result.open } else { &mut result.suppressed }) += 1;
-                judging.findings.push(finding);
+                evaluation.findings.push(finding);
             }
             Err(MissingFact { fact, reason: None, .. }) => {
                 result.not_collected += 1;
                 result.missing_fact = Some(fact);
             }
-            Err(MissingFact { fact, missing: what, reason: Some(reason) }) => {
+            Err(MissingFact { fact, missing, reason: Some(reason) }) => {
                 result.unknown += 1;
-                let unknown =
-                    judging.unknown.entry((index, what, reason.clone())).or_insert_with(|| Undetermined {
-                        account_id: of.roll.account_id().clone(),
-                        account_name: of.roll.account().and_then(|account| account.name.clone()),
-                        rule: applied.rule.id,
-                        fact,
-                        missing: what,
-                        reason,
-                        count: 0,
-                        examples: Vec::new(),
-                    });
-                unknown.count += 1;
-                if unknown.examples.len() < SOME {
-                    let key = judged.key.map(|of| of.key.access_key_id.as_str());
-                    let user = judged.user.map(|of| of.user.user_name.as_str());
-                    unknown.examples.push(key.or(user).unwrap_or("the root user").to_owned());
+                let key = (index, missing, reason.clone());
+                let undetermined = evaluation.unknown.entry(key).or_insert_with(|| Undetermined {
+                    account_id: account.record.account_id().clone(),
+                    account_name: account.record.account().and_then(|account| account.name.clone()),
+                    rule: rule.rule.id,
+                    fact,
+                    missing,
+                    reason,
+                    count: 0,
+                    examples: Vec::new(),
+                });
+                undetermined.count += 1;
+                if undetermined.examples.len() < MAX_EXAMPLES {
+                    let key = subject.key.map(|view| view.key.access_key_id.as_str());
+                    let user = subject.user.map(|view| view.user.user_name.as_str());
+                    undetermined.examples.push(key.or(user).unwrap_or("the root user").to_owned());
                 }
             }
         }
     }
 }
 
-/// What comes of one account.
+/// The findings of one account, and what could not be evaluated in it by rule, missing fact and reason.
 struct AccountEvaluation {
     findings: Vec<Finding>,
     unknown: BTreeMap<(usize, &'static str, String), Undetermined>,
 }
 
 impl RuleResult {
-    fn of(applied: &EffectiveRule) -> Self {
+    fn new(rule: &EffectiveRule) -> Self {
         Self {
-            rule: applied.rule,
-            applied_days: applied.rule.days.map(|_| applied.days),
-            applied_severity: applied.severity,
+            rule: rule.rule,
+            applied_days: rule.rule.days.map(|_| rule.days),
+            applied_severity: rule.severity,
             evaluated: 0,
             open: 0,
             suppressed: 0,
@@ -275,36 +282,36 @@ impl RuleResult {
     }
 }
 
-fn finding(
-    applied: EffectiveRule,
-    of: &AccountView<'_>,
-    failed: Violation,
-    judged: EvaluatedSubject<'_>,
+fn new_finding(
+    rule: EffectiveRule,
+    AccountView { record, .. }: &AccountView<'_>,
+    violation: Violation,
+    subject: EvaluatedSubject<'_>,
     settings: &Settings,
-    patience: AgeThresholds,
+    thresholds: AgeThresholds,
 ) -> Finding {
-    let EffectiveRule { rule, severity, .. } = applied;
-    let account_id = of.roll.account_id();
-    let account = of.roll.account();
-    let user = judged.user.map(|of| of.user);
-    let access_key_id = judged.key.map(|of| of.key.access_key_id.clone());
-    let partition = of.roll.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
+    let EffectiveRule { rule, severity, .. } = rule;
+    let account_id = record.account_id();
+    let account = record.account();
+    let user = subject.user.map(|view| view.user);
+    let access_key_id = subject.key.map(|view| view.key.access_key_id.clone());
+    let partition = record.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
     let mut score = Score::new(severity);
-    match judged.user {
+    match subject.user {
         None => score.add_root(),
         Some(user) => score.add_user(user),
     }
-    if let Some(key) = judged.key {
+    if let Some(key) = subject.key {
         score.add_key(key);
     }
-    // Users of one name, one after the other, are not one user: their ids tell them apart.
-    let about = access_key_id
+    // A user that was deleted and created again under the same name is another user: only the id differs.
+    let subject_id = access_key_id
         .as_ref()
         .map(AccessKeyId::as_str)
         .or(user.map(|user| user.user_id.as_str()))
         .unwrap_or("root");
     Finding {
-        id: format!("{account_id}/{}/{about}", rule.id),
+        id: format!("{account_id}/{}/{subject_id}", rule.id),
         rule,
         title: rule.title,
         severity,
@@ -318,39 +325,38 @@ fn finding(
             access_key_id,
         },
         user_id: user.map(|user| user.user_id.clone()),
-        message: failed.message,
-        evidence: failed.evidence,
-        remedy: remedy::commands(failed.remedy, judged.user, judged.key, patience),
+        message: violation.message,
+        evidence: violation.evidence,
+        remedy: remedy::commands(violation.remedy, subject.user, subject.key, thresholds),
         score,
-        advice: judged.advice.cloned(),
-        owner: settings.owner(of.roll, judged.user),
+        advice: subject.advice.cloned(),
+        owner: settings.owner(record, subject.user),
         exception: None,
         can_be_suppressed: false,
     }
 }
 
-/// Whether somebody answers for a finding; counts how often each exception does.
+/// Sets the exception that a finding falls under, if any, and counts the matches of each exception.
 fn apply_exceptions(
     exceptions: &[Exception],
     counts: &mut [(usize, usize)],
     finding: &mut Finding,
-    of: &AccountView<'_>,
+    account: &AccountView<'_>,
     user: Option<&UserView<'_>>,
 ) {
-    let account = of.roll.account();
-    for (exception, (matched, untold)) in exceptions.iter().zip(counts) {
-        match exception.matches(finding, account, user) {
+    for (exception, (matched, undetermined)) in exceptions.iter().zip(counts) {
+        match exception.matches(finding, account.record.account(), user) {
             Some(false) => {}
             None => {
-                *untold += 1;
+                *undetermined += 1;
                 finding.can_be_suppressed = true;
             }
             Some(true) => {
                 *matched += 1;
-                // One that holds counts before one that has lapsed.
-                let holds = finding.exception.as_ref().is_some_and(|earlier| !earlier.is_expired);
-                if !holds {
-                    finding.exception = Some(exception.to_suppression(of.as_of));
+                // An active exception takes precedence over an expired one.
+                let is_suppressed = finding.exception.as_ref().is_some_and(|exception| !exception.is_expired);
+                if !is_suppressed {
+                    finding.exception = Some(exception.to_suppression(account.as_of));
                 }
             }
         }

@@ -1,74 +1,75 @@
-//! What a roll covers, and what not and why, in words: the statement that every output carries.
+//! The coverage summary: what a roll covers, and what it does not cover and why, for people. Every output carries it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms};
 
+use crate::assess::RuleResult;
 use crate::report::Report;
-use crate::rules::CATALOGUE;
+use crate::rules::CATALOG;
 
-/// The statement. Its texts hold what AWS and people said, as they said it: who shows it takes the sting out.
+/// The coverage summary of a roll. Its texts contain words from AWS and from people unchanged: pass them through
+/// [`sanitize`](crate::render::sanitize) before showing them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoverageSummary {
-    /// Whether nothing is missing but what somebody answers for.
+    /// Whether there is no gap except accepted ones.
     pub is_complete: bool,
-    /// The organisation.
+    /// The organization's id; `None` where the run did not read AWS Organizations.
     pub organization: Option<String>,
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// The moment that the roll stands for: `2026-11-25T03:23Z`.
+    /// The time of the roll in UTC: `2026-11-25T03:23Z`.
     pub as_of: String,
-    /// How long the run took; `None` where it was cut short.
+    /// How long the run took; `None` where it was interrupted.
     pub elapsed: Option<String>,
-    /// Who asked: account, and what the ARN says behind it.
+    /// The caller identity: the account id and the resource part of the ARN; `None` where it is unknown.
     pub caller: Option<String>,
-    /// How many of what.
+    /// The numbers of accounts, findings and rules, each with details.
     pub rows: Vec<SummaryRow>,
-    /// Gaps that were accepted until a day that is over, exceptions that have lapsed or match nothing.
+    /// Notes on limits of the roll, on expired and unused accepted gaps and exceptions, on uncertain owners, and on rules that
+    /// are less strict than the benchmark.
     pub notes: Vec<String>,
 }
 
-/// How many of what.
+/// A row of the summary: a number, what it counts, and details.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryRow {
-    /// How many.
+    /// The number.
     pub count: usize,
-    /// Of what: `complete`, `denied`.
+    /// What is counted: `complete`, `denied`.
     pub label: &'static str,
-    /// What more there is to say; of reasons the most frequent first.
+    /// The details; where they are reasons, the most frequent first.
     pub details: Vec<String>,
 }
 
 impl CoverageSummary {
-    /// What a roll covers, and where rules were applied, what they found and could not judge; settings are called as a
-    /// front end calls them.
+    /// The summary of a roll and, where rules were evaluated, of their findings and of what they could not evaluate. `terms`
+    /// gives the names of settings in the front end: flags or keys.
     #[must_use]
-    pub fn new(stored: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
-        let header = &stored.header;
-        let mut lines = account_rows(coverage);
+    pub fn new(roll: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
+        let header = &roll.header;
+        let mut rows = account_rows(coverage);
         let mut notes: Vec<String> =
             coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll covers only {to}")).collect();
         for gap in &coverage.expired_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
-            notes.push(format!(
-                "the gap of {account}, owner {owner}, was accepted until {until}, and is no more"
-            ));
+            notes.push(format!("accepted gap expired on {until}: account {account}, owner {owner}"));
         }
         for gap in &coverage.unused_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
             notes.push(format!(
-                "a gap of {account} is accepted, owner {owner}, until {until}, and there is none"
+                "accepted gap is unused: account {account} has no gap in this roll; owner {owner}, until {until}"
             ));
         }
         if let Some(report) = report {
-            lines.extend(finding_rows(report, coverage, terms));
+            rows.extend(finding_rows(report, coverage, terms));
             notes.extend(exception_notes(report));
             notes.extend(benchmark_notes(report));
             let uncertain = report.assessment.owners_uncertain;
             if uncertain > 0 {
-                let of = count_of(uncertain, "finding");
-                notes.push(format!("who is to act on {of} is not certain: the users' tags are not known"));
+                let findings = count_of(uncertain, "finding");
+                notes.push(format!("the owner of {findings} is uncertain: the users' tags are unknown"));
             }
         }
         Self {
@@ -76,47 +77,47 @@ impl CoverageSummary {
             organization: header.organization.as_ref().map(|it| it.id.clone()),
             run_id: header.run_id.to_string(),
             as_of: header.as_of.strftime("%Y-%m-%dT%H:%MZ").to_string(),
-            elapsed: stored
+            elapsed: roll
                 .statistics
                 .as_ref()
                 .map(|Statistics { elapsed_ms, .. }| format_elapsed(*elapsed_ms)),
             caller: header
                 .caller
                 .as_ref()
-                .map(|caller| format!("{} {}", caller.account_id, of_arn(&caller.arn))),
-            rows: lines,
+                .map(|caller| format!("{} {}", caller.account_id, arn_resource(&caller.arn))),
+            rows,
             notes,
         }
     }
 
-    /// `ROLL COMPLETE`, or not.
+    /// `ROLL COMPLETE` or `ROLL INCOMPLETE`.
     #[must_use]
     pub fn verdict(&self) -> &'static str {
         if self.is_complete { "ROLL COMPLETE" } else { "ROLL INCOMPLETE" }
     }
 
-    /// Where the roll is from: organisation, run, moment, time.
+    /// The origin of the roll: organization, run, time, duration.
     #[must_use]
     pub fn origin(&self) -> Vec<String> {
         let run = format!("run {}", self.run_id);
-        let elapsed = self.elapsed.clone().unwrap_or_else(|| "its end is not recorded".to_owned());
+        let elapsed = self.elapsed.clone().unwrap_or_else(|| "run interrupted".to_owned());
         self.organization.iter().cloned().chain([run, self.as_of.clone(), elapsed]).collect()
     }
 
-    /// All of it in one line.
+    /// The verdict and all rows in one line, without the notes.
     #[must_use]
     pub(crate) fn to_one_line(&self) -> String {
-        let of = |line: &SummaryRow| {
-            format!("{} {} {}", with_thousands_separator(line.count), line.label, line.details.join(", "))
+        let text = |row: &SummaryRow| {
+            format!("{} {} {}", with_thousands_separator(row.count), row.label, row.details.join(", "))
                 .trim_end()
                 .to_owned()
         };
-        let lines: Vec<String> = self.rows.iter().map(of).collect();
-        format!("{}: {}", self.verdict(), lines.join("; "))
+        let rows: Vec<String> = self.rows.iter().map(text).collect();
+        format!("{}: {}", self.verdict(), rows.join("; "))
     }
 }
 
-/// What a roll covers, in a line.
+/// The coverage of a roll in one line: accounts by outcome, users, access keys.
 #[must_use]
 pub fn summary(coverage: &Coverage) -> String {
     let total = |reasons: &BTreeMap<String, usize>| reasons.values().sum::<usize>();
@@ -132,58 +133,57 @@ pub fn summary(coverage: &Coverage) -> String {
         (coverage.accepted_gaps.len(), "accepted"),
         (total(&coverage.skipped), "skipped"),
     ];
-    for (number, what) in others.iter().filter(|(number, _)| *number > 0) {
-        text += &format!(", {} {what}", with_thousands_separator(number));
+    for (number, outcome) in others.iter().filter(|(number, _)| *number > 0) {
+        text += &format!(", {} {outcome}", with_thousands_separator(number));
     }
-    let keys =
-        coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| count_of(keys, "access key"));
+    let keys = coverage
+        .access_keys
+        .map_or("access keys not requested".to_owned(), |keys| count_of(keys, "access key"));
     format!("{text}: {}, {keys}", count_of(coverage.users, "user"))
 }
 
-/// Why an access key that is not in a roll may be there all the same, as what is said of the roll; `None` where the roll
-/// has all keys of an organisation.
+/// Why an access key that is not in a roll may exist all the same, as a predicate of "the roll"; `None` where the roll has
+/// all keys of the organization.
 #[must_use]
 pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<String> {
     if coverage.access_keys.is_none() {
-        return Some("holds no access keys: they were not asked for".to_owned());
+        return Some("contains no access keys: they were not requested".to_owned());
     }
     if let [first, ..] = coverage.narrowed_by.as_slice() {
         return Some(format!("covers only {first}"));
     }
     match coverage.listed {
         None => {
-            return Some(format!(
-                "is of {} accounts that were named, and of no organisation",
-                coverage.accounts
-            ));
+            let accounts = count_of(coverage.accounts, "listed account");
+            return Some(format!("covers only {accounts}, not an organization"));
         }
         Some(listed) if listed > coverage.accounts => {
-            return Some(format!("is of {} accounts of {listed} of the organisation", coverage.accounts));
+            let (accounts, listed) =
+                (count_of(coverage.accounts, "account"), with_thousands_separator(listed));
+            return Some(format!("covers only {accounts} of the {listed} in the organization"));
         }
         Some(_) => {}
     }
     if !coverage.is_complete || !coverage.accepted_gaps.is_empty() {
-        return Some(format!("does not cover everything: {}", summary(coverage)));
+        return Some(format!("is not complete: {}", summary(coverage)));
     }
-    // Not asked, and not empty for all that: a suspended account keeps its keys.
+    // A skipped account is not an empty one: a suspended account keeps its keys.
     (!coverage.skipped.is_empty() && header.organization.is_some())
-        .then(|| format!("leaves out accounts that were not asked: {}", summary(coverage)))
+        .then(|| format!("does not cover skipped accounts: {}", summary(coverage)))
 }
 
 fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
-    let mut lines = Vec::new();
-    let mut line = |number, word, what: Vec<String>| {
-        lines.push(SummaryRow { count: number, label: word, details: what });
-    };
+    let mut rows = Vec::new();
+    let mut add_row = |count, label, details: Vec<String>| rows.push(SummaryRow { count, label, details });
+    let accounts = |count| if count == 1 { "account" } else { "accounts" };
     match coverage.listed {
         Some(listed) if listed != coverage.accounts => {
-            let chosen = with_thousands_separator(coverage.accounts);
-            line(listed, "accounts", vec![format!("listed by AWS Organizations, {chosen} chosen")]);
+            let selected = with_thousands_separator(coverage.accounts);
+            let details = format!("listed by AWS Organizations, {selected} selected");
+            add_row(listed, accounts(listed), vec![details]);
         }
-        Some(listed) => line(listed, "accounts", vec!["listed by AWS Organizations".to_owned()]),
-        None => {
-            line(coverage.accounts, if coverage.accounts == 1 { "account" } else { "accounts" }, Vec::new());
-        }
+        Some(listed) => add_row(listed, accounts(listed), vec!["listed by AWS Organizations".to_owned()]),
+        None => add_row(coverage.accounts, accounts(coverage.accounts), Vec::new()),
     }
     let users = u64::try_from(coverage.users).unwrap_or(u64::MAX);
     let total = match coverage.control_total.filter(|_| coverage.complete + coverage.partial > 0) {
@@ -191,28 +191,34 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         Some(total) if total == users => " (= account summaries)".to_owned(),
         Some(total) => format!(" (account summaries count {})", with_thousands_separator(total)),
     };
-    let keys = coverage.access_keys.map_or("keys not asked for".to_owned(), |keys| count_of(keys, "key"));
-    line(coverage.complete, "complete", vec![format!("{}{total}, {keys}", count_of(coverage.users, "user"))]);
+    let keys = coverage.access_keys.map_or("keys not requested".to_owned(), |keys| count_of(keys, "key"));
+    add_row(
+        coverage.complete,
+        "complete",
+        vec![format!("{}{total}, {keys}", count_of(coverage.users, "user"))],
+    );
     if coverage.partial > 0 {
-        let reasons =
-            coverage.partial_reasons.iter().map(|(reason, it)| (for_how_many(reason, *it), it.accounts));
-        line(coverage.partial, "partial", sorted(reasons));
+        let reasons = coverage
+            .partial_reasons
+            .iter()
+            .map(|(reason, it)| (with_unknown_count(reason, *it), it.accounts));
+        add_row(coverage.partial, "partial", sorted(reasons));
     }
     let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
-    for (word, reasons) in groups.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
-        let what = sorted(reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
-        line(reasons.values().sum(), word, what);
+    for (outcome, reasons) in groups.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
+        let details = sorted(reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
+        add_row(reasons.values().sum(), outcome, details);
     }
-    if let Some(earlier) = coverage.resumed {
-        let of = format!("read earlier, from {} on", earlier.as_of.strftime("%Y-%m-%dT%H:%MZ"));
-        line(earlier.accounts, "earlier", vec![of]);
+    if let Some(resumed) = coverage.resumed {
+        let time = resumed.as_of.strftime("%Y-%m-%dT%H:%MZ");
+        add_row(resumed.accounts, "resumed", vec![format!("read by a previous run, at {time} or later")]);
     }
     if !coverage.accepted_gaps.is_empty() {
         let gaps = coverage.accepted_gaps.iter();
         let gaps = gaps.map(|gap| format!("gap: {}, owner {}, until {}", gap.reason, gap.owner, gap.until));
-        line(coverage.accepted_gaps.len(), "accepted", gaps.collect());
+        add_row(coverage.accepted_gaps.len(), "accepted", gaps.collect());
     }
-    lines
+    rows
 }
 
 fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<SummaryRow> {
@@ -220,26 +226,44 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
     let by_severity: Vec<String> = by_severity
         .map(|(severity, number)| format!("{} {severity}", with_thousands_separator(*number)))
         .collect();
-    let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
+    let causes = not_evaluated(&report.assessment.rules, terms);
     let all = report.assessment.rules.len();
-    let judged = report.assessment.rules.iter().filter(|result| result.not_collected == 0).count();
-    let rules = if judged == all { format!("{all} rules") } else { format!("{judged} of {all} rules") };
-    let found = match by_severity.as_slice() {
-        // None found of nothing read would be a silent gap.
-        [] if coverage.complete + coverage.partial == 0 => {
-            "no rule was applied: no account was read".to_owned()
+    let evaluated = all - causes.iter().map(|(count, _)| count).sum::<usize>();
+    let cause = match causes.as_slice() {
+        [(_, cause)] => cause.clone(),
+        several => {
+            let causes =
+                several.iter().map(|(count, cause)| format!("{}: {cause}", count_of(*count, "rule")));
+            causes.collect::<Vec<_>>().join("; ")
         }
-        [] => format!("none by {rules}{benchmark}"),
-        some => format!("{}, by {rules}{benchmark}", some.join(", ")),
     };
-    let mut lines = vec![SummaryRow {
-        count: report.number(),
-        label: if report.number() == 1 { "finding" } else { "findings" },
-        details: vec![found],
+    let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
+    let details = match by_severity.as_slice() {
+        // Without the cause, no findings would read as nothing wrong.
+        [] if coverage.complete + coverage.partial == 0 => {
+            "no rule was evaluated: no account was read".to_owned()
+        }
+        [] if all == 0 => format!("no rule{benchmark} is enabled"),
+        [] if evaluated == 0 => format!("no rule{benchmark} was evaluated: {cause}"),
+        [] if evaluated == all => format!("by {}{benchmark}", count_of(all, "rule")),
+        [] => format!(
+            "by the {}{benchmark} that {} evaluated; {} of {all} rules not evaluated: {cause}",
+            count_of(evaluated, "rule"),
+            if evaluated == 1 { "was" } else { "were" },
+            all - evaluated
+        ),
+        some if evaluated == all => format!("{}, by {}{benchmark}", some.join(", "), count_of(all, "rule")),
+        some => format!("{}, by {evaluated} of {all} rules{benchmark}", some.join(", ")),
+    };
+    let mut rows = vec![SummaryRow {
+        count: report.open_count(),
+        label: if report.open_count() == 1 { "finding" } else { "findings" },
+        details: vec![details],
     }];
     if report.suppressed_count > 0 {
-        let what = vec!["findings that somebody answers for".to_owned()];
-        lines.push(SummaryRow { count: report.suppressed_count, label: "suppressed", details: what });
+        let findings = if report.suppressed_count == 1 { "finding" } else { "findings" };
+        let details = vec![format!("{findings}, by exceptions")];
+        rows.push(SummaryRow { count: report.suppressed_count, label: "suppressed", details });
     }
     let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     for it in &report.assessment.unknown {
@@ -248,83 +272,100 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         rules.insert(it.rule);
     }
     if !unknown.is_empty() {
-        let number = unknown.values().map(|(number, _)| number).sum();
-        let what = unknown.into_iter().map(|((what, reason), (number, rules))| {
-            let by = match rules.len() {
+        let count = unknown.values().map(|(number, _)| number).sum();
+        let details = unknown.into_iter().map(|((missing, reason), (number, rules))| {
+            let rules = match rules.len() {
                 1 => rules.into_iter().collect::<String>(),
                 several => format!("{several} rules"),
             };
-            let verdicts = if number == 1 { "verdict" } else { "verdicts" };
-            (format!("{verdicts} of {by}: {what} unknown: {reason}"), number)
+            let results = if number == 1 { "result" } else { "results" };
+            (format!("{results} of {rules}: {missing} unknown: {reason}"), number)
         });
-        lines.push(SummaryRow { count: number, label: "unknown", details: sorted(what) });
+        rows.push(SummaryRow { count, label: "unknown", details: sorted(details) });
     }
-    let rules = report.assessment.rules.iter();
-    let unasked: Vec<FactKind> =
-        rules.filter_map(|result| result.missing_fact.filter(|_| result.not_collected > 0)).collect();
-    if !unasked.is_empty() {
-        let facts: BTreeSet<FactKind> = unasked.iter().copied().collect();
-        let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
-        let collect = terms.assignment("collect", "recommended");
-        let what = format!("rules need {}: {collect}", facts.join(", "));
-        lines.push(SummaryRow { count: unasked.len(), label: "unasked", details: vec![what] });
+    if !by_severity.is_empty() {
+        rows.extend(causes.into_iter().map(|(count, cause)| SummaryRow {
+            count,
+            label: if count == 1 { "rule" } else { "rules" },
+            details: vec![format!("not evaluated: {cause}")],
+        }));
     }
-    lines
+    rows
+}
+
+/// The number of rules that were not evaluated, by cause: the run did not request a fact that they need, or nothing that they
+/// could be evaluated for was read.
+fn not_evaluated(results: &[RuleResult], terms: &dyn Terms) -> Vec<(usize, String)> {
+    let missing: Vec<FactKind> =
+        results.iter().filter(|it| it.not_collected > 0).filter_map(|it| it.missing_fact).collect();
+    let facts: BTreeSet<FactKind> = missing.iter().copied().collect();
+    let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
+    let they_need = if missing.len() == 1 { "it needs" } else { "they need" };
+    let collect = terms.assignment("collect", "recommended");
+    let is_unread = |it: &&RuleResult| {
+        it.not_collected == 0 && it.evaluated == 0 && it.unknown + it.accounts_not_read > 0
+    };
+    let unread = results.iter().filter(is_unread).count();
+    let causes = [
+        (missing.len(), format!("{they_need} {}; use {collect}", facts.join(", "))),
+        (unread, format!("what {} could not be read", if unread == 1 { "it needs" } else { "they need" })),
+    ];
+    causes.into_iter().filter(|(count, _)| *count > 0).collect()
 }
 
 fn exception_notes(report: &Report) -> Vec<String> {
-    let used = report.assessment.exceptions.iter();
-    let is_unjudged = report
+    let exceptions = report.assessment.exceptions.iter();
+    let has_undetermined = report
         .assessment
         .rules
         .iter()
         .any(|result| result.unknown + result.not_collected + result.accounts_not_read > 0);
-    let noted = used.filter_map(|used| {
+    let notes = exceptions.filter_map(|used| {
         let exception = &used.exception;
-        let of = format!(
-            "the exception of {}, \"{}\", for {}",
+        let name = format!(
+            "exception for {} (owner {}, \"{}\")",
+            exception.criteria(),
             exception.owner,
-            exception.reason,
-            exception.criteria()
+            exception.reason
         );
         if used.is_expired && used.matched == 0 {
-            Some(format!("{of}, was until {}, and matches no finding", exception.until))
+            Some(format!("{name} expired on {} and matches no finding", exception.until))
         } else if used.is_expired {
-            Some(format!(
-                "{of}, was until {}: its findings, {}, are open again",
-                exception.until,
-                with_thousands_separator(used.matched)
-            ))
+            let findings = count_of(used.matched, "finding");
+            let are = if used.matched == 1 { "is" } else { "are" };
+            Some(format!("{name} expired on {}: {findings} {are} open again", exception.until))
         } else {
-            let unjudged = match used.undetermined {
-                0 if is_unjudged => "; what could not be judged may hold what it is of".to_owned(),
+            let undetermined = match used.undetermined {
+                0 if has_undetermined => "; it may match what could not be evaluated".to_owned(),
                 0 => String::new(),
-                untold => format!("; of {} the users' tags are not known", count_of(untold, "finding")),
+                count => {
+                    format!("; it may match {}: the users' tags are unknown", count_of(count, "finding"))
+                }
             };
             (used.matched == 0)
-                .then(|| format!("{of}, until {}, matches no finding{unjudged}", exception.until))
+                .then(|| format!("{name} until {} matches no finding{undetermined}", exception.until))
         }
     });
-    noted.collect()
+    notes.collect()
 }
 
-/// Where the rules are not as strict as the benchmark by which they were picked.
+/// Notes on rules that are disabled or less strict than the benchmark that selects them.
 fn benchmark_notes(report: &Report) -> Vec<String> {
     let Some(benchmark) = report.benchmark else { return Vec::new() };
-    let of_benchmark = CATALOGUE.iter().filter(|rule| rule.clause_for(benchmark).is_some());
-    let noted = of_benchmark.filter_map(|rule| {
+    let rules = CATALOG.iter().filter(|rule| rule.clause_for(benchmark).is_some());
+    let notes = rules.filter_map(|rule| {
         let result = report.assessment.rules.iter().find(|result| result.rule.id == rule.id);
         let Some(result) = result else {
-            return Some(format!("{} is switched off, and of {benchmark}", rule.id));
+            return Some(format!("rule {} is disabled, but {benchmark} requires it", rule.id));
         };
-        let (applied, wanted) = result.applied_days.zip(rule.days)?;
-        (applied > wanted)
-            .then(|| format!("{} is set to {applied} days, {benchmark} asks for {wanted}", rule.id))
+        let (applied, required) = result.applied_days.zip(rule.days)?;
+        (applied > required)
+            .then(|| format!("rule {} allows {applied} days, {benchmark} only {required}", rule.id))
     });
-    noted.collect()
+    notes.collect()
 }
 
-/// Reasons with their numbers, the most frequent first; one alone needs no number.
+/// Reasons with their numbers, the most frequent first; a single reason needs no number.
 fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
     let mut reasons: Vec<(String, usize)> = reasons.collect();
     reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -337,28 +378,28 @@ fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
     }
 }
 
-/// What is missing and why, with how many users or keys it is missing of: `last use unknown for 41 keys: throttled`.
-fn for_how_many(reason: &str, missing: Missing) -> String {
-    let (what, why) = reason.split_once(": ").unwrap_or((reason, ""));
-    let of = |of: String| format!("{what} for {of}: {why}");
+/// Adds to a reason for how many users or keys the fact is unknown: `last use unknown for 41 keys: throttled`.
+fn with_unknown_count(reason: &str, missing: Missing) -> String {
+    let (fact, cause) = reason.split_once(": ").unwrap_or((reason, ""));
+    let with_count = |count: String| format!("{fact} for {count}: {cause}");
     match missing {
-        Missing { access_keys: keys @ 1.., .. } => of(count_of(keys, "key")),
-        Missing { users: users @ 1.., .. } => of(count_of(users, "user")),
+        Missing { access_keys: keys @ 1.., .. } => with_count(count_of(keys, "key")),
+        Missing { users: users @ 1.., .. } => with_count(count_of(users, "user")),
         _ => reason.to_owned(),
     }
 }
 
-/// What an ARN is of, without the account, which stands beside it.
-fn of_arn(arn: &str) -> &str {
+/// The resource part of an ARN.
+fn arn_resource(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
 
-/// So many of something.
-fn count_of(number: usize, one: &str) -> String {
-    format!("{} {one}{}", with_thousands_separator(number), if number == 1 { "" } else { "s" })
+/// A number with its noun in singular or plural: `1 user`, `2 users`.
+fn count_of(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", with_thousands_separator(number), if number == 1 { "" } else { "s" })
 }
 
-/// A time as people say it.
+/// A duration for people: `9.9 s`, `108 s`, `2m05s`.
 #[must_use]
 pub fn format_elapsed(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -369,13 +410,13 @@ pub fn format_elapsed(milliseconds: u64) -> String {
     }
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with commas between the thousands: `8,204,001`.
 #[must_use]
 pub fn with_thousands_separator(number: impl Display) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -388,7 +429,7 @@ mod tests {
     use super::{format_elapsed, with_thousands_separator};
 
     #[test]
-    fn numbers_and_times_are_said_as_people_say_them() {
+    fn numbers_and_durations_are_formatted_for_people() {
         assert_eq!(
             [0, 999, 1_000, 8_204_001].map(with_thousands_separator),
             ["0", "999", "1,000", "8,204,001"]

@@ -1,4 +1,4 @@
-//! What a verdict follows from: facts, each with its source.
+//! The evidence for a finding: facts, each with its source.
 
 use std::fmt;
 
@@ -8,34 +8,35 @@ use serde::Serialize;
 
 use crate::facts::date;
 
-/// A fact that a finding follows from.
+/// A fact that proves a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// Which.
+    /// The kind of fact.
     pub fact: FactKind,
-    /// What it says.
+    /// The value for people: `created 2025-01-31`.
     pub value: String,
-    /// Where it is from; a credential report with the time when it was made.
+    /// Where the fact was read; for a credential report, with the time when AWS generated it.
     pub source: Source,
 }
 
 impl Evidence {
-    /// What a fact says, and where from.
-    pub(crate) fn of(fact: FactKind, value: impl Into<String>, source: Source) -> Self {
+    pub(crate) fn new(fact: FactKind, value: impl Into<String>, source: Source) -> Self {
         Self { fact, value: value.into(), source }
     }
 
-    /// That an access key was made then.
-    pub(crate) fn of_creation(created: Timestamp) -> Self {
-        Self::of(FactKind::AccessKeys, format!("created {}", date(created)), Source::Live)
+    /// The creation date of an access key, read live.
+    pub(crate) fn from_creation_date(created: Timestamp) -> Self {
+        Self::new(FactKind::AccessKeys, format!("created {}", date(created)), Source::Live)
     }
 
-    /// Which fact it is, and where from: `last_used, live`.
+    /// The kind of fact and its source: `last_used, live`.
     #[must_use]
     pub(crate) fn origin(&self) -> String {
         match self.source {
             Source::Live => format!("{}, live", self.fact),
-            Source::CredentialReport(made) => format!("{}, credential report of {made:.0}", self.fact),
+            Source::CredentialReport(generated) => {
+                format!("{}, credential report of {generated:.0}", self.fact)
+            }
         }
     }
 }

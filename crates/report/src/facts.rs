@@ -1,5 +1,5 @@
-//! The facts that a rule looks at, each with its source, or unknown with the reason. Where several sources tell a fact,
-//! the live one comes first.
+//! The facts that rules evaluate. Each is known with its source, unknown with the reason, or not requested. Where several
+//! sources give the same fact, the live API call takes precedence over the credential report.
 
 use jiff::Timestamp;
 use rolecall_roll::{
@@ -7,173 +7,175 @@ use rolecall_roll::{
     Source, User,
 };
 
-/// A fact that a rule needs and does not have.
+/// A fact that a rule needs and that is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MissingFact {
-    /// What would tell it.
+    /// The kind of fact that would have to be read.
     pub fact: FactKind,
-    /// What it is that is not known.
+    /// What exactly is missing, for people: `key age`.
     pub missing: &'static str,
-    /// Why it is unknown; `None` where nobody asked for it.
+    /// Why it is unknown; `None` where the run did not request it.
     pub reason: Option<String>,
 }
 
 impl MissingFact {
-    /// What a fact tells is not known, for this reason.
+    /// A fact that is unknown for this reason.
     #[must_use]
-    pub(crate) fn because(fact: FactKind, reason: String) -> Self {
+    pub(crate) fn unknown(fact: FactKind, reason: String) -> Self {
         Self { fact, missing: fact.label(), reason: Some(reason) }
     }
 }
 
-/// An account.
+/// An account, as rules see it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AccountView<'a> {
-    /// The moment that ages are counted to.
+    /// The time of the roll, to which ages are counted.
     pub as_of: Timestamp,
-    /// What was seen of it.
-    pub roll: &'a AccountRecord,
-    /// The organisation that it is in.
+    pub record: &'a AccountRecord,
+    /// The organization of the run; `None` where the run did not read AWS Organizations.
     pub organization: Option<&'a Organization>,
-    /// Whether the run asked for access keys.
-    pub reads_keys: bool,
+    /// Whether the run requested access keys.
+    pub requests_keys: bool,
 }
 
-/// A user of an account.
+/// A user, with the account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UserView<'a> {
-    /// The account.
     pub account: AccountView<'a>,
-    /// The user.
     pub user: &'a User,
 }
 
-/// An access key of a user.
+/// An access key, with the user and the account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyView<'a> {
-    /// The user.
-    pub of: UserView<'a>,
-    /// The key.
+    pub user: UserView<'a>,
     pub key: &'a AccessKey,
 }
 
-/// What is known, and where from.
+/// The value of a fact and its source.
 ///
 /// # Errors
-/// Where it is not known.
+/// [`MissingFact`] where the fact is unknown or was not requested.
 pub(crate) fn require<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), MissingFact> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
-        Fact::Unknown { unknown } => Err(MissingFact::because(kind, unknown)),
+        Fact::Unknown { unknown } => Err(MissingFact::unknown(kind, unknown)),
         Fact::NotRequested => Err(MissingFact { fact: kind, missing: kind.label(), reason: None }),
     }
 }
 
-/// Whole days from one moment to another, which is how ages are told.
+/// Whole days of 24 hours from one time to another, rounded down; negative where `to` is earlier. Ages are given in these.
 #[must_use]
 pub fn days(from: Timestamp, to: Timestamp) -> i64 {
     to.duration_since(from).as_secs().div_euclid(24 * 60 * 60)
 }
 
-/// A date for people.
+/// The date in UTC for people: `2026-11-25`.
 #[must_use]
 pub(crate) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
 impl<'a> AccountView<'a> {
-    /// An account of a roll.
+    /// An account of the roll with this header.
     #[must_use]
-    pub(crate) fn new(header: &'a Header, roll: &'a AccountRecord) -> Self {
-        let organization = header.organization.as_ref();
-        Self { as_of: header.as_of, roll, organization, reads_keys: header.reads(FactKind::AccessKeys) }
+    pub(crate) fn new(header: &'a Header, record: &'a AccountRecord) -> Self {
+        Self {
+            as_of: header.as_of,
+            record,
+            organization: header.organization.as_ref(),
+            requests_keys: header.reads(FactKind::AccessKeys),
+        }
     }
 
-    /// Whether the account is the organisation's management account, whose root user nobody else manages.
+    /// Whether the account is the organization's management account. Its root credentials cannot be managed centrally.
     #[must_use]
-    pub(crate) fn is_management(&self) -> bool {
-        self.organization.is_some_and(|it| &it.management_account_id == self.roll.account_id())
+    pub(crate) fn is_management_account(&self) -> bool {
+        self.organization.is_some_and(|it| &it.management_account_id == self.record.account_id())
     }
 
-    /// Whether the organisation manages this account's root credentials.
+    /// Whether the organization manages this account's root credentials centrally.
     #[must_use]
-    pub(crate) fn root_is_managed(&self) -> Fact<bool> {
-        if self.is_management() {
+    pub(crate) fn is_root_managed(&self) -> Fact<bool> {
+        if self.is_management_account() {
             return Fact::live(false);
         }
-        let of_organization =
+        let organization =
             self.organization.map_or(Fact::NotRequested, |it| it.root_credentials_managed.clone());
-        self.roll.facts().root_credentials_managed.clone().or(of_organization)
+        self.record.facts().root_credentials_managed.clone().or(organization)
     }
 
     /// Whether the root user has an access key.
     ///
     /// # Errors
-    /// Where it is not known.
+    /// [`MissingFact`] where neither the account summary nor the credential report gives it.
     pub(crate) fn root_has_keys(&self) -> Result<(bool, Source), MissingFact> {
-        let facts = self.roll.facts();
+        let facts = self.record.facts();
         let report = facts.root.as_ref().map(|root| root.access_keys_active.contains(&true));
         let known = facts.summary.as_ref().map(|summary| summary.root_has_access_keys).or(report);
         require(known, FactKind::ControlTotal)
-            .map_err(|untold| MissingFact { missing: "root's access keys", ..untold })
+            .map_err(|unknown| MissingFact { missing: "root user's access keys", ..unknown })
     }
 
-    /// Whether the root user has an MFA device, or no password that one would guard.
+    /// Whether the root user has an MFA device, or has no password and so needs none.
     ///
-    /// That root credentials are managed centrally takes none away: those that a member had stay until they are deleted.
+    /// Central management of root credentials does not remove a password by itself: a password that a member account had
+    /// stays until it is deleted.
     ///
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html>
     ///
     /// # Errors
-    /// Where it is not known.
-    pub(crate) fn root_is_guarded(&self) -> Result<(bool, Source), MissingFact> {
-        let facts = self.roll.facts();
+    /// [`MissingFact`] where neither the account summary nor the credential report gives it, and where it depends on a
+    /// password that AWS does not report.
+    pub(crate) fn is_root_protected(&self) -> Result<(bool, Source), MissingFact> {
+        let facts = self.record.facts();
         let report = facts.root.as_ref().map(|root| (root.mfa_active, None));
         let summary = facts.summary.as_ref().map(|it| (it.root_has_mfa, it.root_has_password));
         let known = require(summary.or(report), FactKind::ControlTotal);
         let ((has_mfa, has_password), source) =
-            known.map_err(|untold| MissingFact { missing: "root's MFA", ..untold })?;
-        if !has_mfa && has_password.is_none() && self.root_is_managed().known() == Some(&true) {
-            let reason =
-                "root credentials are managed centrally, and AWS does not say whether this one is left";
-            let untold = MissingFact::because(FactKind::ControlTotal, reason.to_owned());
-            return Err(MissingFact { missing: "root's password", ..untold });
+            known.map_err(|unknown| MissingFact { missing: "root user's MFA", ..unknown })?;
+        if !has_mfa && has_password.is_none() && self.is_root_managed().known() == Some(&true) {
+            let reason = "root credentials are managed centrally, and AWS does not report whether this account still \
+                          has a root password";
+            let unknown = MissingFact::unknown(FactKind::ControlTotal, reason.to_owned());
+            return Err(MissingFact { missing: "root user's password", ..unknown });
         }
         Ok((has_mfa || has_password == Some(false), source))
     }
 }
 
-/// What is known of a console password.
+/// A console password that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Password {
-    /// When it was made, or last changed; `None` where AWS does not say.
-    pub made: Option<Timestamp>,
+    /// When it was created or, from the credential report, last changed; `None` where AWS does not report it.
+    pub set_date: Option<Timestamp>,
 }
 
 impl<'a> UserView<'a> {
-    /// The access keys.
+    /// The access keys, of any status.
     #[must_use]
     pub(crate) fn access_keys(&self) -> Fact<&'a [AccessKey]> {
         if let Some(keys) = &self.user.access_keys {
             let source = self.user.no_access_keys_source.unwrap_or(Source::Live);
             return Fact::Known { value: keys, source };
         }
-        if !self.account.reads_keys {
+        if !self.account.requests_keys {
             return Fact::NotRequested;
         }
-        let gaps = || self.account.roll.gaps().iter();
+        let gaps = || self.account.record.gaps().iter();
         let name = Some(self.user.user_name.as_str());
-        let of_user =
+        let user_gap =
             gaps().find(|gap| gap.stage == FactKind::AccessKeys.into() && gap.user_name.as_deref() == name);
-        // What ended the reading of the account, at whichever stage, ended that of the keys.
-        let gap = of_user.or_else(|| gaps().find(|gap| gap.user_name.is_none()));
+        // A gap of the whole account, at whichever stage, is also the reason why the keys were not read.
+        let gap = user_gap.or_else(|| gaps().find(|gap| gap.user_name.is_none()));
         Fact::Unknown { unknown: gap.map_or_else(|| "not read".to_owned(), |gap| gap.error_kind.to_string()) }
     }
 
-    /// The keys that work.
+    /// The active keys.
     ///
     /// # Errors
-    /// Where the keys are not known.
+    /// [`MissingFact`] where the keys are unknown, or a status that is not recognized could make the difference between one
+    /// active key and several.
     pub(crate) fn active_keys(&self) -> Result<(Vec<&'a AccessKey>, Source), MissingFact> {
         let (keys, source) = require(self.access_keys(), FactKind::AccessKeys)?;
         let active: Vec<_> = keys.iter().filter(|key| key.status == AccessKeyStatus::Active).collect();
@@ -181,25 +183,25 @@ impl<'a> UserView<'a> {
             AccessKeyStatus::Other(status) => Some(unknown_status(status)),
             _ => None,
         });
-        // Two that work are two, whatever the third is.
+        // Two active keys are several, whatever the status of another key is.
         match unknown {
             Some(unknown) if active.len() < 2 => Err(unknown),
             _ => Ok((active, source)),
         }
     }
 
-    /// The console password, where there is one.
+    /// The console password; known as `None` where the user has none.
     #[must_use]
     pub(crate) fn password(&self) -> Fact<Option<Password>> {
         let live = self.user.console_password.as_ref();
-        let live = live.map(|password| password.as_ref().map(|it| Password { made: it.create_date }));
+        let live = live.map(|password| password.as_ref().map(|it| Password { set_date: it.create_date }));
         let report = match self.user.report.as_ref() {
             Fact::Known { value, source } => match value.password_enabled {
                 Some(true) => {
-                    Fact::Known { value: Some(Password { made: value.password_last_changed }), source }
+                    Fact::Known { value: Some(Password { set_date: value.password_last_changed }), source }
                 }
                 Some(false) => Fact::Known { value: None, source },
-                None => Fact::Unknown { unknown: "the credential report does not say".to_owned() },
+                None => Fact::Unknown { unknown: "the credential report does not state it".to_owned() },
             },
             Fact::Unknown { unknown } => Fact::Unknown { unknown },
             Fact::NotRequested => Fact::NotRequested,
@@ -207,28 +209,28 @@ impl<'a> UserView<'a> {
         live.or(report)
     }
 
-    /// Whether there is an MFA device.
+    /// Whether the user has an MFA device.
     #[must_use]
     pub(crate) fn has_mfa(&self) -> Fact<bool> {
         let report = self.user.report.as_ref().map(|row| row.mfa_active);
         self.user.mfa_devices.as_ref().map(|devices| !devices.is_empty()).or(report)
     }
 
-    /// When the console password was last used; `None` where it was not, or not since AWS records it.
+    /// When the console password was last used; `None` where it was never used, or not since AWS began to record it.
     #[must_use]
     pub(crate) fn password_last_used(&self) -> Option<Timestamp> {
         let report = self.user.report.known().and_then(|row| row.password_last_used);
         self.user.password_last_used.max(report)
     }
 
-    /// Groups, policies and tags.
+    /// The groups, policies and tags.
     #[must_use]
     pub(crate) fn policies(&self) -> Fact<&'a Policies> {
         self.user.policies.as_ref()
     }
 
-    /// Whether administrator access is recognised, and no boundary limits it. Where it is not, that does not say that
-    /// there is none.
+    /// Whether administrator access is recognized and no permissions boundary limits it. `false` does not mean that the user
+    /// has no administrator access.
     #[must_use]
     pub(crate) fn is_administrator(&self) -> bool {
         self.policies().known().is_some_and(|policies| {
@@ -238,25 +240,26 @@ impl<'a> UserView<'a> {
         })
     }
 
-    /// Days since a moment, up to when the roll was taken: of what was used later it knows nothing.
+    /// Whole days without use since `since`, up to the time when the account was read: the roll does not know about later
+    /// use.
     #[must_use]
     pub(crate) fn days_idle(&self, since: Timestamp) -> i64 {
-        let read = self.account.roll.as_of().unwrap_or(self.account.as_of);
+        let read = self.account.record.as_of().unwrap_or(self.account.as_of);
         days(since, read.min(self.account.as_of))
     }
 
-    /// Days up to now since a moment.
+    /// Whole days since `since`, up to the time of the roll.
     #[must_use]
-    pub(crate) fn days_since(&self, moment: Timestamp) -> i64 {
-        days(moment, self.account.as_of)
+    pub(crate) fn days_since(&self, since: Timestamp) -> i64 {
+        days(since, self.account.as_of)
     }
 }
 
 impl<'a> KeyView<'a> {
-    /// Whether the key works.
+    /// Whether the key is active.
     ///
     /// # Errors
-    /// Where its status is one that this version does not know.
+    /// [`MissingFact`] where this version does not recognize its status.
     pub(crate) fn is_active(&self) -> Result<bool, MissingFact> {
         match &self.key.status {
             AccessKeyStatus::Active => Ok(true),
@@ -265,60 +268,58 @@ impl<'a> KeyView<'a> {
         }
     }
 
-    /// When the key was made, and how many days ago that is.
+    /// When the key was created, and its age in whole days.
     ///
     /// # Errors
-    /// Where AWS did not say.
+    /// [`MissingFact`] where AWS did not return the creation date, or returned one that is later than the roll.
     pub(crate) fn created(&self) -> Result<(Timestamp, i64), MissingFact> {
-        let unsaid = || MissingFact {
-            missing: "the key's age",
-            ..MissingFact::because(FactKind::AccessKeys, "AWS does not say when it was made".to_owned())
+        let unknown = |reason: &str| MissingFact {
+            missing: "key age",
+            ..MissingFact::unknown(FactKind::AccessKeys, reason.to_owned())
         };
-        let created = self.key.create_date.ok_or_else(unsaid)?;
-        let age = self.of.days_since(created);
-        // Clocks differ by minutes, and never by days.
+        let created =
+            self.key.create_date.ok_or_else(|| unknown("AWS did not return when the key was created"))?;
+        let age = self.user.days_since(created);
+        // Clocks differ by minutes, never by days.
         if age < -1 {
-            let reason = "it is said to be made after the roll was taken".to_owned();
-            return Err(MissingFact {
-                missing: "the key's age",
-                ..MissingFact::because(FactKind::AccessKeys, reason)
-            });
+            return Err(unknown("the creation date of the key is later than the roll"));
         }
         Ok((created, age))
     }
 
-    /// The last use, where there was one.
+    /// The last use; `None` where the key was never used.
     ///
     /// # Errors
-    /// Where it is not known.
+    /// [`MissingFact`] where the last use is unknown or was not requested.
     pub(crate) fn last_used(&self) -> Result<(Option<&'a LastUsed>, Source), MissingFact> {
         require(self.key.last_used.as_ref().map(Option::as_ref), FactKind::LastUsed)
     }
 
-    /// Whether the key was not used, or where it never was not made, for so many days; `None` where that is unknown.
+    /// Whether the key was last used, or where it was never used, was created, at least `days` days ago; `None` where that is
+    /// unknown.
     #[must_use]
     pub(crate) fn is_idle(&self, days: u32) -> Option<bool> {
         let last = self.key.last_used.known()?;
         let since = last.as_ref().map(|last| last.date).or(self.key.create_date)?;
-        Some(self.of.days_idle(since) >= i64::from(days))
+        Some(self.user.days_idle(since) >= i64::from(days))
     }
 
-    /// Whether the key works and is known to be idle.
+    /// Whether the key is active and known to be idle.
     #[must_use]
-    pub(crate) fn is_idle_and_works(&self, days: u32) -> bool {
+    pub(crate) fn is_active_and_idle(&self, days: u32) -> bool {
         self.is_active() == Ok(true) && self.is_idle(days) == Some(true)
     }
 
-    /// Whether the key is too new to have been idle for so many days.
+    /// Whether the key was created less than `days` days ago, and so cannot have been idle for that long.
     #[must_use]
     pub(crate) fn is_newer_than(&self, days: u32) -> bool {
-        self.created().is_ok_and(|(created, _)| self.of.days_idle(created) < i64::from(days))
+        self.created().is_ok_and(|(created, _)| self.user.days_idle(created) < i64::from(days))
     }
 }
 
 fn unknown_status(status: &str) -> MissingFact {
-    let reason = format!("this version does not know the status {status:?}");
-    MissingFact { missing: "the meaning of the status", ..MissingFact::because(FactKind::AccessKeys, reason) }
+    let reason = format!("this version does not recognize the status {status:?}");
+    MissingFact { missing: "key status", ..MissingFact::unknown(FactKind::AccessKeys, reason) }
 }
 
 #[cfg(test)]
@@ -326,7 +327,7 @@ mod tests {
     use super::days;
 
     #[test]
-    fn days_are_whole_ones_over_leap_days_too() {
+    fn days_are_whole_days_over_leap_days_too() {
         let at = |text: &str| text.parse().unwrap();
         assert_eq!(days(at("2024-02-28T12:00:00Z"), at("2024-03-01T11:59:59Z")), 1);
         assert_eq!(days(at("2024-02-28T12:00:00Z"), at("2024-03-01T12:00:00Z")), 2);

@@ -1,4 +1,4 @@
-//! Findings: something that is wrong with one key, one user or one root user, why it is thought to be, and what to do.
+//! Findings: what is wrong with one access key, user or root user, with the evidence and the remediation.
 
 use std::cmp::Ordering;
 
@@ -10,53 +10,53 @@ use crate::evidence::Evidence;
 use crate::rules::{Rule, Severity};
 use crate::score::Score;
 
-/// Something that is wrong.
+/// A violation of a rule by one access key, user or root user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// The same in every run: account, rule, and the key's or the user's id.
+    /// The same in every run: account id, rule id, and the key's or the user's id, joined by `/`.
     pub id: String,
-    /// The rule.
-    #[serde(serialize_with = "id_of")]
+    /// The violated rule; serialized as its id.
+    #[serde(serialize_with = "serialize_id")]
     pub rule: &'static Rule,
     /// The rule's title.
     pub title: &'static str,
-    /// How bad it is.
+    /// The severity under the settings.
     pub severity: Severity,
-    /// Where.
+    /// The account, user and key.
     #[serde(flatten)]
     pub subject: Subject,
-    /// The user's stable id; `None` for the root user.
+    /// The user's unique id (`AIDA…`); `None` for the root user.
     pub user_id: Option<String>,
-    /// What is wrong.
+    /// What is wrong, as a clause without a full stop.
     pub message: String,
-    /// The facts that it follows from.
+    /// The facts that prove it.
     pub evidence: Vec<Evidence>,
-    /// What to do, as commands of the AWS CLI.
+    /// How to fix it: AWS CLI commands, one per line, and shell comments.
     pub remedy: String,
-    /// How urgent it is, line by line.
+    /// How urgent it is, with the reasons.
     pub score: Score,
-    /// What to do with the user as a whole.
+    /// What to do with the user as a whole; `None` for the root user.
     pub advice: Option<Advice>,
-    /// Who is to act, where the tags or the account tell.
+    /// Who is responsible for it; `None` where no source names an owner.
     pub owner: Option<Owner>,
-    /// The exception that it falls under.
+    /// The exception that it falls under, expired or not; `None` where no exception matches.
     pub exception: Option<Suppression>,
-    /// Whether it may fall under another, of users with a tag, and the user's tags are not known.
+    /// Whether an exception for users with a tag may match it: the user's tags are unknown.
     pub can_be_suppressed: bool,
 }
 
-fn id_of<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_id<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(rule.id)
 }
 
 impl Finding {
-    /// The most urgent first; those that are as urgent by their ids, so that they come in the same order in every run.
+    /// Orders the most urgent first, and those of equal score by id, so that every run has the same order.
     #[must_use]
     pub(crate) fn by_urgency(&self, other: &Self) -> Ordering {
         other.score.points.cmp(&self.score.points).then_with(|| self.id.cmp(&other.id))
     }
 
-    /// Whether nobody answers for it, or nobody any more.
+    /// Whether no exception suppresses it. An expired exception suppresses nothing.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.exception.as_ref().is_none_or(|exception| exception.is_expired)
@@ -66,40 +66,40 @@ impl Finding {
 /// What a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subject {
-    /// The account.
+    /// The account's id of 12 digits.
     pub account_id: AccountId,
-    /// Its name.
+    /// The account's name in AWS Organizations; `None` where it is unknown.
     pub account_name: Option<String>,
-    /// The organizational unit that it is in.
+    /// The path of the account's organizational unit, such as `Workloads/Prod`; `None` where it is unknown.
     pub organizational_unit: Option<String>,
-    /// The user; `None` for the root user.
+    /// The user's name; `None` for the root user.
     pub user_name: Option<String>,
-    /// The user's ARN; the root user's too.
+    /// The ARN of the user or of the root user.
     pub user_arn: String,
-    /// The access key, where it is about one.
+    /// The access key's id; `None` for a finding about a user as a whole.
     pub access_key_id: Option<AccessKeyId>,
 }
 
-/// Who is to act.
+/// Who is responsible for a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Owner {
-    /// The name or address.
+    /// The name or e-mail address.
     pub name: String,
-    /// What told it: `user_tag:Owner`.
+    /// The source that names the owner: `user_tag:Owner`.
     pub from: String,
-    /// Whether a tag of the user would come before it and is not known.
+    /// Whether a tag of the user would take precedence and is unknown.
     pub is_uncertain: bool,
 }
 
 /// An exception that a finding falls under.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Suppression {
-    /// Who answers for it.
+    /// Who is responsible for the exception.
     pub owner: String,
-    /// Why.
+    /// Why the finding is accepted.
     pub reason: String,
-    /// The last day on which it holds.
+    /// The last day on which it is active, in UTC.
     pub until: jiff::civil::Date,
-    /// Whether that day is over, so that the finding is open again.
+    /// Whether that day is past, so that the finding is open again.
     pub is_expired: bool,
 }

@@ -1,4 +1,4 @@
-//! The findings of a whole roll, with what it covers and what could not be judged.
+//! The report of a whole roll: the findings, the coverage, and what could not be evaluated.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,11 +15,11 @@ use crate::settings::Settings;
 /// What findings are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
-    /// Who is to act.
+    /// The owner of the finding.
     Owner,
-    /// The account.
+    /// The account of the finding.
     Account,
-    /// The rule.
+    /// The rule that is violated.
     Rule,
 }
 
@@ -27,10 +27,9 @@ impl Grouping {
     fn group_name(self, finding: &Finding) -> String {
         let subject = &finding.subject;
         match self {
-            Self::Owner => finding
-                .owner
-                .as_ref()
-                .map_or_else(|| "nobody is named".to_owned(), |owner| owner.name.clone()),
+            Self::Owner => {
+                finding.owner.as_ref().map_or_else(|| "no owner".to_owned(), |owner| owner.name.clone())
+            }
             Self::Account => {
                 let name = subject.account_name.as_deref().unwrap_or_default();
                 format!("{} {name}", subject.account_id).trim_end().to_owned()
@@ -40,89 +39,89 @@ impl Grouping {
     }
 }
 
-/// What a roll means.
+/// The report of a roll.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// What the roll covers.
+    /// What the roll covers. Not serialized: the document of the roll has it already.
     #[serde(skip)]
     pub coverage: Coverage,
-    /// The benchmark whose rules these are, and no others.
+    /// The benchmark whose rules were evaluated; `None` where all rules were.
     pub benchmark: Option<Benchmark>,
-    /// How many open findings there are of each severity.
+    /// The number of open findings by severity.
     pub open: BTreeMap<Severity, usize>,
-    /// How many findings somebody answers for.
+    /// The number of suppressed findings, also where not all are kept.
     pub suppressed_count: usize,
-    /// How old active keys are, and how long ago they were used.
+    /// The distributions of active keys by age and by last use.
     pub distributions: Distributions,
-    /// What could not be read, account by account; empty where only the most urgent findings are kept.
+    /// The gaps of all accounts; empty where only the most urgent findings are kept.
     #[serde(skip)]
     pub not_read: Vec<UnreadItem>,
     /// The open findings, the most urgent first.
     pub findings: Vec<Finding>,
-    /// The findings that somebody answers for.
+    /// The findings that an exception suppresses, the most urgent first.
     pub suppressed: Vec<Finding>,
-    /// What came of each rule, what could not be judged, and the exceptions.
+    /// The result of each rule, what could not be evaluated, and the exceptions.
     #[serde(flatten)]
     pub assessment: Assessment,
 }
 
-/// Something that could not be read.
+/// A gap of an account: something that could not be read.
 #[derive(Debug, Clone)]
 pub struct UnreadItem {
-    /// The account.
+    /// The account's id of 12 digits.
     pub account_id: AccountId,
-    /// Its name.
+    /// The account's name in AWS Organizations; `None` where it is unknown.
     pub account_name: Option<String>,
-    /// The organizational unit that it is in.
+    /// The path of the account's organizational unit; `None` where it is unknown.
     pub organizational_unit: Option<String>,
-    /// What, and why.
+    /// What could not be read, and why.
     pub gap: Gap,
 }
 
 impl UnreadItem {
     fn from_account(account: &AccountRecord) -> impl Iterator<Item = Self> + '_ {
-        let known = account.account();
+        let details = account.account();
         account.gaps().iter().map(move |gap| Self {
             account_id: account.account_id().clone(),
-            account_name: known.and_then(|it| it.name.clone()),
-            organizational_unit: known.and_then(|it| it.organizational_unit.clone()),
+            account_name: details.and_then(|it| it.name.clone()),
+            organizational_unit: details.and_then(|it| it.organizational_unit.clone()),
             gap: gap.clone(),
         })
     }
 }
 
-/// How many findings are kept: all, or the most urgent, which takes no more memory the larger the organisation is.
+/// How many findings a report keeps. With a limit, memory does not grow with the size of the organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingLimit {
-    /// All of them.
+    /// All findings.
     All,
-    /// So many.
+    /// This number of the most urgent open findings, and of the suppressed ones.
     MostUrgent(usize),
 }
 
 impl Report {
-    /// Judges the accounts of a roll.
+    /// Evaluates the rules over the accounts of a roll.
     ///
     /// # Errors
-    /// Those of reading an account.
+    /// The first error that `accounts` returns.
     pub fn from_roll(
         header: &Header,
         accounts: impl Iterator<Item = io::Result<AccountRecord>>,
         settings: &Settings,
-        keep: FindingLimit,
+        limit: FindingLimit,
     ) -> io::Result<Self> {
-        let mut covering = CoverageBuilder::new(header);
+        let mut coverage = CoverageBuilder::new(header);
         let mut assessor = Assessor::new(header, settings);
         let mut open: BTreeMap<Severity, usize> =
             Severity::ALL.into_iter().map(|severity| (severity, 0)).collect();
-        let (mut answered_for, mut not_read) = (0, Vec::new());
+        let (mut suppressed_count, mut not_read) = (0, Vec::new());
         let mut distributions = Distributions::default();
-        let (mut findings, mut excepted) = (Vec::new(), Vec::new());
+        let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
         for account in accounts {
             let account = account?;
-            covering.add(&account);
+            coverage.add(&account);
             distributions.add(header, &account);
-            if keep == FindingLimit::All {
+            if limit == FindingLimit::All {
                 not_read.extend(UnreadItem::from_account(&account));
             }
             for finding in assessor.assess_account(&account) {
@@ -130,63 +129,64 @@ impl Report {
                     *open.entry(finding.severity).or_default() += 1;
                     findings.push(finding);
                 } else {
-                    answered_for += 1;
-                    excepted.push(finding);
+                    suppressed_count += 1;
+                    suppressed.push(finding);
                 }
             }
-            if let FindingLimit::MostUrgent(number) = keep {
-                // Not after each account: sorting a few at a time costs more than keeping a few too many.
-                for list in [&mut findings, &mut excepted] {
+            if let FindingLimit::MostUrgent(number) = limit {
+                // Not after each account: sorting that often costs more time than some extra findings cost memory.
+                for list in [&mut findings, &mut suppressed] {
                     if list.len() > 2 * number + 1000 {
-                        rank(list, keep);
+                        sort_and_limit(list, limit);
                     }
                 }
             }
         }
-        rank(&mut findings, keep);
-        rank(&mut excepted, keep);
-        let (coverage, benchmark) = (covering.finish(), settings.benchmark);
+        sort_and_limit(&mut findings, limit);
+        sort_and_limit(&mut suppressed, limit);
+        let (coverage, benchmark) = (coverage.finish(), settings.benchmark);
         let assessment = assessor.finish();
         Ok(Self {
             coverage,
             benchmark,
             open,
-            suppressed_count: answered_for,
+            suppressed_count,
             distributions,
             not_read,
             findings,
-            suppressed: excepted,
+            suppressed,
             assessment,
         })
     }
 
-    /// Judges the accounts of a roll file.
+    /// Evaluates the rules over the accounts of a roll file.
     ///
     /// # Errors
-    /// Those of the file.
-    pub fn from_file(stored: &RollFile, settings: &Settings, keep: FindingLimit) -> io::Result<Self> {
-        Self::from_roll(&stored.header, stored.accounts(), settings, keep)
+    /// Where the file cannot be read.
+    pub fn from_file(roll: &RollFile, settings: &Settings, limit: FindingLimit) -> io::Result<Self> {
+        Self::from_roll(&roll.header, roll.accounts(), settings, limit)
     }
 
-    /// How many open findings there are.
+    /// The number of open findings, also where not all are kept.
     #[must_use]
-    pub fn number(&self) -> usize {
+    pub fn open_count(&self) -> usize {
         self.open.values().sum()
     }
 
-    /// The open findings in groups, the most urgent first; without a grouping all together.
+    /// The open findings in groups, the most urgent first, with the name of each group. Without a grouping, one group
+    /// without a name.
     #[must_use]
     pub fn groups(&self, grouping: Option<Grouping>) -> Vec<(Option<String>, Vec<&Finding>)> {
         let Some(grouping) = grouping else {
             return vec![(None, self.findings.iter().collect())];
         };
         let mut groups: Vec<(Option<String>, Vec<&Finding>)> = Vec::new();
-        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let mut indexes: BTreeMap<String, usize> = BTreeMap::new();
         for finding in &self.findings {
             let name = grouping.group_name(finding);
             let next = groups.len();
-            let place = *places.entry(name.clone()).or_insert(next);
-            match groups.get_mut(place) {
+            let index = *indexes.entry(name.clone()).or_insert(next);
+            match groups.get_mut(index) {
                 Some((_, findings)) => findings.push(finding),
                 None => groups.push((Some(name), vec![finding])),
             }
@@ -194,16 +194,16 @@ impl Report {
         groups
     }
 
-    /// Whether an open finding is as bad as this, or worse.
+    /// Whether there is an open finding of this severity or a worse one.
     #[must_use]
     pub fn has_open_at_least(&self, severity: Severity) -> bool {
         self.open.range(severity..).any(|(_, number)| *number > 0)
     }
 }
 
-fn rank(findings: &mut Vec<Finding>, keep: FindingLimit) {
+fn sort_and_limit(findings: &mut Vec<Finding>, limit: FindingLimit) {
     findings.sort_by(Finding::by_urgency);
-    if let FindingLimit::MostUrgent(number) = keep {
+    if let FindingLimit::MostUrgent(number) = limit {
         findings.truncate(number);
     }
 }

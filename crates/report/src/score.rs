@@ -1,4 +1,4 @@
-//! Which first: points that are explained line by line.
+//! The urgency score of a finding: points, each with the reason.
 
 use rolecall_roll::{AccessKeyStatus, Fact};
 use serde::Serialize;
@@ -6,26 +6,26 @@ use serde::Serialize;
 use crate::facts::{KeyView, UserView};
 use crate::rules::Severity;
 
-/// How urgent something is.
+/// How urgent a finding is. More points are more urgent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Score {
-    /// All lines together.
+    /// The sum of all components.
     pub points: u32,
-    /// What adds to it.
+    /// What the score is made of.
     pub components: Vec<ScoreComponent>,
 }
 
-/// A line of a score.
+/// A part of a score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoreComponent {
-    /// How much.
+    /// The points that this part adds.
     pub points: u32,
-    /// Why.
+    /// Why it adds them, for people: `administrator access`.
     pub reason: String,
 }
 
 impl Score {
-    /// That of something of this severity.
+    /// The score of a finding of this severity, before anything else is known.
     #[must_use]
     pub(crate) fn new(severity: Severity) -> Self {
         let points = match severity {
@@ -40,50 +40,50 @@ impl Score {
         score
     }
 
-    fn add(&mut self, points: u32, because: impl Into<String>) {
+    fn add(&mut self, points: u32, reason: impl Into<String>) {
         self.points += points;
-        self.components.push(ScoreComponent { points, reason: because.into() });
+        self.components.push(ScoreComponent { points, reason: reason.into() });
     }
 
-    /// The root user may do everything, and no policy takes it away.
+    /// Adds points for the root user, who has full access that no IAM policy limits.
     pub(crate) fn add_root(&mut self) {
         self.add(30, "root user");
     }
 
-    /// What is known of the user.
-    pub(crate) fn add_user(&mut self, of: &UserView<'_>) {
-        if of.is_administrator() {
+    /// Adds points for what is known about the user.
+    pub(crate) fn add_user(&mut self, user: &UserView<'_>) {
+        if user.is_administrator() {
             self.add(25, "administrator access");
-        } else if of.policies().known().is_none() {
-            self.add(5, "what the user may do is unknown");
+        } else if user.policies().known().is_none() {
+            self.add(5, "the user's permissions are unknown");
         }
-        let has_password = of.password().known().is_some_and(Option::is_some);
-        if has_password && of.has_mfa().known() == Some(&false) {
+        let has_password = user.password().known().is_some_and(Option::is_some);
+        if has_password && user.has_mfa().known() == Some(&false) {
             self.add(10, "console password without MFA");
         }
     }
 
-    /// What is known of the key.
-    pub(crate) fn add_key(&mut self, of: &KeyView<'_>) {
-        if of.key.status != AccessKeyStatus::Active {
+    /// Adds points for what is known about an active key.
+    pub(crate) fn add_key(&mut self, key: &KeyView<'_>) {
+        if key.key.status != AccessKeyStatus::Active {
             return;
         }
-        if let Ok((_, age)) = of.created() {
-            // A point a month: past five years it makes no more difference.
+        if let Ok((_, age)) = key.created() {
+            // A point for three months; past five years the age makes no more difference.
             let points = u32::try_from(age / 30).unwrap_or(0).min(60) / 3;
             if points > 0 {
-                self.add(points, format!("active for {age} days"));
+                self.add(points, format!("active key, {age} days old"));
             }
         }
-        match &of.key.last_used {
-            Fact::Known { value: None, .. } => self.add(10, "never used: nothing breaks without it"),
+        match &key.key.last_used {
+            Fact::Known { value: None, .. } => self.add(10, "never used: nothing depends on the key"),
             Fact::Known { value: Some(last), .. } => {
-                let idle = of.of.days_idle(last.date);
+                let idle = key.user.days_idle(last.date);
                 if idle > 90 {
-                    self.add(8, format!("not used for {idle} days: little breaks without it"));
+                    self.add(8, format!("not used for {idle} days: little depends on the key"));
                 }
             }
-            Fact::Unknown { .. } => self.add(3, "its last use is unknown"),
+            Fact::Unknown { .. } => self.add(3, "last use unknown"),
             Fact::NotRequested => {}
         }
     }

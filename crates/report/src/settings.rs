@@ -1,4 +1,4 @@
-//! What a team decides: thresholds, exceptions, owners.
+//! The settings of a report: rules and thresholds, exceptions, owners.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,45 +13,46 @@ use wildmatch::WildMatch;
 
 use crate::facts::UserView;
 use crate::finding::{Finding, Owner, Suppression};
-use crate::rules::{Benchmark, CATALOGUE, Rule, Severity};
+use crate::rules::{Benchmark, CATALOG, Rule, Severity};
 
-/// How a roll is judged.
+/// The settings under which the rules are evaluated.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What is changed of rules, by their ids.
+    /// Overrides of rules, by rule id.
     pub rules: BTreeMap<&'static str, RuleOverride>,
-    /// Only the rules that a benchmark has.
+    /// Evaluate only the rules that cover a clause of this benchmark; `None` for all rules.
     pub benchmark: Option<Benchmark>,
-    /// Findings that somebody answers for.
+    /// Exceptions, which suppress findings until a day.
     pub exceptions: Vec<Exception>,
-    /// What tells who is to act; the first that tells it counts.
+    /// Where the owner of a finding is looked up; the first source that names one counts.
     pub owners: Vec<OwnerSource>,
 }
 
-/// What is changed of a rule.
+/// An override of a rule. `None` leaves the default of the catalog.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RuleOverride {
-    /// Whether it is applied.
+    /// Whether the rule is evaluated.
     pub enabled: Option<bool>,
-    /// The threshold.
+    /// The threshold in days.
     pub days: Option<u32>,
-    /// The severity.
+    /// The severity of the findings.
     pub severity: Option<Severity>,
 }
 
-/// A rule as it is applied.
+/// A rule with the threshold and severity that apply under the settings.
 #[derive(Debug, Clone, Copy)]
 pub struct EffectiveRule {
-    /// The rule.
+    /// The rule as the catalog has it.
     pub rule: &'static Rule,
-    /// Its threshold; 0 where it has none.
+    /// The threshold in days; 0 for a rule without a threshold.
     pub days: u32,
-    /// Its severity.
+    /// The severity of its findings.
     pub severity: Severity,
 }
 
 impl Default for Settings {
-    /// The catalogue as it is, no exceptions, and for owners what most organisations tag with.
+    /// All rules with their defaults, no exceptions, and as owner the tag `Owner` or `owner` of the user or of the account,
+    /// or else the e-mail address of the account.
     fn default() -> Self {
         let owners = vec![
             OwnerSource::UserTag("Owner".to_owned()),
@@ -65,33 +66,37 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The rules that are applied, in the order of the catalogue.
+    /// The rules that are enabled, in the order of the catalog.
     pub fn effective_rules(&self) -> impl Iterator<Item = EffectiveRule> + '_ {
-        CATALOGUE.iter().filter_map(|rule| {
-            let change = self.rules.get(rule.id).copied().unwrap_or_default();
-            let is_wanted = self.benchmark.is_none_or(|benchmark| rule.clause_for(benchmark).is_some());
-            let days = change.days.or(rule.days).unwrap_or_default();
-            let severity = change.severity.unwrap_or(rule.severity);
-            (is_wanted && change.enabled != Some(false)).then_some(EffectiveRule { rule, days, severity })
+        CATALOG.iter().filter_map(|rule| {
+            let rule_override = self.rules.get(rule.id).copied().unwrap_or_default();
+            let is_selected = self.benchmark.is_none_or(|benchmark| rule.clause_for(benchmark).is_some());
+            let days = rule_override.days.or(rule.days).unwrap_or_default();
+            let severity = rule_override.severity.unwrap_or(rule.severity);
+            (is_selected && rule_override.enabled != Some(false)).then_some(EffectiveRule {
+                rule,
+                days,
+                severity,
+            })
         })
     }
 
-    /// The threshold of a rule, applied or not.
+    /// The threshold of a rule in days, whether the rule is enabled or not; 0 for a rule without a threshold.
     #[must_use]
     pub(crate) fn days(&self, rule: &Rule) -> u32 {
-        self.rules.get(rule.id).and_then(|change| change.days).or(rule.days).unwrap_or_default()
+        self.rules.get(rule.id).and_then(|rule_override| rule_override.days).or(rule.days).unwrap_or_default()
     }
 
-    /// Who is to act on a user; on a root user where there is none.
+    /// The owner of a user, or of the root user where `user` is `None`.
     #[must_use]
     pub(crate) fn owner(&self, account: &AccountRecord, user: Option<&UserView<'_>>) -> Option<Owner> {
-        let tags_of_user = user.map(|of| of.policies().known().map(|policies| &policies.tags));
+        let user_tags = user.map(|view| view.policies().known().map(|policies| &policies.tags));
         let mut is_uncertain = false;
         self.owners.iter().find_map(|source| {
             let name = match source {
                 OwnerSource::UserTag(tag) => {
-                    is_uncertain |= tags_of_user == Some(None);
-                    tags_of_user.flatten().and_then(|tags| tags.get(tag))
+                    is_uncertain |= user_tags == Some(None);
+                    user_tags.flatten().and_then(|tags| tags.get(tag))
                 }
                 OwnerSource::AccountTag(tag) => {
                     account.account().and_then(|it| it.tags.as_ref()).and_then(|tags| tags.get(tag))
@@ -104,12 +109,12 @@ impl Settings {
     }
 }
 
-/// What tells who is to act.
+/// Where the owner of a finding is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnerSource {
-    /// This tag of the user.
+    /// The value of this tag of the user.
     UserTag(String),
-    /// This tag of the account.
+    /// The value of this tag of the account in AWS Organizations.
     AccountTag(String),
     /// The e-mail address of the account's root user.
     AccountEmail,
@@ -138,34 +143,35 @@ impl FromStr for OwnerSource {
     }
 }
 
-/// A text that names nothing that tells who is to act.
+/// A text that is not a source of owners.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is none of user_tag:NAME, account_tag:NAME, account_email")]
+#[error("unknown owner source {0:?}; expected user_tag:NAME, account_tag:NAME or account_email")]
 pub struct UnknownOwnerSource(String);
 
-/// Findings that somebody answers for, until a day. What it does not name matches; `*` and `?` are wildcards.
+/// An exception: suppresses the findings that match all its criteria, until a day. A criterion that is `None` matches
+/// everything; in the others, `*` and `?` are wildcards.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Exception {
-    /// The account's id or name.
+    /// A pattern for the account's id or name.
     pub account: Option<String>,
-    /// The user's name.
+    /// A pattern for the user's name; the root user is `<root_account>`.
     pub user: Option<String>,
-    /// The access key's id.
+    /// A pattern for the access key's id.
     pub key: Option<String>,
-    /// The rule's id.
+    /// A pattern for the rule's id.
     pub rule: Option<String>,
-    /// A tag of the user or of the account: key and value.
+    /// A tag of the user or of the account: its key, and a pattern for its value.
     pub tag: Option<(String, String)>,
-    /// Who answers for it.
+    /// Who is responsible for the exception.
     pub owner: String,
-    /// Why.
+    /// Why the findings are accepted.
     pub reason: String,
-    /// The last day on which it holds.
+    /// The last day on which it is active, in UTC.
     pub until: Date,
 }
 
 impl Exception {
-    /// Whether it matches a finding; `None` where that hangs on tags of the user, and those are not known.
+    /// Whether it matches a finding; `None` where that depends on the tags of the user, and they are unknown.
     #[must_use]
     pub(crate) fn matches(
         &self,
@@ -173,7 +179,7 @@ impl Exception {
         account: Option<&Account>,
         user: Option<&UserView<'_>>,
     ) -> Option<bool> {
-        let is = |pattern: &Option<String>, texts: &[Option<&str>]| {
+        let matches_any = |pattern: &Option<String>, texts: &[Option<&str>]| {
             pattern.as_ref().is_none_or(|pattern| {
                 let pattern = WildMatch::new(pattern);
                 texts.iter().flatten().any(|text| pattern.matches(text))
@@ -181,35 +187,38 @@ impl Exception {
         };
         let subject = &finding.subject;
         let user_name = subject.user_name.as_deref().unwrap_or("<root_account>");
-        let tags_of_user = user.and_then(|of| of.policies().known().map(|policies| &policies.tags));
-        let tags_of_account = account.and_then(|account| account.tags.as_ref());
-        let mut tags = tags_of_user.into_iter().chain(tags_of_account).flatten();
-        let is_it = is(&self.account, &[Some(subject.account_id.as_str()), subject.account_name.as_deref()])
-            && is(&self.user, &[Some(user_name)])
-            && is(&self.key, &[subject.access_key_id.as_ref().map(AccessKeyId::as_str)])
-            && is(&self.rule, &[Some(finding.rule.id)]);
-        let Some((key, value)) = self.tag.as_ref().filter(|_| is_it) else { return Some(is_it) };
+        let user_tags = user.and_then(|view| view.policies().known().map(|policies| &policies.tags));
+        let account_tags = account.and_then(|account| account.tags.as_ref());
+        let mut tags = user_tags.into_iter().chain(account_tags).flatten();
+        let is_match =
+            matches_any(&self.account, &[Some(subject.account_id.as_str()), subject.account_name.as_deref()])
+                && matches_any(&self.user, &[Some(user_name)])
+                && matches_any(&self.key, &[subject.access_key_id.as_ref().map(AccessKeyId::as_str)])
+                && matches_any(&self.rule, &[Some(finding.rule.id)]);
+        let Some((key, value)) = self.tag.as_ref().filter(|_| is_match) else { return Some(is_match) };
         let value = WildMatch::new(value);
-        let has = tags.any(|tag| tag.0 == key && value.matches(tag.1));
-        (has || user.is_none() || tags_of_user.is_some()).then_some(has)
+        let has_tag = tags.any(|tag| tag.0 == key && value.matches(tag.1));
+        (has_tag || user.is_none() || user_tags.is_some()).then_some(has_tag)
     }
 
-    /// Whether its last day is over.
+    /// Whether its last day is past at this time.
     #[must_use]
     pub(crate) fn is_expired(&self, as_of: Timestamp) -> bool {
         Offset::UTC.to_datetime(as_of).date() > self.until
     }
 
-    /// What it is of, in words: `user legacy-*, rule access-key-*`.
+    /// The criteria for people: `user legacy-*, rule access-key-*`.
     #[must_use]
     pub(crate) fn criteria(&self) -> String {
-        let of = [("account", &self.account), ("user", &self.user), ("key", &self.key), ("rule", &self.rule)];
-        let of = of.into_iter().filter_map(|(name, pattern)| Some(format!("{name} {}", pattern.as_ref()?)));
+        let patterns =
+            [("account", &self.account), ("user", &self.user), ("key", &self.key), ("rule", &self.rule)];
+        let patterns =
+            patterns.into_iter().filter_map(|(name, pattern)| Some(format!("{name} {}", pattern.as_ref()?)));
         let tag = self.tag.iter().map(|(key, value)| format!("tag {key}={value}"));
-        of.chain(tag).collect::<Vec<_>>().join(", ")
+        patterns.chain(tag).collect::<Vec<_>>().join(", ")
     }
 
-    /// What of it stands beside a finding.
+    /// What a finding that falls under the exception carries of it.
     #[must_use]
     pub(crate) fn to_suppression(&self, as_of: Timestamp) -> Suppression {
         let Self { owner, reason, until, .. } = self;

@@ -6,45 +6,47 @@
   const byId = (id) => document.getElementById(id);
   const number = new Intl.NumberFormat("en-US");
 
-  // In the order in which the program that wrote them has them.
+  // The arrays have the order in which render/html/data.rs writes them.
   const rules = data.rules.map(([id, title, why, clauses]) => ({ id, title, why, clauses }));
   const users = data.users.map(([account, accountName, unit, owner, name, arn, advice, reason]) =>
     ({ account, accountName: accountName || account, unit, owner, name: name || "root user", arn, advice, reason }));
-  const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, lines, remedy, exception]) => ({
-    score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, lines, remedy,
+  const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, components, remedy, exception]) => ({
+    score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, components, remedy,
     exception: exception ?? "",
   }));
   const isSuppressed = (finding) => finding.exception.startsWith("suppressed");
 
-  // What a finding is searched by, once.
+  // The text in which the search looks for words, per finding.
   const haystacks = findings.map(({ user, rule, key, message }) => [
     user.account, user.accountName, user.unit, user.owner, user.name, user.arn, user.advice, key, message, rule.id, rule.title,
   ].join("\n").toLowerCase());
 
   const element = (name, properties = {}, ...children) => {
-    const made = Object.assign(document.createElement(name), properties);
-    made.append(...children.filter((child) => child !== null));
-    return made;
+    const created = Object.assign(document.createElement(name), properties);
+    created.append(...children.filter((child) => child !== null));
+    return created;
   };
-  // Names are other people's: isolated, so that they turn no text around them.
-  const bdi = (words) => element("bdi", {}, words);
+  // Names come from other people: <bdi> keeps right-to-left characters in them from reordering the text around them.
+  const bdi = (text) => element("bdi", {}, text);
 
   const filters = {
-    account: { of: ({ user }) => user.account, label: ({ user }) => user.accountName === user.account ? user.account : `${user.account} ${user.accountName}` },
-    unit: { of: ({ user }) => user.unit, label: ({ user }) => user.unit },
-    owner: { of: ({ user }) => user.owner, label: ({ user }) => user.owner },
-    severity: { of: ({ severity }) => severity, label: ({ severity }) => severity, order: SEVERITIES },
-    advice: { of: ({ user }) => user.advice, label: ({ user }) => user.advice },
-    rule: { of: ({ rule }) => rule.id, label: ({ rule }) => rule.title },
+    account: { value: ({ user }) => user.account, label: ({ user }) => user.accountName === user.account ? user.account : `${user.account} ${user.accountName}` },
+    unit: { value: ({ user }) => user.unit, label: ({ user }) => user.unit },
+    owner: { value: ({ user }) => user.owner, label: ({ user }) => user.owner },
+    severity: { value: ({ severity }) => severity, label: ({ severity }) => severity, order: SEVERITIES },
+    advice: { value: ({ user }) => user.advice, label: ({ user }) => user.advice },
+    rule: { value: ({ rule }) => rule.id, label: ({ rule }) => rule.title },
   };
+  // The value of the option for findings without a value.
   const NONE = "\u0000none";
+  const EMPTY_LABELS = { unit: "unit unknown", owner: "no owner", advice: "no advice" };
 
   for (const [id, filter] of Object.entries(filters)) {
     const counts = new Map();
     for (const finding of findings) {
-      const value = filter.of(finding);
-      const known = counts.get(value);
-      if (known) known.number += 1;
+      const value = filter.value(finding);
+      const counted = counts.get(value);
+      if (counted) counted.number += 1;
       else counts.set(value, { label: filter.label(finding), number: 1 });
     }
     const values = [...counts.keys()];
@@ -52,13 +54,13 @@
     else values.sort((a, b) => counts.get(a).label.localeCompare(counts.get(b).label));
     const select = byId(id);
     for (const value of values) {
-      const { label, number: of } = counts.get(value);
-      select.append(element("option", { value: value || NONE }, `${label || "none"} (${number.format(of)})`));
+      const { label, number: count } = counts.get(value);
+      select.append(element("option", { value: value || NONE }, `${label || EMPTY_LABELS[id]} (${number.format(count)})`));
     }
     if (values.length < 2 && id !== "severity") select.closest("label").hidden = true;
   }
 
-  // What the columns are sorted by.
+  // The sort keys of the columns.
   const columns = {
     score: ({ score }) => score,
     severity: ({ severity }) => -SEVERITIES.indexOf(severity),
@@ -73,20 +75,20 @@
   let shown = [];
   let page = 0;
 
-  const matching = () => {
+  const matchingIndexes = () => {
     const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = Object.entries(filters)
-      .map(([id, filter]) => [filter.of, byId(id).value])
+    const selected = Object.entries(filters)
+      .map(([id, filter]) => [filter.value, byId(id).value])
       .filter(([, value]) => value !== "")
-      .map(([of, value]) => [of, value === NONE ? "" : value]);
+      .map(([valueOf, value]) => [valueOf, value === NONE ? "" : value]);
     const state = byId("state").value;
     const found = [];
-    for (let at = 0; at < findings.length; at += 1) {
-      const finding = findings[at];
+    for (let index = 0; index < findings.length; index += 1) {
+      const finding = findings[index];
       if (state !== "" && isSuppressed(finding) !== (state === "suppressed")) continue;
-      if (!wanted.every(([of, value]) => of(finding) === value)) continue;
-      if (!words.every((word) => haystacks[at].includes(word))) continue;
-      found.push(at);
+      if (!selected.every(([valueOf, value]) => valueOf(finding) === value)) continue;
+      if (!words.every((word) => haystacks[index].includes(word))) continue;
+      found.push(index);
     }
     return found;
   };
@@ -94,11 +96,11 @@
   const collator = new Intl.Collator("en", { numeric: true });
 
   const update = () => {
-    shown = matching();
-    const keys = new Map(shown.map((at) => [at, columns[sort.column](findings[at])]));
+    shown = matchingIndexes();
+    const keys = new Map(shown.map((index) => [index, columns[sort.column](findings[index])]));
     const compare = typeof keys.get(shown[0]) === "number" ? (a, b) => a - b : collator.compare;
     const direction = sort.ascending ? 1 : -1;
-    // The places are ranks: what is equal stays in that order.
+    // The findings are in order of urgency, so equal keys keep that order.
     shown.sort((a, b) => direction * compare(keys.get(a), keys.get(b)) || a - b);
     page = 0;
     render();
@@ -111,9 +113,9 @@
     const pages = Math.max(1, Math.ceil(shown.length / PAGE));
     const from = all ? 0 : page * PAGE;
     const part = shown.slice(from, all ? PRINTED : from + PAGE);
-    byId("rows").replaceChildren(...part.map((at) => row(findings[at])));
-    const range = part.length === 0 ? "No finding" : `${number.format(from + 1)} to ${number.format(from + part.length)} of ${number.format(shown.length)} findings`;
-    byId("shown").textContent = `${range}${shown.length < findings.length ? `, ${number.format(findings.length)} in all` : ""}`;
+    byId("rows").replaceChildren(...part.map((index) => row(findings[index])));
+    const range = part.length === 0 ? "No findings" : `${number.format(from + 1)} to ${number.format(from + part.length)} of ${number.format(shown.length)} findings`;
+    byId("shown").textContent = `${range}${shown.length < findings.length ? `, ${number.format(findings.length)} in total` : ""}`;
     byId("page").textContent = `page ${page + 1} of ${number.format(pages)}`;
     byId("previous").disabled = page === 0;
     byId("next").disabled = page + 1 >= pages;
@@ -125,7 +127,7 @@
     const { score, severity, user, key, message, exception } = finding;
     const button = element("button", { type: "button", className: "open" }, bdi(message));
     button.setAttribute("aria-expanded", "false");
-    const made = element("tr", { className: "row" },
+    const tr = element("tr", { className: "row" },
       element("td", { className: "number" }, String(score)),
       element("td", {}, element("span", { className: `severity ${severity}` }, severity)),
       element("td", { title: user.account }, bdi(user.accountName), element("div", { className: "small" }, bdi(user.unit))),
@@ -142,14 +144,14 @@
       } else {
         rowNumber += 1;
         button.setAttribute("aria-controls", `more-${rowNumber}`);
-        made.after(more(finding, `more-${rowNumber}`));
+        tr.after(details(finding, `more-${rowNumber}`));
       }
     });
-    return made;
+    return tr;
   };
 
-  const more = ({ rule, user, evidence, lines, remedy: commands }, id) => {
-    const list = (items) => element("ul", {}, ...items.map((words) => element("li", {}, bdi(words))));
+  const details = ({ rule, user, evidence, components, remedy: commands }, id) => {
+    const list = (items) => element("ul", {}, ...items.map((text) => element("li", {}, bdi(text))));
     const remedy = element("pre", {}, commands);
     const copy = element("button", { type: "button" }, "Copy");
     copy.addEventListener("click", async () => {
@@ -157,7 +159,7 @@
         await navigator.clipboard.writeText(commands);
         copy.textContent = "Copied";
       } catch {
-        // A file may not be let near the clipboard: then it is selected, for a person to copy.
+        // Browsers may deny a local file access to the clipboard: then select the text for copying by hand.
         getSelection().selectAllChildren(remedy);
         copy.textContent = "Selected: press Ctrl-C";
       }
@@ -166,11 +168,11 @@
       ["why", `${rule.title}. ${rule.why}`],
       ["account", user.accountName === user.account ? user.account : `${user.account} ${user.accountName}`],
       ["user", user.arn],
-      ["from", list(evidence.map(([value, source]) => `${value} (${data.sources[source]})`))],
-      ["score", list(lines.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],
-      ["keys and password", user.advice && `${user.advice}: ${user.reason}`],
+      ["evidence", list(evidence.map(([value, source]) => `${value} (${data.sources[source]})`))],
+      ["score", list(components.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],
+      ["advice", user.advice && `${user.advice}: ${user.reason}`],
       ["rule", rule.clauses ? `${rule.id}: ${rule.clauses}` : rule.id],
-      ["to do", element("div", {}, remedy, copy)],
+      ["remedy", element("div", {}, remedy, copy)],
     ].filter(([, value]) => value);
     const dl = element("dl");
     for (const [name, value] of terms) {
@@ -179,32 +181,32 @@
     return element("tr", { id, className: "more" }, element("td", { colSpan: 8 }, dl));
   };
 
-  const byOwner = (most) => {
+  const renderOwners = (limit) => {
     const owners = new Map();
     for (const finding of findings.filter((it) => !isSuppressed(it))) {
       const { user, severity } = finding;
-      const of = owners.get(user.owner) ?? { all: 0, critical: 0, high: 0, users: new Set() };
-      of.all += 1;
-      if (severity in of) of[severity] += 1;
-      of.users.add(user);
-      owners.set(user.owner, of);
+      const counts = owners.get(user.owner) ?? { all: 0, critical: 0, high: 0, users: new Set() };
+      counts.all += 1;
+      if (severity in counts) counts[severity] += 1;
+      counts.users.add(user);
+      owners.set(user.owner, counts);
     }
     if (owners.size < 2) return;
     const sorted = [...owners].sort(([, a], [, b]) => b.critical - a.critical || b.high - a.high || b.all - a.all);
-    const cell = (of) => element("td", { className: "number" }, number.format(of));
-    byId("by-owner").replaceChildren(...sorted.slice(0, most).map(([name, of]) => {
-      const button = element("button", { type: "button", className: "link" }, bdi(name || "nobody is named"));
+    const cell = (count) => element("td", { className: "number" }, number.format(count));
+    byId("by-owner").replaceChildren(...sorted.slice(0, limit).map(([name, counts]) => {
+      const button = element("button", { type: "button", className: "link" }, bdi(name || "no owner"));
       button.addEventListener("click", () => {
         byId("owner").value = name || NONE;
         update();
         byId("findings").scrollIntoView();
         byId("owner").focus();
       });
-      return element("tr", {}, element("td", {}, button), cell(of.all), cell(of.critical), cell(of.high), cell(of.users.size));
+      return element("tr", {}, element("td", {}, button), cell(counts.all), cell(counts.critical), cell(counts.high), cell(counts.users.size));
     }));
     const all = byId("all-owners");
-    all.hidden = sorted.length <= most;
-    all.textContent = `All ${number.format(sorted.length)}`;
+    all.hidden = sorted.length <= limit;
+    all.textContent = `Show all ${number.format(sorted.length)}`;
     byId("owners").hidden = false;
   };
 
@@ -213,9 +215,9 @@
     const button = element("button", { type: "button" }, th.textContent);
     th.replaceChildren(button);
     button.addEventListener("click", () => {
-      // Numbers begin with the most, words with A.
-      const first = column !== "score" && column !== "severity";
-      sort = { column, ascending: sort.column === column ? !sort.ascending : first };
+      // The first click sorts score and severity from the highest, all other columns from A.
+      const startsAscending = column !== "score" && column !== "severity";
+      sort = { column, ascending: sort.column === column ? !sort.ascending : startsAscending };
       for (const other of document.querySelectorAll("#table th[aria-sort]")) other.removeAttribute("aria-sort");
       th.setAttribute("aria-sort", sort.ascending ? "ascending" : "descending");
       update();
@@ -226,7 +228,7 @@
     tile.addEventListener("click", () => {
       const severity = byId("severity");
       severity.value = severity.value === tile.dataset.severity ? "" : tile.dataset.severity;
-      // A severity that no finding has is not among the choices.
+      // The list has no option for a severity without findings.
       if (severity.value === "") severity.selectedIndex = 0;
       update();
     });
@@ -235,9 +237,9 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", update);
   byId("clear").addEventListener("click", () => { form.reset(); update(); });
-  const turn = (by) => () => { page += by; render(); byId("findings").scrollIntoView(); };
-  byId("previous").addEventListener("click", turn(-1));
-  byId("next").addEventListener("click", turn(1));
+  const turnPage = (step) => () => { page += step; render(); byId("findings").scrollIntoView(); };
+  byId("previous").addEventListener("click", turnPage(-1));
+  byId("next").addEventListener("click", turnPage(1));
   document.addEventListener("keydown", (event) => {
     const isTyping = ["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName);
     if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
@@ -247,19 +249,19 @@
   });
   window.addEventListener("beforeprint", () => {
     render(true);
-    if (shown.length > PRINTED) byId("shown").textContent += `; the first ${number.format(PRINTED)} are printed: filter to print others`;
+    if (shown.length > PRINTED) byId("shown").textContent += `; only the first ${number.format(PRINTED)} are printed, filter to print others`;
   });
   window.addEventListener("afterprint", () => render());
 
   const theme = byId("theme");
   const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-  const name = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
-  theme.addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; name(); });
+  const updateThemeButton = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
+  theme.addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; updateThemeButton(); });
   theme.hidden = false;
-  name();
+  updateThemeButton();
 
   form.hidden = false;
-  byOwner(12);
-  byId("all-owners").addEventListener("click", () => byOwner(Infinity));
+  renderOwners(12);
+  byId("all-owners").addEventListener("click", () => renderOwners(Infinity));
   update();
 })();

@@ -1,25 +1,25 @@
-//! A bundle of evidence: as it was written, or it is told what was changed.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+//! An evidence bundle: unchanged as written, or checking it reports what was changed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod common;
 
 use std::fs;
 use std::path::Path;
 
-use common::{account, header, key, stored, user};
+use common::{account, header, key, roll_file_of, user};
 use rolecall_report::Settings;
 use rolecall_report::bundle::{
     self, BundleContents, CheckError, Program, REQUIRED_FILES, SUMS_FILE, WriteError,
 };
 
-/// A bundle of one account in `folder`, made by a program of that checksum.
+/// Writes a bundle of one account to `folder`.
 fn write(folder: &Path, roll_file: &Path) -> Result<usize, WriteError> {
-    let stored = stored(
+    let roll = roll_file_of(
         &header(),
         &[account("111111111111", vec![user("alice", vec![key("AKIAIOSFODNN7EXAMPLE", 400, None)])])],
     );
     let contents = BundleContents {
-        stored: &stored,
+        roll: &roll,
         roll_file,
         settings: &Settings::default(),
         configuration: Some("role_name = \"IAMListRole\"\n"),
@@ -29,11 +29,11 @@ fn write(folder: &Path, roll_file: &Path) -> Result<usize, WriteError> {
 }
 
 #[test]
-fn a_bundle_is_whole_as_written_and_the_same_bytes_each_time() {
-    let there = tempfile::tempdir().unwrap();
-    let roll_file = there.path().join("roll.jsonl");
+fn a_bundle_is_unchanged_as_written_and_has_the_same_bytes_each_time() {
+    let parent = tempfile::tempdir().unwrap();
+    let roll_file = parent.path().join("roll.jsonl");
     fs::write(&roll_file, "any bytes\n").unwrap();
-    let (first, second) = (there.path().join("first"), there.path().join("second"));
+    let (first, second) = (parent.path().join("first"), parent.path().join("second"));
     assert_eq!(write(&first, &roll_file).unwrap(), REQUIRED_FILES.len() + 1);
     write(&second, &roll_file).unwrap();
     let checked = bundle::check(&first).unwrap();
@@ -45,22 +45,22 @@ fn a_bundle_is_whole_as_written_and_the_same_bytes_each_time() {
 }
 
 #[test]
-fn a_bundle_is_not_written_over_and_one_that_fails_leaves_nothing() {
-    let there = tempfile::tempdir().unwrap();
-    let folder = there.path().join("bundle");
+fn a_bundle_is_not_overwritten_and_a_failed_one_leaves_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("bundle");
     assert!(matches!(write(&folder, Path::new("/no/such/roll")), Err(WriteError::Io(_))));
-    assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0);
-    // A link that leads nowhere is something of that name, too.
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    // A dangling link exists too.
     std::os::unix::fs::symlink("nowhere", &folder).unwrap();
     assert!(matches!(write(&folder, Path::new("/dev/null")), Err(WriteError::Exists)));
-    let nowhere = there.path().join("no/such/bundle");
+    let nowhere = parent.path().join("no/such/bundle");
     assert!(matches!(write(&nowhere, Path::new("/dev/null")), Err(WriteError::Parent(_))));
 }
 
 #[test]
-fn whatever_is_done_to_a_file_is_seen() {
-    let there = tempfile::tempdir().unwrap();
-    let folder = there.path().join("bundle");
+fn every_change_of_a_file_is_reported() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("bundle");
     write(&folder, Path::new("/dev/null")).unwrap();
     for name in REQUIRED_FILES {
         let path = folder.join(name);
@@ -78,9 +78,9 @@ fn whatever_is_done_to_a_file_is_seen() {
 }
 
 #[test]
-fn sums_that_are_none_are_refused_by_line() {
-    let there = tempfile::tempdir().unwrap();
-    assert!(matches!(bundle::check(there.path()), Err(CheckError::Sums(_))));
+fn invalid_checksums_are_rejected_by_line() {
+    let parent = tempfile::tempdir().unwrap();
+    assert!(matches!(bundle::check(parent.path()), Err(CheckError::Sums(_))));
     let sum = "0".repeat(64);
     for (text, line) in [
         ("nonsense\n".to_owned(), 1),
@@ -91,8 +91,8 @@ fn sums_that_are_none_are_refused_by_line() {
         (format!("{sum} a\n"), 1),
         (format!("é{}  a\n", &sum[2..]), 1),
     ] {
-        fs::write(there.path().join(SUMS_FILE), &text).unwrap();
-        let refused = bundle::check(there.path());
-        assert!(matches!(refused, Err(CheckError::Line(number, _)) if number == line), "{text}: {refused:?}");
+        fs::write(parent.path().join(SUMS_FILE), &text).unwrap();
+        let result = bundle::check(parent.path());
+        assert!(matches!(result, Err(CheckError::Line(number, _)) if number == line), "{text}: {result:?}");
     }
 }

@@ -1,9 +1,9 @@
-//! What became of a roll: nothing that is unknown is gone, or new.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on ends")]
+//! Comparing rolls: what is unknown is never reported as removed or new.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue fails")]
 
 mod common;
 
-use common::{account, at, gap, header, key, mfa, password, role_arn, shortened, stored, user};
+use common::{account, at, gap, header, key, mfa, password, role_arn, roll_file_of, shortened, user};
 use jiff::ToSpan;
 use rolecall_report::diff::{NotComparable, Section};
 use rolecall_report::settings::Exception;
@@ -20,7 +20,8 @@ fn later() -> Header {
 }
 
 fn compared(old: &[AccountRecord], new: &[AccountRecord], settings: &Settings, with_last_used: bool) -> Diff {
-    Diff::compare(&stored(&header(), old), &stored(&later(), new), settings, with_last_used).unwrap()
+    Diff::compare(&roll_file_of(&header(), old), &roll_file_of(&later(), new), settings, with_last_used)
+        .unwrap()
 }
 
 fn diff(old: Vec<User>, new: Vec<User>) -> Diff {
@@ -42,21 +43,21 @@ fn ann(keys: Vec<AccessKey>) -> User {
 }
 
 #[test]
-fn the_same_roll_a_day_later_differs_in_nothing() {
-    // Used a day ago in both: the last use moved on.
-    let at_old = ann(vec![key("AKIA1", 500, Some(1))]);
-    let mut at_new = at_old.clone();
+fn the_same_roll_a_day_later_has_no_differences() {
+    // In both rolls the key was used the day before: the last use is a day later.
+    let old_user = ann(vec![key("AKIA1", 500, Some(1))]);
+    let mut new_user = old_user.clone();
     let used = LastUsed { date: later().as_of - 24.hours(), service: Some("s3".to_owned()), region: None };
-    at_new.access_keys.as_mut().unwrap()[0].last_used = Fact::live(Some(used));
-    let (old, new) = ([account(A, vec![at_old])], [account(A, vec![at_new])]);
-    let quiet = compared(&old, &new, &Settings::default(), false);
-    assert!(quiet.is_empty(), "{:?}", titles(&quiet));
-    let told = compared(&old, &new, &Settings::default(), true);
-    assert_eq!(titles(&told), ["Access keys that were used since"]);
+    new_user.access_keys.as_mut().unwrap()[0].last_used = Fact::live(Some(used));
+    let (old, new) = ([account(A, vec![old_user])], [account(A, vec![new_user])]);
+    let without_last_used = compared(&old, &new, &Settings::default(), false);
+    assert!(without_last_used.is_empty(), "{:?}", titles(&without_last_used));
+    let with_last_used = compared(&old, &new, &Settings::default(), true);
+    assert_eq!(titles(&with_last_used), ["Access keys with a changed last use"]);
 }
 
 #[test]
-fn users_and_keys_come_go_and_change() {
+fn users_and_keys_are_added_removed_and_changed() {
     let inactive = AccessKey { status: "Inactive".to_owned().into(), ..key("AKIA1", 10, Some(1)) };
     let diff = diff(
         vec![
@@ -71,23 +72,26 @@ fn users_and_keys_come_go_and_change() {
     let keys = |list: &[rolecall_report::diff::KeyName]| {
         list.iter().map(|it| shortened(it.access_key_id.as_str())).collect::<Vec<_>>()
     };
-    assert_eq!((names(&diff.users_came), names(&diff.users_went)), (vec!["new".into()], vec!["gone".into()]));
-    assert_eq!(keys(&diff.keys_came), ["AKIA3", "AKIAN"]);
-    assert_eq!(keys(&diff.keys_went), ["AKIA2", "AKIAG"]);
+    assert_eq!(
+        (names(&diff.users_added), names(&diff.users_removed)),
+        (vec!["new".into()], vec!["gone".into()])
+    );
+    assert_eq!(keys(&diff.keys_added), ["AKIA3", "AKIAN"]);
+    assert_eq!(keys(&diff.keys_removed), ["AKIA2", "AKIAG"]);
     assert_eq!(diff.keys_changed[0].before, "Active");
     assert_eq!(rules(&diff.resolved), ["access-keys-several"]);
 }
 
 #[test]
-fn a_user_made_again_under_the_same_name_is_another() {
+fn a_user_created_again_under_the_same_name_is_another_user() {
     let again = User { user_id: "AIDAOTHER".to_owned(), ..ann(Vec::new()) };
     let diff = diff(vec![ann(Vec::new())], vec![again]);
-    assert_eq!((diff.users_came.len(), diff.users_went.len()), (1, 1));
+    assert_eq!((diff.users_added.len(), diff.users_removed.len()), (1, 1));
 }
 
 #[test]
-fn findings_open_and_are_mended() {
-    // Ninety days old, and a day later too old.
+fn findings_open_and_are_resolved() {
+    // The key is 90 days old, and a day later too old.
     let old = password(ann(vec![key("AKIA1", 90, Some(0))]), 10, Some(1));
     let diff = diff(vec![old.clone()], vec![mfa(old)]);
     assert_eq!(rules(&diff.opened), ["access-key-age"]);
@@ -95,31 +99,36 @@ fn findings_open_and_are_mended() {
 }
 
 #[test]
-fn what_is_unknown_now_is_not_mended_and_what_was_unknown_is_not_new() {
+fn what_is_unknown_now_is_not_resolved_and_what_was_unknown_is_not_new() {
     let known = || account(A, vec![ann(vec![key("AKIA1", 500, None)])]);
     let unread = || {
         let ann = User { access_keys: None, ..ann(Vec::new()) };
         AccountRecord::read(role_arn(A), vec![ann], vec![gap(FactKind::AccessKeys, Some("ann"))], Vec::new())
     };
     let denied = || AccountRecord::failed(role_arn(A), gap(Stage::Session, None));
-    let cut = || AccountRecord::read(role_arn(A), Vec::new(), vec![gap(FactKind::Users, None)], Vec::new());
+    let incomplete =
+        || AccountRecord::read(role_arn(A), Vec::new(), vec![gap(FactKind::Users, None)], Vec::new());
     let settings = Settings::default();
-    for other in [unread, denied, cut] {
+    for other in [unread, denied, incomplete] {
         let lost = compared(&[known()], &[other()], &settings, false);
         assert_eq!(rules(&lost.now_unknown), ["access-key-age", "access-key-never-used"]);
-        assert!(lost.resolved.is_empty() && lost.users_went.is_empty() && lost.keys_went.is_empty());
+        assert!(lost.resolved.is_empty() && lost.users_removed.is_empty() && lost.keys_removed.is_empty());
         assert_eq!(lost.accounts.len(), 1, "the account became less readable");
         let found = compared(&[other()], &[known()], &settings, false);
         assert_eq!(rules(&found.newly_known), ["access-key-age", "access-key-never-used"]);
-        assert!(found.opened.is_empty() && found.users_came.is_empty() && found.keys_came.is_empty());
+        assert!(found.opened.is_empty() && found.users_added.is_empty() && found.keys_added.is_empty());
     }
     let gone = compared(&[known()], &[], &settings, false);
-    assert_eq!((gone.now_unknown.len(), gone.users_went.len()), (2, 0), "not in the roll is not gone");
+    assert_eq!(
+        (gone.now_unknown.len(), gone.users_removed.len()),
+        (2, 0),
+        "an account that is not in the roll is unknown, not removed"
+    );
     assert_eq!(gone.accounts[0].now, None);
 }
 
 #[test]
-fn a_fact_that_one_roll_did_not_ask_for_is_not_compared_and_said_so() {
+fn a_fact_that_one_roll_did_not_request_is_not_compared_and_noted() {
     let without = AccessKey { last_used: Fact::NotRequested, ..key("AKIA1", 80, None) };
     let diff = diff(vec![ann(vec![key("AKIA1", 80, None)])], vec![ann(vec![without])]);
     assert!(diff.is_empty(), "{:?}", titles(&diff));
@@ -128,7 +137,7 @@ fn a_fact_that_one_roll_did_not_ask_for_is_not_compared_and_said_so() {
 }
 
 #[test]
-fn an_exception_that_lapses_opens_its_findings_again() {
+fn an_exception_that_expires_reopens_its_findings() {
     let exception = Exception {
         user: Some("ann".to_owned()),
         owner: "j.ruiz".to_owned(),
@@ -164,16 +173,18 @@ fn tags_that_one_roll_did_not_read_reopen_nothing() {
 }
 
 #[test]
-fn who_was_to_be_asked_and_has_no_line_is_not_out_of_the_roll() {
-    let wanted = |header: Header| Header { targets: vec![role_arn(A).into()], ..header };
-    let whole = stored(&wanted(header()), &[account(A, Vec::new())]);
-    let cut = Diff::compare(&whole, &stored(&wanted(later()), &[]), &Settings::default(), false).unwrap();
-    assert_eq!(cut.accounts[0].now, Some(Outcome::Failed));
-    assert_eq!(cut.accounts[0].why.as_deref(), Some("the run ended before it was read"));
+fn a_target_account_without_a_record_was_not_read_and_is_not_removed() {
+    let with_target = |header: Header| Header { targets: vec![role_arn(A).into()], ..header };
+    let complete = roll_file_of(&with_target(header()), &[account(A, Vec::new())]);
+    let diff =
+        Diff::compare(&complete, &roll_file_of(&with_target(later()), &[]), &Settings::default(), false)
+            .unwrap();
+    assert_eq!(diff.accounts[0].now, Some(Outcome::Failed));
+    assert_eq!(diff.accounts[0].why.as_deref(), Some("the run ended before the account was read"));
 }
 
 #[test]
-fn roots_findings_are_compared_too() {
+fn findings_of_the_root_user_are_compared_too() {
     let with = |facts| [account(A, Vec::new()).with_facts(facts)];
     let keys = |has| Facts { summary: common::root(has, true, None), ..Facts::default() };
     let settings = Settings::default();
@@ -192,51 +203,63 @@ fn roots_findings_are_compared_too() {
 
 #[test]
 fn rolls_of_different_things_are_not_compared() {
-    let of = |id: &str| {
+    let roll_of = |id: &str| {
         let mut organization = common::organization(Fact::NotRequested);
         id.clone_into(&mut organization.id);
-        stored(&Header { organization: Some(organization), ..header() }, &[])
+        roll_file_of(&Header { organization: Some(organization), ..header() }, &[])
     };
-    let refused = Diff::compare(&of("o-a"), &of("o-b"), &Settings::default(), false);
-    assert!(matches!(refused, Err(NotComparable::Organizations(..))));
-    let swapped = Diff::compare(&stored(&later(), &[]), &stored(&header(), &[]), &Settings::default(), false);
-    assert!(swapped.unwrap_err().to_string().contains("name the earlier one first"));
+    let result = Diff::compare(&roll_of("o-a"), &roll_of("o-b"), &Settings::default(), false);
+    assert!(matches!(result, Err(NotComparable::Organizations(..))));
+    let swapped = Diff::compare(
+        &roll_file_of(&later(), &[]),
+        &roll_file_of(&header(), &[]),
+        &Settings::default(),
+        false,
+    );
+    assert!(swapped.unwrap_err().to_string().contains("give the older one first"));
     let collect = FactSelection { user_name: Some("ann".to_owned()), ..FactSelection::default() };
-    let narrowed = Header { collect, ..header() };
-    let refused =
-        Diff::compare(&stored(&header(), &[]), &stored(&narrowed, &[]), &Settings::default(), false);
-    assert!(refused.unwrap_err().to_string().contains("one covers all users, the other user ann"));
+    let limited = Header { collect, ..header() };
+    let result = Diff::compare(
+        &roll_file_of(&header(), &[]),
+        &roll_file_of(&limited, &[]),
+        &Settings::default(),
+        false,
+    );
+    assert!(result.unwrap_err().to_string().contains("all users"));
 }
 
 #[test]
-fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
-    let of = |groups: &[&str]| {
+fn changes_of_a_user_are_reported_where_both_rolls_know_the_fact() {
+    let with_groups = |groups: &[&str]| {
         let groups = groups.iter().map(|&group| group.to_owned()).collect();
         Fact::live(Policies { groups, ..Policies::default() })
     };
-    let was = User { policies: of(&["b", "a"]), ..ann(vec![key("AKIA1", 10, Some(1))]) };
-    let renamed = User { user_name: "anna".to_owned(), ..mfa(password(was.clone(), 10, Some(1))) };
-    let is = User { policies: of(&["a", "admins"]), ..renamed };
-    let told = |was: User, is: User| {
-        let changes = diff(vec![was], vec![is]).users_changed;
+    let old = User { policies: with_groups(&["b", "a"]), ..ann(vec![key("AKIA1", 10, Some(1))]) };
+    let renamed = User { user_name: "anna".to_owned(), ..mfa(password(old.clone(), 10, Some(1))) };
+    let new = User { policies: with_groups(&["a", "admins"]), ..renamed };
+    let changes = |old: User, new: User| {
+        let changes = diff(vec![old], vec![new]).users_changed;
         changes.into_iter().map(|it| format!("{}: {} > {}", it.what, it.before, it.now)).collect::<Vec<_>>()
     };
     assert_eq!(
-        told(was.clone(), is),
+        changes(old.clone(), new),
         [
             "name: ann > anna",
-            "console password:  > there is one",
+            "console password:  > exists",
             "MFA devices:  > arn:aws:iam::111111111111:mfa/x",
             "groups: a, b > a, admins"
         ]
     );
     assert!(
-        told(was.clone(), User { policies: of(&["a", "b"]), ..was.clone() }).is_empty(),
+        changes(old.clone(), User { policies: with_groups(&["a", "b"]), ..old.clone() }).is_empty(),
         "in another order"
     );
     let unknown = Fact::Unknown { unknown: "denied".to_owned() };
-    assert!(told(was.clone(), User { policies: unknown, ..was.clone() }).is_empty(), "unknown is no change");
-    // What was not asked live the credential report may tell.
+    assert!(
+        changes(old.clone(), User { policies: unknown, ..old.clone() }).is_empty(),
+        "unknown is not a change"
+    );
+    // The credential report may give what old not requested live.
     let reported = |has| {
         let row = ReportRow {
             password_enabled: Some(has),
@@ -246,19 +269,19 @@ fn what_is_other_of_a_user_is_told_where_both_rolls_know_it() {
             access_keys: [(); 2].map(|()| ReportKey { active: false, last_rotated: None, last_used: None }),
         };
         let report = Fact::Known { value: row, source: Source::CredentialReport(at(common::AS_OF)) };
-        User { console_password: Fact::NotRequested, mfa_devices: Fact::NotRequested, report, ..was.clone() }
+        User { console_password: Fact::NotRequested, mfa_devices: Fact::NotRequested, report, ..old.clone() }
     };
     assert_eq!(
-        told(reported(false), reported(true)),
-        ["console password:  > there is one", "MFA devices:  > there is one"]
+        changes(reported(false), reported(true)),
+        ["console password:  > exists", "MFA devices:  > exists"]
     );
 }
 
 #[test]
-fn accounts_that_neither_roll_read_are_not_said_to_be_the_same() {
+fn accounts_that_neither_roll_read_are_not_reported_as_equal() {
     let unread = || [AccountRecord::failed(role_arn(A), gap(Stage::Session, None))];
     let diff = compared(&unread(), &unread(), &Settings::default(), false);
     assert!(diff.is_empty() && !diff.is_complete());
-    let note = "1 account is not compared whole: it was read whole in neither roll";
+    let note = "1 account is not fully compared: neither roll read it completely";
     assert!(diff.notes().iter().any(|it| it == note), "{:?}", diff.notes());
 }

@@ -1,9 +1,9 @@
-//! What is written: the same bytes for the same roll; and whatever names people choose, text and nothing else.
+//! The output formats: the same bytes for the same roll, and names as text only, whatever they contain.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that cannot go on ends"
+    reason = "a test that cannot continue fails"
 )]
 
 mod common;
@@ -11,7 +11,8 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
-    account, days_ago, header, key, known, mfa, organization, password, rendered, role_arn, stored, user,
+    account, days_ago, header, key, known, mfa, organization, password, rendered, role_arn, roll_file_of,
+    user,
 };
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -24,9 +25,9 @@ use rolecall_roll::{
 use scraper::{Html, Selector};
 use serde_json::Value;
 
-fn gap(step: impl Into<Stage>, user_name: Option<&str>, message: &str) -> Gap {
+fn gap(stage: impl Into<Stage>, user_name: Option<&str>, message: &str) -> Gap {
     Gap {
-        stage: step.into(),
+        stage: stage.into(),
         operation: Some("ListAccessKeys".to_owned()),
         user_name: user_name.map(str::to_owned),
         error_kind: ErrorKind::Denied,
@@ -42,8 +43,8 @@ fn tagged(user: User, tags: &[(&str, &str)]) -> User {
     User { policies: Fact::live(Policies { tags, ..Policies::default() }), ..user }
 }
 
-/// One of each: complete, partial, denied, skipped; findings, excepted ones, lapsed ones, unknown facts.
-fn world() -> Vec<AccountRecord> {
+/// One account of each outcome, with open and suppressed findings, an expired exception and unknown facts.
+fn accounts() -> Vec<AccountRecord> {
     let ann = tagged(
         mfa(password(
             user("ann", vec![key("AKIAANN1", 900, None), key("AKIAANN2", 10, Some(1))]),
@@ -62,7 +63,7 @@ fn world() -> Vec<AccountRecord> {
         gap(FactKind::AccessKeys, Some("unread"), "User: x is not authorized"),
         gap(FactKind::LastUsed, Some("slow"), "Rate exceeded"),
     ];
-    let note = Note { fact: FactKind::Users, user_name: None, message: "made since".to_owned() };
+    let note = Note { fact: FactKind::Users, user_name: None, message: "created since".to_owned() };
     vec![
         known(account("111111111111", vec![ann, old]).with_facts(root), "shop", &[("cost", "42")]),
         known(
@@ -101,16 +102,16 @@ fn settings() -> Settings {
     }
 }
 
-fn of_world() -> (RollFile, Header) {
+fn world() -> RollFile {
     let header = Header { organization: Some(organization(Fact::live(false))), ..header() };
-    (stored(&header, &world()), header)
+    roll_file_of(&header, &accounts())
 }
 
 #[test]
-fn each_format_is_what_it_was() {
-    let (stored, _) = of_world();
-    for (format, text) in rendered(&stored, &settings()) {
-        // Style and script are files of their own, and tested in a browser.
+fn each_format_matches_its_snapshot() {
+    let roll = world();
+    for (format, text) in rendered(&roll, &settings()) {
+        // The style and the script are in files of their own and tested in a browser.
         let text = if format == "html" { without_style_and_script(&text) } else { text };
         insta::assert_snapshot!(format, text);
     }
@@ -124,7 +125,7 @@ fn without_style_and_script(html: &str) -> String {
     };
     let html = between(html, "<style>", "</style>");
     let html = between(&html, "\n<script>", "</script>");
-    // The hashes of both.
+    // This line has the hashes of both.
     html.lines()
         .map(|line| if line.contains("Content-Security-Policy") { "…" } else { line })
         .map(|line| format!("{line}\n"))
@@ -133,30 +134,30 @@ fn without_style_and_script(html: &str) -> String {
 
 #[test]
 fn the_same_roll_and_configuration_give_the_same_bytes() {
-    let (stored, _) = of_world();
-    assert_eq!(rendered(&stored, &settings()), rendered(&stored, &settings()));
+    let roll = world();
+    assert_eq!(rendered(&roll, &settings()), rendered(&roll, &settings()));
 }
 
 #[test]
-fn every_format_says_what_the_roll_does_not_cover() {
-    let (stored, _) = of_world();
-    for (format, text) in rendered(&stored, &settings()) {
+fn every_format_contains_what_the_roll_does_not_cover() {
+    let roll = world();
+    for (format, text) in rendered(&roll, &settings()) {
         let words: &[&str] = match format {
             "json" => &["\"is_complete\": false", "\"AccessDenied\""],
             _ => &["ROLL INCOMPLETE", "not authorized"],
         };
         for words in words {
-            assert!(text.contains(words), "{format} does not say {words}");
+            assert!(text.contains(words), "{format} does not contain {words}");
         }
         assert!(text.contains("444444444444"), "{format}");
     }
 }
 
 #[test]
-fn the_document_is_what_the_schema_says_of_its_parts() {
-    let (stored, _) = of_world();
+fn the_parts_of_the_document_match_the_schema() {
+    let roll = world();
     let schema: Value = serde_json::from_str(include_str!("../../roll/schema/roll.schema.json")).unwrap();
-    let document: Value = serde_json::from_str(&rendered(&stored, &settings())["json"]).unwrap();
+    let document: Value = serde_json::from_str(&rendered(&roll, &settings())["json"]).unwrap();
     for account in document["accounts"].as_array().unwrap() {
         let mut record = account.clone();
         record["record"] = "account".into();
@@ -166,8 +167,8 @@ fn the_document_is_what_the_schema_says_of_its_parts() {
     assert_eq!(document["open"]["critical"], 2);
 }
 
-/// What people call users, tags and accounts who mean no good.
-const NASTY: &[&str] = &[
+/// Pieces of hostile names of users, tags and accounts.
+const HOSTILE: &[&str] = &[
     "=1+1",
     "+1",
     "-1",
@@ -219,18 +220,18 @@ const NASTY: &[&str] = &[
     "e\u{301}",
 ];
 
-fn nasty() -> impl Strategy<Value = String> {
+fn hostile_name() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        3 => prop::sample::select(NASTY).prop_map(str::to_owned),
+        3 => prop::sample::select(HOSTILE).prop_map(str::to_owned),
         1 => "\\PC{0,6}",
         1 => any::<char>().prop_map(String::from),
     ];
     prop::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat())
 }
 
-/// The world with names that are chosen.
-fn called(names: &[String]) -> (Vec<AccountRecord>, Settings) {
-    let name = |at: usize| names[at % names.len()].clone();
+/// Accounts and settings with these names.
+fn accounts_named(names: &[String]) -> (Vec<AccountRecord>, Settings) {
+    let name = |index: usize| names[index % names.len()].clone();
     let last = LastUsed { date: days_ago(400), service: Some(name(0)), region: None };
     let used = AccessKey { last_used: Fact::live(Some(last)), ..key("AKIAANN", 900, None) };
     let mut ann = tagged(user("x", vec![used]), &[("Owner", &name(1)), (&name(2), &name(3))]);
@@ -272,8 +273,8 @@ fn columns(text: &str) -> Vec<BTreeMap<String, String>> {
     reader.deserialize().collect::<Result<_, _>>().unwrap()
 }
 
-/// What stands in a table's cells, and what else the Markdown makes of the text.
-fn markdown(text: &str) -> Vec<String> {
+/// The texts of the table cells. Fails where the Markdown contains more than tables, headings and text.
+fn markdown_cells(text: &str) -> Vec<String> {
     let mut options = Options::ENABLE_TABLES;
     options.insert(Options::ENABLE_STRIKETHROUGH);
     let (mut cells, mut cell, mut in_cell) = (Vec::new(), String::new(), false);
@@ -295,10 +296,10 @@ fn markdown(text: &str) -> Vec<String> {
             | Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Table | TagEnd::Strong) => {}
             Event::Start(Tag::Strong) => strong += 1,
             Event::InlineHtml(html) if html.as_ref() == "<br>" => cell.push(' '),
-            other => panic!("a name became {other:?}"),
+            other => panic!("a name was parsed as {other:?}"),
         }
     }
-    assert_eq!(strong, 1, "the verdict, and nothing else");
+    assert_eq!(strong, 1, "only the verdict is bold");
     cells
 }
 
@@ -349,13 +350,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn names_are_text_in_every_format(names in prop::collection::vec(nasty(), 16)) {
-        let (accounts, settings) = called(&names);
-        let stored = stored(&header(), &accounts);
-        let texts = rendered(&stored, &settings);
+    fn names_are_text_in_every_format(names in prop::collection::vec(hostile_name(), 16)) {
+        let (accounts, settings) = accounts_named(&names);
+        let roll = roll_file_of(&header(), &accounts);
+        let texts = rendered(&roll, &settings);
         for (format, text) in &texts {
-            let steering: Vec<char> = text.chars().filter(|c| is_unsafe_char(*c) && !['\n', '\r'].contains(c)).collect();
-            prop_assert!(steering.is_empty(), "{format}: {steering:?}");
+            let unsafe_chars: Vec<char> = text.chars().filter(|c| is_unsafe_char(*c) && !['\n', '\r'].contains(c)).collect();
+            prop_assert!(unsafe_chars.is_empty(), "{format}: {unsafe_chars:?}");
         }
 
         let document: Value = serde_json::from_str(&texts["json"]).unwrap();
@@ -379,7 +380,7 @@ proptest! {
         prop_assert_eq!(number("suppressed"), 1);
         prop_assert_eq!((number("not_read"), number("coverage")), (1, 1));
 
-        let cells = markdown(&texts["markdown"]);
+        let cells = markdown_cells(&texts["markdown"]);
         let shown = rolecall_report::render::sanitize(&names[4]).into_owned();
         let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         prop_assert!(cells.iter().any(|cell| plain(cell) == plain(&shown)), "{shown:?} is not in {cells:?}");

@@ -1,9 +1,9 @@
-//! Each rule at its edges: on the day before, on the day, on the day after; over a leap day; never used; unknown.
+//! Each rule at its boundaries: the day before, the day, the day after; over a leap day; never used; unknown.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that cannot go on ends"
+    reason = "a test that cannot continue fails"
 )]
 
 mod common;
@@ -17,53 +17,53 @@ use common::{
 use jiff::ToSpan;
 use rolecall_report::rules::{self, Rule};
 use rolecall_report::settings::{Exception, OwnerSource, RuleOverride};
-use rolecall_report::{Benchmark, CATALOGUE, Finding, Report, Settings, Severity};
+use rolecall_report::{Benchmark, CATALOG, Finding, Report, Settings, Severity};
 use rolecall_roll::{
     AccessKey, AccountRecord, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Policies, ReportKey,
     ReportRow, Root, Source, Stage, User,
 };
 
-/// What came of one rule.
+/// The result of one rule.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Pass,
     Fail(String),
     Unknown(String),
-    NotAsked(FactKind),
+    NotRequested(FactKind),
 }
-use Verdict::{Fail, NotAsked, Pass, Unknown};
+use Verdict::{Fail, NotRequested, Pass, Unknown};
 
 fn only(rule: &'static Rule) -> Settings {
-    let others = CATALOGUE.iter().filter(|it| it.id != rule.id);
+    let others = CATALOG.iter().filter(|it| it.id != rule.id);
     let off = RuleOverride { enabled: Some(false), ..RuleOverride::default() };
     Settings { rules: others.map(|it| (it.id, off)).collect(), ..Settings::default() }
 }
 
-/// The verdict of a rule over an account in which it judges one thing.
-fn judged(id: &str, account: AccountRecord, header: &Header) -> Verdict {
+/// The verdict of a rule over an account in which it evaluates one subject.
+fn verdict(id: &str, account: AccountRecord, header: &Header) -> Verdict {
     let report = report(header, vec![account], &only(rules::find(id).unwrap()));
-    let [result] = report.assessment.rules.as_slice() else { panic!("one rule is on") };
+    let [result] = report.assessment.rules.as_slice() else { panic!("one rule is enabled") };
     assert_eq!(
         result.evaluated + result.unknown + result.not_collected,
         1,
-        "one thing is judged: {result:?}"
+        "one subject is evaluated: {result:?}"
     );
     assert_eq!(result.open, report.findings.len());
     match (report.findings.as_slice(), report.assessment.unknown.as_slice()) {
         ([finding], []) => Fail(finding.message.clone()),
         ([], [unknown]) => Unknown(format!("{}: {}", unknown.fact, unknown.reason)),
-        ([], []) if result.not_collected == 1 => NotAsked(result.missing_fact.unwrap()),
+        ([], []) if result.not_collected == 1 => NotRequested(result.missing_fact.unwrap()),
         ([], []) => Pass,
         other => panic!("{other:?}"),
     }
 }
 
-fn of_user(id: &str, user: User) -> Verdict {
-    judged(id, account("111111111111", vec![user]), &header())
+fn user_verdict(id: &str, user: User) -> Verdict {
+    verdict(id, account("111111111111", vec![user]), &header())
 }
 
-fn of_key(id: &str, key: AccessKey) -> Verdict {
-    of_user(id, user("ann", vec![key]))
+fn key_verdict(id: &str, key: AccessKey) -> Verdict {
+    user_verdict(id, user("ann", vec![key]))
 }
 
 fn fail(text: &str) -> Verdict {
@@ -83,23 +83,23 @@ fn a_key_may_be_ninety_days_old() {
     for (days, verdict) in [
         (89, Pass),
         (90, Pass),
-        (91, fail("the key is 91 days old, 90 are allowed")),
-        (412, fail("the key is 412 days old, 90 are allowed")),
+        (91, fail("the key is 91 days old; the limit is 90 days")),
+        (412, fail("the key is 412 days old; the limit is 90 days")),
     ] {
-        assert_eq!(of_key("access-key-age", key("AKIA1", days, Some(0))), verdict, "{days}");
+        assert_eq!(key_verdict("access-key-age", key("AKIA1", days, Some(0))), verdict, "{days}");
     }
-    // A second makes the day.
+    // One second less than a whole day does not count as a day.
     let nearly = AccessKey { create_date: Some(days_ago(91) + 1.second()), ..key("AKIA1", 0, None) };
-    assert_eq!(of_key("access-key-age", nearly), Pass);
+    assert_eq!(key_verdict("access-key-age", nearly), Pass);
     // 2028 has a 29th of February: the 91st day before the first of March, noon, is the first of December.
     assert_eq!(days_ago(91), at("2027-12-01T12:00:00Z"));
-    assert_eq!(of_key("access-key-age", inactive(key("AKIA1", 412, None))), Pass);
-    let of_tomorrow = "access_keys: it is said to be made after the roll was taken".to_owned();
-    assert_eq!(of_key("access-key-age", key("AKIA1", -400, None)), Unknown(of_tomorrow));
-    let unsaid = AccessKey { create_date: None, ..key("AKIA1", 0, None) };
+    assert_eq!(key_verdict("access-key-age", inactive(key("AKIA1", 412, None))), Pass);
+    let of_future = "access_keys: the creation date of the key is later than the roll".to_owned();
+    assert_eq!(key_verdict("access-key-age", key("AKIA1", -400, None)), Unknown(of_future));
+    let undated = AccessKey { create_date: None, ..key("AKIA1", 0, None) };
     assert_eq!(
-        of_key("access-key-age", unsaid),
-        Unknown("access_keys: AWS does not say when it was made".to_owned())
+        key_verdict("access-key-age", undated),
+        Unknown("access_keys: AWS did not return when the key was created".to_owned())
     );
 }
 
@@ -107,25 +107,25 @@ fn a_key_may_be_ninety_days_old() {
 fn a_key_that_was_used_counts_as_unused_from_the_forty_fifth_day_on() {
     for (days, verdict) in [
         (44, Pass),
-        (45, fail("the key was last used 45 days ago, the limit is 45")),
-        (46, fail("the key was last used 46 days ago, the limit is 45")),
+        (45, fail("the key was last used 45 days ago; the limit is 45 days")),
+        (46, fail("the key was last used 46 days ago; the limit is 45 days")),
     ] {
-        assert_eq!(of_key("access-key-unused", key("AKIA1", 500, Some(days))), verdict, "{days}");
-        assert_eq!(of_key("access-key-never-used", key("AKIA1", 500, Some(days))), Pass, "{days}");
+        assert_eq!(key_verdict("access-key-unused", key("AKIA1", 500, Some(days))), verdict, "{days}");
+        assert_eq!(key_verdict("access-key-never-used", key("AKIA1", 500, Some(days))), Pass, "{days}");
     }
-    assert_eq!(of_key("access-key-unused", inactive(key("AKIA1", 500, Some(400)))), Pass);
+    assert_eq!(key_verdict("access-key-unused", inactive(key("AKIA1", 500, Some(400)))), Pass);
 }
 
 #[test]
-fn a_key_that_was_never_used_is_judged_by_when_it_was_made() {
+fn a_key_that_was_never_used_counts_from_its_creation() {
     for (days, verdict) in [
         (0, Pass),
         (44, Pass),
-        (45, fail("the key is 45 days old and was never used, the limit is 45")),
-        (46, fail("the key is 46 days old and was never used, the limit is 45")),
+        (45, fail("the key is 45 days old and was never used; the limit is 45 days")),
+        (46, fail("the key is 46 days old and was never used; the limit is 45 days")),
     ] {
-        assert_eq!(of_key("access-key-never-used", key("AKIA1", days, None)), verdict, "{days}");
-        assert_eq!(of_key("access-key-unused", key("AKIA1", days, None)), Pass, "{days}");
+        assert_eq!(key_verdict("access-key-never-used", key("AKIA1", days, None)), verdict, "{days}");
+        assert_eq!(key_verdict("access-key-unused", key("AKIA1", days, None)), Pass, "{days}");
     }
 }
 
@@ -133,137 +133,148 @@ fn a_key_that_was_never_used_is_judged_by_when_it_was_made() {
 fn an_unknown_last_use_is_neither_never_nor_long_ago() {
     for id in ["access-key-unused", "access-key-never-used"] {
         let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 500, None) };
-        assert_eq!(of_key(id, unknown), Unknown("last_used: throttled".to_owned()), "{id}");
-        let not_asked = AccessKey { last_used: Fact::NotRequested, ..key("AKIA1", 500, None) };
-        assert_eq!(of_key(id, not_asked), NotAsked(FactKind::LastUsed), "{id}");
+        assert_eq!(key_verdict(id, unknown), Unknown("last_used: throttled".to_owned()), "{id}");
+        let not_requested = AccessKey { last_used: Fact::NotRequested, ..key("AKIA1", 500, None) };
+        assert_eq!(key_verdict(id, not_requested), NotRequested(FactKind::LastUsed), "{id}");
     }
 }
 
 #[test]
-fn an_inactive_key_is_judged_by_its_last_use_else_by_when_it_was_made() {
+fn an_inactive_key_counts_from_its_last_use_or_else_from_its_creation() {
     let id = "access-key-inactive";
     for (key, verdict) in [
         (key("AKIA1", 900, Some(89)), Pass),
-        (key("AKIA1", 900, Some(90)), fail("the inactive key was last used 90 days ago, the limit is 90")),
+        (
+            key("AKIA1", 900, Some(90)),
+            fail("the inactive key was last used 90 days ago; the limit is 90 days"),
+        ),
         (key("AKIA1", 89, None), Pass),
         (
             key("AKIA1", 90, None),
-            fail("the inactive key was never used, and made 90 days ago, the limit is 90"),
+            fail("the inactive key was created 90 days ago and was never used; the limit is 90 days"),
         ),
         (
             AccessKey { last_used: throttled(), ..key("AKIA1", 900, None) },
             Unknown("last_used: throttled".to_owned()),
         ),
     ] {
-        assert_eq!(of_key(id, inactive(key)), verdict);
+        assert_eq!(key_verdict(id, inactive(key)), verdict);
     }
-    assert_eq!(of_key(id, key("AKIA1", 900, Some(400))), Pass);
+    assert_eq!(key_verdict(id, key("AKIA1", 900, Some(400))), Pass);
 }
 
 #[test]
-fn a_key_is_of_the_set_up_where_both_were_made_together() {
+fn a_key_counts_as_created_at_setup_where_user_and_key_were_created_together() {
     let id = "access-key-at-setup";
-    let made = |after| {
+    let created_after = |after| {
         let user = password(user("ann", vec![key("AKIA1", 0, None)]), 1000, None);
         let create_date = user.create_date + jiff::SignedDuration::from_secs(after);
         let key = AccessKey { create_date: Some(create_date), ..key("AKIA1", 0, None) };
         User { access_keys: Some(vec![key]), ..user }
     };
-    let found = fail("the key was made when the user was, who has a console password, and was never used");
-    assert_eq!(of_user(id, made(0)), found);
+    let found =
+        fail("the key was created together with the user, who has a console password, and was never used");
+    assert_eq!(user_verdict(id, created_after(0)), found);
     let with_last_use = |last_used| {
-        let user = made(0);
+        let user = created_after(0);
         let key = AccessKey { last_used, ..user.access_keys.as_ref().unwrap()[0].clone() };
         User { access_keys: Some(vec![key]), ..user }
     };
     let used = LastUsed { date: days_ago(1), service: None, region: None };
-    assert_eq!(of_user(id, with_last_use(Fact::live(Some(used)))), Pass, "it is not one made in case");
-    assert_eq!(of_user(id, with_last_use(throttled())), Unknown("last_used: throttled".to_owned()));
-    assert_eq!(of_user(id, made(24 * 60 * 60)), Pass);
-    let unknown = User { console_password: throttled(), ..made(0) };
-    assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
-    assert_eq!(of_user(id, User { console_password: Fact::live(None), ..made(0) }), Pass);
+    assert_eq!(
+        user_verdict(id, with_last_use(Fact::live(Some(used)))),
+        Pass,
+        "a key that was used was created for a purpose"
+    );
+    assert_eq!(user_verdict(id, with_last_use(throttled())), Unknown("last_used: throttled".to_owned()));
+    assert_eq!(user_verdict(id, created_after(24 * 60 * 60)), Pass);
+    let unknown = User { console_password: throttled(), ..created_after(0) };
+    assert_eq!(user_verdict(id, unknown), Unknown("console_password: throttled".to_owned()));
+    assert_eq!(user_verdict(id, User { console_password: Fact::live(None), ..created_after(0) }), Pass);
 }
 
 #[test]
 fn one_active_key_is_enough() {
     let id = "access-keys-several";
     let keys = || vec![key("AKIA1", 500, Some(400)), key("AKIA2", 10, Some(1))];
-    assert_eq!(of_user(id, user("ann", keys())), fail("2 keys are active"));
+    assert_eq!(user_verdict(id, user("ann", keys())), fail("the user has 2 active access keys"));
     let one = vec![inactive(key("AKIA1", 500, Some(400))), key("AKIA2", 10, Some(1))];
-    assert_eq!(of_user(id, user("ann", one)), Pass);
+    assert_eq!(user_verdict(id, user("ann", one)), Pass);
 }
 
 /// The remedies of a user's findings, by rule and key.
 fn remedies(user: User) -> BTreeMap<(&'static str, String), String> {
     let header = header();
     let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
-    let of = |it: &Finding| {
+    let rule_and_key = |it: &Finding| {
         let id = it.subject.access_key_id.as_ref();
         (it.rule.id, id.map(|id| shortened(id.as_str())).unwrap_or_default())
     };
-    report.findings.iter().map(|it| (of(it), shortened(&it.remedy))).collect()
+    report.findings.iter().map(|it| (rule_and_key(it), shortened(&it.remedy))).collect()
 }
 
-fn off(key: &str) -> String {
+fn deactivate(key: &str) -> String {
     format!("aws iam update-access-key --user-name ann --access-key-id {key} --status Inactive")
 }
 
-fn gone(key: &str) -> String {
+fn delete(key: &str) -> String {
     format!("aws iam delete-access-key --user-name ann --access-key-id {key}")
 }
 
 #[test]
-fn what_is_done_about_one_key_leaves_the_other() {
-    let later = "# a week later, where nobody missed it:";
-    let of = |remedies: &BTreeMap<_, String>, rule, key: &str| remedies[&(rule, key.to_owned())].clone();
-    // In the midst of a rotation the new key is the one that stays, though it was not used yet.
+fn the_remedy_for_one_key_leaves_the_other() {
+    let later = "# a week later, if nothing has failed without it:";
+    let remedy = |remedies: &BTreeMap<_, String>, rule, key: &str| remedies[&(rule, key.to_owned())].clone();
+    // During a rotation the new key is kept, though it was not used yet.
     let found = remedies(user("ann", vec![key("OLD", 100, Some(0)), key("NEW", 10, None)]));
-    let over = "# once what uses it has gone over to NEW:";
-    assert_eq!(of(&found, "access-keys-several", ""), format!("{over}\n{}", off("OLD")));
+    let rotated = "# once the workload uses NEW instead:";
+    assert_eq!(remedy(&found, "access-keys-several", ""), format!("{rotated}\n{}", deactivate("OLD")));
     assert_eq!(
-        of(&found, "access-key-age", "OLD"),
-        format!("{over}\n{}\n{later}\n{}", off("OLD"), gone("OLD"))
+        remedy(&found, "access-key-age", "OLD"),
+        format!("{rotated}\n{}\n{later}\n{}", deactivate("OLD"), delete("OLD"))
     );
-    // One that is idle goes, and not the one in use.
+    // The idle key is deactivated, not the one in use.
     let found = remedies(user("ann", vec![key("USED", 300, Some(0)), key("IDLE", 200, None)]));
-    assert_eq!(of(&found, "access-keys-several", ""), off("IDLE"));
+    assert_eq!(remedy(&found, "access-keys-several", ""), deactivate("IDLE"));
     assert_eq!(
-        of(&found, "access-key-age", "USED"),
+        remedy(&found, "access-key-age", "USED"),
         format!(
-            "# IAM allows two keys a user; once IDLE is deleted:\naws iam create-access-key --user-name ann\n\
-             # once what uses it has gone over to the new one:\n{}\n{later}\n{}",
-            off("USED"),
-            gone("USED")
+            "# IAM allows two access keys per user; once IDLE is deleted:\naws iam create-access-key --user-name ann\n\
+             # once the workload uses the new key instead:\n{}\n{later}\n{}",
+            deactivate("USED"),
+            delete("USED")
         )
     );
-    // A key that is off takes the room of a new one.
+    // An inactive key takes the place of a new one.
     let keys = vec![key("USED", 300, Some(0)), inactive(key("SPARE", 400, Some(350)))];
     let found = remedies(user("ann", keys));
-    let room = format!(
-        "# IAM allows two keys a user; where nobody misses the one that is off:\n{}\naws iam create-access-key",
-        gone("SPARE")
+    let delete_inactive = format!(
+        "# IAM allows two access keys per user; if the inactive one is not needed:\n{}\naws iam create-access-key",
+        delete("SPARE")
     );
-    assert!(of(&found, "access-key-age", "USED").starts_with(&room), "{found:?}");
-    // Where all are idle none is kept.
+    assert!(remedy(&found, "access-key-age", "USED").starts_with(&delete_inactive), "{found:?}");
+    // Where all keys are idle, none is kept.
     let found = remedies(user("ann", vec![key("A", 300, Some(60)), key("B", 200, None)]));
-    assert_eq!(of(&found, "access-keys-several", ""), format!("{}\n{}", off("A"), off("B")));
+    assert_eq!(
+        remedy(&found, "access-keys-several", ""),
+        format!("{}\n{}", deactivate("A"), deactivate("B"))
+    );
 }
 
 #[test]
-fn a_user_is_deleted_with_all_that_iam_wants_taken_from_it() {
+fn a_user_is_deleted_after_all_that_iam_requires_to_be_removed() {
     let policies = Policies {
         groups: vec!["dev".to_owned()],
         attached_policies: vec!["arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned()],
         inline_policies: vec!["mine".to_owned()],
         ..Policies::default()
     };
-    let deleted = |policies| {
+    let delete_commands = |policies| {
         let ann = User { policies, ..mfa(user("ann", Vec::new())) };
         remedies(ann)[&("user-without-credentials", String::new())].clone()
     };
-    insta::assert_snapshot!(deleted(Fact::live(policies)), @r"
-    # where these show nothing that is in use:
+    insta::assert_snapshot!(delete_commands(Fact::live(policies)), @r"
+    # if these list no credential that is in use:
     aws iam list-ssh-public-keys --user-name ann
     aws iam list-service-specific-credentials --user-name ann
     aws iam list-signing-certificates --user-name ann
@@ -274,26 +285,30 @@ fn a_user_is_deleted_with_all_that_iam_wants_taken_from_it() {
     aws iam delete-user --user-name ann
     ");
     assert!(
-        deleted(throttled()).contains("# once its groups, policies and MFA devices are taken from it:\n")
+        delete_commands(throttled()).contains("# once its groups, policies and MFA devices are removed:\n")
     );
 }
 
 #[test]
-fn a_status_that_is_new_passes_no_rule() {
+fn an_unrecognized_status_passes_no_rule() {
     let new = || AccessKey { status: "Quarantined".to_owned().into(), ..key("AKIA1", 900, None) };
-    let unknown = || Unknown("access_keys: this version does not know the status \"Quarantined\"".to_owned());
+    let unknown =
+        || Unknown("access_keys: this version does not recognize the status \"Quarantined\"".to_owned());
     for id in ["access-key-age", "access-key-never-used", "access-key-inactive", "access-keys-several"] {
-        assert_eq!(of_key(id, new()), unknown(), "{id}");
+        assert_eq!(key_verdict(id, new()), unknown(), "{id}");
     }
 }
 
 #[test]
-fn of_what_was_used_after_the_roll_was_taken_it_knows_nothing() {
+fn a_roll_does_not_know_what_was_used_after_it_was_taken() {
     let header = Header { as_of: at(AS_OF) + 2400.hours(), ..header() };
     let keys = vec![key("AKIA1", 10, Some(1))];
     let roll = || account("111111111111", vec![user("ann", keys.clone())]).with_as_of(at(AS_OF));
-    assert_eq!(judged("access-key-unused", roll(), &header), Pass);
-    assert_eq!(judged("access-key-age", roll(), &header), fail("the key is 110 days old, 90 are allowed"));
+    assert_eq!(verdict("access-key-unused", roll(), &header), Pass);
+    assert_eq!(
+        verdict("access-key-age", roll(), &header),
+        fail("the key is 110 days old; the limit is 90 days")
+    );
 }
 
 #[test]
@@ -308,12 +323,12 @@ fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
         )
     };
     for id in ["access-key-age", "access-key-unused", "access-keys-several", "user-without-credentials"] {
-        assert_eq!(judged(id, unread(), &header()), Unknown("access_keys: access denied".to_owned()), "{id}");
+        assert_eq!(verdict(id, unread(), &header()), Unknown("access_keys: access denied".to_owned()), "{id}");
     }
 }
 
 #[test]
-fn keys_that_nobody_asked_for_are_not_denied() {
+fn keys_that_were_not_requested_are_not_denied() {
     let facts = [FactKind::Users, FactKind::ControlTotal].into();
     let header = Header { collect: FactSelection { facts, ..FactSelection::default() }, ..header() };
     let user = User { access_keys: None, ..user("ann", Vec::new()) };
@@ -323,31 +338,31 @@ fn keys_that_nobody_asked_for_are_not_denied() {
         vec![gap(FactKind::ControlTotal, None)],
         Vec::new(),
     );
-    assert_eq!(judged("access-key-age", roll, &header), NotAsked(FactKind::AccessKeys));
+    assert_eq!(verdict("access-key-age", roll, &header), NotRequested(FactKind::AccessKeys));
 }
 
 #[test]
 fn a_password_needs_mfa() {
     let id = "console-without-mfa";
     let ann = || password(user("ann", Vec::new()), 10, Some(1));
-    assert_eq!(of_user(id, ann()), fail("the user has a console password and no MFA device"));
-    assert_eq!(of_user(id, mfa(ann())), Pass);
-    assert_eq!(of_user(id, user("ann", Vec::new())), Pass);
+    assert_eq!(user_verdict(id, ann()), fail("the user has a console password and no MFA device"));
+    assert_eq!(user_verdict(id, mfa(ann())), Pass);
+    assert_eq!(user_verdict(id, user("ann", Vec::new())), Pass);
     assert_eq!(
-        of_user(id, User { mfa_devices: throttled(), ..ann() }),
+        user_verdict(id, User { mfa_devices: throttled(), ..ann() }),
         Unknown("mfa_devices: throttled".to_owned())
     );
     let unknown = User { console_password: throttled(), ..ann() };
-    assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
+    assert_eq!(user_verdict(id, unknown), Unknown("console_password: throttled".to_owned()));
     assert_eq!(
-        of_user(id, User { mfa_devices: Fact::NotRequested, ..ann() }),
-        NotAsked(FactKind::MfaDevices)
+        user_verdict(id, User { mfa_devices: Fact::NotRequested, ..ann() }),
+        NotRequested(FactKind::MfaDevices)
     );
 }
 
 #[test]
-fn the_credential_report_tells_what_was_not_asked_live_and_says_so() {
-    let made = at("2028-03-01T09:00:00Z");
+fn the_credential_report_gives_what_was_not_requested_live_and_is_named_as_source() {
+    let generated = at("2028-03-01T09:00:00Z");
     let row = ReportRow {
         password_enabled: Some(true),
         password_last_used: None,
@@ -358,7 +373,7 @@ fn the_credential_report_tells_what_was_not_asked_live_and_says_so() {
     let ann = User {
         console_password: Fact::NotRequested,
         mfa_devices: throttled(),
-        report: Fact::Known { value: row, source: Source::CredentialReport(made) },
+        report: Fact::Known { value: row, source: Source::CredentialReport(generated) },
         ..user("ann", Vec::new())
     };
     let header = header();
@@ -366,35 +381,35 @@ fn the_credential_report_tells_what_was_not_asked_live_and_says_so() {
     let found: BTreeMap<_, _> = report.findings.iter().map(|it| (it.rule.id, it)).collect();
     assert_eq!(found.keys().copied().collect::<Vec<_>>(), ["console-without-mfa", "password-never-used"]);
     for evidence in &found["console-without-mfa"].evidence {
-        assert_eq!(evidence.source, Source::CredentialReport(made), "{evidence:?}");
+        assert_eq!(evidence.source, Source::CredentialReport(generated), "{evidence:?}");
     }
 }
 
 #[test]
-fn passwords_are_judged_by_their_last_use_else_by_when_they_were_made() {
+fn passwords_count_from_their_last_use_or_else_from_when_they_were_set() {
     for (made, used, unused, never) in [
         (500, Some(44), Pass, Pass),
-        (500, Some(45), fail("the password was last used 45 days ago, the limit is 45"), Pass),
-        (500, Some(46), fail("the password was last used 46 days ago, the limit is 45"), Pass),
+        (500, Some(45), fail("the password was last used 45 days ago; the limit is 45 days"), Pass),
+        (500, Some(46), fail("the password was last used 46 days ago; the limit is 45 days"), Pass),
         (44, None, Pass, Pass),
-        (45, None, Pass, fail("the password was made 45 days ago and never used, the limit is 45")),
-        (46, None, Pass, fail("the password was made 46 days ago and never used, the limit is 45")),
+        (45, None, Pass, fail("the password was set 45 days ago and was never used; the limit is 45 days")),
+        (46, None, Pass, fail("the password was set 46 days ago and was never used; the limit is 45 days")),
     ] {
         let ann = || password(user("ann", Vec::new()), made, used);
-        assert_eq!(of_user("password-unused", ann()), unused, "{made} {used:?}");
-        assert_eq!(of_user("password-never-used", ann()), never, "{made} {used:?}");
+        assert_eq!(user_verdict("password-unused", ann()), unused, "{made} {used:?}");
+        assert_eq!(user_verdict("password-never-used", ann()), never, "{made} {used:?}");
     }
     for id in ["password-unused", "password-never-used"] {
         let last = (id == "password-unused").then(|| days_ago(45));
         let unknown =
             User { console_password: throttled(), password_last_used: last, ..user("ann", Vec::new()) };
-        assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
-        assert_eq!(of_user(id, user("ann", Vec::new())), Pass);
+        assert_eq!(user_verdict(id, unknown), Unknown("console_password: throttled".to_owned()));
+        assert_eq!(user_verdict(id, user("ann", Vec::new())), Pass);
     }
-    // IAM keeps the last use of a password that another took the place of.
+    // IAM keeps the last use when a password is replaced.
     assert_eq!(
-        of_user("password-unused", password(user("ann", Vec::new()), 5, Some(100))),
-        fail("the password was last used 100 days ago, the limit is 45; it was set 5 days ago")
+        user_verdict("password-unused", password(user("ann", Vec::new()), 5, Some(100))),
+        fail("the password was last used 100 days ago; the limit is 45 days; it was set 5 days ago")
     );
 }
 
@@ -403,15 +418,18 @@ fn policies_belong_to_groups() {
     let id = "policies-on-user";
     let with = |policies| User { policies, ..user("ann", Vec::new()) };
     let in_group = Policies { groups: vec!["dev".to_owned()], ..Policies::default() };
-    assert_eq!(of_user(id, with(Fact::live(in_group))), Pass);
+    assert_eq!(user_verdict(id, with(Fact::live(in_group))), Pass);
     let inline = Policies { inline_policies: vec!["mine".to_owned()], ..Policies::default() };
-    assert_eq!(of_user(id, with(Fact::live(inline))), fail("a policy is the user's own and no group's"));
-    assert_eq!(of_user(id, with(throttled())), Unknown("policies: throttled".to_owned()));
-    assert_eq!(of_user(id, with(Fact::NotRequested)), NotAsked(FactKind::Policies));
+    assert_eq!(
+        user_verdict(id, with(Fact::live(inline))),
+        fail("1 managed or inline policy is attached directly to the user")
+    );
+    assert_eq!(user_verdict(id, with(throttled())), Unknown("policies: throttled".to_owned()));
+    assert_eq!(user_verdict(id, with(Fact::NotRequested)), NotRequested(FactKind::Policies));
 }
 
 #[test]
-fn an_administrator_who_is_not_recognised_may_be_one_still() {
+fn an_administrator_who_is_not_recognized_is_unknown() {
     let id = "administrator-access-key";
     let with = |policies| User { policies, ..user("ann", vec![key("AKIA1", 1, None)]) };
     let administrator = Policies {
@@ -419,11 +437,16 @@ fn an_administrator_who_is_not_recognised_may_be_one_still() {
         is_administrator: Some(true),
         ..Policies::default()
     };
-    assert_eq!(of_user(id, with(Fact::live(administrator))), fail("the key is an administrator's"));
+    assert_eq!(
+        user_verdict(id, with(Fact::live(administrator))),
+        fail("the key belongs to a user with administrator access")
+    );
     let grouped = Policies { groups: vec!["dev".to_owned()], ..Policies::default() };
     assert_eq!(
-        of_user(id, with(Fact::live(grouped))),
-        Unknown("policies: none of its policies is recognised as one that allows all".to_owned())
+        user_verdict(id, with(Fact::live(grouped))),
+        Unknown(
+            "policies: none of the user's policies is recognized as full administrator access".to_owned()
+        )
     );
     let limited = Policies {
         attached_policies: vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()],
@@ -432,61 +455,62 @@ fn an_administrator_who_is_not_recognised_may_be_one_still() {
         ..Policies::default()
     };
     assert_eq!(
-        of_user(id, with(Fact::live(limited))),
-        Unknown("policies: a permissions boundary limits it".to_owned())
+        user_verdict(id, with(Fact::live(limited))),
+        Unknown("policies: a permissions boundary limits the administrator policy".to_owned())
     );
     assert_eq!(
-        of_user(id, with(Fact::live(Policies::default()))),
+        user_verdict(id, with(Fact::live(Policies::default()))),
         Pass,
         "no policy and no group allow nothing"
     );
-    assert_eq!(of_user(id, with(throttled())), Unknown("policies: throttled".to_owned()));
+    assert_eq!(user_verdict(id, with(throttled())), Unknown("policies: throttled".to_owned()));
 }
 
 #[test]
-fn a_user_without_key_and_password_is_left_over() {
+fn a_user_without_key_and_password_is_a_finding() {
     let id = "user-without-credentials";
     assert_eq!(
-        of_user(id, user("ann", Vec::new())),
+        user_verdict(id, user("ann", Vec::new())),
         fail("the user has neither an access key nor a password")
     );
-    assert_eq!(of_key(id, inactive(key("AKIA1", 1, None))), Pass);
-    assert_eq!(of_user(id, password(user("ann", Vec::new()), 1, None)), Pass);
+    assert_eq!(key_verdict(id, inactive(key("AKIA1", 1, None))), Pass);
+    assert_eq!(user_verdict(id, password(user("ann", Vec::new()), 1, None)), Pass);
     let unknown = User { console_password: throttled(), ..user("ann", Vec::new()) };
-    assert_eq!(of_user(id, unknown), Unknown("console_password: throttled".to_owned()));
+    assert_eq!(user_verdict(id, unknown), Unknown("console_password: throttled".to_owned()));
 }
 
 #[test]
 fn root_has_no_keys_and_has_mfa_unless_it_has_no_password() {
-    let of = |id, facts, managed: Option<Fact<bool>>| {
+    let root_verdict = |id, facts, managed: Option<Fact<bool>>| {
         let header = Header { organization: managed.map(organization), ..header() };
-        judged(id, account("111111111111", Vec::new()).with_facts(facts), &header)
+        verdict(id, account("111111111111", Vec::new()).with_facts(facts), &header)
     };
     let summary = |keys, mfa, password| Facts { summary: root(keys, mfa, password), ..Facts::default() };
     let (keys, no_mfa) =
         (fail("the root user has an access key"), || fail("the root user has no MFA device"));
-    assert_eq!(of("root-access-key", summary(true, true, None), None), keys);
-    assert_eq!(of("root-access-key", summary(false, false, None), None), Pass);
-    assert_eq!(of("root-without-mfa", summary(false, false, None), None), no_mfa());
+    assert_eq!(root_verdict("root-access-key", summary(true, true, None), None), keys);
+    assert_eq!(root_verdict("root-access-key", summary(false, false, None), None), Pass);
+    assert_eq!(root_verdict("root-without-mfa", summary(false, false, None), None), no_mfa());
     assert_eq!(
-        of("root-without-mfa", summary(false, false, Some(false)), None),
+        root_verdict("root-without-mfa", summary(false, false, Some(false)), None),
         Pass,
         "no password to guard"
     );
-    assert_eq!(of("root-without-mfa", summary(false, true, Some(true)), None), Pass);
-    // To manage root credentials centrally takes away none that is there.
-    let unsaid = "root credentials are managed centrally, and AWS does not say whether this one is left";
+    assert_eq!(root_verdict("root-without-mfa", summary(false, true, Some(true)), None), Pass);
+    // Central management of root credentials does not delete existing ones.
+    let unreported = "root credentials are managed centrally, and AWS does not report whether this account still \
+                      has a root password";
     for (managed, password, verdict) in [
         (Fact::live(true), Some(false), Pass),
         (Fact::live(true), Some(true), no_mfa()),
-        (Fact::live(true), None, Unknown(format!("control_total: {unsaid}"))),
+        (Fact::live(true), None, Unknown(format!("control_total: {unreported}"))),
         (Fact::live(false), None, no_mfa()),
         (throttled(), Some(true), no_mfa()),
     ] {
-        assert_eq!(of("root-without-mfa", summary(false, false, password), Some(managed)), verdict);
+        assert_eq!(root_verdict("root-without-mfa", summary(false, false, password), Some(managed)), verdict);
     }
-    // A key of root's is one, whoever manages its credentials.
-    assert_eq!(of("root-access-key", summary(true, true, None), Some(Fact::live(true))), keys);
+    // An access key of the root user is a finding, also where root credentials are managed centrally.
+    assert_eq!(root_verdict("root-access-key", summary(true, true, None), Some(Fact::live(true))), keys);
     let facts = Facts {
         summary: throttled(),
         root: Fact::Known {
@@ -496,45 +520,45 @@ fn root_has_no_keys_and_has_mfa_unless_it_has_no_password() {
         ..Facts::default()
     };
     assert_eq!(
-        of("root-access-key", facts.clone(), None),
+        root_verdict("root-access-key", facts.clone(), None),
         keys,
-        "the report tells it where the summary does not"
+        "the credential report gives it where the account summary does not"
     );
-    assert_eq!(of("root-without-mfa", facts.clone(), None), no_mfa());
+    assert_eq!(root_verdict("root-without-mfa", facts.clone(), None), no_mfa());
     assert_eq!(
-        of("root-without-mfa", facts, Some(Fact::live(true))),
-        Unknown(format!("control_total: {unsaid}")),
-        "the report does not tell whether there is a password"
+        root_verdict("root-without-mfa", facts, Some(Fact::live(true))),
+        Unknown(format!("control_total: {unreported}")),
+        "the credential report does not say whether there is a password"
     );
     for id in ["root-access-key", "root-without-mfa"] {
         let unknown = Facts { summary: throttled(), ..Facts::default() };
-        assert_eq!(of(id, unknown, None), Unknown("control_total: throttled".to_owned()));
-        assert_eq!(of(id, Facts::default(), None), NotAsked(FactKind::ControlTotal));
+        assert_eq!(root_verdict(id, unknown, None), Unknown("control_total: throttled".to_owned()));
+        assert_eq!(root_verdict(id, Facts::default(), None), NotRequested(FactKind::ControlTotal));
     }
 }
 
 #[test]
-fn management_account_root_is_nobody_elses_to_manage() {
+fn the_root_user_of_the_management_account_is_not_managed_centrally() {
     let header = Header { organization: Some(organization(Fact::live(true))), ..header() };
     let facts = Facts { summary: root(false, false, Some(true)), ..Facts::default() };
     let account = account("999999999999", Vec::new()).with_facts(facts);
-    assert_eq!(judged("root-without-mfa", account, &header), fail("the root user has no MFA device"));
+    assert_eq!(verdict("root-without-mfa", account, &header), fail("the root user has no MFA device"));
 }
 
 #[test]
 fn accounts_that_were_not_read_pass_no_rule() {
     let header = header();
     let failed = AccountRecord::failed(common::role_arn("111111111111"), gap(Stage::Session, None));
-    let cut = AccountRecord::read(
+    let incomplete = AccountRecord::read(
         common::role_arn("333333333333"),
         Vec::new(),
         vec![gap(FactKind::Users, None)],
         Vec::new(),
     );
-    let report = report(&header, vec![failed, cut], &Settings::default());
+    let report = report(&header, vec![failed, incomplete], &Settings::default());
     for result in &report.assessment.rules {
-        let wanted = if result.rule.applies_to_root() { 1 } else { 2 };
-        assert_eq!((result.evaluated, result.accounts_not_read), (0, wanted), "{}", result.rule.id);
+        let accounts = if result.rule.applies_to_root() { 1 } else { 2 };
+        assert_eq!((result.evaluated, result.accounts_not_read), (0, accounts), "{}", result.rule.id);
     }
 }
 
@@ -549,7 +573,7 @@ fn shop() -> Vec<AccountRecord> {
     vec![known(account("111111111111", vec![cart, user("idle", Vec::new())]), "shop", &[("cost", "42")])]
 }
 
-fn of_shop(header: &Header, settings: &Settings) -> Report {
+fn shop_report(header: &Header, settings: &Settings) -> Report {
     report(header, shop(), settings)
 }
 
@@ -560,7 +584,7 @@ fn ids(findings: &[Finding]) -> Vec<String> {
 #[test]
 fn findings_have_stable_ids_and_the_most_urgent_comes_first() {
     let header = header();
-    let report = of_shop(&header, &Settings::default());
+    let report = shop_report(&header, &Settings::default());
     assert_eq!(
         ids(&report.findings),
         [
@@ -573,7 +597,7 @@ fn findings_have_stable_ids_and_the_most_urgent_comes_first() {
     );
     let first = &report.findings[0];
     let total: u32 = first.score.components.iter().map(|line| line.points).sum();
-    assert_eq!(first.score.points, total, "the score is its lines");
+    assert_eq!(first.score.points, total, "the score is the sum of its components");
     assert_eq!(first.subject.access_key_id, Some(access_key_id("AKIAOLD")));
     assert_eq!(first.advice.as_ref().unwrap().action.to_string(), "deactivate");
     assert!(report.has_open_at_least(Severity::Medium) && !report.has_open_at_least(Severity::Critical));
@@ -589,32 +613,32 @@ fn exception(until: &str) -> Exception {
 }
 
 #[test]
-fn an_exception_holds_through_its_last_day_and_is_told_when_it_lapsed() {
+fn an_exception_is_active_through_its_last_day_and_reported_when_expired() {
     let header = header();
     let with = |until| Settings {
         exceptions: vec![Exception { key: Some("AKIAO*".to_owned()), ..exception(until) }],
         ..Settings::default()
     };
-    let report = of_shop(&header, &with("2028-03-01"));
+    let report = shop_report(&header, &with("2028-03-01"));
     assert_eq!(
         ids(&report.suppressed),
         ["111111111111/access-key-age/AKIAOLD", "111111111111/access-key-never-used/AKIAOLD"]
     );
     let used = &report.assessment.exceptions[0];
     assert_eq!((used.matched, used.is_expired), (2, false));
-    let report = of_shop(&header, &with("2028-02-29"));
+    let report = shop_report(&header, &with("2028-02-29"));
     assert!(report.suppressed.is_empty());
-    let lapsed = report.findings.iter().filter(|it| it.exception.as_ref().is_some_and(|it| it.is_expired));
-    assert_eq!(lapsed.count(), 2, "shown again, and said so");
+    let expired = report.findings.iter().filter(|it| it.exception.as_ref().is_some_and(|it| it.is_expired));
+    assert_eq!(expired.count(), 2, "open again, with the expired exception");
     assert!(report.assessment.exceptions[0].is_expired);
 }
 
 #[test]
-fn an_exception_that_holds_counts_before_one_that_lapsed_whatever_their_order() {
+fn an_active_exception_takes_precedence_over_an_expired_one_in_any_order() {
     let header = header();
-    let (holds, lapsed) = (exception("2028-12-31"), exception("2028-01-01"));
-    for exceptions in [vec![holds.clone(), lapsed.clone()], vec![lapsed, holds]] {
-        let report = of_shop(&header, &Settings { exceptions, ..Settings::default() });
+    let (active, expired) = (exception("2028-12-31"), exception("2028-01-01"));
+    for exceptions in [vec![active.clone(), expired.clone()], vec![expired, active]] {
+        let report = shop_report(&header, &Settings { exceptions, ..Settings::default() });
         assert_eq!((report.findings.len(), report.suppressed.len()), (0, 5));
     }
 }
@@ -637,21 +661,21 @@ fn exceptions_match_by_account_user_key_rule_and_tag() {
         (Exception { tag: tag("cost", "43"), ..base() }, 0),
     ] {
         let text = format!("{exception:?}");
-        let report = of_shop(&header, &Settings { exceptions: vec![exception], ..Settings::default() });
+        let report = shop_report(&header, &Settings { exceptions: vec![exception], ..Settings::default() });
         assert_eq!(report.suppressed.len(), matched, "{text}");
         assert_eq!(
             report.assessment.exceptions[0].matched, matched,
-            "one that matches nothing is told: {text}"
+            "an exception that matches nothing is reported: {text}"
         );
     }
 }
 
 #[test]
-fn the_owner_is_the_first_that_anything_tells() {
+fn the_owner_is_from_the_first_source_that_names_one() {
     let header = header();
     let owner_of = |owners: &[&str]| {
         let owners = owners.iter().map(|text| text.parse::<OwnerSource>().unwrap()).collect();
-        let report = of_shop(&header, &Settings { owners, ..Settings::default() });
+        let report = shop_report(&header, &Settings { owners, ..Settings::default() });
         let of = |user: &str| {
             let finding = report.findings.iter().find(|it| it.subject.user_name.as_deref() == Some(user));
             finding.unwrap().owner.as_ref().map(|owner| format!("{} by {}", owner.name, owner.from))
@@ -671,7 +695,7 @@ fn the_owner_is_the_first_that_anything_tells() {
 }
 
 #[test]
-fn tags_that_are_not_known_are_not_taken_for_none() {
+fn unknown_tags_do_not_count_as_no_tags() {
     let header = header();
     let accounts = || {
         let keys = vec![key("AKIA1", 500, Some(1))];
@@ -687,7 +711,7 @@ fn tags_that_are_not_known_are_not_taken_for_none() {
     let report_of = |settings: &Settings| report(&header, accounts(), settings);
     let report = report_of(&with(exceptions[..1].to_vec()));
     let finding = &report.findings[0];
-    assert!(finding.can_be_suppressed && finding.is_open(), "open, since nobody knows");
+    assert!(finding.can_be_suppressed && finding.is_open(), "open, since the tags are unknown");
     assert_eq!(
         (report.assessment.exceptions[0].matched, report.assessment.exceptions[0].undetermined),
         (0, 1)
@@ -695,19 +719,19 @@ fn tags_that_are_not_known_are_not_taken_for_none() {
     let owner = finding.owner.as_ref().unwrap();
     assert_eq!((owner.from.as_str(), owner.is_uncertain), ("account_email", true));
     assert_eq!(report.assessment.owners_uncertain, 1);
-    // A tag of the account is known, whatever the user's are.
+    // A tag of the account is known, also where the user's tags are not.
     assert_eq!(report_of(&with(exceptions)).suppressed.len(), 1);
 }
 
 #[test]
-fn nobody_is_told_to_make_a_key_in_the_place_of_one_that_nobody_uses() {
+fn an_unused_key_is_deactivated_and_not_replaced() {
     let header = header();
     let remedy = |last: Option<i64>| {
         let user = user("ann", vec![key("AKIA1", 500, last)]);
         let settings = only(rules::find("access-key-age").unwrap());
         report(&header, vec![account("111111111111", vec![user])], &settings).findings[0].remedy.clone()
     };
-    assert!(remedy(Some(1)).starts_with("aws iam create-access-key "), "one in use is rotated");
+    assert!(remedy(Some(1)).starts_with("aws iam create-access-key "), "a key in use is rotated");
     for idle in [remedy(None), remedy(Some(45))] {
         assert!(idle.starts_with("aws iam update-access-key --user-name ann "), "{idle}");
         assert!(!idle.contains("create-access-key") && idle.contains("aws iam delete-access-key"), "{idle}");
@@ -715,7 +739,7 @@ fn nobody_is_told_to_make_a_key_in_the_place_of_one_that_nobody_uses() {
 }
 
 #[test]
-fn a_user_is_to_be_deleted_where_all_was_idle_for_as_long_as_a_key_may_be_old() {
+fn a_user_is_deleted_only_where_all_was_idle_for_as_long_as_a_key_may_be_old() {
     let header = header();
     let advice = |last: i64| {
         let user = user("ann", vec![key("AKIA1", 500, Some(last))]);
@@ -723,49 +747,50 @@ fn a_user_is_to_be_deleted_where_all_was_idle_for_as_long_as_a_key_may_be_old() 
         report.findings[0].advice.clone().unwrap().action.to_string()
     };
     assert_eq!([44, 45, 89, 90].map(advice), ["rotate", "deactivate", "deactivate", "delete the user"]);
-    let of = |user: User| {
+    let action = |user: User| {
         let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
         report.findings[0].advice.clone().unwrap().action.to_string()
     };
-    // A key that is off since yesterday was in use the day before.
+    // An inactive key that was used two days ago may be needed.
     assert_eq!(
-        of(password(user("ann", vec![inactive(key("A", 500, Some(2)))]), 400, None)),
+        action(password(user("ann", vec![inactive(key("A", 500, Some(2)))]), 400, None)),
         "remove the password"
     );
     assert_eq!(
-        of(password(user("ann", vec![inactive(key("A", 500, Some(90)))]), 400, None)),
+        action(password(user("ann", vec![inactive(key("A", 500, Some(90)))]), 400, None)),
         "delete the user"
     );
-    // A password that was set five days ago waits for somebody.
-    assert_eq!(of(password(user("ann", Vec::new()), 5, Some(100))), "leave");
+    // A password that was set five days ago may be for a new person.
+    assert_eq!(action(password(user("ann", Vec::new()), 5, Some(100))), "leave");
     let keys = vec![inactive(key("A", 500, Some(90))), key("B", 10, Some(1))];
-    assert_eq!(of(user("ann", keys)), "delete the key");
+    assert_eq!(action(user("ann", keys)), "delete the key");
     let unread = User { access_keys: None, ..password(user("ann", Vec::new()), 400, None) };
-    assert_eq!(of(unread), "remove the password", "whatever keys there are");
+    assert_eq!(action(unread), "remove the password", "also where the keys are unknown");
 }
 
 #[test]
-fn thresholds_severities_and_rules_are_set() {
+fn settings_override_thresholds_severities_and_rules() {
     let header = header();
-    let change = |change| Settings { rules: [("access-key-age", change)].into(), ..Settings::default() };
+    let with =
+        |rule_override| Settings { rules: [("access-key-age", rule_override)].into(), ..Settings::default() };
     let age = |settings: Settings| {
-        let report = of_shop(&header, &settings);
-        let of_rule = report.findings.iter().filter(|it| it.rule.id == "access-key-age");
-        of_rule.map(|it| it.severity).collect::<Vec<_>>()
+        let report = shop_report(&header, &settings);
+        let findings = report.findings.iter().filter(|it| it.rule.id == "access-key-age");
+        findings.map(|it| it.severity).collect::<Vec<_>>()
     };
     assert_eq!(age(Settings::default()).len(), 2);
-    assert_eq!(age(change(RuleOverride { days: Some(100), ..RuleOverride::default() })).len(), 1);
-    assert_eq!(age(change(RuleOverride { enabled: Some(false), ..RuleOverride::default() })).len(), 0);
+    assert_eq!(age(with(RuleOverride { days: Some(100), ..RuleOverride::default() })).len(), 1);
+    assert_eq!(age(with(RuleOverride { enabled: Some(false), ..RuleOverride::default() })).len(), 0);
     let critical = RuleOverride { severity: Some(Severity::Critical), ..RuleOverride::default() };
-    assert_eq!(age(change(critical)), [Severity::Critical; 2]);
+    assert_eq!(age(with(critical)), [Severity::Critical; 2]);
 }
 
 #[test]
-fn a_benchmark_picks_its_rules() {
+fn a_benchmark_selects_its_rules() {
     let header = header();
     let several = |benchmark| {
         let settings = Settings { benchmark: Some(benchmark), ..Settings::default() };
-        let report = of_shop(&header, &settings);
+        let report = shop_report(&header, &settings);
         assert!(report.findings.iter().all(|it| it.rule.clause_for(benchmark).is_some()));
         report.findings.iter().any(|it| it.rule.id == "access-keys-several")
     };
@@ -774,14 +799,14 @@ fn a_benchmark_picks_its_rules() {
 }
 
 #[test]
-fn advice_takes_nothing_unknown_for_unused() {
+fn advice_never_counts_unknown_as_unused() {
     let header = header();
     let advice = |user: User| {
-        // So that every user has a finding.
-        let never = RuleOverride { days: Some(0), ..RuleOverride::default() };
-        let on = ["access-key-never-used", "password-never-used"].map(|id| (id, never));
+        // With these thresholds every user has a finding.
+        let at_once = RuleOverride { days: Some(0), ..RuleOverride::default() };
+        let overrides = ["access-key-never-used", "password-never-used"].map(|id| (id, at_once));
         let idle = RuleOverride { days: Some(45), ..RuleOverride::default() };
-        let rules = on.into_iter().chain([("access-key-unused", idle)]).collect();
+        let rules = overrides.into_iter().chain([("access-key-unused", idle)]).collect();
         let user = User {
             policies: Fact::live(Policies { inline_policies: vec!["x".to_owned()], ..Policies::default() }),
             ..user
@@ -801,15 +826,23 @@ fn advice_takes_nothing_unknown_for_unused() {
     let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 80, None) };
     assert_eq!(advice(with(vec![unknown])), "leave", "neither old nor known to be idle");
     let password_unknown = User { console_password: throttled(), ..with(vec![key("AKIA1", 500, None)]) };
-    assert_eq!(advice(password_unknown), "deactivate", "an idle key is one, whatever else there is");
+    assert_eq!(
+        advice(password_unknown),
+        "deactivate",
+        "an idle key is idle, also where the password is unknown"
+    );
     let unknown = || AccessKey { last_used: throttled(), ..key("AKIA1", 91, None) };
-    assert_eq!(advice(with(vec![unknown()])), "rotate", "an old key is to be rotated, in use or not");
+    assert_eq!(
+        advice(with(vec![unknown()])),
+        "rotate",
+        "an old key is rotated, also where its last use is unknown"
+    );
     assert_eq!(advice(with(vec![unknown(), key("AKIA2", 50, None)])), "deactivate");
 }
 
 #[test]
-fn a_last_use_in_a_later_second_than_the_run_is_today() {
+fn a_last_use_after_the_time_of_the_run_counts_as_today() {
     let tomorrow = LastUsed { date: at(AS_OF) + 1.hour(), service: None, region: None };
     let key = AccessKey { last_used: Fact::live(Some(tomorrow)), ..key("AKIA1", 10, None) };
-    assert_eq!(of_key("access-key-unused", key), Pass);
+    assert_eq!(key_verdict("access-key-unused", key), Pass);
 }

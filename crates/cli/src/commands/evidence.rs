@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
     }
     let this_program = std::env::current_exe().and_then(File::open).and_then(bundle::sha256);
     let contents = BundleContents {
-        stored: &stored,
+        roll: &stored,
         roll_file: &arguments.roll,
         settings: &configuration.judging,
         configuration: configuration.without_secrets.as_deref(),

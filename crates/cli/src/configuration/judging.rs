@@ -86,7 +86,7 @@ fn parse_exception(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Ra
     require_text("owner", owner)?;
     require_text("reason", reason)?;
     if let Some(rule) = rule {
-        rules::ids_matching(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
+        rules::validate_pattern(rule.get_ref()).map_err(|problem| (rule.span(), problem.to_string()))?;
     }
     let tag =
         tag.as_ref().map(|tag| settings::parse_tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));

@@ -39,7 +39,7 @@ pub(super) fn render(
         }
         writeln!(out, "{}", lines(table))?;
     }
-    let more = report.number().saturating_sub(most);
+    let more = report.open_count().saturating_sub(most);
     if more > 0 {
         let more = with_thousands_separator(more);
         writeln!(

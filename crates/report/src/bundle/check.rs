@@ -1,4 +1,4 @@
-//! Checking a bundle against its checksums.
+//! Checking an evidence bundle against its checksums.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -10,23 +10,24 @@ use serde::Serialize;
 use super::{REQUIRED_FILES, SUMS_FILE, sha256};
 use crate::render::sanitize;
 
-/// What became of the files of a bundle, by name.
+/// The result of checking a bundle: the names of its files by state.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CheckedBundle {
-    /// Those with the checksum that [`SUMS_FILE`] has.
+    /// Files with the checksum that [`SUMS_FILE`] lists.
     pub unchanged: Vec<String>,
-    /// Those with another one, and what is no ordinary file: what a link points to can be another file after the check.
+    /// Files with another checksum, and entries that are not regular files: a link could point to another file after the
+    /// check.
     pub changed: Vec<String>,
-    /// Those that [`SUMS_FILE`] or every bundle has, and that are not there.
+    /// Files that [`SUMS_FILE`] lists or every bundle has, and that do not exist.
     pub missing: Vec<String>,
-    /// Those that are there, and belong to no bundle. A signature beside [`SUMS_FILE`] does.
+    /// Files that do not belong to the bundle. A signature of [`SUMS_FILE`] beside it does belong.
     pub added: Vec<String>,
-    /// Those that every bundle has and that are there, but not in [`SUMS_FILE`].
+    /// Files that every bundle has and that exist, but that [`SUMS_FILE`] does not list.
     pub unlisted: Vec<String>,
 }
 
 impl CheckedBundle {
-    /// Whether the bundle is as it was written.
+    /// Whether all files are as they were written, and none was added.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         let Self { unchanged: _, changed, missing, added, unlisted } = self;
@@ -34,48 +35,49 @@ impl CheckedBundle {
     }
 }
 
-/// Why a folder could not be checked.
+/// Why a directory could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// It has no checksums, or they are no text.
+    /// The file of checksums does not exist, is not a regular file or is not text.
     #[error("{SUMS_FILE}: {0}")]
     Sums(String),
-    /// A line of the checksums, counted from 1, is none.
+    /// A line of the checksums, counted from 1, is not valid.
     #[error("{SUMS_FILE}: line {0}: {1}")]
     Line(usize, String),
-    /// A file of the folder could not be read.
+    /// A file of the directory could not be read.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// Compares the files of a folder with their checksums.
+/// Compares the files of a directory with the checksums in its [`SUMS_FILE`].
 ///
 /// # Errors
 /// See [`CheckError`].
 pub fn check(folder: &Path) -> Result<CheckedBundle, CheckError> {
     let sums = read_sums(&folder.join(SUMS_FILE))?;
-    let mut there = BTreeSet::new();
+    let mut present = BTreeSet::new();
     for entry in fs::read_dir(folder)? {
-        there.insert(entry?.file_name().to_string_lossy().into_owned());
+        present.insert(entry?.file_name().to_string_lossy().into_owned());
     }
     let mut checked = CheckedBundle::default();
-    // A signature, or what it is checked with, stands beside the sums: SHA256SUMS.asc, SHA256SUMS.sig.
+    // A signature, or the certificate to verify it with, is beside the checksums: SHA256SUMS.asc, SHA256SUMS.pem.
     let is_signature = |name: &String| {
-        let ending = name.strip_prefix(SUMS_FILE).and_then(|rest| rest.strip_prefix('.'));
-        ending.is_some_and(|ending| SIGNATURES.contains(&ending)) && is_ordinary(&folder.join(name))
+        let extension = name.strip_prefix(SUMS_FILE).and_then(|rest| rest.strip_prefix('.'));
+        extension.is_some_and(|extension| SIGNATURE_EXTENSIONS.contains(&extension))
+            && is_regular_file(&folder.join(name))
     };
     let is_expected = |name: &String| sums.contains_key(name) || REQUIRED_FILES.contains(&name.as_str());
     let is_known = |name: &String| is_expected(name) || name == SUMS_FILE || is_signature(name);
-    checked.added = there.iter().filter(|name| !is_known(name)).cloned().collect();
-    // What every folder holds is missing also where its line is gone with it.
-    let without_sum =
+    checked.added = present.iter().filter(|name| !is_known(name)).cloned().collect();
+    // A required file is also missing where its line was deleted with it.
+    let unlisted =
         REQUIRED_FILES.iter().map(|name| (*name).to_owned()).filter(|name| !sums.contains_key(name));
-    (checked.unlisted, checked.missing) = without_sum.partition(|name| there.contains(name));
+    (checked.unlisted, checked.missing) = unlisted.partition(|name| present.contains(name));
     for (name, sum) in &sums {
         let path = folder.join(name);
-        if !there.contains(name) {
+        if !present.contains(name) {
             checked.missing.push(name.clone());
-        } else if is_ordinary(&path) && sha256(File::open(&path)?)? == *sum {
+        } else if is_regular_file(&path) && sha256(File::open(&path)?)? == *sum {
             checked.unchanged.push(name.clone());
         } else {
             checked.changed.push(name.clone());
@@ -86,32 +88,34 @@ pub fn check(folder: &Path) -> Result<CheckedBundle, CheckError> {
 
 /// The checksums by file name.
 fn read_sums(path: &Path) -> Result<BTreeMap<String, String>, CheckError> {
-    if !is_ordinary(path) {
-        return Err(CheckError::Sums("it is no ordinary file, or not there".to_owned()));
+    if !is_regular_file(path) {
+        return Err(CheckError::Sums("the file does not exist or is not a regular file".to_owned()));
     }
     let text = fs::read_to_string(path).map_err(|error| CheckError::Sums(error.to_string()))?;
     let mut sums = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines()) {
         let parsed = line.split_once("  ").filter(|(sum, name)| {
-            sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_plain(name)
+            sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_file_name(name)
         });
-        let wrong = |problem: String| CheckError::Line(number, problem);
-        let (sum, name) = parsed.ok_or_else(|| wrong("it is no sum and the name of a file".to_owned()))?;
+        let invalid = |problem: String| CheckError::Line(number, problem);
+        let (sum, name) = parsed
+            .ok_or_else(|| invalid("expected a SHA-256 checksum, two spaces and a file name".to_owned()))?;
         if sums.insert(name.to_owned(), sum.to_ascii_lowercase()).is_some() {
-            return Err(wrong(format!("{} stands twice", sanitize(name))));
+            return Err(invalid(format!("{} is listed twice", sanitize(name))));
         }
     }
     Ok(sums)
 }
 
-/// How files end that signatures are in, or what they are checked with.
-const SIGNATURES: [&str; 8] = ["asc", "sig", "gpg", "pem", "crt", "bundle", "sigstore", "sigstore.json"];
+/// The file name extensions of signatures, and of what they are verified with.
+const SIGNATURE_EXTENSIONS: [&str; 8] =
+    ["asc", "sig", "gpg", "pem", "crt", "bundle", "sigstore", "sigstore.json"];
 
-fn is_ordinary(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
+fn is_regular_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// The name of a file in the folder itself, and of no other.
-fn is_plain(name: &str) -> bool {
+/// Whether this is the name of a file in the directory itself, not a path that leads elsewhere.
+fn is_file_name(name: &str) -> bool {
     !name.is_empty() && !name.contains('/') && name != "." && name != ".."
 }

@@ -1,7 +1,7 @@
-//! Evidence for an auditor: a folder with the roll and what follows from it, and `SHA256SUMS` over all its files, which is
-//! the one file to sign. [`write()`] makes it, [`check()`] says what was changed since.
+//! Evidence bundles for an auditor: a directory with the roll, the report in all formats, and `SHA256SUMS` with the checksums
+//! of all files, which is the one file to sign. [`write()`] writes a bundle, [`check()`] finds what was changed since.
 //!
-//! The same roll, configuration and program make the same bytes.
+//! The same roll, configuration and program give the same bytes.
 
 mod check;
 mod write;
@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 pub use check::{CheckError, CheckedBundle, check};
 pub use write::{BundleContents, Program, WriteError, write};
 
-/// The file with the SHA-256 checksums, in the form that `sha256sum --check` reads.
+/// The file with the SHA-256 checksums, in the format that `sha256sum --check` reads.
 pub const SUMS_FILE: &str = "SHA256SUMS";
 
-/// The files of every bundle. One that was made under a configuration has `rolecall.toml` besides.
+/// The files of every bundle. A bundle that was written with a configuration file also has `rolecall.toml`.
 pub const REQUIRED_FILES: [&str; 10] = [
     "accounts.json",
     "coverage.json",
@@ -30,17 +30,17 @@ pub const REQUIRED_FILES: [&str; 10] = [
     "rules.json",
 ];
 
-/// The SHA-256 checksum of what is read, in hexadecimal digits.
+/// The SHA-256 checksum of everything that the reader gives, in hexadecimal digits.
 ///
 /// # Errors
-/// What reading gives.
+/// The first error of the reader.
 pub fn sha256(mut bytes: impl Read) -> io::Result<String> {
     let mut sink = HashingWriter { inner: io::sink(), sum: Sha256::new() };
     io::copy(&mut bytes, &mut sink)?;
     Ok(sink.finish().1)
 }
 
-/// A writer, and the checksum of what went into it.
+/// A writer that computes the checksum of what is written.
 struct HashingWriter<W> {
     inner: W,
     sum: Sha256,

@@ -1,4 +1,4 @@
-//! Writing a bundle.
+//! Writing an evidence bundle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
@@ -15,25 +15,25 @@ use super::{HashingWriter, SUMS_FILE};
 use crate::report::FindingLimit;
 use crate::{Report, Settings, render};
 
-/// What a bundle is made of.
+/// What a bundle is made from.
 #[derive(Debug)]
 pub struct BundleContents<'a> {
-    /// The roll.
-    pub stored: &'a RollFile,
-    /// The file that the roll was read from, which is copied byte by byte.
+    /// The roll, parsed.
+    pub roll: &'a RollFile,
+    /// The path of the file that the roll was read from; the bundle contains an exact copy.
     pub roll_file: &'a Path,
-    /// How the roll is judged.
+    /// The settings under which the rules are evaluated.
     pub settings: &'a Settings,
-    /// The text of the configuration, its secrets left out; `None` where there is none.
+    /// The text of the configuration file without its secrets; `None` where there is no configuration file.
     pub configuration: Option<&'a str>,
-    /// The program that makes the bundle.
+    /// The Rolecall program that writes the bundle.
     pub program: Program<'a>,
 }
 
-/// Which program makes a bundle.
+/// The identity of the program that writes a bundle.
 #[derive(Debug, Clone)]
 pub struct Program<'a> {
-    /// Its version.
+    /// The version of Rolecall.
     pub version: &'a str,
     /// The SHA-256 checksum of its executable, in hexadecimal digits.
     pub sha256: String,
@@ -42,19 +42,18 @@ pub struct Program<'a> {
 /// Why no bundle was written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// There is something of that name. A bundle is not written over.
-    #[error("it is there already")]
+    /// The destination exists. A bundle is never overwritten.
+    #[error("already exists")]
     Exists,
-    /// In the folder that the bundle is to stand in nothing can be written.
+    /// The parent directory of the bundle cannot be written to.
     #[error("{0}")]
     Parent(io::Error),
-    /// A file of the roll's or of the bundle's could not be read or written.
+    /// A file of the roll or of the bundle could not be read or written.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// Writes a bundle into a folder that is not there yet, whole or not at all. Gives the number of files, [`SUMS_FILE`] not
-/// counted.
+/// Writes a bundle into a new directory, completely or not at all. Returns the number of files without [`SUMS_FILE`].
 ///
 /// # Errors
 /// See [`WriteError`].
@@ -65,51 +64,52 @@ pub fn write(folder: &Path, contents: &BundleContents<'_>) -> Result<usize, Writ
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unfinished = tempfile::Builder::new().prefix(".rolecall-").tempdir_in(parent);
     let unfinished = unfinished.map_err(WriteError::Parent)?;
-    let number = write_files(unfinished.path(), contents)?;
-    // As any new folder: others may read it.
+    let file_count = write_files(unfinished.path(), contents)?;
+    // A temporary directory is private; a bundle is readable like any new directory.
     fs::set_permissions(unfinished.path(), Permissions::from_mode(0o755))?;
     fs::rename(unfinished.path(), folder)?;
-    // It is no temporary folder any more.
+    // The directory was renamed, so there is nothing to delete.
     let _ = unfinished.keep();
-    Ok(number)
+    Ok(file_count)
 }
 
 fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize> {
-    let BundleContents { stored, roll_file, settings, configuration, program } = contents;
-    let report = Report::from_file(stored, settings, FindingLimit::All)?;
+    let BundleContents { roll, roll_file, settings, configuration, program } = contents;
+    let report = Report::from_file(roll, settings, FindingLimit::All)?;
     let mut sums: BTreeMap<String, String> = BTreeMap::new();
-    let mut put = |name: &str, write: &mut dyn FnMut(&mut Output) -> io::Result<()>| -> io::Result<()> {
-        let inner = File::create_new(folder.join(name))?;
-        let mut file = BufWriter::new(HashingWriter { inner, sum: Sha256::new() });
-        write(&mut file)?;
-        let (file, sum) = file.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
-        file.sync_all()?;
-        sums.insert(name.to_owned(), sum);
-        Ok(())
-    };
-    put("roll.jsonl", &mut |out| io::copy(&mut File::open(roll_file)?, out).map(|_| ()))?;
-    put("accounts.json", &mut |out| in_json(out, &Accounts::of(stored)?))?;
-    put("coverage.json", &mut |out| in_json(out, &report.coverage))?;
-    put("rules.json", &mut |out| {
+    let mut write_file =
+        |name: &str, write: &mut dyn FnMut(&mut Output) -> io::Result<()>| -> io::Result<()> {
+            let inner = File::create_new(folder.join(name))?;
+            let mut file = BufWriter::new(HashingWriter { inner, sum: Sha256::new() });
+            write(&mut file)?;
+            let (file, sum) = file.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
+            file.sync_all()?;
+            sums.insert(name.to_owned(), sum);
+            Ok(())
+        };
+    write_file("roll.jsonl", &mut |out| io::copy(&mut File::open(roll_file)?, out).map(|_| ()))?;
+    write_file("accounts.json", &mut |out| write_json(out, &Accounts::from_roll(roll)?))?;
+    write_file("coverage.json", &mut |out| write_json(out, &report.coverage))?;
+    write_file("rules.json", &mut |out| {
         let rules = json!({
             "benchmark": report.benchmark, "rules": report.assessment.rules, "unknown": report.assessment.unknown,
         });
-        in_json(out, &rules)
+        write_json(out, &rules)
     })?;
-    put("exceptions.json", &mut |out| {
+    write_file("exceptions.json", &mut |out| {
         let exceptions = json!({
-            "exceptions": report.assessment.exceptions, "accepted_gaps": stored.header.accepted_gaps,
+            "exceptions": report.assessment.exceptions, "accepted_gaps": roll.header.accepted_gaps,
         });
-        in_json(out, &exceptions)
+        write_json(out, &exceptions)
     })?;
-    put("requests.json", &mut |out| in_json(out, &requests(stored)?))?;
-    put("rolecall.json", &mut |out| in_json(out, &origin(stored, program)))?;
+    write_file("requests.json", &mut |out| write_json(out, &requests(roll)?))?;
+    write_file("rolecall.json", &mut |out| write_json(out, &origin(roll, program)))?;
     if let Some(text) = configuration {
-        put("rolecall.toml", &mut |out| out.write_all(text.as_bytes()))?;
+        write_file("rolecall.toml", &mut |out| out.write_all(text.as_bytes()))?;
     }
-    put("report.json", &mut |out| render::json::render(out, stored, &report.coverage, Some(&report)))?;
-    put("report.html", &mut |out| render::html::render(out, stored, &report))?;
-    put("findings.csv", &mut |out| render::csv::render(out, stored, &report))?;
+    write_file("report.json", &mut |out| render::json::render(out, roll, &report.coverage, Some(&report)))?;
+    write_file("report.html", &mut |out| render::html::render(out, roll, &report))?;
+    write_file("findings.csv", &mut |out| render::csv::render(out, roll, &report))?;
     let lines: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
     let mut file = File::create_new(folder.join(SUMS_FILE))?;
     file.write_all(lines.as_bytes())?;
@@ -117,23 +117,23 @@ fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize
     Ok(sums.len())
 }
 
-/// A file of the bundle, while it is written.
+/// A file of the bundle while it is written, with its checksum.
 type Output = BufWriter<HashingWriter<File>>;
 
-fn in_json(out: &mut Output, value: &impl Serialize) -> io::Result<()> {
+fn write_json(out: &mut Output, value: &impl Serialize) -> io::Result<()> {
     json::to_writer_pretty(&mut *out, value)?;
     out.write_all(b"\n")
 }
 
-/// The accounts as AWS Organizations gave them, or as they were named.
+/// The accounts as AWS Organizations returned them, or as the targets list them.
 #[derive(Serialize)]
 struct Accounts {
     organization: Option<Organization>,
-    accounts: Vec<Listed>,
+    accounts: Vec<ListedAccount>,
 }
 
 #[derive(Serialize)]
-struct Listed {
+struct ListedAccount {
     account_id: AccountId,
     #[serde(flatten)]
     account: Account,
@@ -142,60 +142,60 @@ struct Listed {
 }
 
 impl Accounts {
-    fn of(stored: &RollFile) -> io::Result<Self> {
+    fn from_roll(roll: &RollFile) -> io::Result<Self> {
         let mut accounts = Vec::new();
-        let mut seen = BTreeSet::new();
-        for account in stored.accounts() {
+        let mut recorded = BTreeSet::new();
+        for account in roll.accounts() {
             let account = account?;
-            seen.insert(account.account_id().clone());
-            accounts.push(Listed {
+            recorded.insert(account.account_id().clone());
+            accounts.push(ListedAccount {
                 account_id: account.account_id().clone(),
                 account: account.account().cloned().unwrap_or_default(),
                 outcome: Some(account.outcome()),
                 skipped: account.why_skipped().map(str::to_owned),
             });
         }
-        let missing = stored.header.targets.iter().filter(|target| !seen.contains(&target.account_id));
-        accounts.extend(missing.map(|target| Listed {
+        let missing = roll.header.targets.iter().filter(|target| !recorded.contains(&target.account_id));
+        accounts.extend(missing.map(|target| ListedAccount {
             account_id: target.account_id.clone(),
             account: Account::default(),
             outcome: None,
             skipped: None,
         }));
-        Ok(Self { organization: stored.header.organization.clone(), accounts })
+        Ok(Self { organization: roll.header.organization.clone(), accounts })
     }
 }
 
-/// The ids by which CloudTrail and AWS support know the calls that gave sessions, and those that went wrong.
-fn requests(stored: &RollFile) -> io::Result<serde_json::Value> {
+/// The AWS request ids of the `AssumeRole` calls and of the failed calls, by which CloudTrail and AWS Support find them.
+fn requests(roll: &RollFile) -> io::Result<serde_json::Value> {
     let mut accounts = Vec::new();
-    // A line that another one took the place of tells of calls too.
-    let read = stored.history(|account| {
+    // A record that a later run replaced has request ids too.
+    let read = roll.history(|account| {
         let failed: Vec<_> = account
             .gaps()
             .iter()
             .filter(|gap| gap.request_id.is_some())
             .map(|gap| json!({"operation": gap.operation, "code": gap.code, "request_id": gap.request_id}))
             .collect();
-        let line = json!({
+        let record = json!({
             "account_id": account.account_id(), "assume_role": account.request_ids(), "failed": failed,
         });
-        accounts.push((account.account_id().clone(), line));
+        accounts.push((account.account_id().clone(), record));
     });
     read.map_err(io::Error::other)?;
     accounts.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let accounts: Vec<_> = accounts.into_iter().map(|(_, line)| line).collect();
-    let hops = stored.statistics.as_ref().map(|statistics| &statistics.intermediate_sessions);
-    Ok(json!({"session_name": stored.header.session_name, "accounts": accounts, "hops": hops}))
+    let accounts: Vec<_> = accounts.into_iter().map(|(_, record)| record).collect();
+    let sessions = roll.statistics.as_ref().map(|statistics| &statistics.intermediate_sessions);
+    Ok(json!({"session_name": roll.header.session_name, "accounts": accounts, "hops": sessions}))
 }
 
-/// Which program made the bundle, of which run's roll.
-fn origin(stored: &RollFile, program: &Program<'_>) -> serde_json::Value {
+/// The program that writes the bundle, and the run that the roll is from.
+fn origin(roll: &RollFile, program: &Program<'_>) -> serde_json::Value {
     json!({
         "version": program.version,
         "sha256": program.sha256,
-        "run_id": stored.header.run_id,
-        "as_of": stored.header.as_of,
-        "roll_by_version": stored.header.rolecall_version,
+        "run_id": roll.header.run_id,
+        "as_of": roll.header.as_of,
+        "roll_by_version": roll.header.rolecall_version,
     })
 }

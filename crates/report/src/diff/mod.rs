@@ -1,7 +1,8 @@
-//! What became of a roll: who came and went, what was found and mended, which accounts opened up or closed.
+//! The differences between two rolls: added and removed users and keys, new and resolved findings, accounts whose outcome
+//! changed.
 //!
-//! What is unknown on one side is never gone, and never new: it is told as what it is. The last use of keys moves on from
-//! day to day, and is told only where somebody asks for it.
+//! What is unknown in one of the rolls is never reported as removed, resolved or new, but as unknown. The last use of keys
+//! changes from day to day, and is compared only on request.
 
 mod compare;
 mod text;
@@ -16,157 +17,163 @@ use crate::finding::Finding;
 pub use compare::NotComparable;
 pub use text::Section;
 
-/// What differs between two rolls.
+/// The differences between two rolls.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Diff {
-    /// The earlier roll.
+    /// The older roll.
     pub old: RollSide,
-    /// The later one.
+    /// The newer roll.
     pub new: RollSide,
-    /// Accounts.
+    /// Accounts whose outcome changed.
     pub accounts: Vec<AccountChange>,
-    /// Users that came.
-    pub users_came: Vec<UserName>,
-    /// Users that went.
-    pub users_went: Vec<UserName>,
-    /// Users of whom something is other than it was.
+    /// Added users.
+    #[serde(rename = "users_came")]
+    pub users_added: Vec<UserName>,
+    /// Removed users.
+    #[serde(rename = "users_went")]
+    pub users_removed: Vec<UserName>,
+    /// Changes of users that both rolls have.
     pub users_changed: Vec<UserChange>,
-    /// Access keys that came.
-    pub keys_came: Vec<KeyName>,
-    /// Access keys that went.
-    pub keys_went: Vec<KeyName>,
-    /// Access keys whose status is another.
+    /// Added access keys.
+    #[serde(rename = "keys_came")]
+    pub keys_added: Vec<KeyName>,
+    /// Removed access keys.
+    #[serde(rename = "keys_went")]
+    pub keys_removed: Vec<KeyName>,
+    /// Access keys whose status changed.
     pub keys_changed: Vec<KeyChange>,
-    /// Access keys that were used since; empty where nobody asked.
+    /// Access keys whose last use changed; empty where last use is not compared.
     pub keys_used: Vec<KeyUse>,
-    /// Findings that were none before.
+    /// New findings.
     pub opened: Vec<Finding>,
-    /// Findings that somebody answered for before, and nobody does now.
+    /// Findings that were suppressed before and are open now.
     pub reopened: Vec<Finding>,
-    /// Findings that are none any more, as they were.
+    /// Resolved findings, as they were in the older roll.
     pub resolved: Vec<Finding>,
-    /// Findings that somebody answers for now.
-    pub answered_for: Vec<Finding>,
-    /// Findings about which nothing was known before.
+    /// Findings that were open before and are suppressed now.
+    #[serde(rename = "answered_for")]
+    pub newly_suppressed: Vec<Finding>,
+    /// Open findings that the older roll could not evaluate.
     pub newly_known: Vec<Finding>,
-    /// Findings about which nothing is known now, as they were.
+    /// Findings that the newer roll could not evaluate, as they were in the older roll.
     pub now_unknown: Vec<Finding>,
-    /// Rules whose findings were not compared, since one roll did not ask for a fact that they need, and for how many.
+    /// The number of findings by rule id that were not compared, because one of the rolls did not request a fact that the
+    /// rule or an exception needs.
     pub not_compared: BTreeMap<&'static str, usize>,
-    /// Accounts that were read whole in neither roll.
+    /// The number of accounts that neither roll read completely.
     pub accounts_not_compared: usize,
 }
 
-/// A roll that is compared.
+/// One of the two rolls that are compared.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RollSide {
-    /// The run's id.
+    /// The run's id, a UUID.
     pub run_id: String,
-    /// The moment that it stands for.
+    /// The time of the roll, in RFC 3339.
     pub as_of: String,
-    /// Whether nothing is missing in it but what somebody answers for.
+    /// Whether the roll has no gap except accepted ones.
     pub is_complete: bool,
 }
 
-/// What became of an account.
+/// An account whose outcome changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountChange {
-    /// The account.
+    /// The account's id of 12 digits.
     pub account_id: AccountId,
-    /// Its name.
+    /// The account's name in AWS Organizations; `None` where it is unknown.
     pub account_name: Option<String>,
-    /// What it was; `None` where it was not in the roll.
+    /// The outcome in the older roll; `None` where the account is not in it.
     pub before: Option<Outcome>,
-    /// What it is.
+    /// The outcome in the newer roll; `None` where the account is not in it.
     pub now: Option<Outcome>,
-    /// Why it is not read whole now.
+    /// Why the newer roll did not read the account completely; `None` where it did.
     pub why: Option<String>,
 }
 
-/// A user.
+/// The identity of a user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UserName {
-    /// The account.
+    /// The account's id of 12 digits.
     pub account_id: AccountId,
-    /// The user.
+    /// The user's name.
     pub user_name: String,
-    /// The user's id: of users of one name, one after the other, it tells which.
+    /// The user's unique id (`AIDA…`): a user that was created again under the same name has another one.
     pub user_id: String,
 }
 
-/// What is other of a user than it was, where both rolls know it.
+/// A change of a user. Only facts that both rolls know are compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UserChange {
-    /// The user, as it is called now.
+    /// The user, with the name in the newer roll.
     #[serde(flatten)]
     pub user: UserName,
-    /// What: `name`, `console password`, `MFA devices`, `groups`, `policies`, `permissions boundary`.
+    /// What changed: `name`, `console password`, `MFA devices`, `groups`, `policies`, `permissions boundary`.
     pub what: &'static str,
-    /// What it was; empty where it was none.
+    /// The value in the older roll; empty where there was none.
     pub before: String,
-    /// What it is.
+    /// The value in the newer roll; empty where there is none.
     pub now: String,
 }
 
-/// An access key.
+/// The identity of an access key, with its status.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct KeyName {
-    /// The account.
+    /// The account's id of 12 digits.
     pub account_id: AccountId,
-    /// The user.
+    /// The name of the user who has the key.
     pub user_name: String,
-    /// The key.
+    /// The key's id (`AKIA…`).
     pub access_key_id: AccessKeyId,
-    /// Its status.
+    /// The status as AWS returned it: `Active`, `Inactive`.
     pub status: String,
 }
 
-/// An access key whose status is another.
+/// An access key whose status changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct KeyChange {
-    /// The key, with its status now.
+    /// The key, with the status in the newer roll.
     #[serde(flatten)]
     pub key: KeyName,
-    /// What it was.
+    /// The status in the older roll.
     pub before: String,
 }
 
-/// An access key that was used since.
+/// An access key whose last use changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeyUse {
-    /// The key.
+    /// The key, with the status in the newer roll.
     #[serde(flatten)]
     pub key: KeyName,
-    /// Its last use then; `None` where it never was.
+    /// The last use in the older roll; `None` where the key was never used.
     pub before: Option<LastUsed>,
-    /// Its last use now.
+    /// The last use in the newer roll.
     pub now: LastUsed,
 }
 
 impl Diff {
-    /// Whether nothing differs.
+    /// Whether no difference was found in what was compared.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let findings = [
             &self.opened,
             &self.reopened,
             &self.resolved,
-            &self.answered_for,
+            &self.newly_suppressed,
             &self.newly_known,
             &self.now_unknown,
         ];
         self.accounts.is_empty()
-            && self.users_came.is_empty()
-            && self.users_went.is_empty()
+            && self.users_added.is_empty()
+            && self.users_removed.is_empty()
             && self.users_changed.is_empty()
-            && self.keys_came.is_empty()
-            && self.keys_went.is_empty()
+            && self.keys_added.is_empty()
+            && self.keys_removed.is_empty()
             && self.keys_changed.is_empty()
             && self.keys_used.is_empty()
             && findings.iter().all(|list| list.is_empty())
     }
 
-    /// Whether all was compared that the rolls are of.
+    /// Whether everything in the rolls was compared.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.not_compared.is_empty() && self.accounts_not_compared == 0

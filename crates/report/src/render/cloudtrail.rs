@@ -1,4 +1,4 @@
-//! What CloudTrail has of a roll's calls, for people.
+//! The comparison of a roll with CloudTrail events, as text for people.
 
 use std::io::{self, Write};
 
@@ -6,34 +6,34 @@ use super::sanitize;
 use crate::cloudtrail::{Call, MismatchedCall, Reconciliation, RecordedCall};
 use crate::coverage_summary::with_thousands_separator;
 
-/// Writes a line for each call that is not as it should be, and a summary.
+/// Writes a line for each call that is missing, mismatched, unexpected or unrecorded, and a summary.
 ///
 /// # Errors
-/// What the writer gives.
-pub fn render(out: &mut impl Write, matched: &Reconciliation) -> io::Result<()> {
-    matched.missing.iter().try_for_each(|call| missing(out, call))?;
-    matched.mismatched.iter().try_for_each(|it| differing(out, it))?;
-    matched.unexpected.iter().try_for_each(|record| unexpected(out, "foreign", record))?;
-    matched.unrecorded.iter().try_for_each(|record| unexpected(out, "unrecorded", record))?;
-    summary(out, matched)
+/// The first error of `out`.
+pub fn render(out: &mut impl Write, reconciliation: &Reconciliation) -> io::Result<()> {
+    reconciliation.missing.iter().try_for_each(|call| write_missing(out, call))?;
+    reconciliation.mismatched.iter().try_for_each(|call| write_mismatched(out, call))?;
+    reconciliation.unexpected.iter().try_for_each(|call| write_recorded(out, "unexpected", call))?;
+    reconciliation.unrecorded.iter().try_for_each(|call| write_recorded(out, "unrecorded", call))?;
+    write_summary(out, reconciliation)
 }
 
-fn missing(out: &mut impl Write, call: &Call) -> io::Result<()> {
-    let refused = if call.is_denied { ", refused" } else { "" };
-    let (account, role_arn) = (account_of(call), or_unknown(call.role_arn.as_deref()));
-    writeln!(out, "missing  {account}  {role_arn}  request {}{refused}", sanitize(&call.request_id))
+fn write_missing(out: &mut impl Write, call: &Call) -> io::Result<()> {
+    let denied = if call.is_denied { ", denied" } else { "" };
+    let (account, role_arn) = (account(call), or_unknown(call.role_arn.as_deref()));
+    writeln!(out, "missing     {account}  {role_arn}  request {}{denied}", sanitize(&call.request_id))
 }
 
-fn differing(
+fn write_mismatched(
     out: &mut impl Write,
-    MismatchedCall { call, recorded, fields: what }: &MismatchedCall,
+    MismatchedCall { call, recorded, fields }: &MismatchedCall,
 ) -> io::Result<()> {
-    let outcome = |is_refused| if is_refused { "refused" } else { "granted" };
+    let outcome = |is_denied| if is_denied { "denied" } else { "allowed" };
     writeln!(
         out,
-        "differs  {}  in {}: the roll has {}, {}; CloudTrail {}, session {}, {}; request {}",
-        account_of(call),
-        what.join(", "),
+        "mismatched  {}  in {}: the roll has {}, {}; CloudTrail has {}, session {}, {}; request {}",
+        account(call),
+        fields.join(", "),
         or_unknown(call.role_arn.as_deref()),
         outcome(call.is_denied),
         or_unknown(recorded.role_arn.as_deref()),
@@ -43,56 +43,56 @@ fn differing(
     )
 }
 
-/// A call that the roll does not have.
-fn unexpected(out: &mut impl Write, word: &str, record: &RecordedCall) -> io::Result<()> {
-    let error = record.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
+/// Writes a recorded call that the roll does not have.
+fn write_recorded(out: &mut impl Write, label: &str, call: &RecordedCall) -> io::Result<()> {
+    let error = call.error_code.as_ref().map_or(String::new(), |code| format!("  {code}"));
     writeln!(
         out,
-        "{word:<8} {}  {} from {}  became {}  request {}{}",
-        record.time,
-        or_unknown(record.principal.as_deref()),
-        or_unknown(record.source_ip.as_deref()),
-        or_unknown(record.role_arn.as_deref()),
-        or_unknown(record.request_id.as_deref()),
+        "{label}  {}  {} from {}  assumed {}  request {}{}",
+        call.time,
+        or_unknown(call.principal.as_deref()),
+        or_unknown(call.source_ip.as_deref()),
+        or_unknown(call.role_arn.as_deref()),
+        or_unknown(call.request_id.as_deref()),
         sanitize(&error)
     )
 }
 
-fn summary(out: &mut impl Write, matched: &Reconciliation) -> io::Result<()> {
-    let again = match matched.throttled_attempts {
+fn write_summary(out: &mut impl Write, reconciliation: &Reconciliation) -> io::Result<()> {
+    let throttled = match reconciliation.throttled_attempts {
         0 => String::new(),
-        number => format!(
-            ", {} attempts that AWS turned away and that were made again",
-            with_thousands_separator(number)
-        ),
+        1 => "; 1 throttled or failed attempt was retried".to_owned(),
+        attempts => {
+            format!("; {} throttled or failed attempts were retried", with_thousands_separator(attempts))
+        }
     };
     writeln!(
         out,
-        "{} AssumeRole calls of the roll are in CloudTrail, {} of them otherwise, {} are missing, {} under its session name are \
-         not its own{again}",
-        with_thousands_separator(matched.matched),
-        with_thousands_separator(matched.mismatched.len()),
-        with_thousands_separator(matched.missing.len()),
-        with_thousands_separator(matched.unexpected.len())
+        "AssumeRole calls of the roll: {} in CloudTrail, {} of them mismatched, {} missing; unexpected calls with this \
+         session name: {}{throttled}",
+        with_thousands_separator(reconciliation.matched),
+        with_thousands_separator(reconciliation.mismatched.len()),
+        with_thousands_separator(reconciliation.missing.len()),
+        with_thousands_separator(reconciliation.unexpected.len())
     )?;
-    if !matched.unrecorded.is_empty() {
+    if !reconciliation.unrecorded.is_empty() {
         writeln!(
             out,
-            "{} more are under the name of a run that was cut short: of what was under way then the roll has no record",
-            with_thousands_separator(matched.unrecorded.len())
+            "calls with the session name of an interrupted run: {}; the roll does not record the calls that were in progress",
+            with_thousands_separator(reconciliation.unrecorded.len())
         )?;
     }
-    if matched.records == 0 {
+    if reconciliation.records == 0 {
         writeln!(
             out,
-            "the file holds no AssumeRole event: CloudTrail records them in the region whose STS was asked"
+            "the file contains no AssumeRole event: CloudTrail records them in the region of the STS endpoint"
         )?;
     }
     Ok(())
 }
 
-fn account_of(call: &Call) -> String {
-    call.account_id.as_ref().map_or("a role on the way".to_owned(), ToString::to_string)
+fn account(call: &Call) -> String {
+    call.account_id.as_ref().map_or("an intermediate role".to_owned(), ToString::to_string)
 }
 
 fn or_unknown(text: Option<&str>) -> String {

@@ -1,5 +1,5 @@
-//! Findings as RFC 4180, a row each; and as rows of their own what somebody answers for, what could not be judged, which
-//! accounts could not be read, and what the roll covers: whoever counts rows does not miss what is missing.
+//! Findings as CSV (RFC 4180), a row each. Suppressed findings, what could not be evaluated, what could not be read, and the
+//! coverage have rows of their own, so that a program that counts rows does not miss them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::finding::{Finding, Suppression};
 use crate::report::Report;
 use crate::rules::Rule;
 
-/// The columns, as [`Row`] has them.
+/// The names of the columns, in the order of [`Row::cells`].
 const COLUMNS: [&str; 22] = [
     "record",
     "id",
@@ -65,31 +65,32 @@ struct Row<'a> {
     exception: Option<&'a Suppression>,
 }
 
-/// Writes them.
+/// Writes the report as CSV.
 ///
 /// # Errors
-/// Those of `out`.
-pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::Result<()> {
-    let as_of = stored.header.as_of.to_string();
+/// The first error of `out`.
+pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
+    let as_of = roll.header.as_of.to_string();
     let mut rows = Rows::new(out);
     rows.write(COLUMNS)?;
     let mut write = |row: &Row<'_>| rows.write(row.cells(&as_of));
-    let joined = |rule: &Rule| {
+    let clauses = |rule: &Rule| {
         let clauses = rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}"));
         (clauses.collect::<Vec<_>>().join(", "), rule.security_hub.join(", "))
     };
     let rules: HashMap<&str, (String, String)> =
-        report.assessment.rules.iter().map(|it| (it.rule.id, joined(it.rule))).collect();
+        report.assessment.rules.iter().map(|it| (it.rule.id, clauses(it.rule))).collect();
     for (record, findings) in [("finding", &report.findings), ("suppressed", &report.suppressed)] {
         for finding in findings {
-            let of_rule = rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
-            of_finding(record, finding, of_rule, &mut write)?;
+            let clauses = rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
+            write_finding(record, finding, clauses, &mut write)?;
         }
     }
     for unknown in &report.assessment.unknown {
         let more = if unknown.count > unknown.examples.len() { ", …" } else { "" };
-        let (what, some) = (unknown.missing, unknown.examples.join(", "));
-        let message = format!("{what} unknown for {}: {}; {some}{more}", unknown.count, unknown.reason);
+        let (missing, examples) = (unknown.missing, unknown.examples.join(", "));
+        let message =
+            format!("{missing} unknown for {}: {}; {examples}{more}", unknown.count, unknown.reason);
         write(&Row {
             record: "unknown",
             rule: unknown.rule,
@@ -106,17 +107,17 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
             account_name: it.account_name.as_deref().unwrap_or_default(),
             organizational_unit: it.organizational_unit.as_deref().unwrap_or_default(),
             user_name: it.gap.user_name.as_deref().unwrap_or_default(),
-            message: &in_words(&it.gap),
+            message: &gap_text(&it.gap),
             remedy: &it.gap.remedy.to_text(&NeutralTerms),
             ..Row::default()
         })?;
     }
-    let statement = CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms).to_one_line();
-    write(&Row { record: "coverage", message: &statement, ..Row::default() })?;
+    let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms).to_one_line();
+    write(&Row { record: "coverage", message: &summary, ..Row::default() })?;
     rows.finish()
 }
 
-fn of_finding(
+fn write_finding(
     record: &str,
     finding: &Finding,
     (clauses, security_hub): (&str, &str),
@@ -125,9 +126,9 @@ fn of_finding(
     let Finding { rule, subject, .. } = finding;
     let mut evidence = String::new();
     for it in &finding.evidence {
-        let between = if evidence.is_empty() { "" } else { "; " };
+        let separator = if evidence.is_empty() { "" } else { "; " };
         // Writing to a String does not fail.
-        let _ = write!(evidence, "{between}{it}");
+        let _ = write!(evidence, "{separator}{it}");
     }
     let advice = finding.advice.as_ref().map(|it| [it.action.as_str(), ": ", &it.reason].concat());
     write(&Row {
@@ -183,14 +184,14 @@ impl Row<'_> {
     }
 }
 
-/// A gap in a line.
-pub(super) fn in_words(gap: &Gap) -> String {
+/// A gap in one line: what is unknown, and why.
+pub(super) fn gap_text(gap: &Gap) -> String {
     let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
     let call = if call.is_empty() { String::new() } else { format!("{}: ", call.join(": ")) };
     format!("{} unknown: {call}{}", gap.stage.label(), gap.message)
 }
 
-/// Rows of harmless cells.
+/// A CSV writer that makes every cell safe for terminals and spreadsheets.
 pub(super) struct Rows<W: Write>(Writer<W>);
 
 impl<W: Write> Rows<W> {
@@ -203,7 +204,7 @@ impl<W: Write> Rows<W> {
         cells: impl IntoIterator<Item = T>,
     ) -> io::Result<()> {
         for cell in cells {
-            self.0.write_field(cell_of(&cell.into()).as_bytes()).map_err(io::Error::from)?;
+            self.0.write_field(safe_cell(&cell.into()).as_bytes()).map_err(io::Error::from)?;
         }
         self.0.write_record(None::<&[u8]>).map_err(io::Error::from)
     }
@@ -213,12 +214,13 @@ impl<W: Write> Rows<W> {
     }
 }
 
-/// The text, which no spreadsheet takes for a formula: that is what a cell that begins with one of these is to it.
+/// The text, changed so that no spreadsheet takes it for a formula: a cell that begins with one of these characters gets an
+/// apostrophe in front.
 ///
 /// Source: <https://owasp.org/www-community/attacks/CSV_Injection>
-fn cell_of(text: &str) -> Cow<'_, str> {
+fn safe_cell(text: &str) -> Cow<'_, str> {
     let text = sanitize_lines(text);
-    // As most do; none of these begins a formula.
+    // Most texts begin with a letter or digit, which begins no formula.
     if text.as_bytes().first().is_none_or(u8::is_ascii_alphanumeric) {
         return text;
     }
@@ -231,15 +233,15 @@ fn cell_of(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::cell_of;
+    use super::safe_cell;
 
     #[test]
     fn no_cell_is_a_formula() {
         for text in ["=1+1", "+1", "-1", "@SUM(A1)", "＝1", " =1", "\n=1", "'=1"] {
-            assert_eq!(cell_of(text), format!("'{text}"), "{text:?}");
+            assert_eq!(safe_cell(text), format!("'{text}"), "{text:?}");
         }
-        assert_eq!(cell_of("\t=1"), "\u{fffd}=1");
-        assert_eq!(cell_of("a=1"), "a=1");
-        assert_eq!(cell_of(""), "");
+        assert_eq!(safe_cell("\t=1"), "\u{fffd}=1");
+        assert_eq!(safe_cell("a=1"), "a=1");
+        assert_eq!(safe_cell(""), "");
     }
 }

@@ -1,8 +1,8 @@
-//! The report to read, sort and filter in a browser: one file that asks nothing of any network.
+//! The report to read, sort and filter in a browser: one file that makes no network requests.
 //!
-//! The page is a template that escapes by itself; the findings are data in it, which its script shows a hundred at a
-//! time, so that tens of thousands stay fluent. The most urgent are in the page itself, for those who run no scripts.
-//! A content security policy lets in this style and this script, by their hashes, and nothing else.
+//! The page is a template that escapes all values. The findings are JSON data in the page; its script shows a hundred at a
+//! time, so that tens of thousands stay fast. The most urgent findings are also in the HTML, for browsers without JavaScript.
+//! A content security policy allows only this style and this script, by their hashes.
 
 mod data;
 
@@ -23,40 +23,40 @@ use crate::report::Report;
 const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
 
-/// What stands in the page where the data go. No text of the page is like it: what steers is taken out of them.
+/// The placeholder for the data in the rendered page. No other text contains it: control characters are replaced in them.
 const DATA: &str = "\u{0}data\u{0}";
 
-/// How many findings are in the page itself, for those who run no scripts.
+/// How many findings are in the HTML itself, for browsers without JavaScript.
 const WITHOUT_SCRIPTS: usize = 50;
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
-    policy: String,
+    content_security_policy: String,
     style: &'static str,
     script: &'static str,
     version: &'a str,
-    statement: CoverageSummary,
+    summary: CoverageSummary,
     severities: Vec<(&'static str, usize)>,
-    not_read: Vec<UnreadItem>,
+    not_read: Vec<UnreadRow>,
     charts: Vec<Chart>,
     first: Vec<Row<'a>>,
     report: &'a Report,
-    /// The place of the data, which are written and not rendered: they are most of the page.
+    /// The placeholder [`DATA`]: most of the page is data, which is written to the output without rendering it first.
     data: &'static str,
 }
 
-/// Something that could not be read.
-struct UnreadItem {
+/// A row about something that could not be read.
+struct UnreadRow {
     account: String,
     user: String,
-    what: String,
+    fact: String,
     message: String,
     request_id: String,
     remedy: String,
 }
 
-/// A row of the page itself.
+/// A finding in the HTML itself.
 struct Row<'a> {
     finding: &'a Finding,
     account: String,
@@ -64,7 +64,7 @@ struct Row<'a> {
     key: String,
 }
 
-/// A distribution, drawn.
+/// A bar chart of a distribution.
 struct Chart {
     id: &'static str,
     title: &'static str,
@@ -72,58 +72,59 @@ struct Chart {
     bars: Vec<ChartBar>,
 }
 
-/// A bar with its place.
+/// A bar of a chart, with its position and size in SVG units.
 struct ChartBar {
     label: String,
     number: String,
     y: usize,
     width: usize,
-    after: usize,
+    /// The x position of the number after the bar.
+    number_x: usize,
     class: &'static str,
 }
 
-/// Writes it.
+/// Writes the report as one HTML page.
 ///
 /// # Errors
-/// Those of `out` and of the roll file.
-pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::Result<()> {
+/// The first error of `out` or of reading the roll file.
+pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
     let unread = report.not_read.iter().map(|it| {
         let gap = &it.gap;
         let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
         let name = it.account_name.as_deref().unwrap_or_default();
         let text = |text: &str| sanitize(text).into_owned();
-        UnreadItem {
+        UnreadRow {
             account: text(format!("{} {name}", it.account_id).trim_end()),
             user: text(gap.user_name.as_deref().unwrap_or_default()),
-            what: text(&format!("{} {}", gap.stage.label(), call.join(": "))),
+            fact: text(&format!("{} {}", gap.stage.label(), call.join(": "))),
             message: text(&gap.message),
             request_id: text(gap.request_id.as_deref().unwrap_or_default()),
             remedy: text(&gap.remedy.to_text(&NeutralTerms)),
         }
     });
     let page = Page {
-        policy: policy(),
+        content_security_policy: content_security_policy(),
         style: STYLE,
         script: SCRIPT,
-        version: &stored.header.rolecall_version,
-        statement: CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms),
+        version: &roll.header.rolecall_version,
+        summary: CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms),
         severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
         not_read: unread.collect(),
         charts: charts(report),
-        first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::of).collect(),
+        first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::from_finding).collect(),
         report,
         data: DATA,
     };
     let page = page.render().map_err(io::Error::other)?;
     let (before, after) =
-        page.split_once(DATA).ok_or_else(|| io::Error::other("the page has no place for data"))?;
+        page.split_once(DATA).ok_or_else(|| io::Error::other("the page has no placeholder for the data"))?;
     out.write_all(before.as_bytes())?;
     data::write(&mut *out, report)?;
     out.write_all(after.as_bytes())
 }
 
 impl<'a> Row<'a> {
-    fn of(finding: &'a Finding) -> Self {
+    fn from_finding(finding: &'a Finding) -> Self {
         let subject = &finding.subject;
         Self {
             finding,
@@ -136,8 +137,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What a browser lets this page do: show itself.
-fn policy() -> String {
+/// The content security policy of the page: nothing but its own style and script.
+fn content_security_policy() -> String {
     let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
     format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
@@ -146,19 +147,21 @@ fn policy() -> String {
     )
 }
 
-/// The height of a bar with the room around it, and the widths that bars and labels have.
-const STEP: usize = 26;
-const WIDEST: usize = 260;
-const LABELS: usize = 150;
+/// The height of a bar with the space around it, in SVG units as all of these.
+const BAR_HEIGHT: usize = 26;
+/// The width of the widest bar.
+const MAX_BAR_WIDTH: usize = 260;
+/// The width of the labels in front of the bars.
+const LABEL_WIDTH: usize = 150;
 
 fn charts(report: &Report) -> Vec<Chart> {
-    let days_of = |id: &str| {
+    let threshold_days = |id: &str| {
         let rule = report.assessment.rules.iter().find(|result| result.rule.id == id);
         rule.and_then(|result| result.applied_days).map(i64::from)
     };
-    // A key may be as old as its threshold, and not as idle.
-    let too_old = days_of("access-key-age").map(|days| days + 1);
-    let too_idle = days_of("access-key-unused");
+    // An age may reach its threshold; the time without use may not.
+    let too_old = threshold_days("access-key-age").map(|days| days + 1);
+    let too_idle = threshold_days("access-key-unused");
     let distributions = &report.distributions;
     vec![
         chart("age", "Active keys by age", &distributions.age, too_old),
@@ -169,8 +172,8 @@ fn charts(report: &Report) -> Vec<Chart> {
 fn chart(id: &'static str, title: &'static str, bars: &[Bar], limit: Option<i64>) -> Chart {
     let shown: Vec<&Bar> = bars.iter().filter(|bar| bar.from_days.is_some() || bar.number > 0).collect();
     let most = shown.iter().map(|bar| bar.number).max().unwrap_or_default().max(1);
-    let drawn = shown.iter().enumerate().map(|(place, bar)| {
-        let width = (bar.number * WIDEST).div_ceil(most);
+    let chart_bars = shown.iter().enumerate().map(|(index, bar)| {
+        let width = (bar.number * MAX_BAR_WIDTH).div_ceil(most);
         let is_over = bar.from_days.zip(limit).is_some_and(|(from, limit)| from >= limit);
         let class = match bar.from_days {
             Some(_) if is_over => "over",
@@ -179,7 +182,7 @@ fn chart(id: &'static str, title: &'static str, bars: &[Bar], limit: Option<i64>
             None => "unknown",
         };
         let (label, number) = (bar.label.clone(), with_thousands_separator(bar.number));
-        ChartBar { label, number, y: place * STEP, width, after: LABELS + width + 8, class }
+        ChartBar { label, number, y: index * BAR_HEIGHT, width, number_x: LABEL_WIDTH + width + 8, class }
     });
-    Chart { id, title, height: shown.len() * STEP, bars: drawn.collect() }
+    Chart { id, title, height: shown.len() * BAR_HEIGHT, bars: chart_bars.collect() }
 }

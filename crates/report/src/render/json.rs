@@ -1,4 +1,4 @@
-//! The roll as one document, with the findings behind it where rules were applied.
+//! The roll as one JSON document, followed by the report where rules were evaluated.
 
 use std::io::{self, Write};
 
@@ -15,17 +15,17 @@ struct JsonDocument<'a, D> {
     report: Option<&'a Report>,
 }
 
-/// Writes it.
+/// Writes the roll, and the report where there is one, as one JSON document.
 ///
 /// # Errors
-/// Those of `out` and of the roll file.
+/// The first error of `out` or of reading the roll file.
 pub fn render(
     out: &mut impl Write,
-    stored: &RollFile,
+    roll: &RollFile,
     coverage: &Coverage,
     report: Option<&Report>,
 ) -> io::Result<()> {
-    let document = Document::from_file(stored, coverage.clone());
+    let document = Document::from_file(roll, coverage.clone());
     json::to_writer_pretty(&mut *out, &JsonDocument { document, report })?;
     out.write_all(b"\n")
 }

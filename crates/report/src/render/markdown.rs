@@ -1,4 +1,5 @@
-//! The report as GitHub Flavored Markdown, for tickets and wikis. Names neither link, nor format, nor call anybody.
+//! The report as GitHub Flavored Markdown, for tickets and wikis. Names are escaped: they make no links, no formatting and
+//! no mentions.
 //!
 //! Source: <https://github.github.com/gfm/>
 
@@ -8,69 +9,69 @@ use std::io::{self, Write};
 
 use rolecall_roll::{AccessKeyId, NeutralTerms, RollFile};
 
-use super::csv::in_words;
+use super::csv::gap_text;
 use super::{are_all, sanitize};
 use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::diff::{Diff, Section};
-use crate::finding::Finding;
+use crate::finding::{Finding, Suppression};
 use crate::report::{Grouping, Report};
 
-/// Writes it.
+/// Writes the report as Markdown, the findings in groups where a grouping is given.
 ///
 /// # Errors
-/// Those of `out` and of the roll file.
+/// The first error of `out` or of reading the roll file.
 pub fn render(
     out: &mut impl Write,
-    stored: &RollFile,
+    roll: &RollFile,
     report: &Report,
     grouping: Option<Grouping>,
 ) -> io::Result<()> {
-    let statement = CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms);
+    let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms);
     writeln!(out, "# IAM users and access keys\n")?;
-    writeln!(out, "**{}** {}\n", statement.verdict(), escaped(&statement.origin().join(" · ")))?;
-    if let Some(caller) = &statement.caller {
+    writeln!(out, "**{}** {}\n", summary.verdict(), escaped(&summary.origin().join(" · ")))?;
+    if let Some(caller) = &summary.caller {
         writeln!(out, "Caller {}\n", escaped(caller))?;
     }
     writeln!(out, "| | | |\n|--:|---|---|")?;
-    for line in &statement.rows {
-        let what: Vec<Cow<'_, str>> = line.details.iter().map(|what| escaped(what)).collect();
+    for row in &summary.rows {
+        let details: Vec<Cow<'_, str>> = row.details.iter().map(|detail| escaped(detail)).collect();
         writeln!(
             out,
             "| {} | {} | {} |",
-            with_thousands_separator(line.count),
-            line.label,
-            what.join("<br>")
+            with_thousands_separator(row.count),
+            row.label,
+            details.join("<br>")
         )?;
     }
-    for note in &statement.notes {
+    for note in &summary.notes {
         writeln!(out, "\n{}", escaped(note))?;
     }
     if !report.not_read.is_empty() {
-        writeln!(out, "\n## Not read\n\n| account | user | what, and why | to do |\n|---|---|---|---|")?;
+        writeln!(out, "\n## Not read\n\n| account | user | gap | remedy |\n|---|---|---|---|")?;
     }
     for it in &report.not_read {
         let account = format!("{} {}", it.account_id, it.account_name.as_deref().unwrap_or_default());
         let user = it.gap.user_name.as_deref().unwrap_or_default();
-        let what = in_words(&it.gap);
+        let gap = gap_text(&it.gap);
         let remedy = it.gap.remedy.to_text(&NeutralTerms);
-        let cells = [account.trim(), user, &what, &remedy].map(escaped);
+        let cells = [account.trim(), user, &gap, &remedy].map(escaped);
         writeln!(out, "| {} |", cells.join(" | "))?;
     }
     for (group, findings) in report.groups(grouping) {
-        let title = group.as_deref().map_or("Findings, the most urgent first".into(), escaped);
+        let title = group.as_deref().map_or("Open findings, most urgent first".into(), escaped);
         writeln!(out, "\n## {title}\n")?;
         write_findings(out, &findings)?;
     }
     if !report.suppressed.is_empty() {
-        writeln!(out, "\n## Findings that somebody answers for\n")?;
-        writeln!(out, "| account | user | access key | what | owner | reason | until |")?;
+        writeln!(out, "\n## Suppressed findings\n")?;
+        writeln!(out, "| account | user | access key | finding | exception owner | reason | until |")?;
         writeln!(out, "|---|---|---|---|---|---|---|")?;
         for finding in &report.suppressed {
             let exception = finding.exception.as_ref();
-            let of = |of: fn(&crate::finding::Suppression) -> String| exception.map(of).unwrap_or_default();
-            let [account, user, key] = where_is(finding);
-            let (owner, reason) = (of(|it| it.owner.clone()), of(|it| it.reason.clone()));
-            let until = of(|it| it.until.to_string());
+            let text = |text: fn(&Suppression) -> String| exception.map(text).unwrap_or_default();
+            let [account, user, key] = subject_cells(finding);
+            let (owner, reason) = (text(|it| it.owner.clone()), text(|it| it.reason.clone()));
+            let until = text(|it| it.until.to_string());
             let cells = [&account, &user, &key, &finding.message, &owner, &reason, &until];
             writeln!(out, "| {} |", cells.map(|cell| escaped(cell)).join(" | "))?;
         }
@@ -80,9 +81,9 @@ pub fn render(
 
 fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()> {
     if findings.is_empty() {
-        return writeln!(out, "None.");
+        return writeln!(out, "No open findings by the rules that were evaluated.");
     }
-    writeln!(out, "| score | severity | account | user | access key | what | owner | to do with the user |")?;
+    writeln!(out, "| score | severity | account | user | access key | finding | owner | advice |")?;
     writeln!(out, "|--:|---|---|---|---|---|---|---|")?;
     let mut row = String::new();
     for finding in findings {
@@ -91,17 +92,17 @@ fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()>
         // Writing to a String does not fail.
         let (points, severity) = (finding.score.points, finding.severity.as_str());
         let _ = write!(row, "| {points} | {severity} | {}", subject.account_id.as_str());
-        let mut cell = |between: &str, text: &str| {
-            row.push_str(between);
+        let mut add_cell = |separator: &str, text: &str| {
+            row.push_str(separator);
             row.push_str(&escaped(text));
         };
         if let Some(name) = &subject.account_name {
-            cell(" ", name);
+            add_cell(" ", name);
         }
-        cell(" | ", subject.user_name.as_deref().unwrap_or("root user"));
-        cell(" | ", subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default());
-        cell(" | ", &finding.message);
-        cell(" | ", finding.owner.as_ref().map_or("", |owner| &owner.name));
+        add_cell(" | ", subject.user_name.as_deref().unwrap_or("root user"));
+        add_cell(" | ", subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default());
+        add_cell(" | ", &finding.message);
+        add_cell(" | ", finding.owner.as_ref().map_or("", |owner| &owner.name));
         row.push_str(" | ");
         row.push_str(finding.advice.as_ref().map_or("", |advice| advice.action.as_str()));
         row.push_str(" |\n");
@@ -110,10 +111,10 @@ fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()>
     Ok(())
 }
 
-/// Writes what became of a roll.
+/// Writes the differences between two rolls as Markdown.
 ///
 /// # Errors
-/// Those of `out`.
+/// The first error of `out`.
 pub fn render_diff(out: &mut impl Write, diff: &Diff) -> io::Result<()> {
     writeln!(out, "# IAM users and access keys: what changed\n")?;
     for note in diff.notes() {
@@ -121,7 +122,9 @@ pub fn render_diff(out: &mut impl Write, diff: &Diff) -> io::Result<()> {
     }
     let sections = diff.sections();
     if sections.is_empty() {
-        writeln!(out, "Nothing.")?;
+        let text =
+            if diff.is_complete() { "No differences." } else { "No differences in what was compared." };
+        writeln!(out, "{text}")?;
     }
     for Section { title, columns, rows } in sections {
         writeln!(out, "## {title} ({})\n", with_thousands_separator(rows.len()))?;
@@ -136,8 +139,8 @@ pub fn render_diff(out: &mut impl Write, diff: &Diff) -> io::Result<()> {
     Ok(())
 }
 
-/// Account, user, key.
-fn where_is(finding: &Finding) -> [String; 3] {
+/// The account, user and key of a finding, as cells.
+fn subject_cells(finding: &Finding) -> [String; 3] {
     let subject = &finding.subject;
     let name = subject.account_name.as_deref().unwrap_or_default();
     let account = format!("{} {name}", subject.account_id).trim_end().to_owned();
@@ -145,10 +148,10 @@ fn where_is(finding: &Finding) -> [String; 3] {
     [account, user, subject.access_key_id.clone().map(String::from).unwrap_or_default()]
 }
 
-/// The text, and nothing but text: no table cell ends, no markup, no HTML, no link, no mention begins in it.
+/// Escapes a text for Markdown, so that it ends no table cell and begins no markup, HTML, link or mention.
 #[must_use]
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
-    if is_text(text) {
+    if is_plain_text(text) {
         return text.into();
     }
     let mut escaped = String::new();
@@ -157,7 +160,7 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            // Backslashes do not keep an address or a mention from being linked.
+            // A backslash does not keep GitHub from linking an e-mail address or a mention.
             '@' => escaped.push_str("&#64;"),
             '|' => escaped.push_str("&#124;"),
             '`' => escaped.push_str("&#96;"),
@@ -171,13 +174,13 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     escaped.replace("://", "&#58;//").replace("www.", "www&#46;").replace("WWW.", "WWW&#46;").into()
 }
 
-/// Whether it is text and nothing else, wherever it stands: letters, blanks, and what stands from the comma to the nine.
-fn is_text(text: &str) -> bool {
+/// Whether a text needs no escaping: letters, spaces, and the ASCII characters from the comma to the nine.
+fn is_plain_text(text: &str) -> bool {
     let is_plain = |byte: u8| {
         let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         is_letter || byte.wrapping_sub(b',') < 14 || byte == b' '
     };
-    // Without a dot there is no `www.`, and looking for one byte is quick.
+    // Searching for one byte is fast, and without a dot there is no `www.`.
     are_all(text, is_plain) && (!text.contains('.') || !text.to_ascii_lowercase().contains("www."))
 }
 
@@ -186,7 +189,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn names_are_text() {
+    fn names_are_escaped_to_text() {
         assert_eq!(escaped("a|b"), "a&#124;b");
         assert_eq!(escaped("<img src=x>"), "&lt;img src=x&gt;");
         assert_eq!(escaped("[x](javascript:y)"), r"\[x\](javascript:y)");

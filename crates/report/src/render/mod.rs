@@ -1,5 +1,5 @@
-//! A roll and what it means, in the forms that people and programs read. Names are other people's: in every form they
-//! are text and steer nothing. Every form carries what the roll does not cover.
+//! The output formats of rolls and reports. Names come from other people: every format writes them as text, without control
+//! characters and without markup. Every format contains what the roll does not cover.
 
 pub mod cloudtrail;
 pub mod csv;
@@ -13,27 +13,35 @@ use std::borrow::Cow;
 
 use rolecall_roll::json::is_unsafe_char;
 
-/// The text without what would steer whoever shows it.
+/// The text with every control and bidirectional character replaced, so that it cannot control a terminal or page.
 #[must_use]
 pub fn sanitize(text: &str) -> Cow<'_, str> {
-    without(text, |byte| (b' '..=b'~').contains(&byte), is_unsafe_char)
+    replace_unsafe(text, |byte| (b' '..=b'~').contains(&byte), is_unsafe_char)
 }
 
-/// The same, but lines stay lines.
+/// As [`sanitize`], but keeps line feeds.
 #[must_use]
 pub fn sanitize_lines(text: &str) -> Cow<'_, str> {
-    without(text, |byte| (b' '..=b'~').contains(&byte) || byte == b'\n', |c| is_unsafe_char(c) && c != '\n')
+    replace_unsafe(
+        text,
+        |byte| (b' '..=b'~').contains(&byte) || byte == b'\n',
+        |c| is_unsafe_char(c) && c != '\n',
+    )
 }
 
-/// Whether all bytes of a text are of a kind. All are looked at, since that is done many at a time.
-fn are_all(text: &str, is_of_it: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(true, |are, byte| are & is_of_it(byte))
+/// Whether a predicate is true for all bytes of a text. It does not stop early, so that the compiler can vectorize the loop.
+fn are_all(text: &str, predicate: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |are, byte| are & predicate(byte))
 }
 
-fn without(text: &str, is_plain: impl Fn(u8) -> bool, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
-    // Nearly all texts are of plain characters, of which none steers.
-    if are_all(text, is_plain) || !text.contains(&is_bad) {
+fn replace_unsafe(
+    text: &str,
+    is_plain: impl Fn(u8) -> bool,
+    is_unsafe: impl Fn(char) -> bool,
+) -> Cow<'_, str> {
+    // Nearly all texts have only plain characters.
+    if are_all(text, is_plain) || !text.contains(&is_unsafe) {
         return Cow::Borrowed(text);
     }
-    text.chars().map(|c| if is_bad(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().map(|c| if is_unsafe(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -1,7 +1,7 @@
-//! Findings as OCSF 1.5 Compliance Findings (class 2003), a JSON document a line, for a SIEM or Security Lake.
+//! Findings as OCSF 1.5 Compliance Findings (class 2003), one JSON document per line, for a SIEM or Amazon Security Lake.
 //!
-//! What could not be judged, and the accounts that could not be read, are events too: their compliance status is Unknown.
-//! The last event says what the roll covers, as a check that fails where the roll is incomplete.
+//! What could not be evaluated and what could not be read are events too, with the compliance status Unknown. The last event
+//! is the coverage, as a check that fails where the roll is incomplete.
 //!
 //! Source: <https://schema.ocsf.io/1.5.0/classes/compliance_finding>
 
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use rolecall_roll::{AccessKeyId, AccountId, Coverage, Header, NeutralTerms, RollFile, json};
 use serde::Serialize;
 
-use super::csv::in_words;
+use super::csv::gap_text;
 use crate::advice::Advice;
 use crate::coverage_summary::CoverageSummary;
 use crate::evidence::Evidence;
@@ -19,7 +19,7 @@ use crate::report::Report;
 use crate::rules::{Rule, Severity, find};
 use crate::score::Score;
 
-/// An event. What OCSF has no place for is `unmapped`.
+/// An event. Values for which OCSF has no field are in `unmapped`.
 #[derive(Serialize)]
 struct Event<'a> {
     activity_id: u32,
@@ -160,7 +160,7 @@ enum Unmapped<'a> {
     },
 }
 
-/// Whether the check was passed.
+/// The compliance status of a check.
 #[derive(Clone, Copy)]
 enum Status {
     Unknown,
@@ -168,7 +168,7 @@ enum Status {
     Fail,
 }
 
-/// What all events have in common.
+/// What all events share.
 struct Common<'a> {
     header: &'a Header,
     metadata: Metadata<'a>,
@@ -176,18 +176,18 @@ struct Common<'a> {
     time_dt: String,
 }
 
-/// Writes them.
+/// Writes the report as OCSF events, one per line.
 ///
 /// # Errors
-/// Those of `out`.
-pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::Result<()> {
-    let common = Common::of(&stored.header);
+/// The first error of `out`.
+pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
+    let common = Common::new(&roll.header);
     let mut write = |event: &Event<'_>| {
         json::to_writer(&mut *out, event)?;
         out.write_all(b"\n")
     };
     for finding in report.findings.iter().chain(&report.suppressed) {
-        write(&of_finding(&common, finding))?;
+        write(&finding_event(&common, finding))?;
     }
     for unknown in &report.assessment.unknown {
         let (fact, reason) = (unknown.fact, unknown.reason.as_str());
@@ -200,37 +200,42 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
             cloud: Some(common.cloud(&unknown.account_id, unknown.account_name.as_deref())),
             status_detail: Some(reason),
             finding_info: FindingInfo { title, types: Some([unknown.rule]), uid: &uid, desc: None },
-            ..common.event(&message, Severity::Informational, Compliance::of(Status::Unknown, rule), unmapped)
+            ..common.event(
+                &message,
+                Severity::Informational,
+                Compliance::new(Status::Unknown, rule),
+                unmapped,
+            )
         })?;
     }
-    for (number, it) in report.not_read.iter().enumerate() {
+    for (index, it) in report.not_read.iter().enumerate() {
         let gap = &it.gap;
-        let uid = format!("{}/not-read/{}/{number}", it.account_id, gap.stage);
-        let (message, class) = (in_words(gap), gap.error_kind.to_string());
+        let uid = format!("{}/not-read/{}/{index}", it.account_id, gap.stage);
+        let (message, error_kind) = (gap_text(gap), gap.error_kind.to_string());
         let remedy = gap.remedy.to_text(&NeutralTerms);
         let (aws_error_code, aws_request_id) = (gap.code.as_deref(), gap.request_id.as_deref());
         let unmapped = Unmapped::UnreadItem { aws_error_code, aws_request_id };
-        let title = "An account could not be read whole";
+        let title = "An account was not read completely";
         write(&Event {
             cloud: Some(common.cloud(&it.account_id, it.account_name.as_deref())),
             finding_info: FindingInfo { title, uid: &uid, ..FindingInfo::default() },
             remediation: Some(Remediation { desc: &remedy }),
-            status_detail: Some(&class),
-            ..common.event(&message, Severity::Medium, Compliance::of(Status::Unknown, None), unmapped)
+            status_detail: Some(&error_kind),
+            ..common.event(&message, Severity::Medium, Compliance::new(Status::Unknown, None), unmapped)
         })?;
     }
-    let statement = CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms);
-    let status = if statement.is_complete { Status::Pass } else { Status::Fail };
-    let uid = format!("{}/coverage", stored.header.run_id);
-    let message = statement.to_one_line();
+    let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms);
+    let status = if summary.is_complete { Status::Pass } else { Status::Fail };
+    let uid = format!("{}/coverage", roll.header.run_id);
+    let message = summary.to_one_line();
     let unmapped = Unmapped::Coverage { coverage: &report.coverage };
     write(&Event {
-        finding_info: FindingInfo { title: "What the roll covers", uid: &uid, ..FindingInfo::default() },
-        ..common.event(&message, Severity::Informational, Compliance::of(status, None), unmapped)
+        finding_info: FindingInfo { title: "Coverage of the roll", uid: &uid, ..FindingInfo::default() },
+        ..common.event(&message, Severity::Informational, Compliance::new(status, None), unmapped)
     })
 }
 
-fn of_finding<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
+fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
     let Finding { rule, subject, score, .. } = finding;
     let cloud = common.cloud(&subject.account_id, subject.account_name.as_deref());
     let owner = finding.owner.as_ref().map(|owner| User {
@@ -265,12 +270,17 @@ fn of_finding<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
         resources,
         status,
         status_id,
-        ..common.event(&finding.message, finding.severity, Compliance::of(Status::Fail, Some(rule)), unmapped)
+        ..common.event(
+            &finding.message,
+            finding.severity,
+            Compliance::new(Status::Fail, Some(rule)),
+            unmapped,
+        )
     }
 }
 
 impl<'a> Common<'a> {
-    fn of(header: &'a Header) -> Self {
+    fn new(header: &'a Header) -> Self {
         let metadata = Metadata {
             correlation_uid: header.run_id.to_string(),
             product: Product { name: "Rolecall", vendor_name: "Rolecall", version: &header.rolecall_version },
@@ -335,7 +345,7 @@ impl<'a> Common<'a> {
 }
 
 impl Compliance<'_> {
-    fn of(status: Status, rule: Option<&'static Rule>) -> Self {
+    fn new(status: Status, rule: Option<&'static Rule>) -> Self {
         let (status, status_id) = match status {
             Status::Unknown => ("Unknown", 0),
             Status::Pass => ("Pass", 1),

@@ -1,7 +1,8 @@
-//! The roll as RFC 4180: a row a key, one for each user without, one for each account without users, skipped or not read;
-//! and at the end what the roll covers.
+//! The roll as CSV (RFC 4180): a row for each access key, for each user without keys, and for each account without users,
+//! skipped or not read. The last row is the coverage.
 //!
-//! An empty cell is a fact that nobody asked for, or that there is none of; one that is unknown says so, and why.
+//! An empty cell is a fact that was not requested, or a value that does not exist. An unknown fact has the text `unknown`,
+//! with the reason where there is one.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -11,11 +12,11 @@ use rolecall_roll::{
     AccessKey, AccountRecord, Coverage, Fact, LastUsed, NeutralTerms, Outcome, Policies, RollFile, User,
 };
 
-use super::csv::{Rows, in_words};
+use super::csv::{Rows, gap_text};
 use crate::coverage_summary::CoverageSummary;
 use crate::facts::days;
 
-/// The columns. `record` is `access_key`, `user`, `account`, `not_read` or `coverage`.
+/// The names of the columns. `record` is `access_key`, `user`, `account`, `not_read` or `coverage`.
 const COLUMNS: [&str; 25] = [
     "record",
     "account_id",
@@ -44,30 +45,30 @@ const COLUMNS: [&str; 25] = [
     "message",
 ];
 
-/// What the columns of an account, of a user and of a key hold where there is none.
+/// The cells of an account, of a user and of a key in rows that have none.
 const NO_ACCOUNT: [&str; 4] = [""; 4];
 const NO_USER: [&str; 12] = [""; 12];
 const NO_KEY: [&str; 7] = [""; 7];
 
-/// Writes it.
+/// Writes the roll as CSV.
 ///
 /// # Errors
-/// Those of `out` and of the roll file.
-pub fn render(out: &mut impl Write, stored: &RollFile, coverage: &Coverage) -> io::Result<()> {
+/// The first error of `out` or of reading the roll file.
+pub fn render(out: &mut impl Write, roll: &RollFile, coverage: &Coverage) -> io::Result<()> {
     let mut table = Table(Rows::new(out));
     table.0.write(COLUMNS)?;
-    for account in stored.accounts() {
-        of_account(&mut table, &account?, stored.header.as_of)?;
+    for account in roll.accounts() {
+        write_account(&mut table, &account?, roll.header.as_of)?;
     }
-    let statement = CoverageSummary::new(stored, coverage, None, &NeutralTerms).to_one_line();
-    table.row("coverage", &NO_ACCOUNT, &NO_USER, &NO_KEY, &statement)?;
+    let summary = CoverageSummary::new(roll, coverage, None, &NeutralTerms).to_one_line();
+    table.write_row("coverage", &NO_ACCOUNT, &NO_USER, &NO_KEY, &summary)?;
     table.0.finish()
 }
 
 struct Table<W: Write>(Rows<W>);
 
 impl<W: Write> Table<W> {
-    fn row(
+    fn write_row(
         &mut self,
         record: &str,
         account: &[impl AsRef<str>; 4],
@@ -81,47 +82,51 @@ impl<W: Write> Table<W> {
     }
 }
 
-fn of_account<W: Write>(table: &mut Table<W>, account: &AccountRecord, as_of: Timestamp) -> io::Result<()> {
-    let known = account.account();
+fn write_account<W: Write>(
+    table: &mut Table<W>,
+    account: &AccountRecord,
+    as_of: Timestamp,
+) -> io::Result<()> {
+    let details = account.account();
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
-    let of_account = [
+    let account_cells = [
         account.account_id().to_string(),
-        text(known.and_then(|it| it.name.as_ref())),
-        text(known.and_then(|it| it.organizational_unit.as_ref())),
+        text(details.and_then(|it| it.name.as_ref())),
+        text(details.and_then(|it| it.organizational_unit.as_ref())),
         account.outcome().to_string(),
     ];
     for user in account.users().unwrap_or_default() {
-        let of_user = of_user(user);
+        let user_cells = user_cells(user);
         match user.access_keys.as_deref() {
             None => {
-                let mut unknown = NO_KEY;
-                unknown[0] = "unknown";
-                table.row("user", &of_account, &of_user, &unknown, "")?;
+                let mut unknown_key = NO_KEY;
+                unknown_key[0] = "unknown";
+                table.write_row("user", &account_cells, &user_cells, &unknown_key, "")?;
             }
-            Some([]) => table.row("user", &of_account, &of_user, &NO_KEY, "")?,
+            Some([]) => table.write_row("user", &account_cells, &user_cells, &NO_KEY, "")?,
             Some(keys) => {
                 for key in keys {
-                    table.row("access_key", &of_account, &of_user, &of_key(key, as_of), "")?;
+                    table.write_row("access_key", &account_cells, &user_cells, &key_cells(key, as_of), "")?;
                 }
             }
         }
     }
     if account.users().is_none_or(<[User]>::is_empty) {
-        let why = account.why_skipped().unwrap_or_default();
-        table.row("account", &of_account, &NO_USER, &NO_KEY, why)?;
+        let reason = account.why_skipped().unwrap_or_default();
+        table.write_row("account", &account_cells, &NO_USER, &NO_KEY, reason)?;
     }
     if matches!(account.outcome(), Outcome::Partial | Outcome::Failed) {
         for gap in account.gaps() {
-            let mut user = NO_USER;
-            user[0] = gap.user_name.as_deref().unwrap_or_default();
-            table.row("not_read", &of_account, &user, &NO_KEY, &in_words(gap))?;
+            let mut user_cells = NO_USER;
+            user_cells[0] = gap.user_name.as_deref().unwrap_or_default();
+            table.write_row("not_read", &account_cells, &user_cells, &NO_KEY, &gap_text(gap))?;
         }
     }
     Ok(())
 }
 
-fn of_user(user: &User) -> [String; 12] {
-    let policies = |of: fn(&Policies) -> String| fact(&user.policies, of);
+fn user_cells(user: &User) -> [String; 12] {
+    let policies = |text: fn(&Policies) -> String| fact_text(&user.policies, text);
     let tags = |policies: &Policies| {
         let tags = policies.tags.iter().map(|(key, value)| format!("{key}={value}"));
         tags.collect::<Vec<_>>().join(", ")
@@ -132,25 +137,26 @@ fn of_user(user: &User) -> [String; 12] {
         user.user_id.clone(),
         user.create_date.to_string(),
         optional(user.password_last_used),
-        fact(&user.console_password, |it| it.is_some().to_string()),
-        fact(&user.mfa_devices, |it| it.len().to_string()),
+        fact_text(&user.console_password, |it| it.is_some().to_string()),
+        fact_text(&user.mfa_devices, |it| it.len().to_string()),
         policies(|it| it.groups.join(", ")),
         policies(|it| it.attached_policies.join(", ")),
         policies(|it| it.inline_policies.join(", ")),
         policies(|it| it.is_administrator.map_or("unknown".to_owned(), |it| it.to_string())),
-        fact(&user.policies, tags),
+        fact_text(&user.policies, tags),
     ]
 }
 
-fn of_key(key: &AccessKey, as_of: Timestamp) -> [String; 7] {
-    let last =
-        |of: fn(&LastUsed) -> String| fact(&key.last_used, |last| last.as_ref().map(of).unwrap_or_default());
+fn key_cells(key: &AccessKey, as_of: Timestamp) -> [String; 7] {
+    let last = |text: fn(&LastUsed) -> String| {
+        fact_text(&key.last_used, |last| last.as_ref().map(text).unwrap_or_default())
+    };
     [
         key.access_key_id.to_string(),
         key.status.as_str().to_owned(),
         optional(key.create_date),
         optional(key.create_date.map(|created| days(created, as_of))),
-        fact(&key.last_used, |it| it.as_ref().map_or("never".to_owned(), |it| it.date.to_string())),
+        fact_text(&key.last_used, |it| it.as_ref().map_or("never".to_owned(), |it| it.date.to_string())),
         last(|it| it.service.clone().unwrap_or_default()),
         last(|it| it.region.clone().unwrap_or_default()),
     ]
@@ -160,9 +166,9 @@ fn optional(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn fact<T>(fact: &Fact<T>, of: impl FnOnce(&T) -> String) -> String {
+fn fact_text<T>(fact: &Fact<T>, text: impl FnOnce(&T) -> String) -> String {
     match fact {
-        Fact::Known { value, .. } => of(value),
+        Fact::Known { value, .. } => text(value),
         Fact::Unknown { unknown } => format!("unknown: {unknown}"),
         Fact::NotRequested => String::new(),
     }

@@ -1,6 +1,6 @@
 //! An active access key is older than allowed.
 //!
-//! Source: CIS 1.14 (3.0): rotated every 90 days or less
+//! Source: CIS 1.14 (3.0): access keys are rotated every 90 days or less
 
 use super::benchmark::clauses;
 use super::rule::{Check, Rule};
@@ -13,12 +13,11 @@ use crate::evidence::Evidence;
 use crate::facts::KeyView;
 use crate::remedy::Remedy;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-age",
     version: 1,
     title: "An active access key is older than allowed",
-    why: "The longer a key lives, the more places it has been in.",
+    why: "The older a key is, the more places hold a copy of it.",
     severity: Severity::Medium,
     days: Some(90),
     needs: &[&[FactKind::AccessKeys]],
@@ -28,14 +27,14 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
-    if !of.is_active()? {
+fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
+    if !key.is_active()? {
         return Ok(None);
     }
-    let (created, age) = of.created()?;
+    let (created, age) = key.created()?;
     Ok((age > i64::from(days)).then(|| Violation {
-        message: format!("the key is {age} days old, {days} are allowed"),
-        evidence: vec![Evidence::of_creation(created)],
+        message: format!("the key is {age} days old; the limit is {days} days"),
+        evidence: vec![Evidence::from_creation_date(created)],
         remedy: Remedy::Rotate,
     }))
 }

@@ -1,4 +1,4 @@
-//! An access key was made together with a user who has a console password.
+//! An access key was created together with a user who has a console password, and was never used.
 //!
 //! Source: CIS 1.11 (3.0): no access keys during initial setup for users with a console password
 
@@ -14,15 +14,14 @@ use crate::facts::{KeyView, date, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
-/// The console makes user and key within moments.
-const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
+/// The time within which a user and a key count as created together: the console creates both within moments.
+const SETUP_TIME: SignedDuration = SignedDuration::from_secs(60);
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-at-setup",
     version: 1,
-    title: "An access key was made when the console user was set up",
-    why: "It was made in case, and such keys lie unused.",
+    title: "An access key was created together with a console user",
+    why: "Keys that are created by default are often never used.",
     severity: Severity::Low,
     days: None,
     needs: &[
@@ -36,27 +35,31 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &KeyView<'_>, _: u32) -> RuleOutcome {
-    if !of.is_active()? {
+fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
+    if !key.is_active()? {
         return Ok(None);
     }
-    let (created, _) = of.created()?;
-    let user = of.of.user;
-    if created.duration_since(user.create_date).abs() > TOGETHER {
+    let (created, _) = key.created()?;
+    let user = key.user.user;
+    if created.duration_since(user.create_date).abs() > SETUP_TIME {
         return Ok(None);
     }
-    // One that is used is not one that was made in case.
-    let (None, from) = of.last_used()? else { return Ok(None) };
-    let (password, source) = require(of.of.password(), FactKind::ConsolePassword)?;
+    // A key that was used was created for a purpose.
+    let (None, last_used_source) = key.last_used()? else { return Ok(None) };
+    let (password, password_source) = require(key.user.password(), FactKind::ConsolePassword)?;
     Ok(password.map(|_| Violation {
-        message: "the key was made when the user was, who has a console password, and was never used"
+        message: "the key was created together with the user, who has a console password, and was never used"
             .to_owned(),
         evidence: vec![
-            Evidence::of_creation(created),
-            Evidence::of(FactKind::Users, format!("user created {}", date(user.create_date)), source),
-            Evidence::of(FactKind::ConsolePassword, "has a console password", source),
-            Evidence::of(FactKind::LastUsed, "never used", from),
+            Evidence::from_creation_date(created),
+            Evidence::new(
+                FactKind::Users,
+                format!("user created {}", date(user.create_date)),
+                password_source,
+            ),
+            Evidence::new(FactKind::ConsolePassword, "has a console password", password_source),
+            Evidence::new(FactKind::LastUsed, "never used", last_used_source),
         ],
-        remedy: Remedy::Commands(format!("# where nobody is about to use it:\n{}", deactivate_key(of))),
+        remedy: Remedy::Commands(format!("# if nobody plans to use the key:\n{}", deactivate_key(key))),
     }))
 }

@@ -1,7 +1,7 @@
-//! An inactive access key was left over.
+//! An inactive access key was not deleted.
 //!
-//! IAM does not say since when a key is inactive: it is judged by its last use, or where it was never used by its
-//! creation.
+//! IAM does not report since when a key is inactive. The rule therefore counts from its last use, or from its creation
+//! where it was never used.
 
 use rolecall_roll::{AccessKeyStatus, FactKind};
 
@@ -13,12 +13,11 @@ use crate::facts::{KeyView, date};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::delete_key;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-inactive",
     version: 1,
-    title: "An inactive access key was left over",
-    why: "Whoever may can switch it on again; nobody would look for it.",
+    title: "An inactive access key was not deleted",
+    why: "Anyone with iam:UpdateAccessKey can activate the key again, and nobody watches an inactive key.",
     severity: Severity::Low,
     days: Some(90),
     needs: &[&[FactKind::AccessKeys], &[FactKind::LastUsed]],
@@ -28,26 +27,33 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
-    if of.is_active()? || of.key.status != AccessKeyStatus::Inactive {
+fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
+    if key.is_active()? || key.key.status != AccessKeyStatus::Inactive {
         return Ok(None);
     }
-    let (last, source) = of.last_used()?;
+    let (last, source) = key.last_used()?;
     let (since, evidence) = if let Some(last) = last {
-        let evidence = Evidence::of(FactKind::LastUsed, format!("last used {}", date(last.date)), source);
+        let evidence = Evidence::new(FactKind::LastUsed, format!("last used {}", date(last.date)), source);
         (last.date, vec![evidence])
     } else {
-        let (created, _) = of.created()?;
+        let (created, _) = key.created()?;
         (
             created,
-            vec![Evidence::of_creation(created), Evidence::of(FactKind::LastUsed, "never used", source)],
+            vec![
+                Evidence::from_creation_date(created),
+                Evidence::new(FactKind::LastUsed, "never used", source),
+            ],
         )
     };
-    let idle = of.of.days_idle(since);
-    let was = if last.is_some() { "was last used" } else { "was never used, and made" };
+    let idle = key.user.days_idle(since);
+    let message = if last.is_some() {
+        format!("the inactive key was last used {idle} days ago; the limit is {days} days")
+    } else {
+        format!("the inactive key was created {idle} days ago and was never used; the limit is {days} days")
+    };
     Ok((idle >= i64::from(days)).then(|| Violation {
-        message: format!("the inactive key {was} {idle} days ago, the limit is {days}"),
+        message,
         evidence,
-        remedy: Remedy::Commands(delete_key(of)),
+        remedy: Remedy::Commands(delete_key(key)),
     }))
 }

@@ -1,6 +1,6 @@
 //! An active access key was never used, and is not new.
 //!
-//! Judged by its creation date: a key that was made yesterday is no finding.
+//! The rule counts from the creation date: a key that was created yesterday gives no finding.
 //!
 //! Source: CIS 1.12 (3.0)
 
@@ -15,12 +15,11 @@ use crate::facts::KeyView;
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-never-used",
     version: 1,
     title: "An active access key was never used",
-    why: "It was made and lies somewhere; nothing breaks without it.",
+    why: "The key can leak, and nothing depends on it.",
     severity: Severity::Medium,
     days: Some(45),
     needs: &[&[FactKind::AccessKeys], &[FactKind::LastUsed]],
@@ -30,19 +29,19 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
-    if !of.is_active()? || of.is_newer_than(days) {
+fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
+    if !key.is_active()? || key.is_newer_than(days) {
         return Ok(None);
     }
-    let (None, source) = of.last_used()? else { return Ok(None) };
-    let (created, _) = of.created()?;
-    let age = of.of.days_idle(created);
+    let (None, source) = key.last_used()? else { return Ok(None) };
+    let (created, _) = key.created()?;
+    let age = key.user.days_idle(created);
     Ok((age >= i64::from(days)).then(|| Violation {
-        message: format!("the key is {age} days old and was never used, the limit is {days}"),
+        message: format!("the key is {age} days old and was never used; the limit is {days} days"),
         evidence: vec![
-            Evidence::of_creation(created),
-            Evidence::of(FactKind::LastUsed, "never used", source),
+            Evidence::from_creation_date(created),
+            Evidence::new(FactKind::LastUsed, "never used", source),
         ],
-        remedy: Remedy::Commands(deactivate_key(of)),
+        remedy: Remedy::Commands(deactivate_key(key)),
     }))
 }

@@ -1,4 +1,4 @@
-//! An active access key was used, and not for long.
+//! An active access key was used once, but not recently.
 //!
 //! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
 
@@ -13,12 +13,11 @@ use crate::facts::{KeyView, date};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-unused",
     version: 1,
-    title: "An active access key has not been used for long",
-    why: "Nobody misses it, and nobody would notice who else uses it.",
+    title: "An active access key has not been used recently",
+    why: "Nothing depends on the key, and nobody would notice if someone else used it.",
     severity: Severity::Medium,
     days: Some(45),
     needs: &[&[FactKind::AccessKeys], &[FactKind::LastUsed]],
@@ -28,20 +27,20 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &KeyView<'_>, days: u32) -> RuleOutcome {
-    if !of.is_active()? || of.is_newer_than(days) {
+fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
+    if !key.is_active()? || key.is_newer_than(days) {
         return Ok(None);
     }
-    let (Some(last), source) = of.last_used()? else { return Ok(None) };
-    let idle = of.of.days_idle(last.date);
-    let by = last.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
+    let (Some(last), source) = key.last_used()? else { return Ok(None) };
+    let idle = key.user.days_idle(last.date);
+    let service = last.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
     Ok((idle >= i64::from(days)).then(|| Violation {
-        message: format!("the key was last used {idle} days ago, the limit is {days}"),
-        evidence: vec![Evidence::of(
+        message: format!("the key was last used {idle} days ago; the limit is {days} days"),
+        evidence: vec![Evidence::new(
             FactKind::LastUsed,
-            format!("last used {}{by}", date(last.date)),
+            format!("last used {}{service}", date(last.date)),
             source,
         )],
-        remedy: Remedy::Commands(deactivate_key(of)),
+        remedy: Remedy::Commands(deactivate_key(key)),
     }))
 }

@@ -12,12 +12,11 @@ use crate::evidence::Evidence;
 use crate::facts::UserView;
 use crate::remedy::Remedy;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "access-keys-several",
     version: 1,
     title: "A user has more than one active access key",
-    why: "The second one is for the days of a rotation; after them it is one more to lose.",
+    why: "A user needs a second key only during rotation; after that it is one more key that can leak.",
     severity: Severity::Medium,
     days: None,
     needs: &[&[FactKind::AccessKeys]],
@@ -27,15 +26,15 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
-    let (active, source) = of.active_keys()?;
+fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
+    let (active, source) = user.active_keys()?;
     if active.len() < 2 {
         return Ok(None);
     }
     let ids: Vec<&str> = active.iter().map(|key| key.access_key_id.as_str()).collect();
     Ok(Some(Violation {
-        message: format!("{} keys are active", active.len()),
-        evidence: vec![Evidence::of(FactKind::AccessKeys, format!("active: {}", ids.join(", ")), source)],
+        message: format!("the user has {} active access keys", active.len()),
+        evidence: vec![Evidence::new(FactKind::AccessKeys, format!("active: {}", ids.join(", ")), source)],
         remedy: Remedy::KeepOne,
     }))
 }

@@ -1,6 +1,7 @@
 //! A user with administrator access has an active access key.
 //!
-//! Administrator access is found where it is recognised; that it is not does not say that there is none.
+//! The rule reports administrator access that it recognizes. Where it recognizes none, the user may have it all the same:
+//! the result is then unknown.
 
 use rolecall_roll::FactKind;
 
@@ -12,12 +13,11 @@ use crate::facts::{KeyView, MissingFact, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::deactivate_key;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "administrator-access-key",
     version: 1,
     title: "A user with administrator access has an active access key",
-    why: "Whoever finds the key has the account.",
+    why: "Anyone who obtains the key controls the account.",
     severity: Severity::High,
     days: None,
     needs: &[&[FactKind::AccessKeys], &[FactKind::Policies]],
@@ -27,26 +27,33 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Key(check),
 };
 
-fn check(of: &KeyView<'_>, _: u32) -> RuleOutcome {
-    if !of.is_active()? {
+fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
+    if !key.is_active()? {
         return Ok(None);
     }
-    let (policies, source) = require(of.of.policies(), FactKind::Policies)?;
-    if !of.of.is_administrator() {
-        let none = policies.attached_policies.is_empty()
+    let (policies, source) = require(key.user.policies(), FactKind::Policies)?;
+    if !key.user.is_administrator() {
+        let has_no_permissions = policies.attached_policies.is_empty()
             && policies.inline_policies.is_empty()
             && policies.groups.is_empty();
-        if none {
+        if has_no_permissions {
             return Ok(None);
         }
         let reason = match policies.is_administrator {
-            Some(true) => "a permissions boundary limits it".to_owned(),
-            _ => "none of its policies is recognised as one that allows all".to_owned(),
+            Some(true) => "a permissions boundary limits the administrator policy".to_owned(),
+            _ => "none of the user's policies is recognized as full administrator access".to_owned(),
         };
-        let what = "administrator access";
-        return Err(MissingFact { missing: what, ..MissingFact::because(FactKind::Policies, reason) });
+        let missing = "administrator access";
+        return Err(MissingFact { missing, ..MissingFact::unknown(FactKind::Policies, reason) });
     }
-    let remedy = Remedy::Commands(format!("# let what uses it assume a role, then:\n{}", deactivate_key(of)));
-    let evidence = vec![Evidence::of(FactKind::Policies, "administrator access", source)];
-    Ok(Some(Violation { message: "the key is an administrator's".to_owned(), evidence, remedy }))
+    let remedy = Remedy::Commands(format!(
+        "# let the workload assume an IAM role instead of using this key, then:\n{}",
+        deactivate_key(key)
+    ));
+    let evidence = vec![Evidence::new(FactKind::Policies, "administrator access", source)];
+    Ok(Some(Violation {
+        message: "the key belongs to a user with administrator access".to_owned(),
+        evidence,
+        remedy,
+    }))
 }

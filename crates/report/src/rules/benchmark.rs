@@ -21,10 +21,10 @@ pub enum Benchmark {
 }
 
 impl Benchmark {
-    /// All of them.
+    /// All versions, the oldest first.
     pub(crate) const ALL: [Self; 5] = [Self::Cis30, Self::Cis401, Self::Cis50, Self::Cis60, Self::Cis70];
 
-    /// What it is called here.
+    /// The name in settings and flags, such as `cis-3.0`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Benchmark {
 }
 
 impl Benchmark {
-    /// Its version, as CIS counts it.
+    /// The full version number as CIS writes it, such as `3.0.0`.
     #[must_use]
     pub(crate) fn version(self) -> &'static str {
         match self {
@@ -74,12 +74,12 @@ impl FromStr for Benchmark {
     }
 }
 
-/// A text that names no benchmark.
+/// A text that is not the name of a supported benchmark version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is none of {names}", names = Benchmark::ALL.map(Benchmark::as_str).join(", "))]
+#[error("unknown benchmark {0:?}; expected one of {names}", names = Benchmark::ALL.map(Benchmark::as_str).join(", "))]
 pub struct UnknownBenchmark(String);
 
-/// The clauses of the benchmarks from 3.0 to 7.0, in this order; those of 3.0 and 4.0.1 are the same.
+/// The clauses of the benchmarks from 3.0 to 7.0, in this order. Versions 3.0 and 4.0.1 number them the same.
 pub(super) const fn clauses(
     v3: &'static str,
     v5: &'static str,
@@ -95,7 +95,7 @@ pub(super) const fn clauses(
     ]
 }
 
-/// The same for what 7.0 has dropped.
+/// The clauses of a rule that version 7.0 dropped.
 pub(super) const fn clauses_to_6(
     v3: &'static str,
     v5: &'static str,

@@ -13,12 +13,11 @@ use crate::facts::{UserView, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "console-without-mfa",
     version: 1,
-    title: "A console password without MFA",
-    why: "A password alone is guessed, phished and reused.",
+    title: "A user has a console password and no MFA device",
+    why: "A password alone can be guessed, phished or reused.",
     severity: Severity::High,
     days: None,
     needs: &[
@@ -31,24 +30,24 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
-    if of.has_mfa().known() == Some(&true) {
+fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
+    if user.has_mfa().known() == Some(&true) {
         return Ok(None);
     }
-    let (password, from) = require(of.password(), FactKind::ConsolePassword)?;
+    let (password, password_source) = require(user.password(), FactKind::ConsolePassword)?;
     if password.is_none() {
         return Ok(None);
     }
-    let (has_mfa, source) = require(of.has_mfa(), FactKind::MfaDevices)?;
+    let (has_mfa, mfa_source) = require(user.has_mfa(), FactKind::MfaDevices)?;
     Ok((!has_mfa).then(|| Violation {
         message: "the user has a console password and no MFA device".to_owned(),
         evidence: vec![
-            Evidence::of(FactKind::ConsolePassword, "has a console password", from),
-            Evidence::of(FactKind::MfaDevices, "no MFA device", source),
+            Evidence::new(FactKind::ConsolePassword, "has a console password", password_source),
+            Evidence::new(FactKind::MfaDevices, "no MFA device", mfa_source),
         ],
         remedy: Remedy::Commands(format!(
-            "# let the user assign an MFA device, or take the password away:\naws iam delete-login-profile {}",
-            user_name_option(of)
+            "# let the user register an MFA device, or delete the console password:\naws iam delete-login-profile {}",
+            user_name_option(user)
         )),
     }))
 }

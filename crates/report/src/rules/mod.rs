@@ -1,4 +1,4 @@
-//! The catalogue: what is wrong with a key, a user, a root user; a file each.
+//! The catalog of rules about access keys, users and root users, one file per rule.
 
 pub(crate) mod access_key_age;
 mod access_key_at_setup;
@@ -26,7 +26,7 @@ pub use rule::Rule;
 pub use severity::{Severity, UnknownSeverity};
 
 /// All rules: those of the root user first, then those of keys, then those of users.
-pub const CATALOGUE: &[Rule] = &[
+pub const CATALOG: &[Rule] = &[
     root_access_key::RULE,
     root_without_mfa::RULE,
     administrator_access_key::RULE,
@@ -43,48 +43,49 @@ pub const CATALOGUE: &[Rule] = &[
     user_without_credentials::RULE,
 ];
 
-/// The rule of this id.
+/// Finds a rule by its id.
 ///
 /// # Errors
-/// Where there is none, with those that there are.
+/// [`UnknownRule`] where no rule has this id; its message lists all ids.
 pub fn find(id: &str) -> Result<&'static Rule, UnknownRule> {
-    CATALOGUE.iter().find(|rule| rule.id == id).ok_or_else(|| UnknownRule(id.to_owned()))
+    CATALOG.iter().find(|rule| rule.id == id).ok_or_else(|| UnknownRule(id.to_owned()))
 }
 
-/// Checks that a pattern, in which `*` and `?` are wildcards, matches the id of a rule.
+/// Checks that a pattern, in which `*` and `?` are wildcards, matches the id of at least one rule.
 ///
 /// # Errors
-/// Where it matches none, with those that there are.
-pub fn ids_matching(pattern: &str) -> Result<(), UnknownRule> {
-    let matches = wildmatch::WildMatch::new(pattern);
-    if CATALOGUE.iter().any(|rule| matches.matches(rule.id)) { Ok(()) } else { find(pattern).map(|_| ()) }
+/// [`UnknownRule`] where it matches no rule; its message lists all ids.
+pub fn validate_pattern(pattern: &str) -> Result<(), UnknownRule> {
+    let wildcards = wildmatch::WildMatch::new(pattern);
+    if CATALOG.iter().any(|rule| wildcards.matches(rule.id)) { Ok(()) } else { find(pattern).map(|_| ()) }
 }
 
-/// A text that is the id of no rule, or a pattern that matches none.
+/// A text that is not the id of a rule, or a pattern that matches no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no rule {0:?}; there are {ids}", ids = all_ids())]
+#[error("unknown rule {0:?}; expected one of {ids}", ids = all_ids())]
 pub struct UnknownRule(String);
 
 fn all_ids() -> String {
-    CATALOGUE.iter().map(|rule| rule.id).collect::<Vec<_>>().join(", ")
+    CATALOG.iter().map(|rule| rule.id).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Benchmark, CATALOGUE};
+    use super::{Benchmark, CATALOG};
 
     #[test]
-    fn ids_are_told_apart_and_7_0_drops_two_clauses() {
-        let ids: BTreeSet<_> = CATALOGUE.iter().map(|rule| rule.id).collect();
-        assert_eq!(ids.len(), CATALOGUE.len());
-        let of = |benchmark| -> BTreeSet<&str> {
-            let has = |rule: &&super::Rule| rule.benchmarks.iter().any(|(it, _)| *it == benchmark);
-            CATALOGUE.iter().filter(has).map(|rule| rule.id).collect()
+    fn ids_are_unique_and_7_0_drops_two_clauses() {
+        let ids: BTreeSet<_> = CATALOG.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), CATALOG.len());
+        let ids_in = |benchmark| -> BTreeSet<&str> {
+            let is_covered = |rule: &&super::Rule| rule.benchmarks.iter().any(|(it, _)| *it == benchmark);
+            CATALOG.iter().filter(is_covered).map(|rule| rule.id).collect()
         };
-        let dropped: Vec<_> = of(Benchmark::Cis60).difference(&of(Benchmark::Cis70)).copied().collect();
+        let dropped: Vec<_> =
+            ids_in(Benchmark::Cis60).difference(&ids_in(Benchmark::Cis70)).copied().collect();
         assert_eq!(dropped, ["access-key-at-setup", "access-keys-several"]);
-        assert_eq!(of(Benchmark::Cis30), of(Benchmark::Cis60));
+        assert_eq!(ids_in(Benchmark::Cis30), ids_in(Benchmark::Cis60));
     }
 }

@@ -1,19 +1,20 @@
-//! What comes of a rule.
+//! The outcome of evaluating a rule.
 
 use crate::evidence::Evidence;
 use crate::facts::MissingFact;
 use crate::remedy::Remedy;
 
-/// What came of a rule: nothing is wrong, something is, or what it needs is unknown.
+/// The outcome of a rule for one key, user or root user: it passes (`None`), violates the rule, or cannot be evaluated
+/// because a fact is missing.
 pub(crate) type RuleOutcome = Result<Option<Violation>, MissingFact>;
 
-/// What is wrong.
+/// A violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Violation {
-    /// What, in a clause: `it is 412 days old, 90 are allowed`.
+    /// What is wrong, as a clause: `the key is 412 days old; the limit is 90 days`.
     pub message: String,
-    /// The facts that it follows from.
+    /// The facts that prove it.
     pub evidence: Vec<Evidence>,
-    /// What to do.
+    /// How to fix it.
     pub remedy: Remedy,
 }

@@ -1,6 +1,6 @@
 //! A console password was never used, and is not new.
 //!
-//! Judged by when it was made: a user who was invited yesterday is no finding.
+//! The rule counts from the day on which the password was set: a user who was invited yesterday gives no finding.
 //!
 //! Source: CIS 1.12 (3.0)
 
@@ -15,12 +15,11 @@ use crate::facts::{MissingFact, UserView, date, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "password-never-used",
     version: 1,
     title: "A console password was never used",
-    why: "It was sent to somebody once, and whoever reads that can sign in.",
+    why: "The password was sent to someone, and anyone who reads that message can sign in.",
     severity: Severity::Medium,
     days: Some(45),
     needs: &[&[FactKind::Users], &[FactKind::ConsolePassword, FactKind::CredentialReport]],
@@ -30,24 +29,24 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &UserView<'_>, days: u32) -> RuleOutcome {
-    let (Some(password), from) = require(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
-    if of.password_last_used().is_some() {
+fn check(user: &UserView<'_>, days: u32) -> RuleOutcome {
+    let (Some(password), source) = require(user.password(), FactKind::ConsolePassword)? else {
+        return Ok(None);
+    };
+    if user.password_last_used().is_some() {
         return Ok(None);
     }
-    let made = password.made.ok_or_else(|| {
-        MissingFact::because(
-            FactKind::ConsolePassword,
-            "AWS does not say when the password was made".to_owned(),
-        )
+    let set_date = password.set_date.ok_or_else(|| {
+        let reason = "AWS did not return when the password was set".to_owned();
+        MissingFact::unknown(FactKind::ConsolePassword, reason)
     })?;
-    let age = of.days_idle(made);
+    let age = user.days_idle(set_date);
     Ok((age >= i64::from(days)).then(|| Violation {
-        message: format!("the password was made {age} days ago and never used, the limit is {days}"),
+        message: format!("the password was set {age} days ago and was never used; the limit is {days} days"),
         evidence: vec![
-            Evidence::of(FactKind::ConsolePassword, format!("password made {}", date(made)), from),
-            Evidence::of(FactKind::Users, "password never used", Source::Live),
+            Evidence::new(FactKind::ConsolePassword, format!("password set {}", date(set_date)), source),
+            Evidence::new(FactKind::Users, "password never used", Source::Live),
         ],
-        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(of))),
+        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(user))),
     }))
 }

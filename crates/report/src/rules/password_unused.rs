@@ -1,4 +1,4 @@
-//! A console password was used, and not for long.
+//! A console password was used once, but not recently.
 //!
 //! Source: CIS 1.12 (3.0): credentials unused for 45 days or more are disabled
 
@@ -13,12 +13,11 @@ use crate::facts::{UserView, date, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::user_name_option;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "password-unused",
     version: 1,
-    title: "A console password has not been used for long",
-    why: "Nobody misses it, and nobody would notice who else signs in.",
+    title: "A console password has not been used recently",
+    why: "Nobody needs the password, and nobody would notice if someone else signed in.",
     severity: Severity::Medium,
     days: Some(45),
     needs: &[&[FactKind::Users], &[FactKind::ConsolePassword, FactKind::CredentialReport]],
@@ -28,22 +27,25 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &UserView<'_>, days: u32) -> RuleOutcome {
-    let Some(last) = of.password_last_used() else { return Ok(None) };
-    let idle = of.days_idle(last);
+fn check(user: &UserView<'_>, days: u32) -> RuleOutcome {
+    let Some(last) = user.password_last_used() else { return Ok(None) };
+    let idle = user.days_idle(last);
     if idle < i64::from(days) {
         return Ok(None);
     }
-    let (Some(password), from) = require(of.password(), FactKind::ConsolePassword)? else { return Ok(None) };
-    // CIS goes by the last use alone.
-    let since = password.made.filter(|made| *made > last);
-    let since = since.map_or(String::new(), |made| format!("; it was set {} days ago", of.days_idle(made)));
+    let (Some(password), source) = require(user.password(), FactKind::ConsolePassword)? else {
+        return Ok(None);
+    };
+    // CIS counts only the last use. IAM keeps it when the password is replaced, so a newer password is mentioned.
+    let set_date = password.set_date.filter(|set_date| *set_date > last);
+    let newer =
+        set_date.map_or(String::new(), |date| format!("; it was set {} days ago", user.days_idle(date)));
     Ok(Some(Violation {
-        message: format!("the password was last used {idle} days ago, the limit is {days}{since}"),
+        message: format!("the password was last used {idle} days ago; the limit is {days} days{newer}"),
         evidence: vec![
-            Evidence::of(FactKind::ConsolePassword, "has a console password", from),
-            Evidence::of(FactKind::Users, format!("password last used {}", date(last)), Source::Live),
+            Evidence::new(FactKind::ConsolePassword, "has a console password", source),
+            Evidence::new(FactKind::Users, format!("password last used {}", date(last)), Source::Live),
         ],
-        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(of))),
+        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(user))),
     }))
 }

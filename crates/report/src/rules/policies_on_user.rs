@@ -1,6 +1,6 @@
-//! Policies are attached to a user, or are a user's own.
+//! Policies are attached to a user directly, or embedded in the user as inline policies.
 //!
-//! Source: CIS 1.15 (3.0): permissions come through groups
+//! Source: CIS 1.15 (3.0): users receive permissions only through groups
 
 use rolecall_roll::FactKind;
 
@@ -13,12 +13,11 @@ use crate::facts::{UserView, require};
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::{cli_option, user_name_option};
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "policies-on-user",
     version: 1,
-    title: "Policies are attached to a user",
-    why: "What each user may do has to be looked up one by one, and is forgotten one by one.",
+    title: "Policies are attached directly to a user",
+    why: "Permissions of single users are hard to review and easy to forget; groups keep them in one place.",
     severity: Severity::Low,
     days: None,
     needs: &[&[FactKind::Policies]],
@@ -28,27 +27,27 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
-    let (policies, source) = require(of.policies(), FactKind::Policies)?;
+fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
+    let (policies, source) = require(user.policies(), FactKind::Policies)?;
     let (attached, inline) = (&policies.attached_policies, &policies.inline_policies);
     if attached.is_empty() && inline.is_empty() {
         return Ok(None);
     }
     let names: Vec<&str> = attached.iter().chain(inline).map(String::as_str).collect();
-    let user = user_name_option(of);
-    let mut remedy = format!("aws iam add-user-to-group {user} --group-name GROUP");
+    let option = user_name_option(user);
+    let mut remedy = format!("aws iam add-user-to-group {option} --group-name GROUP");
     for arn in attached {
-        remedy += &format!("\naws iam detach-user-policy {user} {}", cli_option("--policy-arn", arn));
+        remedy += &format!("\naws iam detach-user-policy {option} {}", cli_option("--policy-arn", arn));
     }
     for name in inline {
-        remedy += &format!("\naws iam delete-user-policy {user} {}", cli_option("--policy-name", name));
+        remedy += &format!("\naws iam delete-user-policy {option} {}", cli_option("--policy-name", name));
     }
     Ok(Some(Violation {
         message: match names.len() {
-            1 => "a policy is the user's own and no group's".to_owned(),
-            several => format!("{several} policies are the user's own and no group's"),
+            1 => "1 managed or inline policy is attached directly to the user".to_owned(),
+            several => format!("{several} managed or inline policies are attached directly to the user"),
         },
-        evidence: vec![Evidence::of(FactKind::Policies, names.join(", "), source)],
+        evidence: vec![Evidence::new(FactKind::Policies, names.join(", "), source)],
         remedy: Remedy::Commands(remedy),
     }))
 }

@@ -13,12 +13,11 @@ use crate::facts::AccountView;
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::assume_root;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "root-access-key",
     version: 1,
     title: "The root user has an access key",
-    why: "No policy limits what a root key may do, and it cannot be narrowed.",
+    why: "The key gives full access to the account, and no IAM policy can limit it.",
     severity: Severity::Critical,
     days: None,
     needs: &[&[FactKind::ControlTotal, FactKind::CredentialReport]],
@@ -28,17 +27,17 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Root(check),
 };
 
-fn check(of: &AccountView<'_>) -> RuleOutcome {
-    let (has_keys, source) = of.root_has_keys()?;
+fn check(account: &AccountView<'_>) -> RuleOutcome {
+    let (has_keys, source) = account.root_has_keys()?;
     let delete = "aws iam delete-access-key --access-key-id ID";
-    // Outside of a member account nobody but root can do it.
-    let remedy = match assume_root(of) {
+    // Only in a member account can someone other than the root user delete the key.
+    let remedy = match assume_root(account) {
         Some(assume_root) => format!("{assume_root}\naws iam list-access-keys\n{delete}"),
-        None => format!("# as the root user of {}, for each key:\n{delete}", of.roll.account_id()),
+        None => format!("# as the root user of {}, for each key:\n{delete}", account.record.account_id()),
     };
     Ok(has_keys.then(|| Violation {
         message: "the root user has an access key".to_owned(),
-        evidence: vec![Evidence::of(FactKind::ControlTotal, "root has access keys", source)],
+        evidence: vec![Evidence::new(FactKind::ControlTotal, "the root user has access keys", source)],
         remedy: Remedy::Commands(remedy),
     }))
 }

@@ -1,7 +1,7 @@
 //! The root user has a password and no MFA device.
 //!
-//! A root user without a password, as members have where the organisation manages root credentials centrally and has
-//! deleted them, has nothing to guard.
+//! A root user without a password needs no MFA device. Member accounts have such root users where the organization manages
+//! root credentials centrally and has deleted them.
 //!
 //! Source: CIS 1.5 (3.0), <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html>
 
@@ -16,12 +16,11 @@ use crate::facts::AccountView;
 use crate::remedy::Remedy;
 use crate::remedy::aws_cli::assume_root;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "root-without-mfa",
     version: 1,
     title: "The root user has no MFA device",
-    why: "Whoever has the password, or the mailbox that resets it, has the account.",
+    why: "Anyone who has the password, or can reset it through the mailbox, controls the account.",
     severity: Severity::Critical,
     days: None,
     needs: &[&[FactKind::ControlTotal, FactKind::CredentialReport]],
@@ -31,18 +30,18 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::Root(check),
 };
 
-fn check(of: &AccountView<'_>) -> RuleOutcome {
-    let (is_guarded, source) = of.root_is_guarded()?;
-    let remedy = match assume_root(of) {
+fn check(account: &AccountView<'_>) -> RuleOutcome {
+    let (is_protected, source) = account.is_root_protected()?;
+    let remedy = match assume_root(account) {
         Some(assume_root) => format!("{assume_root}\naws iam delete-login-profile"),
         None => format!(
             "# as the root user of {}, in the console: Security credentials, Assign MFA device",
-            of.roll.account_id()
+            account.record.account_id()
         ),
     };
-    Ok((!is_guarded).then(|| Violation {
+    Ok((!is_protected).then(|| Violation {
         message: "the root user has no MFA device".to_owned(),
-        evidence: vec![Evidence::of(FactKind::ControlTotal, "root has no MFA device", source)],
+        evidence: vec![Evidence::new(FactKind::ControlTotal, "no MFA device", source)],
         remedy: Remedy::Commands(remedy),
     }))
 }

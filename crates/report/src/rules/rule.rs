@@ -1,4 +1,4 @@
-//! What a rule is: data, and one function.
+//! A rule: its description as data, and one function that evaluates it.
 
 use rolecall_roll::FactKind;
 use serde::ser::SerializeStruct;
@@ -9,53 +9,53 @@ use super::outcome::RuleOutcome;
 use super::severity::Severity;
 use crate::facts::{AccountView, KeyView, UserView};
 
-/// A rule.
+/// A rule of the [catalog](super::CATALOG): what it checks, why, and which controls of public standards it covers.
 #[derive(Debug, PartialEq)]
 pub struct Rule {
-    /// What it is called in settings, exceptions and findings.
+    /// The name in settings, exceptions and findings, such as `access-key-age`.
     pub id: &'static str,
-    /// Counted up when it judges otherwise than before.
+    /// Incremented whenever the rule evaluates the same facts differently than before.
     pub version: u32,
-    /// What is wrong where it finds something.
+    /// What is wrong where the rule has a finding.
     pub title: &'static str,
-    /// Why that is bad.
+    /// Why that is a risk.
     pub why: &'static str,
-    /// How bad it is, where nobody says otherwise.
+    /// The default severity; settings can override it.
     pub severity: Severity,
-    /// Its threshold, where nobody says otherwise, in days; `None` where it has none.
+    /// The default threshold in days; settings can override it. `None` for a rule without a threshold.
     pub days: Option<u32>,
-    /// The facts that it needs, by the steps that read them; of several beside each other one is enough.
+    /// The facts that the rule needs. Of each inner list one fact is enough.
     pub needs: &'static [&'static [FactKind]],
-    /// The clauses of the CIS Amazon Web Services Foundations Benchmarks that it covers, or covers a part of.
+    /// The clauses of the CIS Amazon Web Services Foundations Benchmarks that it covers, at least partly.
     pub benchmarks: &'static [(Benchmark, &'static str)],
-    /// The Security Hub controls that it covers.
+    /// The AWS Security Hub controls that it covers, such as `IAM.3`.
     pub security_hub: &'static [&'static str],
-    /// The rule of AWS Config that is nearest.
+    /// The most similar managed rule of AWS Config; `None` where there is none.
     pub config_rule: Option<&'static str>,
-    /// The rule itself.
+    /// The function that evaluates the rule, and what it is applied to.
     pub(crate) check: Check,
 }
 
-/// What a rule looks at. A threshold comes in whole days, as CIS words it: an age may reach it ("every 90 days or
-/// less"), idleness may not ("unused for 45 days or more").
+/// What a rule is applied to. A threshold is in whole days. As CIS words it, an age may reach the threshold ("every 90
+/// days or less"), but the time without use may not ("unused for 45 days or more").
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Check {
     /// The root user of an account.
     Root(fn(&AccountView<'_>) -> RuleOutcome),
-    /// Each user.
+    /// Each user, with the threshold in days.
     User(fn(&UserView<'_>, u32) -> RuleOutcome),
-    /// Each access key.
+    /// Each access key, with the threshold in days.
     Key(fn(&KeyView<'_>, u32) -> RuleOutcome),
 }
 
 impl Rule {
-    /// Whether it is about root users.
+    /// Whether the rule is applied to the root user of each account.
     #[must_use]
     pub fn applies_to_root(&self) -> bool {
         matches!(self.check, Check::Root(_))
     }
 
-    /// The clause of a benchmark that it covers.
+    /// The clause that the rule covers in a version of the benchmark; `None` where that version has none.
     #[must_use]
     pub fn clause_for(&self, benchmark: Benchmark) -> Option<&'static str> {
         self.benchmarks.iter().find(|(it, _)| *it == benchmark).map(|(_, clause)| *clause)
@@ -64,7 +64,7 @@ impl Rule {
 
 impl PartialEq for Check {
     fn eq(&self, other: &Self) -> bool {
-        // Functions have no equality that means something; a rule is told from others by its id.
+        // Comparing function pointers is meaningless; rules are distinguished by their ids.
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }

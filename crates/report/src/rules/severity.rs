@@ -1,31 +1,31 @@
-//! How bad a finding is.
+//! The severity of a finding.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// How bad a finding is.
+/// The severity of a finding; a later variant is worse. The names are those of AWS Security Hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing.
+    /// No risk by itself, but worth knowing.
     Informational,
-    /// Untidy.
+    /// A small risk: clean up when convenient.
     Low,
-    /// To be mended in its time.
+    /// Fix as part of regular work.
     Medium,
-    /// To be mended soon.
+    /// Fix soon.
     High,
-    /// To be mended now.
+    /// Fix now.
     Critical,
 }
 
 impl Severity {
-    /// All of them, the worst first.
+    /// All severities, the worst first.
     pub(crate) const ALL: [Self; 5] =
         [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Informational];
 
-    /// The word for it.
+    /// The name in settings, flags and outputs, in lower case.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl FromStr for Severity {
     }
 }
 
-/// A text that names no severity.
+/// A text that is not the name of a severity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is none of {names}", names = Severity::ALL.map(Severity::as_str).join(", "))]
+#[error("unknown severity {0:?}; expected one of {names}", names = Severity::ALL.map(Severity::as_str).join(", "))]
 pub struct UnknownSeverity(String);

@@ -1,4 +1,4 @@
-//! A user has neither a key nor a password.
+//! A user has neither an access key nor a console password.
 
 use rolecall_roll::FactKind;
 
@@ -10,12 +10,11 @@ use crate::facts::{UserView, require};
 use crate::remedy;
 use crate::remedy::Remedy;
 
-/// The rule.
 pub(crate) const RULE: Rule = Rule {
     id: "user-without-credentials",
     version: 1,
     title: "A user has neither an access key nor a password",
-    why: "It can do nothing but come back to life with somebody else behind it.",
+    why: "The user has no purpose without credentials, and someone could add new ones unnoticed.",
     severity: Severity::Informational,
     days: None,
     needs: &[&[FactKind::AccessKeys], &[FactKind::ConsolePassword, FactKind::CredentialReport]],
@@ -25,21 +24,21 @@ pub(crate) const RULE: Rule = Rule {
     check: Check::User(check),
 };
 
-fn check(of: &UserView<'_>, _: u32) -> RuleOutcome {
-    if of.password().known().is_some_and(Option::is_some) {
+fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
+    if user.password().known().is_some_and(Option::is_some) {
         return Ok(None);
     }
-    let (keys, source) = require(of.access_keys(), FactKind::AccessKeys)?;
+    let (keys, keys_source) = require(user.access_keys(), FactKind::AccessKeys)?;
     if !keys.is_empty() {
         return Ok(None);
     }
-    let (password, from) = require(of.password(), FactKind::ConsolePassword)?;
+    let (password, password_source) = require(user.password(), FactKind::ConsolePassword)?;
     Ok(password.is_none().then(|| Violation {
         message: "the user has neither an access key nor a password".to_owned(),
         evidence: vec![
-            Evidence::of(FactKind::AccessKeys, "no access keys", source),
-            Evidence::of(FactKind::ConsolePassword, "no console password", from),
+            Evidence::new(FactKind::AccessKeys, "no access keys", keys_source),
+            Evidence::new(FactKind::ConsolePassword, "no console password", password_source),
         ],
-        remedy: Remedy::Commands(remedy::delete_user_commands(of)),
+        remedy: Remedy::Commands(remedy::delete_user_commands(user)),
     }))
 }

@@ -1,4 +1,4 @@
-// The HTML report as people use it: in a browser, by mouse, by keyboard, by screen reader, on paper.
+// The HTML report in a browser, as people use it: with a mouse, a keyboard, a screen reader, on paper.
 // `make test-report` runs it.
 
 import assert from "node:assert/strict";
@@ -20,7 +20,7 @@ let browser;
 before(async () => {
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
-    // In a container, as root, Chromium has no sandbox; and it is to ask nobody anything.
+    // Chromium has no sandbox as root in a container. The other flags turn off its background network requests.
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync"],
   });
@@ -31,8 +31,8 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The report of these accounts, as a file's URL. */
-const report = (name, accounts, configuration = "") => {
+/** Writes the report of these accounts and returns its file URL. */
+const writeReport = (name, accounts, configuration = "") => {
   const file = (extension) => join(folder, `${name}.${extension}`);
   writeFileSync(file("jsonl"), roll(accounts));
   writeFileSync(file("toml"), configuration);
@@ -45,18 +45,18 @@ const report = (name, accounts, configuration = "") => {
   return pathToFileURL(file("html")).href;
 };
 
-/** A page that fails the test if it asks for anything, is kept from something, or opens a dialog. */
+/** Opens a page; its check() fails if it made a request, logged an error or opened a dialog. */
 const open = async (url, options = {}) => {
   const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...options });
   const page = await context.newPage();
-  const wrong = [];
-  page.on("console", (message) => { if (message.type() === "error") wrong.push(message.text()); });
-  page.on("pageerror", (error) => wrong.push(String(error)));
-  page.on("dialog", (dialog) => { wrong.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
-  page.on("request", (request) => { if (request.url() !== url) wrong.push(`asked for ${request.url()}`); });
+  const problems = [];
+  page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("dialog", (dialog) => { problems.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("request", (request) => { if (request.url() !== url) problems.push(`requested ${request.url()}`); });
   await page.goto(url);
   page.check = async () => {
-    assert.deepEqual(wrong, []);
+    assert.deepEqual(problems, []);
     await context.close();
   };
   return page;
@@ -75,9 +75,10 @@ const small = () => [
 const rows = (page) => page.locator("#rows > tr.row");
 const column = (page, nth) => rows(page).locator(`td:nth-child(${nth})`).allInnerTexts();
 
-test("what the roll covers comes first, and what could not be read is told with AWS's words", async () => {
-  const page = await open(report("coverage", small()));
+test("the coverage comes first, and gaps are shown with the messages of AWS", async () => {
+  const page = await open(writeReport("coverage", small()));
   assert.equal(await page.locator("main section").first().locator("h2").innerText(), "ROLL INCOMPLETE");
+  assert.match(await page.locator("header .origin").innerText(), /caller 222222222222 assumed-role\/LambdaRole\/x/);
   assert.match(await page.locator("#coverage").innerText(), /1\s+denied\s+AssumeRole: access denied, AWS gave no reason/);
   await page.locator("#not-read summary").click();
   assert.match(await page.locator("#not-read").innerText(), /not authorized to perform: sts:AssumeRole[\s\S]*request 8a6f0c1e/);
@@ -85,7 +86,7 @@ test("what the roll covers comes first, and what could not be read is told with 
 });
 
 test("findings are filtered by severity, account, unit, owner, rule and words", async () => {
-  const page = await open(report("filter", small()));
+  const page = await open(writeReport("filter", small()));
   const all = await rows(page).count();
   assert.ok(all > 6, String(all));
   await page.locator(".tile.high").click();
@@ -112,12 +113,12 @@ test("findings are filtered by severity, account, unit, owner, rule and words", 
   assert.deepEqual(await column(page, 5), [accessKeyId("AKIAANN1")]);
   await page.fill("#search", "there is no such thing");
   assert.equal(await rows(page).count(), 0);
-  assert.match(await page.locator("#shown").innerText(), /^No finding/);
+  assert.match(await page.locator("#shown").innerText(), /^No findings, \d+ in total$/);
   await page.check();
 });
 
 test("findings are sorted by each column, both ways", async () => {
-  const page = await open(report("sort", small()));
+  const page = await open(writeReport("sort", small()));
   const scores = (await column(page, 1)).map(Number);
   assert.deepEqual(scores, scores.toSorted((a, b) => b - a), "the most urgent first");
   for (const [name, nth] of [["Account", 3], ["User", 4], ["Access key", 5]]) {
@@ -134,75 +135,76 @@ test("findings are sorted by each column, both ways", async () => {
   await page.check();
 });
 
-test("a finding opens to its evidence, its score line by line and a remedy to copy", async () => {
-  const page = await open(report("open", small()));
+test("a finding opens to its evidence, its score with reasons and a remedy to copy", async () => {
+  const page = await open(writeReport("open", small()));
   await page.fill("#search", "AKIAANN1 never used");
   await page.locator("#rows button.open").first().click();
-  const more = page.locator("#rows tr.more");
-  assert.match(await more.innerText(), /never used \(last_used, live\)/);
-  assert.match(await more.innerText(), /20: medium severity/);
-  assert.match(await more.innerText(), /cis-5\.0 1\.11/);
-  const remedy = await more.locator("pre").innerText();
+  const details = page.locator("#rows tr.more");
+  assert.match(await details.innerText(), /never used \(last_used, live\)/);
+  assert.match(await details.innerText(), /20: medium severity/);
+  assert.match(await details.innerText(), /advice\s+deactivate: an active key is not in use/);
+  assert.match(await details.innerText(), /cis-5\.0 1\.11/);
+  const remedy = await details.locator("pre").innerText();
   assert.match(remedy, /aws iam update-access-key --user-name ann --access-key-id AKIAANN1X+ --status Inactive/);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => {});
-  await more.locator("button").click();
+  await details.locator("button").click();
   await page.waitForFunction(() => /Copied|Selected/.test(document.querySelector("tr.more button").textContent));
-  const taken = await more.locator("button").innerText() === "Copied"
+  const copied = await details.locator("button").innerText() === "Copied"
     ? await page.evaluate(() => navigator.clipboard.readText())
     : await page.evaluate(() => getSelection().toString());
-  assert.equal(taken.trim(), remedy.trim());
+  assert.equal(copied.trim(), remedy.trim());
   await page.locator("#rows button.open").first().click();
-  assert.equal(await more.count(), 0);
+  assert.equal(await details.count(), 0);
   await page.check();
 });
 
-test("names are text, whatever they are", async () => {
-  const users = HOSTILE.map((name, at) => user(name, [key(`AKIA${at}`, { age: 500 })], { tags: { Owner: name } }));
-  const accounts = HOSTILE.map((name, at) => account(`1111111111${String(at).padStart(2, "0")}`, name, [users[at]], { unit: name }));
+test("names are shown as text, whatever they contain", async () => {
+  const users = HOSTILE.map((name, index) => user(name, [key(`AKIA${index}`, { age: 500 })], { tags: { Owner: name } }));
+  const accounts = HOSTILE.map((name, index) => account(`1111111111${String(index).padStart(2, "0")}`, name, [users[index]], { unit: name }));
   accounts.push(account("444444444444", HOSTILE[0], null, { gaps: [gap(HOSTILE[1])] }));
   const toml = `[[exception]]\nuser = "nobody"\nowner = '''${HOSTILE[0]}'''\nreason = '''${HOSTILE[1]}'''\nuntil = 2027-01-01\n`;
-  const url = report("hostile", accounts, toml);
+  const url = writeReport("hostile", accounts, toml);
   const page = await open(url);
-  const harmless = (name) => name.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
+  const sanitize = (name) => name.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
   const cells = new Set(await rows(page).locator("td:nth-child(4)").allTextContents());
-  for (const name of HOSTILE) assert.ok(cells.has(harmless(name)), name);
+  for (const name of HOSTILE) assert.ok(cells.has(sanitize(name)), name);
   for (const button of await page.locator("#rows button.open").all()) await button.click();
   for (const summary of await page.locator("summary").all()) await summary.click();
   assert.equal(await page.evaluate(() => window.pwned), undefined);
   assert.equal(await page.locator("img, iframe, object, embed, base, link, a[href^='javascript']").count(), 0);
   assert.equal(await page.locator("script").count(), 2);
   await page.check();
-  // The page itself, as those see it who run no scripts.
-  const without = await open(url, { javaScriptEnabled: false });
-  assert.equal(await without.locator("img").count(), 0);
-  assert.ok(await without.locator("#rows tr").count() >= HOSTILE.length);
-  await without.check();
+  // The same page without JavaScript.
+  const withoutScripts = await open(url, { javaScriptEnabled: false });
+  assert.equal(await withoutScripts.locator("img").count(), 0);
+  assert.ok(await withoutScripts.locator("#rows tr").count() >= HOSTILE.length);
+  await withoutScripts.check();
 });
 
-test("nothing but its own style and script runs in it", async () => {
-  const page = await open(report("policy", small()));
+test("only its own style and script run", async () => {
+  const page = await open(writeReport("policy", small()));
   const policy = await page.locator("meta[http-equiv='Content-Security-Policy']").getAttribute("content");
   assert.match(policy, /^default-src 'none'; style-src 'sha256-[^']+'; script-src 'sha256-[^']+'; base-uri 'none'; form-action 'none'$/);
   const ran = await page.evaluate(async () => {
     const script = document.createElement("script");
     script.textContent = "window.pwned = 1";
     document.body.append(script);
-    const asked = await fetch("https://example.com/").then(() => "answered", () => "refused");
-    return [window.pwned, asked];
+    const request = await fetch("https://example.com/").then(() => "allowed", () => "blocked");
+    return [window.pwned, request];
   });
-  assert.deepEqual(ran, [undefined, "refused"]);
+  assert.deepEqual(ran, [undefined, "blocked"]);
   await page.context().close();
 });
 
 test("twenty thousand keys are shown a hundred at a time, filtered and sorted", async (t) => {
-  const began = performance.now();
-  const url = report("large", large());
-  t.diagnostic(`written in ${Math.round(performance.now() - began)} ms`);
+  const start = performance.now();
+  const url = writeReport("large", large());
+  t.diagnostic(`written in ${Math.round(performance.now() - start)} ms`);
   const page = await open(url);
-  const time = async (what, act) => {
-    const from = performance.now();
-    await act();
-    t.diagnostic(`${what}: ${Math.round(performance.now() - from)} ms`);
+  const time = async (label, action) => {
+    const start = performance.now();
+    await action();
+    t.diagnostic(`${label}: ${Math.round(performance.now() - start)} ms`);
   };
   assert.equal(await rows(page).count(), 100);
   const all = Number((await page.locator("#shown").innerText()).match(/of ([\d,]+) findings/)[1].replaceAll(",", ""));
@@ -222,7 +224,7 @@ test("twenty thousand keys are shown a hundred at a time, filtered and sorted", 
 
 for (const colorScheme of ["light", "dark"]) {
   test(`it is accessible, ${colorScheme}`, async () => {
-    const page = await open(report(`accessible-${colorScheme}`, small(), "[[exception]]\nuser = \"idle\"\nowner = \"j\"\nreason = \"r\"\nuntil = 2027-01-01\n"), { colorScheme });
+    const page = await open(writeReport(`accessible-${colorScheme}`, small(), "[[exception]]\nuser = \"idle\"\nowner = \"j\"\nreason = \"r\"\nuntil = 2027-01-01\n"), { colorScheme });
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const brightness = Number(background.match(/\d+/)[0]);
     assert.ok(colorScheme === "dark" ? brightness < 60 : brightness > 200, background);
@@ -231,18 +233,18 @@ for (const colorScheme of ["light", "dark"]) {
     await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => globalThis.axe.run(document));
     assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html).slice(0, 3)]), []);
-    // The button turns it over.
+    // The button switches the color scheme.
     await page.locator("#theme").click();
-    const turned = Number((await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/)[0]);
-    assert.ok(colorScheme === "dark" ? turned > 200 : turned < 60, String(turned));
+    const switched = Number((await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/)[0]);
+    assert.ok(colorScheme === "dark" ? switched > 200 : switched < 60, String(switched));
     const again = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["color-contrast"] }));
     assert.deepEqual(again.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html).slice(0, 3)]), []);
     await page.check();
   });
 }
 
-test("it is used by keyboard", async () => {
-  const page = await open(report("keyboard", small()));
+test("it can be used with the keyboard", async () => {
+  const page = await open(writeReport("keyboard", small()));
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
   await page.keyboard.press("/");
@@ -255,8 +257,8 @@ test("it is used by keyboard", async () => {
   await page.check();
 });
 
-test("on paper it has all that is filtered, and no buttons", async () => {
-  const page = await open(report("paper", large().slice(0, 4)), { colorScheme: "dark" });
+test("on paper it shows all filtered findings and no buttons", async () => {
+  const page = await open(writeReport("paper", large().slice(0, 4)), { colorScheme: "dark" });
   await page.selectOption("#severity", "medium");
   await page.emulateMedia({ media: "print" });
   await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
@@ -268,10 +270,10 @@ test("on paper it has all that is filtered, and no buttons", async () => {
   await page.check();
 });
 
-test("without scripts the most urgent findings are there", async () => {
-  const page = await open(report("without", large().slice(0, 3)), { javaScriptEnabled: false });
+test("without JavaScript the most urgent findings are shown", async () => {
+  const page = await open(writeReport("without", large().slice(0, 3)), { javaScriptEnabled: false });
   assert.equal(await page.locator("#rows tr").count(), 50);
   assert.equal(await page.locator("#filters").isVisible(), false);
-  assert.match(await page.locator("#shown").innerText(), /^The 50 most urgent of/);
+  assert.match(await page.locator("#shown").innerText(), /^The 50 most urgent of [\d,]+ open findings\. Enable JavaScript to see all\.$/);
   await page.check();
 });

@@ -1,11 +1,11 @@
-// Rolls that are made up, as roll files.
+// Made-up roll files.
 
 export const AS_OF = "2026-11-25T12:00:00Z";
 const DAY = 24 * 60 * 60 * 1000;
 const daysAgo = (days) => new Date(Date.parse(AS_OF) - days * DAY).toISOString();
 const live = (value) => ({ value, source: "live" });
 
-// An id that begins so, of twenty characters as AWS's.
+// An access key id with this beginning, of 20 characters as in AWS.
 export const accessKeyId = (text) => text.padEnd(20, "X");
 
 export const key = (id, { age = 400, used = null, status = "Active" } = {}) => ({
@@ -52,13 +52,13 @@ export const roll = (accounts) => {
   const header = {
     record: "header", schema_version: 3, rolecall_version: "0.1.0", run_id: "51bf16d0-0463-4ed1-b214-f9edd8b7c65c",
     as_of: AS_OF, caller: { account_id: "222222222222", arn: "arn:aws:sts::222222222222:assumed-role/LambdaRole/x" },
-    organization: null, collect: { facts: ["users", "access_keys", "last_used", "control_total", "console_password", "mfa_devices", "policies"], reads: "exact" },
+    organization: null, collect: { facts: ["users", "access_keys", "last_used", "control_total", "console_password", "mfa_devices", "policies"], user_source: "live" },
     targets: accounts.map(({ account_id, role_arn }) => ({ account_id, role_arn })),
   };
   return [header, ...accounts].map((record) => `${JSON.stringify(record)}\n`).join("");
 };
 
-// Names that people choose who mean no good, or write from right to left.
+// Hostile names, and names written from right to left.
 export const HOSTILE = [
   `"><img src=x onerror="window.pwned=1">`,
   `</script><script>window.pwned=1</script>`,
@@ -74,7 +74,7 @@ export const HOSTILE = [
   "n".repeat(128),
 ];
 
-// A hundred accounts of a hundred users of two keys, of all ages.
+// 100 accounts with 100 users each, with two keys each, of all ages.
 export const large = () => {
   const accounts = [];
   for (let a = 0; a < 100; a += 1) {

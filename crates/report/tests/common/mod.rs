@@ -1,9 +1,9 @@
-//! Rolls that are made up, an account at a time.
+//! Made-up rolls for tests.
 #![allow(
     dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what one test needs, another does not"
+    reason = "each test uses only some of these"
 )]
 
 use std::collections::BTreeMap;
@@ -19,10 +19,10 @@ use rolecall_roll::{
     Statistics, Summary, User,
 };
 
-/// The moment that rolls stand for: the day after a leap day.
+/// The time of the rolls: the day after a leap day.
 pub(crate) const AS_OF: &str = "2028-03-01T12:00:00Z";
 
-/// So many days before.
+/// A number of days before [`AS_OF`].
 pub(crate) fn days_ago(days: i64) -> Timestamp {
     at(AS_OF) - (24 * days).hours()
 }
@@ -48,29 +48,29 @@ pub(crate) fn header() -> Header {
     )
 }
 
-/// An id that begins so, of twenty characters as AWS's.
+/// An access key id with this beginning, of 20 characters as in AWS.
 pub(crate) fn access_key_id(text: &str) -> AccessKeyId {
     format!("{text:X<20}").parse().unwrap()
 }
 
-/// A text without what [`access_key_id`] fills the ids in it up with.
+/// A text in which access key ids are without the padding of [`access_key_id`].
 pub(crate) fn shortened(text: &str) -> String {
     text.replace('X', "")
 }
 
-/// An active key, made so many days ago and used so many days ago.
-pub(crate) fn key(id: &str, made: i64, used: Option<i64>) -> AccessKey {
+/// An active key that was created and last used these numbers of days ago.
+pub(crate) fn key(id: &str, created: i64, used: Option<i64>) -> AccessKey {
     let used =
         used.map(|days| LastUsed { date: days_ago(days), service: Some("s3".to_owned()), region: None });
     AccessKey {
         access_key_id: access_key_id(id),
         status: "Active".to_owned().into(),
-        create_date: Some(days_ago(made)),
+        create_date: Some(days_ago(created)),
         last_used: Fact::live(used),
     }
 }
 
-/// A user of whom all is known, and nothing is wrong but that there are no keys and no password.
+/// A user without a password, of whom all facts are known.
 pub(crate) fn user(name: &str, keys: Vec<AccessKey>) -> User {
     let arn = format!("arn:aws:iam::111111111111:user/{name}");
     User {
@@ -82,10 +82,10 @@ pub(crate) fn user(name: &str, keys: Vec<AccessKey>) -> User {
     }
 }
 
-/// A console password that was made and last used so many days ago.
-pub(crate) fn password(user: User, made: i64, last: Option<i64>) -> User {
-    let password = ConsolePassword { create_date: Some(days_ago(made)), password_reset_required: false };
-    User { console_password: Fact::live(Some(password)), password_last_used: last.map(days_ago), ..user }
+/// The user with a console password that was created and last used these numbers of days ago.
+pub(crate) fn password(user: User, created: i64, last_used: Option<i64>) -> User {
+    let password = ConsolePassword { create_date: Some(days_ago(created)), password_reset_required: false };
+    User { console_password: Fact::live(Some(password)), password_last_used: last_used.map(days_ago), ..user }
 }
 
 pub(crate) fn mfa(user: User) -> User {
@@ -93,10 +93,10 @@ pub(crate) fn mfa(user: User) -> User {
     User { mfa_devices: Fact::live(vec![device]), ..user }
 }
 
-/// What AWS refused at a stage.
-pub(crate) fn gap(step: impl Into<Stage>, user_name: Option<&str>) -> Gap {
+/// A gap: AWS denied access at this stage.
+pub(crate) fn gap(stage: impl Into<Stage>, user_name: Option<&str>) -> Gap {
     Gap {
-        stage: step.into(),
+        stage: stage.into(),
         operation: None,
         user_name: user_name.map(str::to_owned),
         error_kind: ErrorKind::Denied,
@@ -143,8 +143,8 @@ pub(crate) fn report(header: &Header, accounts: Vec<AccountRecord>, settings: &S
     Report::from_roll(header, accounts.into_iter().map(Ok), settings, FindingLimit::All).unwrap()
 }
 
-/// A roll file of these accounts, of a run that came to its end.
-pub(crate) fn stored(header: &Header, accounts: &[AccountRecord]) -> RollFile {
+/// A roll file of these accounts, of a run that finished.
+pub(crate) fn roll_file_of(header: &Header, accounts: &[AccountRecord]) -> RollFile {
     let mut writer = RollWriter::new(tempfile::tempfile().unwrap(), header).unwrap();
     for account in accounts {
         writer.write_account(account).unwrap();
@@ -154,21 +154,21 @@ pub(crate) fn stored(header: &Header, accounts: &[AccountRecord]) -> RollFile {
     RollFile::read(file).unwrap()
 }
 
-/// All renderings of a roll, by name.
-pub(crate) fn rendered(stored: &RollFile, settings: &Settings) -> BTreeMap<&'static str, String> {
-    let report = Report::from_file(stored, settings, FindingLimit::All).unwrap();
+/// All renderings of a roll by the name of the format.
+pub(crate) fn rendered(roll: &RollFile, settings: &Settings) -> BTreeMap<&'static str, String> {
+    let report = Report::from_file(roll, settings, FindingLimit::All).unwrap();
     let text = |write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
         let mut bytes = Vec::new();
         write(&mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     };
     [
-        ("json", text(&|out| render::json::render(out, stored, &report.coverage, Some(&report)))),
-        ("csv", text(&|out| render::csv::render(out, stored, &report))),
-        ("roll-csv", text(&|out| render::roll_csv::render(out, stored, &report.coverage))),
-        ("markdown", text(&|out| render::markdown::render(out, stored, &report, Some(Grouping::Owner)))),
-        ("html", text(&|out| render::html::render(out, stored, &report))),
-        ("ocsf", text(&|out| render::ocsf::render(out, stored, &report))),
+        ("json", text(&|out| render::json::render(out, roll, &report.coverage, Some(&report)))),
+        ("csv", text(&|out| render::csv::render(out, roll, &report))),
+        ("roll-csv", text(&|out| render::roll_csv::render(out, roll, &report.coverage))),
+        ("markdown", text(&|out| render::markdown::render(out, roll, &report, Some(Grouping::Owner)))),
+        ("html", text(&|out| render::html::render(out, roll, &report))),
+        ("ocsf", text(&|out| render::ocsf::render(out, roll, &report))),
     ]
     .into()
 }

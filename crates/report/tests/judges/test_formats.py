@@ -1,4 +1,4 @@
-"""What others make of what Rolecall writes: an OCSF model, DuckDB, Python's reader of CSV."""
+"""Independent readers of Rolecall's output: an OCSF model, DuckDB, Python's CSV reader."""
 
 import csv
 import io
@@ -20,14 +20,14 @@ WORLD = "accounts=60,users=12,seed=5,denied=60,suspended=60"
 
 
 def rolecall(*arguments, cwd, codes=(0, 11)):
-    ended = subprocess.run([ROLECALL, *arguments], cwd=cwd, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
-    assert ended.returncode in codes, ended.stderr
-    return ended.stdout
+    result = subprocess.run([ROLECALL, *arguments], cwd=cwd, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    assert result.returncode in codes, result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the roll of an organisation, and its document."""
+    """A directory with the roll of an organization."""
     folder = tmp_path_factory.mktemp("roll")
     scan = ["scan", "--organization", "--role-name", "IAMListRole", "--collect", "recommended", "--roll", "roll.jsonl"]
     rolecall("emulator", "--generate", WORLD, "--error-rate", "0.002", "--", ROLECALL, *scan, "-q", cwd=folder)
@@ -44,11 +44,11 @@ def test_every_event_is_an_ocsf_compliance_finding_and_none_is_missing(folder, d
     for event in events:
         read = ComplianceFinding.model_validate(event)
         assert (read.class_uid, read.type_uid, read.metadata.version) == (2003, 200301, "1.5.0")
-        # What the model knows it took, and took as it was.
-        kept = json.loads(read.model_dump_json(exclude_none=True))
+        # The model keeps the values of all fields that it has, unchanged.
+        parsed = json.loads(read.model_dump_json(exclude_none=True))
         for name in ("finding_info", "compliance", "severity_id", "status_id", "time"):
-            known = {key: value for key, value in flat(event[name]) if key in dict(flat(kept[name]))}
-            assert known and known == {key: value for key, value in flat(kept[name]) if key in known}, name
+            known = {key: value for key, value in flat(event[name]) if key in dict(flat(parsed[name]))}
+            assert known and known == {key: value for key, value in flat(parsed[name]) if key in known}, name
     fails = [event for event in events if event["compliance"]["status"] == "Fail"]
     assert len(fails) == len(document["findings"]) + len(document["suppressed"]) + 1, "and the coverage"
     gaps = sum(len(account["gaps"]) for account in document["accounts"])
@@ -56,14 +56,14 @@ def test_every_event_is_an_ocsf_compliance_finding_and_none_is_missing(folder, d
     assert len(unknown) == gaps + len(document["unknown"]) and gaps > 0
     assert events[-1]["unmapped"]["coverage"]["is_complete"] is False
     uids = Counter(event["finding_info"]["uid"] for event in events)
-    assert uids.most_common(1)[0][1] == 1, "each has an id of its own"
+    assert uids.most_common(1)[0][1] == 1, "each event has an id of its own"
 
 
 def flat(value):
     return sorted(value.items()) if isinstance(value, dict) else [("", value)]
 
 
-def test_findings_as_csv_are_those_of_the_document(folder, document):
+def test_the_findings_in_csv_are_those_of_the_document(folder, document):
     text = rolecall("report", "roll.jsonl", "--format", "csv", cwd=folder)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
     found = [row for row in rows if row["record"] == "finding"]
@@ -75,7 +75,7 @@ def test_findings_as_csv_are_those_of_the_document(folder, document):
     assert duckdb.connect().execute(count).fetchall() == [(len(found),)]
 
 
-def test_the_roll_as_csv_holds_every_key(folder, document):
+def test_the_roll_in_csv_has_every_key(folder, document):
     text = rolecall("report", "roll.jsonl", "--format", "roll-csv", cwd=folder)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
     keys = {row["access_key_id"]: row for row in rows if row["record"] == "access_key"}
@@ -135,9 +135,11 @@ def test_duckdb_answers_the_questions_of_the_documentation(folder, document):
     assert set(answers[7]) == without and without
     services = Counter((use["service"], use["region"]) for _, _, key in all_keys(document) if (use := key["last_used"].get("value")))
     assert {row[:2]: row[2] for row in answers[8]} == services
+    unknown_tags, no_owner = re.search(r"THEN '([^']+)'.*?\['owner'\], '([^']+)'\)", questions[9], re.S).groups()
+
     def owner(user):
         policies = user["policies"].get("value")
-        return "not known" if policies is None else policies["tags"].get("owner", "nobody is named")
+        return unknown_tags if policies is None else policies["tags"].get("owner", no_owner)
 
     owners = Counter(owner(user) for _, user, _ in active)
     assert {row[0]: row[1] for row in answers[9]} == owners

@@ -1,5 +1,5 @@
-//! The findings as data for the page's script. What is of a user, of a rule, or of a score is told once, and named by its
-//! place: of fifty thousand findings most share it.
+//! The findings as JSON data for the script of the page. Values that many findings share, of users, rules and scores, are
+//! written once and referred to by their index.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -20,21 +20,22 @@ use crate::rules::Severity;
 
 type Text<'a> = Cow<'a, str>;
 
-/// What findings share, each with its place.
+/// The values that findings share, each with its index.
 #[derive(Default)]
 struct Shared<'a> {
-    /// Id, title, why it is bad, clauses.
+    /// Rule id, title, reason why it is a risk, clauses.
     rules: IndexTable<&'a str, (&'a str, &'a str, &'a str, String)>,
-    /// Account, its name, unit, owner, user, ARN, advice, its reason. Of users of one name, one after the other, each has an
-    /// id of its own.
+    /// By account id and user id: account id, account name, organizational unit, owner, user name, ARN, advice, reason of the
+    /// advice.
     users: IndexTable<(&'a str, &'a str), [Text<'a>; 8]>,
-    /// What adds to scores.
+    /// The reasons of score components.
     reasons: IndexTable<&'a str, &'a str>,
-    /// Which fact evidence is of, and where it is from.
+    /// The fact and the source of evidence, by the time of the credential report where it is one.
     sources: IndexTable<(FactKind, Option<Timestamp>), String>,
 }
 
-/// A finding: score, severity, rule, user, key, message, evidence with its source, lines of the score, remedy, exception.
+/// A finding: score, severity, rule, user, key, message, evidence with source, score components with reason, remedy,
+/// exception. Severity, rule, user, source and reason are indexes.
 #[derive(Serialize)]
 struct Row<'a>(
     u32,
@@ -49,23 +50,24 @@ struct Row<'a>(
     Option<String>,
 );
 
-/// Things, each with its place.
+/// Distinct values, each with its index in `values`.
 struct IndexTable<K, V> {
-    all: Vec<V>,
-    places: HashMap<K, usize, RandomState>,
+    values: Vec<V>,
+    indexes: HashMap<K, usize, RandomState>,
 }
 
 impl<K, V> Default for IndexTable<K, V> {
     fn default() -> Self {
-        Self { all: Vec::new(), places: HashMap::default() }
+        Self { values: Vec::new(), indexes: HashMap::default() }
     }
 }
 
 impl<K: Hash + Eq, V> IndexTable<K, V> {
-    fn of(&mut self, key: K, make: impl FnOnce() -> V) -> usize {
-        let next = self.all.len();
-        *self.places.entry(key).or_insert_with(|| {
-            self.all.push(make());
+    /// The index of the value of this key; the first call for a key adds the value.
+    fn index_of(&mut self, key: K, value: impl FnOnce() -> V) -> usize {
+        let next = self.values.len();
+        *self.indexes.entry(key).or_insert_with(|| {
+            self.values.push(value());
             next
         })
     }
@@ -73,13 +75,13 @@ impl<K: Hash + Eq, V> IndexTable<K, V> {
 
 /// Writes the data, as the content of a `script` element.
 pub(super) fn write(out: impl Write, report: &Report) -> io::Result<()> {
-    // Tags are looked for in many bytes at a time.
+    // A large buffer, since searching for tags is faster in many bytes at a time.
     let mut out = BufWriter::with_capacity(1 << 16, WithoutTags(out));
     json::to_writer(&mut out, &Data(report))?;
     out.flush()
 }
 
-/// The findings one by one, and behind them what they share.
+/// The findings one by one, followed by the values that they share.
 struct Data<'a>(&'a Report);
 
 impl Serialize for Data<'_> {
@@ -91,15 +93,15 @@ impl Serialize for Data<'_> {
         data.serialize_entry("severities", &Severity::ALL.map(Severity::as_str))?;
         data.serialize_entry("findings", &StreamedRows(RefCell::new(rows)))?;
         let Shared { rules, users, reasons, sources } = shared.into_inner();
-        data.serialize_entry("rules", &rules.all)?;
-        data.serialize_entry("users", &users.all)?;
-        data.serialize_entry("reasons", &reasons.all)?;
-        data.serialize_entry("sources", &sources.all)?;
+        data.serialize_entry("rules", &rules.values)?;
+        data.serialize_entry("users", &users.values)?;
+        data.serialize_entry("reasons", &reasons.values)?;
+        data.serialize_entry("sources", &sources.values)?;
         data.end()
     }
 }
 
-/// A list that is made as it is written.
+/// A list that is serialized while it is made.
 struct StreamedRows<I>(RefCell<I>);
 
 impl<T: Serialize, I: Iterator<Item = T>> Serialize for StreamedRows<I> {
@@ -110,44 +112,44 @@ impl<T: Serialize, I: Iterator<Item = T>> Serialize for StreamedRows<I> {
 
 fn row<'a>(shared: &mut Shared<'a>, finding: &'a Finding) -> Row<'a> {
     let Finding { rule, subject, score, .. } = finding;
-    let of_user = (subject.account_id.as_str(), finding.user_id.as_deref().unwrap_or_default());
-    let lines = score
+    let user_key = (subject.account_id.as_str(), finding.user_id.as_deref().unwrap_or_default());
+    let components = score
         .components
         .iter()
-        .map(|line| (line.points, shared.reasons.of(line.reason.as_str(), || line.reason.as_str())));
+        .map(|it| (it.points, shared.reasons.index_of(it.reason.as_str(), || it.reason.as_str())));
     let evidence = finding.evidence.iter().map(|it| {
-        let made = match it.source {
+        let generated = match it.source {
             Source::Live => None,
-            Source::CredentialReport(made) => Some(made),
+            Source::CredentialReport(generated) => Some(generated),
         };
-        (sanitize(&it.value), shared.sources.of((it.fact, made), || it.origin()))
+        (sanitize(&it.value), shared.sources.index_of((it.fact, generated), || it.origin()))
     });
     Row(
         score.points,
         Severity::ALL.iter().position(|it| *it == finding.severity).unwrap_or_default(),
-        shared.rules.of(rule.id, || (rule.id, rule.title, rule.why, clauses(finding))),
-        shared.users.of(of_user, || user(finding)),
+        shared.rules.index_of(rule.id, || (rule.id, rule.title, rule.why, clauses(finding))),
+        shared.users.index_of(user_key, || user_cells(finding)),
         sanitize(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default()),
         sanitize(&finding.message),
         evidence.collect(),
-        lines.collect(),
+        components.collect(),
         sanitize_lines(&finding.remedy),
         finding.exception.as_ref().map(|it| {
-            let word = if it.is_expired { "expired" } else { "suppressed" };
-            owned(format!("{word}: {}, {}, until {}", it.owner, it.reason, it.until))
+            let state = if it.is_expired { "expired exception" } else { "suppressed" };
+            sanitize_owned(format!("{state}: {}, {}, until {}", it.owner, it.reason, it.until))
         }),
     )
 }
 
-/// A text that was made here of what others chose.
-fn owned(text: String) -> String {
+/// As [`sanitize`], for a text that is owned.
+fn sanitize_owned(text: String) -> String {
     match sanitize(&text) {
         Cow::Borrowed(_) => text,
-        Cow::Owned(harmless) => harmless,
+        Cow::Owned(sanitized) => sanitized,
     }
 }
 
-fn user(finding: &Finding) -> [Text<'_>; 8] {
+fn user_cells(finding: &Finding) -> [Text<'_>; 8] {
     let (subject, advice) = (&finding.subject, finding.advice.as_ref());
     let text =
         |text: Option<&'_ str>| -> Text<'_> { Cow::Owned(sanitize(text.unwrap_or_default()).into_owned()) };
@@ -164,14 +166,14 @@ fn user(finding: &Finding) -> [Text<'_>; 8] {
 }
 
 fn clauses(finding: &Finding) -> String {
-    let of_benchmarks =
+    let benchmarks =
         finding.rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}"));
-    let of_hub = finding.rule.security_hub.iter().map(|control| format!("Security Hub {control}"));
-    of_benchmarks.chain(of_hub).collect::<Vec<_>>().join(", ")
+    let security_hub = finding.rule.security_hub.iter().map(|control| format!("Security Hub {control}"));
+    benchmarks.chain(security_hub).collect::<Vec<_>>().join(", ")
 }
 
-/// Writes JSON as the content of a `script` element: no tag ends or begins in it, since what one needs is written as
-/// `\u…`, which only texts hold.
+/// Writes JSON as the content of a `script` element: `<`, `>` and `&`, which occur only in JSON strings, are written as
+/// `\u…`, so that no tag begins or ends in it.
 struct WithoutTags<W>(W);
 
 impl<W: Write> Write for WithoutTags<W> {
@@ -180,9 +182,9 @@ impl<W: Write> Write for WithoutTags<W> {
         while let Some(at) = memchr::memchr3(b'<', b'>', b'&', rest) {
             let (plain, from) = rest.split_at(at);
             self.0.write_all(plain)?;
-            if let [byte, behind @ ..] = from {
+            if let [byte, after @ ..] = from {
                 write!(self.0, "\\u{byte:04x}")?;
-                rest = behind;
+                rest = after;
             }
         }
         self.0.write_all(rest)?;
