@@ -30,7 +30,7 @@ use common::organization::{LAMBDA_ROLE, start};
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use rolecall_core::collect::collectors;
 use rolecall_emulator::{Credentials, World};
-use rolecall_report::rules::CATALOGUE;
+use rolecall_report::rules::CATALOG;
 use rolecall_testkit::process::caller_environment;
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -420,12 +420,12 @@ fn the_pages_list_every_fact_and_every_rule_as_the_code_has_them() {
     let rules = Page::read("docs/rules.md");
     for page in [&rules, &Page::read("README.md")] {
         assert!(
-            page.text.contains(&format!(" {} rules", CATALOGUE.len())),
+            page.text.contains(&format!(" {} rules", CATALOG.len())),
             "the number of rules in {}",
             page.path
         );
     }
-    for rule in CATALOGUE {
+    for rule in CATALOG {
         let row = row(&rules, rule.id).unwrap_or_else(|| panic!("docs/rules.md has no row of {}", rule.id));
         let days = rule.days.map_or("–".to_owned(), |days| days.to_string());
         assert!(row.contains(&format!("| {} | {days} |", rule.severity)), "{row}");
