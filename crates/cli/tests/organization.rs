@@ -454,9 +454,7 @@ async fn with_the_credential_report_fewer_calls_give_the_same_keys() {
     assert_eq!(exact_keys, report_keys);
     assert!(report * 3 < exact, "{report} calls, and {exact}");
     let account = &document["accounts"][0];
-    assert!(
-        account["notes"][0]["message"].as_str().unwrap().contains("keys created after it are missing")
-    );
+    assert!(account["notes"][0]["message"].as_str().unwrap().contains("keys created after it are missing"));
     let without =
         account["users"].as_array().unwrap().iter().find(|user| user["access_keys"] == json!([])).unwrap();
     assert!(without["no_access_keys_source"]["credential_report"].is_string());

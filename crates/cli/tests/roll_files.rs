@@ -239,7 +239,9 @@ async fn the_deadline_applies_while_the_organization_is_listed() {
     let ended = run(&emulator, &[&ORGANIZATION[..], &["--deadline", "500ms"]].concat()).await;
     assert_eq!(ended.code, Some(11));
     assert!(
-        ended.stderr.contains("the time limit of 500ms for the run was reached before the target accounts were known"),
+        ended.stderr.contains(
+            "the time limit of 500ms for the run was reached before the target accounts were known"
+        ),
         "{}",
         ended.stderr
     );

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn arns_with_commas_in_their_names_are_told_apart() {
+    fn arns_with_commas_in_role_names_are_separated() {
         let two = "arn:aws:iam::111111111111:role/a,b,arn:aws:iam::222222222222:role/R,";
         let options = variables(&[("ROLECALL_ROLE_ARN", two)]).unwrap();
         let role_arns = options.targets.role_arn.unwrap().value;

@@ -167,11 +167,15 @@ impl Targets {
         if region.is_empty() || !region.chars().all(is_name) {
             return Err(TargetConflict::InvalidRegion(region.to_owned()));
         }
-        let of_region = Partition::from_region(region);
-        if of_region == self.partition {
+        let region_partition = Partition::from_region(region);
+        if region_partition == self.partition {
             return Ok(());
         }
-        Err(TargetConflict::Region { region: region.to_owned(), of_region, of_targets: self.partition })
+        Err(TargetConflict::Region {
+            region: region.to_owned(),
+            region_partition,
+            targets_partition: self.partition,
+        })
     }
 
     /// The targets, sorted by account id.
@@ -220,16 +224,16 @@ pub enum TargetConflict {
     InvalidRegion(String),
     /// The region is in another partition than the roles.
     #[error(
-        "region {region} is in partition {of_region}, but the roles are in {of_targets}; set a region of that partition, such as {}",
-        .of_targets.default_region()
+        "region {region} is in partition {region_partition}, but the roles are in {targets_partition}; set a region of that partition, such as {}",
+        .targets_partition.default_region()
     )]
     Region {
         /// The region of the configuration.
         region: String,
         /// The region's partition.
-        of_region: Partition,
+        region_partition: Partition,
         /// The roles' partition.
-        of_targets: Partition,
+        targets_partition: Partition,
     },
 }
 

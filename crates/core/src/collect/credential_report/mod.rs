@@ -44,7 +44,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const PAUSES: u32 = 20;
 
-/// Reads the report. Where none exists or it has expired, IAM is asked to generate one.
+/// Reads the report. Where none exists or it has expired, IAM first generates one.
 pub(super) async fn collect(session: &Session<'_>, progress: &Progress) -> Option<Report> {
     match read_report(session).await {
         Ok(report) => Some(report),
