@@ -171,14 +171,14 @@ mod tests {
             ),
             (
                 "[rules.access-key-agee]\ndays = 1",
-                "rolecall.toml:1:8: there is no rule \"access-key-agee\"; there are ",
+                "rolecall.toml:1:8: unknown rule \"access-key-agee\"; expected one of ",
             ),
             ("[rules.access-key-age]\ndays = -1", "rolecall.toml:2:8: -1: not a number of days"),
-            ("[rules.access-key-age]\nseverity = \"bad\"", "rolecall.toml:2:12: \"bad\" is none of critical"),
             (
-                "[rules.root-access-key]\ndays = 1",
-                "rolecall.toml:2:8: 1: rule root-access-key has no threshold in days",
+                "[rules.access-key-age]\nseverity = \"bad\"",
+                "rolecall.toml:2:12: unknown severity \"bad\"; expected one of critical",
             ),
+            ("[rules.root-access-key]\ndays = 1", "rolecall.toml:2:8: 1: rule root-access-key has no threshold in days"),
             ("[rules.access-key-age]\nday = 1", "rolecall.toml:2:1: unknown field `day`"),
             (
                 "[[exception]]\nuser = \"a\"\nowner = \"j\"\nreason = \"r\"\nuntil = \"2027-02-29\"",
@@ -195,9 +195,12 @@ mod tests {
             ),
             (
                 "[[exception]]\nrule = \"keys-*\"\nowner = \"j\"\nreason = \"r\"\nuntil = 2027-01-31",
-                "rolecall.toml:2:8: there is no rule \"keys-*\"",
+                "rolecall.toml:2:8: unknown rule \"keys-*\"",
             ),
-            ("[owners]\norder = [\"user_tag\"]", "rolecall.toml:2:10: \"user_tag\" is none of user_tag:NAME"),
+            (
+                "[owners]\norder = [\"user_tag\"]",
+                "rolecall.toml:2:10: unknown owner source \"user_tag\"; expected user_tag:NAME",
+            ),
             ("role_template = \"x\"", "rolecall.toml:1:17: \"x\": role template"),
             ("[organization]\ninclude_tag = [\"search\"]", "rolecall.toml:2:16: \"search\": not a tag"),
         ] {
