@@ -39,7 +39,7 @@ fn only_a_whole_roll_of_an_organisation_has_all_keys() {
     assert!(why(Coverage { access_keys: None, ..whole.clone() }).contains("holds no access keys"));
     assert!(
         why(Coverage { narrowed_by: vec!["user alice".to_owned()], ..whole.clone() })
-            .contains("is of alice alone")
+            .contains("covers only user alice")
     );
     assert!(why(Coverage { listed: None, ..whole.clone() }).contains("2 accounts that were named"));
     assert!(why(Coverage { listed: Some(3), ..whole.clone() }).contains("2 accounts of 3"));
