@@ -208,9 +208,9 @@ async fn an_invalid_argument_is_named_with_a_valid_value() {
         (scan(&["--out", "/"]), "directory"),
         (
             vec!["scan", "--role-arn", "arn:aws:iam::111111111111:role/R,arn:aws:iam::333333333333:role/R"],
-            "more than one",
+            "separately",
         ),
-        (vec!["scan", "--account", "111111111111,333333333333", "--role-name", "R"], "more than one"),
+        (vec!["scan", "--account", "111111111111,333333333333", "--role-name", "R"], "separately"),
         (scan(&["--external-id", "external4ID:4external4ID with a blank"]), "position 25"),
         (scan(&["--external-id", "x"]), "external id"),
     ];

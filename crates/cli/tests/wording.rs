@@ -15,7 +15,7 @@ async fn run(arguments: &[&str]) -> Ended {
 }
 
 /// Phrases that readers stumble over, each with the words to use instead.
-const BANNED: [(&str, &str); 36] = [
+const BANNED: [(&str, &str); 37] = [
     ("whom", "the target accounts, the caller"),
     ("is none of", "unknown …; expected one of …"),
     ("is none,", "not a valid …"),
@@ -36,8 +36,9 @@ const BANNED: [(&str, &str); 36] = [
     ("not asked", "not requested, not scanned"),
     ("unasked", "not requested, not evaluated"),
     ("so many", "a number of"),
-    ("become", "assume"),
-    ("becomes", "assumes"),
+    ("to become", "to assume"),
+    ("may become", "may assume"),
+    ("becomes a role", "assumes a role"),
     ("go on with", "resume"),
     ("goes on with", "resumes"),
     ("gone on with", "resumed"),
