@@ -36,7 +36,7 @@ const BANNED: [(&str, &str); 37] = [
     ("not asked", "not requested, not scanned"),
     ("unasked", "not requested, not evaluated"),
     ("so many", "a number of"),
-    ("to become", "to assume"),
+    ("role to become", "role to assume"),
     ("may become", "may assume"),
     ("becomes a role", "assumes a role"),
     ("go on with", "resume"),

@@ -88,8 +88,13 @@ async fn the_empty_event_reads_the_targets_of_the_environment_and_other_events_o
 #[tokio::test]
 async fn a_run_in_which_every_account_failed_is_an_error_with_its_type() {
     let aws = FakeAws::start().await;
-    aws.respond_with_error("AssumeRole", 403, "AccessDenied", "User: x is not authorized to perform: sts:AssumeRole")
-        .await;
+    aws.respond_with_error(
+        "AssumeRole",
+        403,
+        "AccessDenied",
+        "User: x is not authorized to perform: sts:AssumeRole",
+    )
+    .await;
     let (answers, log) = invoke(&aws, &["{}"], &[("ROLECALL_ROLE_ARN", ROLE_ARN)]).await;
     assert!(answers[0].is_error);
     let error = value(&answers[0]);

@@ -323,7 +323,11 @@ fn keys_that_could_not_be_read_are_unknown_for_every_rule_about_them() {
         )
     };
     for id in ["access-key-age", "access-key-unused", "access-keys-several", "user-without-credentials"] {
-        assert_eq!(verdict(id, unread(), &header()), Unknown("access_keys: access denied".to_owned()), "{id}");
+        assert_eq!(
+            verdict(id, unread(), &header()),
+            Unknown("access_keys: access denied".to_owned()),
+            "{id}"
+        );
     }
 }
 

@@ -178,7 +178,10 @@ mod tests {
                 "[rules.access-key-age]\nseverity = \"bad\"",
                 "rolecall.toml:2:12: unknown severity \"bad\"; expected one of critical",
             ),
-            ("[rules.root-access-key]\ndays = 1", "rolecall.toml:2:8: 1: rule root-access-key has no threshold in days"),
+            (
+                "[rules.root-access-key]\ndays = 1",
+                "rolecall.toml:2:8: 1: rule root-access-key has no threshold in days",
+            ),
             ("[rules.access-key-age]\nday = 1", "rolecall.toml:2:1: unknown field `day`"),
             (
                 "[[exception]]\nuser = \"a\"\nowner = \"j\"\nreason = \"r\"\nuntil = \"2027-02-29\"",
