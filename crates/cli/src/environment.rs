@@ -55,13 +55,16 @@ pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
 /// The variables of the command line that are not those of an option.
 const OTHER_VARIABLES: [&str; 1] = ["ROLECALL_CONFIG"];
 
-/// Warns of each `ROLECALL_…` variable that sets no option: it is most likely misspelled.
+/// Warns of each `ROLECALL_…` variable that has no effect: one that is misspelled, or one that would hide accounts or users.
 fn warn_of_unknown_variables() {
     let names: Vec<String> = RunOptions::rows().map(OptionRow::variable).collect();
     let known = || names.iter().map(String::as_str).chain(OTHER_VARIABLES);
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        if name.starts_with("ROLECALL_") && !known().any(|it| it == name) {
+        if let Some(row) = RunOptions::rows().find(|row| row.narrows && row.variable() == name) {
+            let flag = row.flag();
+            output::say(&format!("warning: {name} is ignored, so that it hides nothing by mistake; pass {flag}"));
+        } else if name.starts_with("ROLECALL_") && !known().any(|it| it == name) {
             let hint = nearest(&name, known()).map_or(String::new(), |it| format!("; did you mean {it}?"));
             output::say(&format!("warning: unknown variable {name} is ignored{hint}"));
         }
@@ -83,7 +86,11 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
 /// The options that the environment sets.
 pub(crate) fn options() -> Result<RunOptions, Failure> {
     // A value that is not UTF-8 is not valid for any option; the error names the variable.
-    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let is_ignored = |name: &str| RunOptions::rows().any(|row| row.narrows && row.variable() == name);
+    let variable = |name: &str| {
+        let value = env::var_os(name).filter(|value| !is_ignored(name) && !value.is_empty());
+        value.map(|value| value.to_string_lossy().into_owned())
+    };
     RunOptions::from_variables(variable).map_err(Failure::usage)
 }
 

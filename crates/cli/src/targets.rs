@@ -69,6 +69,6 @@ pub(crate) fn failure(error: &PlanError) -> Failure {
             failure.with_remedy("pass --organization, or set `[organization] enabled = true` in rolecall.toml")
         }
         PlanError::MissingRole(_) => failure.with_remedy("or set role_name in rolecall.toml"),
-        PlanError::Filter(_) | PlanError::TargetConflict(_) => failure,
+        PlanError::RoleArnWithOrganization | PlanError::Filter(_) | PlanError::TargetConflict(_) => failure,
     }
 }

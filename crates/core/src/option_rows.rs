@@ -56,6 +56,9 @@ pub struct OptionRow {
     pub initial: Option<&'static str>,
     /// Whether the value is a secret, which is never printed.
     pub is_secret: bool,
+    /// Whether the option hides accounts or users. The command line does not read such an option from its variable, which may
+    /// be left over from another run; for the Lambda function, variables are its configuration.
+    pub narrows: bool,
 }
 
 /// The shape of an option's values.
@@ -176,7 +179,7 @@ pub struct InvalidVariable {
 
 /// Declares a set of options, one row for each:
 ///
-/// `/// help` `key: Type = default, Shape("VALUE"), toml "section.key", parse expression [, example "…"] [, initial "…"] [, secret true];`
+/// `/// help` `key: Type = default, Shape("VALUE"), toml "section.key", parse expression [, example "…"] [, initial "…"] [, secret true] [, narrows true];`
 macro_rules! options {
     (
         $(#[$attribute:meta])*
@@ -184,7 +187,8 @@ macro_rules! options {
             $(
                 $(#[doc = $help:literal])+
                 $key:ident: $type:ty = $default:expr, $shape:ident($value_name:literal), $toml:expr, $parse:expr
-                $(, example $example:literal)? $(, initial $initial:literal)? $(, secret $secret:literal)?;
+                $(, example $example:literal)? $(, initial $initial:literal)? $(, secret $secret:literal)?
+                $(, narrows $narrows:literal)?;
             )+
         }
     ) => {
@@ -205,7 +209,8 @@ macro_rules! options {
                     default: || $crate::option_rows::ToText::to_text(&$default),
                     example: $crate::option_rows::literal!($($example)?),
                     initial: $crate::option_rows::literal!($($initial)?),
-                    is_secret: $crate::option_rows::is_secret!($($secret)?),
+                    is_secret: $crate::option_rows::is_true!($($secret)?),
+                    narrows: $crate::option_rows::is_true!($($narrows)?),
                 },)+]
             }
 
@@ -222,7 +227,7 @@ macro_rules! options {
                 $(if key == stringify!($key) {
                     let parse: fn(&[String]) -> Result<$type, String> = $parse;
                     let value = parse(texts)?;
-                    let is_secret: bool = $crate::option_rows::is_secret!($($secret)?);
+                    let is_secret: bool = $crate::option_rows::is_true!($($secret)?);
                     let text = if is_secret { "(secret)".to_owned() } else { texts.join(", ") };
                     self.$key = Some($crate::option_rows::Given { value, text, origin });
                     return Ok(());
@@ -255,15 +260,15 @@ macro_rules! literal {
 }
 pub(crate) use literal;
 
-macro_rules! is_secret {
+macro_rules! is_true {
     () => {
         false
     };
-    ($is_secret:literal) => {
-        $is_secret
+    ($is_true:literal) => {
+        $is_true
     };
 }
-pub(crate) use is_secret;
+pub(crate) use is_true;
 
 /// Parses an option that takes one text.
 pub(crate) fn one<T, E: Display>(

@@ -150,13 +150,14 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
 
 fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
     let default = (row.default)().map_or(String::new(), |default| format!(" [default: {default}]"));
+    let variable = if row.narrows { String::new() } else { format!(" [env: {}]", row.variable()) };
     let help = row.help();
     // The first clause says what the flag does; what follows it explains.
     let (summary, _) = help.split_once("; ").or_else(|| help.split_once(". ")).unwrap_or((&help, ""));
     let arg = Arg::new(row.key)
         .long(row.flag_name())
         .help(format!("{summary}{default}"))
-        .long_help(format!("{help}{default} [env: {}]", row.variable()));
+        .long_help(format!("{help}{default}{variable}"));
     let arg = match row.shape {
         Shape::Switch => return arg.action(ArgAction::SetTrue),
         Shape::Text | Shape::Number => arg.action(ArgAction::Set),

@@ -20,6 +20,7 @@ An option applies to all accounts. The `role_name`, `role_arn` or `external_id` 
 
 A time is written as `90s`, `500ms`, `10m` or `1h30m`; a bare number is seconds. In `rolecall.toml` a time is in quotes:
 `deadline = \"90\"`. A variable with several values separates them by commas. The Lambda function reads the variables too.
+Variables that would hide accounts or users are read by the function only: one that is left over in a shell has no effect.
 
 | flag | variable | rolecall.toml | default | description |
 |---|---|---|---|---|
@@ -33,7 +34,9 @@ pub(crate) fn reference() -> String {
         let toml = row.toml.map_or(String::new(), |toml| format!("`{toml} = {}`", value(row)));
         let default = (row.default)().map_or(String::new(), |default| format!("`{default}`"));
         let flag = format!("`{}{value_name}`", row.flag());
-        let cells = [flag, format!("`{}`", row.variable()), toml, default, row.help()];
+        let of_function = if row.narrows { " (Lambda function only)" } else { "" };
+        let variable = format!("`{}`{of_function}", row.variable());
+        let cells = [flag, variable, toml, default, row.help()];
         format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
     });
     std::iter::once(HEAD.to_owned()).chain(rows).collect()

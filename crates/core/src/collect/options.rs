@@ -20,10 +20,10 @@ options! {
         user_source: UserSource = UserSource::default(), Text("live|credential-report"), Some("user_source"), |texts| one(texts, str::parse);
 
         /// Read only this user
-        user: String = (), Text("NAME"), None, |texts| one(texts, parse_user_name);
+        user: String = (), Text("NAME"), None, |texts| one(texts, parse_user_name), narrows true;
 
         /// Read only users under this path, such as /ci/
-        path_prefix: String = (), Text("PATH"), None, |texts| one(texts, parse_path_prefix);
+        path_prefix: String = (), Text("PATH"), None, |texts| one(texts, parse_path_prefix), narrows true;
     }
 }
 

@@ -30,22 +30,22 @@ options! {
         /// Organizational unit to read, with the units below it: its id, its name, or its path below the root, such as
         /// Workloads/Prod; repeat for several
         ou: Vec<String> = (), List("OU"), Some("organization.ou"), |texts| each(texts, parse_non_empty),
-            example "[\"Workloads/Prod\", \"ou-abcd-12345678\"]";
+            example "[\"Workloads/Prod\", \"ou-abcd-12345678\"]", narrows true;
 
         /// Read only accounts that have this tag; repeat to require several tags
         include_tag: Vec<(String, String)> = (), Pairs("KEY=VALUE"), Some("organization.include_tag"),
-            |texts| each(texts, parse_tag), example "{ environment = \"prod\" }";
+            |texts| each(texts, parse_tag), example "{ environment = \"prod\" }", narrows true;
 
         /// Fetch the tags of the organization's accounts, with one call for each account
         fetch_account_tags: bool = false, Switch(""), Some("organization.fetch_account_tags"), switch, initial "true";
 
         /// Read only accounts whose id or name matches this pattern; `*` matches any characters; repeat for several
         include: Vec<String> = (), List("ACCOUNT"), Some("include"), |texts| each(texts, parse_non_empty),
-            example "[\"*-prod\"]";
+            example "[\"*-prod\"]", narrows true;
 
         /// Exclude accounts whose id or name matches this pattern; `*` matches any characters; repeat for several
         exclude: Vec<String> = (), List("ACCOUNT"), Some("exclude"), |texts| each(texts, parse_non_empty),
-            example "[\"123456789012\", \"sandbox-*\"]";
+            example "[\"123456789012\", \"sandbox-*\"]", narrows true;
 
         /// Name of the role to assume in each account
         role_name: RoleName = (), Text("NAME"), Some("role_name"), |texts| one(texts, str::parse),

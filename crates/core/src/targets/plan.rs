@@ -86,6 +86,10 @@ impl TargetPlan {
         if let Some(key) = option_without_organization(&options, origin).filter(|_| !uses_organization) {
             return Err(PlanError::NeedsOrganization(key));
         }
+        let has_role_arns = options.role_arn.as_ref().is_some_and(|it| takes_precedence(it.origin));
+        if uses_organization && has_role_arns && options.role_name.is_none() {
+            return Err(PlanError::RoleArnWithOrganization);
+        }
         // Accounts that are given one by one are not filtered by a lower layer: its filter is for that layer's list.
         let is_list = uses_organization || listed.is_some();
         let applies = |it: Origin| is_list || Some(it) >= origin;
@@ -266,6 +270,8 @@ pub enum PlanError {
     NoTargets,
     /// The option with this key requires AWS Organizations, which is not enabled.
     NeedsOrganization(&'static str),
+    /// Accounts of an organization, whose roles need a name, and a role ARN, which is for one account, are given.
+    RoleArnWithOrganization,
     /// No role is given for an account.
     MissingRole(MissingRole),
     /// A filter matches no account, or the filters leave none.
@@ -282,6 +288,14 @@ impl PlanError {
             Self::NoTargets => "no target accounts are given".to_owned(),
             Self::NeedsOrganization(key) => {
                 format!("{} requires {}", terms.setting(key), terms.setting("organization"))
+            }
+            Self::RoleArnWithOrganization => {
+                let [organization, role_arn, role_name] =
+                    ["organization", "role_arn", "role_name"].map(|key| terms.setting(key));
+                format!(
+                    "{organization} conflicts with {role_arn}, which is the role of one account; give the name of the role in \
+                     the organization's accounts with {role_name}"
+                )
             }
             Self::MissingRole(error) => error.to_text(terms),
             Self::Filter(error) => error.to_text(terms),

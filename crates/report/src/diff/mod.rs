@@ -27,18 +27,14 @@ pub struct Diff {
     /// Accounts whose outcome changed.
     pub accounts: Vec<AccountChange>,
     /// Added users.
-    #[serde(rename = "users_came")]
     pub users_added: Vec<UserName>,
     /// Removed users.
-    #[serde(rename = "users_went")]
     pub users_removed: Vec<UserName>,
     /// Changes of users that both rolls have.
     pub users_changed: Vec<UserChange>,
     /// Added access keys.
-    #[serde(rename = "keys_came")]
     pub keys_added: Vec<KeyName>,
     /// Removed access keys.
-    #[serde(rename = "keys_went")]
     pub keys_removed: Vec<KeyName>,
     /// Access keys whose status changed.
     pub keys_changed: Vec<KeyChange>,
@@ -51,7 +47,6 @@ pub struct Diff {
     /// Resolved findings, as they were in the older roll.
     pub resolved: Vec<Finding>,
     /// Findings that were open before and are suppressed now.
-    #[serde(rename = "answered_for")]
     pub newly_suppressed: Vec<Finding>,
     /// Open findings that the older roll could not evaluate.
     pub newly_known: Vec<Finding>,

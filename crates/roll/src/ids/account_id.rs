@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ParseIdError, impl_text_id, quoted};
 
-/// An AWS account id: 12 digits. Leading zeros are part of it, so it is never a number.
+/// An AWS account id: 12 digits. Leading zeros are part of it, so it is never a number. The form of the AWS console is parsed
+/// too: `1111-2222-3333`.
 ///
 /// Source: <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html>
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ impl FromStr for AccountId {
             return Err(ParseIdError("the account id is empty; AWS account ids have 12 digits".into()));
         }
         let quoted = quoted(text);
+        if let Some(digits) = without_console_dashes(text) {
+            return Ok(Self(digits));
+        }
         if text.contains(',') {
             return Err(ParseIdError(format!(
                 "account id {quoted} is a list; give each account id separately"
@@ -28,7 +32,7 @@ impl FromStr for AccountId {
         }
         if !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(ParseIdError(format!(
-                "account id {quoted} has other characters than digits; AWS account ids have 12 digits and no dashes"
+                "account id {quoted} has other characters than digits; AWS account ids have 12 digits"
             )));
         }
         match text.len() {
@@ -49,6 +53,13 @@ impl FromStr for AccountId {
     }
 }
 
+/// The digits of `1111-2222-3333`; `None` for any other form.
+fn without_console_dashes(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let are_four_digits = |part: &&str| part.len() == 4 && part.bytes().all(|b| b.is_ascii_digit());
+    (parts.len() == 3 && parts.iter().all(are_four_digits)).then(|| parts.concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::AccountId;
@@ -63,13 +74,19 @@ mod tests {
     }
 
     #[test]
+    fn the_form_of_the_aws_console_is_parsed() {
+        assert_eq!("0000-5678-9012".parse::<AccountId>().unwrap().as_str(), "000056789012");
+    }
+
+    #[test]
     fn an_id_of_ten_digits_gets_a_hint_about_tutorials() {
         assert!(problem("1111111111").contains("tutorials"), "{}", problem("1111111111"));
     }
 
     #[test]
     fn an_invalid_id_is_an_error_that_has_the_value() {
-        for text in ["", "42", "1234-5678-9012", "1234567890123", "12345678901x", "１２３４５６７８９０１２"]
+        for text in
+            ["", "42", "123-4567-89012", "1234-5678-9012-", "1234567890123", "12345678901x", "１２３４５６７８９０１２"]
         {
             let problem = problem(text);
             assert!(problem.contains("12 digits") || problem.contains("have 12"), "{problem}");
