@@ -62,7 +62,9 @@ impl CoverageSummary {
             ));
         }
         if let Some(report) = report {
-            lines.extend(finding_rows(report, coverage, terms));
+            let mut of_findings = finding_rows(report, coverage, terms);
+            report.filter.iter().for_each(|filter| filter.add_to(&mut of_findings));
+            lines.extend(of_findings);
             notes.extend(exception_notes(report));
             notes.extend(benchmark_notes(report));
             let uncertain = report.assessment.owners_uncertain;
@@ -79,7 +81,7 @@ impl CoverageSummary {
             elapsed: stored
                 .statistics
                 .as_ref()
-                .map(|Statistics { elapsed_ms, .. }| format_elapsed(*elapsed_ms)),
+                .map(|Statistics { elapsed_ms, .. }| elapsed_text(*elapsed_ms, coverage)),
             caller: header
                 .caller
                 .as_ref()
@@ -345,6 +347,23 @@ fn for_how_many(reason: &str, missing: Missing) -> String {
         Missing { access_keys: keys @ 1.., .. } => of(count_of(keys, "key")),
         Missing { users: users @ 1.., .. } => of(count_of(users, "user")),
         _ => reason.to_owned(),
+    }
+}
+
+/// How long the last run took; where previous runs read some of the accounts, of how many accounts that is the time.
+fn elapsed_text(elapsed_ms: u64, coverage: &Coverage) -> String {
+    let elapsed = format_elapsed(elapsed_ms);
+    let skipped: usize = coverage.skipped.values().sum();
+    let Some(resumed) = coverage.resumed else { return elapsed };
+    match coverage.accounts.saturating_sub(skipped + resumed.accounts) {
+        // Nothing was left to read, or the moment that the roll stands for was moved (`report --as-of`).
+        0 => elapsed,
+        last_run => format!(
+            "{} in {elapsed}; {} read by previous runs since {}",
+            count_of(last_run, "account"),
+            with_thousands_separator(resumed.accounts),
+            resumed.as_of.strftime("%Y-%m-%dT%H:%MZ")
+        ),
     }
 }
 

@@ -9,7 +9,8 @@
   // In the order in which the program that wrote them has them.
   const rules = data.rules.map(([id, title, why, clauses]) => ({ id, title, why, clauses }));
   const users = data.users.map(([account, accountName, unit, owner, name, arn, advice, reason]) =>
-    ({ account, accountName: accountName || account, unit, owner, name: name || "root user", arn, advice, reason }));
+    ({ account, accountName: accountName || account, accountLabel: accountName ? `${account} ${accountName}` : account,
+      unit, owner, name: name || "root user", arn, advice, reason }));
   const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, lines, remedy, exception]) => ({
     score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, lines, remedy,
     exception: exception ?? "",
@@ -30,7 +31,7 @@
   const bdi = (words) => element("bdi", {}, words);
 
   const filters = {
-    account: { of: ({ user }) => user.account, label: ({ user }) => user.accountName === user.account ? user.account : `${user.account} ${user.accountName}` },
+    account: { of: ({ user }) => user.account, label: ({ user }) => user.accountLabel },
     unit: { of: ({ user }) => user.unit, label: ({ user }) => user.unit },
     owner: { of: ({ user }) => user.owner, label: ({ user }) => user.owner },
     severity: { of: ({ severity }) => severity, label: ({ severity }) => severity, order: SEVERITIES },
@@ -62,7 +63,7 @@
   const columns = {
     score: ({ score }) => score,
     severity: ({ severity }) => -SEVERITIES.indexOf(severity),
-    account: ({ user }) => user.accountName,
+    account: ({ user }) => user.accountLabel,
     user: ({ user }) => user.name,
     key: ({ key }) => key,
     message: ({ message }) => message,
@@ -128,7 +129,7 @@
     const made = element("tr", { className: "row" },
       element("td", { className: "number" }, String(score)),
       element("td", {}, element("span", { className: `severity ${severity}` }, severity)),
-      element("td", { title: user.account }, bdi(user.accountName), element("div", { className: "small" }, bdi(user.unit))),
+      element("td", {}, bdi(user.accountLabel), element("div", { className: "small" }, bdi(user.unit))),
       element("td", {}, bdi(user.name)),
       element("td", { className: "key" }, key),
       element("td", {}, button, exception ? element("div", { className: "small" }, bdi(exception)) : null),
@@ -164,7 +165,7 @@
     });
     const terms = [
       ["why", `${rule.title}. ${rule.why}`],
-      ["account", user.accountName === user.account ? user.account : `${user.account} ${user.accountName}`],
+      ["account", user.accountLabel],
       ["user", user.arn],
       ["from", list(evidence.map(([value, source]) => `${value} (${data.sources[source]})`))],
       ["score", list(lines.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],

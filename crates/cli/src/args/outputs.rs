@@ -17,6 +17,10 @@ pub(crate) struct Outputs {
     /// Write to this file, whole or not at all, and not to stdout, which is `-`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
+
+    /// List everything on a terminal too, however long it is
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

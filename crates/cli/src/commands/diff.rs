@@ -13,7 +13,7 @@ use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Spinner};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -75,6 +75,7 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
     for roll in [&arguments.old, &arguments.new] {
         roll_file::is_apart("a roll", roll, arguments.output.out.as_slice())?;
     }
+    let spinner = Spinner::start("Comparing two rolls", false);
     let (old, new) = (roll_file::read(&arguments.old)?, roll_file::read(&arguments.new)?);
     let settings = arguments.benchmark.apply_to(configuration.judging);
     let diff = Diff::compare(&old, &new, &settings, arguments.last_used).map_err(|error| match error {
@@ -82,6 +83,7 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
         other => Failure::usage(format!("these rolls cannot be compared: {other}"))
             .with_remedy("name two rolls of the same accounts, the earlier one first"),
     })?;
+    drop(spinner);
     let mut sink = arguments.output.open()?;
     let write = || {
         match arguments.output.format {

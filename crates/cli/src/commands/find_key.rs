@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan};
 use rolecall_core::{CallError, RunOptions, key_lookup};
-use rolecall_report::coverage_summary::may_hold_other_keys;
+use rolecall_report::coverage_summary::{may_hold_other_keys, with_thousands_separator};
 use rolecall_report::facts::days;
 use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact};
 use serde_json::json;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::args::{CallerArgs, Flags, OutputArgs, OutputFormat, RoleFlags, SensitiveText};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Spinner};
 use crate::runtime::in_runtime;
 use crate::terms::FlagTerms;
 use crate::{aws, configuration, environment, roll_file, targets};
@@ -58,6 +58,9 @@ pub(crate) struct FindKeyArgs {
     pub(crate) caller: CallerArgs,
 }
 
+/// How wide the labels before what is shown of a key are.
+const LABELS: usize = 11;
+
 /// What was found.
 struct FoundKey {
     account_id: String,
@@ -90,13 +93,18 @@ pub(crate) fn run(arguments: &FindKeyArgs) -> Result<ExitCode, Failure> {
     }
     let mut out = arguments.output.open()?;
     in_runtime(async move {
+        let spinner = Spinner::start(format!("Looking for access key {id}"), false);
         let found = match &arguments.roll {
             Some(file) => in_roll(file, &id)?,
             None => Box::pin(live(arguments, &id)).await?,
         };
+        drop(spinner);
         let written = match arguments.output.format {
             OutputFormat::Json => output::write_json(&mut out, &in_json(&found)),
-            OutputFormat::Table => out.write_all(in_words(&found).as_bytes()),
+            OutputFormat::Table => {
+                let text = output::hanging_lines(&in_words(&found), out.look(), LABELS + 1);
+                out.write_all(text.as_bytes())
+            }
         };
         written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
         Ok(ExitCode::SUCCESS)
@@ -196,7 +204,13 @@ fn in_json(found: &FoundKey) -> serde_json::Value {
 
 fn in_words(found: &FoundKey) -> String {
     let FoundKey { account_id, account_name, user_name, access_key, as_of, source } = found;
-    let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date, *as_of));
+    let day = |date: Timestamp| {
+        let age = match days(date, *as_of) {
+            1 => "1 day".to_owned(),
+            several => format!("{} days", with_thousands_separator(several)),
+        };
+        format!("{}, {age} ago", date.strftime("%Y-%m-%d"))
+    };
     let last = match &access_key.last_used {
         Fact::Known { value: Some(last), .. } => {
             let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
@@ -216,5 +230,5 @@ fn in_words(found: &FoundKey) -> String {
         ("last used", last),
         ("as of", format!("{as_of:.0} ({source})")),
     ];
-    lines.iter().map(|(name, value)| format!("{name:<11} {}\n", output::printable(value))).collect()
+    lines.iter().map(|(name, value)| format!("{name:<LABELS$} {}\n", output::printable(value))).collect()
 }

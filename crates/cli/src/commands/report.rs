@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use rolecall_report::report::Grouping;
 
-use crate::args::{ConfigurationArgs, Format, JudgingArgs, Outputs};
+use crate::args::{ConfigurationArgs, FilterArgs, Format, JudgingArgs, Outputs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Destinations, RenderOptions};
+use crate::output::{self, Destinations, RenderOptions, Spinner};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -42,6 +42,9 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
+
+    #[command(flatten)]
+    pub(crate) filters: FilterArgs,
 
     /// Put findings together, in `table` and `markdown`
     #[arg(long, value_enum, value_name = "BY")]
@@ -79,7 +82,9 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
     roll_file::is_apart("ROLL", &arguments.roll, &arguments.outputs.out)?;
     let config = arguments.configuration.path.as_deref().unwrap_or(Path::new(configuration::FILE));
     roll_file::is_apart("--config", config, &arguments.outputs.out)?;
+    let spinner = Spinner::start(format!("Reading {}", arguments.roll.display()), false);
     let mut stored = roll_file::read(&arguments.roll)?;
+    drop(spinner);
     let destinations = Destinations::open(&arguments.outputs, false)?;
     if let Some(as_of) = arguments.as_of {
         let taken = stored.header.as_of;
@@ -101,7 +106,15 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
     let judging = arguments.judging.benchmark.apply_to(configuration.judging);
     let files = destinations.files.clone();
     let grouping = arguments.group_by.map(Into::into);
-    let showing = RenderOptions { judging: Some(&judging), grouping, keys: false, retry: None };
+    let showing = RenderOptions {
+        judging: Some(&judging),
+        grouping,
+        keys: false,
+        all: arguments.outputs.all,
+        filter: arguments.filters.filter(),
+        quiet: false,
+        retry: None,
+    };
     let judged = output::show(&stored, destinations, &showing)?;
     judged.tell_of(&files, false);
     Ok(judged.exit_code(arguments.judging.fail_on))

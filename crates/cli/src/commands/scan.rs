@@ -10,14 +10,19 @@ use rolecall_core::collect::{Collector, collectors, expected_calls};
 use rolecall_core::run::{CanaryDenial, RunStart};
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::{Run, RunOptions, Settings};
+use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_roll::{ResumableRoll, RunId};
 use tokio::signal::unix::SignalKind;
 
-use crate::args::{CallerArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags, TargetFlags};
+use crate::args::{
+    CallerArgs, FilterArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags, TargetFlags,
+};
 use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Destinations, OutputWriter, Progress, RenderOptions};
+use crate::output::{
+    self, Destinations, OutputWriter, Progress, RenderOptions, ResumedCounts, Spinner, count_of,
+};
 use crate::runtime::{StopSignals, in_runtime};
 use crate::terms::FlagTerms;
 use crate::{aws, environment, roll_file, targets};
@@ -71,8 +76,11 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
 
+    #[command(flatten)]
+    pub(crate) filters: FilterArgs,
+
     /// Apply no rules: the roll alone
-    #[arg(long, conflicts_with_all = ["benchmark", "fail_on"])]
+    #[arg(long, conflicts_with_all = ["benchmark", "fail_on", "FilterArgs"])]
     pub(crate) no_rules: bool,
 
     /// Write results to this roll file as accounts complete; if it exists, resume, and scan only what is missing
@@ -180,11 +188,17 @@ impl Scan<'_> {
         earlier: ResumableRoll,
     ) -> Result<ExitCode, Failure> {
         let Self { arguments, configuration, plan, cancellation } = self;
+        let doing = match plan.organization() {
+            Some(_) => "Listing accounts from AWS Organizations",
+            None => "Checking the caller identity",
+        };
+        let spinner = Spinner::start(doing, arguments.quiet);
         let scanner = aws::connect(&arguments.caller, plan, &settings.limits).await?;
         let accepted = configuration.accepted.clone();
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted };
         let run = Run::prepare(&scanner, plan, settings, start, cancellation).await;
         let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
+        drop(spinner);
         self.resume(&mut run, &earlier)?;
         let is_long = self.announce(&run, &earlier);
 
@@ -196,12 +210,15 @@ impl Scan<'_> {
             scanner.call_metrics().clone(),
         );
         let mut shown = OutputWriter::begin(destinations, run.header(), store)?;
+        let reading = format!("Reading {}", count_of(run.remaining_targets(), "account"));
+        let spinner = (!is_long).then(|| Spinner::start(reading, arguments.quiet));
         let mut records = run.records(cancellation);
         while let Some(account) = records.next().await {
             progress.done(&account);
             shown.account(&account)?;
         }
         progress.end();
+        drop(spinner);
         if let Some(denial) = records.denial() {
             return Err(canary_denied(denial));
         }
@@ -212,6 +229,9 @@ impl Scan<'_> {
             judging: (!arguments.no_rules).then_some(&judging),
             grouping: None,
             keys: true,
+            all: arguments.outputs.all,
+            filter: arguments.filters.filter(),
+            quiet: arguments.quiet,
             retry: (run.targets().as_slice().len() > 1).then_some(retry),
         };
         let judged = shown.finish(&run.statistics(), &showing)?;
@@ -232,11 +252,19 @@ impl Scan<'_> {
         for note in run.notes() {
             self.arguments.say(&format!("note: {note}"));
         }
-        let (all, missing) = (run.targets().as_slice().len(), run.remaining_count().len());
-        if missing < all {
-            self.arguments.say(&output::read_before(all - missing, earlier));
-        }
+        let (targets, missing) = (run.targets().as_slice().len(), run.remaining_count().len());
         let to_read = run.remaining_targets();
+        if missing < targets {
+            let counts = ResumedCounts {
+                listed: run.header().organization.as_ref().map(|it| it.accounts),
+                targets,
+                read_before: targets - missing,
+                to_read,
+                skipped: missing - to_read,
+                since: earlier.as_of(),
+            };
+            self.arguments.say(&format!("{}; a new roll file reads all again", counts.to_text()));
+        }
         let is_long = to_read > FEW;
         if is_long {
             let calls = expected_calls(&run.settings().selection);
@@ -248,6 +276,7 @@ impl Scan<'_> {
 
 fn canary_denied(denial: &CanaryDenial) -> Failure {
     let CanaryDenial { denied, not_read, account_id, gap } = denial;
+    let [denied, not_read] = [denied, not_read].map(with_thousands_separator);
     let message = format!(
         "the first {denied} accounts could all not be read, and the other {not_read} were left alone; account {account_id}: {}",
         gap.to_line()

@@ -1,7 +1,7 @@
 //! `rolecall verify`: evidence against its checksums, a roll against CloudTrail. Offline, both.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use rolecall_report::render;
 use crate::args::{OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Sink};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -75,7 +75,7 @@ fn folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, 
     let write = || {
         match output.format {
             OutputFormat::Json => output::write_json(&mut out, &checked)?,
-            OutputFormat::Table => out.write_all(in_words(&checked).as_bytes())?,
+            OutputFormat::Table => write_hanging(&mut out, in_words(&checked).as_bytes())?,
         }
         out.finish()
     };
@@ -98,12 +98,19 @@ fn in_words(checked: &CheckedBundle) -> String {
         }
     }
     let number = checked.unchanged.len();
+    let files = output::count_of(number, "file");
     text += &if checked.is_unchanged() {
-        format!("unchanged: all {number} files of {SUMS_FILE}\n")
+        format!("unchanged: all {files} of {SUMS_FILE}\n")
     } else {
-        format!("{number} files are unchanged\n")
+        format!("{files} {} unchanged\n", if number == 1 { "is" } else { "are" })
     };
     text
+}
+
+/// Writes lines that begin with a word, what has no room beside it behind that word.
+fn write_hanging(out: &mut Sink, text: &[u8]) -> io::Result<()> {
+    let look = out.look();
+    out.write_all(output::hanging_lines(&String::from_utf8_lossy(text), look, 9).as_bytes())
 }
 
 fn roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
@@ -120,7 +127,11 @@ fn roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result
     let write = || {
         match output.format {
             OutputFormat::Json => output::write_json(&mut out, &matched)?,
-            OutputFormat::Table => render::cloudtrail::render(&mut out, &matched)?,
+            OutputFormat::Table => {
+                let mut text = Vec::new();
+                render::cloudtrail::render(&mut text, &matched)?;
+                write_hanging(&mut out, &text)?;
+            }
         }
         out.finish()
     };

@@ -4,20 +4,24 @@ mod accounts;
 mod destinations;
 mod diff;
 mod findings;
+mod grid;
 mod page;
 mod progress;
 mod sink;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verdicts;
+mod wrap;
 mod writer;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use comfy_table::Cell;
+use jiff::Timestamp;
 use rolecall_core::collect::ExpectedCalls;
 use rolecall_report::coverage_summary::with_thousands_separator;
-use rolecall_roll::{Header, ResumableRoll, json};
+use rolecall_roll::{Header, json};
 use serde::Serialize;
 
 use crate::exit_code::RolecallExitCode;
@@ -25,9 +29,11 @@ use crate::failure::Failure;
 pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
-pub(crate) use progress::Progress;
+pub(crate) use grid::{Cell, Column, table};
+pub(crate) use progress::{Progress, Spinner};
 pub(crate) use sink::{Sink, TerminalStyle};
 pub(crate) use verdicts::{CaseResult, verdicts};
+pub(crate) use wrap::hanging;
 pub(crate) use writer::{OutputWriter, RenderOptions, show};
 
 /// Opens the file that the roll goes to, or stdout.
@@ -56,6 +62,9 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// A line for a person, on stderr.
 pub(crate) fn say(line: &str) {
+    let stderr = io::stderr();
+    let width = terminal_size::terminal_size_of(&stderr).filter(|_| stderr.is_terminal());
+    let line = hanging(line, width.map(|(width, _)| width.0), 2);
     // Nobody is left to tell where stderr is closed.
     let _ = writeln!(anstream::stderr(), "{line}");
 }
@@ -72,38 +81,64 @@ pub(crate) fn write_json(sink: &mut Sink, value: &impl Serialize) -> io::Result<
     sink.write_all(b"\n")
 }
 
-/// Rows as a table that looks so.
-pub(crate) fn table(
-    look: TerminalStyle,
-    header: impl IntoIterator<Item = Cell>,
-    rows: impl Iterator<Item = Vec<String>>,
-) -> String {
-    let mut shown = table::table(look, header);
-    for row in rows {
-        shown.add_row(row);
-    }
-    table::lines(shown)
+/// The lines of a text, each wrapped to the terminal with its further lines `indent` blanks to the right.
+pub(crate) fn hanging_lines(text: &str, look: TerminalStyle, indent: usize) -> String {
+    text.lines().map(|line| format!("{}\n", hanging(line, look.width, indent))).collect()
 }
 
-/// What is not asked, since the roll file has it; and of when that is.
-pub(crate) fn read_before(number: usize, earlier: &ResumableRoll) -> String {
-    let of = earlier.as_of().map_or(String::new(), |as_of| format!(", read {as_of:.0} or later"));
-    let number = with_thousands_separator(number);
-    format!(
-        "{number} accounts are in the roll file already{of}, and are not asked again; a new file asks all"
-    )
+/// A number, and the noun in its number: `1 account`, `1,200 accounts`.
+pub(crate) fn count_of(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", with_thousands_separator(number), if number == 1 { "" } else { "s" })
+}
+
+/// What a run goes on with, in numbers that add up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResumedCounts {
+    /// Accounts that AWS Organizations lists; `None` where it was not asked.
+    pub(crate) listed: Option<usize>,
+    pub(crate) targets: usize,
+    pub(crate) read_before: usize,
+    pub(crate) to_read: usize,
+    /// Targets that are not read, suspended ones for example.
+    pub(crate) skipped: usize,
+    /// The moment of the earliest run that read some of them.
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl ResumedCounts {
+    /// `302 accounts listed, 4 excluded by filters, 298 targets: 290 read by previous runs, 8 to read`.
+    pub(crate) fn to_text(self) -> String {
+        let Self { listed, targets, read_before, to_read, skipped, since } = self;
+        let mut text = String::new();
+        if let Some((listed, excluded)) = listed.and_then(|it| Some((it, it.checked_sub(targets)?))) {
+            text += &format!("{} listed, ", count_of(listed, "account"));
+            if excluded > 0 {
+                text += &format!("{} excluded by filters, ", with_thousands_separator(excluded));
+            }
+        }
+        let since =
+            since.map_or(String::new(), |as_of| format!(" since {}", as_of.strftime("%Y-%m-%dT%H:%MZ")));
+        let [read_before, to_read, skipped] = [read_before, to_read, skipped].map(with_thousands_separator);
+        text += &format!(
+            "{}: {read_before} read by previous runs{since}, {to_read} to read",
+            count_of(targets, "target")
+        );
+        if skipped != "0" {
+            text += &format!(", {skipped} skipped");
+        }
+        text
+    }
 }
 
 /// What is about to be done, in a line.
 pub(crate) fn about_to_ask(header: &Header, asked: usize, calls: ExpectedCalls) -> String {
-    let caller =
-        header.caller.as_ref().map_or("somebody whom AWS does not name", |caller| caller.arn.as_str());
+    let caller = header.caller.as_ref().map_or("an unknown caller", |caller| caller.arn.as_str());
     let organization =
-        header.organization.as_ref().map_or(String::new(), |it| format!(" of organisation {}", it.id));
+        header.organization.as_ref().map_or(String::new(), |it| format!(" of organization {}", it.id));
     let ExpectedCalls { per_account, per_user } = calls;
     format!(
-        "asking {} accounts{organization} as {}: {} calls at least, and {per_user} for each user",
-        with_thousands_separator(asked),
+        "reading {}{organization} as {}: {} calls at least, and {per_user} for each user",
+        count_of(asked, "account"),
         printable(caller),
         with_thousands_separator(asked * per_account)
     )

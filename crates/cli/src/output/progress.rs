@@ -1,14 +1,17 @@
 //! How far a run is, on stderr: a line that moves in a terminal, else one every half minute.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::IsTerminal;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rolecall_core::rate_limiter::CallMetrics;
 use rolecall_roll::{AccountRecord, ErrorKind, Outcome};
 
-use super::say;
+use super::{count_of, say};
 use rolecall_report::coverage_summary::{format_elapsed, with_thousands_separator};
 
 /// How often a line is said where nobody looks at a terminal.
@@ -40,8 +43,10 @@ impl Progress {
         }
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::try_from(all).unwrap_or_default());
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len} accounts  {msg}  {eta} left");
+            let style =
+                ProgressStyle::with_template("{bar:24} {human_pos}/{human_len} accounts  {msg}  {eta} left");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_message("reading the first accounts");
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
@@ -84,9 +89,9 @@ impl Progress {
                 state.said = now();
                 let elapsed = u64::try_from(state.began.elapsed().as_millis()).unwrap_or_default();
                 say(&format!(
-                    "{} of {} accounts after {}: {}",
-                    state.done,
-                    state.all,
+                    "{} of {} after {}: {}",
+                    with_thousands_separator(state.done),
+                    count_of(state.all, "account"),
                     format_elapsed(elapsed),
                     state.words()
                 ));
@@ -105,7 +110,7 @@ impl Progress {
 
 impl State {
     fn words(&self) -> String {
-        let mut words = format!("{} users", with_thousands_separator(self.users));
+        let mut words = count_of(self.users, "user");
         let others = [
             (self.partial, "partial"),
             (self.denied, "denied"),
@@ -113,7 +118,7 @@ impl State {
             (self.skipped, "skipped"),
         ];
         for (number, word) in others.iter().filter(|(number, _)| *number > 0) {
-            words += &format!(", {number} {word}");
+            words += &format!(", {} {word}", with_thousands_separator(number));
         }
         let calls = self.meter.total();
         let seconds = self.began.elapsed().as_secs().max(1);
@@ -122,9 +127,57 @@ impl State {
             with_thousands_separator(usize::try_from(calls.attempts / seconds).unwrap_or_default())
         );
         if calls.throttled > 0 {
-            words += &format!(", {} throttled", calls.throttled);
+            words += &format!(", {} throttled", with_thousands_separator(calls.throttled));
         }
         words
+    }
+}
+
+/// How long a step takes before a terminal says what is being done: what is over sooner needs no word.
+const SOON: Duration = Duration::from_millis(300);
+
+/// What is being done, on a terminal, until this is dropped. Nothing where stderr is no terminal.
+#[derive(Debug)]
+pub(crate) struct Spinner {
+    running: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Spinner {
+    /// Begins: `Reading roll.jsonl`.
+    pub(crate) fn start(doing: impl Into<Cow<'static, str>>, quiet: bool) -> Self {
+        if quiet || !std::io::stderr().is_terminal() {
+            return Self { running: None };
+        }
+        let doing = super::printable(&doing.into());
+        let (stop, stopped) = mpsc::channel();
+        let work = move || {
+            let is_stopped = |wait| !matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
+            if is_stopped(SOON) {
+                return;
+            }
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_message(doing);
+            bar.tick();
+            while !is_stopped(Duration::from_millis(120)) {
+                bar.tick();
+            }
+            bar.finish_and_clear();
+        };
+        // Without a thread the work itself goes on all the same.
+        let thread = thread::Builder::new().name("spinner".to_owned()).spawn(work).ok();
+        Self { running: thread.map(|thread| (stop, thread)) }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
+            // Its line is gone before anything else is printed.
+            let _ = thread.join();
+        }
     }
 }
 

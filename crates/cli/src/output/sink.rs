@@ -22,8 +22,9 @@ pub(crate) enum Sink {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TerminalStyle {
     pub(crate) colours: bool,
-    /// The width to fit; `None` where nobody looks at it in a terminal.
+    /// The width to fit; `None` where it is no terminal, or one that does not tell its width.
     pub(crate) width: Option<u16>,
+    pub(crate) is_terminal: bool,
 }
 
 impl Sink {
@@ -54,12 +55,17 @@ impl Sink {
 
     pub(crate) fn look(&self) -> TerminalStyle {
         let Self::Stdout(stdout) = self else {
-            return TerminalStyle { colours: false, width: None };
+            return TerminalStyle { colours: false, width: None, is_terminal: false };
         };
         let stdout = stdout.get_ref();
         let colours = anstream::AutoStream::choice(stdout) != ColorChoice::Never;
         let width = terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0);
-        TerminalStyle { colours, width: width.filter(|_| stdout.is_terminal()) }
+        let is_terminal = stdout.is_terminal();
+        TerminalStyle { colours, width: width.filter(|_| is_terminal), is_terminal }
+    }
+
+    pub(crate) fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout(_))
     }
 
     /// Puts what was written in its place.

@@ -1,12 +1,12 @@
 //! Verdicts for people: a row a situation.
 
-use comfy_table::{Attribute, Cell, Color};
+use anstyle::AnsiColor;
 use rolecall_policy::case::Verdict;
+use rolecall_report::coverage_summary::with_thousands_separator;
 use serde::Serialize;
 
-use super::printable;
+use super::grid::{Cell, Column, table};
 use super::sink::TerminalStyle;
-use super::table::{lines, table};
 
 /// What became of a situation.
 #[derive(Debug, Serialize)]
@@ -26,26 +26,28 @@ impl CaseResult {
 
 /// A row for each.
 pub(crate) fn verdicts(answers: &[CaseResult], look: TerminalStyle) -> String {
-    let header = ["VERDICT", "SITUATION", "DECIDED BY"];
-    let mut rows = table(look, header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-    for case in answers {
-        let (verdict, colour) = match case.verdict {
-            Verdict::Allowed => ("Allowed", Color::Green),
-            Verdict::Denied => ("Denied", Color::Red),
+    let columns = [Column::id("VERDICT"), Column::text("SITUATION"), Column::text("DECIDED BY")];
+    let row = |case: &CaseResult| {
+        let (verdict, color) = match case.verdict {
+            Verdict::Allowed => ("Allowed", AnsiColor::Green),
+            Verdict::Denied => ("Denied", AnsiColor::Red),
         };
         let unexpected = if case.is_as_expected() { "" } else { " (not as expected)" };
-        rows.add_row([
-            Cell::new(format!("{verdict}{unexpected}")).fg(colour),
-            Cell::new(printable(&case.name)),
-            Cell::new(printable(&case.decided_by)),
-        ]);
-    }
+        vec![
+            Cell::styled(format!("{verdict}{unexpected}"), color.on_default()),
+            Cell::new(&case.name),
+            Cell::new(&case.decided_by),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = answers.iter().map(row).collect();
     let unexpected = answers.iter().filter(|case| !case.is_as_expected()).count();
     let allowed = answers.iter().filter(|case| case.verdict == Verdict::Allowed).count();
-    let mut summary =
-        format!("{} situations: {allowed} allowed, {} denied", answers.len(), answers.len() - allowed);
-    if unexpected > 0 {
+    let [all, allowed, denied, unexpected] =
+        [answers.len(), allowed, answers.len() - allowed, unexpected].map(with_thousands_separator);
+    let situations = if answers.len() == 1 { "situation" } else { "situations" };
+    let mut summary = format!("{all} {situations}: {allowed} allowed, {denied} denied");
+    if unexpected != "0" {
         summary += &format!("; {unexpected} not as expected");
     }
-    format!("{}\n{summary}\n", lines(rows))
+    format!("{}\n{summary}\n", table(look, columns, &rows))
 }

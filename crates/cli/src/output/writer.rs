@@ -7,18 +7,22 @@ use std::process::ExitCode;
 use rolecall_report::coverage_summary::{CoverageSummary, summary, with_thousands_separator};
 use rolecall_report::render;
 use rolecall_report::report::{FindingLimit, Grouping};
-use rolecall_report::{Report, Settings, Severity};
+use rolecall_report::{FindingFilter, Report, Settings, Severity};
 use rolecall_roll::{AccountRecord, Coverage, Header, RollAppender, RollFile, RollWriter, Statistics};
 
-use super::sink::Sink;
-use super::{Destinations, findings, not_written, page, table};
+use super::sink::{Sink, TerminalStyle};
+use super::table::KeyListing;
+use super::{Destinations, Spinner, findings, not_written, page, table};
 use crate::args::Format;
 use crate::exit_code::RolecallExitCode;
 use crate::failure::Failure;
 use crate::terms::FlagTerms;
 
-/// How many findings a terminal shows behind the keys.
-const MOST_URGENT: usize = 20;
+/// How many findings a terminal lists behind the keys, where nobody asks for all.
+const MOST_URGENT_BEHIND_KEYS: usize = 20;
+
+/// How many it lists where there are no keys before them.
+const MOST_URGENT: usize = 50;
 
 /// A roll on its way.
 pub(crate) struct OutputWriter {
@@ -86,10 +90,46 @@ pub(crate) struct RenderOptions<'a> {
     /// How it is judged; `None` where it is not.
     pub(crate) judging: Option<&'a Settings>,
     pub(crate) grouping: Option<Grouping>,
-    /// Whether tables show the keys, and of the findings the most urgent alone.
+    /// Whether tables show the keys before the findings.
     pub(crate) keys: bool,
+    /// Whether a terminal lists all keys and findings, however many they are.
+    pub(crate) all: bool,
+    /// Which findings are shown.
+    pub(crate) filter: FindingFilter,
+    /// Whether nothing but errors is said on stderr.
+    pub(crate) quiet: bool,
     /// What to do where something is missing.
     pub(crate) retry: Option<&'a str>,
+}
+
+impl RenderOptions<'_> {
+    /// How many findings a table lists there: a terminal, where nobody asks for all, the most urgent alone.
+    fn limit(&self, look: TerminalStyle) -> usize {
+        match (look.is_terminal && !self.all, self.keys) {
+            (false, _) => usize::MAX,
+            (true, true) => MOST_URGENT_BEHIND_KEYS,
+            (true, false) => MOST_URGENT,
+        }
+    }
+
+    /// How many findings have to be kept for all destinations. A filter looks at all of them.
+    fn finding_limit(&self, destinations: &Destinations) -> FindingLimit {
+        let tables = destinations.each.iter().filter(|(format, _)| *format == Format::Table);
+        let most = tables.map(|(_, sink)| self.limit(sink.look())).max().unwrap_or_default();
+        if destinations.show_all() || most == usize::MAX || !self.filter.is_empty() {
+            FindingLimit::All
+        } else {
+            FindingLimit::MostUrgent(most)
+        }
+    }
+
+    fn key_listing(&self) -> KeyListing {
+        match (self.keys, self.all) {
+            (false, _) => KeyListing::None,
+            (true, false) => KeyListing::Few,
+            (true, true) => KeyListing::All,
+        }
+    }
 }
 
 /// What came of a roll.
@@ -150,24 +190,53 @@ pub(crate) fn show(
     destinations: Destinations,
     showing: &RenderOptions<'_>,
 ) -> Result<RollOutcome, Failure> {
-    let keep = if showing.keys && !destinations.show_all() {
-        FindingLimit::MostUrgent(MOST_URGENT)
-    } else {
-        FindingLimit::All
-    };
     let show = || {
-        let report = showing.judging.map(|settings| Report::from_file(stored, settings, keep)).transpose()?;
-        let coverage = match &report {
-            Some(report) => report.coverage.clone(),
-            None => stored.coverage()?,
-        };
+        let (coverage, report) = evaluate(stored, &destinations, showing)?;
+        let formats: Vec<Format> = destinations.each.iter().map(|(format, _)| *format).collect();
         for (format, mut sink) in destinations.each {
+            let writing = format!("Writing {}", format.name());
+            // What goes to stdout may go to the same terminal.
+            let spinner = (!sink.is_stdout()).then(|| Spinner::start(writing, showing.quiet));
             write(&mut sink, format, stored, &coverage, report.as_ref(), showing)?;
             sink.finish()?;
+            drop(spinner);
+        }
+        if !showing.quiet {
+            say_filtered(&formats, report.as_ref());
         }
         Ok(RollOutcome { coverage, report })
     };
     show().map_err(|error: io::Error| not_written(&error))
+}
+
+/// What the roll covers, and what is wrong by the rules, where it is judged.
+fn evaluate(
+    stored: &RollFile,
+    destinations: &Destinations,
+    showing: &RenderOptions<'_>,
+) -> io::Result<(Coverage, Option<Report>)> {
+    let _spinner = Spinner::start("Evaluating the roll", showing.quiet);
+    let Some(settings) = showing.judging else { return Ok((stored.coverage()?, None)) };
+    let mut report = Report::from_file(stored, settings, showing.finding_limit(destinations))?;
+    showing.filter.apply_to(&mut report);
+    Ok((report.coverage.clone(), Some(report)))
+}
+
+/// Says of formats that have no place for it that their findings are filtered, and of those that a filter does not change
+/// that they are not.
+fn say_filtered(formats: &[Format], report: Option<&Report>) {
+    let Some(filter) = report.and_then(|report| report.filter.as_ref()) else { return };
+    for format in formats {
+        match format {
+            Format::Csv | Format::Ocsf => {
+                super::say(&format!("note: {}: {}", format.name(), filter.to_text()))
+            }
+            Format::Jsonl | Format::RollCsv => {
+                super::say(&format!("note: {}: the whole roll, which no filter changes", format.name()));
+            }
+            Format::Table | Format::Json | Format::Markdown | Format::Html => {}
+        }
+    }
 }
 
 fn write(
@@ -190,10 +259,9 @@ fn write(
         Format::Ocsf => render::ocsf::render(sink, stored, findings_of()?),
         Format::Table => {
             let of_sink = sink.look();
-            table::render(sink, stored, showing.keys, of_sink)?;
+            table::render(sink, stored, showing.key_listing(), of_sink)?;
             if let Some(report) = report {
-                let most = if showing.keys { MOST_URGENT } else { usize::MAX };
-                findings::render(sink, report, showing.grouping, most, of_sink)?;
+                findings::render(sink, report, showing.grouping, showing.limit(of_sink), of_sink)?;
             }
             let statement = CoverageSummary::new(stored, coverage, report, &FlagTerms);
             sink.write_all(page::render(&statement, showing.retry, of_sink).as_bytes())

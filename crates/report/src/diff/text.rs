@@ -97,7 +97,7 @@ fn finding(it: &Finding) -> Vec<String> {
     let subject = &it.subject;
     vec![
         it.severity.to_string(),
-        subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string()),
+        subject.account_label(),
         subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
         subject.access_key_id.clone().map(String::from).unwrap_or_default(),
         it.message.clone(),

@@ -19,6 +19,7 @@ use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::distribution::Bar;
 use crate::finding::Finding;
 use crate::report::Report;
+use crate::rules::Severity;
 
 const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
@@ -107,7 +108,7 @@ pub fn render(out: &mut impl Write, stored: &RollFile, report: &Report) -> io::R
         script: SCRIPT,
         version: &stored.header.rolecall_version,
         statement: CoverageSummary::new(stored, &report.coverage, Some(report), &NeutralTerms),
-        severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
+        severities: severities(report),
         not_read: unread.collect(),
         charts: charts(report),
         first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::of).collect(),
@@ -127,13 +128,22 @@ impl<'a> Row<'a> {
         let subject = &finding.subject;
         Self {
             finding,
-            account: sanitize(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str()))
-                .into_owned(),
+            account: sanitize(&subject.account_label()).into_owned(),
             user: sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
             key: sanitize(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default())
                 .into_owned(),
         }
     }
+}
+
+/// How many of the page's findings are of each severity: what a tile shows is what it filters.
+fn severities(report: &Report) -> Vec<(&'static str, usize)> {
+    let number_of = |severity: Severity, number: usize| match report.filter {
+        Some(_) => report.findings.iter().filter(|finding| finding.severity == severity).count(),
+        None => number,
+    };
+    let open = report.open.iter().rev();
+    open.map(|(severity, number)| (severity.as_str(), number_of(*severity, *number))).collect()
 }
 
 /// What a browser lets this page do: show itself.

@@ -59,7 +59,10 @@ pub fn render(
     for (group, findings) in report.groups(grouping) {
         let title = group.as_deref().map_or("Findings, the most urgent first".into(), escaped);
         writeln!(out, "\n## {title}\n")?;
-        write_findings(out, &findings)?;
+        match &report.filter {
+            Some(filter) if findings.is_empty() => writeln!(out, "{}", escaped(&filter.to_text()))?,
+            _ => write_findings(out, &findings)?,
+        }
     }
     if !report.suppressed.is_empty() {
         writeln!(out, "\n## Findings that somebody answers for\n")?;
