@@ -51,6 +51,10 @@ async fn a_key_is_found_live_and_in_a_roll() {
     let found = run(&emulator, &["find-key", &key.access_key_id, "--roll", roll, "--format", "json"]).await;
     let document: Value = serde_json::from_str(&found.stdout).unwrap();
     assert_eq!((&document["user_name"], &document["account_id"]), (&json!(name), &json!(id)));
+    let for_people =
+        run(&emulator, &["find-key", &format!(" {}\n", key.access_key_id), "--roll", roll]).await;
+    let account = format!("{id} ({})", document["account_name"].as_str().unwrap());
+    assert!(for_people.stdout.contains(&account), "{account} is not in {}", for_people.stdout);
     let missing = run(&emulator, &["find-key", "AKIANOBODYNOBODYNOBO", "--roll", roll]).await;
     assert_eq!(missing.code, Some(11), "the roll does not cover everything: {}", missing.stderr);
     assert_eq!(emulator.requests().len(), before, "nobody was asked");

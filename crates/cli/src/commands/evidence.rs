@@ -71,7 +71,8 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
         output::say("note: the roll is incomplete; coverage.json says what is missing, and why");
     }
     output::say(&format!(
-        "{number} files and their sums are in {}; sign {SUMS_FILE}, and check all of it with `rolecall verify {}`",
+        "{} and their sums are in {}; sign {SUMS_FILE}, and check all of it with `rolecall verify {}`",
+        output::count_of(number, "file"),
         out.display(),
         out.display()
     ));

@@ -35,10 +35,8 @@ pub(super) fn render(
     if more > 0 {
         let findings = if more == 1 { "finding" } else { "findings" };
         let more = with_thousands_separator(more);
-        let line = format!(
-            "… and {more} more {findings}, less urgent; to see all: --all, or --format csv --out FILE"
-        );
-        writeln!(out, "{}\n", hanging(&line, look.width, 2))?;
+        writeln!(out, "… and {more} more {findings}, less urgent. To see all of them:")?;
+        writeln!(out, "  --all, or --format csv --out FILE\n")?;
     }
     Ok(())
 }

@@ -19,14 +19,21 @@ const GAP: usize = 2;
 /// How far the lines of a row are indented that are below its first.
 const INDENT: usize = 4;
 
-/// How wide a column of ids is at most where room is short; a row with a wider id goes on in the next line.
-const WIDEST_ID: usize = 32;
-
-/// How wide a column of text is at least, in blanks or where its content is narrower than that.
+/// How wide a text is at least beside other columns, unless its content is narrower; with less room it goes below them.
 const MESSAGE: usize = 30;
 
-/// How much of an account's name is kept in one piece where room is short.
-const NAME: usize = 24;
+/// How wide an account's id is.
+const ACCOUNT_ID: usize = 12;
+
+/// How wide columns of ids, and of accounts, are at most where room is short. A row with a wider id goes on in the next line;
+/// of an account's name the end is left out.
+const NARROW: (usize, usize) = (32, 24);
+
+/// To what they are narrowed further, one after the other, so that all columns stand on one line.
+const FOR_ONE_LINE: [(Kind, usize); 2] = [(Kind::Id, 24), (Kind::Account, 20)];
+
+/// The same for those before the first text, which then stands below them.
+const FOR_A_TEXT_BELOW: [(Kind, usize); 3] = [(Kind::Id, 20), (Kind::Account, ACCOUNT_ID), (Kind::Id, 16)];
 
 /// How a column may be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +42,7 @@ enum Kind {
     Id,
     /// Never broken, and to the right.
     Number,
-    /// An account's id and name: broken within the name alone.
+    /// An account's id and name, of which the end may be left out: the id tells the account.
     Account,
     /// Wrapped.
     Text,
@@ -136,7 +143,7 @@ impl Measured {
         self.rows += 1;
         for ((column, widths), cell) in self.columns.iter_mut().zip(row) {
             widths.widest = widths.widest.max(display_width(&cell.text));
-            if matches!(column.kind, Kind::Account | Kind::Text) {
+            if column.kind == Kind::Text {
                 widths.longest_part = widths.longest_part.max(longest_part(&cell.text));
             }
         }
@@ -176,8 +183,8 @@ impl Layout {
             let natural = widths.widest.max(name);
             let narrowest = match column.kind {
                 Kind::Number => natural,
-                Kind::Id => natural.min(WIDEST_ID),
-                Kind::Account => natural.min(widths.longest_part.clamp(12, NAME)),
+                Kind::Id => natural.min(NARROW.0),
+                Kind::Account => natural.min(NARROW.1),
                 Kind::Text => {
                     let room = limit.map_or(usize::MAX, |limit| limit.saturating_sub(INDENT));
                     natural.min(widths.longest_part.max(MESSAGE).min(room))
@@ -197,6 +204,13 @@ impl Layout {
         if self.columns.iter().map(|column| column.natural).sum::<usize>() + gaps <= limit {
             self.columns.iter_mut().for_each(|column| column.width = column.natural);
         } else {
+            let is_text = |column: &Placed| column.column.kind == Kind::Text;
+            let before_text = self.columns.iter().position(is_text).unwrap_or(self.columns.len());
+            if !narrow(&mut self.columns, &FOR_ONE_LINE, limit)
+                && let Some(columns) = self.columns.get_mut(..before_text)
+            {
+                narrow(columns, &FOR_A_TEXT_BELOW, limit);
+            }
             self.break_lines(limit);
             for line in 0..=self.columns.last().map_or(0, |column| column.line) {
                 self.share_room(line, limit);
@@ -242,16 +256,15 @@ impl Layout {
         }
     }
 
-    /// Texts get what room is left in a line, ids what those do not need.
+    /// Texts get what room is left in a line, then accounts, then ids.
     fn share_room(&mut self, line: usize, limit: usize) {
         let in_line = || self.columns.iter().filter(|column| column.line == line);
         let indent = if line == 0 { 0 } else { INDENT };
         let used = indent + in_line().map(|column| column.width).sum::<usize>();
         let mut room = limit.saturating_sub(used + in_line().count().saturating_sub(1) * GAP);
-        for of_texts in [true, false] {
-            let is_text = |kind| matches!(kind, Kind::Account | Kind::Text);
+        for kind in [Kind::Text, Kind::Account, Kind::Id] {
             for column in &mut self.columns {
-                if column.line == line && is_text(column.column.kind) == of_texts {
+                if column.line == line && column.column.kind == kind {
                     let more = room.min(column.natural - column.width.min(column.natural));
                     column.width += more;
                     room -= more;
@@ -278,31 +291,34 @@ impl Layout {
         let limit = self.look.width.map_or(usize::MAX, usize::from);
         // Cells that stand beside each other, each with its lines.
         let mut beside: Vec<(usize, Style, Vec<String>)> = Vec::new();
-        let mut line = 0;
+        let (mut line, mut end) = (0, 0);
         for (place, cell) in cells {
             if place.line > line {
                 self.flush(out, &mut beside)?;
-                line = place.line;
+                (line, end) = (place.line, 0);
             }
             let width = display_width(&cell.text);
-            let is_text = matches!(place.column.kind, Kind::Account | Kind::Text);
-            if is_text && width > place.width {
-                beside.push((place.start, cell.style, wrap(&cell.text, place.width)));
-                continue;
-            }
             let is_too_wide = width > place.width;
-            let start = if place.column.kind == Kind::Number {
-                place.start + place.width.saturating_sub(width)
-            } else if is_too_wide && place.start + width > limit {
-                self.flush(out, &mut beside)?;
-                INDENT.min(place.start)
-            } else {
-                place.start
+            let (start, lines) = match place.column.kind {
+                Kind::Number => (place.start + place.width.saturating_sub(width), vec![cell.text.clone()]),
+                Kind::Text if is_too_wide => (place.start, wrap(&cell.text, place.width)),
+                Kind::Account if is_too_wide => (place.start, vec![shorten(&cell.text, place.width)]),
+                Kind::Id if is_too_wide && place.start + width > limit => {
+                    self.flush(out, &mut beside)?;
+                    (INDENT.min(place.start), vec![cell.text.clone()])
+                }
+                _ => (place.start, vec![cell.text.clone()]),
             };
-            beside.push((start, cell.style, vec![cell.text.clone()]));
-            if is_too_wide {
+            // A cell before it that is too wide may stand in its place.
+            if start < end {
                 self.flush(out, &mut beside)?;
             }
+            let shown = match place.column.kind {
+                Kind::Id | Kind::Number => width,
+                Kind::Account | Kind::Text => width.min(place.width),
+            };
+            end = start + shown + GAP;
+            beside.push((start, cell.style, lines));
         }
         self.flush(out, &mut beside)
     }
@@ -324,6 +340,45 @@ impl Layout {
     }
 }
 
+/// Narrows columns until they stand on one line; leaves them as they are where that is not enough.
+fn narrow(columns: &mut [Placed], steps: &[(Kind, usize)], limit: usize) -> bool {
+    let mut widths: Vec<usize> = columns.iter().map(|column| column.width).collect();
+    let gaps = columns.len().saturating_sub(1) * GAP;
+    let too_much = |widths: &[usize]| (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+    for (kind, least) in steps {
+        for (place, column) in columns.iter().enumerate() {
+            let least = *least.max(&display_width(&column.column.name));
+            let excess = too_much(&widths);
+            if let Some(width) = widths.get_mut(place).filter(|_| column.column.kind == *kind) {
+                *width = (*width).min(least.max(width.saturating_sub(excess)));
+            }
+        }
+    }
+    let is_enough = too_much(&widths) == 0;
+    if is_enough {
+        for (column, width) in columns.iter_mut().zip(widths) {
+            column.width = width;
+        }
+    }
+    is_enough
+}
+
+/// An account's id, and of its name what has room: `111111111111 Product…`.
+fn shorten(text: &str, width: usize) -> String {
+    if width <= ACCOUNT_ID + 2 {
+        return text.split(' ').next().unwrap_or(text).to_owned();
+    }
+    let (mut shortened, mut used) = (String::new(), 1);
+    for character in text.chars() {
+        used += display_width(character.encode_utf8(&mut [0; 4]));
+        if used > width {
+            break;
+        }
+        shortened.push(character);
+    }
+    format!("{}…", shortened.trim_end())
+}
+
 /// A small table.
 pub(crate) fn table(
     look: TerminalStyle,
@@ -331,7 +386,9 @@ pub(crate) fn table(
     rows: &[Vec<Cell>],
 ) -> String {
     let mut measured = Measured::new(columns);
-    rows.iter().for_each(|row| measured.add(row));
+    for row in rows {
+        measured.add(row);
+    }
     let layout = Layout::new(measured, look);
     let mut text = Vec::new();
     // Writing to a vector does not fail.

@@ -43,9 +43,7 @@ impl Progress {
         }
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::try_from(all).unwrap_or_default());
-            let style =
-                ProgressStyle::with_template("{bar:24} {human_pos}/{human_len} accounts  {msg}  {eta} left");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(bar_style("{bar:24} {human_pos}/{human_len} accounts  {msg}"));
             bar.set_message("reading the first accounts");
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
@@ -82,6 +80,10 @@ impl Progress {
         }
         match &state.bar {
             Some(bar) => {
+                if state.done == 1 {
+                    // Before that nobody can tell how long it takes.
+                    bar.set_style(bar_style("{bar:24} {human_pos}/{human_len} accounts  {msg}  {eta} left"));
+                }
                 bar.set_message(state.words());
                 bar.inc(1);
             }
@@ -106,6 +108,10 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+fn bar_style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl State {

@@ -69,10 +69,8 @@ fn render_keys(
         0 => return Ok(()),
         rows if look.is_terminal && keys == KeyListing::Few && rows > MOST_KEYS => {
             let rows = with_thousands_separator(rows);
-            let line = format!(
-                "{rows} rows of users and access keys are not listed; to see them: --all, or --format roll-csv --out FILE"
-            );
-            return writeln!(out, "{}\n", super::hanging(&line, look.width, 2));
+            writeln!(out, "{rows} rows of users and access keys are not listed. To see them:")?;
+            return writeln!(out, "  --all, or --format roll-csv --out FILE\n");
         }
         _ => {}
     }

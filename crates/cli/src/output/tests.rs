@@ -245,7 +245,7 @@ fn a_terminal_lists_fifty_keys_at_most_and_a_pipe_all() {
     let over = lines(1200, KeyListing::Few, terminal(120));
     assert_eq!(
         over,
-        "1,200 rows of users and access keys are not listed; to see them: --all, or --format roll-csv --out FILE\n\n"
+        "1,200 rows of users and access keys are not listed. To see them:\n  --all, or --format roll-csv --out FILE\n\n"
     );
     assert_eq!(lines(51, KeyListing::All, terminal(120)).lines().count(), 53);
     assert_eq!(lines(51, KeyListing::Few, PIPE).lines().count(), 53);
@@ -265,7 +265,7 @@ fn a_terminal_lists_the_most_urgent_findings_and_says_how_many_are_left_out() {
     for grouping in [None, Some(Grouping::Rule)] {
         let fifty = listed(&report, grouping, 50);
         assert_eq!(rows(&fifty), 50);
-        let more = "… and 1,020 more findings, less urgent; to see all: --all, or --format csv --out FILE";
+        let more = "… and 1,020 more findings, less urgent. To see all of them:\n  --all, or --format csv --out FILE\n";
         assert!(fifty.contains(more), "{}", fifty.lines().last().unwrap());
     }
     assert_eq!(rows(&listed(&report, None, usize::MAX)), number);

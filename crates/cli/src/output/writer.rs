@@ -229,7 +229,7 @@ fn say_filtered(formats: &[Format], report: Option<&Report>) {
     for format in formats {
         match format {
             Format::Csv | Format::Ocsf => {
-                super::say(&format!("note: {}: {}", format.name(), filter.to_text()))
+                super::say(&format!("note: {}: {}", format.name(), filter.to_text()));
             }
             Format::Jsonl | Format::RollCsv => {
                 super::say(&format!("note: {}: the whole roll, which no filter changes", format.name()));
