@@ -131,7 +131,7 @@ async fn a_roll_that_is_gone_on_with_says_what_an_earlier_run_read_and_when() {
     let before = emulator.requests().len();
     let again = in_folder(&emulator, folder.path(), &with_roll).await;
     let since = format!("{}Z", &as_of[..16]);
-    let counts = format!("21 read by previous runs since {since}, 0 to read");
+    let counts = format!("21 read by previous runs since {since}, 1 to read");
     assert!(again.stderr.contains(&counts), "{}", again.stderr);
     let again: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["coverage"]["resumed"], json!({ "accounts": 21, "as_of": as_of }));
