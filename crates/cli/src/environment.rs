@@ -63,7 +63,9 @@ fn warn_of_unknown_variables() {
         let name = name.to_string_lossy();
         if let Some(row) = RunOptions::rows().find(|row| row.narrows && row.variable() == name) {
             let flag = row.flag();
-            output::say(&format!("warning: {name} is ignored, so that it hides nothing by mistake; pass {flag}"));
+            output::say(&format!(
+                "warning: {name} is ignored, so that it hides nothing by mistake; pass {flag}"
+            ));
         } else if name.starts_with("ROLECALL_") && !known().any(|it| it == name) {
             let hint = nearest(&name, known()).map_or(String::new(), |it| format!("; did you mean {it}?"));
             output::say(&format!("warning: unknown variable {name} is ignored{hint}"));

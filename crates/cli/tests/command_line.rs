@@ -180,7 +180,7 @@ async fn the_short_help_is_short_and_the_long_help_names_the_variables() {
     let long = offline(folder.path(), &["scan", "--help"]).await.stdout;
     let is_in =
         |words: &str, help: &str| help.split_whitespace().collect::<Vec<_>>().join(" ").contains(words);
-    assert!(short.lines().count() < 90 && long.lines().count() > 200, "{}", short.lines().count());
+    assert!(short.lines().count() < 80 && long.lines().count() > 200, "{}", short.lines().count());
     assert!(is_in("[env: ROLECALL_MAX_ATTEMPTS]", &long) && !short.contains("--max-attempts"));
     let mut secret = rolecall("http://127.0.0.1:9", &["scan", "--help"]);
     let secret = ended(secret.env("ROLECALL_EXTERNAL_ID", "s3cret")).await.stdout;

@@ -54,7 +54,10 @@ async fn each_option_is_listed_with_its_source_and_a_secret_is_not_printed() {
     let text = "role_name = \"IAMListRole\"\nexternal_id = \"s3cret:1\"\n[limits]\nmax_attempts = 3\nconcurrency = 7\n";
     fs::write(folder.path().join("rolecall.toml"), text).unwrap();
     let mut command = rolecall("http://127.0.0.1:9", &["config", "--format", "json"]);
-    command.current_dir(folder.path()).env("ROLECALL_CONCURRENCY", "9").env("ROLECALL_INCLUDE", "a-*, b-*");
+    command
+        .current_dir(folder.path())
+        .env("ROLECALL_CONCURRENCY", "9")
+        .env("ROLECALL_VIA", "arn:aws:iam::222222222222:role/R");
     let shown = ended(&mut command).await;
     assert!(!shown.stdout.contains("s3cret"), "{}", shown.stdout);
     let rows: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap();
@@ -64,7 +67,7 @@ async fn each_option_is_listed_with_its_source_and_a_secret_is_not_printed() {
         ("external_id", "(secret)", "file, external_id"),
         ("max_attempts", "3", "file, limits.max_attempts"),
         ("concurrency", "9", "ROLECALL_CONCURRENCY"),
-        ("include", "a-*, b-*", "ROLECALL_INCLUDE"),
+        ("via", "arn:aws:iam::222222222222:role/R", "ROLECALL_VIA"),
         ("canary", "5", "default"),
     ] {
         assert_eq!(

@@ -85,13 +85,17 @@ fn plan_failure(error: &PlanError, is_from_event: bool) -> Failure {
             "{text}: set ROLECALL_ROLE_ARN or ROLECALL_ORGANIZATION, or send {{\"role_arn\": …}} or {{\"organization\": \
              true}}"
         )),
-        PlanError::MissingRole(_) | PlanError::Filter(_) | PlanError::TargetConflict(_) if is_from_event => {
-            Failure::InvalidEvent(text)
-        }
-        PlanError::NeedsOrganization(_)
+        PlanError::NeedsOrganization(_) => Failure::InvalidSettings(text),
+        PlanError::RoleArnWithOrganization
         | PlanError::MissingRole(_)
         | PlanError::Filter(_)
-        | PlanError::TargetConflict(_) => Failure::InvalidSettings(text),
+        | PlanError::TargetConflict(_) => {
+            if is_from_event {
+                Failure::InvalidEvent(text)
+            } else {
+                Failure::InvalidSettings(text)
+            }
+        }
     }
 }
 

@@ -63,7 +63,9 @@ impl CoverageSummary {
             ));
         }
         if let Some(report) = report {
-            rows.extend(finding_rows(report, coverage, terms));
+            let mut finding_rows = finding_rows(report, coverage, terms);
+            report.filter.iter().for_each(|filter| filter.add_to(&mut finding_rows));
+            rows.extend(finding_rows);
             notes.extend(exception_notes(report));
             notes.extend(benchmark_notes(report));
             let uncertain = report.assessment.owners_uncertain;
@@ -80,7 +82,7 @@ impl CoverageSummary {
             elapsed: roll
                 .statistics
                 .as_ref()
-                .map(|Statistics { elapsed_ms, .. }| format_elapsed(*elapsed_ms)),
+                .map(|Statistics { elapsed_ms, .. }| elapsed_text(*elapsed_ms, coverage)),
             caller: header
                 .caller
                 .as_ref()
@@ -386,6 +388,23 @@ fn with_unknown_count(reason: &str, missing: Missing) -> String {
         Missing { access_keys: keys @ 1.., .. } => with_count(count_of(keys, "key")),
         Missing { users: users @ 1.., .. } => with_count(count_of(users, "user")),
         _ => reason.to_owned(),
+    }
+}
+
+/// The time that the last run took. If previous runs read some of the accounts, it says for how many accounts that is.
+fn elapsed_text(elapsed_ms: u64, coverage: &Coverage) -> String {
+    let elapsed = format_elapsed(elapsed_ms);
+    let skipped: usize = coverage.skipped.values().sum();
+    let Some(resumed) = coverage.resumed else { return elapsed };
+    match coverage.accounts.saturating_sub(skipped + resumed.accounts) {
+        // Nothing was left to read, or `report --as-of` changed the time of the roll.
+        0 => elapsed,
+        last_run => format!(
+            "{} in {elapsed}; {} read by previous runs since {}",
+            count_of(last_run, "account"),
+            with_thousands_separator(resumed.accounts),
+            resumed.as_of.strftime("%Y-%m-%dT%H:%MZ")
+        ),
     }
 }
 

@@ -80,6 +80,15 @@ pub struct Subject {
     pub access_key_id: Option<AccessKeyId>,
 }
 
+impl Subject {
+    /// The account's id, and its name where it is known: `111111111111 prod`.
+    #[must_use]
+    pub fn account_label(&self) -> String {
+        let name = self.account_name.as_deref().unwrap_or_default();
+        format!("{} {name}", self.account_id).trim_end().to_owned()
+    }
+}
+
 /// Who is responsible for a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Owner {

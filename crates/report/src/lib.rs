@@ -62,6 +62,7 @@ pub mod diff;
 pub mod distribution;
 pub mod evidence;
 pub mod facts;
+pub mod filter;
 pub mod finding;
 pub(crate) mod remedy;
 pub mod render;
@@ -71,6 +72,7 @@ pub mod score;
 pub mod settings;
 
 pub use diff::Diff;
+pub use filter::FindingFilter;
 pub use finding::Finding;
 pub use report::Report;
 pub use rules::{Benchmark, CATALOG, Rule, Severity};

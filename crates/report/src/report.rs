@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::assess::{Assessment, Assessor};
 use crate::distribution::Distributions;
+use crate::filter::AppliedFilter;
 use crate::finding::Finding;
 use crate::rules::{Benchmark, Severity};
 use crate::settings::Settings;
@@ -56,6 +57,9 @@ pub struct Report {
     /// The gaps of all accounts; empty where only the most urgent findings are kept.
     #[serde(skip)]
     pub not_read: Vec<UnreadItem>,
+    /// Which findings the two lists below show, where a filter was applied; the numbers are those of all findings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<AppliedFilter>,
     /// The open findings, the most urgent first.
     pub findings: Vec<Finding>,
     /// The findings that an exception suppresses, the most urgent first.
@@ -153,6 +157,7 @@ impl Report {
             suppressed_count,
             distributions,
             not_read,
+            filter: None,
             findings,
             suppressed,
             assessment,
@@ -177,12 +182,23 @@ impl Report {
     /// without a name.
     #[must_use]
     pub fn groups(&self, grouping: Option<Grouping>) -> Vec<(Option<String>, Vec<&Finding>)> {
+        self.most_urgent_groups(grouping, usize::MAX)
+    }
+
+    /// At most `limit` of the open findings in groups, the most urgent first; without a grouping all together.
+    #[must_use]
+    pub fn most_urgent_groups(
+        &self,
+        grouping: Option<Grouping>,
+        limit: usize,
+    ) -> Vec<(Option<String>, Vec<&Finding>)> {
+        let findings = self.findings.iter().take(limit);
         let Some(grouping) = grouping else {
-            return vec![(None, self.findings.iter().collect())];
+            return vec![(None, findings.collect())];
         };
         let mut groups: Vec<(Option<String>, Vec<&Finding>)> = Vec::new();
         let mut indexes: BTreeMap<String, usize> = BTreeMap::new();
-        for finding in &self.findings {
+        for finding in findings {
             let name = grouping.group_name(finding);
             let next = groups.len();
             let index = *indexes.entry(name.clone()).or_insert(next);

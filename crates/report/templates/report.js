@@ -9,7 +9,8 @@
   // The arrays have the order in which render/html/data.rs writes them.
   const rules = data.rules.map(([id, title, why, clauses]) => ({ id, title, why, clauses }));
   const users = data.users.map(([account, accountName, unit, owner, name, arn, advice, reason]) =>
-    ({ account, accountName: accountName || account, unit, owner, name: name || "root user", arn, advice, reason }));
+    ({ account, accountName: accountName || account, accountLabel: accountName ? `${account} ${accountName}` : account,
+      unit, owner, name: name || "root user", arn, advice, reason }));
   const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, components, remedy, exception]) => ({
     score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, components, remedy,
     exception: exception ?? "",
@@ -30,7 +31,7 @@
   const bdi = (text) => element("bdi", {}, text);
 
   const filters = {
-    account: { value: ({ user }) => user.account, label: ({ user }) => user.accountName === user.account ? user.account : `${user.account} ${user.accountName}` },
+    account: { value: ({ user }) => user.account, label: ({ user }) => user.accountLabel },
     unit: { value: ({ user }) => user.unit, label: ({ user }) => user.unit },
     owner: { value: ({ user }) => user.owner, label: ({ user }) => user.owner },
     severity: { value: ({ severity }) => severity, label: ({ severity }) => severity, order: SEVERITIES },
@@ -64,7 +65,7 @@
   const columns = {
     score: ({ score }) => score,
     severity: ({ severity }) => -SEVERITIES.indexOf(severity),
-    account: ({ user }) => user.accountName,
+    account: ({ user }) => user.accountLabel,
     user: ({ user }) => user.name,
     key: ({ key }) => key,
     message: ({ message }) => message,
@@ -130,7 +131,7 @@
     const tr = element("tr", { className: "row" },
       element("td", { className: "number" }, String(score)),
       element("td", {}, element("span", { className: `severity ${severity}` }, severity)),
-      element("td", { title: user.account }, bdi(user.accountName), element("div", { className: "small" }, bdi(user.unit))),
+      element("td", {}, bdi(user.accountLabel), element("div", { className: "small" }, bdi(user.unit))),
       element("td", {}, bdi(user.name)),
       element("td", { className: "key" }, key),
       element("td", {}, button, exception ? element("div", { className: "small" }, bdi(exception)) : null),
@@ -166,7 +167,7 @@
     });
     const terms = [
       ["why", `${rule.title}. ${rule.why}`],
-      ["account", user.accountName === user.account ? user.account : `${user.account} ${user.accountName}`],
+      ["account", user.accountLabel],
       ["user", user.arn],
       ["evidence", list(evidence.map(([value, source]) => `${value} (${data.sources[source]})`))],
       ["score", list(components.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],

@@ -57,7 +57,7 @@ impl FlagSet for SettingFlags {
     }
 
     fn is_common(key: &str) -> bool {
-        ["session_name", "deadline"].contains(&key)
+        key == "deadline"
     }
 }
 
@@ -66,6 +66,10 @@ impl FlagSet for SelectionFlags {
 
     fn heading(_row: &OptionRow) -> &'static str {
         "Collection options"
+    }
+
+    fn is_common(key: &str) -> bool {
+        key == "collect"
     }
 }
 
@@ -79,7 +83,7 @@ impl FlagSet for TargetFlags {
     }
 
     fn is_common(key: &str) -> bool {
-        !["organization_role_arn", "fetch_account_tags", "role_template"].contains(&key)
+        !["organization_role_arn", "fetch_account_tags", "include_tag", "role_template", "via"].contains(&key)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod caller;
 mod configuration;
+mod filters;
 mod flags;
 mod global;
 mod judging;
@@ -10,6 +11,7 @@ mod sensitive;
 
 pub(crate) use caller::CallerArgs;
 pub(crate) use configuration::ConfigurationArgs;
+pub(crate) use filters::FilterArgs;
 pub(crate) use flags::{Flags, RoleFlags, SelectionFlags, SettingFlags, TargetFlags};
 pub(crate) use global::GlobalArgs;
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};

@@ -19,6 +19,10 @@ pub(crate) struct Outputs {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
 
+    /// List everything on a terminal too, however long it is
+    #[arg(long)]
+    pub(crate) all: bool,
+
     /// The AWS CLI's name for --format: refused, with the flag to use.
     #[arg(long, hide = true, value_parser = refuse_output)]
     output: Option<String>,

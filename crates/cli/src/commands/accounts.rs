@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::args::{CallerArgs, ConfigurationArgs, Flags, OutputArgs, OutputFormat, TargetFlags};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Spinner};
 use crate::runtime::in_runtime;
 use crate::{aws, configuration, environment, targets};
 
@@ -54,16 +54,22 @@ pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
     let plan = targets::plan(&options, &configuration, &arguments.caller)?;
     in_runtime(async {
         let (format, mut out) = arguments.output.open()?;
+        let activity = match plan.organization() {
+            Some(_) => "Listing accounts from AWS Organizations",
+            None => "Checking the caller identity",
+        };
+        let spinner = Spinner::start(activity);
         let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
         let run = Run::prepare(&scanner, &plan, settings, start, &Cancellation::new(None)).await;
         let run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
+        drop(spinner);
         for note in run.notes() {
             output::say(&format!("note: {note}"));
         }
         let written = match format {
             OutputFormat::Table => {
-                out.write_all(output::accounts(run.targets().as_slice(), out.look()).as_bytes())
+                out.write_all(output::accounts(run.targets().as_slice(), out.terminal_style()).as_bytes())
             }
             OutputFormat::Json => {
                 let one = |target: &rolecall_core::Target| {

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use comfy_table::{Attribute, Cell};
 use rolecall_core::RunOptions;
 use rolecall_core::option_rows::{OptionRow, Origin};
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use crate::args::{ConfigurationArgs, OutputArgs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
+use crate::output::{Cell, Column};
 use crate::{output, targets};
 
 const HELP: &str = "\
@@ -57,22 +57,18 @@ pub(crate) fn run(arguments: &ConfigArgs) -> Result<ExitCode, Failure> {
         View::Reference => out.write_all(configuration::reference().as_bytes()),
         View::Json => output::write_json(&mut out, &as_json(&options)),
         View::Table => {
-            let header = ["OPTION", "VALUE", "SOURCE"];
-            let text = output::table(
-                out.look(),
-                header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
-                RunOptions::rows().map(|row| as_row(row, &options)),
-            );
-            out.write_all(text.as_bytes())
+            let columns = [Column::id("OPTION"), Column::text("VALUE"), Column::text("SOURCE")];
+            let rows: Vec<Vec<Cell>> = RunOptions::rows().map(|row| as_row(row, &options)).collect();
+            out.write_all(output::table(out.terminal_style(), columns, &rows).as_bytes())
         }
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_row(row: &OptionRow, options: &RunOptions) -> Vec<String> {
+fn as_row(row: &OptionRow, options: &RunOptions) -> Vec<Cell> {
     let (value, source) = value_and_source(row, options);
-    vec![row.key.to_owned(), output::printable(&value.unwrap_or_default()), source]
+    vec![Cell::new(row.key), Cell::new(value.unwrap_or_default()), Cell::new(source)]
 }
 
 fn as_json(options: &RunOptions) -> Vec<Value> {

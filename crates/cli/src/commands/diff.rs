@@ -13,7 +13,7 @@ use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Spinner};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -77,6 +77,7 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
     for roll in [&arguments.old, &arguments.new] {
         roll_file::ensure_distinct("a roll file", roll, arguments.output.out.as_slice())?;
     }
+    let spinner = Spinner::start("Comparing two rolls");
     let (old, new) = (roll_file::read(&arguments.old)?, roll_file::read(&arguments.new)?);
     let settings = arguments.benchmark.apply_to(configuration.judging);
     let diff = Diff::compare(&old, &new, &settings, arguments.last_used).map_err(|error| match error {
@@ -84,12 +85,13 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
         other => Failure::usage(format!("these rolls cannot be compared: {other}"))
             .with_remedy("name two rolls of the same accounts, the previous one first"),
     })?;
+    drop(spinner);
     let (format, mut sink) = arguments.output.open()?;
     let write = || {
         match format {
             Comparison::Table => {
-                let look = sink.look();
-                sink.write_all(output::diff(&diff, look).as_bytes())?;
+                let terminal = sink.terminal_style();
+                sink.write_all(output::diff(&diff, terminal).as_bytes())?;
             }
             Comparison::Json => output::write_json(&mut sink, &diff)?,
             Comparison::Markdown => markdown::render_diff(&mut sink, &diff)?,

@@ -46,13 +46,13 @@ pub(crate) struct EvidenceArgs {
 /// Writes the folder atomically.
 pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(&arguments.configuration)?;
-    let mut stored = roll_file::read(&arguments.roll)?;
+    let mut roll = roll_file::read(&arguments.roll)?;
     if configuration.path.is_some() {
-        stored.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
+        roll.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
     }
     let this_program = std::env::current_exe().and_then(File::open).and_then(bundle::sha256);
     let contents = BundleContents {
-        roll: &stored,
+        roll: &roll,
         roll_file: &arguments.roll,
         settings: &configuration.judging,
         configuration: configuration.without_secrets.as_deref(),
@@ -68,11 +68,12 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
         WriteError::Parent(error) => output::cannot_write("--out", out, &error),
         WriteError::Io(error) => output::not_written(&error),
     })?;
-    if !stored.coverage().map_err(|error| output::not_written(&error))?.is_complete {
+    if !roll.coverage().map_err(|error| output::not_written(&error))?.is_complete {
         output::say("note: the roll is incomplete; coverage.json lists what is missing, and why");
     }
     output::say(&format!(
-        "wrote {number} files and their checksums to {}; sign {SUMS_FILE}, and check the folder with `rolecall verify {}`",
+        "wrote {} and their checksums to {}; sign {SUMS_FILE}, and check the folder with `rolecall verify {}`",
+        output::count_of(number, "file"),
         out.display(),
         out.display()
     ));

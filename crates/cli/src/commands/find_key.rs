@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan};
 use rolecall_core::{CallError, RunOptions, key_lookup};
-use rolecall_report::coverage_summary::may_hold_other_keys;
+use rolecall_report::coverage_summary::{may_hold_other_keys, with_thousands_separator};
 use rolecall_report::facts::days;
 use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact};
 use serde_json::json;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::args::{CallerArgs, ConfigurationArgs, Flags, OutputArgs, OutputFormat, RoleFlags, SensitiveText};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Spinner};
 use crate::runtime::in_runtime;
 use crate::terms::FlagTerms;
 use crate::{aws, configuration, environment, roll_file, targets};
@@ -61,6 +61,9 @@ pub(crate) struct FindKeyArgs {
     pub(crate) configuration: ConfigurationArgs,
 }
 
+/// The width of the labels in the text output.
+const LABELS: usize = 11;
+
 /// An access key and its user.
 struct FoundKey {
     account_id: String,
@@ -92,13 +95,18 @@ pub(crate) fn run(arguments: &FindKeyArgs) -> Result<ExitCode, Failure> {
     }
     let (format, mut out) = arguments.output.open()?;
     in_runtime(async move {
+        let spinner = Spinner::start(format!("Looking for access key {id}"));
         let found = match &arguments.roll {
             Some(file) => find_in_roll(file, &id)?,
             None => Box::pin(find_live(arguments, &id)).await?,
         };
+        drop(spinner);
         let written = match format {
             OutputFormat::Json => output::write_json(&mut out, &to_json(&found)),
-            OutputFormat::Table => out.write_all(to_text(&found).as_bytes()),
+            OutputFormat::Table => {
+                let text = output::hanging_lines(&to_text(&found), out.terminal_style(), LABELS + 1);
+                out.write_all(text.as_bytes())
+            }
         };
         written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
         Ok(ExitCode::SUCCESS)
@@ -106,9 +114,9 @@ pub(crate) fn run(arguments: &FindKeyArgs) -> Result<ExitCode, Failure> {
 }
 
 fn find_in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<FoundKey, Failure> {
-    let stored = roll_file::read(file)?;
+    let roll = roll_file::read(file)?;
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
-    for account in stored.accounts() {
+    for account in roll.accounts() {
         let account = account.map_err(unexpected)?;
         if let Some((user_name, key)) = find_in_account(&account, access_key_id) {
             return Ok(FoundKey {
@@ -116,20 +124,20 @@ fn find_in_roll(file: &Path, access_key_id: &AccessKeyId) -> Result<FoundKey, Fa
                 account_name: account.account().and_then(|account| account.name.clone()),
                 user_name: user_name.to_owned(),
                 access_key: key.clone(),
-                as_of: account.as_of().unwrap_or(stored.header.as_of),
+                as_of: account.as_of().unwrap_or(roll.header.as_of),
                 source: "roll",
             });
         }
     }
-    let coverage = stored.coverage().map_err(unexpected)?;
-    if let Some(reason) = may_hold_other_keys(&stored.header, &coverage) {
+    let coverage = roll.coverage().map_err(unexpected)?;
+    if let Some(reason) = may_hold_other_keys(&roll.header, &coverage) {
         let problem = format!("access key {access_key_id} is not in the roll, which {reason}");
         return Err(
             Failure::incomplete(problem).with_remedy("call AWS instead: the same command without --roll")
         );
     }
     let problem =
-        format!("access key {access_key_id} is in no account of the roll of {:.0}", stored.header.as_of);
+        format!("access key {access_key_id} is in no account of the roll of {:.0}", roll.header.as_of);
     Err(Failure::new(RolecallExitCode::Findings, problem).with_remedy(
         "the key may be newer, or belong to another organization; without --roll, AWS is called",
     ))
@@ -208,7 +216,13 @@ fn to_json(found: &FoundKey) -> serde_json::Value {
 
 fn to_text(found: &FoundKey) -> String {
     let FoundKey { account_id, account_name, user_name, access_key, as_of, source } = found;
-    let day = |date: Timestamp| format!("{}, {} days ago", date.strftime("%Y-%m-%d"), days(date, *as_of));
+    let day = |date: Timestamp| {
+        let age = match days(date, *as_of) {
+            1 => "1 day".to_owned(),
+            several => format!("{} days", with_thousands_separator(several)),
+        };
+        format!("{}, {age} ago", date.strftime("%Y-%m-%d"))
+    };
     let last = match &access_key.last_used {
         Fact::Known { value: Some(last), .. } => {
             let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
@@ -230,5 +244,5 @@ fn to_text(found: &FoundKey) -> String {
         ("last used", last),
         ("as of", format!("{as_of:.0} ({source})")),
     ];
-    lines.iter().map(|(name, value)| format!("{name:<11} {}\n", output::printable(value))).collect()
+    lines.iter().map(|(name, value)| format!("{name:<LABELS$} {}\n", output::printable(value))).collect()
 }

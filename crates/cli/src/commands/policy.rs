@@ -87,7 +87,7 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     }
     let (format, mut out) = arguments.output.open()?;
     let written = match format {
-        OutputFormat::Table => out.write_all(output::verdicts(&results, out.look()).as_bytes()),
+        OutputFormat::Table => out.write_all(output::verdicts(&results, out.terminal_style()).as_bytes()),
         OutputFormat::Json => output::write_json(&mut out, &results),
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;

@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use rolecall_report::report::Grouping;
 
-use crate::args::{ConfigurationArgs, Format, JudgingArgs, Outputs};
+use crate::args::{ConfigurationArgs, FilterArgs, Format, JudgingArgs, Outputs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Destinations, RenderOptions};
+use crate::output::{self, Destinations, RenderOptions, Spinner};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -42,6 +42,9 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
+
+    #[command(flatten)]
+    pub(crate) filters: FilterArgs,
 
     /// Group findings, in the formats table and markdown
     #[arg(long, value_enum, value_name = "BY")]
@@ -82,10 +85,12 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
     if let Some(path) = &configuration.path {
         roll_file::ensure_distinct("the configuration file", path, &arguments.outputs.out)?;
     }
-    let mut stored = roll_file::read(&arguments.roll)?;
+    let spinner = Spinner::start(format!("Reading {}", arguments.roll.display()));
+    let mut roll = roll_file::read(&arguments.roll)?;
+    drop(spinner);
     let destinations = Destinations::open(&arguments.outputs, false)?;
     if let Some(as_of) = arguments.as_of {
-        let taken = stored.header.as_of;
+        let taken = roll.header.as_of;
         if as_of < taken {
             let problem = format!("--as-of {as_of} is before the time of the roll, {taken:.0}");
             return Err(
@@ -98,18 +103,25 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
             )
             .with_remedy("pass --as-of without --format jsonl"));
         }
-        stored.header.as_of = as_of;
+        roll.header.as_of = as_of;
     }
     if configuration.path.is_some() {
-        stored.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
+        roll.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
     }
     let judging = arguments.judging.benchmark.apply_to(configuration.judging);
     let files = destinations.files.clone();
     let grouping = arguments.group_by.map(Into::into);
-    let showing = RenderOptions { judging: Some(&judging), grouping, keys: false, retry: None };
-    let judged = output::show(&stored, destinations, &showing)?;
-    judged.report_files(&files);
-    Ok(judged.exit_code(arguments.judging.fail_on))
+    let options = RenderOptions {
+        judging: Some(&judging),
+        grouping,
+        keys: false,
+        all: arguments.outputs.all,
+        filter: arguments.filters.filter(),
+        retry: None,
+    };
+    let outcome = output::show(&roll, destinations, &options)?;
+    outcome.report_files(&files);
+    Ok(outcome.exit_code(arguments.judging.fail_on))
 }
 
 fn parse_as_of(text: &str) -> Result<Timestamp, String> {

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use comfy_table::{Attribute, Cell};
 use rolecall_report::settings::EffectiveRule;
 use rolecall_report::{Benchmark, Rule, Severity};
 use serde::Serialize;
@@ -14,7 +13,7 @@ use crate::args::{BenchmarkArgs, ConfigurationArgs, OutputArgs, OutputFormat};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Cell, Column};
 
 const HELP: &str = "--format json lists the clauses of all benchmarks and the facts that each rule needs.";
 
@@ -49,22 +48,26 @@ pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
             // The newest benchmark; json lists all of them.
             let benchmark = settings.benchmark.unwrap_or(Benchmark::Cis70);
             let clauses = benchmark.as_str().to_uppercase();
-            let header = ["RULE", "SEVERITY", "DAYS", &clauses, "SECURITY HUB", "FINDS"];
-            let text = output::table(
-                out.look(),
-                header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
-                applied.iter().map(|it| {
-                    vec![
-                        it.rule.id.to_owned(),
-                        it.severity.to_string(),
-                        it.rule.days.map_or(String::new(), |_| it.days.to_string()),
-                        it.rule.clause_for(benchmark).unwrap_or_default().to_owned(),
-                        it.rule.security_hub.join(", "),
-                        it.rule.title.to_owned(),
-                    ]
-                }),
-            );
-            out.write_all(text.as_bytes())
+            let columns = [
+                Column::id("RULE"),
+                Column::id("SEVERITY"),
+                Column::number("DAYS"),
+                Column::id(clauses),
+                Column::id("SECURITY HUB"),
+                Column::text("FINDS"),
+            ];
+            let row = |it: &EffectiveRule| {
+                vec![
+                    Cell::new(it.rule.id),
+                    Cell::severity(it.severity),
+                    Cell::new(it.rule.days.map_or(String::new(), |_| it.days.to_string())),
+                    Cell::new(it.rule.clause_for(benchmark).unwrap_or_default()),
+                    Cell::new(it.rule.security_hub.join(", ")),
+                    Cell::new(it.rule.title),
+                ]
+            };
+            let rows: Vec<Vec<Cell>> = applied.iter().map(row).collect();
+            out.write_all(output::table(out.terminal_style(), columns, &rows).as_bytes())
         }
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;

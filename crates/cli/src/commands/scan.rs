@@ -10,16 +10,20 @@ use rolecall_core::collect::{Collector, collectors, expected_calls};
 use rolecall_core::run::{CanaryDenial, RunStart};
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::{Run, RunOptions, Settings};
+use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_roll::{ResumableRoll, RunId};
 use tokio::signal::unix::SignalKind;
 
 use crate::args::{
-    CallerArgs, ConfigurationArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags, TargetFlags,
+    CallerArgs, ConfigurationArgs, FilterArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags,
+    TargetFlags,
 };
 use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Destinations, OutputWriter, Progress, RenderOptions};
+use crate::output::{
+    self, Destinations, OutputWriter, Progress, RenderOptions, ResumedCounts, Spinner, count_of,
+};
 use crate::runtime::{StopSignals, in_runtime};
 use crate::terms::FlagTerms;
 use crate::{aws, environment, roll_file, targets};
@@ -81,8 +85,11 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
 
+    #[command(flatten)]
+    pub(crate) filters: FilterArgs,
+
     /// Write the roll without evaluating rules
-    #[arg(long, help_heading = "Rules", conflicts_with_all = ["benchmark", "fail_on"])]
+    #[arg(long, help_heading = "Rules", conflicts_with_all = ["benchmark", "fail_on", "FilterArgs"])]
     pub(crate) no_rules: bool,
 
     /// Write results to this roll file as accounts complete; if it exists, resume: scan only missing accounts
@@ -179,11 +186,17 @@ impl Scan<'_> {
         earlier: ResumableRoll,
     ) -> Result<ExitCode, Failure> {
         let Self { arguments, configuration, plan, cancellation } = self;
+        let activity = match plan.organization() {
+            Some(_) => "Listing accounts from AWS Organizations",
+            None => "Checking the caller identity",
+        };
+        let spinner = Spinner::start(activity);
         let scanner = aws::connect(&arguments.caller, plan, &settings.limits).await?;
         let accepted = configuration.accepted_gaps.clone();
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted };
         let run = Run::prepare(&scanner, plan, settings, start, cancellation).await;
         let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
+        drop(spinner);
         self.resume(&mut run, &earlier)?;
         let is_long = Self::announce(&run, &earlier);
 
@@ -194,28 +207,33 @@ impl Scan<'_> {
             is_long && !output::is_quiet(),
             scanner.call_metrics().clone(),
         );
-        let mut shown = OutputWriter::begin(destinations, run.header(), store)?;
+        let mut writer = OutputWriter::begin(destinations, run.header(), store)?;
+        let reading = format!("Reading {}", count_of(run.remaining_count(), "account"));
+        let spinner = (!is_long).then(|| Spinner::start(reading));
         let mut records = run.records(cancellation);
         while let Some(account) = records.next().await {
             progress.done(&account);
-            shown.account(&account)?;
+            writer.add_account(&account)?;
         }
         progress.end();
+        drop(spinner);
         if let Some(denial) = records.denial() {
             return Err(canary_denied(denial));
         }
 
         let judging = arguments.judging.benchmark.apply_to(configuration.judging.clone());
         let retry = if arguments.roll.is_some() { RETRY } else { KEEP };
-        let showing = RenderOptions {
+        let options = RenderOptions {
             judging: (!arguments.no_rules).then_some(&judging),
             grouping: None,
             keys: true,
+            all: arguments.outputs.all,
+            filter: arguments.filters.filter(),
             retry: (run.targets().as_slice().len() > 1).then_some(retry),
         };
-        let judged = shown.finish(&run.statistics(), &showing)?;
-        judged.report_files(&files);
-        Ok(judged.exit_code(arguments.judging.fail_on))
+        let outcome = writer.finish(&run.statistics(), &options)?;
+        outcome.report_files(&files);
+        Ok(outcome.exit_code(arguments.judging.fail_on))
     }
 
     fn resume(&self, run: &mut Run<'_>, earlier: &ResumableRoll) -> Result<(), Failure> {
@@ -231,11 +249,19 @@ impl Scan<'_> {
         for note in run.notes() {
             output::say(&format!("note: {note}"));
         }
-        let (all, missing) = (run.targets().as_slice().len(), run.remaining_targets().len());
-        if missing < all {
-            output::say(&output::resumed_accounts(all - missing, earlier));
-        }
+        let (targets, missing) = (run.targets().as_slice().len(), run.remaining_targets().len());
         let to_read = run.remaining_count();
+        if missing < targets {
+            let counts = ResumedCounts {
+                listed: run.header().organization.as_ref().map(|it| it.accounts),
+                targets,
+                read_before: targets - missing,
+                to_read,
+                skipped: missing - to_read,
+                since: earlier.as_of(),
+            };
+            output::say(&format!("{}; a new roll file scans all again", counts.to_text()));
+        }
         let is_long = to_read > FEW;
         if is_long {
             let calls = expected_calls(&run.settings().selection);
@@ -247,6 +273,7 @@ impl Scan<'_> {
 
 fn canary_denied(denial: &CanaryDenial) -> Failure {
     let CanaryDenial { denied, not_read, account_id, gap } = denial;
+    let [denied, not_read] = [denied, not_read].map(with_thousands_separator);
     let message = format!(
         "none of the first {denied} accounts could be read, so the other {not_read} were not tried; account {account_id}: {}",
         gap.to_line()

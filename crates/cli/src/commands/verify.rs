@@ -1,7 +1,7 @@
 //! `rolecall verify`: checks evidence against its checksums, or a roll against CloudTrail. Both work offline.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use rolecall_report::render;
 use crate::args::{OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Sink};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -74,7 +74,7 @@ fn check_folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<Exit
     let write = || {
         match format {
             OutputFormat::Json => output::write_json(&mut out, &checked)?,
-            OutputFormat::Table => out.write_all(to_text(&checked).as_bytes())?,
+            OutputFormat::Table => write_hanging(&mut out, to_text(&checked).as_bytes())?,
         }
         out.finish()
     };
@@ -97,30 +97,44 @@ fn to_text(checked: &CheckedBundle) -> String {
         }
     }
     let number = checked.unchanged.len();
+    let files = output::count_of(number, "file");
     text += &if checked.is_unchanged() {
-        format!("unchanged: all {number} files of {SUMS_FILE}\n")
+        format!("unchanged: all {files} of {SUMS_FILE}\n")
     } else {
-        format!("{number} files are unchanged\n")
+        format!("{files} {} unchanged\n", if number == 1 { "is" } else { "are" })
     };
     text
+}
+
+/// The width of the labels before each line.
+const LABEL_WIDTH: usize = 8;
+
+/// Writes lines that begin with a label; the text wraps beside the label.
+fn write_hanging(out: &mut Sink, text: &[u8]) -> io::Result<()> {
+    let terminal = out.terminal_style();
+    out.write_all(output::hanging_lines(&String::from_utf8_lossy(text), terminal, LABEL_WIDTH + 1).as_bytes())
 }
 
 fn check_roll(path: &Path, events: &Path, output: &OutputArgs<OutputFormat>) -> Result<ExitCode, Failure> {
     roll_file::ensure_distinct("the roll file", path, output.out.as_slice())?;
     roll_file::ensure_distinct("--cloudtrail", events, output.out.as_slice())?;
-    let stored = roll_file::read(path)?;
+    let roll = roll_file::read(path)?;
     let invalid = |problem: &dyn std::fmt::Display| {
         Failure::usage(format!("--cloudtrail {}: {problem}", events.display()))
     };
     let bytes = fs::read(events).map_err(|error| invalid(&error))?;
-    let matched = cloudtrail::reconcile(&stored, &bytes)
+    let matched = cloudtrail::reconcile(&roll, &bytes)
         .map_err(Failure::unexpected)?
         .map_err(|error| invalid(&error))?;
     let (format, mut out) = output.open()?;
     let write = || {
         match format {
             OutputFormat::Json => output::write_json(&mut out, &matched)?,
-            OutputFormat::Table => render::cloudtrail::render(&mut out, &matched)?,
+            OutputFormat::Table => {
+                let mut text = Vec::new();
+                render::cloudtrail::render(&mut text, &matched)?;
+                write_hanging(&mut out, &text)?;
+            }
         }
         out.finish()
     };

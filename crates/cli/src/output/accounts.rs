@@ -1,39 +1,34 @@
-//! Whom a scan would ask, for people.
+//! The table of target accounts.
 
-use comfy_table::{Attribute, Cell};
 use rolecall_core::targets::{Access, Target};
+use rolecall_report::coverage_summary::with_thousands_separator;
 
-use super::printable;
+use super::grid::{Cell, Column, table};
 use super::sink::TerminalStyle;
-use super::table::{lines, table};
 
-/// A row an account, and how many there are.
-pub(crate) fn accounts(targets: &[Target], look: TerminalStyle) -> String {
-    let header = ["ACCOUNT", "NAME", "UNIT", "HOW"];
-    let mut shown = table(look, header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-    let (mut asked, mut skipped) = (0, 0);
-    for target in targets {
+/// A row for each account, then their number.
+pub(crate) fn accounts(targets: &[Target], terminal: TerminalStyle) -> String {
+    let columns = [Column::id("ACCOUNT"), Column::text("NAME"), Column::text("UNIT"), Column::text("ACCESS")];
+    let row = |target: &Target| {
         let account = target.account.as_ref();
-        let text = |text: Option<&String>| text.map_or(String::new(), |text| printable(text));
+        let text = |text: Option<&String>| Cell::new(text.map_or("", String::as_str));
         let how = match &target.access {
             Access::Role(role) => {
-                let via: String = role.via.iter().map(|hop| format!("{hop} → ")).collect();
+                let via: String = role.via.iter().map(|role| format!("{role} → ")).collect();
                 format!("{via}{}", role.role_arn)
             }
-            Access::CallerCredentials => "with the caller's own credentials".to_owned(),
+            Access::CallerCredentials => "the caller's own credentials".to_owned(),
             Access::Skipped(why) => format!("skipped: {why}"),
         };
-        if matches!(target.access, Access::Skipped(_)) {
-            skipped += 1;
-        } else {
-            asked += 1;
-        }
-        shown.add_row([
-            target.account_id.to_string(),
+        vec![
+            Cell::new(&target.account_id),
             text(account.and_then(|account| account.name.as_ref())),
             text(account.and_then(|account| account.organizational_unit.as_ref())),
-            how,
-        ]);
-    }
-    format!("{}\n{asked} would be asked, {skipped} skipped\n", lines(shown))
+            Cell::new(how),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = targets.iter().map(row).collect();
+    let skipped = targets.iter().filter(|target| matches!(target.access, Access::Skipped(_))).count();
+    let [read, skipped] = [targets.len() - skipped, skipped].map(with_thousands_separator);
+    format!("{}\n{read} to scan, {skipped} skipped\n", table(terminal, columns, &rows))
 }

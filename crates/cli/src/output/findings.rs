@@ -1,77 +1,71 @@
-//! Findings for people: a row each, the most urgent first.
+//! The table of findings, the most urgent first.
 
 use std::io::{self, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color};
 use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_report::report::Grouping;
-use rolecall_report::{Finding, Report, Severity};
+use rolecall_report::{Finding, Report};
 use rolecall_roll::AccessKeyId;
 
-use super::printable;
+use super::grid::{Cell, Column, table};
 use super::sink::TerminalStyle;
-use super::table::{lines, table};
+use super::{hanging, printable};
 
-const HEADER: [&str; 7] =
-    ["SCORE", "SEVERITY", "ACCOUNT", "USER", "ACCESS KEY", "FINDING", "KEYS AND PASSWORD"];
-
-/// Writes the most urgent, in groups if one likes.
+/// Writes at most `limit` findings, the most urgent first, in groups if a grouping is given.
 pub(super) fn render(
     out: &mut impl Write,
     report: &Report,
     grouping: Option<Grouping>,
-    most: usize,
-    look: TerminalStyle,
+    limit: usize,
+    terminal: TerminalStyle,
 ) -> io::Result<()> {
-    for (group, findings) in report.groups(grouping) {
+    for (group, findings) in report.most_urgent_groups(grouping, limit) {
         if findings.is_empty() {
             continue;
         }
         if let Some(group) = group {
-            writeln!(out, "{}", printable(&group))?;
+            writeln!(out, "{}", hanging(&printable(&group), terminal.width, 2))?;
         }
-        let mut table = table(look, HEADER.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-        for finding in findings.into_iter().take(most) {
-            table.add_row(row(finding));
-        }
-        if let Some(score) = table.column_mut(0) {
-            score.set_cell_alignment(CellAlignment::Right);
-        }
-        writeln!(out, "{}", lines(table))?;
+        let rows: Vec<Vec<Cell>> = findings.into_iter().map(row).collect();
+        writeln!(out, "{}", table(terminal, columns(), &rows))?;
     }
-    let more = report.open_count().saturating_sub(most);
+    // Filtered findings are all kept, not only the most urgent.
+    let shown = if report.filter.is_some() { report.findings.len() } else { report.open_count() };
+    let more = shown.saturating_sub(limit);
     if more > 0 {
+        let findings = if more == 1 { "finding" } else { "findings" };
         let more = with_thousands_separator(more);
-        writeln!(
-            out,
-            "… and {more} more, less urgent: --format csv, html or json --out FILE has all of them\n"
-        )?;
+        writeln!(out, "… and {more} more {findings}, less urgent. To see all of them:")?;
+        writeln!(out, "  --all, or --format csv --out FILE\n")?;
     }
     Ok(())
 }
 
+fn columns() -> [Column; 7] {
+    [
+        Column::number("SCORE"),
+        Column::id("SEVERITY"),
+        Column::account("ACCOUNT"),
+        Column::id("USER"),
+        Column::id("ACCESS KEY"),
+        Column::text("FINDING"),
+        Column::id("ADVICE"),
+    ]
+}
+
 fn row(finding: &Finding) -> Vec<Cell> {
     let subject = &finding.subject;
-    let account = subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string());
-    let severity = Cell::new(finding.severity);
-    let severity = match finding.severity {
-        Severity::Critical => severity.fg(Color::Red).add_attribute(Attribute::Bold),
-        Severity::High => severity.fg(Color::Red),
-        Severity::Medium => severity.fg(Color::Yellow),
-        Severity::Low | Severity::Informational => severity,
-    };
-    let text = |text: Option<&str>| Cell::new(printable(text.unwrap_or_default()));
     let advice = finding.advice.as_ref().map(|advice| advice.action.to_string());
-    let lapsed = finding.exception.as_ref().map_or(String::new(), |exception| {
-        format!(" (the exception of {} ended {})", exception.owner, exception.until)
+    let expired = finding.exception.as_ref().map_or(String::new(), |exception| {
+        format!(" (the exception of {} expired on {})", exception.owner, exception.until)
     });
     vec![
         Cell::new(finding.score.points),
-        severity,
-        text(Some(&account)),
-        text(Some(subject.user_name.as_deref().unwrap_or("root user"))),
-        text(subject.access_key_id.as_ref().map(AccessKeyId::as_str)),
-        text(Some(&format!("{}{lapsed}", finding.message))),
-        text(advice.as_deref()),
+        Cell::severity(finding.severity),
+        Cell::new(subject.account_label()),
+        Cell::new(subject.user_name.as_deref().unwrap_or("root user")),
+        Cell::new(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default()),
+        Cell::new(format!("{}{expired}", finding.message)),
+        Cell::new(advice.unwrap_or_default()),
     ]
 }

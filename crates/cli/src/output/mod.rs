@@ -4,21 +4,25 @@ mod accounts;
 mod destinations;
 mod diff;
 mod findings;
+mod grid;
 mod page;
 mod progress;
 mod sink;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verdicts;
+mod wrap;
 mod writer;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use comfy_table::Cell;
+use jiff::Timestamp;
 use rolecall_core::collect::ExpectedCalls;
 use rolecall_report::coverage_summary::with_thousands_separator;
-use rolecall_roll::{Header, ResumableRoll, json};
+use rolecall_roll::{Header, json};
 use serde::Serialize;
 
 use crate::exit_code::RolecallExitCode;
@@ -26,9 +30,11 @@ use crate::failure::Failure;
 pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
-pub(crate) use progress::Progress;
+pub(crate) use grid::{Cell, Column, table};
+pub(crate) use progress::{Progress, Spinner};
 pub(crate) use sink::{Sink, TerminalStyle};
 pub(crate) use verdicts::{CaseResult, verdicts};
+pub(crate) use wrap::hanging;
 pub(crate) use writer::{OutputWriter, RenderOptions, show};
 
 /// Opens an output file, or stdout for `-`.
@@ -73,6 +79,9 @@ pub(crate) fn say(line: &str) {
     if is_quiet() {
         return;
     }
+    let stderr = io::stderr();
+    let width = terminal_size::terminal_size_of(&stderr).filter(|_| stderr.is_terminal());
+    let line = hanging(line, width.map(|(width, _)| width.0), 2);
     // A closed stderr cannot be reported.
     let _ = writeln!(anstream::stderr(), "{line}");
 }
@@ -89,26 +98,54 @@ pub(crate) fn write_json(sink: &mut Sink, value: &impl Serialize) -> io::Result<
     sink.write_all(b"\n")
 }
 
-/// Renders rows as a table.
-pub(crate) fn table(
-    look: TerminalStyle,
-    header: impl IntoIterator<Item = Cell>,
-    rows: impl Iterator<Item = Vec<String>>,
-) -> String {
-    let mut table = table::table(look, header);
-    for row in rows {
-        table.add_row(row);
-    }
-    table::lines(table)
+/// The lines of a text, each wrapped to the terminal, with `indent` spaces before the lines that follow.
+pub(crate) fn hanging_lines(text: &str, terminal: TerminalStyle, indent: usize) -> String {
+    text.lines().map(|line| format!("{}\n", hanging(line, terminal.width, indent))).collect()
 }
 
-/// The line for accounts that are resumed from the roll file.
-pub(crate) fn resumed_accounts(number: usize, previous: &ResumableRoll) -> String {
-    let since = previous.as_of().map_or(String::new(), |as_of| format!(" (read at {as_of:.0} or later)"));
-    let number = with_thousands_separator(number);
-    format!(
-        "resuming: {number} accounts are in the roll file already{since} and are not scanned again; a new file scans all"
-    )
+/// A number, and the noun in its number: `1 account`, `1,200 accounts`.
+pub(crate) fn count_of(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", with_thousands_separator(number), if number == 1 { "" } else { "s" })
+}
+
+/// The accounts of a resumed run, in numbers that add up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResumedCounts {
+    /// Accounts that AWS Organizations lists; `None` without an organization.
+    pub(crate) listed: Option<usize>,
+    pub(crate) targets: usize,
+    pub(crate) read_before: usize,
+    pub(crate) to_read: usize,
+    /// Targets that are not read, such as suspended accounts.
+    pub(crate) skipped: usize,
+    /// The time of the first run that read some of the accounts.
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl ResumedCounts {
+    /// `302 accounts listed, 4 excluded by filters, 298 targets: 290 read by previous runs, 8 to read`.
+    pub(crate) fn to_text(self) -> String {
+        let Self { listed, targets, read_before, to_read, skipped, since } = self;
+        let mut text = String::from("resuming: ");
+        if let Some((listed, excluded)) = listed.and_then(|it| Some((it, it.checked_sub(targets)?))) {
+            text += &format!("{} listed, ", count_of(listed, "account"));
+            if excluded > 0 {
+                text += &format!("{} excluded by filters, ", with_thousands_separator(excluded));
+            }
+        }
+        let since =
+            since.map_or(String::new(), |as_of| format!(" since {}", as_of.strftime("%Y-%m-%dT%H:%MZ")));
+        let counts = [read_before, to_read].map(with_thousands_separator);
+        let [read_before, to_read] = counts;
+        text += &format!(
+            "{}: {read_before} read by previous runs{since}, {to_read} to read",
+            count_of(targets, "target")
+        );
+        if skipped > 0 {
+            text += &format!(", {} skipped", with_thousands_separator(skipped));
+        }
+        text
+    }
 }
 
 /// The line that a long scan begins with.
@@ -118,8 +155,8 @@ pub(crate) fn scan_announcement(header: &Header, accounts: usize, calls: Expecte
         header.organization.as_ref().map_or(String::new(), |it| format!(" of organization {}", it.id));
     let ExpectedCalls { per_account, per_user } = calls;
     format!(
-        "scanning {} accounts{organization} as {}: at least {} API calls, and {per_user} for each user",
-        with_thousands_separator(accounts),
+        "scanning {}{organization} as {}: at least {} API calls, and {per_user} for each user",
+        count_of(accounts, "account"),
         printable(caller),
         with_thousands_separator(accounts * per_account)
     )

@@ -1,38 +1,48 @@
-//! The end of a roll on one page: what it covers, and of what it does not how much for which reason.
+//! The coverage summary that a table ends with.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use rolecall_report::coverage_summary::{CoverageSummary, with_thousands_separator};
 
-use super::printable;
 use super::sink::TerminalStyle;
+use super::{hanging, printable};
 
-/// The page. `retry` is what to do where something is missing.
-pub(super) fn render(statement: &CoverageSummary, retry: Option<&str>, look: TerminalStyle) -> String {
+/// The column in which the details of a row begin.
+const DETAILS: usize = 19;
+
+/// Renders the summary. `retry` says how to scan the missing accounts.
+pub(super) fn render(summary: &CoverageSummary, retry: Option<&str>, terminal: TerminalStyle) -> String {
     let mut page = String::new();
-    let colour = if statement.is_complete { AnsiColor::Green } else { AnsiColor::Red };
-    let style = if look.colours { colour.on_default().bold() } else { Style::new() };
-    let (verdict, origin) = (statement.verdict(), printable(&statement.origin().join("   ")));
+    let color = if summary.is_complete { AnsiColor::Green } else { AnsiColor::Red };
+    let style = if terminal.colors { color.on_default().bold() } else { Style::new() };
+    let (verdict, origin) = (summary.verdict(), printable(&summary.origin().join("   ")));
+    // The style has no width, so it is added after wrapping.
+    let first = hanging(&format!("{verdict}   {origin}"), terminal.width, 2);
+    let rest = first.strip_prefix(verdict).unwrap_or(&first);
     // Writing to a String does not fail.
-    let _ = writeln!(page, "{style}{verdict}{style:#}   {origin}");
-    if let Some(caller) = &statement.caller {
-        let _ = writeln!(page, "caller {}", printable(caller));
+    let _ = writeln!(page, "{style}{verdict}{style:#}{rest}");
+    let mut write = |text: &str, indent| {
+        let _ = writeln!(page, "{}", hanging(text, terminal.width, indent).trim_end());
+    };
+    if let Some(caller) = &summary.caller {
+        write(&format!("caller {}", printable(caller)), 7);
     }
-    for line in &statement.rows {
-        let what: Vec<String> = line.details.iter().map(|what| printable(what)).collect();
-        let what = what.join(&format!("\n{:19}", ""));
-        let _ = writeln!(
-            page,
-            "{}",
-            format!("{:>7} {:<9}  {what}", with_thousands_separator(line.count), line.label).trim_end()
-        );
+    for row in &summary.rows {
+        let mut label = format!("{:>7} {:<9}  ", with_thousands_separator(row.count), row.label);
+        if row.details.is_empty() {
+            write(&label, DETAILS);
+        }
+        for detail in &row.details {
+            write(&format!("{label}{}", printable(detail)), DETAILS);
+            label = " ".repeat(DETAILS);
+        }
     }
-    if let (Some(retry), false) = (retry, statement.is_complete) {
-        let _ = writeln!(page, "{:>7} {retry}", "retry");
+    if let (Some(retry), false) = (retry, summary.is_complete) {
+        write(&format!("{:>7} {retry}", "retry"), 8);
     }
-    for note in &statement.notes {
-        let _ = writeln!(page, "{}", printable(note));
+    for note in &summary.notes {
+        write(&printable(note), 2);
     }
     page
 }

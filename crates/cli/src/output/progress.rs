@@ -1,24 +1,27 @@
-//! How far a run is, on stderr: a line that moves in a terminal, else one every half minute.
+//! Progress on stderr: a progress bar on a terminal, else a line every half minute.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::IsTerminal;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rolecall_core::rate_limiter::CallMetrics;
 use rolecall_roll::{AccountRecord, ErrorKind, Outcome};
 
-use super::say;
+use super::{count_of, say};
 use rolecall_report::coverage_summary::{format_elapsed, with_thousands_separator};
 
-/// How often a line is said where nobody looks at a terminal.
+/// The interval between lines, if stderr is not a terminal.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// How far a run is.
+/// The progress of a scan.
 pub(crate) struct Progress(Option<RefCell<State>>);
 
 struct State {
-    /// In a terminal.
+    /// The progress bar, on a terminal.
     bar: Option<ProgressBar>,
     all: usize,
     done: usize,
@@ -33,15 +36,15 @@ struct State {
 }
 
 impl Progress {
-    /// Begins, where somebody wants to hear of it.
+    /// Begins to print progress, if it is wanted.
     pub(crate) fn begin(all: usize, is_wanted: bool, meter: CallMetrics) -> Self {
         if !is_wanted {
             return Self(None);
         }
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::try_from(all).unwrap_or_default());
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len} accounts  {msg}  {eta} left");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(bar_style("{bar:24} {human_pos}/{human_len} accounts  {msg}"));
+            bar.set_message("reading the first accounts");
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
@@ -61,7 +64,7 @@ impl Progress {
         })))
     }
 
-    /// An account is done.
+    /// Counts an account that was read.
     pub(crate) fn done(&self, account: &AccountRecord) {
         let Some(state) = &self.0 else { return };
         let mut state = state.borrow_mut();
@@ -77,6 +80,10 @@ impl Progress {
         }
         match &state.bar {
             Some(bar) => {
+                if state.done == 1 {
+                    // Before the first account, the remaining time is unknown.
+                    bar.set_style(bar_style("{bar:24} {human_pos}/{human_len} accounts  {msg}  {eta} left"));
+                }
                 bar.set_message(state.words());
                 bar.inc(1);
             }
@@ -84,9 +91,9 @@ impl Progress {
                 state.said = now();
                 let elapsed = u64::try_from(state.began.elapsed().as_millis()).unwrap_or_default();
                 say(&format!(
-                    "{} of {} accounts after {}: {}",
-                    state.done,
-                    state.all,
+                    "{} of {} after {}: {}",
+                    with_thousands_separator(state.done),
+                    count_of(state.all, "account"),
                     format_elapsed(elapsed),
                     state.words()
                 ));
@@ -95,7 +102,7 @@ impl Progress {
         }
     }
 
-    /// All is done.
+    /// Ends the progress.
     pub(crate) fn end(&self) {
         if let Some(bar) = self.0.as_ref().and_then(|state| state.borrow().bar.clone()) {
             bar.finish_and_clear();
@@ -103,9 +110,13 @@ impl Progress {
     }
 }
 
+fn bar_style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 impl State {
     fn words(&self) -> String {
-        let mut words = format!("{} users", with_thousands_separator(self.users));
+        let mut words = count_of(self.users, "user");
         let others = [
             (self.partial, "partial"),
             (self.denied, "denied"),
@@ -113,18 +124,66 @@ impl State {
             (self.skipped, "skipped"),
         ];
         for (number, word) in others.iter().filter(|(number, _)| *number > 0) {
-            words += &format!(", {number} {word}");
+            words += &format!(", {} {word}", with_thousands_separator(number));
         }
         let calls = self.meter.total();
         let seconds = self.began.elapsed().as_secs().max(1);
         words += &format!(
-            ", {} calls a second",
+            ", {} calls per second",
             with_thousands_separator(usize::try_from(calls.attempts / seconds).unwrap_or_default())
         );
         if calls.throttled > 0 {
-            words += &format!(", {} throttled", calls.throttled);
+            words += &format!(", {} throttled", with_thousands_separator(calls.throttled));
         }
         words
+    }
+}
+
+/// The time after which a step is shown: a shorter step is not.
+const SOON: Duration = Duration::from_millis(300);
+
+/// A line with the current activity, on a terminal, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Spinner {
+    running: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Spinner {
+    /// Starts, with an activity such as `Reading roll.jsonl`.
+    pub(crate) fn start(activity: impl Into<Cow<'static, str>>) -> Self {
+        if super::is_quiet() || !std::io::stderr().is_terminal() {
+            return Self { running: None };
+        }
+        let activity = super::printable(&activity.into());
+        let (stop, stopped) = mpsc::channel();
+        let work = move || {
+            let is_stopped = |wait| !matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
+            if is_stopped(SOON) {
+                return;
+            }
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_message(activity);
+            bar.tick();
+            while !is_stopped(Duration::from_millis(120)) {
+                bar.tick();
+            }
+            bar.finish_and_clear();
+        };
+        // Without a thread, the work continues without the line.
+        let thread = thread::Builder::new().name("spinner".to_owned()).spawn(work).ok();
+        Self { running: thread.map(|thread| (stop, thread)) }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
+            // The line is removed before anything else is printed.
+            let _ = thread.join();
+        }
     }
 }
 

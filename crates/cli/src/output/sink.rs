@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anstream::ColorChoice;
 use tempfile::NamedTempFile;
 
-/// Stdout, or a file that is written whole or not at all.
+/// Stdout, or a file that is written atomically.
 pub(crate) enum Sink {
     Stdout(BufWriter<Stdout>),
-    /// Written beside its place, and put there when it is whole.
+    /// A temporary file, which is renamed to `path` at the end.
     Replaces {
         path: PathBuf,
         file: BufWriter<NamedTempFile>,
@@ -18,12 +18,13 @@ pub(crate) enum Sink {
     Into(BufWriter<File>),
 }
 
-/// How a table looks where it goes.
+/// The terminal that an output goes to, if it is one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TerminalStyle {
-    pub(crate) colours: bool,
-    /// The width to fit; `None` where nobody looks at it in a terminal.
+    pub(crate) colors: bool,
+    /// The number of columns; `None` if it is not a terminal, or its width is unknown.
     pub(crate) width: Option<u16>,
+    pub(crate) is_terminal: bool,
 }
 
 impl Sink {
@@ -32,7 +33,7 @@ impl Sink {
     }
 
     pub(crate) fn file(path: &Path) -> io::Result<Self> {
-        // A link keeps pointing where it points; what it points to is replaced.
+        // The target of a link is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         match fs::metadata(&path) {
             Ok(there) if there.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
@@ -40,7 +41,7 @@ impl Sink {
                 Ok(Self::Into(BufWriter::new(OpenOptions::new().write(true).open(&path)?)))
             }
             there => {
-                // As an editor would leave it: the rights of the file that was there, or of any new file.
+                // The permissions of the replaced file, or those of a new file.
                 let mode = there.map_or(0o666, |there| there.permissions().mode() & 0o777);
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let file = tempfile::Builder::new()
@@ -52,17 +53,22 @@ impl Sink {
         }
     }
 
-    pub(crate) fn look(&self) -> TerminalStyle {
+    pub(crate) fn terminal_style(&self) -> TerminalStyle {
         let Self::Stdout(stdout) = self else {
-            return TerminalStyle { colours: false, width: None };
+            return TerminalStyle { colors: false, width: None, is_terminal: false };
         };
         let stdout = stdout.get_ref();
-        let colours = anstream::AutoStream::choice(stdout) != ColorChoice::Never;
+        let colors = anstream::AutoStream::choice(stdout) != ColorChoice::Never;
         let width = terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0);
-        TerminalStyle { colours, width: width.filter(|_| stdout.is_terminal()) }
+        let is_terminal = stdout.is_terminal();
+        TerminalStyle { colors, width: width.filter(|_| is_terminal), is_terminal }
     }
 
-    /// Puts what was written in its place.
+    pub(crate) fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout(_))
+    }
+
+    /// Completes the output: renames the temporary file to its path.
     pub(crate) fn finish(self) -> io::Result<()> {
         match self {
             Self::Stdout(mut out) => out.flush(),

@@ -1,14 +1,14 @@
-//! Verdicts for people: a row a situation.
+//! The table of verdicts, a row for each case.
 
-use comfy_table::{Attribute, Cell, Color};
+use anstyle::AnsiColor;
 use rolecall_policy::case::Verdict;
+use rolecall_report::coverage_summary::with_thousands_separator;
 use serde::Serialize;
 
-use super::printable;
+use super::grid::{Cell, Column, table};
 use super::sink::TerminalStyle;
-use super::table::{lines, table};
 
-/// What became of a situation.
+/// The verdict of a case.
 #[derive(Debug, Serialize)]
 pub(crate) struct CaseResult {
     pub(crate) name: String,
@@ -24,28 +24,30 @@ impl CaseResult {
     }
 }
 
-/// A row for each.
-pub(crate) fn verdicts(answers: &[CaseResult], look: TerminalStyle) -> String {
-    let header = ["VERDICT", "SITUATION", "DECIDED BY"];
-    let mut rows = table(look, header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-    for case in answers {
-        let (verdict, colour) = match case.verdict {
-            Verdict::Allowed => ("Allowed", Color::Green),
-            Verdict::Denied => ("Denied", Color::Red),
+/// Renders the table and its summary.
+pub(crate) fn verdicts(results: &[CaseResult], terminal: TerminalStyle) -> String {
+    let columns = [Column::id("VERDICT"), Column::text("CASE"), Column::text("DECIDED BY")];
+    let row = |case: &CaseResult| {
+        let (verdict, color) = match case.verdict {
+            Verdict::Allowed => ("Allowed", AnsiColor::Green),
+            Verdict::Denied => ("Denied", AnsiColor::Red),
         };
         let unexpected = if case.is_as_expected() { "" } else { " (not as expected)" };
-        rows.add_row([
-            Cell::new(format!("{verdict}{unexpected}")).fg(colour),
-            Cell::new(printable(&case.name)),
-            Cell::new(printable(&case.decided_by)),
-        ]);
-    }
-    let unexpected = answers.iter().filter(|case| !case.is_as_expected()).count();
-    let allowed = answers.iter().filter(|case| case.verdict == Verdict::Allowed).count();
-    let mut summary =
-        format!("{} situations: {allowed} allowed, {} denied", answers.len(), answers.len() - allowed);
-    if unexpected > 0 {
+        vec![
+            Cell::styled(format!("{verdict}{unexpected}"), color.on_default()),
+            Cell::new(&case.name),
+            Cell::new(&case.decided_by),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = results.iter().map(row).collect();
+    let unexpected = results.iter().filter(|case| !case.is_as_expected()).count();
+    let allowed = results.iter().filter(|case| case.verdict == Verdict::Allowed).count();
+    let [all, allowed, denied, unexpected] =
+        [results.len(), allowed, results.len() - allowed, unexpected].map(with_thousands_separator);
+    let cases = if results.len() == 1 { "case" } else { "cases" };
+    let mut summary = format!("{all} {cases}: {allowed} allowed, {denied} denied");
+    if unexpected != "0" {
         summary += &format!("; {unexpected} not as expected");
     }
-    format!("{}\n{summary}\n", lines(rows))
+    format!("{}\n{summary}\n", table(terminal, columns, &rows))
 }

@@ -1,35 +1,39 @@
-//! A roll on its way into its file, and into what is shown of it.
+//! Writes a roll to its file while a scan runs, and to the other outputs at the end.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rolecall_report::coverage_summary::{CoverageSummary, summary, with_thousands_separator};
+use rolecall_report::coverage_summary::{CoverageSummary, summary};
 use rolecall_report::render;
 use rolecall_report::report::{FindingLimit, Grouping};
-use rolecall_report::{Report, Settings, Severity};
+use rolecall_report::{FindingFilter, Report, Settings, Severity};
 use rolecall_roll::{AccountRecord, Coverage, Header, RollAppender, RollFile, RollWriter, Statistics};
 
-use super::sink::Sink;
-use super::{Destinations, findings, not_written, page, table};
+use super::sink::{Sink, TerminalStyle};
+use super::table::KeyListing;
+use super::{Destinations, Spinner, findings, not_written, page, table};
 use crate::args::Format;
 use crate::exit_code::RolecallExitCode;
 use crate::failure::Failure;
 use crate::terms::FlagTerms;
 
-/// How many findings a terminal shows behind the keys.
-const MOST_URGENT: usize = 20;
+/// The number of findings that a terminal lists after the keys, without --all.
+const MOST_URGENT_AFTER_KEYS: usize = 20;
 
-/// A roll on its way.
+/// The number of findings that a terminal lists without keys before them.
+const MOST_URGENT: usize = 50;
+
+/// The outputs of a running scan.
 pub(crate) struct OutputWriter {
     store: RollAppender,
-    /// What gets a line as each account is done.
-    lines: Vec<RollWriter<Sink>>,
-    at_the_end: Destinations,
+    /// Outputs in the format jsonl, which get a line as each account completes.
+    streams: Vec<RollWriter<Sink>>,
+    final_outputs: Destinations,
 }
 
 impl OutputWriter {
-    /// Begins with what the store holds already.
+    /// Begins with the accounts that previous runs read.
     pub(crate) fn begin(
         destinations: Destinations,
         header: &Header,
@@ -38,7 +42,7 @@ impl OutputWriter {
         let Destinations { each, files } = destinations;
         let (jsonl, others): (Vec<_>, Vec<_>) =
             each.into_iter().partition(|(format, _)| *format == Format::Jsonl);
-        let mut lines = Vec::new();
+        let mut streams = Vec::new();
         for (_, sink) in jsonl {
             let mut writer = RollWriter::new(sink, header).map_err(|error| not_written(&error))?;
             for account in store.accounts() {
@@ -46,53 +50,87 @@ impl OutputWriter {
                     .and_then(|account| writer.write_account(&account))
                     .map_err(|error| not_written(&error))?;
             }
-            lines.push(writer);
+            streams.push(writer);
         }
-        Ok(Self { store, lines, at_the_end: Destinations { each: others, files } })
+        Ok(Self { store, streams, final_outputs: Destinations { each: others, files } })
     }
 
     /// Adds an account.
-    pub(crate) fn account(&mut self, account: &AccountRecord) -> Result<(), Failure> {
-        let Self { store, lines, .. } = self;
+    pub(crate) fn add_account(&mut self, account: &AccountRecord) -> Result<(), Failure> {
+        let Self { store, streams, .. } = self;
         let added = store.add(account).and_then(|counts| {
-            let mut lines = lines.iter_mut().filter(|_| counts);
-            lines.try_for_each(|writer| writer.write_account(account).map(|_| ()))
+            let mut streams = streams.iter_mut().filter(|_| counts);
+            streams.try_for_each(|writer| writer.write_account(account).map(|_| ()))
         });
         added.map_err(|error: io::Error| not_written(&error))
     }
 
-    /// Ends the roll file, and shows what is shown at the end.
+    /// Completes the roll file and writes the other outputs.
     pub(crate) fn finish(
         self,
         statistics: &Statistics,
-        showing: &RenderOptions<'_>,
+        options: &RenderOptions<'_>,
     ) -> Result<RollOutcome, Failure> {
-        let Self { store, lines, at_the_end, .. } = self;
+        let Self { store, streams, final_outputs, .. } = self;
         let finish = || {
-            let stored = store.finish(statistics.clone())?;
-            for writer in lines {
+            let roll = store.finish(statistics.clone())?;
+            for writer in streams {
                 writer.finish(statistics.clone()).and_then(Sink::finish)?;
             }
-            Ok(stored)
+            Ok(roll)
         };
-        let stored = finish().map_err(|error: io::Error| not_written(&error))?;
-        show(&stored, at_the_end, showing)
+        let roll = finish().map_err(|error: io::Error| not_written(&error))?;
+        show(&roll, final_outputs, options)
     }
 }
 
-/// What is shown of a roll besides what its formats are.
+/// What the outputs show of a roll, in every format.
 #[derive(Debug)]
 pub(crate) struct RenderOptions<'a> {
-    /// How it is judged; `None` where it is not.
+    /// Rules, exceptions and owners; `None` with --no-rules.
     pub(crate) judging: Option<&'a Settings>,
     pub(crate) grouping: Option<Grouping>,
-    /// Whether tables show the keys, and of the findings the most urgent alone.
+    /// Whether tables show the keys before the findings.
     pub(crate) keys: bool,
-    /// What to do where something is missing.
+    /// Whether a terminal lists all keys and findings (--all).
+    pub(crate) all: bool,
+    /// The filter of the findings that are shown.
+    pub(crate) filter: FindingFilter,
+    /// How to scan the missing accounts.
     pub(crate) retry: Option<&'a str>,
 }
 
-/// What came of a roll.
+impl RenderOptions<'_> {
+    /// The number of findings that a table lists: all, but on a terminal without --all only the most urgent.
+    fn limit(&self, terminal: TerminalStyle) -> usize {
+        match (terminal.is_terminal && !self.all, self.keys) {
+            (false, _) => usize::MAX,
+            (true, true) => MOST_URGENT_AFTER_KEYS,
+            (true, false) => MOST_URGENT,
+        }
+    }
+
+    /// The number of findings to keep for all outputs. A filter needs all of them.
+    fn finding_limit(&self, destinations: &Destinations) -> FindingLimit {
+        let tables = destinations.each.iter().filter(|(format, _)| *format == Format::Table);
+        let most = tables.map(|(_, sink)| self.limit(sink.terminal_style())).max().unwrap_or_default();
+        if destinations.show_all() || most == usize::MAX || !self.filter.is_empty() {
+            FindingLimit::All
+        } else {
+            FindingLimit::MostUrgent(most)
+        }
+    }
+
+    fn key_listing(&self) -> KeyListing {
+        match (self.keys, self.all) {
+            (false, _) => KeyListing::None,
+            (true, false) => KeyListing::Few,
+            (true, true) => KeyListing::All,
+        }
+    }
+}
+
+/// The coverage of a roll, and its report unless --no-rules was given.
 #[derive(Debug)]
 pub(crate) struct RollOutcome {
     pub(crate) coverage: Coverage,
@@ -109,7 +147,7 @@ impl RollOutcome {
         super::say(&format!("{}; written to {}", summary(&self.coverage), files.join(", ")));
     }
 
-    /// What is missing counts before what was found; and where nobody looked, nothing was found to be right.
+    /// The exit code. An incomplete roll takes precedence over findings, and a rule that was not evaluated counts as incomplete.
     pub(crate) fn exit_code(&self, fail_on: Option<Severity>) -> ExitCode {
         if !self.coverage.is_complete {
             return RolecallExitCode::Incomplete.into();
@@ -121,82 +159,102 @@ impl RollOutcome {
         let rules = || report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
         let Some(rule) = rules().find(|rule| rule.not_collected > 0) else {
             let unknown: usize = rules().map(|rule| rule.unknown).sum();
-            // What AWS's answers do not tell, another run would not know either.
+            // AWS's answers do not have it: another run would not know it either.
             if unknown > 0 {
-                let verdicts = if unknown == 1 {
-                    "verdict of rules that are stays"
-                } else {
-                    "verdicts of rules that are stay"
-                };
                 super::say(&format!(
-                    "--fail-on {severity}: no finding is as bad, and {} {verdicts} unknown",
-                    with_thousands_separator(unknown)
+                    "--fail-on {severity}: no finding of this severity or a worse one, but {} of such rules unknown",
+                    super::count_of(unknown, "result")
                 ));
             }
             return ExitCode::SUCCESS;
         };
         let fact = rule.missing_fact.map_or(String::new(), |fact| fact.to_string());
         super::say(&format!(
-            "--fail-on {severity} cannot be told: {} needs {fact}, which was not asked for: --collect recommended",
+            "--fail-on {severity} cannot be evaluated: rule {} needs {fact}, which was not collected: --collect recommended",
             rule.rule.id
         ));
         RolecallExitCode::Incomplete.into()
     }
 }
 
-/// Shows a roll in all formats that were asked for.
+/// Writes a roll in all requested formats.
 pub(crate) fn show(
-    stored: &RollFile,
+    roll: &RollFile,
     destinations: Destinations,
-    showing: &RenderOptions<'_>,
+    options: &RenderOptions<'_>,
 ) -> Result<RollOutcome, Failure> {
-    let keep = if showing.keys && !destinations.show_all() {
-        FindingLimit::MostUrgent(MOST_URGENT)
-    } else {
-        FindingLimit::All
-    };
-    let show = || {
-        let report = showing.judging.map(|settings| Report::from_file(stored, settings, keep)).transpose()?;
-        let coverage = match &report {
-            Some(report) => report.coverage.clone(),
-            None => stored.coverage()?,
-        };
+    let write_all = || {
+        let (coverage, report) = evaluate(roll, &destinations, options)?;
+        let formats: Vec<Format> = destinations.each.iter().map(|(format, _)| *format).collect();
         for (format, mut sink) in destinations.each {
-            write(&mut sink, format, stored, &coverage, report.as_ref(), showing)?;
+            let writing = format!("Writing {}", format.name());
+            // stdout may be the same terminal.
+            let spinner = (!sink.is_stdout()).then(|| Spinner::start(writing));
+            write(&mut sink, format, roll, &coverage, report.as_ref(), options)?;
             sink.finish()?;
+            drop(spinner);
         }
+        note_filter(&formats, report.as_ref());
         Ok(RollOutcome { coverage, report })
     };
-    show().map_err(|error: io::Error| not_written(&error))
+    write_all().map_err(|error: io::Error| not_written(&error))
+}
+
+/// The coverage of the roll, and the report unless --no-rules was given.
+fn evaluate(
+    roll: &RollFile,
+    destinations: &Destinations,
+    options: &RenderOptions<'_>,
+) -> io::Result<(Coverage, Option<Report>)> {
+    let _spinner = Spinner::start("Evaluating the roll");
+    let Some(settings) = options.judging else { return Ok((roll.coverage()?, None)) };
+    let mut report = Report::from_file(roll, settings, options.finding_limit(destinations))?;
+    options.filter.apply_to(&mut report);
+    Ok((report.coverage.clone(), Some(report)))
+}
+
+/// Notes which outputs are filtered, if their format has no place to say so, and which are not.
+fn note_filter(formats: &[Format], report: Option<&Report>) {
+    let Some(filter) = report.and_then(|report| report.filter.as_ref()) else { return };
+    for format in formats {
+        match format {
+            Format::Csv | Format::Ocsf => {
+                super::say(&format!("note: {}: {}", format.name(), filter.to_text()));
+            }
+            Format::Jsonl | Format::RollCsv => {
+                super::say(&format!("note: {}: the complete roll; filters do not apply", format.name()));
+            }
+            Format::Table | Format::Json | Format::Markdown | Format::Html => {}
+        }
+    }
 }
 
 fn write(
     sink: &mut Sink,
     format: Format,
-    stored: &RollFile,
+    roll: &RollFile,
     coverage: &Coverage,
     report: Option<&Report>,
-    showing: &RenderOptions<'_>,
+    options: &RenderOptions<'_>,
 ) -> io::Result<()> {
-    // Without rules `Destinations::open` lets no format come here that shows findings and nothing else.
-    let findings_of = || report.ok_or_else(|| io::Error::other(format!("no rules for {}", format.name())));
+    // `Destinations::open` refuses formats that have only findings with --no-rules.
+    let require_report = || report.ok_or_else(|| io::Error::other(format!("no rules for {}", format.name())));
     match format {
-        Format::Json => render::json::render(sink, stored, coverage, report),
-        Format::RollCsv => render::roll_csv::render(sink, stored, coverage),
-        Format::Jsonl => stored.write_compacted(sink),
-        Format::Csv => render::csv::render(sink, stored, findings_of()?),
-        Format::Markdown => render::markdown::render(sink, stored, findings_of()?, showing.grouping),
-        Format::Html => render::html::render(sink, stored, findings_of()?),
-        Format::Ocsf => render::ocsf::render(sink, stored, findings_of()?),
+        Format::Json => render::json::render(sink, roll, coverage, report),
+        Format::RollCsv => render::roll_csv::render(sink, roll, coverage),
+        Format::Jsonl => roll.write_compacted(sink),
+        Format::Csv => render::csv::render(sink, roll, require_report()?),
+        Format::Markdown => render::markdown::render(sink, roll, require_report()?, options.grouping),
+        Format::Html => render::html::render(sink, roll, require_report()?),
+        Format::Ocsf => render::ocsf::render(sink, roll, require_report()?),
         Format::Table => {
-            let of_sink = sink.look();
-            table::render(sink, stored, showing.keys, of_sink)?;
+            let terminal = sink.terminal_style();
+            table::render(sink, roll, options.key_listing(), terminal)?;
             if let Some(report) = report {
-                let most = if showing.keys { MOST_URGENT } else { usize::MAX };
-                findings::render(sink, report, showing.grouping, most, of_sink)?;
+                findings::render(sink, report, options.grouping, options.limit(terminal), terminal)?;
             }
-            let statement = CoverageSummary::new(stored, coverage, report, &FlagTerms);
-            sink.write_all(page::render(&statement, showing.retry, of_sink).as_bytes())
+            let summary = CoverageSummary::new(roll, coverage, report, &FlagTerms);
+            sink.write_all(page::render(&summary, options.retry, terminal).as_bytes())
         }
     }
 }

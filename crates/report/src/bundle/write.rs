@@ -186,7 +186,9 @@ fn requests(roll: &RollFile) -> io::Result<serde_json::Value> {
     accounts.sort_by(|(one, _), (other, _)| one.cmp(other));
     let accounts: Vec<_> = accounts.into_iter().map(|(_, record)| record).collect();
     let sessions = roll.statistics.as_ref().map(|statistics| &statistics.intermediate_sessions);
-    Ok(json!({"session_name": roll.header.session_name, "accounts": accounts, "intermediate_sessions": sessions}))
+    Ok(
+        json!({"session_name": roll.header.session_name, "accounts": accounts, "intermediate_sessions": sessions}),
+    )
 }
 
 /// The program that writes the bundle, and the run that the roll is from.

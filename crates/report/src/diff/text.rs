@@ -92,7 +92,7 @@ fn finding(finding: &Finding) -> Vec<String> {
     let subject = &finding.subject;
     vec![
         finding.severity.to_string(),
-        subject.account_name.clone().unwrap_or_else(|| subject.account_id.to_string()),
+        subject.account_label(),
         subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
         subject.access_key_id.clone().map(String::from).unwrap_or_default(),
         finding.message.clone(),

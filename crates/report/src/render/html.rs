@@ -19,6 +19,7 @@ use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::distribution::Bar;
 use crate::finding::Finding;
 use crate::report::Report;
+use crate::rules::Severity;
 
 const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
@@ -108,7 +109,7 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         script: SCRIPT,
         version: &roll.header.rolecall_version,
         summary: CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms),
-        severities: report.open.iter().rev().map(|(severity, number)| (severity.as_str(), *number)).collect(),
+        severities: severities(report),
         not_read: unread.collect(),
         charts: charts(report),
         first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::from_finding).collect(),
@@ -128,13 +129,21 @@ impl<'a> Row<'a> {
         let subject = &finding.subject;
         Self {
             finding,
-            account: sanitize(subject.account_name.as_deref().unwrap_or(subject.account_id.as_str()))
-                .into_owned(),
+            account: sanitize(&subject.account_label()).into_owned(),
             user: sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
             key: sanitize(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default())
                 .into_owned(),
         }
     }
+}
+
+/// The number of findings of each severity on the page, which is what a tile shows and filters.
+fn severities(report: &Report) -> Vec<(&'static str, usize)> {
+    let count = |severity: Severity, open: usize| match report.filter {
+        Some(_) => report.findings.iter().filter(|finding| finding.severity == severity).count(),
+        None => open,
+    };
+    report.open.iter().rev().map(|(severity, open)| (severity.as_str(), count(*severity, *open))).collect()
 }
 
 /// The content security policy of the page: nothing but its own style and script.

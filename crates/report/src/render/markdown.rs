@@ -60,7 +60,10 @@ pub fn render(
     for (group, findings) in report.groups(grouping) {
         let title = group.as_deref().map_or("Open findings, most urgent first".into(), escaped);
         writeln!(out, "\n## {title}\n")?;
-        write_findings(out, &findings)?;
+        match &report.filter {
+            Some(filter) if findings.is_empty() => writeln!(out, "{}", escaped(&filter.to_text()))?,
+            _ => write_findings(out, &findings)?,
+        }
     }
     if !report.suppressed.is_empty() {
         writeln!(out, "\n## Suppressed findings\n")?;

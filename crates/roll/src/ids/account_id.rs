@@ -85,9 +85,15 @@ mod tests {
 
     #[test]
     fn an_invalid_id_is_an_error_that_has_the_value() {
-        for text in
-            ["", "42", "123-4567-89012", "1234-5678-9012-", "1234567890123", "12345678901x", "１２３４５６７８９０１２"]
-        {
+        for text in [
+            "",
+            "42",
+            "123-4567-89012",
+            "1234-5678-9012-",
+            "1234567890123",
+            "12345678901x",
+            "１２３４５６７８９０１２",
+        ] {
             let problem = problem(text);
             assert!(problem.contains("12 digits") || problem.contains("have 12"), "{problem}");
             assert!(problem.contains(text), "{problem}");

@@ -1,0 +1,400 @@
+//! Tables that fit the width of a terminal. Ids are never broken over lines, so that they can be copied. Columns that are empty in
+//! all rows are dropped. A text that does not fit beside the other columns goes on a line of its own below them.
+//!
+//! No table crate does this: to fit a width, they break whatever is too wide.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Effects, Style};
+use rolecall_report::Severity;
+use textwrap::core::display_width;
+
+use super::sink::TerminalStyle;
+use super::wrap::{longest_part, wrap};
+
+/// The number of spaces between two columns.
+const GAP: usize = 2;
+
+/// The indent of the further lines of a row.
+const INDENT: usize = 4;
+
+/// The minimum width of a text beside other columns. With less room it goes below them.
+const MESSAGE: usize = 30;
+
+/// The width of an account id.
+const ACCOUNT_ID: usize = 12;
+
+/// The maximum widths of columns of ids and of accounts, if the room is short. A row with a wider id continues on the next
+/// line; an account name is shortened.
+const NARROW: (usize, usize) = (32, 24);
+
+/// The steps by which they are narrowed further, to fit all columns on one line.
+const FOR_ONE_LINE: [(Kind, usize); 2] = [(Kind::Id, 24), (Kind::Account, 20)];
+
+/// The same steps for the columns before a text that goes below them.
+const FOR_A_TEXT_BELOW: [(Kind, usize); 3] = [(Kind::Id, 20), (Kind::Account, ACCOUNT_ID), (Kind::Id, 16)];
+
+/// How a column may be narrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Never broken.
+    Id,
+    /// Never broken, aligned to the right.
+    Number,
+    /// An account id and name. The name may be shortened, the id never.
+    Account,
+    /// Wrapped.
+    Text,
+}
+
+/// A column.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    name: Cow<'static, str>,
+    kind: Kind,
+}
+
+impl Column {
+    /// A column of ids, names, dates or other values that are never broken.
+    pub(crate) fn id(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), kind: Kind::Id }
+    }
+
+    /// A column of numbers, aligned to the right.
+    pub(crate) fn number(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), kind: Kind::Number }
+    }
+
+    /// A column of accounts; see [`account_label`].
+    pub(crate) fn account(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), kind: Kind::Account }
+    }
+
+    /// A column of texts, which wrap.
+    pub(crate) fn text(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), kind: Kind::Text }
+    }
+}
+
+/// An account's id, and its name where it is known: `111111111111 prod`.
+pub(crate) fn account_label(account_id: impl std::fmt::Display, name: Option<&str>) -> String {
+    name.filter(|name| !name.is_empty())
+        .map_or_else(|| account_id.to_string(), |name| format!("{account_id} {name}"))
+}
+
+/// A cell. Its text has no control characters.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    pub(crate) fn new(text: impl std::fmt::Display) -> Self {
+        Self { text: super::printable(&text.to_string()), style: Style::new() }
+    }
+
+    pub(crate) fn styled(text: impl std::fmt::Display, style: Style) -> Self {
+        Self { style, ..Self::new(text) }
+    }
+
+    pub(crate) fn dim(text: impl std::fmt::Display) -> Self {
+        Self::styled(text, Style::new().effects(Effects::DIMMED))
+    }
+
+    pub(crate) fn bold(text: impl std::fmt::Display) -> Self {
+        Self::styled(text, Style::new().bold())
+    }
+
+    /// A severity in its color, the same in every table.
+    pub(crate) fn severity(severity: Severity) -> Self {
+        let style = match severity {
+            Severity::Critical => AnsiColor::Red.on_default().bold(),
+            Severity::High => AnsiColor::Red.on_default(),
+            Severity::Medium => AnsiColor::Yellow.on_default(),
+            Severity::Low | Severity::Informational => Style::new(),
+        };
+        Self::styled(severity, style)
+    }
+}
+
+/// How wide the cells of a column are.
+#[derive(Debug, Clone, Copy, Default)]
+struct CellWidths {
+    widest: usize,
+    longest_part: usize,
+}
+
+/// What was measured of all rows, before the first is written.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    columns: Vec<(Column, CellWidths)>,
+    pub(crate) rows: usize,
+}
+
+impl Measured {
+    pub(crate) fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        let columns = columns.into_iter().map(|column| (column, CellWidths::default())).collect();
+        Self { columns, rows: 0 }
+    }
+
+    pub(crate) fn add(&mut self, row: &[Cell]) {
+        self.rows += 1;
+        for ((column, widths), cell) in self.columns.iter_mut().zip(row) {
+            widths.widest = widths.widest.max(display_width(&cell.text));
+            if column.kind == Kind::Text {
+                widths.longest_part = widths.longest_part.max(longest_part(&cell.text));
+            }
+        }
+    }
+}
+
+/// A column in its place.
+#[derive(Debug)]
+struct Placed {
+    /// Its place in the rows.
+    index: usize,
+    column: Column,
+    natural: usize,
+    width: usize,
+    /// The line of the row that it is in.
+    line: usize,
+    start: usize,
+}
+
+/// Columns in their places.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    columns: Vec<Placed>,
+    terminal: TerminalStyle,
+}
+
+impl Layout {
+    pub(crate) fn new(measured: Measured, terminal: TerminalStyle) -> Self {
+        let has_rows = measured.rows > 0;
+        let limit = terminal.width.map(usize::from);
+        let mut columns: Vec<Placed> = Vec::new();
+        for (index, (column, widths)) in measured.columns.into_iter().enumerate() {
+            if has_rows && widths.widest == 0 {
+                continue;
+            }
+            let name = display_width(&column.name);
+            let natural = widths.widest.max(name);
+            let narrowest = match column.kind {
+                Kind::Number => natural,
+                Kind::Id => natural.min(NARROW.0),
+                Kind::Account => natural.min(NARROW.1),
+                Kind::Text => {
+                    let room = limit.map_or(usize::MAX, |limit| limit.saturating_sub(INDENT));
+                    natural.min(widths.longest_part.max(MESSAGE).min(room))
+                }
+            };
+            let width = narrowest.max(name);
+            columns.push(Placed { index, column, natural, width, line: 0, start: 0 });
+        }
+        let mut layout = Self { columns, terminal };
+        layout.fit(limit.unwrap_or(usize::MAX));
+        layout
+    }
+
+    /// Puts the columns on one line where all have room, else on as many as they take, and shares out what room is left.
+    fn fit(&mut self, limit: usize) {
+        let gaps = self.columns.len().saturating_sub(1) * GAP;
+        if self.columns.iter().map(|column| column.natural).sum::<usize>() + gaps <= limit {
+            self.columns.iter_mut().for_each(|column| column.width = column.natural);
+        } else {
+            let is_text = |column: &Placed| column.column.kind == Kind::Text;
+            let before_text = self.columns.iter().position(is_text).unwrap_or(self.columns.len());
+            if !narrow(&mut self.columns, &FOR_ONE_LINE, limit)
+                && let Some(columns) = self.columns.get_mut(..before_text)
+            {
+                narrow(columns, &FOR_A_TEXT_BELOW, limit);
+            }
+            self.break_lines(limit);
+            for line in 0..=self.columns.last().map_or(0, |column| column.line) {
+                self.share_room(line, limit);
+            }
+        }
+        let (mut line, mut next) = (0, 0);
+        for column in &mut self.columns {
+            if column.line > line {
+                (line, next) = (column.line, INDENT);
+            }
+            column.start = next;
+            next += column.width + GAP;
+        }
+    }
+
+    /// Gives each column the first line that has room for it.
+    fn break_lines(&mut self, limit: usize) {
+        let (mut line, mut used) = (0, 0);
+        for place in 0..self.columns.len() {
+            let before = place.checked_sub(1).and_then(|before| {
+                let it = self.columns.get(before)?;
+                let is_first =
+                    before == 0 || self.columns.get(before - 1).is_some_and(|other| other.line < line);
+                (it.line == line && it.column.kind == Kind::Text && !is_first).then_some((before, it.width))
+            });
+            let Some(column) = self.columns.get_mut(place) else { return };
+            if used > 0 && used + GAP + column.width > limit {
+                line += 1;
+                used = INDENT + column.width;
+                column.line = line;
+                // What follows a text stays beside it: alone below, nobody would know what it is of.
+                if let Some((before, width)) = before
+                    && let Some(text) = self.columns.get_mut(before)
+                    && used + GAP + width <= limit
+                {
+                    text.line = line;
+                    used += GAP + width;
+                }
+            } else {
+                column.line = line;
+                used += column.width + if used > 0 { GAP } else { 0 };
+            }
+        }
+    }
+
+    /// Texts get what room is left in a line, then accounts, then ids.
+    fn share_room(&mut self, line: usize, limit: usize) {
+        let in_line = || self.columns.iter().filter(|column| column.line == line);
+        let indent = if line == 0 { 0 } else { INDENT };
+        let used = indent + in_line().map(|column| column.width).sum::<usize>();
+        let mut room = limit.saturating_sub(used + in_line().count().saturating_sub(1) * GAP);
+        for kind in [Kind::Text, Kind::Account, Kind::Id] {
+            for column in &mut self.columns {
+                if column.line == line && column.column.kind == kind {
+                    let more = room.min(column.natural - column.width.min(column.natural));
+                    column.width += more;
+                    room -= more;
+                }
+            }
+        }
+    }
+
+    /// Writes the names of the columns, if they have names.
+    pub(crate) fn write_header(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.columns.iter().all(|column| column.column.name.is_empty()) {
+            return Ok(());
+        }
+        let names = self.columns.iter().map(|it| (it, Cell::bold(&it.column.name)));
+        self.write_cells(out, &names.collect::<Vec<_>>())
+    }
+
+    pub(crate) fn write_row(&self, out: &mut impl Write, row: &[Cell]) -> io::Result<()> {
+        let cells = self.columns.iter().filter_map(|it| Some((it, row.get(it.index)?.clone())));
+        self.write_cells(out, &cells.filter(|(_, cell)| !cell.text.is_empty()).collect::<Vec<_>>())
+    }
+
+    fn write_cells(&self, out: &mut impl Write, cells: &[(&Placed, Cell)]) -> io::Result<()> {
+        let limit = self.terminal.width.map_or(usize::MAX, usize::from);
+        // Cells beside each other, each with its lines.
+        let mut beside: Vec<(usize, Style, Vec<String>)> = Vec::new();
+        let (mut line, mut end) = (0, 0);
+        for (place, cell) in cells {
+            if place.line > line {
+                self.flush(out, &mut beside)?;
+                (line, end) = (place.line, 0);
+            }
+            let width = display_width(&cell.text);
+            let is_too_wide = width > place.width;
+            let (start, lines) = match place.column.kind {
+                Kind::Number => (place.start + place.width.saturating_sub(width), vec![cell.text.clone()]),
+                Kind::Text if is_too_wide => (place.start, wrap(&cell.text, place.width)),
+                Kind::Account if is_too_wide => (place.start, vec![shorten(&cell.text, place.width)]),
+                Kind::Id if is_too_wide && place.start + width > limit => {
+                    self.flush(out, &mut beside)?;
+                    (INDENT.min(place.start), vec![cell.text.clone()])
+                }
+                _ => (place.start, vec![cell.text.clone()]),
+            };
+            // A wide cell before it may take its place.
+            if start < end {
+                self.flush(out, &mut beside)?;
+            }
+            let shown = match place.column.kind {
+                Kind::Id | Kind::Number => width,
+                Kind::Account | Kind::Text => width.min(place.width),
+            };
+            end = start + shown + GAP;
+            beside.push((start, cell.style, lines));
+        }
+        self.flush(out, &mut beside)
+    }
+
+    fn flush(&self, out: &mut impl Write, beside: &mut Vec<(usize, Style, Vec<String>)>) -> io::Result<()> {
+        let height = beside.iter().map(|(_, _, lines)| lines.len()).max().unwrap_or_default();
+        for number in 0..height {
+            let mut at = 0;
+            for (start, style, lines) in beside.iter() {
+                let Some(text) = lines.get(number) else { continue };
+                let style = if self.terminal.colors { *style } else { Style::new() };
+                write!(out, "{:1$}{style}{text}{style:#}", "", start.saturating_sub(at))?;
+                at = start + display_width(text);
+            }
+            writeln!(out)?;
+        }
+        beside.clear();
+        Ok(())
+    }
+}
+
+/// Narrows columns until they fit on one line. If that is not enough, it changes nothing.
+fn narrow(columns: &mut [Placed], steps: &[(Kind, usize)], limit: usize) -> bool {
+    let mut widths: Vec<usize> = columns.iter().map(|column| column.width).collect();
+    let gaps = columns.len().saturating_sub(1) * GAP;
+    let too_much = |widths: &[usize]| (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+    for (kind, least) in steps {
+        for (place, column) in columns.iter().enumerate() {
+            let least = *least.max(&display_width(&column.column.name));
+            let excess = too_much(&widths);
+            if let Some(width) = widths.get_mut(place).filter(|_| column.column.kind == *kind) {
+                *width = (*width).min(least.max(width.saturating_sub(excess)));
+            }
+        }
+    }
+    let is_enough = too_much(&widths) == 0;
+    if is_enough {
+        for (column, width) in columns.iter_mut().zip(widths) {
+            column.width = width;
+        }
+    }
+    is_enough
+}
+
+/// The account id, and as much of the name as fits: `111111111111 Product…`.
+fn shorten(text: &str, width: usize) -> String {
+    if width <= ACCOUNT_ID + 2 {
+        return text.split(' ').next().unwrap_or(text).to_owned();
+    }
+    let (mut shortened, mut used) = (String::new(), 1);
+    for character in text.chars() {
+        used += display_width(character.encode_utf8(&mut [0; 4]));
+        if used > width {
+            break;
+        }
+        shortened.push(character);
+    }
+    format!("{}…", shortened.trim_end())
+}
+
+/// A small table.
+pub(crate) fn table(
+    terminal: TerminalStyle,
+    columns: impl IntoIterator<Item = Column>,
+    rows: &[Vec<Cell>],
+) -> String {
+    let mut measured = Measured::new(columns);
+    for row in rows {
+        measured.add(row);
+    }
+    let layout = Layout::new(measured, terminal);
+    let mut text = Vec::new();
+    // Writing to a vector does not fail.
+    let _ = layout.write_header(&mut text);
+    for row in rows {
+        let _ = layout.write_row(&mut text, row);
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
