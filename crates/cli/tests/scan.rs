@@ -204,9 +204,9 @@ async fn what_is_typed_wrong_is_named_with_what_would_be_right() {
         (scan(&["--out", "/"]), "directory"),
         (
             vec!["scan", "--role-arn", "arn:aws:iam::111111111111:role/R,arn:aws:iam::333333333333:role/R"],
-            "more than one",
+            "is a list",
         ),
-        (vec!["scan", "--account", "111111111111,333333333333", "--role-name", "R"], "more than one"),
+        (vec!["scan", "--account", "111111111111,333333333333", "--role-name", "R"], "is a list"),
         (scan(&["--external-id", "external4ID:4external4ID with a blank"]), "position 25"),
         (scan(&["--external-id", "x"]), "external id"),
     ];
