@@ -95,7 +95,7 @@ def test_without_a_permission_access_is_denied(missing, under, world_file):
 def test_nothing_runs_if_lambda_may_not_assume_the_role(under, world_file):
     done = under(*FUNCTION, world_file=world_file([("hub-trust.json", "lambda.amazonaws.com", "ec2.amazonaws.com")]))
     assert (done.returncode, done.stdout) == (10, "")
-    assert "lambda.amazonaws.com does not become arn:aws:iam::222222222222:role/LambdaRole" in done.stderr
+    assert "lambda.amazonaws.com may not assume arn:aws:iam::222222222222:role/LambdaRole" in done.stderr
 
 
 def test_the_aws_cli_runs_unchanged(under):

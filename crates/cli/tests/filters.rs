@@ -102,7 +102,8 @@ async fn every_format_of_findings_is_filtered_and_says_so() {
     let filter = ["--rule", "access-key-age", "--limit", "2"];
     let all = json(&report(&emulator, folder.path(), &["--format", "json"]).await);
     let total = all["findings"].as_array().unwrap().len();
-    let words = format!("2 of {total} are shown, filtered by rule access-key-age, the 2 most urgent");
+    let words =
+        format!("2 of {total} are shown, filtered by rule access-key-age, limit 2 (most urgent first)");
     let coverage = all["coverage"].clone();
     for format in ["table", "json", "csv", "markdown", "html", "ocsf"] {
         let ended = report(&emulator, folder.path(), &[&["--format", format][..], &filter].concat()).await;
@@ -158,9 +159,9 @@ async fn a_filter_changes_no_exit_code_and_one_that_matches_nothing_says_so() {
         let filter = ["--fail-on", fail_on, "--severity", "critical", "--owner", "nobody", "--limit", "1"];
         let with = report(&emulator, folder.path(), &filter).await;
         assert_eq!(with.code, without.code, "{fail_on}: {}", with.stderr);
-        assert!(with.stdout.contains("the filter matches no finding, of "), "{}", with.stdout);
+        assert!(with.stdout.contains("the filter matches no finding (0 of "), "{}", with.stdout);
         assert!(
-            with.stdout.contains("severity critical, owner nobody, the 1 most urgent"),
+            with.stdout.contains("severity critical, owner nobody, limit 1 (most urgent first)"),
             "{}",
             with.stdout
         );
@@ -190,7 +191,7 @@ async fn a_scan_is_filtered_the_same_and_not_where_it_applies_no_rules() {
     };
     let filtered = scan(&["--rule", "access-key-age", "--limit", "1"]).await;
     assert!(
-        filtered.stdout.contains("filtered by rule access-key-age, the 1 most urgent"),
+        filtered.stdout.contains("filtered by rule access-key-age, limit 1 (most urgent first)"),
         "{}",
         filtered.stdout
     );

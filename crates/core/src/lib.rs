@@ -15,6 +15,23 @@
 //! [`caller`] keeps the caller's secrets out of messages, [`remedy`] says what to do about an error, and [`logs`] says
 //! what may be logged.
 //!
+//! ```
+//! use rolecall_core::collect::{actions, parse_facts};
+//! use rolecall_core::{OptionSet, RunOptions};
+//! use rolecall_roll::FactSelection;
+//!
+//! // The IAM actions that a scan with these facts needs.
+//! let facts = parse_facts("users,access_keys,last_used")?;
+//! let selection = FactSelection { facts, ..FactSelection::default() };
+//! assert!(actions(&selection).contains(&"iam:GetAccessKeyLastUsed"));
+//!
+//! // Options from variables, with their source.
+//! let variable = |name: &str| (name == "ROLECALL_MAX_ATTEMPTS").then(|| "3".to_owned());
+//! let settings = RunOptions::from_variables(variable)?.resolve()?;
+//! assert_eq!(settings.limits.max_attempts, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The crate reads no clock but the one that is passed in, writes no output, and has no trait over AWS: functions take
 //! the SDK's clients, and tests speak HTTP.
 

@@ -1,4 +1,4 @@
-//! Which findings are shown. A filter changes neither the roll nor what is counted of it: coverage, the numbers of findings,
+//! Filters of the findings that are shown. A filter changes neither the roll nor what is counted of it: coverage, the numbers of findings,
 //! the rules' results and exit codes are those of all findings.
 
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::report::Report;
 use crate::rules::Severity;
 
-/// Which findings are shown. An empty list, or `None`, filters nothing; of a list one match is enough. In texts `*` stands
+/// A filter of the findings that are shown. An empty list, or `None`, filters nothing; of a list one match is enough. In texts `*` stands
 /// for any characters and `?` for any one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FindingFilter {
@@ -21,7 +21,7 @@ pub struct FindingFilter {
     pub accounts: Vec<String>,
     /// Names of owners. A finding without an owner matches none.
     pub owners: Vec<String>,
-    /// The highest number of findings that are shown, the most urgent first; the same number of suppressed ones.
+    /// The maximum number of findings to show, the most urgent first, and of suppressed findings.
     pub limit: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ pub struct AppliedFilter {
     /// The filter.
     #[serde(flatten)]
     pub filter: FindingFilter,
-    /// How many open findings are shown.
+    /// The number of open findings that are shown.
     pub shown: usize,
     /// How many open findings there are.
     pub total: usize,
@@ -59,7 +59,7 @@ impl FindingFilter {
         report.filter = Some(AppliedFilter { filter: self.clone(), shown, total });
     }
 
-    /// What it filters by: `severity high or worse, rule access-key-*, the 10 most urgent`.
+    /// What it filters by: `severity high or worse, rule access-key-*, limit 10 (most urgent first)`.
     #[must_use]
     pub fn criteria(&self) -> String {
         let any_of = |name: &str, texts: &[String]| {
@@ -73,22 +73,22 @@ impl FindingFilter {
             any_of("rule", &self.rules),
             any_of("account", &self.accounts),
             any_of("owner", &self.owners),
-            self.limit.map(|limit| format!("the {} most urgent", with_thousands_separator(limit))),
+            self.limit.map(|limit| format!("limit {} (most urgent first)", with_thousands_separator(limit))),
         ];
         criteria.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
 impl AppliedFilter {
-    /// How many findings of how many are shown, and by which filter.
+    /// The number of findings that are shown, their total, and the filter.
     #[must_use]
     pub fn to_text(&self) -> String {
         let total = with_thousands_separator(self.total);
         let criteria = self.filter.criteria();
         match (self.shown, self.total) {
-            (_, 0) => format!("there are no findings to filter by {criteria}"),
-            (0, 1) => format!("the filter matches no finding, of 1: {criteria}"),
-            (0, _) => format!("the filter matches no finding, of {total}: {criteria}"),
+            (_, 0) => format!("no findings to filter: {criteria}"),
+            (0, 1) => format!("the filter matches no finding (0 of 1): {criteria}"),
+            (0, _) => format!("the filter matches no finding (0 of {total}): {criteria}"),
             (shown, _) => {
                 let are = if shown == 1 { "is" } else { "are" };
                 let shown = with_thousands_separator(shown);

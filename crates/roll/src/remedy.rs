@@ -316,7 +316,10 @@ fn remove_deny(
              required external id; adding the caller has no effect"
         ),
         (PolicyType::ServiceControl | PolicyType::ResourceControl, _) => {
-            format!("a {name} of the organization denies {action}: ask its administrators for an exception")
+            let article = if policy_arn.is_some() { "the" } else { "a" };
+            format!(
+                "{article} {name} of the organization denies {action}: ask its administrators for an exception"
+            )
         }
         (PolicyType::Session, Side::Member) => format!(
             "the session policy that rolecall sends denies {action}: turn it off with {}",

@@ -41,7 +41,7 @@ const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
 pub(crate) struct FindKeyArgs {
     /// Access key id, such as AKIAIOSFODNN7EXAMPLE
-    #[arg(value_name = "AKIA…")]
+    #[arg(value_name = "ACCESS_KEY_ID")]
     pub(crate) access_key_id: SensitiveText,
 
     /// Look the key up in this roll file, without calling AWS
