@@ -20,7 +20,7 @@ use crate::args::GlobalArgs;
 use crate::failure::Failure;
 use crate::output;
 
-/// Sets up what goes to stderr, warns of variables that have no effect, and refuses to run if the SDK would print secrets.
+/// Sets up what goes to stderr, and refuses to run if the SDK would print secrets.
 pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
     output::set_quiet(arguments.quiet);
     if env::var_os(logs::LOG_SENSITIVE_BODIES).is_some_and(|value| !value.is_empty()) {
@@ -48,7 +48,6 @@ pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
         )
         .init();
     logs::install_redacting_panic_hook();
-    warn_of_unknown_variables();
     Ok(())
 }
 
@@ -56,7 +55,7 @@ pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
 const OTHER_VARIABLES: [&str; 1] = ["ROLECALL_CONFIG"];
 
 /// Warns of each `ROLECALL_…` variable that has no effect: one that is misspelled, or one that would hide accounts or users.
-fn warn_of_unknown_variables() {
+pub(crate) fn warn_of_unknown_variables() {
     let names: Vec<String> = RunOptions::rows().map(OptionRow::variable).collect();
     let known = || names.iter().map(String::as_str).chain(OTHER_VARIABLES);
     for (name, _) in env::vars_os() {
@@ -64,7 +63,7 @@ fn warn_of_unknown_variables() {
         if let Some(row) = RunOptions::rows().find(|row| row.narrows && row.variable() == name) {
             let flag = row.flag();
             output::say(&format!(
-                "warning: {name} is ignored, so that it hides nothing by mistake; pass {flag}"
+                "warning: {name} is ignored, because it would hide accounts or users; pass {flag} instead"
             ));
         } else if name.starts_with("ROLECALL_") && !known().any(|it| it == name) {
             let hint = nearest(&name, known()).map_or(String::new(), |it| format!("; did you mean {it}?"));

@@ -59,7 +59,8 @@ fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
 
 /// The failure for targets that cannot be scanned in one run.
 pub(crate) fn failure(error: &PlanError) -> Failure {
-    let failure = Failure::usage(error.to_text(&FlagTerms));
+    let text = error.to_text(&FlagTerms);
+    let failure = Failure::usage(&text);
     match error {
         PlanError::NoTargets => failure.with_remedy(
             "pass --role-arn ARN, --account ID with --role-name NAME, --accounts-file FILE or --organization, or run `rolecall \
@@ -68,7 +69,7 @@ pub(crate) fn failure(error: &PlanError) -> Failure {
         PlanError::NeedsOrganization(_) => {
             failure.with_remedy("pass --organization, or set `[organization] enabled = true` in rolecall.toml")
         }
-        PlanError::MissingRole(_) => failure.with_remedy("or set role_name in rolecall.toml"),
+        PlanError::MissingRole(_) => Failure::usage(format!("{text}, or role_name in rolecall.toml")),
         PlanError::RoleArnWithOrganization | PlanError::Filter(_) | PlanError::TargetConflict(_) => failure,
     }
 }

@@ -434,9 +434,9 @@ async fn the_demo_shows_the_flow_and_which_policy_denies() {
     let ended = ended(&mut rolecall("http://127.0.0.1:9", &["demo"])).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     for words in [
-        "1 complete   5 users, 7 keys",
-        "Access denied, by the emulator's log: sts:AssumeRole: no trust policy allows it",
-        "Access denied, by the emulator's log: sts:AssumeRole: no identity-based policy allows it",
+        "1 complete    5 users, 7 keys",
+        "The emulator's log says: sts:AssumeRole was denied, no trust policy allows it",
+        "The emulator's log says: sts:AssumeRole was denied, no identity-based policy allows it",
         "cannot be assumed by Lambda",
     ] {
         assert!(ended.stdout.contains(words), "{words} is not in {}", ended.stdout);

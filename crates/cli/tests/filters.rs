@@ -202,7 +202,10 @@ async fn a_scan_is_filtered_the_same_and_not_where_it_applies_no_rules() {
     assert_eq!(no_rules.code, Some(2));
     assert!(no_rules.stderr.contains("--no-rules"), "{}", no_rules.stderr);
     let help = run(&emulator, folder.path(), &["scan", "--help"]).await.stdout;
-    assert!(help.contains("Filters (what is shown; never the roll, its coverage or --fail-on):"), "{help}");
+    assert!(
+        help.contains("Filters (change only what is shown, not the roll, its coverage or --fail-on):"),
+        "{help}"
+    );
 }
 
 #[tokio::test]

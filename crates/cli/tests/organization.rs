@@ -335,7 +335,7 @@ async fn targets_come_from_an_accounts_file_and_from_rolecall_toml() {
     fs::write(&file, &text).unwrap();
     let scanned = in_folder(&["scan"]).await;
     assert_eq!(scanned.code, Some(0), "the gap is accepted: {}{}", scanned.stdout, scanned.stderr);
-    let words = "1 accepted   gap: legal hold, owner j.ruiz, until 2999-01-31";
+    let words = "1 accepted    gap: legal hold, owner j.ruiz, until 2999-01-31";
     assert!(scanned.stdout.contains(words), "{}", scanned.stdout);
     assert!(emulator.requests().iter().any(|line| {
         line.principal.as_deref() == Some("arn:aws:sts::111111111111:assumed-role/IAMListRole/from-file")
@@ -347,7 +347,7 @@ async fn targets_come_from_an_accounts_file_and_from_rolecall_toml() {
     fs::write(&file, "role_nam = 1\n").unwrap();
     let wrong = in_folder(&["scan"]).await;
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.stderr.contains("rolecall.toml:1:1: unknown field `role_nam`"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("rolecall.toml:1:1: unknown key `role_nam`"), "{}", wrong.stderr);
     let elsewhere = tempfile::tempdir().unwrap();
     let mut command = as_lambda(&emulator, elsewhere.path(), &["scan"]);
     command.env("ROLECALL_ROLE_ARN", "arn:aws:iam::111111111111:role/IAMListRole");

@@ -82,7 +82,7 @@ async fn the_current_configuration_is_applied_and_the_exit_code_shows_the_result
     // The root user was not read, so there may be critical findings.
     let not_evaluated = report(&["--fail-on", "critical"]).await;
     assert_eq!(not_evaluated.code, Some(11));
-    let words = "--fail-on critical cannot be evaluated: rule root-access-key needs control_total, which was not collected";
+    let words = "--fail-on critical cannot be evaluated: rule root-access-key needs control_total, which was not requested";
     assert!(not_evaluated.stderr.contains(words), "{}", not_evaluated.stderr);
     assert_eq!(report(&["--fail-on", "medium", "--benchmark", "cis-7.0"]).await.code, Some(10));
     let toml = folder.path().join("rolecall.toml");
@@ -99,7 +99,7 @@ async fn the_current_configuration_is_applied_and_the_exit_code_shows_the_result
     fs::write(&toml, format!("{exception}until = 2026-12-01\n")).unwrap();
     let ended = report(&[]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    assert!(ended.stdout.contains("suppressed  findings, by exceptions"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("suppressed  findings with an exception"), "{}", ended.stdout);
     let later = report(&["--fail-on", "medium", "--as-of", "2026-12-02T00:00:00Z"]).await;
     assert_eq!(later.code, Some(10));
     assert!(later.stdout.contains("expired on 2026-12-01: 5 findings are open again"), "{}", later.stdout);

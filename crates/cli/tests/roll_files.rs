@@ -144,7 +144,11 @@ async fn a_resumed_roll_says_what_a_previous_run_read_and_when() {
     let asked = asked[before..].iter().filter(|line| line.operation == "ListUsers");
     assert_eq!(asked.count(), 0);
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
-    assert!(report.stdout.contains("21 resumed    read by a previous run, at "), "{}", report.stdout);
+    assert!(
+        report.stdout.contains("21 resumed     of them read by previous runs since "),
+        "{}",
+        report.stdout
+    );
 
     let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
     let other = in_folder(&emulator, folder.path(), &role).await;
@@ -178,7 +182,11 @@ async fn an_interrupted_roll_says_which_accounts_are_missing() {
     fs::write(&path, format!("{cut}{{\"record\":\"acc")).unwrap();
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
     assert_eq!(report.code, Some(11));
-    assert!(report.stdout.contains("15 failed     the run ended before they were read"), "{}", report.stdout);
+    assert!(
+        report.stdout.contains("15 failed      the run ended before they were read"),
+        "{}",
+        report.stdout
+    );
     assert!(report.stdout.contains("   run interrupted"), "{}", report.stdout);
 
     for (text, words) in [

@@ -294,7 +294,7 @@ pub(crate) fn switch(texts: &[String]) -> Result<bool, String> {
     one(texts, |text| match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("not a valid switch value; set it to true or false, or unset it"),
+        _ => Err("expected true or false"),
     })
 }
 

@@ -145,7 +145,7 @@ mod tests {
             ("ROLECALL_MAX_ATTEMPTS", "many", "1 to 100"),
             ("ROLECALL_SESSION_DURATION", "5m", "15m to 12h"),
             ("ROLECALL_ACCOUNT_TIMEOUT", "soon", "10m"),
-            ("ROLECALL_NO_SESSION_POLICY", "maybe", "unset it"),
+            ("ROLECALL_NO_SESSION_POLICY", "maybe", "true or false"),
             ("ROLECALL_SESSION_NAME", "a b", "2 to 64"),
             ("ROLECALL_COLLECT", "keys", "expected one of default"),
         ] {

@@ -51,7 +51,7 @@ pub struct RuleResult {
     pub unknown: usize,
     /// How many keys, users or root users could not be evaluated because the run did not request a fact.
     pub not_collected: usize,
-    /// The fact that the run did not request; `None` where `not_collected` is 0.
+    /// A fact that the rule needs and the run did not request; `None` where the run requested all that the rule needs.
     pub missing_fact: Option<FactKind>,
     /// The number of accounts of which nothing was read, or whose users could not all be listed.
     pub accounts_not_read: usize,
@@ -121,7 +121,7 @@ impl<'a> Assessor<'a> {
     #[must_use]
     pub(crate) fn new(header: &'a Header, settings: &'a Settings) -> Self {
         let rules: Vec<EffectiveRule> = settings.effective_rules().collect();
-        let results = rules.iter().map(RuleResult::new).collect();
+        let results = rules.iter().map(|rule| RuleResult::new(rule, header)).collect();
         let exception_counts = vec![(0, 0); settings.exceptions.len()];
         let thresholds = AgeThresholds {
             idle: settings.days(&access_key_unused::RULE),
@@ -266,7 +266,15 @@ struct AccountEvaluation {
 }
 
 impl RuleResult {
-    fn new(rule: &EffectiveRule) -> Self {
+    /// Whether the run did not request a fact that the rule needs. A rule that has findings nevertheless was evaluated.
+    #[must_use]
+    pub fn lacks_facts(&self) -> bool {
+        self.missing_fact.is_some() && self.open + self.suppressed == 0
+    }
+
+    fn new(rule: &EffectiveRule, header: &Header) -> Self {
+        let is_requested = |facts: &&&[FactKind]| facts.iter().any(|fact| header.reads(*fact));
+        let missing = rule.rule.needs.iter().find(|facts| !is_requested(facts));
         Self {
             rule: rule.rule,
             applied_days: rule.rule.days.map(|_| rule.days),
@@ -276,7 +284,7 @@ impl RuleResult {
             suppressed: 0,
             unknown: 0,
             not_collected: 0,
-            missing_fact: None,
+            missing_fact: missing.and_then(|facts| facts.first().copied()),
             accounts_not_read: 0,
         }
     }

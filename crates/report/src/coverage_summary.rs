@@ -62,6 +62,9 @@ impl CoverageSummary {
                 "accepted gap is unused: account {account} has no gap in this roll; owner {owner}, until {until}"
             ));
         }
+        if let (Some(user), 0) = (&header.collect.user_name, coverage.users) {
+            notes.push(format!("no account that was read has a user {user}"));
+        }
         if let Some(report) = report {
             let mut finding_rows = finding_rows(report, coverage, terms);
             report.filter.iter().for_each(|filter| filter.add_to(&mut finding_rows));
@@ -71,7 +74,7 @@ impl CoverageSummary {
             let uncertain = report.assessment.owners_uncertain;
             if uncertain > 0 {
                 let findings = count_of(uncertain, "finding");
-                notes.push(format!("the owner of {findings} is uncertain: the users' tags are unknown"));
+                notes.push(format!("the owners of {findings} are uncertain: the users' tags are unknown"));
             }
         }
         Self {
@@ -190,15 +193,14 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
     let users = u64::try_from(coverage.users).unwrap_or(u64::MAX);
     let total = match coverage.control_total.filter(|_| coverage.complete + coverage.partial > 0) {
         None => String::new(),
-        Some(total) if total == users => " (= account summaries)".to_owned(),
+        Some(total) if total == users => ", as many as the account summaries count".to_owned(),
         Some(total) => format!(" (account summaries count {})", with_thousands_separator(total)),
     };
     let keys = coverage.access_keys.map_or("keys not requested".to_owned(), |keys| count_of(keys, "key"));
-    add_row(
-        coverage.complete,
-        "complete",
-        vec![format!("{}{total}, {keys}", count_of(coverage.users, "user"))],
-    );
+    // Without an account that was read, the number of users is unknown, not zero.
+    let is_any_read = coverage.complete + coverage.partial > 0 || coverage.users > 0;
+    let users = is_any_read.then(|| format!("{}{total}, {keys}", count_of(coverage.users, "user")));
+    add_row(coverage.complete, "complete", users.into_iter().collect());
     if coverage.partial > 0 {
         let reasons = coverage
             .partial_reasons
@@ -213,7 +215,7 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
     }
     if let Some(resumed) = coverage.resumed {
         let time = resumed.as_of.strftime("%Y-%m-%dT%H:%MZ");
-        add_row(resumed.accounts, "resumed", vec![format!("read by a previous run, at {time} or later")]);
+        add_row(resumed.accounts, "resumed", vec![format!("of them read by previous runs since {time}")]);
     }
     if !coverage.accepted_gaps.is_empty() {
         let gaps = coverage.accepted_gaps.iter();
@@ -231,28 +233,18 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
     let causes = not_evaluated(&report.assessment.rules, terms);
     let all = report.assessment.rules.len();
     let evaluated = all - causes.iter().map(|(count, _)| count).sum::<usize>();
-    let cause = match causes.as_slice() {
-        [(_, cause)] => cause.clone(),
-        several => {
-            let causes =
-                several.iter().map(|(count, cause)| format!("{}: {cause}", count_of(*count, "rule")));
-            causes.collect::<Vec<_>>().join("; ")
-        }
-    };
+    let is_any_read = coverage.complete + coverage.partial > 0;
     let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
     let details = match by_severity.as_slice() {
-        // Without the cause, no findings would read as nothing wrong.
-        [] if coverage.complete + coverage.partial == 0 => {
-            "no rule was evaluated: no account was read".to_owned()
-        }
+        // Without the cause, no findings would read as nothing wrong. The rows below say which rules were not evaluated.
+        [] if !is_any_read => "no rule was evaluated: no account was read".to_owned(),
         [] if all == 0 => format!("no rule{benchmark} is enabled"),
-        [] if evaluated == 0 => format!("no rule{benchmark} was evaluated: {cause}"),
+        [] if evaluated == 0 => format!("no rule{benchmark} was evaluated"),
         [] if evaluated == all => format!("by {}{benchmark}", count_of(all, "rule")),
         [] => format!(
-            "by the {}{benchmark} that {} evaluated; {} of {all} rules not evaluated: {cause}",
+            "by the {}{benchmark} that {} evaluated",
             count_of(evaluated, "rule"),
-            if evaluated == 1 { "was" } else { "were" },
-            all - evaluated
+            if evaluated == 1 { "was" } else { "were" }
         ),
         some if evaluated == all => format!("{}, by {}{benchmark}", some.join(", "), count_of(all, "rule")),
         some => format!("{}, by {evaluated} of {all} rules{benchmark}", some.join(", ")),
@@ -264,11 +256,13 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
     }];
     if report.suppressed_count > 0 {
         let findings = if report.suppressed_count == 1 { "finding" } else { "findings" };
-        let details = vec![format!("{findings}, by exceptions")];
+        let details = vec![format!("{findings} with an exception")];
         rows.push(SummaryRow { count: report.suppressed_count, label: "suppressed", details });
     }
     let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
-    for it in &report.assessment.unknown {
+    let is_evaluated =
+        |id: &str| report.assessment.rules.iter().any(|result| result.rule.id == id && !result.lacks_facts());
+    for it in report.assessment.unknown.iter().filter(|it| is_evaluated(it.rule)) {
         let (number, rules) = unknown.entry((it.missing, &it.reason)).or_default();
         *number += it.count;
         rules.insert(it.rule);
@@ -285,7 +279,7 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         });
         rows.push(SummaryRow { count, label: "unknown", details: sorted(details) });
     }
-    if !by_severity.is_empty() {
+    if is_any_read {
         rows.extend(causes.into_iter().map(|(count, cause)| SummaryRow {
             count,
             label: if count == 1 { "rule" } else { "rules" },
@@ -299,14 +293,13 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
 /// could be evaluated for was read.
 fn not_evaluated(results: &[RuleResult], terms: &dyn Terms) -> Vec<(usize, String)> {
     let missing: Vec<FactKind> =
-        results.iter().filter(|it| it.not_collected > 0).filter_map(|it| it.missing_fact).collect();
+        results.iter().filter(|it| it.lacks_facts()).filter_map(|it| it.missing_fact).collect();
     let facts: BTreeSet<FactKind> = missing.iter().copied().collect();
     let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
     let they_need = if missing.len() == 1 { "it needs" } else { "they need" };
     let collect = terms.assignment("collect", "recommended");
-    let is_unread = |it: &&RuleResult| {
-        it.not_collected == 0 && it.evaluated == 0 && it.unknown + it.accounts_not_read > 0
-    };
+    let is_unread =
+        |it: &&RuleResult| !it.lacks_facts() && it.evaluated == 0 && it.unknown + it.accounts_not_read > 0;
     let unread = results.iter().filter(is_unread).count();
     let causes = [
         (missing.len(), format!("{they_need} {}; use {collect}", facts.join(", "))),

@@ -92,8 +92,9 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &Settings::default()),
         [
-            "0 findings by the 8 rules that were evaluated; 6 of 14 rules not evaluated: they need control_total, \
-          console_password, policies; use collect = recommended"
+            "0 findings by the 2 rules that were evaluated",
+            "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
+             use collect = recommended"
         ]
     );
     let only = |ids: &[&str]| {
@@ -104,7 +105,10 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(finding_rows(&facts, &only(&["access-key-age"])), ["0 findings by 1 rule"]);
     assert_eq!(
         finding_rows(&facts, &only(&["root-access-key"])),
-        ["0 findings no rule was evaluated: it needs control_total; use collect = recommended"]
+        [
+            "0 findings no rule was evaluated",
+            "1 rule not evaluated: it needs control_total; use collect = recommended"
+        ]
     );
     assert_eq!(finding_rows(&facts, &only(&[])), ["0 findings no rule is enabled"]);
     // With findings, the rules that were not evaluated have a row of their own.
@@ -128,16 +132,21 @@ fn rules_for_which_nothing_was_read_do_not_count_as_evaluated() {
     assert_eq!(
         summary_rows(&header(), unlisted(), &Settings::default()),
         [
-            "0 findings no rule was evaluated: 2 rules: they need control_total; use collect = recommended; 12 rules: \
-          what they need could not be read"
+            "0 findings no rule was evaluated",
+            "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
+             use collect = recommended",
+            "2 rules not evaluated: what they need could not be read"
         ]
     );
     let root = Facts { summary: root(true, true, Some(true)), ..Facts::default() };
+    let mut with_root = header();
+    with_root.collect.facts.insert(FactKind::ControlTotal);
     assert_eq!(
-        summary_rows(&header(), unlisted().with_facts(root), &Settings::default()),
+        summary_rows(&with_root, unlisted().with_facts(root), &Settings::default()),
         [
             "1 finding 1 critical, by 2 of 14 rules",
-            "12 rules not evaluated: what they need could not be read"
+            "10 rules not evaluated: they need last_used, console_password, policies; use collect = recommended",
+            "2 rules not evaluated: what they need could not be read"
         ]
     );
 }

@@ -10,7 +10,7 @@ use rolecall_roll::AccountId;
 /// Filters of the findings that are shown. No variable and no key of `rolecall.toml` sets them, so that a forgotten one hides
 /// no findings.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Filters (what is shown; never the roll, its coverage or --fail-on)")]
+#[command(next_help_heading = "Filters (change only what is shown, not the roll, its coverage or --fail-on)")]
 pub(crate) struct FilterArgs {
     /// Show findings of this severity or worse: critical, high, medium, low, informational
     #[arg(long, value_name = "SEVERITY")]
@@ -29,7 +29,7 @@ pub(crate) struct FilterArgs {
     pub(crate) owner: Vec<String>,
 
     /// Show the N most urgent findings
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_limit)]
     pub(crate) limit: Option<NonZeroUsize>,
 }
 
@@ -43,6 +43,10 @@ impl FilterArgs {
             limit: self.limit.map(NonZeroUsize::get),
         }
     }
+}
+
+fn parse_limit(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "not a number from 1 upward")
 }
 
 /// Parses a pattern of rule ids. A pattern that matches no rule is an error: it would hide everything.

@@ -54,8 +54,8 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
 
 async fn run_scenes() -> Result<ExitCode, Failure> {
     show(
-        "Rolecall runs as LambdaRole in the hub account B (222222222222). The member account A (111111111111) has\n\
-         IAMListRole, which may list A's users. Three permissions are needed to get from one to the other:\n\n",
+        "Rolecall runs as LambdaRole in account B, the hub (222222222222).\nAccount A, a member (111111111111), has \
+         IAMListRole, which may list its users.\nThree permissions are needed to get from one to the other:\n\n",
     )?;
     for (number, permission) in (1..).zip(&PERMISSIONS) {
         show(&format!("  {number}. {:<30} infra/policies/{}\n", permission.title, permission.file))?;
@@ -96,7 +96,9 @@ async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
     let credentials = emulator.session(LAMBDA_ROLE, "rolecall").map_err(|problem| unexpected(&problem))?;
     let this_program = std::env::current_exe().map_err(|error| unexpected(&error))?;
     let mut scan = Command::new(this_program);
-    scan.args(["scan", "--role-arn", IAM_LIST_ROLE]).kill_on_drop(true);
+    let has_color = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
+    let color = if has_color { "always" } else { "never" };
+    scan.args(["scan", "--color", color, "--role-arn", IAM_LIST_ROLE]).kill_on_drop(true);
     for name in environment::own_variables() {
         scan.env_remove(name);
     }
@@ -105,7 +107,7 @@ async fn scene(change: impl Fn(&str, &str) -> String) -> Result<u8, Failure> {
     let status = scan.status().await.map_err(|error| unexpected(&error))?;
     for line in emulator.requests().into_iter().filter(|line| line.verdict == "Denied") {
         let decided_by = line.decided_by.unwrap_or_default();
-        show(&format!("\nAccess denied, by the emulator's log: {}: {decided_by}\n", line.operation))?;
+        show(&format!("\nThe emulator's log says: {} was denied, {decided_by}\n", line.operation))?;
     }
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

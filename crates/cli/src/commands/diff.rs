@@ -82,8 +82,7 @@ pub(crate) fn run(arguments: &DiffArgs) -> Result<ExitCode, Failure> {
     let settings = arguments.benchmark.apply_to(configuration.judging);
     let diff = Diff::compare(&old, &new, &settings, arguments.last_used).map_err(|error| match error {
         NotComparable::Io(error) => Failure::unexpected(error),
-        other => Failure::usage(format!("these rolls cannot be compared: {other}"))
-            .with_remedy("name two rolls of the same accounts, the previous one first"),
+        other => Failure::usage(format!("these rolls cannot be compared: {other}")),
     })?;
     drop(spinner);
     let (format, mut sink) = arguments.output.open()?;

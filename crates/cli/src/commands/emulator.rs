@@ -55,10 +55,11 @@ pub(crate) struct EmulatorArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) world: Option<PathBuf>,
 
-    /// Generate an organization with this many accounts and users, always the same for a seed
+    /// Generate an organization, such as accounts=600,users=50,seed=7; always the same for a seed
     ///
-    /// Further keys: with_keys (of 100 users), denied, suspended and hanging (of 1000 accounts).
-    #[arg(long, value_name = "accounts=600,users=50,seed=7", conflicts_with = "world")]
+    /// Keys: accounts (members, besides the hub and the management account), users (per account), seed, with_keys (of 100
+    /// users), denied, suspended and hanging (of 1000 accounts).
+    #[arg(long, value_name = "KEY=N,…", conflicts_with = "world")]
     pub(crate) generate: Option<WorldSpec>,
 
     /// Latency of each response
@@ -296,11 +297,11 @@ impl Drop for EnvFile<'_> {
 async fn serve(emulator: &Emulator, arguments: &EmulatorArgs, role_arn: &str) -> Result<ExitCode, Failure> {
     let mut interruptions = StopSignals::listen(&STOP_SIGNALS)?;
     let credentials = match &arguments.env_file {
-        Some(file) => format!(". {}", shell_path(file)),
-        None => "start the emulator with --env-file aws.env, then: . ./aws.env".to_owned(),
+        Some(file) => format!("run `. {}` in another terminal", shell_path(file)),
+        None => "restart it with --env-file aws.env, then run `. ./aws.env` in another terminal".to_owned(),
     };
     output::say(&format!(
-        "emulator running on {} until Ctrl-C; for the credentials of a session of {}, in another terminal: {credentials}",
+        "emulator running on {} until Ctrl-C; to get the credentials of a session of {}, {credentials}",
         emulator.url(),
         role_arn
     ));

@@ -83,6 +83,10 @@ impl Arguments {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         self.global.color.write_global();
         environment::prepare(&self.global)?;
+        // The commands that these two run warn by themselves.
+        if !matches!(self.command, Command::Emulator(_) | Command::Demo) {
+            environment::warn_of_unknown_variables();
+        }
         match &self.command {
             Command::Scan(arguments) => scan::run(arguments),
             Command::Report(arguments) => report::run(arguments),

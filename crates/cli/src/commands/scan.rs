@@ -176,7 +176,7 @@ const FEW: usize = 5;
 
 /// How to scan the missing accounts.
 const RETRY: &str = "run the same command again: it scans only what is missing";
-const KEEP: &str = "with --roll FILE, another run would scan only what is missing";
+const KEEP: &str = "scan again; with --roll FILE, a scan that was not completed can be resumed";
 
 impl Scan<'_> {
     async fn run(
@@ -260,7 +260,11 @@ impl Scan<'_> {
                 skipped: missing - to_read,
                 since: earlier.as_of(),
             };
-            output::say(&format!("{}; a new roll file scans all again", counts.to_text()));
+            let text = counts.to_text();
+            output::say(&match to_read {
+                0 => format!("{text}. Nothing is left to read: for a new inventory, name a new roll file"),
+                _ => text,
+            });
         }
         let is_long = to_read > FEW;
         if is_long {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a section, such as [rules.access-key-age] with days = 60")]
 pub(super) struct RuleChange {
     enabled: Option<bool>,
     days: Option<Spanned<i64>>,
@@ -18,7 +18,7 @@ pub(super) struct RuleChange {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a section [[exception]]")]
 pub(super) struct ExceptionSection {
     account: Option<String>,
     user: Option<String>,

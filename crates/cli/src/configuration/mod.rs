@@ -144,8 +144,8 @@ mod tests {
     fn an_error_names_file_line_and_column_and_never_repeats_a_secret() {
         for (text, words) in [
             ("role_name = \"a/b\"", "rolecall.toml:1:13: "),
-            ("\nrolename = \"a\"", "rolecall.toml:2:1: unknown field `rolename`"),
-            ("[session]\nnaem = \"a\"", "rolecall.toml:2:1: unknown field `naem`; did you mean `name`?"),
+            ("\nrolename = \"a\"", "rolecall.toml:2:1: unknown key `rolename`"),
+            ("[session]\nnaem = \"a\"", "rolecall.toml:2:1: unknown key `naem`; did you mean `name`?"),
             ("session = 1", "rolecall.toml:1:11: session: not a table"),
             ("external_id = \"s3cret id\"", "rolecall.toml:1:15: external_id: "),
             ("external_id = \"s3cret", "rolecall.toml:1:"),

@@ -78,13 +78,18 @@ fn invalid_text<'a>(
 }
 
 fn unknown_key(key: &str, section: &str) -> String {
+    let other_place = RunOptions::rows().filter(|row| row.key == key).find_map(OptionRow::section_and_key);
+    if let Some((other, name)) = other_place.filter(|(other, _)| *other != section) {
+        let place = if other.is_empty() { "before all sections".to_owned() } else { format!("in [{other}]") };
+        return format!("unknown key `{key}`; it is written as `{name}` {place}");
+    }
     let of_file = if section.is_empty() { [sections(), NAMES.to_vec()].concat() } else { Vec::new() };
     let names: Vec<&str> = rows_of(section).map(|(name, _)| name).chain(of_file).collect();
     if let Some(name) = nearest(key, names.iter().copied()) {
-        return format!("unknown field `{key}`; did you mean `{name}`?");
+        return format!("unknown key `{key}`; did you mean `{name}`?");
     }
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    format!("unknown field `{key}`; expected one of {}", names.join(", "))
+    format!("unknown key `{key}`; expected one of {}", names.join(", "))
 }
 
 /// The problem, with the value that has it unless the value is secret.

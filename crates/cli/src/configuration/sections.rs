@@ -26,7 +26,7 @@ pub(super) struct Sections {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a section [[account]]")]
 struct AccountSection {
     account_id: AccountId,
     role_arn: Option<Spanned<RoleArn>>,
@@ -39,7 +39,7 @@ struct AccountSection {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a section [[accepted_gap]]")]
 struct AcceptedGapSection {
     account_id: Spanned<AccountId>,
     owner: Spanned<String>,

@@ -9,7 +9,7 @@ use super::sink::TerminalStyle;
 use super::{hanging, printable};
 
 /// The column in which the details of a row begin.
-const DETAILS: usize = 19;
+const DETAILS: usize = 20;
 
 /// Renders the summary. `retry` says how to scan the missing accounts.
 pub(super) fn render(summary: &CoverageSummary, retry: Option<&str>, terminal: TerminalStyle) -> String {
@@ -29,7 +29,7 @@ pub(super) fn render(summary: &CoverageSummary, retry: Option<&str>, terminal: T
         write(&format!("caller {}", printable(caller)), 7);
     }
     for row in &summary.rows {
-        let mut label = format!("{:>7} {:<9}  ", with_thousands_separator(row.count), row.label);
+        let mut label = format!("{:>7} {:<10}  ", with_thousands_separator(row.count), row.label);
         if row.details.is_empty() {
             write(&label, DETAILS);
         }

@@ -8,6 +8,7 @@ use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_report::facts::days;
 use rolecall_roll::{AccessKey, AccessKeyStatus, AccountRecord, Fact, Gap, Outcome, RollFile, User};
 
+use super::count_of;
 use super::grid::{self, Cell, Column, Layout, Measured, account_label};
 use super::sink::TerminalStyle;
 use crate::terms::FlagTerms;
@@ -35,12 +36,7 @@ pub(super) fn render(
     if keys != KeyListing::None {
         render_keys(out, roll, keys, terminal)?;
     }
-    for account in roll.accounts() {
-        let account = account?;
-        if matches!(account.outcome(), Outcome::Partial | Outcome::Failed) {
-            writeln!(out, "{}", not_read(&account, terminal))?;
-        }
-    }
+    render_gaps(out, roll, terminal)?;
     for account in roll.accounts() {
         let account = account?;
         if !account.notes().is_empty() {
@@ -48,6 +44,47 @@ pub(super) fn render(
         }
     }
     Ok(())
+}
+
+/// Writes the gaps of each account. Accounts that failed without a call to AWS, for example because the run was interrupted, have
+/// the same gap and are written together.
+fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -> io::Result<()> {
+    let mut alike: Vec<(AccountRecord, Vec<String>)> = Vec::new();
+    for account in roll.accounts() {
+        let account = account?;
+        match (account.outcome(), account.gaps()) {
+            (Outcome::Failed, [gap]) if gap.request_id.is_none() => {
+                let id = account.account_id().to_string();
+                match alike.iter_mut().find(|(first, _)| first.gaps() == account.gaps()) {
+                    Some((_, ids)) => ids.push(id),
+                    None => alike.push((account, vec![id])),
+                }
+            }
+            (Outcome::Partial | Outcome::Failed, _) => {
+                writeln!(out, "{}", not_read(&account, &subject(&account), terminal))?;
+            }
+            _ => {}
+        }
+    }
+    for (account, ids) in alike {
+        let subject = match ids.as_slice() {
+            [_] => subject(&account),
+            ids => {
+                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                format!("{}: {}", count_of(ids.len(), "account"), first_of(&ids))
+            }
+        };
+        writeln!(out, "{}", not_read(&account, &subject, terminal))?;
+    }
+    Ok(())
+}
+
+/// The account and its role, as a heading of its gaps.
+fn subject(account: &AccountRecord) -> String {
+    let account_id = account.account_id();
+    let role_arn = account.role_arn().map_or(format!("{account_id}, own credentials"), ToString::to_string);
+    let name = account.account().and_then(|account| account.name.as_deref());
+    format!("{role_arn}{}", name.map_or(String::new(), |name| format!(" ({name})")))
 }
 
 /// Reads the accounts twice, to measure the rows and to write them: a roll may be larger than the memory.
@@ -149,13 +186,8 @@ fn key_cells(key: &AccessKey, as_of: Timestamp) -> Vec<Cell> {
 }
 
 /// The gaps of an account: the message of AWS and the remedy.
-fn not_read(account: &AccountRecord, terminal: TerminalStyle) -> String {
-    let account_id = account.account_id();
-    let role_arn = account.role_arn().map_or(format!("{account_id}, own credentials"), ToString::to_string);
-    let name = account.account().and_then(|account| account.name.as_deref());
-    let name = name.map_or(String::new(), |name| format!(" ({name})"));
-    let mut rows =
-        vec![vec![Cell::styled(account.outcome(), red().bold()), Cell::bold(format!("{role_arn}{name}"))]];
+fn not_read(account: &AccountRecord, subject: &str, terminal: TerminalStyle) -> String {
+    let mut rows = vec![vec![Cell::styled(account.outcome(), red().bold()), Cell::bold(subject)]];
     for gap in group_gaps(account.gaps()) {
         let Gap { stage, operation, code, message, request_id, remedy, .. } = gap.first;
         let call = operation.iter().chain(code).map(String::as_str).collect::<Vec<_>>().join(": ");

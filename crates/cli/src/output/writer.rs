@@ -157,7 +157,7 @@ impl RollOutcome {
             return RolecallExitCode::Findings.into();
         }
         let rules = || report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
-        let Some(rule) = rules().find(|rule| rule.not_collected > 0) else {
+        let Some(rule) = rules().find(|rule| rule.lacks_facts()) else {
             let unknown: usize = rules().map(|rule| rule.unknown).sum();
             // AWS's answers do not have it: another run would not know it either.
             if unknown > 0 {
@@ -170,7 +170,7 @@ impl RollOutcome {
         };
         let fact = rule.missing_fact.map_or(String::new(), |fact| fact.to_string());
         super::say(&format!(
-            "--fail-on {severity} cannot be evaluated: rule {} needs {fact}, which was not collected: --collect recommended",
+            "--fail-on {severity} cannot be evaluated: rule {} needs {fact}, which was not requested; pass --collect recommended",
             rule.rule.id
         ));
         RolecallExitCode::Incomplete.into()
