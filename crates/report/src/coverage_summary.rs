@@ -259,26 +259,7 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         let details = vec![format!("{findings} with an exception")];
         rows.push(SummaryRow { count: report.suppressed_count, label: "suppressed", details });
     }
-    let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
-    let is_evaluated =
-        |id: &str| report.assessment.rules.iter().any(|result| result.rule.id == id && !result.lacks_facts());
-    for it in report.assessment.unknown.iter().filter(|it| is_evaluated(it.rule)) {
-        let (number, rules) = unknown.entry((it.missing, &it.reason)).or_default();
-        *number += it.count;
-        rules.insert(it.rule);
-    }
-    if !unknown.is_empty() {
-        let count = unknown.values().map(|(number, _)| number).sum();
-        let details = unknown.into_iter().map(|((missing, reason), (number, rules))| {
-            let rules = match rules.len() {
-                1 => rules.into_iter().collect::<String>(),
-                several => format!("{several} rules"),
-            };
-            let results = if number == 1 { "result" } else { "results" };
-            (format!("{results} of {rules}: {missing} unknown: {reason}"), number)
-        });
-        rows.push(SummaryRow { count, label: "unknown", details: sorted(details) });
-    }
+    rows.extend(unknown_row(report));
     if is_any_read {
         rows.extend(causes.into_iter().map(|(count, cause)| SummaryRow {
             count,
@@ -287,6 +268,31 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         }));
     }
     rows
+}
+
+/// The results that are unknown, by missing fact and reason. A rule that was not evaluated has no result.
+fn unknown_row(report: &Report) -> Option<SummaryRow> {
+    let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
+    let is_evaluated =
+        |id: &str| report.assessment.rules.iter().any(|result| result.rule.id == id && !result.lacks_facts());
+    for it in report.assessment.unknown.iter().filter(|it| is_evaluated(it.rule)) {
+        let (number, rules) = unknown.entry((it.missing, &it.reason)).or_default();
+        *number += it.count;
+        rules.insert(it.rule);
+    }
+    if unknown.is_empty() {
+        return None;
+    }
+    let count = unknown.values().map(|(number, _)| number).sum();
+    let details = unknown.into_iter().map(|((missing, reason), (number, rules))| {
+        let rules = match rules.len() {
+            1 => rules.into_iter().collect::<String>(),
+            several => format!("{several} rules"),
+        };
+        let results = if number == 1 { "result" } else { "results" };
+        (format!("{results} of {rules}: {missing} unknown: {reason}"), number)
+    });
+    Some(SummaryRow { count, label: "unknown", details: sorted(details) })
 }
 
 /// The number of rules that were not evaluated, by cause: the run did not request a fact that they need, or nothing that they

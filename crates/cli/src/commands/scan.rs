@@ -34,28 +34,25 @@ rolecall scan [OPTIONS] --role-arn <ARN>...
        rolecall scan [OPTIONS] --accounts-file <FILE>
        rolecall scan [OPTIONS] --organization";
 
-const HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
   rolecall scan --account 111111111111 333333333333 --role-name IAMListRole
   rolecall scan --organization --role-name IAMListRole --roll roll.jsonl
-  rolecall scan                                   scans the targets of rolecall.toml
+  rolecall scan                                   scans the targets of rolecall.toml";
 
-`rolecall scan --help` explains all flags, the facts and the exit codes.";
-
-const LONG_HELP: &str = "\
-Examples:
-  rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
-  rolecall scan --account 111111111111 333333333333 --role-name IAMListRole
-  rolecall scan --organization --role-name IAMListRole --roll roll.jsonl
-  rolecall scan                                   scans the targets of rolecall.toml
-
+const NOTES: &str = "\
 Credentials, region, proxies (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are read as the AWS CLI reads \
 them. Results go to stdout, notes and errors to stderr.
 
 A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. Most flags can also be set by a variable, shown as \
 [env: …], or in rolecall.toml. A flag takes precedence over a variable, and a variable over rolecall.toml. `rolecall config` \
 lists all options, their values and where each was set.";
+
+/// The short help.
+fn help() -> String {
+    format!("{EXAMPLES}\n\n`rolecall scan --help` explains all flags, the facts and the exit codes.")
+}
 
 /// The long help, with the facts that can be read.
 fn long_help() -> String {
@@ -65,7 +62,7 @@ fn long_help() -> String {
     });
     let facts: String = facts.collect();
     format!(
-        "{LONG_HELP}\n\nFACTS for --collect, each with the smallest set that has it (recommended includes default, all includes \
+        "{EXAMPLES}\n\n{NOTES}\n\nFACTS for --collect, each with the smallest set that has it (recommended includes default, all includes \
          recommended). The session policy of each session allows only the IAM actions that the facts need.{facts}"
     )
 }
@@ -77,7 +74,7 @@ const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
 
 /// The arguments of `rolecall scan`.
 #[derive(Debug, Args)]
-#[command(override_usage = USAGE, after_help = HELP, after_long_help = exit_code::help(&long_help(), &EXIT_CODES))]
+#[command(override_usage = USAGE, after_help = help(), after_long_help = exit_code::help(&long_help(), &EXIT_CODES))]
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) outputs: Outputs,

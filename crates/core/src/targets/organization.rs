@@ -152,18 +152,24 @@ impl OrganizationsClient {
             return Err(OrganizationError::NoAccounts);
         }
         if reads.tags {
-            let ids: Vec<AccountId> = accounts.keys().cloned().collect();
-            let mut results = stream::iter(ids)
-                .map(|account_id| async move { (self.tags(&account_id).await, account_id) }.boxed_local())
-                .buffer_unordered(MAX_CONCURRENT_TAG_CALLS);
-            while let Some((tags, account_id)) = results.next().await {
-                let tags = tags?;
-                if let Some(account) = accounts.get_mut(&account_id).and_then(|spec| spec.account.as_mut()) {
-                    account.tags = Some(tags);
-                }
-            }
+            self.add_tags(&mut accounts).boxed_local().await?;
         }
         Ok(OrganizationAccounts { organization, specs: accounts.into_values().collect(), notes })
+    }
+
+    /// Reads the tags of each account, some at a time.
+    async fn add_tags(&self, accounts: &mut BTreeMap<AccountId, TargetSpec>) -> Result<(), CallError> {
+        let ids: Vec<AccountId> = accounts.keys().cloned().collect();
+        let mut results = stream::iter(ids)
+            .map(|account_id| async move { (self.tags(&account_id).await, account_id) }.boxed_local())
+            .buffer_unordered(MAX_CONCURRENT_TAG_CALLS);
+        while let Some((tags, account_id)) = results.next().await {
+            let tags = tags?;
+            if let Some(account) = accounts.get_mut(&account_id).and_then(|spec| spec.account.as_mut()) {
+                account.tags = Some(tags);
+            }
+        }
+        Ok(())
     }
 
     async fn describe(&self) -> Result<(String, AccountId), CallError> {

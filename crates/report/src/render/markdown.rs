@@ -65,19 +65,24 @@ pub fn render(
             _ => write_findings(out, &findings)?,
         }
     }
-    if !report.suppressed.is_empty() {
-        writeln!(out, "\n## Suppressed findings\n")?;
-        writeln!(out, "| account | user | access key | finding | exception owner | reason | until |")?;
-        writeln!(out, "|---|---|---|---|---|---|---|")?;
-        for finding in &report.suppressed {
-            let exception = finding.exception.as_ref();
-            let text = |text: fn(&Suppression) -> String| exception.map(text).unwrap_or_default();
-            let [account, user, key] = subject_cells(finding);
-            let (owner, reason) = (text(|it| it.owner.clone()), text(|it| it.reason.clone()));
-            let until = text(|it| it.until.to_string());
-            let cells = [&account, &user, &key, &finding.message, &owner, &reason, &until];
-            writeln!(out, "| {} |", cells.map(|cell| escaped(cell)).join(" | "))?;
-        }
+    write_suppressed(out, &report.suppressed)
+}
+
+fn write_suppressed(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Suppressed findings\n")?;
+    writeln!(out, "| account | user | access key | finding | exception owner | reason | until |")?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for finding in findings {
+        let exception = finding.exception.as_ref();
+        let text = |text: fn(&Suppression) -> String| exception.map(text).unwrap_or_default();
+        let [account, user, key] = subject_cells(finding);
+        let (owner, reason) = (text(|it| it.owner.clone()), text(|it| it.reason.clone()));
+        let until = text(|it| it.until.to_string());
+        let cells = [&account, &user, &key, &finding.message, &owner, &reason, &until];
+        writeln!(out, "| {} |", cells.map(|cell| escaped(cell)).join(" | "))?;
     }
     Ok(())
 }
