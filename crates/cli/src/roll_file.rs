@@ -26,7 +26,9 @@ pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
 /// The contents of stdin in an unnamed temporary file: accounts are read from their places in it.
 fn copy_of_stdin() -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
-    io::copy(&mut io::stdin().lock(), &mut file)?;
+    if io::copy(&mut io::stdin().lock(), &mut file)? == 0 {
+        return Err(io::Error::other("stdin is empty"));
+    }
     file.rewind()?;
     Ok(file)
 }

@@ -43,7 +43,7 @@ impl Action {
             Self::RemovePassword => "remove the password",
             Self::Rotate => "rotate",
             Self::DeleteKey => "delete the key",
-            Self::Leave => "leave",
+            Self::Leave => "keep",
         }
     }
 }

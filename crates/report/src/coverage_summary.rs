@@ -202,11 +202,11 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
     let users = is_any_read.then(|| format!("{}{total}, {keys}", count_of(coverage.users, "user")));
     add_row(coverage.complete, "complete", users.into_iter().collect());
     if coverage.partial > 0 {
-        let reasons = coverage
-            .partial_reasons
-            .iter()
-            .map(|(reason, it)| (with_unknown_count(reason, *it), it.accounts));
-        add_row(coverage.partial, "partial", sorted(reasons));
+        // The most frequent reason first; a reason may be that of some of these accounts only.
+        let mut reasons: Vec<(&String, &Missing)> = coverage.partial_reasons.iter().collect();
+        reasons.sort_by_key(|(_, missing)| std::cmp::Reverse(missing.accounts));
+        let reasons = reasons.into_iter().map(|(reason, missing)| with_unknown_count(reason, *missing));
+        add_row(coverage.partial, "partial", reasons.collect());
     }
     let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
     for (outcome, reasons) in groups.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
@@ -379,14 +379,16 @@ fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
     }
 }
 
-/// Adds to a reason for how many users or keys the fact is unknown: `last use unknown for 41 keys: throttled`.
+/// Adds to a reason for how many users or keys the fact is unknown, and in how many accounts: `last use unknown for 41 keys in
+/// 2 accounts: throttled`.
 fn with_unknown_count(reason: &str, missing: Missing) -> String {
     let (fact, cause) = reason.split_once(": ").unwrap_or((reason, ""));
-    let with_count = |count: String| format!("{fact} for {count}: {cause}");
+    let accounts = count_of(missing.accounts, "account");
+    let with_count = |count: String| format!("{fact} for {count} in {accounts}: {cause}");
     match missing {
         Missing { access_keys: keys @ 1.., .. } => with_count(count_of(keys, "key")),
         Missing { users: users @ 1.., .. } => with_count(count_of(users, "user")),
-        _ => reason.to_owned(),
+        _ => format!("{fact} in {accounts}: {cause}"),
     }
 }
 

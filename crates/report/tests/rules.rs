@@ -765,7 +765,7 @@ fn a_user_is_deleted_only_where_all_was_idle_for_as_long_as_a_key_may_be_old() {
         "delete the user"
     );
     // A password that was set five days ago may be for a new person.
-    assert_eq!(action(password(user("ann", Vec::new()), 5, Some(100))), "leave");
+    assert_eq!(action(password(user("ann", Vec::new()), 5, Some(100))), "keep");
     let keys = vec![inactive(key("A", 500, Some(90))), key("B", 10, Some(1))];
     assert_eq!(action(user("ann", keys)), "delete the key");
     let unread = User { access_keys: None, ..password(user("ann", Vec::new()), 400, None) };
@@ -828,7 +828,7 @@ fn advice_never_counts_unknown_as_unused() {
     assert_eq!(advice(password(with(vec![key("AKIA1", 50, Some(1))]), 400, None)), "remove the password");
     assert_eq!(advice(with(vec![key("AKIA1", 500, Some(1))])), "rotate");
     let unknown = AccessKey { last_used: throttled(), ..key("AKIA1", 80, None) };
-    assert_eq!(advice(with(vec![unknown])), "leave", "neither old nor known to be idle");
+    assert_eq!(advice(with(vec![unknown])), "keep", "neither old nor known to be idle");
     let password_unknown = User { console_password: throttled(), ..with(vec![key("AKIA1", 500, None)]) };
     assert_eq!(
         advice(password_unknown),

@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
     match &arguments.cloudtrail {
         Some(events) => check_roll(path, events, &arguments.output),
         None if path.is_dir() => check_folder(path, &arguments.output),
+        None if !path.exists() => Err(Failure::usage(format!("{}: does not exist", path.display()))),
         None => {
             let problem = format!("{}: not a folder of evidence", path.display());
             Err(Failure::usage(problem).with_remedy(

@@ -63,7 +63,10 @@ pub(crate) fn read(arguments: &ConfigurationArgs) -> Result<Configuration, Failu
     let given = arguments.path.clone().or_else(environment::config_file);
     let Some(path) = given.or_else(find::find) else { return Ok(Configuration::default()) };
     let text = fs::read_to_string(&path);
-    let text = text.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    let text = text.map_err(|error| {
+        let problem = std::io::Error::from(error.kind());
+        Failure::usage(format!("configuration file {}: {problem}", path.display()))
+    })?;
     output::say(&format!("using {}", path.display()));
     parse(&text, &path).map_err(|problem| {
         Failure::usage(problem).with_remedy("`rolecall init -` prints a file with all sections and keys")

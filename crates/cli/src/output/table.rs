@@ -229,7 +229,11 @@ fn group_gaps(gaps: &[Gap]) -> Vec<GapGroup<'_>> {
     for gap in gaps {
         let users = gap.user_name.as_deref();
         match kinds.iter_mut().find(|earlier| kind(earlier.first) == kind(gap)) {
-            Some(earlier) => earlier.users.extend(users),
+            // A user with a gap for each key is named once.
+            Some(earlier) => {
+                let new = users.filter(|user| !earlier.users.contains(user));
+                earlier.users.extend(new);
+            }
             None => kinds.push(GapGroup { first: gap, users: users.into_iter().collect() }),
         }
     }

@@ -347,7 +347,7 @@ fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
         return Err(NotComparable::Organizations(first.id.clone(), second.id.clone()));
     }
     if new.as_of < old.as_of {
-        return Err(NotComparable::Swapped(old.as_of.to_string(), new.as_of.to_string()));
+        return Err(NotComparable::Swapped(format!("{:.0}", old.as_of), format!("{:.0}", new.as_of)));
     }
     let (old_limits, new_limits) = (old.collect.user_limits(), new.collect.user_limits());
     if old_limits != new_limits {

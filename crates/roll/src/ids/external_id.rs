@@ -29,7 +29,7 @@ impl FromStr for ExternalId {
         let length = text.chars().count();
         if !(2..=1224).contains(&length) {
             return Err(ParseIdError(format!(
-                "the external id has {length} characters; AWS allows 2 to 1224 characters"
+                "the length of the external id is {length}; AWS allows 2 to 1224 characters"
             )));
         }
         let is_allowed = |c| is_name_character(c) || c == ':' || c == '/';
