@@ -60,7 +60,7 @@ pub(crate) fn warn_of_unknown_variables() {
     let known = || names.iter().map(String::as_str).chain(OTHER_VARIABLES);
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        if let Some(row) = RunOptions::rows().find(|row| row.narrows && row.variable() == name) {
+        if let Some(row) = narrowing_option(&name) {
             let flag = row.flag();
             output::say(&format!(
                 "warning: {name} is ignored, because it would hide accounts or users; pass {flag} instead"
@@ -70,6 +70,11 @@ pub(crate) fn warn_of_unknown_variables() {
             output::say(&format!("warning: unknown variable {name} is ignored{hint}"));
         }
     }
+}
+
+/// The option of this variable, if it hides accounts or users, so that the command line ignores the variable.
+fn narrowing_option(variable: &str) -> Option<&'static OptionRow> {
+    RunOptions::rows().find(|row| row.narrows && row.variable() == variable)
 }
 
 /// The name that is most similar to `name`, if one is similar enough to be what was meant.
@@ -87,9 +92,8 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
 /// The options that the environment sets.
 pub(crate) fn options() -> Result<RunOptions, Failure> {
     // A value that is not UTF-8 is not valid for any option; the error names the variable.
-    let is_ignored = |name: &str| RunOptions::rows().any(|row| row.narrows && row.variable() == name);
     let variable = |name: &str| {
-        let value = env::var_os(name).filter(|value| !is_ignored(name) && !value.is_empty());
+        let value = env::var_os(name).filter(|_| narrowing_option(name).is_none());
         value.map(|value| value.to_string_lossy().into_owned())
     };
     RunOptions::from_variables(variable).map_err(Failure::usage)

@@ -186,3 +186,26 @@ async fn the_short_help_is_short_and_the_long_help_names_the_variables() {
     let secret = ended(secret.env("ROLECALL_EXTERNAL_ID", "s3cret")).await.stdout;
     assert!(is_in("[env: ROLECALL_EXTERNAL_ID]", &secret) && !secret.contains("s3cret"));
 }
+
+#[tokio::test]
+async fn a_variable_that_would_hide_accounts_is_ignored_with_a_warning() {
+    let aws = FakeAws::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--format", "json"]);
+    command.current_dir(folder.path()).env("ROLECALL_EXCLUDE", "111111111111").env("ROLECALL_USER", "nobody");
+    let scanned = ended(&mut command).await;
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
+    let document: Value = serde_json::from_str(&scanned.stdout).unwrap();
+    assert_eq!(document["accounts"][0]["users"].as_array().unwrap().len(), 4, "all users are read");
+    for (name, flag) in [("ROLECALL_EXCLUDE", "--exclude"), ("ROLECALL_USER", "--user")] {
+        let words =
+            format!("{name} is ignored, because it would hide accounts or users; pass {flag} instead");
+        assert!(scanned.stderr.contains(&words), "{}", scanned.stderr);
+    }
+    let dashed = ["scan", "--account", "1111-1111-1111", "3333-3333-3333", "--role-name", "IAMListRole"];
+    let dashed = [&dashed[..], &["--exclude", "3333-3333-3333", "--format", "json"]].concat();
+    let document = in_folder(folder.path(), &aws.uri(), &dashed).await;
+    let document: Value = serde_json::from_str(&document.stdout).unwrap();
+    assert_eq!(document["accounts"].as_array().unwrap().len(), 1, "the form of the console, in a filter too");
+    assert_eq!(document["accounts"][0]["account_id"], "111111111111");
+}

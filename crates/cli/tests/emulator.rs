@@ -446,7 +446,7 @@ async fn the_demo_shows_the_flow_and_which_policy_denies() {
 
 #[tokio::test]
 async fn what_the_credential_report_lacks_is_read_live_and_never_left_out() {
-    // Users without keys, one of whom has a password: the report says that there is one, and no more.
+    // Users without keys, and one of them has a password: the report says that there is one, and no more.
     let policy = |statement: &str| format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
     let trust = policy(
         r#"{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:role/LambdaRole"}, "Action": "sts:AssumeRole"}"#,

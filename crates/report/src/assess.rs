@@ -266,10 +266,10 @@ struct AccountEvaluation {
 }
 
 impl RuleResult {
-    /// Whether the run did not request a fact that the rule needs. A rule that has findings nevertheless was evaluated.
+    /// Whether the rule was not evaluated, or not for every subject, because the run did not request a fact that it needs.
     #[must_use]
     pub fn lacks_facts(&self) -> bool {
-        self.missing_fact.is_some() && self.open + self.suppressed == 0
+        self.missing_fact.is_some() && (self.not_collected > 0 || self.open + self.suppressed == 0)
     }
 
     fn new(rule: &EffectiveRule, header: &Header) -> Self {

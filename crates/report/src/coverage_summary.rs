@@ -62,7 +62,8 @@ impl CoverageSummary {
                 "accepted gap is unused: account {account} has no gap in this roll; owner {owner}, until {until}"
             ));
         }
-        if let (Some(user), 0) = (&header.collect.user_name, coverage.users) {
+        let is_any_read = coverage.complete + coverage.partial > 0;
+        if let (Some(user), 0, true) = (&header.collect.user_name, coverage.users, is_any_read) {
             notes.push(format!("no account that was read has a user {user}"));
         }
         if let Some(report) = report {
@@ -414,8 +415,9 @@ fn arn_resource(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
 
-/// A number with its noun in singular or plural: `1 user`, `2 users`.
-fn count_of(number: usize, noun: &str) -> String {
+/// A number with its noun in singular or plural: `1 user`, `1,200 users`.
+#[must_use]
+pub fn count_of(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", with_thousands_separator(number), if number == 1 { "" } else { "s" })
 }
 

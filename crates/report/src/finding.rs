@@ -84,9 +84,14 @@ impl Subject {
     /// The account's id, and its name where it is known: `111111111111 prod`.
     #[must_use]
     pub fn account_label(&self) -> String {
-        let name = self.account_name.as_deref().unwrap_or_default();
-        format!("{} {name}", self.account_id).trim_end().to_owned()
+        account_label(&self.account_id, self.account_name.as_deref())
     }
+}
+
+/// An account's id, and its name where it is known: `111111111111 prod`.
+#[must_use]
+pub fn account_label(account_id: &AccountId, name: Option<&str>) -> String {
+    format!("{account_id} {}", name.unwrap_or_default()).trim_end().to_owned()
 }
 
 /// Who is responsible for a finding.

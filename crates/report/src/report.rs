@@ -31,10 +31,7 @@ impl Grouping {
             Self::Owner => {
                 finding.owner.as_ref().map_or_else(|| "no owner".to_owned(), |owner| owner.name.clone())
             }
-            Self::Account => {
-                let name = subject.account_name.as_deref().unwrap_or_default();
-                format!("{} {name}", subject.account_id).trim_end().to_owned()
-            }
+            Self::Account => subject.account_label(),
             Self::Rule => finding.title.to_owned(),
         }
     }

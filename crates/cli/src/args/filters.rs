@@ -59,7 +59,7 @@ fn parse_account(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("expected an account id or name".to_owned());
     }
-    Ok(text.parse::<AccountId>().map_or_else(|_| text.to_owned(), |id| id.to_string()))
+    Ok(AccountId::normalize_pattern(text))
 }
 
 #[cfg(test)]

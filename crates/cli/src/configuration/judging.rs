@@ -6,6 +6,7 @@ use std::ops::Range;
 use rolecall_core::settings;
 use rolecall_report::rules::{self, Severity};
 use rolecall_report::settings::{Exception, OwnerSource, RuleOverride};
+use rolecall_roll::AccountId;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -91,7 +92,7 @@ fn parse_exception(spanned: &Spanned<ExceptionSection>) -> Result<Exception, (Ra
     let tag =
         tag.as_ref().map(|tag| settings::parse_tag(tag.get_ref()).map_err(|problem| (tag.span(), problem)));
     Ok(Exception {
-        account: account.clone(),
+        account: account.as_deref().map(AccountId::normalize_pattern),
         user: user.clone(),
         key: key.clone(),
         rule: rule.as_ref().map(|rule| rule.get_ref().clone()),

@@ -66,7 +66,7 @@ impl Column {
         Self { name: name.into(), kind: Kind::Number }
     }
 
-    /// A column of accounts; see [`account_label`].
+    /// A column of account ids with their names.
     pub(crate) fn account(name: impl Into<Cow<'static, str>>) -> Self {
         Self { name: name.into(), kind: Kind::Account }
     }
@@ -75,12 +75,6 @@ impl Column {
     pub(crate) fn text(name: impl Into<Cow<'static, str>>) -> Self {
         Self { name: name.into(), kind: Kind::Text }
     }
-}
-
-/// An account's id, and its name where it is known: `111111111111 prod`.
-pub(crate) fn account_label(account_id: impl std::fmt::Display, name: Option<&str>) -> String {
-    name.filter(|name| !name.is_empty())
-        .map_or_else(|| account_id.to_string(), |name| format!("{account_id} {name}"))
 }
 
 /// A cell. Its text has no control characters.
@@ -241,7 +235,7 @@ impl Layout {
                 line += 1;
                 used = INDENT + column.width;
                 column.line = line;
-                // What follows a text stays beside it: alone below, nobody would know what it is of.
+                // What follows a text stays beside it: alone on the line below, it would have no context.
                 if let Some((before, width)) = before
                     && let Some(text) = self.columns.get_mut(before)
                     && used + GAP + width <= limit

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use rolecall_core::collect::ExpectedCalls;
+pub(crate) use rolecall_report::coverage_summary::count_of;
 use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_roll::{Header, json};
 use serde::Serialize;
@@ -101,11 +102,6 @@ pub(crate) fn write_json(sink: &mut Sink, value: &impl Serialize) -> io::Result<
 /// The lines of a text, each wrapped to the terminal, with `indent` spaces before the lines that follow.
 pub(crate) fn hanging_lines(text: &str, terminal: TerminalStyle, indent: usize) -> String {
     text.lines().map(|line| format!("{}\n", hanging(line, terminal.width, indent))).collect()
-}
-
-/// A number, and the noun in its number: `1 account`, `1,200 accounts`.
-pub(crate) fn count_of(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", with_thousands_separator(number), if number == 1 { "" } else { "s" })
 }
 
 /// The accounts of a resumed run, in numbers that add up.

@@ -6,10 +6,11 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_report::facts::days;
+use rolecall_report::finding::account_label;
 use rolecall_roll::{AccessKey, AccessKeyStatus, AccountRecord, Fact, Gap, Outcome, RollFile, User};
 
 use super::count_of;
-use super::grid::{self, Cell, Column, Layout, Measured, account_label};
+use super::grid::{self, Cell, Column, Layout, Measured};
 use super::sink::TerminalStyle;
 use crate::terms::FlagTerms;
 

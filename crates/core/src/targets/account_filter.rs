@@ -1,6 +1,6 @@
 //! Filters the listed accounts by id, name and tags.
 
-use rolecall_roll::{Account, Terms};
+use rolecall_roll::{Account, AccountId, Terms};
 use wildmatch::WildMatch;
 
 use super::TargetSpec;
@@ -85,7 +85,7 @@ fn unmatched<'a>(patterns: &'a [String], specs: &'a [TargetSpec]) -> impl Iterat
 }
 
 fn matches_account(pattern: &str, spec: &TargetSpec) -> bool {
-    let pattern = WildMatch::new(pattern);
+    let pattern = WildMatch::new(&AccountId::normalize_pattern(pattern));
     let name = spec.account.as_ref().and_then(|Account { name, .. }| name.as_deref());
     pattern.matches(spec.account_id.as_str()) || name.is_some_and(|name| pattern.matches(name))
 }

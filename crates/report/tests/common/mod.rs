@@ -70,7 +70,7 @@ pub(crate) fn key(id: &str, created: i64, used: Option<i64>) -> AccessKey {
     }
 }
 
-/// A user without a password, of whom all facts are known.
+/// A user without a password, with all facts known.
 pub(crate) fn user(name: &str, keys: Vec<AccessKey>) -> User {
     let arn = format!("arn:aws:iam::111111111111:user/{name}");
     User {

@@ -53,6 +53,14 @@ impl FromStr for AccountId {
     }
 }
 
+impl AccountId {
+    /// A pattern of account ids or names, as users write it: an id in the form of the AWS console loses its dashes.
+    #[must_use]
+    pub fn normalize_pattern(pattern: &str) -> String {
+        without_console_dashes(pattern).unwrap_or_else(|| pattern.to_owned())
+    }
+}
+
 /// The digits of `1111-2222-3333`; `None` for any other form.
 fn without_console_dashes(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('-').collect();
@@ -76,6 +84,8 @@ mod tests {
     #[test]
     fn the_form_of_the_aws_console_is_parsed() {
         assert_eq!("0000-5678-9012".parse::<AccountId>().unwrap().as_str(), "000056789012");
+        let patterns = ["0000-5678-9012", "prod-2026-11", "1111*"].map(AccountId::normalize_pattern);
+        assert_eq!(patterns, ["000056789012", "prod-2026-11", "1111*"]);
     }
 
     #[test]

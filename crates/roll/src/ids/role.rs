@@ -108,7 +108,11 @@ impl FromStr for RoleArn {
         if service != "iam" || !region.is_empty() {
             return Err(invalid("is not an IAM ARN"));
         }
-        let account_id: AccountId = account_id.parse().map_err(invalid_part)?;
+        let account_text = account_id;
+        let account_id: AccountId = account_text.parse().map_err(invalid_part)?;
+        if account_id.as_str() != account_text {
+            return Err(invalid("has dashes in its account id; an ARN has the 12 digits alone"));
+        }
         let Some(path_and_name) = resource.strip_prefix("role/") else {
             return Err(invalid("does not name a role"));
         };
@@ -161,6 +165,7 @@ mod tests {
         for (text, reason) in [
             ("IAMListRole", "is not an ARN"),
             ("arn:aws:iam::1111111111:role/IAMListRole", "tutorials"),
+            ("arn:aws:iam::1111-1111-1111:role/IAMListRole", "dashes in its account id"),
             ("arn:aws:iam::111111111111:user/alice", "does not name a role"),
             ("arn:aws:sts::111111111111:assumed-role/IAMListRole/x", "session"),
             ("arn:aws:s3:::bucket", "not an IAM ARN"),
