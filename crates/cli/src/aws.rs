@@ -112,6 +112,9 @@ fn organization_failure(error: &OrganizationError) -> Failure {
                 .to_owned()
         }
         OrganizationError::Call(error) => error.remedy().to_text(&FlagTerms),
+        OrganizationError::Unplaced(_) => {
+            "run it again; an account may have moved. If it stays so, scan without --ou".to_owned()
+        }
         OrganizationError::NoAccounts => {
             "check the organization and --ou with `rolecall accounts`".to_owned()
         }

@@ -49,11 +49,9 @@ impl CallError {
             SdkError::ServiceError(context) => Self::from_response(operation, context.err(), context.raw()),
             SdkError::ResponseError(context) => {
                 let request_id = context.raw().headers().request_id().map(str::to_owned);
-                let message = if has_source::<TruncatedXml>(error) {
-                    "the response was cut short or is not XML".into()
-                } else {
-                    "the response ended early or could not be read".into()
-                };
+                let problem = source::<MalformedAnswer>(error);
+                let unreadable = || "the response ended early or could not be read".to_owned();
+                let message = problem.map_or_else(unreadable, ToString::to_string);
                 Self { request_id, ..without_code(ErrorKind::Malformed, message) }
             }
             SdkError::TimeoutError(_) => {
@@ -63,7 +61,7 @@ impl CallError {
                 let Some(error) = failure.as_connector_error() else {
                     return without_code(ErrorKind::Transport, "the request could not be sent".into());
                 };
-                let kind = if has_source::<CredentialsError>(error) {
+                let kind = if source::<CredentialsError>(error).is_some() {
                     ErrorKind::Credentials
                 } else if error.is_timeout() {
                     ErrorKind::TimedOut
@@ -73,9 +71,9 @@ impl CallError {
                 without_code(kind, error_chain(error))
             }
             other => {
-                if has_source::<TruncatedXml>(other) {
-                    without_code(ErrorKind::Malformed, "the response was cut short or is not XML".into())
-                } else if has_source::<CredentialsError>(other) {
+                if let Some(problem) = source::<MalformedAnswer>(other) {
+                    without_code(ErrorKind::Malformed, problem.to_string())
+                } else if source::<CredentialsError>(other).is_some() {
                     without_code(ErrorKind::Credentials, error_chain(other))
                 } else {
                     without_code(ErrorKind::Internal, "the request could not be built".into())
@@ -164,10 +162,26 @@ impl fmt::Display for CallError {
 
 impl Error for CallError {}
 
-/// The response's XML is incomplete. Raised by [`crate::connect`]'s check of every response.
-#[derive(Debug, thiserror::Error)]
-#[error("the response is incomplete")]
-pub(crate) struct TruncatedXml;
+/// Why a response is not one that AWS sends. Raised by [`crate::connect`]'s check of every response. It names elements and
+/// never their text, which may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MalformedAnswer {
+    /// The document has no end.
+    #[error("the response was cut short or is not in AWS's format")]
+    Incomplete,
+    /// The status says success, and the body is an error.
+    #[error("the response is an error document with the HTTP status of success")]
+    ErrorDocument,
+    /// An element is absent, or has no text.
+    #[error("the response has no {0}")]
+    Missing(&'static str),
+    /// An element must have the value that the request has.
+    #[error("{0} in the response is not the one that was requested")]
+    OtherThanRequested(&'static str),
+    /// An ARN must be in the account that is read.
+    #[error("{0} in the response is in another account")]
+    OtherAccount(&'static str),
+}
 
 /// The kind of an AWS error code, or of the HTTP status where the code is unknown.
 ///
@@ -273,8 +287,7 @@ fn service_error_text(metadata: &ErrorMetadata) -> String {
     }
 }
 
-/// Whether an error, or one of its sources, is of this type.
-fn has_source<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source())
-        .any(<dyn std::error::Error + 'static>::is::<E>)
+/// The error, or the first of its sources, that is of this type.
+fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(<dyn Error>::downcast_ref::<E>)
 }

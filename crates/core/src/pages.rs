@@ -23,25 +23,38 @@ impl<T> Page<T> {
     }
 }
 
-/// Reads pages until AWS says that there are no more, and passes the items of each to `take`.
+/// Reads pages until AWS says that there are no more, and passes the items of each to `take`. `key` identifies an item.
 ///
 /// # Errors
-/// The error of a page that could not be read, or that has no valid marker for the next page. `take` has received all
-/// earlier pages, and the items of that page.
+/// The error of a page that could not be read, that has no valid marker for the next page, or that repeats an item: a page
+/// that comes twice stands where another page should be. `take` has received all earlier pages, and the new items of that
+/// page.
 pub(crate) async fn for_each<T>(
     operation: &'static str,
     mut fetch: impl AsyncFnMut(Option<String>) -> Result<Page<T>, CallError>,
+    key: impl Fn(&T) -> String,
     mut take: impl FnMut(Vec<T>),
 ) -> Result<(), CallError> {
-    let mut markers = HashSet::new();
+    let (mut markers, mut keys) = (HashSet::new(), HashSet::new());
     let mut marker = None;
     loop {
-        let page = fetch(marker).await?;
+        let mut page = fetch(marker).await?;
+        let count = page.items.len();
+        page.items.retain(|item| keys.insert(key(item)));
+        let is_repeated = page.items.len() < count;
         take(page.items);
-        if !page.is_truncated {
-            return Ok(());
-        }
         let invalid = |message| CallError::malformed(operation, message, page.request_id.as_deref());
+        if is_repeated {
+            return Err(invalid("the response repeats an item that was already listed"));
+        }
+        if !page.is_truncated {
+            return match page.marker {
+                Some(_) => {
+                    Err(invalid("the response has a marker for a next page, and says that it is the last"))
+                }
+                None => Ok(()),
+            };
+        }
         let next = page.marker.filter(|marker| !marker.is_empty());
         let next =
             next.ok_or_else(|| invalid("the response is truncated, but has no marker for the next page"))?;
@@ -67,13 +80,18 @@ mod tests {
         pages.reverse();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let fetch = async |_: Option<String>| Ok(pages.pop().expect("no page is requested after the last"));
-        let result = runtime.block_on(for_each("ListUsers", fetch, |items| taken.extend(items)));
+        let result =
+            runtime.block_on(for_each("ListUsers", fetch, u32::to_string, |items| taken.extend(items)));
         (taken, result)
     }
 
     proptest! {
         #[test]
-        fn any_split_into_pages_gives_the_same_list(items in proptest::collection::vec(any::<u32>(), 0..40), cuts in any::<u64>()) {
+        fn any_split_into_pages_gives_the_same_list(
+            items in proptest::collection::btree_set(any::<u32>(), 0..40),
+            cuts in any::<u64>(),
+        ) {
+            let items: Vec<u32> = items.into_iter().collect();
             let mut pages = vec![page(&[], true, None)];
             for (index, item) in items.iter().enumerate() {
                 pages.last_mut().unwrap().items.push(*item);
@@ -105,5 +123,15 @@ mod tests {
         let (taken, result) = read(pages);
         assert_eq!(taken, [1, 2, 3]);
         assert!(result.unwrap_err().message.contains("earlier page"));
+    }
+
+    #[test]
+    fn a_page_that_comes_twice_or_that_is_last_and_not_last_is_an_error() {
+        let (taken, result) = read(vec![page(&[1, 2], true, Some("a")), page(&[1, 2], false, None)]);
+        assert_eq!(taken, [1, 2]);
+        assert!(result.unwrap_err().message.contains("repeats an item"));
+        let (taken, result) = read(vec![page(&[1], false, Some("a"))]);
+        assert_eq!(taken, [1]);
+        assert!(result.unwrap_err().message.contains("says that it is the last"));
     }
 }

@@ -19,7 +19,7 @@ use crate::call::CallError;
 use crate::caller::CallerSecrets;
 use crate::cancellation::{Cancellation, StopReason};
 use crate::collect::{self, Progress, ReadOptions};
-use crate::connect::RejectTruncatedXml;
+use crate::connect::CheckAnswers;
 use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimiter};
 use crate::remedy;
 use crate::session::{self, RoleChain, Session, SessionContext};
@@ -146,7 +146,7 @@ impl Scanner {
 
     fn sts_config(&self) -> aws_sdk_sts::config::Builder {
         aws_sdk_sts::config::Builder::from(&self.sdk_config)
-            .interceptor(RejectTruncatedXml)
+            .interceptor(CheckAnswers::default())
             .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None })
     }
 
@@ -169,9 +169,10 @@ impl Scanner {
         context: &ScanContext,
     ) -> Result<OrganizationsClient, CallError> {
         let mut config = aws_sdk_organizations::config::Builder::from(&self.sdk_config)
+            .interceptor(CheckAnswers::default())
             .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None });
         let mut iam = session::iam_config(&self.sdk_config)
-            .interceptor(RejectTruncatedXml)
+            .interceptor(CheckAnswers::default())
             .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None });
         if !via.is_empty() {
             let budget = TokenBucket::builder().capacity(100_000).build();

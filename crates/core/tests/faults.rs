@@ -150,7 +150,7 @@ async fn a_truncated_list_without_a_new_marker_is_an_error_and_earlier_users_are
     let users = [User::new("alice", &[(1, "Active")])];
     let without_marker = xml::list_users("111111111111", &users, Some("")).replace("<Marker></Marker>", "");
     let repeated = xml::list_users("111111111111", &users, Some("again"));
-    for (page, message) in [(without_marker, "no marker"), (repeated, "marker of an earlier page")] {
+    for (page, message) in [(without_marker, "no marker"), (repeated, "repeats an item")] {
         let aws = FakeAws::start().await;
         aws.answer("ListUsers", ok(page)).await;
         let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
@@ -221,7 +221,7 @@ async fn a_session_without_valid_credentials_is_rejected() {
     let none = xml::assume_role_with("111111111111", "");
     let expired = xml::assume_role("111111111111", "2001-01-01T00:00:00Z");
     for (body, message) in
-        [(incomplete, "incomplete"), (none, "no credentials"), (expired, "already expired")]
+        [(incomplete, "no Credentials/SessionToken"), (none, "no Credentials"), (expired, "already expired")]
     {
         let aws = FakeAws::start().await;
         aws.answer("AssumeRole", ok(body)).await;
@@ -314,7 +314,7 @@ async fn a_timeout_keeps_what_one_call_returned_for_all_users() {
                   access_key_1_last_used_service,access_key_1_last_used_region,\
                   access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,\
                   access_key_2_last_used_service,access_key_2_last_used_region\n\
-                  alice,2024-01-01T00:00:00Z,true,N/A,N/A,true,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A\n";
+                  alice,2024-03-01T12:00:00Z,true,N/A,N/A,true,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A\n";
     let content = base64::engine::general_purpose::STANDARD.encode(report);
     let aws = FakeAws::start().await;
     let response = format!(
@@ -327,8 +327,11 @@ async fn a_timeout_keeps_what_one_call_returned_for_all_users() {
     let account = scan_one(&scanner_with_short_timeout_and_report(&aws).await).await;
     let alice = account.users().unwrap().iter().find(|user| user.user_name == "alice").unwrap();
     assert!(alice.report.known().is_some_and(|row| row.mfa_active), "{alice:?}");
-    let [gap] = account.gaps() else { panic!("{:?}", account.gaps()) };
-    assert_eq!(gap.stage, FactKind::AccessKeys.into());
+    let [keys, report] = account.gaps() else { panic!("{:?}", account.gaps()) };
+    assert_eq!(keys.stage, FactKind::AccessKeys.into());
+    // The report has a row of alice alone.
+    assert_eq!(report.stage, FactKind::CredentialReport.into());
+    assert!(report.message.contains("no row of the user: 3 users"), "{}", report.message);
 }
 
 #[tokio::test]

@@ -97,22 +97,6 @@ async fn every_target_is_in_the_roll_exactly_once() {
 }
 
 #[tokio::test]
-async fn a_user_that_is_deleted_meanwhile_is_a_note_and_no_gap() {
-    let aws = FakeAws::start().await;
-    let bob = |request: &wiremock::Request| String::from_utf8_lossy(&request.body).contains("UserName=bob");
-    Mock::given(operation("ListAccessKeys"))
-        .and(bob)
-        .respond_with(ResponseTemplate::new(404).set_body_string(xml::error("NoSuchEntity", "gone")))
-        .with_priority(1)
-        .mount(&aws.server)
-        .await;
-    let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
-    assert_eq!(account.outcome(), Outcome::Complete);
-    assert!(account.users().unwrap().iter().all(|user| user.user_name != "bob"));
-    assert_eq!(account.notes()[0].user_name.as_deref(), Some("bob"));
-}
-
-#[tokio::test]
 async fn an_unknown_key_status_is_kept() {
     let mut user = User::new("alice", &[(1, "Quarantined")]);
     user.access_keys.push(user.access_keys[0].clone());

@@ -67,7 +67,7 @@ impl Distributions {
                 match &key.last_used {
                     Fact::Known { value: Some(last), .. } => Ok(days_since(last.date)),
                     Fact::Known { value: None, .. } => Err("never used"),
-                    Fact::Unknown { .. } => Err("unknown"),
+                    Fact::Unknown { .. } | Fact::Unavailable { .. } => Err("unknown"),
                     Fact::NotRequested => Err("not requested"),
                 },
             );

@@ -59,7 +59,9 @@ pub(crate) struct KeyView<'a> {
 pub(crate) fn require<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), MissingFact> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
-        Fact::Unknown { unknown } => Err(MissingFact::unknown(kind, unknown)),
+        Fact::Unknown { unknown: reason } | Fact::Unavailable { unavailable: reason } => {
+            Err(MissingFact::unknown(kind, reason))
+        }
         Fact::NotRequested => Err(MissingFact { fact: kind, missing: kind.label(), reason: None }),
     }
 }
@@ -204,6 +206,7 @@ impl<'a> UserView<'a> {
                 None => Fact::Unknown { unknown: "the credential report does not state it".to_owned() },
             },
             Fact::Unknown { unknown } => Fact::Unknown { unknown },
+            Fact::Unavailable { unavailable } => Fact::Unavailable { unavailable },
             Fact::NotRequested => Fact::NotRequested,
         };
         live.or(report)

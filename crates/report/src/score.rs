@@ -83,7 +83,7 @@ impl Score {
                     self.add(8, format!("not used for {idle} days: little depends on the key"));
                 }
             }
-            Fact::Unknown { .. } => self.add(3, "last use unknown"),
+            Fact::Unknown { .. } | Fact::Unavailable { .. } => self.add(3, "last use unknown"),
             Fact::NotRequested => {}
         }
     }

@@ -14,10 +14,16 @@ pub enum Fact<T> {
         /// Where the value was read.
         source: Source,
     },
-    /// The value was requested and could not be read.
+    /// The value was requested and could not be read. A gap of the account says so too.
     Unknown {
         /// The reason in a few words; the gaps of the account have the details.
         unknown: String,
+    },
+    /// The value was requested, and AWS has none for this account or user: another call would not change that, so it is no
+    /// gap. Rules treat it as unknown.
+    Unavailable {
+        /// The reason in a few words.
+        unavailable: String,
     },
     /// The value was not requested. It is absent from the file.
     #[default]
@@ -46,6 +52,7 @@ impl<T> Fact<T> {
         match self {
             Self::Known { value, source } => Fact::Known { value, source: *source },
             Self::Unknown { unknown } => Fact::Unknown { unknown: unknown.clone() },
+            Self::Unavailable { unavailable } => Fact::Unavailable { unavailable: unavailable.clone() },
             Self::NotRequested => Fact::NotRequested,
         }
     }
@@ -55,33 +62,45 @@ impl<T> Fact<T> {
         match self {
             Self::Known { value, source } => Fact::Known { value: f(value), source },
             Self::Unknown { unknown } => Fact::Unknown { unknown },
+            Self::Unavailable { unavailable } => Fact::Unavailable { unavailable },
             Self::NotRequested => Fact::NotRequested,
         }
     }
 
-    /// Returns `self` if it is known, otherwise `other`; of two facts that are not known, an unknown one before one that
+    /// Returns `self` if it is known, otherwise `other`; of two facts that are not known, one with a reason before one that
     /// was not requested, and `self` before `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        match (&self, &other) {
-            (Self::Known { .. }, _) | (Self::Unknown { .. }, Self::NotRequested | Self::Unknown { .. }) => {
-                self
-            }
-            _ => other,
-        }
+        let is_other_better = match &self {
+            Self::Known { .. } => false,
+            Self::Unknown { .. } | Self::Unavailable { .. } => matches!(other, Self::Known { .. }),
+            Self::NotRequested => true,
+        };
+        if is_other_better { other } else { self }
     }
 
     /// The value, if it is known.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known { value, .. } => Some(value),
-            Self::Unknown { .. } | Self::NotRequested => None,
+            Self::Unknown { .. } | Self::Unavailable { .. } | Self::NotRequested => None,
         }
     }
 
-    /// Whether the value was requested and could not be read.
-    pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown { .. })
+    /// Why the value is not known, where it was requested.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Unknown { unknown: reason } | Self::Unavailable { unavailable: reason } => Some(reason),
+            Self::Known { .. } | Self::NotRequested => None,
+        }
+    }
+
+    /// Why the value could not be read, for a value that a gap must explain.
+    pub(crate) fn unknown(&self) -> Option<&str> {
+        match self {
+            Self::Unknown { unknown } => Some(unknown),
+            _ => None,
+        }
     }
 
     /// Whether the value was not requested.
@@ -105,6 +124,7 @@ mod tests {
                 r#"{"value":2,"source":{"credential_report":"2026-11-24T08:00:00Z"}}"#,
             ),
             (Fact::Unknown { unknown: "throttled".to_owned() }, r#"{"unknown":"throttled"}"#),
+            (Fact::Unavailable { unavailable: "too young".to_owned() }, r#"{"unavailable":"too young"}"#),
         ] {
             assert_eq!(serde_json::to_string(&fact).unwrap(), text);
             assert_eq!(serde_json::from_str::<Fact<Option<i32>>>(text).unwrap(), fact);

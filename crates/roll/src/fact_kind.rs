@@ -98,6 +98,14 @@ pub struct FactSelection {
     pub path_prefix: Option<String>,
 }
 
+impl FactSelection {
+    /// Whether only some of an account's users are read.
+    #[must_use]
+    pub fn is_of_some_users(&self) -> bool {
+        self.user_name.is_some() || self.path_prefix.is_some()
+    }
+}
+
 /// Where users are read from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserSource {

@@ -231,7 +231,9 @@ fn to_text(found: &FoundKey) -> String {
         Fact::Known { value: None, .. } => {
             "never, or not since AWS began to record it (22 April 2015)".to_owned()
         }
-        Fact::Unknown { unknown } => format!("unknown: {unknown}"),
+        Fact::Unknown { unknown: reason } | Fact::Unavailable { unavailable: reason } => {
+            format!("unknown: {reason}")
+        }
         Fact::NotRequested => "not requested".to_owned(),
     };
     let name = account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));

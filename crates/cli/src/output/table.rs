@@ -173,7 +173,7 @@ fn key_cells(key: &AccessKey, as_of: Timestamp) -> Vec<Cell> {
     let last = match &key.last_used {
         Fact::Known { value: Some(last), .. } => Cell::new(day(last.date)),
         Fact::Known { value: None, .. } => Cell::new("never"),
-        Fact::Unknown { .. } => Cell::styled("unknown", red()),
+        Fact::Unknown { .. } | Fact::Unavailable { .. } => Cell::styled("unknown", red()),
         Fact::NotRequested => Cell::default(),
     };
     vec![

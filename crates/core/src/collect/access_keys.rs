@@ -38,7 +38,8 @@ pub(crate) async fn read_user_keys(
 ) -> Result<Vec<AccessKey>, CallError> {
     let mut keys = Vec::new();
     let fetch = async |marker| fetch_page(session, user_name, marker).await;
-    pages::for_each(LIST_ACCESS_KEYS, fetch, |page| keys.extend(page)).await?;
+    let key = |key: &AccessKey| key.access_key_id.to_string();
+    pages::for_each(LIST_ACCESS_KEYS, fetch, key, |page| keys.extend(page)).await?;
     keys.sort_by(|a: &AccessKey, b| a.access_key_id.cmp(&b.access_key_id));
     Ok(keys)
 }

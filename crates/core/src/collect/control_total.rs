@@ -4,7 +4,7 @@ use aws_sdk_iam::types::SummaryKeyType;
 use futures_util::FutureExt;
 use rolecall_roll::{ErrorKind, Fact, FactKind, Gap, Remedy, Summary};
 
-use super::{Collector, FactSet, Progress, Read, ReadOptions, mark_unread, users};
+use super::{Collector, FactSet, Progress, Read, ReadOptions, mark_unread, second_look, users};
 use crate::call::CallError;
 use crate::session::Session;
 
@@ -22,13 +22,10 @@ pub const COLLECTOR: Collector = Collector {
 
 const GET_ACCOUNT_SUMMARY: &str = "GetAccountSummary";
 
-/// Reads the summary and compares it with the users that were read. A user may be created or deleted in between, so the
-/// users are listed and counted a second time before a gap is recorded.
+/// Reads the summary and compares it with the users that were read. A user may be created or deleted in between, so where
+/// the numbers differ, the users are listed and counted a second time. If these numbers agree, that list is the account: who
+/// is new in it is read too, and who is not in it was deleted. Otherwise the difference is a gap.
 async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
-    if options.selection.user_name.is_some() || options.selection.path_prefix.is_some() {
-        // The summary counts all users of the account.
-        return;
-    }
     let summary = match read_summary(session).await {
         Ok(summary) => summary,
         Err(error) => {
@@ -37,28 +34,42 @@ async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Pro
         }
     };
     let listed = progress.users.borrow().as_ref().map(Vec::len);
-    let counted = usize::try_from(summary.users).unwrap_or(usize::MAX);
-    let mut latest = summary;
-    if let Some(listed) = listed.filter(|listed| *listed != counted) {
-        match (users::list_names(session, options).await, read_summary(session).await) {
-            (Ok(names), Ok(second)) => {
-                let counted = usize::try_from(second.users).unwrap_or(usize::MAX);
-                latest = second;
-                if names.len() == counted {
-                    let message = format!(
-                        "the account had {listed} users when they were listed, and {counted} at the end of the scan"
-                    );
-                    progress.push_note(FactKind::ControlTotal, None, message);
-                } else {
-                    progress.push_gap(count_mismatch(names.len(), counted));
-                }
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                progress.push_error(FactKind::ControlTotal, None, error);
-            }
-        }
-    }
+    // The summary counts all users of the account.
+    let listed = listed.filter(|_| !options.selection.is_of_some_users());
+    let latest = match listed.filter(|listed| Ok(*listed) != usize::try_from(summary.users)) {
+        None => summary,
+        Some(listed) => compare_again(session, options, progress, listed).await.unwrap_or(summary),
+    };
     progress.facts.borrow_mut().summary = Fact::live(latest);
+}
+
+/// Lists and counts the users a second time. Returns the second summary.
+async fn compare_again(
+    session: &Session<'_>,
+    options: ReadOptions<'_>,
+    progress: &Progress,
+    listed_before: usize,
+) -> Option<Summary> {
+    let (listed, summary) = match (users::list(session, options).await, read_summary(session).await) {
+        (Ok(listed), Ok(summary)) => (listed, summary),
+        (Err(error), _) | (_, Err(error)) => {
+            progress.push_error(FactKind::ControlTotal, None, error);
+            return None;
+        }
+    };
+    let counted = usize::try_from(summary.users).unwrap_or(usize::MAX);
+    if listed.len() == counted {
+        let message = format!(
+            "the account had {listed_before} users when they were listed, and {counted} at the end of the scan"
+        );
+        progress.push_note(FactKind::ControlTotal, None, message);
+        progress.retain_users(&listed.iter().map(|user| user.user_name.clone()).collect());
+    } else {
+        progress.push_gap(count_mismatch(listed.len(), counted));
+    }
+    second_look::add(session, options, progress, listed).boxed_local().await;
+    second_look::look_again(session, options, progress).boxed_local().await;
+    Some(summary)
 }
 
 fn count_mismatch(listed: usize, counted: usize) -> Gap {

@@ -44,7 +44,8 @@ async fn read_devices(session: &Session<'_>, user_name: &str) -> Result<Vec<MfaD
         let items = response.mfa_devices.iter().map(device).collect();
         Ok(Page { items, is_truncated: response.is_truncated, marker: response.marker, request_id })
     };
-    pages::for_each(LIST_MFA_DEVICES, fetch, |page| devices.extend(page)).await?;
+    let key = |device: &MfaDevice| device.serial_number.clone();
+    pages::for_each(LIST_MFA_DEVICES, fetch, key, |page| devices.extend(page)).await?;
     devices.sort_by(|a: &MfaDevice, b| a.serial_number.cmp(&b.serial_number));
     Ok(devices)
 }

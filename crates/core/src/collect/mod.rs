@@ -16,6 +16,7 @@ pub mod policies;
 pub mod progress;
 pub mod read_account;
 pub mod root_credentials;
+mod second_look;
 pub mod users;
 
 use std::collections::BTreeSet;

@@ -10,7 +10,6 @@ use rolecall_roll::{Fact, FactKind, Policies};
 use serde_json::Value;
 
 use super::{Collector, FactSet, Join, Progress, Read, mark_nothing, mark_unread};
-use crate::call::CallError;
 use crate::pages::{self, Page};
 use crate::session::Session;
 
@@ -31,6 +30,7 @@ const GET_DETAILS: &str = "GetAccountAuthorizationDetails";
 
 struct UserPolicies {
     user_name: String,
+    user_id: String,
     policies: Policies,
 }
 
@@ -43,25 +43,23 @@ async fn collect(session: &Session<'_>, progress: &Progress) -> Join {
         let response = call.set_marker(marker).send().await;
         let response = response.map_err(|error| iam.error(GET_DETAILS, &error))?;
         let request_id = response.request_id().map(str::to_owned);
-        let items: Option<Vec<UserPolicies>> =
-            response.user_detail_list().iter().map(user_policies).collect();
-        let items = items.ok_or_else(|| {
-            CallError::malformed(GET_DETAILS, "a user in the response has no name", request_id.as_deref())
-        })?;
+        let items = response.user_detail_list().iter().map(user_policies).collect();
         Ok(Page { items, is_truncated: response.is_truncated, marker: response.marker, request_id })
     };
-    if let Err(error) = pages::for_each(GET_DETAILS, fetch, |page| all.extend(page)).await {
+    let key = |user: &UserPolicies| user.user_id.clone();
+    if let Err(error) = pages::for_each(GET_DETAILS, fetch, key, |page| all.extend(page)).await {
         progress.push_error(FactKind::Policies, None, error);
     }
     Box::new(move |progress| {
-        for UserPolicies { user_name, policies } in all {
-            progress.update_user(&user_name, |user| user.policies = Fact::live(policies));
+        for UserPolicies { user_name, policies, .. } in all {
+            if !progress.update_user(&user_name, |user| user.policies = Fact::live(policies)) {
+                progress.set_has_unlisted();
+            }
         }
     })
 }
 
-fn user_policies(detail: &UserDetail) -> Option<UserPolicies> {
-    let user_name = detail.user_name.clone()?;
+fn user_policies(detail: &UserDetail) -> UserPolicies {
     let attached = detail.attached_managed_policies().iter();
     let attached_policies: Vec<String> = attached.filter_map(|policy| policy.policy_arn.clone()).collect();
     let inline_policies: Vec<String> =
@@ -81,7 +79,8 @@ fn user_policies(detail: &UserDetail) -> Option<UserPolicies> {
         is_administrator: is_administrator.then_some(true),
         tags,
     };
-    Some(UserPolicies { user_name, policies })
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    UserPolicies { user_name: text(&detail.user_name), user_id: text(&detail.user_id), policies }
 }
 
 /// Whether a policy document, percent-encoded as IAM returns it, allows `*` on `*` without a condition.

@@ -23,6 +23,10 @@ pub struct Progress {
     request_ids: RefCell<Vec<String>>,
     has_session: Cell<bool>,
     listed: watch::Sender<bool>,
+    /// Users of whom a call says that they do not exist.
+    not_found: RefCell<Vec<String>>,
+    /// Whether a response has a user who was not listed.
+    has_unlisted: Cell<bool>,
     finished: RefCell<BTreeSet<FactKind>>,
 }
 
@@ -114,12 +118,62 @@ impl Progress {
         self.notes.borrow_mut().push(Note { fact, user_name, message: message.into() });
     }
 
-    /// Changes a user, unless it was removed.
-    pub(super) fn update_user(&self, user_name: &str, change: impl FnOnce(&mut User)) {
+    /// Records that a call says that a user does not exist.
+    pub(super) fn push_not_found(&self, user_name: &str) {
+        self.not_found.borrow_mut().push(user_name.to_owned());
+    }
+
+    /// Takes the users of whom a call says that they do not exist.
+    pub(super) fn take_not_found(&self) -> Vec<String> {
+        self.not_found.take()
+    }
+
+    /// Records that a response has a user who was not listed.
+    pub(super) fn set_has_unlisted(&self) {
+        self.has_unlisted.set(true);
+    }
+
+    /// Whether a response has a user who was not listed, since the last time.
+    pub(super) fn take_has_unlisted(&self) -> bool {
+        self.has_unlisted.take()
+    }
+
+    /// Changes a user. Returns whether the user is there.
+    pub(super) fn update_user(&self, user_name: &str, change: impl FnOnce(&mut User)) -> bool {
         let mut users = self.users.borrow_mut();
-        if let Some(user) = users.iter_mut().flatten().find(|user| user.user_name == user_name) {
-            change(user);
+        let user = users.iter_mut().flatten().find(|user| user.user_name == user_name);
+        user.map(change).is_some()
+    }
+
+    /// Adds the users whose names are not there yet. Returns their names.
+    pub(super) fn add_users(&self, listed: Vec<User>) -> Vec<String> {
+        let mut users = self.users.borrow_mut();
+        let users = users.get_or_insert_default();
+        let names: BTreeSet<String> = users.iter().map(|user| user.user_name.clone()).collect();
+        let added: Vec<User> = listed.into_iter().filter(|user| !names.contains(&user.user_name)).collect();
+        let added_names = added.iter().map(|user| user.user_name.clone()).collect();
+        users.extend(added);
+        added_names
+    }
+
+    /// Keeps only users of these names; the others were deleted.
+    pub(super) fn retain_users(&self, names: &BTreeSet<String>) {
+        let users = self.users.borrow();
+        let all = users.iter().flatten().map(|user| user.user_name.clone());
+        let deleted: Vec<String> = all.filter(|name| !names.contains(name)).collect();
+        drop(users);
+        for user_name in deleted {
+            self.remove_user(&user_name);
         }
+    }
+
+    /// Replaces a user who was deleted and created again with the same name.
+    pub(super) fn replace_if_recreated(&self, listed: &User) {
+        self.update_user(&listed.user_name, |user| {
+            if user.user_id != listed.user_id {
+                user.clone_from(listed);
+            }
+        });
     }
 
     /// Changes a key of a user, unless either was removed.
@@ -137,7 +191,7 @@ impl Progress {
         });
     }
 
-    /// Removes a user who was deleted between two calls, which is a normal race, and notes it.
+    /// Removes a user who was deleted while the account was read, and notes it.
     pub(super) fn remove_user(&self, user_name: &str) {
         if let Some(users) = self.users.borrow_mut().as_mut() {
             users.retain(|user| user.user_name != user_name);
@@ -169,7 +223,8 @@ impl Progress {
         };
         let mut facts = self.facts.into_inner();
         mark_all_unread(selection, &gaps, &mut users, &mut facts);
-        AccountRecord::read(target, users, gaps, notes).with_facts(facts).with_request_ids(request_ids)
+        let record = AccountRecord::read(target, users, gaps, notes).with_facts(facts);
+        record.with_selection(selection).with_request_ids(request_ids)
     }
 }
 
@@ -177,7 +232,8 @@ impl Progress {
 fn mark_all_unread(selection: &FactSelection, gaps: &[Gap], users: &mut [User], facts: &mut Facts) {
     for collector in selected(selection) {
         let is_of_fact = |gap: &&Gap| gap.stage == collector.fact.into() && gap.user_name.is_none();
-        let reason = gaps.iter().find(is_of_fact).map_or_else(|| "not read".to_owned(), Gap::summary);
+        let reason =
+            gaps.iter().find(is_of_fact).map_or_else(|| "not in the response".to_owned(), Gap::summary);
         match collector.read {
             Read::ListUsers(_) => {}
             Read::Account(_, mark) | Read::AccountAtEnd(_, mark) => mark(facts, &reason),

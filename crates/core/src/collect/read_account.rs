@@ -5,7 +5,7 @@ use futures_util::{FutureExt, StreamExt, join, stream};
 use rolecall_roll::{ErrorKind, Fact, FactKind, FactSelection, Source, UserSource};
 
 use super::credential_report::{self, Report};
-use super::{Collector, Progress, Read, selected};
+use super::{Collector, Progress, Read, second_look, selected};
 use crate::session::Session;
 
 /// What to read of an account, and how.
@@ -67,6 +67,7 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
         };
         join!(read_all_users(session, options, progress), account, users);
     }
+    second_look::look_again(session, options, progress).boxed_local().await;
     for collector in options.collectors() {
         if let Read::AccountAtEnd(read, _) = collector.read {
             read(session, options, progress).await;
@@ -118,7 +119,9 @@ async fn read_users(
     // At least two, so that one call that hangs does not block all others.
     let concurrent = users.len().div_ceil(USERS_PER_CONNECTION).max(2).min(options.max_concurrent_calls);
     stream::iter(&users)
-        .for_each_concurrent(concurrent, |user| read_user(session, options, user, progress).boxed_local())
+        .for_each_concurrent(concurrent, |user| {
+            read_user(session, options, user, progress, Attempt::First).boxed_local()
+        })
         .await;
     for collector in per_user() {
         progress.finish(collector.fact);
@@ -136,7 +139,7 @@ struct UserToRead {
 fn users_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &Progress) -> Vec<UserToRead> {
     let mut all = Vec::new();
     for user in progress.users.borrow_mut().iter_mut().flatten() {
-        let row = report.and_then(|report| Some((report, report.row_of(user)?)));
+        let row = report.and_then(|report| Some((report, report.row_of(user)?.as_ref().ok()?)));
         match row {
             Some((report, row))
                 if row.access_keys.iter().all(|key| key.last_rotated.is_none() && !key.active) =>
@@ -167,15 +170,55 @@ fn users_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &P
     all
 }
 
-/// Reads a user, fact by fact. A user who was deleted meanwhile is no gap.
-async fn read_user(session: &Session<'_>, options: ReadOptions<'_>, user: &UserToRead, progress: &Progress) {
+/// Whether a user is read again if a call says that the user does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    First,
+    Last,
+}
+
+/// Reads users of whom a call said that they do not exist.
+pub(super) async fn read_users_again(
+    session: &Session<'_>,
+    options: ReadOptions<'_>,
+    user_names: &[String],
+    progress: &Progress,
+    attempt: Attempt,
+) {
+    for user_name in user_names {
+        let user = UserToRead { user_name: user_name.clone(), from_report: Vec::new() };
+        read_user(session, options, &user, progress, attempt).boxed_local().await;
+    }
+}
+
+/// Reads all facts of users who were not there when the others were read.
+pub(super) async fn read_added_users(
+    session: &Session<'_>,
+    options: ReadOptions<'_>,
+    user_names: &[String],
+    progress: &Progress,
+) {
+    read_all_users(session, options, progress).boxed_local().await;
+    read_users_again(session, options, user_names, progress, Attempt::First).await;
+}
+
+/// Reads a user, fact by fact.
+async fn read_user(
+    session: &Session<'_>,
+    options: ReadOptions<'_>,
+    user: &UserToRead,
+    progress: &Progress,
+    attempt: Attempt,
+) {
     let UserToRead { user_name, from_report } = user;
     for collector in options.collectors().filter(|collector| !from_report.contains(&collector.fact)) {
         let (Read::User(read, _) | Read::Key(read, _)) = collector.read else { continue };
         let Err(error) = read(session, options, progress, user_name).await else { continue };
-        if error.error_kind == ErrorKind::NotFound {
-            return progress.remove_user(user_name);
-        }
+        let error = match (error.error_kind, attempt) {
+            (ErrorKind::NotFound, Attempt::First) => return progress.push_not_found(user_name),
+            (ErrorKind::NotFound, Attempt::Last) => second_look::contradiction(error),
+            _ => error,
+        };
         let reason = progress.push_error(collector.fact, Some(user_name), error);
         progress.update_user(user_name, |user| match collector.read {
             Read::User(_, mark) => mark(user, &reason),

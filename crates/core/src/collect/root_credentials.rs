@@ -29,8 +29,9 @@ async fn collect(session: &Session<'_>, progress: &Progress) {
     let managed = match read(session).await {
         // Only other accounts of the organization may read it: that is no gap of this account.
         Err(error) if error.code.as_deref() == Some("CallerIsNotManagementAccountException") => {
-            Fact::Unknown {
-                unknown: "only the management account or a delegated administrator can read this".to_owned(),
+            Fact::Unavailable {
+                unavailable: "only the management account or a delegated administrator can read this"
+                    .to_owned(),
             }
         }
         managed => progress.fact(FactKind::RootCredentials, None, managed),

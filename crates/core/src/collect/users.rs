@@ -1,6 +1,6 @@
 //! The account's users: `iam:ListUsers`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_iam::operation::RequestId as _;
 use futures_util::FutureExt;
@@ -32,22 +32,8 @@ const MAX_ITEMS: i32 = 1000;
 
 /// Reads the account's users, without their access keys.
 async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
-    let result = match &options.selection.user_name {
-        Some(user_name) => {
-            // A user that does not exist leaves an empty list, and no gap.
-            let user = read_user(session, user_name).await;
-            user.map(|user| *progress.users.borrow_mut() = Some(user.into_iter().collect()))
-        }
-        None => {
-            pages::for_each(
-                LIST_USERS,
-                async |marker| fetch_page(session, options, marker).await,
-                |page| progress.users.borrow_mut().get_or_insert_default().extend(page),
-            )
-            .await
-        }
-    };
-    if let Err(error) = result {
+    let take = |page| progress.users.borrow_mut().get_or_insert_default().extend(page);
+    if let Err(error) = for_each_page(session, options, take).await {
         progress.push_error(FactKind::Users, None, error);
     }
     if let Some(users) = progress.users.borrow_mut().as_mut() {
@@ -55,16 +41,26 @@ async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: &Pro
     }
 }
 
-/// Lists the names of the account's users again.
-pub(super) async fn list_names(
+/// Lists the account's users again, without their access keys.
+pub(super) async fn list(session: &Session<'_>, options: ReadOptions<'_>) -> Result<Vec<User>, CallError> {
+    let mut users = Vec::new();
+    for_each_page(session, options, |page| users.extend(page)).await?;
+    keep_last_of_name(&mut users);
+    Ok(users)
+}
+
+async fn for_each_page(
     session: &Session<'_>,
     options: ReadOptions<'_>,
-) -> Result<BTreeSet<String>, CallError> {
-    let mut names = BTreeSet::new();
+    mut take: impl FnMut(Vec<User>),
+) -> Result<(), CallError> {
+    if let Some(user_name) = &options.selection.user_name {
+        // A user that does not exist leaves an empty list, and no gap.
+        take(read_user(session, user_name).await?.into_iter().collect());
+        return Ok(());
+    }
     let fetch = async |marker| fetch_page(session, options, marker).await;
-    let take = |page: Vec<User>| names.extend(page.into_iter().map(|user| user.user_name));
-    pages::for_each(LIST_USERS, fetch, take).await?;
-    Ok(names)
+    pages::for_each(LIST_USERS, fetch, |user: &User| user.user_id.clone(), take).await
 }
 
 async fn read_user(session: &Session<'_>, user_name: &str) -> Result<Option<User>, CallError> {

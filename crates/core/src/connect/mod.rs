@@ -1,6 +1,6 @@
 //! The one HTTP client that all calls share, and the SDK's configuration.
 
-mod truncated_xml;
+mod answers;
 mod trust_store;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -24,7 +24,7 @@ use rolecall_roll::Partition;
 use crate::caller_credentials::SendableCredentials;
 use crate::settings::Limits;
 
-pub(crate) use truncated_xml::RejectTruncatedXml;
+pub(crate) use answers::CheckAnswers;
 pub use trust_store::{InvalidCaBundle, RootCertificates};
 
 /// The environment variables that name a proxy, as [`ProxyConfig::from_env`] reads them.

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::call::CallError;
 use crate::caller::CallerSecrets;
-use crate::connect::RejectTruncatedXml;
+use crate::connect::CheckAnswers;
 use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimitedClient, RateLimiter};
 use crate::settings::SessionSettings;
 use crate::targets::Role;
@@ -136,7 +136,8 @@ impl<'a> Session<'a> {
     /// Access to the caller's own account, with the caller's credentials.
     #[must_use]
     pub(crate) fn with_caller_credentials(account_id: &AccountId, context: SessionContext<'a>) -> Self {
-        let client = iam_client(context, &Arc::new(RateLimiter::default()), &retries(account_id), None);
+        let client =
+            iam_client(account_id, context, &Arc::new(RateLimiter::default()), &retries(account_id), None);
         let caller_secrets = context.caller_secrets.clone();
         Self(Kind::CallerCredentials(Iam {
             client,
@@ -235,7 +236,8 @@ impl AssumableRole<'_> {
             external_id(role),
         ];
         let secrets = Arc::new(secrets.map(|secret| Zeroizing::new(secret.to_owned())));
-        let client = iam_client(*context, rate_limiter, retries, Some(credentials));
+        let client =
+            iam_client(role.role_arn.account_id(), *context, rate_limiter, retries, Some(credentials));
         let caller_secrets = context.caller_secrets.clone();
         let iam = Iam { client, secrets, caller_secrets, side: Side::Member };
         Ok(AssumedSession { iam, renew_at: renew_at(now, expires_at), expires_at })
@@ -283,7 +285,7 @@ fn sts_client(
 ) -> aws_sdk_sts::Client {
     let mut config = aws_sdk_sts::config::Builder::from(context.sdk_config)
         .retry_partition(retries.clone())
-        .interceptor(RejectTruncatedXml)
+        .interceptor(CheckAnswers::default())
         .interceptor(MetricsInterceptor {
             call_metrics: context.call_metrics.clone(),
             rate_limiter: Some(Arc::clone(context.sts_rate_limiter)),
@@ -310,6 +312,7 @@ pub(crate) fn iam_config(sdk_config: &SdkConfig) -> aws_sdk_iam::config::Builder
 
 #[inline(never)]
 fn iam_client(
+    account_id: &AccountId,
     context: SessionContext<'_>,
     rate_limiter: &Arc<RateLimiter>,
     retries: &RetryPartition,
@@ -317,7 +320,7 @@ fn iam_client(
 ) -> aws_sdk_iam::Client {
     let mut config = iam_config(context.sdk_config)
         .retry_partition(retries.clone())
-        .interceptor(RejectTruncatedXml)
+        .interceptor(CheckAnswers::in_account(account_id))
         .interceptor(MetricsInterceptor {
             call_metrics: context.call_metrics.clone(),
             rate_limiter: Some(Arc::clone(rate_limiter)),

@@ -1,7 +1,7 @@
 //! Lists the accounts of AWS Organizations.
 //!
-//! `ListAccounts` lists the accounts, and the tree of organizational units says where each one is. An account that moves
-//! while the tree is read is not lost, but its unit may be unknown.
+//! `ListAccounts` lists the accounts, and the tree of organizational units says where each one is. Both must have the same
+//! accounts. Where they differ, both are read a second time; then an account of either is a target.
 //!
 //! Source: <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html>
 
@@ -55,6 +55,12 @@ pub enum OrganizationError {
     /// This number of units have the same name.
     #[error("organizational unit {0:?}: {1} units have this name; give its id, or its path below the root")]
     Ambiguous(String, usize),
+    /// These accounts are in the organization, and no unit lists them: they may be in a selected unit.
+    #[error(
+        "AWS Organizations lists {0} in no organizational unit, so it is unknown whether that is in the selected \
+         units"
+    )]
+    Unplaced(String),
     /// The organization or its selected units have no accounts.
     #[error("AWS Organizations lists no accounts in the organization or in the selected units")]
     NoAccounts,
@@ -103,58 +109,50 @@ impl OrganizationsClient {
     /// is no account.
     pub async fn list(&self, reads: &OrganizationReads) -> Result<OrganizationAccounts, OrganizationError> {
         let (id, management_account_id) = self.describe().boxed_local().await?;
-        let mut accounts: BTreeMap<AccountId, TargetSpec> = BTreeMap::new();
-        pages::for_each(
-            "ListAccounts",
-            async |token| {
-                let response = self.client.list_accounts().set_next_token(token).send().await;
-                let response = response.map_err(|error| self.error("ListAccounts", &error))?;
-                convert_page(
-                    "ListAccounts",
-                    response.accounts(),
-                    response.next_token(),
-                    response.request_id(),
-                    target_spec,
-                )
-            },
-            |page| accounts.extend(page.into_iter().map(|spec| (spec.account_id.clone(), spec))),
-        )
-        .boxed_local()
-        .await?;
+        let mut listing = self.listing(reads, &management_account_id).boxed_local().await?;
+        if listing.contradicts_itself() {
+            // An account joined, left or moved between two calls, or an answer is not whole.
+            listing = self.listing(reads, &management_account_id).boxed_local().await?;
+        }
+        let (mut accounts, notes) = listing.into_accounts(reads)?;
         let organization = Organization {
             id,
             management_account_id,
-            accounts: accounts.len(),
+            accounts: accounts.all,
             root_credentials_managed: Fact::NotRequested,
         };
-        let mut notes = Vec::new();
-        match self.units().boxed_local().await {
-            Ok(units) => {
-                for unit in &units {
-                    for account_id in &unit.accounts {
-                        let account = accounts.get_mut(account_id).and_then(|spec| spec.account.as_mut());
-                        if let Some(account) = account {
-                            account.organizational_unit = Some(unit.path.clone());
-                        }
-                    }
-                }
-                let selected = accounts_in_units(&units, &reads.units)?;
-                accounts.retain(|account_id, _| {
-                    selected.as_ref().is_none_or(|selected| selected.contains(account_id))
-                });
-            }
-            Err(error) if reads.units.is_empty() && error.error_kind == ErrorKind::Denied => {
-                notes.push(format!("the accounts' organizational units are unknown: {error}"));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        if accounts.is_empty() {
+        if accounts.selected.is_empty() {
             return Err(OrganizationError::NoAccounts);
         }
         if reads.tags {
-            self.add_tags(&mut accounts).boxed_local().await?;
+            self.add_tags(&mut accounts.selected).boxed_local().await?;
         }
-        Ok(OrganizationAccounts { organization, specs: accounts.into_values().collect(), notes })
+        Ok(OrganizationAccounts { organization, specs: accounts.selected.into_values().collect(), notes })
+    }
+
+    /// Lists the accounts and the units once.
+    async fn listing(
+        &self,
+        reads: &OrganizationReads,
+        management_account_id: &AccountId,
+    ) -> Result<Listing, CallError> {
+        let mut accounts: BTreeMap<AccountId, TargetSpec> = BTreeMap::new();
+        let fetch = async |token| {
+            let response = self.client.list_accounts().set_next_token(token).send().await;
+            let response = response.map_err(|error| self.error("ListAccounts", &error))?;
+            let (items, token) = (response.accounts(), response.next_token());
+            convert_page("ListAccounts", items, token, response.request_id(), target_spec)
+        };
+        let take = |page: Vec<TargetSpec>| {
+            accounts.extend(page.into_iter().map(|spec| (spec.account_id.clone(), spec)))
+        };
+        pages::for_each("ListAccounts", fetch, account_key, take).boxed_local().await?;
+        let units = match self.units().boxed_local().await {
+            Ok(units) => Ok(units),
+            Err(error) if reads.units.is_empty() && error.error_kind == ErrorKind::Denied => Err(error),
+            Err(error) => return Err(error),
+        };
+        Ok(Listing { accounts, units, management_account_id: management_account_id.clone() })
     }
 
     /// Reads the tags of each account, some at a time.
@@ -204,7 +202,7 @@ impl OrganizationsClient {
                 },
             )
         };
-        pages::for_each("ListRoots", roots, |page| units.extend(page)).await?;
+        pages::for_each("ListRoots", roots, Unit::key, |page| units.extend(page)).await?;
         let mut next = 0;
         while let Some(Unit { id, path, .. }) = units.get(next) {
             let (children, accounts) =
@@ -234,11 +232,11 @@ impl OrganizationsClient {
                 Ok(Unit { id, name, path, parent: Some(index), accounts: Vec::new() })
             })
         };
-        pages::for_each(LIST_UNITS, fetch, |page| units.extend(page)).await?;
+        pages::for_each(LIST_UNITS, fetch, Unit::key, |page| units.extend(page)).await?;
         Ok(units)
     }
 
-    async fn child_accounts(&self, parent_id: &str) -> Result<Vec<AccountId>, CallError> {
+    async fn child_accounts(&self, parent_id: &str) -> Result<Vec<TargetSpec>, CallError> {
         const LIST_ACCOUNTS: &str = "ListAccountsForParent";
         let mut accounts = Vec::new();
         let fetch = async |token| {
@@ -253,8 +251,7 @@ impl OrganizationsClient {
                 target_spec,
             )
         };
-        let take = |page: Vec<TargetSpec>| accounts.extend(page.into_iter().map(|spec| spec.account_id));
-        pages::for_each(LIST_ACCOUNTS, fetch, take).await?;
+        pages::for_each(LIST_ACCOUNTS, fetch, account_key, |page| accounts.extend(page)).await?;
         Ok(accounts)
     }
 
@@ -268,7 +265,7 @@ impl OrganizationsClient {
             let tag = |tag: &aws_sdk_organizations::types::Tag| Ok((tag.key.clone(), tag.value.clone()));
             convert_page(LIST_TAGS, response.tags(), response.next_token(), response.request_id(), tag)
         };
-        pages::for_each(LIST_TAGS, fetch, |page| tags.extend(page)).await?;
+        pages::for_each(LIST_TAGS, fetch, |(key, _)| key.clone(), |page| tags.extend(page)).await?;
         Ok(tags)
     }
 }
@@ -316,7 +313,121 @@ struct Unit {
     path: String,
     /// The index of the parent in the list of units; `None` for the root.
     parent: Option<usize>,
-    accounts: Vec<AccountId>,
+    /// The accounts directly in it.
+    accounts: Vec<TargetSpec>,
+}
+
+impl Unit {
+    /// What identifies a unit in a list.
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// What identifies an account in a list.
+fn account_key(spec: &TargetSpec) -> String {
+    spec.account_id.to_string()
+}
+
+/// What AWS Organizations says of its accounts in two ways: as a list, and as the tree of units.
+struct Listing {
+    accounts: BTreeMap<AccountId, TargetSpec>,
+    /// The error of a caller who may not read the tree.
+    units: Result<Vec<Unit>, CallError>,
+    management_account_id: AccountId,
+}
+
+/// The accounts of an organization, after the list and the tree were compared.
+struct ListedAccounts {
+    /// The number of all accounts.
+    all: usize,
+    /// The accounts in the selected units.
+    selected: BTreeMap<AccountId, TargetSpec>,
+}
+
+impl Listing {
+    /// The accounts of the tree that are not in the list.
+    fn unlisted(&self) -> BTreeMap<AccountId, TargetSpec> {
+        let tree = self.units.iter().flatten().flat_map(|unit| &unit.accounts);
+        let management = TargetSpec::new(self.management_account_id.clone());
+        let all = tree.chain([&management]).filter(|spec| !self.accounts.contains_key(&spec.account_id));
+        // The management account is added last only where the tree does not have it.
+        let mut unlisted = BTreeMap::new();
+        for spec in all {
+            unlisted.entry(spec.account_id.clone()).or_insert_with(|| spec.clone());
+        }
+        unlisted
+    }
+
+    /// The accounts of the list that are in no unit of the tree.
+    fn unplaced(&self) -> Vec<&AccountId> {
+        let Ok(units) = &self.units else { return Vec::new() };
+        let placed: BTreeSet<&AccountId> =
+            units.iter().flat_map(|unit| &unit.accounts).map(|spec| &spec.account_id).collect();
+        self.accounts.keys().filter(|account_id| !placed.contains(account_id)).collect()
+    }
+
+    fn contradicts_itself(&self) -> bool {
+        !self.unlisted().is_empty() || !self.unplaced().is_empty()
+    }
+
+    /// The accounts of the list and of the tree, and notes about what contradicts itself or is unknown.
+    ///
+    /// # Errors
+    /// Where a unit does not exist, and where accounts that are in no unit could be in a selected one.
+    fn into_accounts(
+        mut self,
+        reads: &OrganizationReads,
+    ) -> Result<(ListedAccounts, Vec<String>), OrganizationError> {
+        let mut notes = Vec::new();
+        let unlisted = self.unlisted();
+        if !unlisted.is_empty() {
+            notes.push(format!(
+                "ListAccounts does not return {}, which the organization has; read all the same",
+                enumerate(unlisted.keys())
+            ));
+        }
+        let unplaced = self.unplaced();
+        if !unplaced.is_empty() {
+            let unplaced = enumerate(unplaced);
+            if !reads.units.is_empty() {
+                return Err(OrganizationError::Unplaced(unplaced));
+            }
+            notes
+                .push(format!("the organizational unit of {unplaced} is unknown: no unit lists the account"));
+        }
+        self.accounts.extend(unlisted);
+        let mut listed = ListedAccounts { all: self.accounts.len(), selected: self.accounts };
+        match &self.units {
+            Ok(units) => {
+                for unit in units {
+                    for spec in &unit.accounts {
+                        let account = listed.selected.get_mut(&spec.account_id);
+                        if let Some(account) = account.and_then(|spec| spec.account.as_mut()) {
+                            account.organizational_unit = Some(unit.path.clone());
+                        }
+                    }
+                }
+                if let Some(selected) = accounts_in_units(units, &reads.units)? {
+                    listed.selected.retain(|account_id, _| selected.contains(account_id));
+                }
+            }
+            Err(error) => notes.push(format!("the accounts' organizational units are unknown: {error}")),
+        }
+        Ok((listed, notes))
+    }
+}
+
+/// Account ids in a sentence: at most five of them.
+fn enumerate<'a>(ids: impl IntoIterator<Item = &'a AccountId>) -> String {
+    const SHOWN: usize = 5;
+    let ids: Vec<&str> = ids.into_iter().map(AccountId::as_str).collect();
+    let shown = ids.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match (ids.len(), ids.len().saturating_sub(SHOWN)) {
+        (1, _) => format!("account {shown}"),
+        (count, 0) => format!("{count} accounts ({shown})"),
+        (count, more) => format!("{count} accounts ({shown} and {more} more)"),
+    }
 }
 
 /// The accounts in the units with these names and in the units below them; `None` where `names` is empty, for all accounts.
@@ -355,7 +466,6 @@ fn accounts_in_units(
             selected.insert(index);
         }
     }
-    let accounts =
-        selected.iter().filter_map(|index| units.get(*index)).flat_map(|unit| unit.accounts.clone());
-    Ok(Some(accounts.collect()))
+    let accounts = selected.iter().filter_map(|index| units.get(*index)).flat_map(|unit| &unit.accounts);
+    Ok(Some(accounts.map(|spec| spec.account_id.clone()).collect()))
 }

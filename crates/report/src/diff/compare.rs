@@ -322,7 +322,7 @@ impl RollPair<'_> {
                         Verdict::from_outcome(check(&KeyView { user, key }, days))
                     })
                 }
-                Fact::Unknown { .. } => Verdict::Unknown,
+                Fact::Unknown { .. } | Fact::Unavailable { .. } => Verdict::Unknown,
                 Fact::NotRequested => Verdict::NotRequested,
             },
         }

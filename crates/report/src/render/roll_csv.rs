@@ -170,6 +170,7 @@ fn fact_text<T>(fact: &Fact<T>, text: impl FnOnce(&T) -> String) -> String {
     match fact {
         Fact::Known { value, .. } => text(value),
         Fact::Unknown { unknown } => format!("unknown: {unknown}"),
+        Fact::Unavailable { unavailable } => format!("unavailable: {unavailable}"),
         Fact::NotRequested => String::new(),
     }
 }

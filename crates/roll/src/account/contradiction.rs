@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::unexplained::Unexplained;
 use super::{AccountRecord, Outcome};
 use crate::fact::Fact;
-use crate::fact_kind::FactKind;
+use crate::fact_kind::{FactKind, FactSelection};
 use crate::header::Header;
 use crate::ids::{AccountId, RoleArn};
 
@@ -50,15 +51,15 @@ pub enum Contradiction {
         /// The number of users in the account summary.
         summary: u64,
     },
-    /// The access keys of a user were requested and are unknown, without a gap that says why.
-    #[error(
-        "the outcome of account {account_id} is Complete, but the access keys of user {user_name:?} are unknown"
-    )]
-    UnknownKeys {
+    /// A fact was requested and is unknown, without a gap that says why.
+    #[error("account {account_id}{} has no {}, and no gap that says why", of_user(user_name.as_deref()), fact.label())]
+    Unexplained {
         /// `account_id` of the line.
         account_id: AccountId,
-        /// The first user without access keys.
-        user_name: String,
+        /// The fact.
+        fact: FactKind,
+        /// The user whose fact it is; `None` for a fact of the account.
+        user_name: Option<String>,
     },
 }
 
@@ -70,14 +71,13 @@ impl AccountRecord {
             let (account_id, role_arn) = (account_id.clone(), role_arn.clone());
             return Err(Contradiction::RoleInOtherAccount { account_id, role_arn });
         }
-        let derived = match (users, gaps.is_empty(), skipped) {
-            (None, true, Some(_)) => Outcome::Skipped,
-            (_, _, Some(_)) => return Err(Contradiction::SkippedAndRead(account_id.clone())),
-            (Some(_), true, None) => Outcome::Complete,
-            (Some(_), false, None) => Outcome::Partial,
-            (None, false, None) => Outcome::Failed,
-            (None, true, None) => return Err(Contradiction::Nothing(account_id.clone())),
-        };
+        if skipped.is_some() && (users.is_some() || !gaps.is_empty()) {
+            return Err(Contradiction::SkippedAndRead(account_id.clone()));
+        }
+        if skipped.is_none() && users.is_none() && gaps.is_empty() {
+            return Err(Contradiction::Nothing(account_id.clone()));
+        }
+        let derived = self.derived_outcome();
         if *outcome != derived {
             let account_id = account_id.clone();
             return Err(Contradiction::Outcome { account_id, stated: *outcome, derived });
@@ -86,13 +86,23 @@ impl AccountRecord {
         if names.len() != users.as_ref().map_or(0, Vec::len) {
             return Err(Contradiction::DuplicateUser(account_id.clone()));
         }
-        Ok(())
+        self.check_explained(None)
     }
 
-    /// Checks that a line with the outcome `Complete` has everything that the header requests.
+    /// Checks that each unknown fact, and each selected fact that the record does not have, has a gap.
+    fn check_explained(&self, selection: Option<&FactSelection>) -> Result<(), Contradiction> {
+        match self.unexplained(selection).into_iter().next() {
+            None => Ok(()),
+            Some(Unexplained { fact, user_name, .. }) => {
+                Err(Contradiction::Unexplained { account_id: self.account_id.clone(), fact, user_name })
+            }
+        }
+    }
+
+    /// Checks that the line has everything that the header requests, or a gap that says why it does not.
     ///
     /// # Errors
-    /// [`Contradiction::UnknownKeys`] where a user's keys are unknown without a gap that says why;
+    /// [`Contradiction::Unexplained`] where a requested fact is missing or unknown without a gap;
     /// [`Contradiction::UserCount`] where the account summary counts another number of users.
     pub(crate) fn check_against(&self, header: &Header) -> Result<(), Contradiction> {
         let account_id = || self.account_id.clone();
@@ -100,21 +110,19 @@ impl AccountRecord {
             (self.outcome, &self.users, &self.facts.summary)
             // With a note, users were created or deleted while the account was read.
             && self.notes.is_empty()
+            && !header.collect.is_of_some_users()
             && u64::try_from(users.len()) != Ok(summary.users)
         {
             let (users, summary) = (users.len(), summary.users);
             return Err(Contradiction::UserCount { account_id: account_id(), users, summary });
         }
-        let mut users = self.users.iter().flatten();
-        let requires_keys = self.outcome == Outcome::Complete && header.reads(FactKind::AccessKeys);
-        match users.find(|user| requires_keys && user.access_keys.is_none()) {
-            Some(user) => {
-                let user_name = user.user_name.clone();
-                Err(Contradiction::UnknownKeys { account_id: account_id(), user_name })
-            }
-            None => Ok(()),
-        }
+        self.check_explained(Some(&header.collect))
     }
+}
+
+/// " user NAME" in a message, where the fact is one of a user.
+fn of_user(user_name: Option<&str>) -> String {
+    user_name.map_or(String::new(), |name| format!(", user {name:?},"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The record of one account: what was read in it, and what could not be read.
 
 mod contradiction;
+mod unexplained;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fact::Fact;
-use crate::fact_kind::FactKind;
+use crate::fact_kind::{FactKind, FactSelection};
 use crate::gap::{Gap, Note, Stage};
 use crate::header::Target;
 use crate::ids::{AccountId, RoleArn};
@@ -113,12 +114,22 @@ pub struct Account {
 }
 
 impl AccountRecord {
-    /// Creates the record of an account that was read, completely or in part. Sorts the users by name.
+    /// Creates the record of an account that was read, completely or in part. Sorts the users by name. A fact that is unknown
+    /// without a gap gets one: a record that is Complete has no unknown fact.
     #[must_use]
     pub fn read(target: impl Into<Target>, mut users: Vec<User>, gaps: Vec<Gap>, notes: Vec<Note>) -> Self {
         users.sort_by(|a, b| a.user_name.cmp(&b.user_name));
         let outcome = if gaps.is_empty() { Outcome::Complete } else { Outcome::Partial };
-        Self { gaps, notes, users: Some(users), ..Self::with_outcome(target, outcome) }
+        let mut record = Self { gaps, notes, users: Some(users), ..Self::with_outcome(target, outcome) };
+        record.explain(None);
+        record
+    }
+
+    /// Adds a gap for each selected fact that the record does not have.
+    #[must_use]
+    pub fn with_selection(mut self, selection: &FactSelection) -> Self {
+        self.explain(Some(selection));
+        self
     }
 
     /// Creates the record of an account in which nothing could be read; `gap` says why.
@@ -151,10 +162,22 @@ impl AccountRecord {
         }
     }
 
-    /// Sets the facts about the account as a whole.
+    /// Sets the facts about the account as a whole. One that is unknown without a gap gets one.
     #[must_use]
     pub fn with_facts(self, facts: Facts) -> Self {
-        Self { facts, ..self }
+        let mut record = Self { facts, ..self };
+        record.explain(None);
+        record
+    }
+
+    /// The outcome that follows from the other fields.
+    fn derived_outcome(&self) -> Outcome {
+        match (&self.users, self.gaps.is_empty(), &self.skipped) {
+            (_, _, Some(_)) => Outcome::Skipped,
+            (Some(_), true, None) => Outcome::Complete,
+            (Some(_), false, None) => Outcome::Partial,
+            (None, _, None) => Outcome::Failed,
+        }
     }
 
     /// The facts about the account as a whole.
@@ -262,13 +285,13 @@ impl AccountRecord {
             |is_unknown: fn(&User) -> bool| (users().filter(|user| is_unknown(user)).count(), 0);
         match fact {
             FactKind::AccessKeys => count_users(|user| user.access_keys.is_none()),
-            FactKind::ConsolePassword => count_users(|user| user.console_password.is_unknown()),
-            FactKind::MfaDevices => count_users(|user| user.mfa_devices.is_unknown()),
-            FactKind::Policies => count_users(|user| user.policies.is_unknown()),
-            FactKind::CredentialReport => count_users(|user| user.report.is_unknown()),
+            FactKind::ConsolePassword => count_users(|user| user.console_password.reason().is_some()),
+            FactKind::MfaDevices => count_users(|user| user.mfa_devices.reason().is_some()),
+            FactKind::Policies => count_users(|user| user.policies.reason().is_some()),
+            FactKind::CredentialReport => count_users(|user| user.report.reason().is_some()),
             FactKind::LastUsed => {
                 let access_keys = users().flat_map(|user| user.access_keys.iter().flatten());
-                (0, access_keys.filter(|key| key.last_used.is_unknown()).count())
+                (0, access_keys.filter(|key| key.last_used.reason().is_some()).count())
             }
             // The number of users that were not listed is unknown; the other facts are about the account as a whole.
             FactKind::Users | FactKind::ControlTotal | FactKind::AccountAlias | FactKind::RootCredentials => {

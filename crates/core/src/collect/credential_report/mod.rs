@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use rolecall_roll::{ErrorKind, Fact, FactKind, Source};
 use tokio::time::sleep;
 
@@ -15,7 +16,7 @@ use super::{Collector, FactSet, Join, Progress, Read, mark_unread, timestamp};
 use crate::call::CallError;
 use crate::session::{Iam, Session};
 
-pub(super) use self::report::Report;
+pub(super) use self::report::{InvalidCell, Report};
 
 /// Declares the fact [`FactKind::CredentialReport`].
 pub const COLLECTOR: Collector = Collector {
@@ -58,19 +59,31 @@ pub(super) async fn collect(session: &Session<'_>, progress: &Progress) -> Optio
 /// Sets the report's rows on the users, and its root user on the account.
 pub(super) fn join(report: Report) -> Join {
     Box::new(move |progress| {
-        let source = Source::CredentialReport(report.generated);
-        if let Some(root) = report.root {
-            progress.facts.borrow_mut().root = Fact::Known { value: root, source };
-        }
-        for (user_name, row) in report.rows {
-            progress.update_user(&user_name, |user| user.report = Fact::Known { value: row, source });
-        }
-        let mut users = progress.users.borrow_mut();
-        for user in users.iter_mut().flatten().filter(|user| user.create_date > report.generated) {
-            let unknown = "the user was created after the credential report".to_owned();
-            user.report = Fact::Unknown { unknown };
+        let generated = report.generated;
+        progress.facts.borrow_mut().root = match &report.root {
+            Some(root) => fact(root.clone(), generated),
+            None => Fact::Unknown { unknown: "the credential report has no row of the root user".to_owned() },
+        };
+        for user in progress.users.borrow_mut().iter_mut().flatten() {
+            user.report = match report.row_of(user) {
+                Some(row) => fact(row.clone(), generated),
+                None if user.create_date > generated => Fact::Unavailable {
+                    unavailable: format!("the user is younger than the credential report of {generated:.0}"),
+                },
+                None => Fact::Unknown {
+                    unknown: format!("the credential report of {generated:.0} has no row of the user"),
+                },
+            };
         }
     })
+}
+
+/// A row of the report of this time; unknown where a cell has none of AWS's values.
+fn fact<T>(row: Result<T, InvalidCell>, generated: Timestamp) -> Fact<T> {
+    match row {
+        Ok(value) => Fact::Known { value, source: Source::CredentialReport(generated) },
+        Err(invalid) => Fact::Unknown { unknown: invalid.to_string() },
+    }
 }
 
 async fn read_report(session: &Session<'_>) -> Result<Report, CallError> {
