@@ -205,7 +205,7 @@ async fn an_interrupted_roll_says_which_accounts_are_missing() {
         ),
         (
             whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>() + UNREAD,
-            "line 3: the outcome of account 000000000001 is Complete, but the access keys of user \"a\" are unknown",
+            "line 3: account 000000000001, user \"a\": the fact access_keys is unknown, and no gap says why",
         ),
         (
             whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>()

@@ -52,7 +52,7 @@ pub enum Contradiction {
         summary: u64,
     },
     /// A fact was requested and is unknown, without a gap that says why.
-    #[error("account {account_id}{} has no {}, and no gap that says why", of_user(user_name.as_deref()), fact.label())]
+    #[error("account {account_id}{}: the fact {fact} is unknown, and no gap says why", of_user(user_name.as_deref()))]
     Unexplained {
         /// `account_id` of the line.
         account_id: AccountId,
@@ -120,9 +120,9 @@ impl AccountRecord {
     }
 }
 
-/// " user NAME" in a message, where the fact is one of a user.
+/// ", user NAME" in a message, where the fact is one of a user.
 fn of_user(user_name: Option<&str>) -> String {
-    user_name.map_or(String::new(), |name| format!(", user {name:?},"))
+    user_name.map_or(String::new(), |name| format!(", user {name:?}"))
 }
 
 #[cfg(test)]
