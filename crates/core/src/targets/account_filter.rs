@@ -83,17 +83,15 @@ impl AccountFilter {
 
     /// The key of each filter that is set, and the number of accounts that it alone leaves.
     fn each_alone(&self, specs: &[TargetSpec]) -> Vec<(&'static str, usize)> {
-        let left =
-            |matches: fn(&Self, &TargetSpec) -> bool| specs.iter().filter(|spec| matches(self, spec)).count();
-        let all: [(_, bool, fn(&Self, &TargetSpec) -> bool); 3] = [
-            ("include", !self.include.is_empty(), Self::includes),
-            ("exclude", !self.exclude.is_empty(), Self::does_not_exclude),
-            ("include_tag", !self.tags.is_empty(), Self::has_tags),
+        let alone = |key, is_set: bool, matches: fn(&Self, &TargetSpec) -> bool| {
+            is_set.then(|| (key, specs.iter().filter(|spec| matches(self, spec)).count()))
+        };
+        let all = [
+            alone("include", !self.include.is_empty(), Self::includes),
+            alone("exclude", !self.exclude.is_empty(), Self::does_not_exclude),
+            alone("include_tag", !self.tags.is_empty(), Self::has_tags),
         ];
-        all.into_iter()
-            .filter(|(_, is_set, _)| *is_set)
-            .map(|(key, _, matches)| (key, left(matches)))
-            .collect()
+        all.into_iter().flatten().collect()
     }
 
     fn matches(&self, spec: &TargetSpec) -> bool {

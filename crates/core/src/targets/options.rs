@@ -12,7 +12,7 @@ options! {
         /// ARN of the role to assume; its account is read
         role_arn: Vec<RoleArn> = (), RoleArns("ARN"), None, |texts| each(texts, str::parse);
 
-        /// Id of the account to read, through the role that the role name gives
+        /// Id of the account to read; requires the name of the role to assume
         account: Vec<AccountId> = (), Ids("ID"), None, |texts| each(texts, str::parse);
 
         /// File of the accounts to read, as CSV or JSON lines with `account_id`, `role_arn` or `role_name`, `external_id`, `via`,

@@ -117,7 +117,7 @@ impl TargetPlan {
         let by_id = |id: &AccountId| configured_spec(id).unwrap_or_else(|| TargetSpec::new(id.clone()));
         let accounts = options.account.iter().filter(|given| takes_precedence(given.origin));
         let role_arns = options.role_arn.iter().filter(|given| takes_precedence(given.origin));
-        let from = |source: TargetSource| move |spec: TargetSpec| spec.from_source(source);
+        let from = |source: TargetSource| move |spec: TargetSpec| spec.given_in(source);
         let accounts = accounts.flat_map(|given| &given.value).map(by_id);
         let role_arns = role_arns.flat_map(|given| &given.value).map(TargetSpec::from_role_arn);
         let listed = listed.filter(|listed| takes_precedence(listed.origin));
@@ -233,7 +233,7 @@ impl TargetPlan {
         own_account: Option<&AccountId>,
     ) -> Result<Targets, PlanError> {
         let defaults = self.defaults_in(region, own_account);
-        let listed = listed.into_iter().map(|spec| spec.from_source(TargetSource::Organization)).collect();
+        let listed = listed.into_iter().map(|spec| spec.given_in(TargetSource::Organization)).collect();
         let specs = self.filter.apply(self.merged_with(listed))?;
         let targets = specs.into_iter().map(|spec| defaults.resolve(spec));
         let targets = Targets::new(targets.collect::<Result<Vec<_>, _>>()?, defaults.partition)?;

@@ -58,7 +58,7 @@ pub struct TargetSpec {
 impl TargetSpec {
     /// The entry, given there.
     #[must_use]
-    pub(crate) fn from_source(self, source: TargetSource) -> Self {
+    pub(crate) fn given_in(self, source: TargetSource) -> Self {
         Self { source: Some(source), ..self }
     }
 
