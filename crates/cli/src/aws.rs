@@ -4,6 +4,7 @@ use aws_config::profile;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_types::os_shim_internal::{Env, Fs};
+use rolecall_core::RunOptions;
 use rolecall_core::call::CallError;
 use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
 use rolecall_core::run::RunError;
@@ -11,13 +12,13 @@ use rolecall_core::scan::Scanner;
 use rolecall_core::settings::Limits;
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::targets::organization::OrganizationError;
-use rolecall_roll::ErrorKind;
+use rolecall_roll::{ErrorKind, Terms};
 
 use crate::args::CallerArgs;
 use crate::environment;
 use crate::failure::Failure;
 use crate::targets;
-use crate::terms::FlagTerms;
+use crate::terms::{FlagTerms, GivenTerms};
 
 /// A scanner with the caller's credentials.
 pub(crate) async fn connect(
@@ -30,6 +31,7 @@ pub(crate) async fn connect(
         environment::check_credentials()?;
     }
     check_profile(caller).await?;
+    log_credentials_source(caller)?;
     let roots =
         RootCertificates::from_ca_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
     let config = ClientConfig {
@@ -67,17 +69,20 @@ async fn check_profile(caller: &CallerArgs) -> Result<(), Failure> {
 }
 
 /// The failure for a run that could not begin.
-pub(crate) fn run_failure(error: &RunError, caller: &CallerArgs) -> Failure {
+pub(crate) fn run_failure(error: &RunError, caller: &CallerArgs, options: &RunOptions) -> Failure {
     match error {
-        RunError::Plan(error) => targets::failure(error),
+        RunError::Plan(error) => targets::failure(error, options),
         RunError::Caller(error) => no_caller(error, caller),
-        RunError::Organization(error) => organization_failure(error),
+        RunError::Organization(error) => organization_failure(error, options),
         RunError::Stopped(_) => Failure::incomplete(format!("no account was read: {error}")),
     }
 }
 
 /// The failure for a caller identity that is unknown.
 pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
+    if error.has_no_credentials {
+        return no_credentials(caller);
+    }
     let has_no_credentials = error.error_kind == ErrorKind::Credentials;
     let reason = match (has_no_credentials, &caller.profile) {
         (true, Some(profile)) => format!("AWS accepts no credentials of profile {profile:?}"),
@@ -91,14 +96,45 @@ pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
     Failure::incomplete(format!("no account was read: {reason}: {error}")).with_remedy(remedy)
 }
 
-fn organization_failure(error: &OrganizationError) -> Failure {
+/// The failure for a caller without credentials. Which source said what is logged by `core::call`.
+fn no_credentials(caller: &CallerArgs) -> Failure {
+    let variable = environment::profile().ok().flatten();
+    let profile = caller.profile.as_deref().or(variable.as_deref()).unwrap_or("default");
+    let sources = match &caller.profile {
+        Some(_) => format!("profile {profile}"),
+        None => format!("environment variables, profile {profile}, SSO, container, instance metadata"),
+    };
+    let message = format!("no account was read: no AWS credentials were found (looked for in: {sources})");
+    Failure::incomplete(message).with_remedy(
+        "sign in with `aws sso login` or `aws configure`, choose a profile with --profile NAME, or set AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY; -v shows the details",
+    )
+}
+
+/// Logs where the caller's credentials are looked for, in the SDK's order.
+fn log_credentials_source(caller: &CallerArgs) -> Result<(), Failure> {
+    let source = match (&caller.profile, environment::has_access_key(), environment::profile()?) {
+        (Some(profile), ..) => format!("profile {profile} (--profile)"),
+        (None, true, _) => "the environment variable AWS_ACCESS_KEY_ID".to_owned(),
+        (None, false, Some(profile)) => format!("profile {profile} (AWS_PROFILE)"),
+        (None, false, None) => {
+            "profile default, the container or the instance metadata, the first that has any".to_owned()
+        }
+    };
+    tracing::info!("the caller's credentials are those of {source}");
+    Ok(())
+}
+
+fn organization_failure(error: &OrganizationError, options: &RunOptions) -> Failure {
+    let terms = GivenTerms(options);
     let remedy = match error {
         OrganizationError::NoUnit(unit, units) => {
-            let problem = format!("--ou {unit}: the organization has no such organizational unit; it has {units}");
+            let ou = terms.assignment("ou", unit);
+            let problem = format!("{ou}: the organization has no such organizational unit; it has {units}");
             return Failure::usage(problem);
         }
         OrganizationError::Ambiguous(unit, number) => {
-            let problem = format!("--ou {unit}: {number} units have this name");
+            let problem = format!("{}: {number} units have this name", terms.assignment("ou", unit));
             return Failure::usage(problem)
                 .with_remedy("pass its id, or its path below the root: Workloads/Prod");
         }
@@ -116,7 +152,7 @@ fn organization_failure(error: &OrganizationError) -> Failure {
             "run it again; an account may have moved. If it stays so, scan without --ou".to_owned()
         }
         OrganizationError::NoAccounts => {
-            "check the organization and --ou with `rolecall accounts`".to_owned()
+            format!("check the organization and {} with `rolecall accounts`", terms.setting("ou"))
         }
     };
     let message = format!("no account was read: the organization's accounts are unknown: {error}");

@@ -41,7 +41,7 @@ pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
     tracing_subscriber::registry()
         .with(
             layer()
-                .with_writer(stderr)
+                .with_writer(output::LogWriter::default)
                 .with_ansi(anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never)
                 .with_filter(filter)
                 .with_filter(FilterFn::new(logs::is_loggable)),
@@ -113,6 +113,11 @@ pub(crate) fn check_credentials() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Whether `AWS_ACCESS_KEY_ID` is set.
+pub(crate) fn has_access_key() -> bool {
+    env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|value| !value.is_empty())
 }
 
 /// The file in `AWS_CA_BUNDLE`.

@@ -1,13 +1,13 @@
 //! A command that fails: its message, its remedy and its exit code.
 
 use std::fmt::Display;
-use std::io::Write;
 use std::panic::UnwindSafe;
 use std::process::ExitCode;
 
 use rolecall_report::render::sanitize_lines;
 
 use crate::exit_code::RolecallExitCode;
+use crate::output;
 
 /// A failed command. [`Failure::report`] writes it to stderr.
 #[derive(Debug)]
@@ -51,11 +51,9 @@ impl Failure {
             return self.code.into();
         }
         let red = anstyle::AnsiColor::Red.on_default().bold();
-        let mut stderr = anstream::stderr();
-        // A closed stderr cannot be reported.
-        let _ = writeln!(stderr, "{red}error:{red:#} {}", sanitize_lines(&self.message));
+        output::to_stderr(&format!("{red}error:{red:#} {}", sanitize_lines(&self.message)));
         if let Some(remedy) = self.remedy {
-            let _ = writeln!(stderr, "  {}", sanitize_lines(&remedy));
+            output::to_stderr(&format!("  {}", sanitize_lines(&remedy)));
         }
         self.code.into()
     }

@@ -12,6 +12,7 @@ mod configuration;
 mod environment;
 mod exit_code;
 mod failure;
+mod hints;
 mod output;
 mod roll_file;
 mod runtime;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let arguments = commands::Arguments::parse();
+    let arguments = commands::Arguments::try_parse()
+        .unwrap_or_else(|error| hints::explain(error, std::env::args_os()).exit());
     failure::catching_panics(|| arguments.run()).unwrap_or_else(failure::Failure::report)
 }

@@ -1,7 +1,7 @@
 //! Roll files on disk: opening one to read or to resume, and keeping outputs from overwriting it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use rolecall_roll::{ReadError, ResumableRoll, RollFile};
@@ -21,6 +21,13 @@ pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
         return Err(invalid(&"not a regular file"));
     }
     RollFile::read(file).map_err(|error| invalid(&error))
+}
+
+/// Whether the file begins as a roll file does.
+pub(crate) fn is_roll(path: &Path) -> bool {
+    const BEGIN: &[u8] = b"{\"record\":\"header\"";
+    let mut begin = [0; BEGIN.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == BEGIN
 }
 
 /// The contents of stdin in an unnamed temporary file: accounts are read from their places in it.

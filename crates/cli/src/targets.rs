@@ -4,20 +4,28 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use rolecall_core::RunOptions;
 use rolecall_core::option_rows::Origin;
+use rolecall_core::targets::account_filter::EmptySelection;
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
 use rolecall_core::targets::{TargetPlan, TargetSpec, accounts_file as parser};
+use rolecall_core::{RunOptions, Settings};
+use rolecall_roll::Terms;
 
 use crate::args::CallerArgs;
 use crate::configuration::Configuration;
 use crate::environment;
 use crate::failure::Failure;
-use crate::terms::FlagTerms;
+use crate::output;
+use crate::terms::GivenTerms;
 
 /// The options of a command. Flags take precedence over variables, and variables over the configuration file.
 pub(crate) fn options(flags: RunOptions, configuration: &Configuration) -> Result<RunOptions, Failure> {
     Ok(flags.combine(environment::options()?).combine(configuration.options.clone()))
+}
+
+/// The settings: the options that are set, and the defaults of the others.
+pub(crate) fn settings(options: &RunOptions) -> Result<Settings, Failure> {
+    options.resolve().map_err(|error| Failure::usage(error.to_text(&GivenTerms(options))))
 }
 
 /// The plan of targets. Contradictions are reported here, before any call to AWS.
@@ -32,10 +40,27 @@ pub(crate) fn plan(
         Ok(ListedAccounts { accounts: read_accounts(&folder.join(file))?, origin })
     });
     let plan = TargetPlan::new(options.targets.clone(), listed.transpose()?, &configuration.accounts);
-    let plan = plan.map_err(|error| failure(&error))?;
+    let plan = plan.map_err(|error| failure(&error, options))?;
     let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
-    plan.check(region.as_deref()).map_err(|error| failure(&error))?;
+    plan.check(region.as_deref()).map_err(|error| failure(&error, options))?;
+    note_accounts_beyond_the_organization(&plan, options);
     Ok(plan)
+}
+
+/// Somebody who names an account besides `--organization` may want that account alone.
+fn note_accounts_beyond_the_organization(plan: &TargetPlan, options: &RunOptions) {
+    if !plan.reads_more_than_the_organization() {
+        return;
+    }
+    let terms = GivenTerms(options);
+    let given =
+        ["account", "role_arn", "accounts_file"].into_iter().filter(|key| options.given(key).is_some());
+    let given: Vec<String> = given.map(|key| terms.setting(key)).collect();
+    let (given, organization) = (given.join(", "), terms.setting("organization"));
+    output::say(&format!(
+        "note: the targets are the accounts of the organization and also those of {given}; to read only the latter, leave out \
+         {organization}, or select among the organization's accounts with --include"
+    ));
 }
 
 fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
@@ -54,12 +79,16 @@ fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
         }
         _ => invalid(&error),
     })?;
-    parser::parse(&text).map_err(|error| invalid(&error))
+    parser::parse(&text).map_err(|error| {
+        invalid(&error).with_remedy(
+            "write CSV with a header, such as account_id,role_name, one account id on each line, or one JSON object on each line",
+        )
+    })
 }
 
 /// The failure for targets that cannot be scanned in one run.
-pub(crate) fn failure(error: &PlanError) -> Failure {
-    let text = error.to_text(&FlagTerms);
+pub(crate) fn failure(error: &PlanError, options: &RunOptions) -> Failure {
+    let text = error.to_text(&GivenTerms(options));
     let failure = Failure::usage(&text);
     match error {
         PlanError::NoTargets => failure.with_remedy(
@@ -70,6 +99,12 @@ pub(crate) fn failure(error: &PlanError) -> Failure {
             failure.with_remedy("pass --organization, or set `[organization] enabled = true` in rolecall.toml")
         }
         PlanError::MissingRole(_) => Failure::usage(format!("{text}, or role_name in rolecall.toml")),
-        PlanError::RoleArnWithOrganization | PlanError::Filter(_) | PlanError::TargetConflict(_) => failure,
+        PlanError::Filter(EmptySelection::NothingLeft { .. }) => {
+            failure.with_remedy("change a filter; `rolecall accounts` with the same targets and no filter lists all accounts")
+        }
+        PlanError::RoleArnWithOrganization
+        | PlanError::UnusedWithRoleArn(_)
+        | PlanError::Filter(_)
+        | PlanError::TargetConflict(_) => failure,
     }
 }

@@ -1,5 +1,7 @@
-//! The command line's names for settings, in remedies: flags.
+//! The command line's names for settings: flags in remedies; in messages about a value, where the value was given.
 
+use rolecall_core::RunOptions;
+use rolecall_core::option_rows::{OptionRow, Origin};
 use rolecall_roll::Terms;
 
 /// Names settings by their flags.
@@ -13,7 +15,7 @@ impl Terms for FlagTerms {
 
     fn assignment(&self, key: &str, value: &str) -> String {
         let flag = self.setting(key);
-        if value == "true" { flag } else { format!("{flag} {value}") }
+        if value == "true" { flag } else { format!("{flag} {}", shell_word(value)) }
     }
 
     fn resume(&self) -> &'static str {
@@ -23,5 +25,53 @@ impl Terms for FlagTerms {
     fn renew_credentials(&self) -> &'static str {
         "check the caller's credentials with `aws sts get-caller-identity` and the same profile; `aws sso login` renews \
          those of an SSO profile"
+    }
+}
+
+/// A value as a shell reads it as one word.
+fn shell_word(value: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:,=@+{}".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// Names settings by where their value was given: a variable, a key of `rolecall.toml`, else the flag.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GivenTerms<'a>(pub(crate) &'a RunOptions);
+
+impl GivenTerms<'_> {
+    fn given(&self, key: &str) -> Option<(&'static OptionRow, Origin)> {
+        let (_, origin) = self.0.given(key)?;
+        RunOptions::rows().find(|row| row.key == key).map(|row| (row, origin))
+    }
+}
+
+impl Terms for GivenTerms<'_> {
+    fn setting(&self, key: &str) -> String {
+        match self.given(key) {
+            Some((row, Origin::Variable)) => row.variable(),
+            Some((OptionRow { toml: Some(toml), .. }, Origin::File)) => format!("{toml} in rolecall.toml"),
+            _ => FlagTerms.setting(key),
+        }
+    }
+
+    fn assignment(&self, key: &str, value: &str) -> String {
+        match self.given(key) {
+            Some((row, Origin::Variable)) => format!("{}={}", row.variable(), shell_word(value)),
+            Some((OptionRow { toml: Some(toml), .. }, Origin::File)) => {
+                format!("{toml} = {value:?} in rolecall.toml")
+            }
+            _ => FlagTerms.assignment(key, value),
+        }
+    }
+
+    fn resume(&self) -> &'static str {
+        FlagTerms.resume()
+    }
+
+    fn renew_credentials(&self) -> &'static str {
+        FlagTerms.renew_credentials()
     }
 }

@@ -54,6 +54,26 @@ async fn the_format_follows_from_the_extension_of_the_output_file() {
     let chosen = offline(path, &["report", "roll.jsonl", "--format", "csv", "-o", "a.pdf"]).await;
     assert_eq!(chosen.code, Some(0), "{}", chosen.stderr);
     assert!(!path.join("x.pdf").exists() && begin("a.pdf").starts_with("record,"));
+
+    for (format, file, names) in
+        [("json", "b.csv", "csv"), ("csv", "b.html", "html"), ("jsonl", "b.json", "json")]
+    {
+        let other = offline(path, &["report", "roll.jsonl", "--format", format, "-o", file]).await;
+        assert_eq!(other.code, Some(0), "{}", other.stderr);
+        let words = format!(
+            "warning: --out {file}: the file gets the format {format}, as --format says, but its extension"
+        );
+        assert!(
+            other.stderr.contains(&words) && other.stderr.contains(&format!("format {names}\n")),
+            "{}",
+            other.stderr
+        );
+    }
+    for (format, file) in [("roll-csv", "c.csv"), ("ocsf", "c.jsonl"), ("json", "c.data"), ("json", "c.json")]
+    {
+        let same = offline(path, &["report", "roll.jsonl", "--format", format, "-o", file]).await;
+        assert!(!same.stderr.contains("warning"), "{}", same.stderr);
+    }
 }
 
 #[tokio::test]
@@ -96,6 +116,10 @@ async fn the_nearest_rolecall_toml_is_used_and_its_path_is_printed() {
     };
     write(&root.join("rolecall.toml"), 2);
     assert_eq!(value(&run(&[], &config).await), "10", "not above the repository root");
+    let unused = run(&[], &["config", "-v"]).await.stderr;
+    let words =
+        format!("{} is not used: it is above {}", root.join("rolecall.toml").display(), repository.display());
+    assert!(unused.contains(&words) && unused.contains("no rolecall.toml is used"), "{unused}");
     write(&root.join(".config/rolecall/rolecall.toml"), 3);
     let found = run(&[], &config).await;
     assert_eq!(value(&found), "3");

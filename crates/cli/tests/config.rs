@@ -97,7 +97,7 @@ async fn conflicting_options_are_rejected_wherever_they_are_set() {
     let both =
         ended(&mut rolecall("http://127.0.0.1:9", &[&scan[..], &["--path-prefix", "/ci/"]].concat())).await;
     assert_eq!(both.code, Some(2));
-    assert!(both.stderr.contains("user and path_prefix cannot be combined"), "{}", both.stderr);
+    assert!(both.stderr.contains("--user and --path-prefix cannot be combined"), "{}", both.stderr);
 }
 
 #[tokio::test]

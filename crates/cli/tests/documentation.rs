@@ -472,3 +472,20 @@ fn flags_in(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
     words.filter(|word| word.len() > 2 && word.starts_with("--")).map(str::to_owned).collect()
 }
+
+#[test]
+fn every_path_in_the_architecture_and_the_recipes_exists() {
+    for document in ["CONTRIBUTING.md", "ARCHITECTURE.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let folders =
+            ["crates/", "docs/", "examples/", "infra/", "localstack/", "referee/", "bench/", "tools/"];
+        let paths: Vec<&str> = quoted
+            .filter(|text| folders.iter().any(|folder| text.starts_with(folder)) && !text.contains(' '))
+            .collect();
+        assert!(paths.len() > 5, "{document}");
+        for path in paths {
+            assert!(root().join(path).exists(), "{document} names {path}, which is not there");
+        }
+    }
+}

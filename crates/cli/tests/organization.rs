@@ -207,8 +207,11 @@ async fn accounts_are_filtered_by_unit_tag_id_and_name_and_listed_without_being_
 
     for (more, words) in [
         (&["--ou", "Nowhere"][..], "--ou Nowhere: the organization has no such organizational unit"),
-        (&["--include", "nobody-*"], "--include nobody-*: no account"),
-        (&["--include-tag", "team=nobody"], "no account is left"),
+        (&["--include", "nobody-*"], "--include 'nobody-*': no account"),
+        (
+            &["--include-tag", "team=nobody"],
+            "no account is left to read: of 42 accounts, --include-tag leaves 0",
+        ),
     ] {
         let refused = run(&emulator, &[&ORGANIZATION[..], more].concat()).await;
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);

@@ -93,9 +93,18 @@ async fn an_invalid_case_is_rejected_with_its_place() {
             json!([other_principal]).to_string(),
             "context \"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/Auditor\" does not belong to principal",
         ),
-        (json!([unknown]).to_string(), "unknown field `trustPolicies`"),
-        ("[{".to_owned(), "line 1 column 2"),
-        (String::new(), "line 1 column 0"),
+        (
+            json!([unknown]).to_string(),
+            "[0].trustPolicies: unknown field \"trustPolicies\"; expected one of \"name\", ",
+        ),
+        ("[{".to_owned(), "line 1, column 2: not valid JSON: the text ends within an object"),
+        (String::new(), "it is empty"),
+        (json!(situation("222222222222", "Allowed")).to_string(), "found an object, expected a list"),
+        (
+            "[{\"name\": \"a\",\n\"request\": {}}]".to_owned(),
+            "line 2, column 13: [0].request: the field \"principal\" is missing",
+        ),
+        ("[]".to_owned(), "the list has no cases, so nothing was evaluated"),
     ] {
         let ended = evaluate(&file, &[]).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));

@@ -153,7 +153,7 @@ async fn a_resumed_roll_says_what_a_previous_run_read_and_when() {
     let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
     let other = in_folder(&emulator, folder.path(), &role).await;
     assert_eq!(other.code, Some(2), "{}", other.stderr);
-    assert!(other.stderr.contains("but this run uses arn:aws:iam::"), "{}", other.stderr);
+    assert!(other.stderr.contains("is read through role arn:aws:iam::"), "{}", other.stderr);
 }
 
 /// A line that says nothing of a user's keys, and not why.
@@ -305,8 +305,24 @@ async fn a_roll_of_some_units_is_not_resumed_with_others() {
     assert!(first.code == Some(0) || first.code == Some(11), "{}", first.stderr);
     let other = in_folder(&emulator, folder.path(), &scan("Sandbox")).await;
     assert_eq!(other.code, Some(2), "{}", other.stderr);
-    let words = "the roll covers units Workloads/Prod, but this run selects units Sandbox";
-    assert!(other.stderr.contains(words), "{}", other.stderr);
+    for words in [
+        "--ou is Workloads/Prod in the roll, but Sandbox in this run",
+        "for a new roll, name another file; to resume this one, pass --ou Workloads/Prod",
+    ] {
+        assert!(other.stderr.contains(words), "{}", other.stderr);
+    }
+    let of_user = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--user", "a"]].concat();
+    fs::write(folder.path().join("rolecall.toml"), "[organization]\nou = [\"Sandbox\"]\n").unwrap();
+    let file = in_folder(&emulator, folder.path(), &of_user).await;
+    fs::remove_file(folder.path().join("rolecall.toml")).unwrap();
+    assert_eq!(file.code, Some(2), "{}", file.stderr);
+    for words in [
+        "--user is not set in the roll, but a in this run",
+        "organization.ou in rolecall.toml is Workloads/Prod in the roll, but Sandbox in this run",
+        "to resume this one, leave out --user and pass --ou Workloads/Prod",
+    ] {
+        assert!(file.stderr.contains(words), "{words} is not in {}", file.stderr);
+    }
     let same = in_folder(&emulator, folder.path(), &scan("Workloads/Prod")).await;
     assert!(same.code == Some(0) || same.code == Some(11), "{}", same.stderr);
 }

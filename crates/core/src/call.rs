@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -27,6 +28,8 @@ pub struct CallError {
     pub code: Option<String>,
     /// What happened, in one line; AWS's own message where AWS responded.
     pub message: String,
+    /// Whether no source has credentials of the caller, so that none were sent.
+    pub has_no_credentials: bool,
     /// The request id of the response; `None` where there was no response.
     pub request_id: Option<String>,
 }
@@ -43,7 +46,18 @@ impl CallError {
             error_kind: kind,
             code: None,
             message,
+            has_no_credentials: false,
             request_id: None,
+        };
+        let credentials = |error: &(dyn Error + 'static)| {
+            let details = error_chain(error);
+            if !are_not_found(error) {
+                return without_code(ErrorKind::Credentials, details);
+            }
+            // Which source said what is of interest only to somebody who expects one of them to work.
+            tracing::info!("no AWS credentials were found: {details}");
+            let message = "no AWS credentials were found".to_owned();
+            Self { has_no_credentials: true, ..without_code(ErrorKind::Credentials, message) }
         };
         match error {
             SdkError::ServiceError(context) => Self::from_response(operation, context.err(), context.raw()),
@@ -61,20 +75,17 @@ impl CallError {
                 let Some(error) = failure.as_connector_error() else {
                     return without_code(ErrorKind::Transport, "the request could not be sent".into());
                 };
-                let kind = if source::<CredentialsError>(error).is_some() {
-                    ErrorKind::Credentials
-                } else if error.is_timeout() {
-                    ErrorKind::TimedOut
-                } else {
-                    ErrorKind::Transport
-                };
+                if source::<CredentialsError>(error).is_some() {
+                    return credentials(error);
+                }
+                let kind = if error.is_timeout() { ErrorKind::TimedOut } else { ErrorKind::Transport };
                 without_code(kind, error_chain(error))
             }
             other => {
                 if let Some(problem) = source::<MalformedAnswer>(other) {
                     without_code(ErrorKind::Malformed, problem.to_string())
                 } else if source::<CredentialsError>(other).is_some() {
-                    without_code(ErrorKind::Credentials, error_chain(other))
+                    credentials(other)
                 } else {
                     without_code(ErrorKind::Internal, "the request could not be built".into())
                 }
@@ -106,7 +117,15 @@ impl CallError {
             None => (error_kind("", status), format!("HTTP status {status} without an AWS error code")),
         };
         let request_id = response.headers().request_id().map(str::to_owned);
-        Self { operation, side: Side::Caller, error_kind: kind, code, message, request_id }
+        Self {
+            operation,
+            side: Side::Caller,
+            error_kind: kind,
+            code,
+            message,
+            has_no_credentials: false,
+            request_id,
+        }
     }
 
     /// The error of a response that AWS would not send, such as one without a required field.
@@ -123,6 +142,7 @@ impl CallError {
             error_kind: ErrorKind::Malformed,
             code: None,
             message: message.into(),
+            has_no_credentials: false,
             request_id,
         }
     }
@@ -285,6 +305,13 @@ fn service_error_text(metadata: &ErrorMetadata) -> String {
         Some(message) => format!("{code}: {message}"),
         None => code.to_owned(),
     }
+}
+
+/// Whether no source of credentials has any, as opposed to a source that fails.
+fn are_not_found(error: &(dyn Error + 'static)) -> bool {
+    // The instance metadata are the last source. Outside of EC2, something else may respond at their address.
+    matches!(source::<CredentialsError>(error), Some(CredentialsError::CredentialsNotLoaded(_)))
+        || matches!(source::<ImdsError>(error), Some(ImdsError::FailedToLoadToken(_)))
 }
 
 /// The error, or the first of its sources, that is of this type.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::config::IdentityCache;
@@ -35,6 +36,8 @@ pub struct Scanner {
     role_chain: RoleChain,
     call_metrics: CallMetrics,
     sts_rate_limiter: Arc<RateLimiter>,
+    /// The number of accounts that AWS Organizations has listed so far.
+    listed_accounts: Arc<AtomicUsize>,
     /// The caller identity, read once: it does not change while the process lives.
     caller: OnceCell<Option<Caller>>,
 }
@@ -72,7 +75,8 @@ impl Scanner {
         let sts_rate_limiter = Arc::new(RateLimiter::new(Some(limits.sts_rate)));
         let (role_chain, call_metrics, caller) =
             (RoleChain::default(), CallMetrics::default(), OnceCell::new());
-        Self { sdk_config, secrets, role_chain, call_metrics, sts_rate_limiter, caller }
+        let listed_accounts = Arc::default();
+        Self { sdk_config, secrets, role_chain, call_metrics, sts_rate_limiter, listed_accounts, caller }
     }
 
     /// The secrets recorded so far, of the caller and of intermediate roles.
@@ -85,6 +89,12 @@ impl Scanner {
     #[must_use]
     pub fn call_metrics(&self) -> &CallMetrics {
         &self.call_metrics
+    }
+
+    /// The number of accounts that AWS Organizations has listed so far.
+    #[must_use]
+    pub fn listed_accounts(&self) -> &Arc<AtomicUsize> {
+        &self.listed_accounts
     }
 
     /// The sessions of intermediate roles that were opened so far.
@@ -106,7 +116,10 @@ impl Scanner {
     pub async fn caller(&self) -> Result<Option<Caller>, CallError> {
         let caller =
             self.caller.get_or_try_init(async || match self.get_caller_identity().boxed_local().await {
-                Ok(caller) => Ok(Some(caller)),
+                Ok(caller) => {
+                    tracing::info!(arn = caller.arn, "caller identity");
+                    Ok(Some(caller))
+                }
                 Err(error)
                     if matches!(
                         error.error_kind,
@@ -188,6 +201,7 @@ impl Scanner {
             client,
             aws_sdk_iam::Client::from_conf(iam.build()),
             self.secrets.clone(),
+            Arc::clone(&self.listed_accounts),
         ))
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use rolecall_roll::{FactSelection, RoleSessionName};
+use rolecall_roll::{FactSelection, NeutralTerms, RoleSessionName, Terms};
 
 use crate::option_rows::{each, one, options, switch};
 
@@ -23,8 +23,17 @@ pub struct Settings {
 
 /// Two options that cannot be combined, by their keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} and {1} cannot be combined; give only one of them")]
+#[error("{}", self.to_text(&NeutralTerms))]
 pub struct ConflictingOptions(pub &'static str, pub &'static str);
+
+impl ConflictingOptions {
+    /// The error message, with options named as the front end names them.
+    #[must_use]
+    pub fn to_text(&self, terms: &dyn Terms) -> String {
+        let [first, second] = [self.0, self.1].map(|key| terms.setting(key));
+        format!("{first} and {second} cannot be combined; give only one of them")
+    }
+}
 
 /// Declares settings, one row for each: field, key, type and default, then the rest of the row as in [`options!`]. It makes
 /// the structs with their defaults, the options that set them, and [`SettingOptions::resolve`].
@@ -97,7 +106,7 @@ settings! {
         source_identity (source_identity): Option<RoleSessionName> = None, Text("NAME"), "session.source_identity",
             |texts| one(texts, |text| text.parse().map(Some)), example "\"j.ruiz\"";
 
-        /// Session tag to set; the roles' trust policies must allow sts:TagSession; repeat for several
+        /// Session tag to set; the roles' trust policies must allow sts:TagSession
         tags (session_tag): Vec<(String, String)> = Vec::new(), Pairs("KEY=VALUE"), "session.tags",
             |texts| each(texts, parse_tag), example "{ purpose = \"roll-call\" }";
     }

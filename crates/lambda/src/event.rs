@@ -111,7 +111,7 @@ fn parse(event: &str) -> Result<Event, Failure> {
             "the event is an EventBridge event; configure a constant input for the rule or schedule, {} or {\"role_arn\": …}",
         ));
     }
-    let event: Event = serde_json::from_str(event).map_err(|error| {
+    let event: Event = rolecall_json::parse(event).map_err(|error| {
         invalid(&format!(
             "invalid event: {error}; expected {{}}, {{\"role_arn\": …, \"external_id\": …}}, {{\"organization\": true, \
              \"role_name\": …}} or {{\"targets\": [{{\"role_arn\": …, \"external_id\": …}}]}}"

@@ -7,8 +7,7 @@
 //! 5. `condition`: the condition operators;
 //! 6. [`authorize()`]: evaluates all policies that apply to a request to one decision;
 //! 7. `validation`: finds what AWS reports as an error in a document that can be evaluated all the same;
-//! 8. [`json`]: parses JSON in which no object has a name twice;
-//! 9. [`case`](mod@case): a test case in a file, also for comparison with other evaluators.
+//! 8. [`case`](mod@case): a test case in a file, also for comparison with other evaluators.
 //!
 //! This crate uses no AWS SDK, no clock and no I/O. It decides as AWS documents. Where the independent simulator that it
 //! is compared with decides differently, `referee/README.md` names the AWS page that this crate follows.
@@ -17,7 +16,7 @@
 //! use rolecall_policy::Case;
 //!
 //! // A Lambda role in account 222222222222 assumes a role in account 111111111111.
-//! let case: Case = rolecall_policy::json::parse(
+//! let case: Case = rolecall_json::parse(
 //!     r#"{
 //!         "name": "LambdaRole assumes IAMListRole",
 //!         "identityPolicies": [
@@ -47,7 +46,6 @@ pub mod case;
 mod condition;
 mod context;
 mod document;
-pub mod json;
 mod pattern;
 mod principal;
 mod validation;

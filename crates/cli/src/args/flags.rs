@@ -152,10 +152,24 @@ impl<S: FlagSet> FromArgMatches for Flags<S> {
     }
 }
 
+/// The row's help, with what is special to flags.
+fn help(row: &OptionRow) -> String {
+    let several = match row.shape {
+        Shape::Text | Shape::Number | Shape::Switch => "",
+        Shape::List | Shape::Arns | Shape::Pairs | Shape::Ids | Shape::RoleArns => "; repeat for several",
+    };
+    let secret = if row.is_secret {
+        format!("; prefer the variable {}, since `ps` shows flags", row.variable())
+    } else {
+        String::new()
+    };
+    format!("{}{several}{secret}", row.help())
+}
+
 fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
     let default = (row.default)().map_or(String::new(), |default| format!(" [default: {default}]"));
     let variable = if row.narrows { String::new() } else { format!(" [env: {}]", row.variable()) };
-    let help = row.help();
+    let help = help(row);
     // The first clause says what the flag does; what follows it explains.
     let (summary, _) = help.split_once("; ").or_else(|| help.split_once(". ")).unwrap_or((&help, ""));
     let arg = Arg::new(row.key)

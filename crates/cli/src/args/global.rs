@@ -9,7 +9,7 @@ pub(crate) struct GlobalArgs {
     #[command(flatten)]
     pub(crate) color: colorchoice_clap::Color,
 
-    /// Print more on stderr: -v a line for each account, -vv the AWS SDK's debug lines
+    /// Print more on stderr: -v the credentials, files and accounts that are used, -vv also debug lines of the AWS SDK
     #[arg(long, short, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
 

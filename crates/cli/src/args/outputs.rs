@@ -37,7 +37,12 @@ impl Outputs {
             ([format], []) => Ok(vec![(*format, PathBuf::from("-"))]),
             ([], files) => files.iter().map(|file| Ok((by_extension(file)?, file.clone()))).collect(),
             (formats, files) if formats.len() == files.len() => {
-                Ok(formats.iter().copied().zip(files.iter().cloned()).collect())
+                let pairs: Vec<(Format, PathBuf)> =
+                    formats.iter().copied().zip(files.iter().cloned()).collect();
+                for (format, file) in &pairs {
+                    warn_of_extension(format, file);
+                }
+                Ok(pairs)
             }
             (formats, files) => {
                 let problem = format!("{} --format but {} --out", formats.len(), files.len());
@@ -45,6 +50,23 @@ impl Outputs {
                     .with_remedy("each --format needs its own --out, in the same order; `-` is stdout"))
             }
         }
+    }
+}
+
+/// Warns where a file's extension names another format than the one that it gets.
+fn warn_of_extension<F: ValueEnum + Clone>(format: &F, file: &Path) {
+    /// Formats whose files commonly have an extension that names another format.
+    const COMMON: [(&str, &str); 5] =
+        [("schema", "json"), ("roll-csv", "csv"), ("ocsf", "jsonl"), ("ocsf", "json"), ("jsonl", "ocsf")];
+    let name =
+        |format: &F| format.to_possible_value().map_or_else(String::new, |it| it.get_name().to_owned());
+    let Ok(named) = file.extension().map_or(Ok(format.clone()), |_| by_extension::<F>(file)) else { return };
+    let (format, named) = (name(format), name(&named));
+    if format != named && !COMMON.contains(&(format.as_str(), named.as_str())) {
+        output::say(&format!(
+            "warning: --out {}: the file gets the format {format}, as --format says, but its extension names the format {named}",
+            file.display()
+        ));
     }
 }
 
@@ -108,6 +130,11 @@ impl Format {
         }
     }
 
+    /// Whether it can group findings.
+    pub(crate) fn groups(self) -> bool {
+        matches!(self, Self::Table | Self::Markdown)
+    }
+
     /// Whether it shows all findings, and not only the most urgent.
     pub(crate) fn shows_all_findings(self) -> bool {
         match self {
@@ -155,6 +182,9 @@ impl<F: ValueEnum + Clone + Send + Sync + 'static> OutputArgs<F> {
     pub(crate) fn open(&self) -> Result<(F, Sink), Failure> {
         let stdout = Path::new("-");
         let file = self.out.as_deref().unwrap_or(stdout);
+        if let Some(format) = &self.format {
+            warn_of_extension(format, file);
+        }
         let format = self.format.clone().map_or_else(|| by_extension(file), Ok)?;
         Ok((format, output::open(Some(file))?))
     }

@@ -50,19 +50,15 @@ pub(crate) fn run(arguments: &AccountsArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(&arguments.configuration)?;
     let flags = RunOptions { targets: arguments.targets.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
-    let settings = options.resolve().map_err(Failure::usage)?;
+    let settings = targets::settings(&options)?;
     let plan = targets::plan(&options, &configuration, &arguments.caller)?;
     in_runtime(async {
         let (format, mut out) = arguments.output.open()?;
-        let activity = match plan.organization() {
-            Some(_) => "Listing accounts from AWS Organizations",
-            None => "Checking the caller identity",
-        };
-        let spinner = Spinner::start(activity);
         let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
+        let spinner = Spinner::preparing(&plan, &scanner);
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
         let run = Run::prepare(&scanner, &plan, settings, start, &Cancellation::new(None)).await;
-        let run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
+        let run = run.map_err(|error| aws::run_failure(&error, &arguments.caller, &options))?;
         drop(spinner);
         for note in run.notes() {
             output::say(&format!("note: {note}"));

@@ -50,7 +50,7 @@ pub(crate) enum View {
 pub(crate) fn run(arguments: &ConfigArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(&arguments.configuration)?;
     let options = targets::options(RunOptions::default(), &configuration)?;
-    options.resolve().map_err(Failure::usage)?;
+    targets::settings(&options)?;
     let (format, mut out) = arguments.output.open()?;
     let written = match format {
         View::Schema => output::write_json(&mut out, &configuration::schema()),

@@ -34,9 +34,11 @@ Without --world, the emulator has the two accounts of the tutorial: member accou
 users, and hub account 222222222222 with LambdaRole.
 
 Examples:
-  rolecall emulator -- rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
+  rolecall emulator -- rolecall scan --account 111111111111 \\
+    --role-name IAMListRole
   rolecall emulator -- aws iam list-users
-  rolecall emulator --env-file aws.env      then, in another terminal: . ./aws.env; aws sts get-caller-identity";
+  rolecall emulator --env-file aws.env
+    then, in another terminal: . ./aws.env; aws sts get-caller-identity";
 
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
     (RolecallExitCode::Success, "interrupted; with a COMMAND, the exit code of the command"),

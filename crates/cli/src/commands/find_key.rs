@@ -25,7 +25,7 @@ use crate::{aws, configuration, environment, roll_file, targets};
 const HELP: &str = "\
 Examples:
   rolecall find-key AKIAIOSFODNN7EXAMPLE --role-name IAMListRole
-  rolecall find-key AKIAIOSFODNN7EXAMPLE --roll roll.jsonl      makes no call to AWS
+  rolecall find-key AKIAIOSFODNN7EXAMPLE --roll roll.jsonl    (without AWS)
 
 Without --roll, the caller needs sts:GetAccessKeyInfo, and the role in the key's account needs \
 iam:GetAccessKeyLastUsed and iam:ListAccessKeys.";
@@ -36,6 +36,10 @@ const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
     (RolecallExitCode::Incomplete, "the key may exist: not everything could be read"),
 ];
 
+/// The arguments that only a call to AWS uses.
+const UNUSED_WITH_ROLL: [&str; 7] =
+    ["role_name", "role_template", "via", "external_id", "profile", "region", "path"];
+
 /// The arguments of `rolecall find-key`.
 #[derive(Debug, Args)]
 #[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
@@ -45,7 +49,7 @@ pub(crate) struct FindKeyArgs {
     pub(crate) access_key_id: SensitiveText,
 
     /// Look the key up in this roll file, without calling AWS
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = UNUSED_WITH_ROLL)]
     pub(crate) roll: Option<PathBuf>,
 
     #[command(flatten)]
@@ -76,7 +80,15 @@ struct FoundKey {
 
 /// Finds the key and writes what is known of it.
 pub(crate) fn run(arguments: &FindKeyArgs) -> Result<ExitCode, Failure> {
-    let id = AccessKeyId::from_input(&arguments.access_key_id.0).map_err(Failure::usage)?;
+    let typed = &arguments.access_key_id.0;
+    let id = AccessKeyId::from_input(typed).map_err(|error| {
+        let failure = Failure::usage(error);
+        if roll_file::is_roll(Path::new(typed)) {
+            return failure
+                .with_remedy(format!("did you mean `rolecall find-key ACCESS_KEY_ID --roll {typed}`?"));
+        }
+        failure
+    })?;
     match id.kind() {
         AccessKeyIdKind::LongTerm | AccessKeyIdKind::Unknown => {}
         AccessKeyIdKind::Session => {
@@ -157,8 +169,8 @@ async fn find_live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey
     let configuration = configuration::read(&arguments.configuration)?;
     let flags = RunOptions { targets: arguments.role.options()?, ..RunOptions::default() };
     let options = targets::options(flags, &configuration)?;
-    let settings = options.resolve().map_err(Failure::usage)?;
-    let plan = TargetPlan::for_one_account(options.targets, &configuration.accounts);
+    let settings = targets::settings(&options)?;
+    let plan = TargetPlan::for_one_account(options.targets.clone(), &configuration.accounts);
     let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
     let caller = scanner.caller().await.map_err(|error| aws::no_caller(&error, &arguments.caller))?;
     let account_id =
@@ -166,7 +178,7 @@ async fn find_live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey
     let region = scanner.sdk_config().region().map(AsRef::as_ref);
     let own_account = caller.as_ref().map(|caller| &caller.account_id);
     let target = plan.target(account_id.clone(), region, own_account);
-    let target = target.map_err(|error| targets::failure(&error))?;
+    let target = target.map_err(|error| targets::failure(&error, &options))?;
     let context = ScanContext::new(settings);
     let owner = key_lookup::find_user(&scanner, &context, &target, id).await.map_err(|error| {
         let remedy = match (&target.access, error.error_kind) {

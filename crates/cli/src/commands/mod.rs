@@ -106,3 +106,29 @@ impl Arguments {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Arguments;
+
+    fn check(command: &Command, problems: &mut Vec<String>) {
+        let texts = [command.get_after_help(), command.get_after_long_help()].into_iter().flatten();
+        for text in texts.map(ToString::to_string) {
+            // Examples, JSON and lists are indented; clap wraps them without their indentation.
+            let is_too_wide = |line: &&str| line.starts_with(' ') && line.chars().count() > 80;
+            problems.extend(
+                text.lines().filter(is_too_wide).map(|line| format!("{}: {line}", command.get_name())),
+            );
+        }
+        command.get_subcommands().for_each(|command| check(command, problems));
+    }
+
+    #[test]
+    fn examples_and_lists_in_the_help_fit_into_80_columns() {
+        let mut problems = Vec::new();
+        check(&Arguments::command(), &mut problems);
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+    }
+}

@@ -24,14 +24,20 @@ pub(crate) enum PolicyCommand {
 const HELP: &str = "\
 The file is a JSON list of cases, such as
 
-  [{\"name\": \"LambdaRole assumes IAMListRole\",
-    \"identityPolicies\": [{\"Version\": \"2012-10-17\", \"Statement\": [
-      {\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Resource\": \"*\"}]}],
-    \"trustPolicy\": {\"Version\": \"2012-10-17\", \"Statement\": [
-      {\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Principal\": {\"AWS\": \"222222222222\"}}]},
-    \"request\": {\"principal\": \"arn:aws:sts::222222222222:assumed-role/LambdaRole/s\",
-                \"action\": \"sts:AssumeRole\", \"resource\": \"arn:aws:iam::111111111111:role/IAMListRole\"},
-    \"context\": {\"sts:ExternalId\": \"…\"}, \"expected\": \"Allowed\"}]
+  [{
+    \"name\": \"LambdaRole assumes IAMListRole\",
+    \"identityPolicies\": [{\"Version\": \"2012-10-17\", \"Statement\": [{
+      \"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Resource\": \"*\"}]}],
+    \"trustPolicy\": {\"Version\": \"2012-10-17\", \"Statement\": [{
+      \"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\",
+      \"Principal\": {\"AWS\": \"222222222222\"}}]},
+    \"request\": {
+      \"principal\": \"arn:aws:sts::222222222222:assumed-role/LambdaRole/s\",
+      \"action\": \"sts:AssumeRole\",
+      \"resource\": \"arn:aws:iam::111111111111:role/IAMListRole\"},
+    \"context\": {\"sts:ExternalId\": \"…\"},
+    \"expected\": \"Allowed\"
+  }]
 
 Optional: sessionPolicy (a policy); permissionBoundaries, scps and rcps (lists; scps may be a list of lists, one for each \
 level of the organization); request.resourceAccount, if the resource's ARN has no account; expected, \"Allowed\" or \
@@ -68,8 +74,14 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let file = arguments.file.display();
     let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{file}: {problem}"));
     let text = read(&arguments.file).map_err(|error| invalid(&error))?;
-    let cases: Vec<Case> = rolecall_policy::json::parse(&text)
-        .map_err(|error| invalid(&error).with_remedy("`rolecall policy evaluate --help` shows the format"))?;
+    let not_cases = |problem: &dyn std::fmt::Display| {
+        invalid(problem)
+            .with_remedy("write a JSON list of cases; `rolecall policy evaluate --help` shows one")
+    };
+    let cases: Vec<Case> = rolecall_json::parse(&text).map_err(|error| not_cases(&error))?;
+    if cases.is_empty() {
+        return Err(not_cases(&"the list has no cases, so nothing was evaluated"));
+    }
     let mut results = Vec::with_capacity(cases.len());
     for (index, case) in cases.into_iter().enumerate() {
         let place = format!("[{index}] {:?}", case.name);

@@ -17,7 +17,7 @@ use crate::roll_file;
 const HELP: &str = "\
 Examples:
   rolecall report roll.jsonl
-  rolecall report roll.jsonl --format html --out report.html --format csv --out findings.csv
+  rolecall report roll.jsonl --out report.html --out findings.csv
   rolecall report roll.jsonl --benchmark cis-5.0 --fail-on high
 
 Thresholds, exceptions, owners and accepted gaps are taken from rolecall.toml. Without that file, the accepted gaps of the \
@@ -89,6 +89,10 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
     let mut roll = roll_file::read(&arguments.roll)?;
     drop(spinner);
     let destinations = Destinations::open(&arguments.outputs, false)?;
+    if let Some(formats) = destinations.formats_without_groups().filter(|_| arguments.group_by.is_some()) {
+        return Err(Failure::usage(format!("--group-by has no effect on the output ({formats})"))
+            .with_remedy("remove it, or use one of the formats that it groups: table, markdown"));
+    }
     if let Some(as_of) = arguments.as_of {
         let taken = roll.header.as_of;
         if as_of < taken {

@@ -8,10 +8,11 @@ use clap::Args;
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::collect::{Collector, collectors, expected_calls};
 use rolecall_core::run::{CanaryDenial, RunStart};
-use rolecall_core::targets::TargetPlan;
-use rolecall_core::{Run, RunOptions, Settings};
+use rolecall_core::targets::{Access, TargetPlan};
+use rolecall_core::{Run, RunOptions, Settings, Target};
 use rolecall_report::coverage_summary::with_thousands_separator;
-use rolecall_roll::{ResumableRoll, RunId};
+use rolecall_roll::continuation::{Discontinuity, OptionDifference};
+use rolecall_roll::{ResumableRoll, RunId, Terms};
 use tokio::signal::unix::SignalKind;
 
 use crate::args::{
@@ -25,7 +26,7 @@ use crate::output::{
     self, Destinations, OutputWriter, Progress, RenderOptions, ResumedCounts, Spinner, count_of,
 };
 use crate::runtime::{StopSignals, in_runtime};
-use crate::terms::FlagTerms;
+use crate::terms::{FlagTerms, GivenTerms};
 use crate::{aws, environment, roll_file, targets};
 
 const USAGE: &str = "\
@@ -39,7 +40,7 @@ Examples:
   rolecall scan --role-arn arn:aws:iam::111111111111:role/IAMListRole
   rolecall scan --account 111111111111 333333333333 --role-name IAMListRole
   rolecall scan --organization --role-name IAMListRole --roll roll.jsonl
-  rolecall scan                                   scans the targets of rolecall.toml";
+  rolecall scan                         (scans the targets of rolecall.toml)";
 
 const NOTES: &str = "\
 Credentials, region, proxies (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDPOINT_URL are read as the AWS CLI reads \
@@ -48,6 +49,9 @@ them. Results go to stdout, notes and errors to stderr.
 A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. Most flags can also be set by a variable, shown as \
 [env: …], or in rolecall.toml. A flag takes precedence over a variable, and a variable over rolecall.toml. `rolecall config` \
 lists all options, their values and where each was set.";
+
+/// The columns that fit every terminal.
+const HELP_WIDTH: u16 = 80;
 
 /// The short help.
 fn help() -> String {
@@ -58,7 +62,8 @@ fn help() -> String {
 fn long_help() -> String {
     let facts = collectors().map(|collector| {
         let Collector { fact, set, description, .. } = collector;
-        format!("\n  {:<18} {:<12} {description}", fact.name(), set.name())
+        let line = format!("  {:<18} {:<12} {description}", fact.name(), set.name());
+        format!("\n{}", output::hanging(&line, Some(HELP_WIDTH), 34))
     });
     let facts: String = facts.collect();
     format!(
@@ -124,7 +129,7 @@ impl ScanArgs {
 pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(&arguments.configuration)?;
     let options = targets::options(arguments.options()?, &configuration)?;
-    let settings = options.resolve().map_err(Failure::usage)?;
+    let settings = targets::settings(&options)?;
     let plan = targets::plan(&options, &configuration, &arguments.caller)?;
     if let Some(roll) = &arguments.roll {
         roll_file::ensure_distinct("--roll", roll, &arguments.outputs.out)?;
@@ -134,8 +139,13 @@ pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
     in_runtime(async {
         let mut interruptions = StopSignals::listen(&[SignalKind::interrupt(), SignalKind::terminate()])?;
         let cancellation = Cancellation::new(settings.limits.deadline);
-        let scan =
-            Scan { arguments, configuration: &configuration, plan: &plan, cancellation: &cancellation };
+        let scan = Scan {
+            arguments,
+            configuration: &configuration,
+            options: &options,
+            plan: &plan,
+            cancellation: &cancellation,
+        };
         let mut scanning = pin!(scan.run(settings, destinations, earlier));
         // The first signal stops the scan and writes what was read; the second one ends the program at once.
         tokio::select! {
@@ -164,6 +174,7 @@ fn interrupted(arguments: &ScanArgs) -> Failure {
 struct Scan<'a> {
     arguments: &'a ScanArgs,
     configuration: &'a Configuration,
+    options: &'a RunOptions,
     plan: &'a TargetPlan,
     cancellation: &'a Cancellation,
 }
@@ -182,17 +193,13 @@ impl Scan<'_> {
         destinations: Destinations,
         earlier: ResumableRoll,
     ) -> Result<ExitCode, Failure> {
-        let Self { arguments, configuration, plan, cancellation } = self;
-        let activity = match plan.organization() {
-            Some(_) => "Listing accounts from AWS Organizations",
-            None => "Checking the caller identity",
-        };
-        let spinner = Spinner::start(activity);
+        let Self { arguments, configuration, options, plan, cancellation } = self;
         let scanner = aws::connect(&arguments.caller, plan, &settings.limits).await?;
+        let spinner = Spinner::preparing(plan, &scanner);
         let accepted = configuration.accepted_gaps.clone();
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted };
         let run = Run::prepare(&scanner, plan, settings, start, cancellation).await;
-        let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.caller))?;
+        let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.caller, options))?;
         drop(spinner);
         self.resume(&mut run, &earlier)?;
         let is_long = Self::announce(&run, &earlier);
@@ -236,8 +243,9 @@ impl Scan<'_> {
     fn resume(&self, run: &mut Run<'_>, earlier: &ResumableRoll) -> Result<(), Failure> {
         run.resume(earlier).map_err(|problem| {
             let roll = self.arguments.roll.iter().map(|roll| roll.display().to_string()).collect::<String>();
-            Failure::usage(format!("--roll {roll}: {problem}"))
-                .with_remedy("name another file, or pass the options that the roll was started with")
+            let (problem, same_options) = other_options(&problem, self.options);
+            Failure::usage(format!("--roll {roll} was written by a scan with other options: {problem}"))
+                .with_remedy(format!("for a new roll, name another file; to resume this one, {same_options}"))
         })
     }
 
@@ -246,6 +254,7 @@ impl Scan<'_> {
         for note in run.notes() {
             output::say(&format!("note: {note}"));
         }
+        log_targets(run);
         let (targets, missing) = (run.targets().as_slice().len(), run.remaining_targets().len());
         let to_read = run.remaining_count();
         if missing < targets {
@@ -270,6 +279,43 @@ impl Scan<'_> {
         }
         is_long
     }
+}
+
+/// Logs the target accounts, each with the role that is assumed in it.
+fn log_targets(run: &Run<'_>) {
+    for Target { account_id, access, source, .. } in run.targets().as_slice() {
+        let how = match access {
+            Access::Role(role) => format!("through {}", role.role_arn),
+            Access::CallerCredentials => "with the caller's credentials".to_owned(),
+            Access::Skipped(why) => format!("skipped, {why}"),
+        };
+        let source = source.map_or(String::new(), |source| format!(" (from {})", source.to_text(&FlagTerms)));
+        tracing::info!("target account {account_id}{source}: {how}");
+    }
+}
+
+/// What differs between the roll and this run, and how to run with the options of the roll.
+fn other_options(problem: &Discontinuity, options: &RunOptions) -> (String, String) {
+    let Discontinuity::Options(differences) = problem else {
+        return (problem.to_string(), "pass the targets and roles that it was written with".to_owned());
+    };
+    let terms = GivenTerms(options);
+    let value = |values: &[String]| if values.is_empty() { "not set".to_owned() } else { values.join(", ") };
+    let describe = |OptionDifference { key, previous, next }: &OptionDifference| {
+        format!("{} is {} in the roll, but {} in this run", terms.setting(key), value(previous), value(next))
+    };
+    let restore = |OptionDifference { key, previous, .. }: &OptionDifference| match previous.as_slice() {
+        [] => format!("leave out {}", terms.setting(key)),
+        values => {
+            let flags: Vec<String> = values.iter().map(|value| FlagTerms.assignment(key, value)).collect();
+            format!("pass {}", flags.join(" "))
+        }
+    };
+    let join = |parts: Vec<String>, separator: &str| parts.join(separator);
+    (
+        join(differences.iter().map(describe).collect(), "; "),
+        join(differences.iter().map(restore).collect(), " and "),
+    )
 }
 
 fn canary_denied(denial: &CanaryDenial) -> Failure {

@@ -18,7 +18,27 @@ pub(super) fn find() -> Option<PathBuf> {
         Err(_) => folder.join(FILE),
     });
     let of_user = environment::config_home().map(|folder| folder.join("rolecall").join(FILE));
-    files.chain(of_user).find(|file| file.is_file() && is_trusted(file))
+    let found = files.chain(of_user).find(|file| file.is_file() && is_trusted(file));
+    for file in
+        current.ancestors().skip(folders.len()).map(|folder| folder.join(FILE)).filter(|it| it.is_file())
+    {
+        tracing::info!("{} is not used: {}", file.display(), why_not_searched(folders.last(), &current));
+    }
+    if found.is_none() {
+        tracing::info!("no rolecall.toml is used");
+    }
+    found
+}
+
+/// Why the parents of the last folder are not searched.
+fn why_not_searched(last: Option<&PathBuf>, current: &Path) -> String {
+    match last {
+        Some(last) if last != current || last.join(".git").exists() => {
+            format!("it is above {}, the repository root or home folder; --config uses it", last.display())
+        }
+        _ => "parent folders are searched only within a repository or the home folder; --config uses it"
+            .to_owned(),
+    }
 }
 
 /// The folders to look in: the current one, and its parents up to a repository root or the home folder. Without either
@@ -32,7 +52,13 @@ fn folders(current: &Path, home: Option<&Path>, is_repository: impl Fn(&Path) ->
 
 /// Whether the user or root owns the file.
 fn is_trusted(file: &Path) -> bool {
-    let Ok(owner) = fs::metadata(file).map(|metadata| metadata.uid()) else { return false };
+    let owner = match fs::metadata(file).map(|metadata| metadata.uid()) {
+        Ok(owner) => owner,
+        Err(error) => {
+            output::say(&format!("warning: {} is ignored: {error}", file.display()));
+            return false;
+        }
+    };
     let is_trusted = owner == 0 || owner == rustix::process::geteuid().as_raw();
     if !is_trusted {
         output::say(&format!(

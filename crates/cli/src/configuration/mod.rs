@@ -144,6 +144,16 @@ mod tests {
     }
 
     #[test]
+    fn the_example_speaks_of_keys_and_not_of_flags() {
+        for row in rolecall_core::RunOptions::rows().filter(|row| row.toml.is_some()) {
+            let help = row.help();
+            let of_flags = ["--", "repeat", "flag", "variable"].into_iter().find(|word| help.contains(word));
+            assert_eq!(of_flags, None, "{}: {help}", row.key);
+            assert!(example().replace("\n#", "").contains(&help), "{}: {help}", row.key);
+        }
+    }
+
+    #[test]
     fn an_error_names_file_line_and_column_and_never_repeats_a_secret() {
         for (text, words) in [
             ("role_name = \"a/b\"", "rolecall.toml:1:13: "),

@@ -46,6 +46,12 @@ impl Destinations {
         self.each.iter().any(|(it, _)| *it == format)
     }
 
+    /// The names of the formats, if none of them can group findings.
+    pub(crate) fn formats_without_groups(&self) -> Option<String> {
+        let names: Vec<String> = self.each.iter().map(|(format, _)| format.name()).collect();
+        (!self.each.iter().any(|(format, _)| format.groups())).then(|| names.join(", "))
+    }
+
     /// Whether one of the outputs shows all findings, and not only the most urgent.
     pub(super) fn show_all(&self) -> bool {
         self.each.iter().any(|(format, _)| format.shows_all_findings())

@@ -32,7 +32,7 @@ pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
 pub(crate) use grid::{Cell, Column, table};
-pub(crate) use progress::{Progress, Spinner};
+pub(crate) use progress::{LogWriter, Progress, Spinner};
 pub(crate) use sink::{Sink, TerminalStyle};
 pub(crate) use verdicts::{CaseResult, verdicts};
 pub(crate) use wrap::hanging;
@@ -77,14 +77,19 @@ pub(crate) fn is_quiet() -> bool {
 
 /// Writes a note or a warning to stderr, unless `--quiet` was given.
 pub(crate) fn say(line: &str) {
-    if is_quiet() {
-        return;
+    if !is_quiet() {
+        to_stderr(line);
     }
+}
+
+/// Writes a message to stderr, wrapped to the terminal, above the line of a running spinner or progress bar.
+pub(crate) fn to_stderr(text: &str) {
     let stderr = io::stderr();
     let width = terminal_size::terminal_size_of(&stderr).filter(|_| stderr.is_terminal());
-    let line = hanging(line, width.map(|(width, _)| width.0), 2);
+    let width = width.map(|(width, _)| width.0);
+    let lines: String = text.lines().map(|line| format!("{}\n", hanging(line, width, 2))).collect();
     // A closed stderr cannot be reported.
-    let _ = writeln!(anstream::stderr(), "{line}");
+    let _ = progress::above(|| anstream::stderr().write_all(lines.as_bytes()));
 }
 
 /// Writes bytes to stdout.

@@ -1,14 +1,17 @@
 //! Progress on stderr: a progress bar on a terminal, else a line every half minute.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rolecall_core::Scanner;
 use rolecall_core::rate_limiter::CallMetrics;
+use rolecall_core::targets::TargetPlan;
 use rolecall_roll::{AccountRecord, ErrorKind, Outcome};
 
 use super::{count_of, say};
@@ -46,6 +49,7 @@ impl Progress {
             bar.set_style(bar_style("{bar:24} {human_pos}/{human_len} accounts  {msg}"));
             bar.set_message("reading the first accounts");
             bar.enable_steady_tick(Duration::from_millis(250));
+            set_visible(Some(&bar));
             bar
         });
         let now = now();
@@ -105,8 +109,45 @@ impl Progress {
     /// Ends the progress.
     pub(crate) fn end(&self) {
         if let Some(bar) = self.0.as_ref().and_then(|state| state.borrow().bar.clone()) {
+            set_visible(None);
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Drop for Progress {
+    /// A run that ends early prints its failure below what was printed before, and not beside the bar.
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The spinner or progress bar that is on the terminal.
+static VISIBLE: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn set_visible(bar: Option<&ProgressBar>) {
+    *VISIBLE.lock().unwrap_or_else(PoisonError::into_inner) = bar.cloned();
+}
+
+/// Writes to stderr; a spinner or progress bar makes room first, so that both do not share a line.
+pub(super) fn above<R>(write: impl FnOnce() -> R) -> R {
+    match VISIBLE.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// Stderr, for log lines.
+#[derive(Debug, Default)]
+pub(crate) struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        above(|| io::stderr().write_all(bytes)).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -150,11 +191,31 @@ pub(crate) struct Spinner {
 
 impl Spinner {
     /// Starts, with an activity such as `Reading roll.jsonl`.
-    pub(crate) fn start(activity: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn start(activity: impl Into<String>) -> Self {
+        let activity = activity.into();
+        Self::start_with(move || activity.clone())
+    }
+
+    /// Starts, while the targets of a plan are found.
+    pub(crate) fn preparing(plan: &TargetPlan, scanner: &Scanner) -> Self {
+        if plan.organization().is_none() {
+            return Self::start("Checking the caller identity");
+        }
+        let listed = Arc::clone(scanner.listed_accounts());
+        Self::start_with(move || match listed.load(Ordering::Relaxed) {
+            0 => "Listing accounts from AWS Organizations".to_owned(),
+            listed => format!(
+                "Listing accounts from AWS Organizations: {} so far",
+                with_thousands_separator(listed)
+            ),
+        })
+    }
+
+    /// Starts, with an activity whose text changes.
+    fn start_with(activity: impl Fn() -> String + Send + 'static) -> Self {
         if super::is_quiet() || !std::io::stderr().is_terminal() {
             return Self { running: None };
         }
-        let activity = super::printable(&activity.into());
         let (stop, stopped) = mpsc::channel();
         let work = move || {
             let is_stopped = |wait| !matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout));
@@ -164,11 +225,15 @@ impl Spinner {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.set_message(activity);
-            bar.tick();
-            while !is_stopped(Duration::from_millis(120)) {
+            set_visible(Some(&bar));
+            loop {
+                bar.set_message(super::printable(&activity()));
                 bar.tick();
+                if is_stopped(Duration::from_millis(120)) {
+                    break;
+                }
             }
+            set_visible(None);
             bar.finish_and_clear();
         };
         // Without a thread, the work continues without the line.

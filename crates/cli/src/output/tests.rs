@@ -166,6 +166,7 @@ fn all_tables(terminal: TerminalStyle) -> Vec<(&'static str, String)> {
         account_id: id.parse().unwrap(),
         account: Some(Account { name: Some(LONG_ACCOUNT.to_owned()), ..Account::default() }),
         access,
+        source: None,
     };
     let cases = [CaseResult {
         name: "LambdaRole assumes IAMListRole in the account 111111111111, with an external id".to_owned(),

@@ -21,8 +21,13 @@ pub struct AccountFilter {
 pub enum EmptySelection {
     /// No account matches this include pattern; the number of accounts that were compared.
     UnknownInclude(String, usize),
-    /// The filters together leave no account; the number of accounts before filtering.
-    NothingLeft(usize),
+    /// The filters together leave no account.
+    NothingLeft {
+        /// The number of accounts before filtering.
+        accounts: usize,
+        /// The key of each filter that is set, and the number of accounts that it alone leaves.
+        filters: Vec<(&'static str, usize)>,
+    },
 }
 
 impl EmptySelection {
@@ -34,11 +39,17 @@ impl EmptySelection {
                 "{}: no account has this id or name (accounts compared: {accounts})",
                 terms.assignment("include", name)
             ),
-            Self::NothingLeft(accounts) => {
-                let [include, exclude, tag] =
-                    ["include", "exclude", "include_tag"].map(|key| terms.setting(key));
+            Self::NothingLeft { accounts, filters } => {
+                let one = |(key, left): &(&str, usize)| format!("{} leaves {left}", terms.setting(key));
+                let filters: Vec<String> = filters.iter().map(one).collect();
+                let (together, alone) =
+                    if filters.len() > 1 { ("the filters together leave none", "alone, ") } else { ("", "") };
+                let separator = if together.is_empty() { "" } else { "; " };
+                let accounts =
+                    if *accounts == 1 { "1 account".to_owned() } else { format!("{accounts} accounts") };
                 format!(
-                    "no account is left after {include}, {exclude} and {tag} (accounts before: {accounts})"
+                    "no account is left to read: of {accounts}, {together}{separator}{alone}{}",
+                    filters.join(", ")
                 )
             }
         }
@@ -55,9 +66,10 @@ impl AccountFilter {
             return Err(EmptySelection::UnknownInclude(name.clone(), specs.len()));
         }
         let found = specs.len();
+        let filters = self.each_alone(&specs);
         let selected: Vec<TargetSpec> = specs.into_iter().filter(|spec| self.matches(spec)).collect();
         if selected.is_empty() && found > 0 {
-            return Err(EmptySelection::NothingLeft(found));
+            return Err(EmptySelection::NothingLeft { accounts: found, filters });
         }
         Ok(selected)
     }
@@ -69,13 +81,35 @@ impl AccountFilter {
         unmatched(&self.exclude, specs).cloned().collect()
     }
 
+    /// The key of each filter that is set, and the number of accounts that it alone leaves.
+    fn each_alone(&self, specs: &[TargetSpec]) -> Vec<(&'static str, usize)> {
+        let alone = |key, is_set: bool, matches: fn(&Self, &TargetSpec) -> bool| {
+            is_set.then(|| (key, specs.iter().filter(|spec| matches(self, spec)).count()))
+        };
+        let all = [
+            alone("include", !self.include.is_empty(), Self::includes),
+            alone("exclude", !self.exclude.is_empty(), Self::does_not_exclude),
+            alone("include_tag", !self.tags.is_empty(), Self::has_tags),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
     fn matches(&self, spec: &TargetSpec) -> bool {
-        let is_included =
-            self.include.is_empty() || self.include.iter().any(|pattern| matches_account(pattern, spec));
-        let is_excluded = self.exclude.iter().any(|pattern| matches_account(pattern, spec));
+        self.includes(spec) && self.does_not_exclude(spec) && self.has_tags(spec)
+    }
+
+    fn includes(&self, spec: &TargetSpec) -> bool {
+        self.include.is_empty() || self.include.iter().any(|pattern| matches_account(pattern, spec))
+    }
+
+    fn does_not_exclude(&self, spec: &TargetSpec) -> bool {
+        !self.exclude.iter().any(|pattern| matches_account(pattern, spec))
+    }
+
+    fn has_tags(&self, spec: &TargetSpec) -> bool {
         let tags = spec.account.as_ref().and_then(|account| account.tags.as_ref());
         let has = |(key, value): &(String, String)| tags.is_some_and(|tags| tags.get(key) == Some(value));
-        is_included && !is_excluded && self.tags.iter().all(has)
+        self.tags.iter().all(has)
     }
 }
 
@@ -136,6 +170,10 @@ mod tests {
         let filter =
             AccountFilter { exclude: vec!["44*".to_owned(), "1*".to_owned()], ..AccountFilter::default() };
         assert_eq!(filter.unmatched_excludes(&specs()), ["44*"]);
-        assert!(select(&[], &[], &[("team", "none")]).unwrap_err().contains("no account is left"));
+        let none = select(&[], &[], &[("team", "none")]).unwrap_err();
+        assert_eq!(none, "no account is left to read: of 3 accounts, the setting include_tag leaves 0");
+        let none = select(&["*-prod"], &["*ing-*", "search-*"], &[]).unwrap_err();
+        let words = "the filters together leave none; alone, the setting include leaves 2, the setting exclude leaves 0";
+        assert!(none.ends_with(words), "{none}");
     }
 }

@@ -62,21 +62,16 @@ pub fn parse(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
 fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let parse_line = |(index, line): (usize, &str)| {
-        let row = serde_json::from_str::<Row>(line)
-            .map_err(|error| InvalidAccountsFile(format!("line {}: {}", index + 1, without_value(&error))))?;
+        let row: Row = rolecall_json::parse(line).map_err(|error| {
+            let hint = match line.trim() {
+                "{" => "; write each account as one JSON object on one line",
+                _ => "",
+            };
+            InvalidAccountsFile(format!("{}{hint}", error.on_line(index + 1)))
+        })?;
         row.into_spec(index + 1)
     };
     numbered.map(parse_line).collect()
-}
-
-/// The message of a JSON error, without the value that it quotes, which may be an external id.
-fn without_value(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let kind = text.split([':', '`']).next().unwrap_or_default().trim().to_owned();
-    match (text.starts_with("unknown field"), text.split('`').nth(1)) {
-        (true, Some(field)) => format!("unknown field {field:?}; expected one of {}", COLUMNS.join(", ")),
-        _ => format!("{kind}, at column {}", error.column()),
-    }
 }
 
 fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
@@ -222,13 +217,12 @@ impl Row {
             .map(|text| parse_field("via", Some(text), &invalid))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(TargetSpec {
-            account_id,
             role_arn,
             role_name,
             external_id: parse_field("external_id", external_id, &invalid)?,
             via: via.into_iter().flatten().collect(),
-            skipped: None,
             account,
+            ..TargetSpec::new(account_id)
         })
     }
 }
@@ -309,8 +303,27 @@ mod tests {
                 "account_id,role_arn\n111111111111,arn:aws:iam::222222222222:role/R\n",
                 "line 2: role_arn: the role is in account",
             ),
-            ("{\"account_id\": 42}", "line 1: invalid type"),
-            ("{\"account_id\": \"111111111111\", \"role\": \"R\"}", "line 1: unknown field \"role\""),
+            (
+                "{\"account_id\": 42}",
+                "line 1, column 17: account_id: found a number, expected a string; put it in quotes",
+            ),
+            (
+                "{\n\"account_id\": \"111111111111\"\n}",
+                "line 1, column 1: not valid JSON: the text ends within an object; write",
+            ),
+            (
+                "{\"account_id\": \"111111111111\", \"via\": \"s3cret\"}",
+                "via: found a string, expected a list",
+            ),
+            (
+                "{\"account_id\": \"111111111111\", \"tags\": [\"s3cret\"]}",
+                "tags: found a list, expected an object",
+            ),
+            ("{\"name\": \"a\", \"name\": \"b\"}", "the field \"name\" is given twice"),
+            (
+                "{\"account_id\": \"111111111111\", \"role\": \"R\"}",
+                ": unknown field \"role\"; expected one of \"account_id\", ",
+            ),
             ("{\"account_id\": \"111111111111\", \"external_id\": [\"s3cret\"]}", "line 1: external_id"),
             ("{\"account_id\": \"111111111111\"}\n{}", "line 2: account_id: missing"),
         ] {

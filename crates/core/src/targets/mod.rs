@@ -15,12 +15,13 @@ pub mod plan;
 pub mod target_spec;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn};
+use rolecall_roll::{Account, AccountId, ExternalId, NeutralTerms, Partition, RoleArn, Terms};
 
 pub use account_filter::AccountFilter;
 pub use plan::TargetPlan;
-pub use target_spec::{RoleArnTemplate, TargetSpec};
+pub use target_spec::{RoleArnTemplate, TargetSource, TargetSpec};
 
 /// An account to read, or to skip for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Target {
     pub access: Access,
     /// Name, email, organizational unit and tags, as far as known; `None` where nothing is.
     pub account: Option<Account>,
+    /// Where it was given; `None` where that is not known.
+    pub source: Option<TargetSource>,
 }
 
 /// How an account is read.
@@ -64,6 +67,7 @@ impl Target {
             account_id,
             access: Access::Role(Role { role_arn, external_id, via: Vec::new() }),
             account: None,
+            source: None,
         }
     }
 
@@ -106,26 +110,28 @@ impl Targets {
                 by_account.insert(target.account_id.clone(), target);
                 continue;
             };
+            let sources = [first.source, target.source];
             match (&first.access, &target.access) {
                 (first, second) if first == second => {}
                 (Access::Role(first), Access::Role(second)) if first.role_arn != second.role_arn => {
                     let (first, second) = (first.role_arn.clone(), second.role_arn.clone());
-                    return Err(TargetConflict::Roles(first.into(), second.into()));
+                    return Err(TargetConflict::Roles(first.into(), second.into(), sources));
                 }
                 (Access::Role(first), Access::Role(second)) if first.external_id != second.external_id => {
-                    return Err(TargetConflict::ExternalIds(first.role_arn.clone().into()));
+                    return Err(TargetConflict::ExternalIds(first.role_arn.clone().into(), sources));
                 }
                 (Access::Role(first), Access::Role(_)) => {
-                    return Err(TargetConflict::Chains(first.role_arn.clone().into()));
+                    return Err(TargetConflict::Chains(first.role_arn.clone().into(), sources));
                 }
-                _ => return Err(TargetConflict::Access(target.account_id)),
+                _ => return Err(TargetConflict::Access(target.account_id, sources)),
             }
             match (&first.account, target.account) {
                 (None, known) => first.account = known,
                 (Some(Account { name: Some(first), .. }), Some(Account { name: Some(second), .. }))
                     if *first != second =>
                 {
-                    return Err(TargetConflict::Names(target.account_id, Box::new([first.clone(), second])));
+                    let names = Box::new([first.clone(), second]);
+                    return Err(TargetConflict::Names(target.account_id, names, sources));
                 }
                 (Some(_), _) => {}
             }
@@ -134,13 +140,16 @@ impl Targets {
         if targets.is_empty() {
             return Err(TargetConflict::NoTargets);
         }
-        let mut role_arns = targets.iter().filter_map(Target::role).map(|role| &role.role_arn);
-        let Some(first) = role_arns.next() else {
+        let mut role_arns = targets.iter().filter_map(|it| Some((&it.role()?.role_arn, it.source)));
+        let Some((first, source)) = role_arns.next() else {
             return Ok(Self { targets, partition: default_partition });
         };
         let partition = first.partition();
-        match role_arns.find(|role_arn| role_arn.partition() != partition) {
-            Some(other) => Err(TargetConflict::Partitions(first.clone().into(), other.clone().into())),
+        match role_arns.find(|(role_arn, _)| role_arn.partition() != partition) {
+            Some((other, other_source)) => {
+                let (first, other) = (first.clone().into(), other.clone().into());
+                Err(TargetConflict::Partitions(first, other, [source, other_source]))
+            }
             None => Ok(Self { targets, partition }),
         }
     }
@@ -191,42 +200,29 @@ impl Targets {
     }
 }
 
+/// Where the two entries of a conflict were given, in the order of their values.
+type Sources = [Option<TargetSource>; 2];
+
 /// Why one run cannot read the targets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetConflict {
     /// There are no targets.
-    #[error("there are no target accounts")]
     NoTargets,
     /// An account is given with two different roles.
-    #[error("one account is given with two roles, {0} and {1}; give only one")]
-    Roles(Box<RoleArn>, Box<RoleArn>),
+    Roles(Box<RoleArn>, Box<RoleArn>, Sources),
     /// A role is given with two different external ids.
-    #[error("{0} is given with two different external ids; give only one")]
-    ExternalIds(Box<RoleArn>),
+    ExternalIds(Box<RoleArn>, Sources),
     /// A role is given with two different chains of intermediate roles.
-    #[error("{0} is given with two different role chains; give only one")]
-    Chains(Box<RoleArn>),
+    Chains(Box<RoleArn>, Sources),
     /// An account is given twice, with two of: a role, the caller's credentials, to be skipped.
-    #[error(
-        "account {0} is given twice, with different access (a role, the caller's credentials, or skipped); give it once"
-    )]
-    Access(AccountId),
+    Access(AccountId, Sources),
     /// An account is given with two different names.
-    #[error("account {0} is given with two names, {first:?} and {second:?}; give only one", first = .1[0], second = .1[1])]
-    Names(AccountId, Box<[String; 2]>),
+    Names(AccountId, Box<[String; 2]>, Sources),
     /// The roles are in different partitions; credentials are valid in one partition only.
-    #[error(
-        "{0} and {1} are in different partitions, and no credentials are valid in both; scan them in two runs"
-    )]
-    Partitions(Box<RoleArn>, Box<RoleArn>),
+    Partitions(Box<RoleArn>, Box<RoleArn>, Sources),
     /// This is not a valid region name.
-    #[error("{0:?} is not a valid region; expected a name such as us-east-1")]
     InvalidRegion(String),
     /// The region is in another partition than the roles.
-    #[error(
-        "region {region} is in partition {region_partition}, but the roles are in {targets_partition}; set a region of that partition, such as {}",
-        .targets_partition.default_region()
-    )]
     Region {
         /// The region of the configuration.
         region: String,
@@ -236,6 +232,71 @@ pub enum TargetConflict {
         targets_partition: Partition,
     },
 }
+
+impl TargetConflict {
+    /// The error message, with options named as the front end names them.
+    #[must_use]
+    pub fn to_text(&self, terms: &dyn Terms) -> String {
+        let from = |source: &Option<TargetSource>| {
+            source.map_or(String::new(), |source| format!(" (from {})", source.to_text(terms)))
+        };
+        let both = |[first, second]: &Sources| match (first, second) {
+            (Some(first), Some(second)) if first != second => {
+                format!(" (from {} and from {})", first.to_text(terms), second.to_text(terms))
+            }
+            (first, second) => from(&first.or(*second)),
+        };
+        match self {
+            Self::NoTargets => "there are no target accounts".to_owned(),
+            Self::Roles(first, second, [source, other]) => format!(
+                "account {} is given with two roles, {first}{} and {second}{}; give only one",
+                first.account_id(),
+                from(source),
+                from(other)
+            ),
+            Self::ExternalIds(role_arn, sources) => {
+                format!("{role_arn} is given with two different external ids{}; give only one", both(sources))
+            }
+            Self::Chains(role_arn, sources) => {
+                format!("{role_arn} is given with two different role chains{}; give only one", both(sources))
+            }
+            Self::Access(account_id, sources) => format!(
+                "account {account_id} is given twice{}, with different access (a role, the caller's credentials, or \
+                 skipped); give it once",
+                both(sources)
+            ),
+            Self::Names(account_id, names, [source, other]) => {
+                let [first, second] = &**names;
+                let (source, other) = (from(source), from(other));
+                format!(
+                    "account {account_id} is given with two names, {first:?}{source} and {second:?}{other}; give only one"
+                )
+            }
+            Self::Partitions(first, second, [source, other]) => format!(
+                "{first}{} and {second}{} are in different partitions, and no credentials are valid in both; scan them in \
+                 two runs",
+                from(source),
+                from(other)
+            ),
+            Self::InvalidRegion(region) => {
+                format!("{region:?} is not a valid region; expected a name such as us-east-1")
+            }
+            Self::Region { region, region_partition, targets_partition } => format!(
+                "region {region} is in partition {region_partition}, but the roles are in {targets_partition}; set a region of \
+                 that partition, such as {}",
+                targets_partition.default_region()
+            ),
+        }
+    }
+}
+
+impl fmt::Display for TargetConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text(&NeutralTerms))
+    }
+}
+
+impl std::error::Error for TargetConflict {}
 
 #[cfg(test)]
 mod tests {
@@ -274,7 +335,7 @@ mod tests {
         assert!(matches!(resolve([with_name("x"), with_name("y")]), Err(TargetConflict::Names(..))));
         let china = target("arn:aws-cn:iam::333333333333:role/R", None);
         assert!(matches!(resolve([a(), china]), Err(TargetConflict::Partitions(..))));
-        assert!(matches!(resolve([a(), own]), Err(TargetConflict::Access(_))));
+        assert!(matches!(resolve([a(), own]), Err(TargetConflict::Access(_, _))));
         assert_eq!(resolve([]).unwrap_err(), TargetConflict::NoTargets);
     }
 }

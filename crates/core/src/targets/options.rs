@@ -9,10 +9,10 @@ use crate::settings::parse_tag;
 options! {
     /// The options that select the target accounts and their roles.
     TargetOptions {
-        /// ARN of the role to assume; repeat for several accounts
+        /// ARN of the role to assume; its account is read
         role_arn: Vec<RoleArn> = (), RoleArns("ARN"), None, |texts| each(texts, str::parse);
 
-        /// Id of the account to read, through its role named --role-name; repeat for several accounts
+        /// Id of the account to read; requires the name of the role to assume
         account: Vec<AccountId> = (), Ids("ID"), None, |texts| each(texts, str::parse);
 
         /// File of the accounts to read, as CSV or JSON lines with `account_id`, `role_arn` or `role_name`, `external_id`, `via`,
@@ -28,22 +28,22 @@ options! {
             example "\"arn:aws:iam::999999999999:role/ListAccounts\"";
 
         /// Organizational unit to read, with the units below it: its id, its name, or its path below the root, such as
-        /// Workloads/Prod; repeat for several
+        /// Workloads/Prod
         ou: Vec<String> = (), List("OU"), Some("organization.ou"), |texts| each(texts, parse_non_empty),
             example "[\"Workloads/Prod\", \"ou-abcd-12345678\"]", narrows true;
 
-        /// Read only accounts that have this tag; repeat to require several tags
+        /// Read only accounts that have this tag; of several tags, an account must have all
         include_tag: Vec<(String, String)> = (), Pairs("KEY=VALUE"), Some("organization.include_tag"),
             |texts| each(texts, parse_tag), example "{ environment = \"prod\" }", narrows true;
 
         /// Fetch the tags of the organization's accounts, with one call for each account
         fetch_account_tags: bool = false, Switch(""), Some("organization.fetch_account_tags"), switch, initial "true";
 
-        /// Read only accounts whose id or name matches this pattern; `*` matches any characters; repeat for several
+        /// Read only accounts whose id or name matches this pattern; `*` matches any characters
         include: Vec<String> = (), List("ACCOUNT"), Some("include"), |texts| each(texts, parse_non_empty),
             example "[\"*-prod\"]", narrows true;
 
-        /// Exclude accounts whose id or name matches this pattern; `*` matches any characters; repeat for several
+        /// Exclude accounts whose id or name matches this pattern; `*` matches any characters
         exclude: Vec<String> = (), List("ACCOUNT"), Some("exclude"), |texts| each(texts, parse_non_empty),
             example "[\"123456789012\", \"sandbox-*\"]", narrows true;
 
@@ -54,12 +54,11 @@ options! {
         /// Template for the role ARN in each account
         role_template: RoleArnTemplate = RoleArnTemplate::default(), Text("ARN"), Some("role_template"), |texts| one(texts, str::parse);
 
-        /// ARN of an intermediate role to assume before the accounts' roles; repeat for a longer chain, in order
+        /// ARN of an intermediate role to assume before the accounts' roles; several form a chain, in order
         via: Vec<RoleArn> = (), Arns("ARN"), Some("via"), |texts| each(texts, str::parse),
             example "[\"arn:aws:iam::222222222222:role/Intermediate\"]";
 
-        /// External id that the roles' trust policies require; prefer the variable `ROLECALL_EXTERNAL_ID`, since `ps` shows
-        /// flags
+        /// External id that the roles' trust policies require
         external_id: ExternalId = (), Text("ID"), Some("external_id"), |texts| one(texts, str::parse),
             example "\"between-us\"", secret true;
     }

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::error::ProvideErrorMetadata;
@@ -76,13 +78,21 @@ pub struct OrganizationsClient {
     iam: aws_sdk_iam::Client,
     /// The secrets that are redacted from messages.
     secrets: CallerSecrets,
+    /// The number of accounts that are listed so far, for progress.
+    listed: Arc<AtomicUsize>,
 }
 
 impl OrganizationsClient {
-    /// Clients with the same credentials. `secrets` are redacted from messages.
+    /// Clients with the same credentials. `secrets` are redacted from messages, and `listed` counts the accounts as they are
+    /// listed.
     #[must_use]
-    pub fn new(client: Client, iam: aws_sdk_iam::Client, secrets: CallerSecrets) -> Self {
-        Self { client, iam, secrets }
+    pub fn new(
+        client: Client,
+        iam: aws_sdk_iam::Client,
+        secrets: CallerSecrets,
+        listed: Arc<AtomicUsize>,
+    ) -> Self {
+        Self { client, iam, secrets, listed }
     }
 
     /// Whether the organization manages its members' root credentials centrally; unknown where the call fails.
@@ -144,7 +154,8 @@ impl OrganizationsClient {
             convert_page("ListAccounts", items, token, response.request_id(), target_spec)
         };
         let take = |page: Vec<TargetSpec>| {
-            accounts.extend(page.into_iter().map(|spec| (spec.account_id.clone(), spec)))
+            accounts.extend(page.into_iter().map(|spec| (spec.account_id.clone(), spec)));
+            self.listed.store(accounts.len(), Ordering::Relaxed);
         };
         pages::for_each("ListAccounts", fetch, account_key, take).boxed_local().await?;
         let units = match self.units().boxed_local().await {

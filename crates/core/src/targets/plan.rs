@@ -9,7 +9,7 @@ use super::account_filter::EmptySelection;
 use super::options::TargetOptions;
 use super::organization::OrganizationReads;
 use super::target_spec::{MissingRole, TargetDefaults};
-use super::{AccountFilter, Target, TargetConflict, TargetSpec, Targets};
+use super::{AccountFilter, Target, TargetConflict, TargetSource, TargetSpec, Targets};
 use crate::option_rows::Origin;
 
 /// What is known of the targets before the first call.
@@ -90,6 +90,19 @@ impl TargetPlan {
         if uses_organization && has_role_arns && options.role_name.is_none() {
             return Err(PlanError::RoleArnWithOrganization);
         }
+        let gives_accounts = options.account.as_ref().is_some_and(|it| takes_precedence(it.origin));
+        if has_role_arns && !uses_organization && !gives_accounts && listed.is_none() {
+            // A variable or the file may give a name for other runs; a flag is for this one.
+            let is_flag = |origin: Option<Origin>| origin == Some(Origin::Flag);
+            for (key, origin) in [
+                ("role_name", options.role_name.as_ref().map(|given| given.origin)),
+                ("role_template", options.role_template.as_ref().map(|given| given.origin)),
+            ] {
+                if is_flag(origin) {
+                    return Err(PlanError::UnusedWithRoleArn(key));
+                }
+            }
+        }
         // Accounts that are given one by one are not filtered by a lower layer: its filter is for that layer's list.
         let is_list = uses_organization || listed.is_some();
         let applies = |it: Origin| is_list || Some(it) >= origin;
@@ -104,12 +117,23 @@ impl TargetPlan {
         let by_id = |id: &AccountId| configured_spec(id).unwrap_or_else(|| TargetSpec::new(id.clone()));
         let accounts = options.account.iter().filter(|given| takes_precedence(given.origin));
         let role_arns = options.role_arn.iter().filter(|given| takes_precedence(given.origin));
-        let mut specs: Vec<TargetSpec> = accounts.flat_map(|given| &given.value).map(by_id).collect();
-        specs.extend(role_arns.flat_map(|given| &given.value).map(TargetSpec::from_role_arn));
-        specs.extend(
-            listed.filter(|listed| takes_precedence(listed.origin)).into_iter().flat_map(|it| it.accounts),
-        );
-        let overrides = if is_from_file || uses_organization { configured.to_vec() } else { Vec::new() };
+        let from = |source: TargetSource| move |spec: TargetSpec| spec.given_in(source);
+        let accounts = accounts.flat_map(|given| &given.value).map(by_id);
+        let role_arns = role_arns.flat_map(|given| &given.value).map(TargetSpec::from_role_arn);
+        let listed = listed.filter(|listed| takes_precedence(listed.origin));
+        let list_source = match listed.as_ref().map(|listed| listed.origin) {
+            Some(Origin::Event) => TargetSource::Event,
+            _ => TargetSource::Option("accounts_file"),
+        };
+        let listed = listed.into_iter().flat_map(|it| it.accounts);
+        let specs: Vec<TargetSpec> = accounts
+            .map(from(TargetSource::Option("account")))
+            .chain(role_arns.map(from(TargetSource::Option("role_arn"))))
+            .chain(listed.map(from(list_source)))
+            .collect();
+        let configured: Vec<TargetSpec> =
+            configured.iter().cloned().map(from(TargetSource::Configuration)).collect();
+        let overrides = if is_from_file || uses_organization { configured } else { Vec::new() };
         if specs.is_empty() && overrides.is_empty() && !uses_organization {
             return Err(PlanError::NoTargets);
         }
@@ -158,6 +182,12 @@ impl TargetPlan {
         self.organization.as_ref()
     }
 
+    /// Whether accounts are read that are given by options, in addition to those of AWS Organizations.
+    #[must_use]
+    pub fn reads_more_than_the_organization(&self) -> bool {
+        self.organization.is_some() && !self.specs.is_empty()
+    }
+
     /// Which accounts of the organization are selected, for the roll's header; empty without an organization.
     #[must_use]
     pub fn scope(&self) -> TargetScope {
@@ -203,6 +233,7 @@ impl TargetPlan {
         own_account: Option<&AccountId>,
     ) -> Result<Targets, PlanError> {
         let defaults = self.defaults_in(region, own_account);
+        let listed = listed.into_iter().map(|spec| spec.given_in(TargetSource::Organization)).collect();
         let specs = self.filter.apply(self.merged_with(listed))?;
         let targets = specs.into_iter().map(|spec| defaults.resolve(spec));
         let targets = Targets::new(targets.collect::<Result<Vec<_>, _>>()?, defaults.partition)?;
@@ -272,6 +303,8 @@ pub enum PlanError {
     NeedsOrganization(&'static str),
     /// Accounts of an organization, whose roles need a name, and a role ARN, which is for one account, are given.
     RoleArnWithOrganization,
+    /// Role ARNs give all targets, so that the option with this key would have no effect.
+    UnusedWithRoleArn(&'static str),
     /// No role is given for an account.
     MissingRole(MissingRole),
     /// A filter matches no account, or the filters leave none.
@@ -297,9 +330,15 @@ impl PlanError {
                      the organization's accounts with {role_name}"
                 )
             }
+            Self::UnusedWithRoleArn(key) => {
+                let [role_arn, unused] = ["role_arn", *key].map(|key| terms.setting(key));
+                format!(
+                    "{unused} has no effect with {role_arn}, which gives the whole role; leave out one of them"
+                )
+            }
             Self::MissingRole(error) => error.to_text(terms),
             Self::Filter(error) => error.to_text(terms),
-            Self::TargetConflict(error) => error.to_string(),
+            Self::TargetConflict(error) => error.to_text(terms),
         }
     }
 }

@@ -8,6 +8,32 @@ use rolecall_roll::{Account, AccountId, ExternalId, Partition, RoleArn, RoleName
 
 use super::{Access, Role, Target};
 
+/// Where an account's entry was given, for messages about entries that contradict each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetSource {
+    /// The option with this key.
+    Option(&'static str),
+    /// A section of the configuration file.
+    Configuration,
+    /// The event of the Lambda function.
+    Event,
+    /// AWS Organizations lists it.
+    Organization,
+}
+
+impl TargetSource {
+    /// The source, with options named as the front end names them.
+    #[must_use]
+    pub fn to_text(self, terms: &dyn Terms) -> String {
+        match self {
+            Self::Option(key) => terms.setting(key),
+            Self::Configuration => "[[account]] in rolecall.toml".to_owned(),
+            Self::Event => "the event".to_owned(),
+            Self::Organization => "AWS Organizations".to_owned(),
+        }
+    }
+}
+
 /// An account's entry, as given by options, a list or the configuration file: an id, and optionally how to read it.
 #[derive(Debug, Clone)]
 pub struct TargetSpec {
@@ -25,9 +51,17 @@ pub struct TargetSpec {
     pub skipped: Option<String>,
     /// Name, email, organizational unit and tags, as far as known; `None` where nothing is.
     pub account: Option<Account>,
+    /// Where the entry was given; `None` where that is not known.
+    pub source: Option<TargetSource>,
 }
 
 impl TargetSpec {
+    /// The entry, given there.
+    #[must_use]
+    pub(crate) fn given_in(self, source: TargetSource) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
     /// The accounts of a list, each with the settings of its override, followed by the overrides of accounts that are not in
     /// the list.
     #[must_use]
@@ -65,6 +99,8 @@ impl TargetSpec {
             via: if override_spec.via.is_empty() { self.via } else { override_spec.via.clone() },
             skipped: self.skipped,
             account: (account != Account::default()).then_some(account),
+            // It is named where two roles contradict each other.
+            source: override_spec.role_arn.as_ref().and(override_spec.source).or(self.source),
         }
     }
 
@@ -85,6 +121,7 @@ impl TargetSpec {
             via: Vec::new(),
             skipped: None,
             account: None,
+            source: None,
         }
     }
 }
@@ -113,7 +150,7 @@ impl TargetDefaults {
     /// # Errors
     /// [`MissingRole`] where no role is given for it.
     pub fn resolve(&self, spec: TargetSpec) -> Result<Target, MissingRole> {
-        let TargetSpec { account_id, role_arn, role_name, external_id, via, skipped, account } = spec;
+        let TargetSpec { account_id, role_arn, role_name, external_id, via, skipped, account, source } = spec;
         let access = if let Some(reason) = skipped {
             Access::Skipped(reason)
         } else if role_arn.is_none() && self.own_account.as_ref() == Some(&account_id) {
@@ -126,7 +163,7 @@ impl TargetDefaults {
             let via = if via.is_empty() { self.via.clone() } else { via };
             Access::Role(Role { role_arn, external_id, via })
         };
-        Ok(Target { account_id, access, account })
+        Ok(Target { account_id, access, account, source })
     }
 }
 

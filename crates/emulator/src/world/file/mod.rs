@@ -16,8 +16,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use self::format::File;
 use self::policies::PolicyLoader;
 use self::validation::{check_access_keys, is_account_id};
@@ -101,7 +99,7 @@ impl World {
     /// # Errors
     /// [`InvalidWorld`] names the place in the file, the value, and what to write there.
     pub fn parse(text: &str, open: impl Fn(&str) -> io::Result<String>) -> Result<Self, InvalidWorld> {
-        let file = read_json(text).map_err(|problem| {
+        let file: File = rolecall_json::parse(text).map_err(|problem| {
             InvalidWorld::new(format!(
                 "{problem}; a minimal world is {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
             ))
@@ -128,18 +126,4 @@ impl World {
         world.organization = file.organization.map(|it| it.build(&members, &policies)).transpose()?;
         Ok(world)
     }
-}
-
-/// Reads the JSON; an error names the field.
-fn read_json(text: &str) -> Result<File, InvalidWorld> {
-    let text = text.trim_start_matches('\u{feff}');
-    if !text.trim_start().starts_with('{') {
-        return Err(InvalidWorld::new("the file is not a JSON object"));
-    }
-    rolecall_policy::json::parse::<Value>(text).map_err(|error| InvalidWorld::new(error.to_string()))?;
-    let mut json = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {
-        "." => InvalidWorld::new(error.inner().to_string()),
-        path => InvalidWorld::new(format!("{path}: {}", error.inner())),
-    })
 }

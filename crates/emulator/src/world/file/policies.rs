@@ -43,7 +43,7 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
                          or the policy document itself"
                     ))
                 })?;
-                let value = rolecall_policy::json::parse(&text).map_err(|error| {
+                let value = rolecall_json::parse(&text).map_err(|error| {
                     InvalidWorld::new(format!("{at}: the policy file {path} is not valid: {error}"))
                 })?;
                 (path.trim_start_matches("../").to_owned(), value)
