@@ -270,7 +270,7 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &Settings::default()),
         [
-            "at least 0 findings by the 2 rules that were evaluated, not evaluated: critical and high findings",
+            "at least 0 findings by the 2 rules that were evaluated, not evaluated: critical, high, low and informational findings",
             "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
              use collect = recommended"
         ]

@@ -371,6 +371,11 @@ impl Layout {
                 > if matches!(place.column.kind, Kind::Text | Kind::Account) { room } else { place.width };
             let (start, lines) = match place.column.kind {
                 Kind::Number => (place.start + place.width.saturating_sub(width), vec![cell.text.clone()]),
+                // A word that has no room beside the other cells gets a line of its own.
+                Kind::Text if is_too_wide && place.start + longest_part(&cell.text).max(1) > limit => {
+                    self.flush(out, &mut beside)?;
+                    (INDENT.min(place.start), wrap(&cell.text, limit.saturating_sub(INDENT.min(place.start))))
+                }
                 Kind::Text if is_too_wide => (place.start, wrap(&cell.text, room)),
                 Kind::Account if is_too_wide => (place.start, vec![shorten(&cell.text, room)]),
                 Kind::Id if is_too_wide && place.start + width > limit => {
