@@ -227,6 +227,11 @@ async fn a_pipe_gets_all_keys_and_findings_in_the_table() {
     assert_eq!(again.stdout.lines().count(), scanned.stdout.lines().count());
     let severities = ["critical", "high", "medium", "low", "informational"].map(|it| format!(" {it} "));
     let is_finding = |line: &&str| severities.iter().any(|it| line.contains(it.as_str()));
-    let rows = scanned.stdout.lines().take_while(|line| !line.starts_with("ROLL ")).filter(is_finding);
+    let table = scanned
+        .stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("SCORE "))
+        .take_while(|line| !line.is_empty());
+    let rows = table.filter(is_finding);
     assert_eq!(rows.count(), findings.len());
 }

@@ -1,13 +1,14 @@
-//! One recommendation per user, from all its access keys and its password together.
+//! One recommendation per user or root user, from all its access keys and its password together.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::facts::{KeyView, Password, UserView};
+use crate::facts::{AccountView, KeyView, Password, UserView};
 use crate::remedy::AgeThresholds;
+use crate::remedy::aws_cli::assume_root;
 
-/// What to do with a user.
+/// What to do with a user or a root user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Advice {
     /// The recommended action.
@@ -16,7 +17,7 @@ pub struct Advice {
     pub reason: String,
 }
 
-/// An action that can be recommended for a user.
+/// An action that can be recommended for a user or a root user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     /// Delete the user: no key and no password is in use.
@@ -27,7 +28,9 @@ pub enum Action {
     RemovePassword,
     /// Rotate a key that is older than allowed and not known to be idle.
     Rotate,
-    /// Delete a key that is inactive and has not been used for a long time.
+    /// Assign an MFA device: the console password needs no second factor.
+    AssignMfa,
+    /// Delete a key that is inactive and has not been used for a long time, or that is the root user's.
     DeleteKey,
     /// Change nothing: no action is needed, or a fact that would justify one is unknown.
     Leave,
@@ -42,6 +45,7 @@ impl Action {
             Self::Deactivate => "deactivate",
             Self::RemovePassword => "remove the password",
             Self::Rotate => "rotate",
+            Self::AssignMfa => "assign MFA",
             Self::DeleteKey => "delete the key",
             Self::Leave => "keep",
         }
@@ -76,6 +80,9 @@ pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice {
     let Some(keys) = user.access_keys().known().copied() else {
         return match password_idle(idle) {
             Some(Some(true)) => advice(Action::RemovePassword, "the password is not in use"),
+            Some(Some(false)) if user.has_mfa().known() == Some(&false) => {
+                advice(Action::AssignMfa, "no MFA device protects the password")
+            }
             _ => advice(Action::Leave, "the user's access keys are unknown"),
         };
     };
@@ -103,6 +110,9 @@ pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice {
     if keys().any(|key| key.is_active() != Ok(false) && is_old(&key)) {
         return advice(Action::Rotate, "a key is older than allowed and is not known to be unused");
     }
+    if password.known().is_some_and(Option::is_some) && user.has_mfa().known() == Some(&false) {
+        return advice(Action::AssignMfa, "no MFA device protects the password");
+    }
     if keys().any(|key| key.is_active() == Ok(false) && key.is_idle(long) == Some(true)) {
         return advice(Action::DeleteKey, "an inactive key has not been used for a long time");
     }
@@ -116,6 +126,27 @@ pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice {
         return advice(Action::Leave, "whether the user has a password is unknown");
     }
     advice(Action::Leave, "no key or password is old or unused")
+}
+
+/// Recommends an action for the root user of an account. Unknown never counts as a problem that is solved: no finding is made
+/// from it.
+#[must_use]
+pub(crate) fn advise_root(account: &AccountView<'_>) -> Advice {
+    let is_unprotected = account.is_root_protected().is_ok_and(|(is_protected, _)| !is_protected);
+    let (action, reason) = match account.root_has_keys() {
+        Ok((true, _)) if is_unprotected => (
+            Action::DeleteKey,
+            "no IAM policy limits a root user's key; the root user also has no MFA device",
+        ),
+        Ok((true, _)) => (Action::DeleteKey, "no IAM policy limits a root user's key"),
+        // In a member account the password can be deleted instead: then nobody can sign in as the root user.
+        _ if is_unprotected && assume_root(account).is_some() => {
+            (Action::RemovePassword, "the root user of a member account needs no password")
+        }
+        _ if is_unprotected => (Action::AssignMfa, "the root user has no MFA device"),
+        _ => (Action::Leave, "the root user has no key, and no password without MFA, as far as it is known"),
+    };
+    Advice { action, reason: reason.to_owned() }
 }
 
 /// For how many whole days a password has not been used, nor set.

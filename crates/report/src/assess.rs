@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_roll::{AccessKeyId, AccountId, AccountRecord, FactKind, Header, Outcome};
+use rolecall_roll::{AccessKeyId, AccountId, AccountRecord, Coverage, FactKind, Header, Outcome};
 use serde::Serialize;
 
 use crate::advice::{self, Advice};
+use crate::count::Count;
 use crate::facts::{AccountView, KeyView, MissingFact, UserView, require};
 use crate::finding::{Finding, Subject};
 use crate::remedy::{self, AgeThresholds};
@@ -43,8 +44,8 @@ pub struct RuleResult {
     pub applied_severity: Severity,
     /// How many keys, users or root users were evaluated.
     pub evaluated: usize,
-    /// The number of open findings.
-    pub open: usize,
+    /// The number of open findings; not evaluated where the rule was evaluated for nothing.
+    pub open: Count,
     /// The number of findings that an exception suppresses.
     pub suppressed: usize,
     /// How many keys, users or root users could not be evaluated because a requested fact is unknown.
@@ -105,6 +106,15 @@ pub struct Assessment {
     pub owners_uncertain: usize,
 }
 
+impl Assessment {
+    /// The number of open findings of a severity, with what is known about it.
+    #[must_use]
+    pub(crate) fn open_of(&self, severity: Severity, number: usize) -> Count {
+        let rules = self.rules.iter().filter(|result| result.applied_severity == severity);
+        Count::combined(number, rules.map(|result| result.open))
+    }
+}
+
 /// The user or key that is evaluated; the root user where both are `None`.
 #[derive(Clone, Copy)]
 struct EvaluatedSubject<'a> {
@@ -147,7 +157,8 @@ impl<'a> Assessor<'a> {
         }
         let account = AccountView::new(self.header, record);
         let mut evaluation = AccountEvaluation { findings: Vec::new(), unknown: BTreeMap::new() };
-        let root_user = EvaluatedSubject { user: None, key: None, advice: None };
+        let root_advice = advice::advise_root(&account);
+        let root_user = EvaluatedSubject { user: None, key: None, advice: Some(&root_advice) };
         for index in 0..self.rules.len() {
             if let Some(EffectiveRule { rule: Rule { check: Check::Root(check), .. }, .. }) =
                 self.rules.get(index)
@@ -185,9 +196,11 @@ impl<'a> Assessor<'a> {
         evaluation.findings
     }
 
-    /// The results of all rules over the accounts that were assessed.
+    /// The results of all rules over the accounts that were assessed, `assessed` in number.
     #[must_use]
-    pub(crate) fn finish(self) -> Assessment {
+    pub(crate) fn finish(mut self, assessed: usize, coverage: &Coverage) -> Assessment {
+        let pending = coverage.accounts.saturating_sub(assessed);
+        self.results.iter_mut().for_each(|result| result.conclude(pending, coverage.read > 0));
         let as_of = self.header.as_of;
         let exception_use =
             |(exception, (matched, undetermined)): (&Exception, (usize, usize))| ExceptionUse {
@@ -228,7 +241,11 @@ impl<'a> Assessor<'a> {
                 apply_exceptions(exceptions, &mut self.exception_counts, &mut finding, account, subject.user);
                 self.owners_uncertain +=
                     usize::from(finding.owner.as_ref().is_some_and(|owner| owner.is_uncertain));
-                *(if finding.is_open() { &mut result.open } else { &mut result.suppressed }) += 1;
+                if finding.is_open() {
+                    result.open = Count::Exact(result.open.number() + 1);
+                } else {
+                    result.suppressed += 1;
+                }
                 evaluation.findings.push(finding);
             }
             Err(MissingFact { fact, reason: None, .. }) => {
@@ -269,7 +286,28 @@ impl RuleResult {
     /// Whether the rule was not evaluated, or not for every subject, because the run did not request a fact that it needs.
     #[must_use]
     pub fn lacks_facts(&self) -> bool {
-        self.missing_fact.is_some() && (self.not_collected > 0 || self.open + self.suppressed == 0)
+        self.missing_fact.is_some() && (self.not_collected > 0 || self.open.number() + self.suppressed == 0)
+    }
+
+    /// Whether the rule was evaluated for something, or there was nothing to evaluate it for.
+    #[must_use]
+    pub fn is_evaluated(&self) -> bool {
+        self.open != Count::NotEvaluated
+    }
+
+    /// Says how exact the number of findings is, when all accounts are assessed. `pending` targets have no record.
+    fn conclude(&mut self, pending: usize, is_any_read: bool) {
+        self.accounts_not_read += pending;
+        let is_unknown = self.unknown + self.accounts_not_read > 0;
+        // Where a fact was not requested, the rule passes only what it can without the fact, such as inactive keys.
+        let is_without_facts = self.lacks_facts() && self.open.number() + self.suppressed == 0;
+        let is_evaluated = is_any_read && !is_without_facts && (self.evaluated > 0 || !is_unknown);
+        self.open = if is_evaluated {
+            let is_exact = !is_unknown && self.not_collected == 0 && !self.lacks_facts();
+            Count::new(self.open.number(), is_exact)
+        } else {
+            Count::NotEvaluated
+        };
     }
 
     fn new(rule: &EffectiveRule, header: &Header) -> Self {
@@ -280,7 +318,7 @@ impl RuleResult {
             applied_days: rule.rule.days.map(|_| rule.days),
             applied_severity: rule.severity,
             evaluated: 0,
-            open: 0,
+            open: Count::Exact(0),
             suppressed: 0,
             unknown: 0,
             not_collected: 0,
@@ -335,6 +373,7 @@ fn new_finding(
         user_id: user.map(|user| user.user_id.clone()),
         message: violation.message,
         evidence: violation.evidence,
+        key_created: subject.key.and_then(|view| view.created().ok()).map(|(created, _)| created),
         remedy: remedy::commands(violation.remedy, subject.user, subject.key, thresholds),
         score,
         advice: subject.advice.cloned(),

@@ -6,8 +6,9 @@ use std::fmt::Display;
 use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms};
 
 use crate::assess::RuleResult;
+use crate::count::Count;
 use crate::report::Report;
-use crate::rules::CATALOG;
+use crate::rules::{CATALOG, Severity};
 
 /// The coverage summary of a roll. Its texts contain words from AWS and from people unchanged: pass them through
 /// [`sanitize`](crate::render::sanitize) before showing them.
@@ -15,6 +16,10 @@ use crate::rules::CATALOG;
 pub struct CoverageSummary {
     /// Whether there is no gap except accepted ones.
     pub is_complete: bool,
+    /// What the verdict is about: the facts, how many of the rules, and each limit of the roll.
+    pub scope: Vec<String>,
+    /// Whether the verdict is true only within limits: the roll is narrowed, a gap is accepted, or a rule was not evaluated.
+    pub is_limited: bool,
     /// The organization's id; `None` where the run did not read AWS Organizations.
     pub organization: Option<String>,
     /// The run's id, a UUID.
@@ -35,8 +40,8 @@ pub struct CoverageSummary {
 /// A row of the summary: a number, what it counts, and details.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryRow {
-    /// The number.
-    pub count: usize,
+    /// The number, or that it is unknown.
+    pub count: Count,
     /// What is counted: `complete`, `denied`.
     pub label: &'static str,
     /// The details; where they are reasons, the most frequent first.
@@ -50,8 +55,7 @@ impl CoverageSummary {
     pub fn new(roll: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
         let header = &roll.header;
         let mut rows = account_rows(coverage);
-        let mut notes: Vec<String> =
-            coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll covers only {to}")).collect();
+        let mut notes = Vec::new();
         for gap in &coverage.expired_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
             notes.push(format!("accepted gap expired on {until}: account {account}, owner {owner}"));
@@ -62,8 +66,7 @@ impl CoverageSummary {
                 "accepted gap is unused: account {account} has no gap in this roll; owner {owner}, until {until}"
             ));
         }
-        let is_any_read = coverage.complete + coverage.partial > 0;
-        if let (Some(user), 0, true) = (&header.collect.user_name, coverage.users, is_any_read) {
+        if let (Some(user), Some(0)) = (&header.collect.user_name, coverage.users) {
             notes.push(format!("no account that was read has a user {user}"));
         }
         if let Some(report) = report {
@@ -80,6 +83,8 @@ impl CoverageSummary {
         }
         Self {
             is_complete: coverage.is_complete,
+            scope: scope(header, coverage, report),
+            is_limited: is_limited(coverage, report),
             organization: header.organization.as_ref().map(|it| it.id.clone()),
             run_id: header.run_id.to_string(),
             as_of: header.as_of.strftime("%Y-%m-%dT%H:%MZ").to_string(),
@@ -110,16 +115,16 @@ impl CoverageSummary {
         self.organization.iter().cloned().chain([run, self.as_of.clone(), elapsed]).collect()
     }
 
-    /// The verdict and all rows in one line, without the notes.
+    /// The verdict, its scope and all rows in one line, without the notes.
     #[must_use]
     pub(crate) fn to_one_line(&self) -> String {
         let text = |row: &SummaryRow| {
-            format!("{} {} {}", with_thousands_separator(row.count), row.label, row.details.join(", "))
-                .trim_end()
-                .to_owned()
+            let details = row.details.join("; ");
+            let separator = if details.is_empty() { "" } else { ": " };
+            format!("{} {}{separator}{details}", row.count, row.label)
         };
         let rows: Vec<String> = self.rows.iter().map(text).collect();
-        format!("{}: {}", self.verdict(), rows.join("; "))
+        format!("{} ({}) | {}", self.verdict(), self.scope.join("; "), rows.join(" | "))
     }
 }
 
@@ -142,20 +147,81 @@ pub fn summary(coverage: &Coverage) -> String {
     for (number, outcome) in others.iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {} {outcome}", with_thousands_separator(number));
     }
-    let keys = coverage
-        .access_keys
-        .map_or("access keys not requested".to_owned(), |keys| count_of(keys, "access key"));
-    format!("{text}: {}, {keys}", count_of(coverage.users, "user"))
+    format!("{text}: {}", users_and_keys(coverage, "access key"))
+}
+
+/// The numbers of users and keys, each only as exact as it is known, and to what they are limited.
+fn users_and_keys(coverage: &Coverage, key: &str) -> String {
+    let Some(users) = coverage.users else {
+        return format!("users and {key}s unknown: no account was read");
+    };
+    let keys = match coverage.access_keys {
+        None => format!("{key}s not requested"),
+        Some(keys) => Count::new(keys, !coverage.access_keys_at_least).of(key),
+    };
+    let only = match coverage.narrowed_by.as_slice() {
+        [] => String::new(),
+        limits => format!(", counting only {}", limits.join(", ")),
+    };
+    format!("{}, {keys}{only}", Count::new(users, !coverage.users_at_least).of("user"))
+}
+
+/// What a verdict is about: which facts, how many of the rules, and each limit of the roll.
+fn scope(header: &Header, coverage: &Coverage, report: Option<&Report>) -> Vec<String> {
+    let mut scope = vec![format!("facts: {}", header.collect.names().replace(',', ", "))];
+    if let Some(report) = report {
+        scope.push(format!(
+            "rules: {} of {} evaluated",
+            report.evaluated_rules(),
+            report.assessment.rules.len()
+        ));
+    }
+    scope.extend(coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll covers only {to}")));
+    let accepted: Vec<&str> = coverage.accepted_gaps.iter().map(|gap| gap.account_id.as_str()).collect();
+    if !accepted.is_empty() {
+        let accounts = count_of(accepted.len(), "account");
+        scope.push(format!("accepted gaps: {accounts} ({})", first_of(&accepted)));
+    }
+    scope
+}
+
+/// Whether a verdict is true only within limits.
+fn is_limited(coverage: &Coverage, report: Option<&Report>) -> bool {
+    !coverage.narrowed_by.is_empty()
+        || !coverage.accepted_gaps.is_empty()
+        || report.is_some_and(|report| report.evaluated_rules() < report.assessment.rules.len())
+}
+
+/// What an account without users in the roll has none of: `no users`, or of a narrowed roll `no user alice`.
+#[must_use]
+pub fn no_users(header: &Header) -> String {
+    match header.collect.user_limits().as_slice() {
+        [] => "no users".to_owned(),
+        limits => format!("no {}", limits.join(", no ")),
+    }
+}
+
+/// The names, of more than three only the first two and how many more there are.
+#[must_use]
+pub fn first_of(names: &[&str]) -> String {
+    match names {
+        [first, second, _, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second} and {} more", with_thousands_separator(names.len() - 2))
+        }
+        _ => names.join(", "),
+    }
 }
 
 /// Why an access key that is not in a roll may exist all the same, as a predicate of "the roll"; `None` where the roll has
 /// all keys of the organization.
 #[must_use]
 pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<String> {
-    if coverage.access_keys.is_none() {
+    if !header.reads(FactKind::AccessKeys) {
         return Some("contains no access keys: they were not requested".to_owned());
     }
-    if let [first, ..] = coverage.narrowed_by.as_slice() {
+    // Filters may select all accounts; the numbers of accounts say whether they do.
+    let is_narrowed_by_filters_only = !header.scope.is_all() && coverage.narrowed_by.len() == 1;
+    if let ([first, ..], false) = (coverage.narrowed_by.as_slice(), is_narrowed_by_filters_only) {
         return Some(format!("covers only {first}"));
     }
     match coverage.listed {
@@ -180,7 +246,9 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
 
 fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
     let mut rows = Vec::new();
-    let mut add_row = |count, label, details: Vec<String>| rows.push(SummaryRow { count, label, details });
+    let mut add_row = |count, label, details: Vec<String>| {
+        rows.push(SummaryRow { count: Count::Exact(count), label, details });
+    };
     let accounts = |count| if count == 1 { "account" } else { "accounts" };
     match coverage.listed {
         Some(listed) if listed != coverage.accounts => {
@@ -191,17 +259,7 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         Some(listed) => add_row(listed, accounts(listed), vec!["listed by AWS Organizations".to_owned()]),
         None => add_row(coverage.accounts, accounts(coverage.accounts), Vec::new()),
     }
-    let users = u64::try_from(coverage.users).unwrap_or(u64::MAX);
-    let total = match coverage.control_total.filter(|_| coverage.complete + coverage.partial > 0) {
-        None => String::new(),
-        Some(total) if total == users => ", as many as the account summaries count".to_owned(),
-        Some(total) => format!(" (account summaries count {})", with_thousands_separator(total)),
-    };
-    let keys = coverage.access_keys.map_or("keys not requested".to_owned(), |keys| count_of(keys, "key"));
-    // Without an account that was read, the number of users is unknown, not zero.
-    let is_any_read = coverage.complete + coverage.partial > 0 || coverage.users > 0;
-    let users = is_any_read.then(|| format!("{}{total}, {keys}", count_of(coverage.users, "user")));
-    add_row(coverage.complete, "complete", users.into_iter().collect());
+    add_row(coverage.complete, "complete", vec![users_and_keys(coverage, "key") + &control_total(coverage)]);
     if coverage.partial > 0 {
         // The most frequent reason first; a reason may be that of some of these accounts only.
         let mut reasons: Vec<(&String, &Missing)> = coverage.partial_reasons.iter().collect();
@@ -226,15 +284,28 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
     rows
 }
 
+/// How many users the accounts themselves count: another number than that of the roll needs an explanation.
+fn control_total(coverage: &Coverage) -> String {
+    let (Some(total), Some(users)) = (coverage.control_total, coverage.users) else { return String::new() };
+    if u64::try_from(users) == Ok(total) {
+        ", as many users as the account summaries count".to_owned()
+    } else {
+        format!(
+            " (account summaries count {})",
+            count_of(usize::try_from(total).unwrap_or(usize::MAX), "user")
+        )
+    }
+}
+
 fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<SummaryRow> {
-    let by_severity = report.open.iter().rev().filter(|(_, number)| **number > 0);
+    let by_severity = report.open.iter().rev().filter(|(_, count)| count.number() > 0);
     let by_severity: Vec<String> = by_severity
-        .map(|(severity, number)| format!("{} {severity}", with_thousands_separator(*number)))
+        .map(|(severity, count)| format!("{} {severity}", with_thousands_separator(count.number())))
         .collect();
     let causes = not_evaluated(&report.assessment.rules, terms);
     let all = report.assessment.rules.len();
-    let evaluated = all - causes.iter().map(|(count, _)| count).sum::<usize>();
-    let is_any_read = coverage.complete + coverage.partial > 0;
+    let evaluated = report.evaluated_rules();
+    let is_any_read = coverage.read > 0;
     let benchmark = report.benchmark.map_or(String::new(), |benchmark| format!(" of {benchmark}"));
     let details = match by_severity.as_slice() {
         // Without the cause, no findings would read as nothing wrong. The rows below say which rules were not evaluated.
@@ -251,24 +322,48 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         some => format!("{}, by {evaluated} of {all} rules{benchmark}", some.join(", ")),
     };
     let mut rows = vec![SummaryRow {
-        count: report.open_count(),
-        label: if report.open_count() == 1 { "finding" } else { "findings" },
-        details: vec![details],
+        count: report.open_total(),
+        label: if report.open_total().number() == 1 { "finding" } else { "findings" },
+        details: std::iter::once(details).chain(severities_not_evaluated(report)).collect(),
     }];
     if report.suppressed_count > 0 {
         let findings = if report.suppressed_count == 1 { "finding" } else { "findings" };
         let details = vec![format!("{findings} with an exception")];
-        rows.push(SummaryRow { count: report.suppressed_count, label: "suppressed", details });
+        rows.push(SummaryRow { count: Count::Exact(report.suppressed_count), label: "suppressed", details });
     }
     rows.extend(unknown_row(report));
     if is_any_read {
         rows.extend(causes.into_iter().map(|(count, cause)| SummaryRow {
-            count,
+            count: Count::Exact(count),
             label: if count == 1 { "rule" } else { "rules" },
             details: vec![format!("not evaluated: {cause}")],
         }));
     }
     rows
+}
+
+/// Names in a sentence: `critical`, `critical and high`, `critical, high and low`.
+fn enumerate(names: &[&str]) -> String {
+    match names {
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Of which severities no rule was evaluated, although some are enabled.
+fn severities_not_evaluated(report: &Report) -> Option<String> {
+    if report.evaluated_rules() == 0 {
+        return None;
+    }
+    let is_enabled =
+        |severity: Severity| report.assessment.rules.iter().any(|rule| rule.applied_severity == severity);
+    let severities = report
+        .open
+        .iter()
+        .rev()
+        .filter(|(severity, count)| **count == Count::NotEvaluated && is_enabled(**severity));
+    let names: Vec<&str> = severities.map(|(severity, _)| severity.as_str()).collect();
+    (!names.is_empty()).then(|| format!("not evaluated: {} findings", enumerate(&names)))
 }
 
 /// The results that are unknown, by missing fact and reason. A rule that was not evaluated has no result.
@@ -293,7 +388,7 @@ fn unknown_row(report: &Report) -> Option<SummaryRow> {
         let results = if number == 1 { "result" } else { "results" };
         (format!("{results} of {rules}: {missing} unknown: {reason}"), number)
     });
-    Some(SummaryRow { count, label: "unknown", details: sorted(details) })
+    Some(SummaryRow { count: Count::Exact(count), label: "unknown", details: sorted(details) })
 }
 
 /// The number of rules that were not evaluated, by cause: the run did not request a fact that they need, or nothing that they
@@ -305,9 +400,7 @@ fn not_evaluated(results: &[RuleResult], terms: &dyn Terms) -> Vec<(usize, Strin
     let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
     let they_need = if missing.len() == 1 { "it needs" } else { "they need" };
     let collect = terms.assignment("collect", "recommended");
-    let is_unread =
-        |it: &&RuleResult| !it.lacks_facts() && it.evaluated == 0 && it.unknown + it.accounts_not_read > 0;
-    let unread = results.iter().filter(is_unread).count();
+    let unread = results.iter().filter(|it| !it.lacks_facts() && !it.is_evaluated()).count();
     let causes = [
         (missing.len(), format!("{they_need} {}; use {collect}", facts.join(", "))),
         (unread, format!("what {} could not be read", if unread == 1 { "it needs" } else { "they need" })),

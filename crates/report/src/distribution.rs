@@ -1,5 +1,7 @@
 //! The distributions of active access keys by age and by last use, in days.
 
+use std::collections::BTreeMap;
+
 use rolecall_roll::{AccessKeyStatus, AccountRecord, Fact, Header};
 use serde::Serialize;
 
@@ -25,23 +27,64 @@ pub struct Bar {
     pub number: usize,
 }
 
-/// The fewest days of each age group.
+/// The fewest days of each age group. Further groups follow where there are older keys.
 const AGES: [i64; 7] = [0, 31, 91, 181, 366, 731, 1096];
-/// The fewest days of each group by last use.
+/// The fewest days of each group by last use. Further groups follow where the last use is longer ago.
 const IDLE: [i64; 6] = [0, 7, 45, 90, 180, 365];
 
-impl Default for Distributions {
-    fn default() -> Self {
-        let bars = |edges: &[i64]| -> Vec<Bar> {
-            let next = edges.iter().skip(1).map(Some).chain([None]);
-            edges.iter().zip(next).map(|(from, next)| Bar::between(*from, next.copied())).collect()
-        };
-        let without_days = |label: &str| Bar { label: label.to_owned(), from_days: None, number: 0 };
-        let (mut age, mut last_use) = (bars(&AGES), bars(&IDLE));
-        age.push(without_days("unknown"));
-        last_use.extend(["never used", "unknown", "not requested"].map(without_days));
-        Self { age, last_use }
+/// The maximum number of further groups, each of as many whole years as it takes.
+const MAX_FURTHER: i64 = 6;
+
+/// Counts active access keys by their days, which are put in groups when all are counted: the last groups depend on the oldest
+/// key.
+#[derive(Debug, Default)]
+pub(crate) struct DistributionBuilder {
+    age: Tally,
+    last_use: Tally,
+}
+
+/// The numbers of keys by days, and by label where they have no days.
+#[derive(Debug, Default)]
+struct Tally {
+    by_days: BTreeMap<i64, usize>,
+    by_label: BTreeMap<&'static str, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, days_or_label: Result<i64, &'static str>) {
+        *match days_or_label {
+            Ok(days) => self.by_days.entry(days.max(0)).or_default(),
+            Err(label) => self.by_label.entry(label).or_default(),
+        } += 1;
     }
+
+    /// The groups that begin at these days and at as many further ones as the oldest key needs, then those of the labels.
+    fn into_bars(self, edges: &[i64], labels: &[&'static str]) -> Vec<Bar> {
+        let oldest = self.by_days.last_key_value().map_or(0, |(days, _)| *days);
+        let edges = with_further(edges, oldest);
+        let next = edges.iter().skip(1).map(Some).chain([None]);
+        let between = edges.iter().zip(next).map(|(from, next)| {
+            let keys = self.by_days.range(from..).filter(|(days, _)| next.is_none_or(|next| *days < next));
+            Bar { number: keys.map(|(_, number)| number).sum(), ..Bar::between(*from, next.copied()) }
+        });
+        let without_days = labels.iter().map(|label| Bar {
+            label: (*label).to_owned(),
+            from_days: None,
+            number: self.by_label.get(label).copied().unwrap_or_default(),
+        });
+        between.chain(without_days).collect()
+    }
+}
+
+/// The first days of groups, with further ones of whole years until the last group holds `oldest`.
+fn with_further(edges: &[i64], oldest: i64) -> Vec<i64> {
+    let mut edges = edges.to_vec();
+    let last = edges.last().copied().unwrap_or_default();
+    let years = ((oldest - last) / 365).max(0);
+    let step = (years + MAX_FURTHER - 1) / MAX_FURTHER;
+    let step = step.max(1);
+    edges.extend((1..=years / step).map(|group| last + group * step * 365));
+    edges
 }
 
 impl Bar {
@@ -54,34 +97,51 @@ impl Bar {
     }
 }
 
-impl Distributions {
+impl DistributionBuilder {
     /// Adds the active keys of an account. Keys that could not be read are not counted.
     pub(crate) fn add(&mut self, header: &Header, account: &AccountRecord) {
         let keys =
             account.users().unwrap_or_default().iter().flat_map(|user| user.access_keys.iter().flatten());
         for key in keys.filter(|key| key.status == AccessKeyStatus::Active) {
-            let days_since = |time| days(time, header.as_of).max(0);
-            count(&mut self.age, key.create_date.map(days_since).ok_or("unknown"));
-            count(
-                &mut self.last_use,
-                match &key.last_used {
-                    Fact::Known { value: Some(last), .. } => Ok(days_since(last.date)),
-                    Fact::Known { value: None, .. } => Err("never used"),
-                    Fact::Unknown { .. } | Fact::Unavailable { .. } => Err("unknown"),
-                    Fact::NotRequested => Err("not requested"),
-                },
-            );
+            let days_since = |time| days(time, header.as_of);
+            self.age.add(key.create_date.map(days_since).ok_or("unknown"));
+            self.last_use.add(match &key.last_used {
+                Fact::Known { value: Some(last), .. } => Ok(days_since(last.date)),
+                Fact::Known { value: None, .. } => Err("never used"),
+                Fact::Unknown { .. } | Fact::Unavailable { .. } => Err("unknown"),
+                Fact::NotRequested => Err("not requested"),
+            });
+        }
+    }
+
+    /// The distributions of the keys that were added.
+    #[must_use]
+    pub(crate) fn finish(self) -> Distributions {
+        Distributions {
+            age: self.age.into_bars(&AGES, &["unknown"]),
+            last_use: self.last_use.into_bars(&IDLE, &["never used", "unknown", "not requested"]),
         }
     }
 }
 
-/// Counts a key in the group for its days, or where it has none, in the group of this label.
-fn count(bars: &mut [Bar], days_or_label: Result<i64, &str>) {
-    let bar = match days_or_label {
-        Ok(days) => bars.iter_mut().filter(|bar| bar.from_days.is_some_and(|from| from <= days)).last(),
-        Err(label) => bars.iter_mut().find(|bar| bar.label == label),
-    };
-    if let Some(bar) = bar {
-        bar.number += 1;
+#[cfg(test)]
+mod tests {
+    use super::{AGES, IDLE, Tally, with_further};
+
+    #[test]
+    fn the_last_groups_grow_with_the_data() {
+        let further = |oldest| with_further(&AGES, oldest)[AGES.len()..].to_vec();
+        assert!(further(1096).is_empty() && further(1460).is_empty());
+        assert_eq!(further(1461), [1461]);
+        assert_eq!(further(2200), [1461, 1826, 2191]);
+        assert_eq!(further(7000), [2191, 3286, 4381, 5476, 6571], "sixteen years, three to a group");
+        let mut tally = Tally::default();
+        [0, 400, 800, 801, 5000].into_iter().for_each(|days| tally.add(Ok(days)));
+        tally.add(Err("unknown"));
+        let bars = tally.into_bars(&IDLE, &["unknown"]);
+        assert_eq!(bars.iter().map(|bar| bar.number).sum::<usize>(), 6, "each key is in one group");
+        assert!(bars.len() <= IDLE.len() + 7, "{bars:?}");
+        let last = bars.iter().rfind(|bar| bar.from_days.is_some()).unwrap();
+        assert_eq!((last.number, last.from_days > Some(3000)), (1, true), "{bars:?}");
     }
 }

@@ -78,6 +78,12 @@ pub(crate) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
+/// The time in UTC in whole seconds: `2026-11-25T12:00:00Z`.
+#[must_use]
+pub(crate) fn seconds(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
+
 impl<'a> AccountView<'a> {
     /// An account of the roll with this header.
     #[must_use]

@@ -31,11 +31,14 @@ pub struct Finding {
     pub message: String,
     /// The facts that prove it.
     pub evidence: Vec<Evidence>,
+    /// When the access key was created: of two keys with the same score, the older is the more urgent.
+    #[serde(skip)]
+    pub key_created: Option<jiff::Timestamp>,
     /// How to fix it: AWS CLI commands, one per line, and shell comments.
     pub remedy: String,
     /// How urgent it is, with the reasons.
     pub score: Score,
-    /// What to do with the user as a whole; `None` for the root user.
+    /// What to do with the user, or the root user, as a whole.
     pub advice: Option<Advice>,
     /// Who is responsible for it; `None` where no source names an owner.
     pub owner: Option<Owner>,
@@ -50,10 +53,12 @@ fn serialize_id<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::E
 }
 
 impl Finding {
-    /// Orders the most urgent first, and those of equal score by id, so that every run has the same order.
+    /// Orders the most urgent first: by score, then by the age of the key, then by id, so that every run has the same order.
     #[must_use]
     pub(crate) fn by_urgency(&self, other: &Self) -> Ordering {
-        other.score.points.cmp(&self.score.points).then_with(|| self.id.cmp(&other.id))
+        let age = |finding: &Self| (finding.key_created.is_none(), finding.key_created);
+        let by_score = other.score.points.cmp(&self.score.points);
+        by_score.then_with(|| age(self).cmp(&age(other))).then_with(|| self.id.cmp(&other.id))
     }
 
     /// Whether no exception suppresses it. An expired exception suppresses nothing.

@@ -20,6 +20,7 @@
 //! Findings of a roll of one account with one user, whose access key is older than 90 days:
 //!
 //! ```
+//! use rolecall_report::count::Count;
 //! use rolecall_report::report::FindingLimit;
 //! use rolecall_report::{Report, Settings};
 //! use rolecall_roll::{AccessKey, AccountRecord, Fact, Header, RoleArn, RunId, User};
@@ -48,7 +49,7 @@
 //!
 //! // The last use was not requested: the rules that need it have no findings, and are not counted as passed.
 //! let unused = report.assessment.rules.iter().find(|result| result.rule.id == "access-key-unused").unwrap();
-//! assert_eq!((unused.evaluated, unused.open, unused.not_collected), (0, 0, 1));
+//! assert_eq!((unused.evaluated, unused.open, unused.not_collected), (0, Count::NotEvaluated, 1));
 //! # Ok(())
 //! # }
 //! ```
@@ -57,6 +58,7 @@ pub mod advice;
 pub mod assess;
 pub mod bundle;
 pub mod cloudtrail;
+pub mod count;
 pub mod coverage_summary;
 pub mod diff;
 pub mod distribution;

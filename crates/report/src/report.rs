@@ -7,7 +7,8 @@ use rolecall_roll::{AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, He
 use serde::Serialize;
 
 use crate::assess::{Assessment, Assessor};
-use crate::distribution::Distributions;
+use crate::count::Count;
+use crate::distribution::{DistributionBuilder, Distributions};
 use crate::filter::AppliedFilter;
 use crate::finding::Finding;
 use crate::rules::{Benchmark, Severity};
@@ -45,12 +46,14 @@ pub struct Report {
     pub coverage: Coverage,
     /// The benchmark whose rules were evaluated; `None` where all rules were.
     pub benchmark: Option<Benchmark>,
-    /// The number of open findings by severity.
-    pub open: BTreeMap<Severity, usize>,
+    /// The number of open findings by severity; `null` in JSON where no rule of the severity was evaluated.
+    pub open: BTreeMap<Severity, Count>,
+    /// The severities for which `open` is only a lower bound.
+    pub open_at_least: Vec<Severity>,
     /// The number of suppressed findings, also where not all are kept.
     pub suppressed_count: usize,
-    /// The distributions of active keys by age and by last use.
-    pub distributions: Distributions,
+    /// The distributions of active keys by age and by last use; `None` where no access keys were read.
+    pub distributions: Option<Distributions>,
     /// The gaps of all accounts; empty where only the most urgent findings are kept.
     #[serde(skip)]
     pub not_read: Vec<UnreadItem>,
@@ -116,10 +119,12 @@ impl Report {
         let mut open: BTreeMap<Severity, usize> =
             Severity::ALL.into_iter().map(|severity| (severity, 0)).collect();
         let (mut suppressed_count, mut not_read) = (0, Vec::new());
-        let mut distributions = Distributions::default();
+        let mut distributions = DistributionBuilder::default();
+        let mut assessed = 0;
         let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
         for account in accounts {
             let account = account?;
+            assessed += 1;
             coverage.add(&account);
             distributions.add(header, &account);
             if limit == FindingLimit::All {
@@ -146,13 +151,19 @@ impl Report {
         sort_and_limit(&mut findings, limit);
         sort_and_limit(&mut suppressed, limit);
         let (coverage, benchmark) = (coverage.finish(), settings.benchmark);
-        let assessment = assessor.finish();
+        let assessment = assessor.finish(assessed, &coverage);
+        let open: BTreeMap<Severity, Count> = open
+            .into_iter()
+            .map(|(severity, number)| (severity, assessment.open_of(severity, number)))
+            .collect();
+        let open_at_least = open.iter().filter(|(_, count)| matches!(count, Count::AtLeast(_)));
         Ok(Self {
+            open_at_least: open_at_least.map(|(severity, _)| *severity).collect(),
+            distributions: coverage.access_keys.map(|_| distributions.finish()),
             coverage,
             benchmark,
             open,
             suppressed_count,
-            distributions,
             not_read,
             filter: None,
             findings,
@@ -172,7 +183,20 @@ impl Report {
     /// The number of open findings, also where not all are kept.
     #[must_use]
     pub fn open_count(&self) -> usize {
-        self.open.values().sum()
+        self.open.values().map(|count| count.number()).sum()
+    }
+
+    /// The number of open findings, with what is known about it.
+    #[must_use]
+    pub fn open_total(&self) -> Count {
+        Count::combined(self.open_count(), self.assessment.rules.iter().map(|result| result.open))
+    }
+
+    /// How many rules were evaluated for everything that was read.
+    #[must_use]
+    pub fn evaluated_rules(&self) -> usize {
+        let rules = self.assessment.rules.iter();
+        rules.filter(|result| result.is_evaluated() && !result.lacks_facts()).count()
     }
 
     /// The open findings in groups, the most urgent first, with the name of each group. Without a grouping, one group
@@ -210,7 +234,7 @@ impl Report {
     /// Whether there is an open finding of this severity or a worse one.
     #[must_use]
     pub fn has_open_at_least(&self, severity: Severity) -> bool {
-        self.open.range(severity..).any(|(_, number)| *number > 0)
+        self.open.range(severity..).any(|(_, count)| count.number() > 0)
     }
 }
 

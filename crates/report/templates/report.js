@@ -115,7 +115,8 @@
     const from = all ? 0 : page * PAGE;
     const part = shown.slice(from, all ? PRINTED : from + PAGE);
     byId("rows").replaceChildren(...part.map((index) => row(findings[index])));
-    const range = part.length === 0 ? "No findings" : `${number.format(from + 1)} to ${number.format(from + part.length)} of ${number.format(shown.length)} findings`;
+    const none = shown.length < findings.length ? "No findings match" : byId("shown").dataset.none;
+    const range = part.length === 0 ? none : `${number.format(from + 1)} to ${number.format(from + part.length)} of ${number.format(shown.length)} findings`;
     byId("shown").textContent = `${range}${shown.length < findings.length ? `, ${number.format(findings.length)} in total` : ""}`;
     byId("page").textContent = `page ${page + 1} of ${number.format(pages)}`;
     byId("previous").disabled = page === 0;

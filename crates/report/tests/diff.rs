@@ -132,8 +132,10 @@ fn a_fact_that_one_roll_did_not_request_is_not_compared_and_noted() {
     let without = AccessKey { last_used: Fact::NotRequested, ..key("AKIA1", 80, None) };
     let diff = diff(vec![ann(vec![key("AKIA1", 80, None)])], vec![ann(vec![without])]);
     assert!(diff.is_empty(), "{:?}", titles(&diff));
-    assert_eq!(diff.not_compared, [("access-key-never-used", 1)].into());
-    assert!(diff.notes()[1].contains("1 finding of access-key-never-used is not compared"));
+    assert_eq!(
+        diff.notes()[1],
+        "1 rule not compared: it needs last_used, which one of the rolls did not request (1 finding: access-key-never-used)"
+    );
 }
 
 #[test]
@@ -168,7 +170,9 @@ fn tags_that_one_roll_did_not_read_reopen_nothing() {
     for (old, new) in [(tagged.clone(), Fact::NotRequested), (Fact::NotRequested, tagged)] {
         let diff = compared(&with(old), &with(new), &settings, false);
         assert!(diff.is_empty(), "{:?}", titles(&diff));
-        assert_eq!(diff.not_compared, [("access-key-age", 1)].into());
+        let not_compared = diff.not_compared.get("access-key-age").unwrap();
+        assert_eq!((not_compared.findings, diff.not_compared.len()), (1, 1));
+        assert_eq!(not_compared.needs, [FactKind::Policies].into());
     }
 }
 
@@ -226,6 +230,68 @@ fn rolls_of_different_things_are_not_compared() {
         false,
     );
     assert!(result.unwrap_err().to_string().contains("all users"));
+}
+
+#[test]
+fn rules_that_were_not_compared_are_one_note_and_what_the_rolls_do_not_share_is_a_warning() {
+    let without = |mut user: User| {
+        user.access_keys.iter_mut().flatten().for_each(|key| key.last_used = Fact::NotRequested);
+        user.console_password = Fact::NotRequested;
+        user
+    };
+    let users = (0..1200).map(|number| {
+        let id = format!("AKIA{number:016}");
+        password(user(&format!("user-{number}"), vec![key(&id, 80, Some(60))]), 900, Some(900))
+    });
+    let (old, new): (Vec<User>, Vec<User>) = users.map(|user| (user.clone(), without(user))).unzip();
+    let full = [FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed, FactKind::ConsolePassword];
+    let collect = |facts: &[FactKind]| FactSelection {
+        facts: facts.iter().copied().collect(),
+        ..FactSelection::default()
+    };
+    let old_header = Header { collect: collect(&full), ..header() };
+    let new_header = Header { collect: collect(&full[..2]), ..later() };
+    let old = roll_file_of(&old_header, &[account(A, old), account("333333333333", Vec::new())]);
+    let new = roll_file_of(&new_header, &[account(A, new)]);
+    let diff = Diff::compare(&old, &new, &Settings::default(), false).unwrap();
+    assert!(!diff.is_complete());
+    assert_eq!(
+        diff.notes()[1..],
+        [
+            "warning: 1 account only in the first roll, not compared",
+            "warning: only the first roll requested last_used, console_password: not compared",
+            "3 rules not compared: they need last_used, console_password, which one of the rolls did not request \
+             (3,600 findings: access-key-unused, console-without-mfa, password-unused)",
+        ]
+    );
+}
+
+#[test]
+fn rolls_without_an_account_in_common_are_compared_with_a_warning() {
+    let other = [account("333333333333", Vec::new())];
+    let diff = compared(&[account(A, Vec::new())], &other, &Settings::default(), false);
+    assert!(!diff.is_complete());
+    assert_eq!(
+        diff.notes()[1],
+        "warning: the rolls have no account in common (first: 1 account, second: 1 account), so no user and no key is compared"
+    );
+}
+
+#[test]
+fn accounts_are_shown_with_their_names_and_times_in_whole_seconds() {
+    let named = |users| common::known(account(A, users), "shop", &[]);
+    let old = Header { as_of: at("2028-03-01T12:00:00.123456789Z"), ..header() };
+    let diff = Diff::compare(
+        &roll_file_of(&old, &[named(Vec::new())]),
+        &roll_file_of(&later(), &[named(vec![ann(vec![key("AKIA1", 10, Some(1))])])]),
+        &Settings::default(),
+        false,
+    )
+    .unwrap();
+    assert!(diff.notes()[0].starts_with("from 2028-03-01T12:00:00Z (run "), "{:?}", diff.notes());
+    for section in diff.sections() {
+        assert_eq!(section.rows[0][0], "111111111111 shop", "{}", section.title);
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn verdict(id: &str, account: AccountRecord, header: &Header) -> Verdict {
         1,
         "one subject is evaluated: {result:?}"
     );
-    assert_eq!(result.open, report.findings.len());
+    assert_eq!(result.open.number(), report.findings.len());
     match (report.findings.as_slice(), report.assessment.unknown.as_slice()) {
         ([finding], []) => Fail(finding.message.clone()),
         ([], [unknown]) => Unknown(format!("{}: {}", unknown.fact, unknown.reason)),
@@ -765,7 +765,13 @@ fn a_user_is_deleted_only_where_all_was_idle_for_as_long_as_a_key_may_be_old() {
         "delete the user"
     );
     // A password that was set five days ago may be for a new person.
-    assert_eq!(action(password(user("ann", Vec::new()), 5, Some(100))), "keep");
+    let new_password = || password(user("ann", Vec::new()), 5, Some(100));
+    assert_eq!(action(new_password()), "assign MFA");
+    let with_old_policy = User {
+        policies: Fact::live(Policies { attached_policies: vec!["p".to_owned()], ..Policies::default() }),
+        ..mfa(new_password())
+    };
+    assert_eq!(action(with_old_policy), "keep");
     let keys = vec![inactive(key("A", 500, Some(90))), key("B", 10, Some(1))];
     assert_eq!(action(user("ann", keys)), "delete the key");
     let unread = User { access_keys: None, ..password(user("ann", Vec::new()), 400, None) };
@@ -800,6 +806,44 @@ fn a_benchmark_selects_its_rules() {
     };
     assert!(several(Benchmark::Cis60));
     assert!(!several(Benchmark::Cis70), "7.0 has no such clause");
+}
+
+#[test]
+fn every_finding_has_an_advice_also_those_of_the_root_user() {
+    let with_organization = Header { organization: Some(organization(Fact::live(true))), ..header() };
+    for (id, header, root, advice) in [
+        ("111111111111", header(), root(true, true, None), &["delete the key"][..]),
+        ("111111111111", header(), root(true, false, Some(true)), &["delete the key", "delete the key"]),
+        ("111111111111", header(), root(false, false, Some(true)), &["assign MFA"]),
+        ("111111111111", with_organization.clone(), root(false, false, Some(true)), &["remove the password"]),
+        ("999999999999", with_organization, root(false, false, Some(true)), &["assign MFA"]),
+    ] {
+        let facts = Facts { summary: root, ..Facts::default() };
+        let accounts = vec![account(id, Vec::new()).with_facts(facts)];
+        let report = report(&header, accounts, &Settings::default());
+        let actions: Vec<&str> =
+            report.findings.iter().map(|it| it.advice.as_ref().map_or("", |it| it.action.as_str())).collect();
+        assert_eq!(actions, advice, "{id}");
+    }
+    let everybody = shop_report(&header(), &Settings::default());
+    assert!(everybody.findings.iter().all(|finding| finding.advice.is_some()));
+}
+
+#[test]
+fn of_two_findings_with_the_same_score_the_older_key_comes_first() {
+    // Past five years, the age adds no more points; the ids are in the other order.
+    let keys = [("AKIA1", 2000), ("AKIA2", 2500), ("AKIA3", 4000), ("AKIA4", 4001)];
+    let users = keys.map(|(id, age)| user(&format!("user-{id}"), vec![key(id, age, Some(1))]));
+    let settings = only(rules::find("access-key-age").unwrap());
+    let report = report(&header(), vec![account("111111111111", users.to_vec())], &settings);
+    let order: Vec<String> = report
+        .findings
+        .iter()
+        .map(|finding| shortened(finding.subject.access_key_id.as_ref().unwrap().as_str()))
+        .collect();
+    assert_eq!(order, ["AKIA4", "AKIA3", "AKIA2", "AKIA1"]);
+    let scores: Vec<u32> = report.findings.iter().map(|finding| finding.score.points).collect();
+    assert!(scores.windows(2).all(|pair| pair[0] == pair[1]), "{scores:?}");
 }
 
 #[test]

@@ -26,10 +26,16 @@ pub struct Coverage {
     pub accounts: usize,
     /// Accounts with the outcome `Complete`.
     pub complete: usize,
-    /// Users in the roll.
-    pub users: usize,
-    /// Access keys in the roll; `None` where they were not requested.
+    /// Accounts whose users were read, completely or in part; also those with an accepted gap.
+    pub read: usize,
+    /// Users in the roll; `None` where no account was read: then their number is unknown, not 0.
+    pub users: Option<usize>,
+    /// Whether `users` is only a lower bound: an account was not read, or its users could not all be listed.
+    pub users_at_least: bool,
+    /// Access keys in the roll; `None` where they were not requested, or no account was read.
     pub access_keys: Option<usize>,
+    /// Whether `access_keys` is only a lower bound: users or their keys could not be read.
+    pub access_keys_at_least: bool,
     /// The sum of the user counts in `GetAccountSummary`, over all accounts with users in the roll; `None` where one of
     /// these counts is unknown.
     pub control_total: Option<u64>,
@@ -49,7 +55,7 @@ pub struct Coverage {
     pub expired_accepted_gaps: Vec<AcceptedGap>,
     /// Accepted gaps that apply to no gap: the account is complete, or not in the roll.
     pub unused_accepted_gaps: Vec<AcceptedGap>,
-    /// What limits the users and keys of the roll, as noun phrases such as `user alice`; empty where nothing does.
+    /// What limits the accounts, users and keys of the roll, as noun phrases such as `user alice`; empty where nothing does.
     pub narrowed_by: Vec<String>,
     /// Accounts that a previous run read; `None` where this run read all of them.
     pub resumed: Option<ResumedFrom>,
@@ -98,10 +104,16 @@ impl Coverage {
 
     /// Counts an account, its users and its keys.
     fn count(&mut self, account: &AccountRecord) {
-        let (users, access_keys) = account.count();
         self.accounts += 1;
-        self.users += users;
-        self.access_keys = self.access_keys.map(|sum| sum + access_keys);
+        let Some(users) = account.users() else {
+            self.users_at_least = true;
+            return;
+        };
+        self.read += 1;
+        self.users = Some(self.users.unwrap_or_default() + users.len());
+        self.access_keys = self.access_keys.map(|sum| sum + account.count().1);
+        self.users_at_least |= account.gaps().iter().any(|gap| gap.stage == FactKind::Users.into());
+        self.access_keys_at_least |= users.iter().any(|user| user.access_keys.is_none());
     }
 
     /// Adds the gaps of an account that was read in part.
@@ -143,8 +155,11 @@ impl CoverageBuilder {
             listed: organization.map(|it| it.accounts),
             accounts: 0,
             complete: 0,
-            users: 0,
+            read: 0,
+            users: None,
+            users_at_least: false,
             access_keys: header.reads(FactKind::AccessKeys).then_some(0),
+            access_keys_at_least: false,
             control_total: Some(0),
             partial: 0,
             partial_reasons: BTreeMap::new(),
@@ -154,7 +169,7 @@ impl CoverageBuilder {
             accepted_gaps: Vec::new(),
             expired_accepted_gaps: Vec::new(),
             unused_accepted_gaps: Vec::new(),
-            narrowed_by: header.collect.limits(),
+            narrowed_by: header.limits(),
             resumed: None,
         };
         Self {
@@ -236,7 +251,14 @@ impl CoverageBuilder {
             coverage.is_complete = false;
             coverage.accounts += pending.len();
             coverage.failed.insert("the run ended before they were read".to_owned(), pending.len());
+            coverage.users_at_least = true;
         }
+        if coverage.read == 0 {
+            coverage.access_keys = None;
+        }
+        coverage.access_keys_at_least =
+            coverage.access_keys.is_some() && (coverage.access_keys_at_least || coverage.users_at_least);
+        coverage.users_at_least &= coverage.read > 0;
         coverage
     }
 }

@@ -69,6 +69,13 @@ impl Header {
     pub fn reads(&self, fact: FactKind) -> bool {
         self.collect.contains(fact)
     }
+
+    /// What limits the accounts, users and keys of the roll, as noun phrases; empty where nothing does.
+    #[must_use]
+    pub(crate) fn limits(&self) -> Vec<String> {
+        let scope = (!self.scope.is_all()).then(|| format!("accounts selected by filters ({})", self.scope));
+        self.collect.limits().into_iter().chain(scope).collect()
+    }
 }
 
 /// The filters that select accounts of an organization. An account must pass all filters; an empty filter passes all.

@@ -1,9 +1,11 @@
-//! Tables that fit the width of a terminal. Ids are never broken over lines, so that they can be copied. Columns that are empty in
-//! all rows are dropped. A text that does not fit beside the other columns goes on a line of its own below them.
+//! Tables that fit the width of a terminal. Ids and ARNs are never broken over lines, so that they can be copied. Columns that are
+//! empty in all rows are dropped; in one row, a text and an account name take the room of the empty cells after them. A text that
+//! does not fit beside the other columns goes on a line of its own below them.
 //!
 //! No table crate does this: to fit a width, they break whatever is too wide.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects, Style};
@@ -29,11 +31,21 @@ const ACCOUNT_ID: usize = 12;
 /// line; an account name is shortened.
 const NARROW: (usize, usize) = (32, 24);
 
-/// The steps by which they are narrowed further, to fit all columns on one line.
-const FOR_ONE_LINE: [(Kind, usize); 2] = [(Kind::Id, 24), (Kind::Account, 20)];
+/// The steps by which they are narrowed further, to fit all columns on one line. A column of ids keeps its usual width: narrower,
+/// most rows would take two lines.
+const FOR_ONE_LINE: [(Kind, usize); 3] = [(Kind::Id, 24), (Kind::Account, 20), (Kind::Id, 8)];
 
 /// The same steps for the columns before a text that goes below them.
-const FOR_A_TEXT_BELOW: [(Kind, usize); 3] = [(Kind::Id, 20), (Kind::Account, ACCOUNT_ID), (Kind::Id, 16)];
+const FOR_A_TEXT_BELOW: [(Kind, usize); 3] =
+    [(Kind::Id, SHORT_ID), (Kind::Account, ACCOUNT_ID), (Kind::Id, 8)];
+
+/// The width to which a column of ids is narrowed before an account name beside it is cut.
+const SHORT_ID: usize = 16;
+
+/// Which columns get the room that is left in a line, and up to which width: a name that is cut has lost something, a text that
+/// wraps has not.
+const SHARES: [(Kind, usize); 4] =
+    [(Kind::Account, 40), (Kind::Text, usize::MAX), (Kind::Account, usize::MAX), (Kind::Id, usize::MAX)];
 
 /// How a column may be narrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,10 +126,33 @@ impl Cell {
 }
 
 /// How wide the cells of a column are.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct CellWidths {
     widest: usize,
-    longest_part: usize,
+    /// The number of cells by the width of what is never broken in them; without empty cells.
+    unbroken: BTreeMap<usize, usize>,
+}
+
+impl CellWidths {
+    fn add(&mut self, kind: Kind, text: &str) {
+        let width = display_width(text);
+        self.widest = self.widest.max(width);
+        if width > 0 {
+            let unbroken = if kind == Kind::Text { longest_part(text) } else { width };
+            *self.unbroken.entry(unbroken).or_default() += 1;
+        }
+    }
+
+    /// The width that is enough for at least half of the cells.
+    fn usual(&self) -> usize {
+        let cells: usize = self.unbroken.values().sum();
+        let mut fitting = 0;
+        let is_enough = |(_, number): &(&usize, &usize)| {
+            fitting += **number;
+            2 * fitting >= cells
+        };
+        self.unbroken.iter().find(is_enough).map_or(0, |(width, _)| *width)
+    }
 }
 
 /// What was measured of all rows, before the first is written.
@@ -136,10 +171,7 @@ impl Measured {
     pub(crate) fn add(&mut self, row: &[Cell]) {
         self.rows += 1;
         for ((column, widths), cell) in self.columns.iter_mut().zip(row) {
-            widths.widest = widths.widest.max(display_width(&cell.text));
-            if column.kind == Kind::Text {
-                widths.longest_part = widths.longest_part.max(longest_part(&cell.text));
-            }
+            widths.add(column.kind, &cell.text);
         }
     }
 }
@@ -151,6 +183,8 @@ struct Placed {
     index: usize,
     column: Column,
     natural: usize,
+    /// The width that is enough for at least half of the cells.
+    usual: usize,
     width: usize,
     /// The line of the row that it is in.
     line: usize,
@@ -174,18 +208,18 @@ impl Layout {
                 continue;
             }
             let name = display_width(&column.name);
-            let natural = widths.widest.max(name);
+            let (natural, usual) = (widths.widest.max(name), widths.usual());
             let narrowest = match column.kind {
                 Kind::Number => natural,
-                Kind::Id => natural.min(NARROW.0),
+                Kind::Id => natural.min(NARROW.0.max(usual)),
                 Kind::Account => natural.min(NARROW.1),
                 Kind::Text => {
                     let room = limit.map_or(usize::MAX, |limit| limit.saturating_sub(INDENT));
-                    natural.min(widths.longest_part.max(MESSAGE).min(room))
+                    natural.min(usual.max(MESSAGE).min(room))
                 }
             };
             let width = narrowest.max(name);
-            columns.push(Placed { index, column, natural, width, line: 0, start: 0 });
+            columns.push(Placed { index, column, natural, usual, width, line: 0, start: 0 });
         }
         let mut layout = Self { columns, terminal };
         layout.fit(limit.unwrap_or(usize::MAX));
@@ -200,12 +234,17 @@ impl Layout {
         } else {
             let is_text = |column: &Placed| column.column.kind == Kind::Text;
             let before_text = self.columns.iter().position(is_text).unwrap_or(self.columns.len());
+            let has_text = before_text < self.columns.len();
             if !narrow(&mut self.columns, &FOR_ONE_LINE, limit)
-                && let Some(columns) = self.columns.get_mut(..before_text)
+                && let Some(columns) = self.columns.get_mut(..before_text).filter(|_| has_text)
             {
                 narrow(columns, &FOR_A_TEXT_BELOW, limit);
             }
             self.break_lines(limit);
+            if !has_text {
+                self.balance_lines(limit);
+                self.make_room_for_names();
+            }
             for line in 0..=self.columns.last().map_or(0, |column| column.line) {
                 self.share_room(line, limit);
             }
@@ -250,16 +289,48 @@ impl Layout {
         }
     }
 
-    /// Texts get what room is left in a line, then accounts, then ids.
+    /// Moves columns to the line below while a name is cut above them and there is room below.
+    fn balance_lines(&mut self, limit: usize) {
+        for place in (1..self.columns.len()).rev() {
+            let Some(line) = self.columns.get(place).map(|column| column.line) else { return };
+            let in_line = |line| self.columns.iter().filter(move |column| column.line == line);
+            let is_cut = in_line(line)
+                .any(|column| column.column.kind == Kind::Account && column.width < column.natural);
+            let is_last = in_line(line)
+                .last()
+                .is_some_and(|last| self.columns.get(place).is_some_and(|it| it.index == last.index));
+            let below: usize = in_line(line + 1).map(|column| column.width + GAP).sum();
+            if let Some(column) = self.columns.get_mut(place)
+                && is_cut
+                && is_last
+                && below > 0
+                && INDENT + column.width + below <= limit
+            {
+                column.line += 1;
+            }
+        }
+    }
+
+    /// Narrows the ids beside a name that is cut, so that the name gets their room first.
+    fn make_room_for_names(&mut self) {
+        let is_cut = |it: &&Placed| it.column.kind == Kind::Account && it.width < it.natural;
+        let lines: Vec<usize> = self.columns.iter().filter(is_cut).map(|it| it.line).collect();
+        let ids = self.columns.iter_mut().filter(|it| it.column.kind == Kind::Id && lines.contains(&it.line));
+        for id in ids {
+            id.width = id.width.min(SHORT_ID.max(id.usual));
+        }
+    }
+
+    /// Shares out what room is left in a line.
     fn share_room(&mut self, line: usize, limit: usize) {
         let in_line = || self.columns.iter().filter(|column| column.line == line);
         let indent = if line == 0 { 0 } else { INDENT };
         let used = indent + in_line().map(|column| column.width).sum::<usize>();
         let mut room = limit.saturating_sub(used + in_line().count().saturating_sub(1) * GAP);
-        for kind in [Kind::Text, Kind::Account, Kind::Id] {
+        for (kind, most) in SHARES {
             for column in &mut self.columns {
                 if column.line == line && column.column.kind == kind {
-                    let more = room.min(column.natural - column.width.min(column.natural));
+                    let more = room.min(column.natural.min(most).saturating_sub(column.width));
                     column.width += more;
                     room -= more;
                 }
@@ -286,17 +357,27 @@ impl Layout {
         // Cells beside each other, each with its lines.
         let mut beside: Vec<(usize, Style, Vec<String>)> = Vec::new();
         let (mut line, mut end) = (0, 0);
-        for (place, cell) in cells {
+        for (number, (place, cell)) in cells.iter().enumerate() {
             if place.line > line {
                 self.flush(out, &mut beside)?;
                 (line, end) = (place.line, 0);
             }
             let width = display_width(&cell.text);
-            let is_too_wide = width > place.width;
+            // Up to the next cell that is not empty.
+            let next = cells.get(number + 1).filter(|(next, _)| next.line == place.line);
+            let until = next.map_or(limit, |(next, _)| next.start.saturating_sub(GAP));
+            let room = place.width.max(until.saturating_sub(place.start));
+            let is_too_wide = width
+                > if matches!(place.column.kind, Kind::Text | Kind::Account) { room } else { place.width };
             let (start, lines) = match place.column.kind {
                 Kind::Number => (place.start + place.width.saturating_sub(width), vec![cell.text.clone()]),
-                Kind::Text if is_too_wide => (place.start, wrap(&cell.text, place.width)),
-                Kind::Account if is_too_wide => (place.start, vec![shorten(&cell.text, place.width)]),
+                // A word that has no room beside the other cells gets a line of its own.
+                Kind::Text if is_too_wide && place.start + longest_part(&cell.text).max(1) > limit => {
+                    self.flush(out, &mut beside)?;
+                    (INDENT.min(place.start), wrap(&cell.text, limit.saturating_sub(INDENT.min(place.start))))
+                }
+                Kind::Text if is_too_wide => (place.start, wrap(&cell.text, room)),
+                Kind::Account if is_too_wide => (place.start, vec![shorten(&cell.text, room)]),
                 Kind::Id if is_too_wide && place.start + width > limit => {
                     self.flush(out, &mut beside)?;
                     (INDENT.min(place.start), vec![cell.text.clone()])
@@ -307,10 +388,7 @@ impl Layout {
             if start < end {
                 self.flush(out, &mut beside)?;
             }
-            let shown = match place.column.kind {
-                Kind::Id | Kind::Number => width,
-                Kind::Account | Kind::Text => width.min(place.width),
-            };
+            let shown = lines.iter().map(|line| display_width(line)).max().unwrap_or_default();
             end = start + shown + GAP;
             beside.push((start, cell.style, lines));
         }
@@ -341,7 +419,8 @@ fn narrow(columns: &mut [Placed], steps: &[(Kind, usize)], limit: usize) -> bool
     let too_much = |widths: &[usize]| (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
     for (kind, least) in steps {
         for (place, column) in columns.iter().enumerate() {
-            let least = *least.max(&display_width(&column.column.name));
+            let usual = if *kind == Kind::Id { column.usual } else { 0 };
+            let least = (*least).max(usual).max(display_width(&column.column.name));
             let excess = too_much(&widths);
             if let Some(width) = widths.get_mut(place).filter(|_| column.column.kind == *kind) {
                 *width = (*width).min(least.max(width.saturating_sub(excess)));

@@ -1,13 +1,13 @@
-//! The table of access keys, then the gaps and the notes of each account.
+//! The gaps and the notes of each account, and the table of access keys.
 
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
-use rolecall_report::coverage_summary::with_thousands_separator;
+use rolecall_report::coverage_summary::{first_of, no_users, with_thousands_separator};
 use rolecall_report::facts::days;
 use rolecall_report::finding::account_label;
-use rolecall_roll::{AccessKey, AccessKeyStatus, AccountRecord, Fact, Gap, Outcome, RollFile, User};
+use rolecall_roll::{AccessKey, AccessKeyStatus, AccountRecord, Fact, Gap, Header, Outcome, RollFile, User};
 
 use super::count_of;
 use super::grid::{self, Cell, Column, Layout, Measured};
@@ -15,7 +15,7 @@ use super::sink::TerminalStyle;
 use crate::terms::FlagTerms;
 
 /// The number of rows (keys, and users without keys) that a terminal lists without --all. More would scroll the coverage
-/// summary away.
+/// summary and the findings away.
 const MOST_KEYS: usize = 50;
 
 /// Which access keys are listed.
@@ -27,16 +27,12 @@ pub(super) enum KeyListing {
     All,
 }
 
-/// Writes the keys, if they are listed, then the gaps and the notes.
-pub(super) fn render(
+/// Writes the gaps and the notes.
+pub(super) fn render_unread(
     out: &mut impl Write,
     roll: &RollFile,
-    keys: KeyListing,
     terminal: TerminalStyle,
 ) -> io::Result<()> {
-    if keys != KeyListing::None {
-        render_keys(out, roll, keys, terminal)?;
-    }
     render_gaps(out, roll, terminal)?;
     for account in roll.accounts() {
         let account = account?;
@@ -88,17 +84,20 @@ fn subject(account: &AccountRecord) -> String {
     format!("{role_arn}{}", name.map_or(String::new(), |name| format!(" ({name})")))
 }
 
-/// Reads the accounts twice, to measure the rows and to write them: a roll may be larger than the memory.
-fn render_keys(
+/// Writes the users and their keys, if they are listed. Reads the accounts twice, to measure the rows and to write them: a roll may
+/// be larger than the memory.
+pub(super) fn render_keys(
     out: &mut impl Write,
     roll: &RollFile,
     keys: KeyListing,
     terminal: TerminalStyle,
 ) -> io::Result<()> {
-    let as_of = roll.header.as_of;
+    if keys == KeyListing::None {
+        return Ok(());
+    }
     let mut measured = Measured::new(columns());
     for account in roll.accounts() {
-        add_rows(&account?, as_of, &mut |row| {
+        add_rows(&account?, &roll.header, &mut |row| {
             measured.add(&row);
             Ok(())
         })?;
@@ -115,7 +114,7 @@ fn render_keys(
     let layout = Layout::new(measured, terminal);
     layout.write_header(out)?;
     for account in roll.accounts() {
-        add_rows(&account?, as_of, &mut |row| layout.write_row(out, &row))?;
+        add_rows(&account?, &roll.header, &mut |row| layout.write_row(out, &row))?;
     }
     writeln!(out)
 }
@@ -135,15 +134,15 @@ fn columns() -> [Column; 7] {
 /// Adds a row for each key of an account, and one for each user without keys.
 fn add_rows(
     account: &AccountRecord,
-    as_of: Timestamp,
+    header: &Header,
     add: &mut dyn FnMut(Vec<Cell>) -> io::Result<()>,
 ) -> io::Result<()> {
     let name = account.account().and_then(|account| account.name.as_deref());
     let label = Cell::new(account_label(account.account_id(), name));
     match account.users() {
         None => Ok(()),
-        Some([]) => add(vec![label, Cell::dim("no users")]),
-        Some(users) => users.iter().try_for_each(|user| add_user(add, &label, user, as_of)),
+        Some([]) => add(vec![label, Cell::dim(no_users(header))]),
+        Some(users) => users.iter().try_for_each(|user| add_user(add, &label, user, header.as_of)),
     }
 }
 
@@ -239,15 +238,6 @@ fn group_gaps(gaps: &[Gap]) -> Vec<GapGroup<'_>> {
         }
     }
     kinds
-}
-
-fn first_of(users: &[&str]) -> String {
-    match users {
-        [first, second, _, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second} and {} more", with_thousands_separator(users.len() - 2))
-        }
-        _ => users.join(", "),
-    }
 }
 
 fn red() -> Style {

@@ -148,12 +148,13 @@ fn scan_table(roll: &RollFile, keys: KeyListing, limit: usize, terminal: Termina
     let report = report(roll);
     let summary = CoverageSummary::new(roll, &report.coverage, Some(&report), &FlagTerms);
     text(|out| {
-        super::table::render(out, roll, keys, terminal).unwrap();
-        findings::render(out, &report, None, limit, terminal).unwrap();
         out.extend(
             page::render(&summary, Some("with --roll FILE another run would scan what is missing"), terminal)
                 .bytes(),
         );
+        findings::render(out, &report, None, limit, terminal).unwrap();
+        super::table::render_unread(out, roll, terminal).unwrap();
+        super::table::render_keys(out, roll, keys, terminal).unwrap();
     })
 }
 
@@ -236,7 +237,7 @@ fn a_scan_looks_like_this() {
 fn a_terminal_lists_fifty_keys_at_most_and_a_pipe_all() {
     let lines = |number, keys, terminal| {
         let roll = roll(&crowd(number));
-        text(|out| super::table::render(out, &roll, keys, terminal).unwrap())
+        text(|out| super::table::render_keys(out, &roll, keys, terminal).unwrap())
     };
     assert_eq!(
         lines(50, KeyListing::Few, terminal(120)).lines().count(),
@@ -307,6 +308,62 @@ fn a_message_without_room_goes_below_and_is_not_squeezed() {
 }
 
 #[test]
+fn a_key_has_one_line_at_80_columns_unless_its_user_name_is_long() {
+    let users = vec![
+        user("alice", "/", vec![key(1, 900, None)]),
+        user("carol", "/", vec![key(2, 900, None)]),
+        user("runner", "/", vec![key(3, 900, None)]),
+        user("deploy+eu=1,blue.green@ci-2", "/", vec![key(4, 900, None)]),
+    ];
+    let users = users.into_iter().map(|mut user| {
+        user.access_keys.iter_mut().flatten().for_each(|key| key.last_used = Fact::NotRequested);
+        user
+    });
+    let account = AccountRecord::read(role("111111111111"), users.collect(), Vec::new(), Vec::new());
+    let shown = text(|out| {
+        super::table::render_keys(out, &roll(&[account]), KeyListing::All, terminal(80)).unwrap();
+    });
+    for name in ["alice", "carol", "runner"] {
+        let is_whole =
+            |line: &str| line.contains(name) && line.contains("AKIAEXAMPLE") && line.ends_with("900 d");
+        assert!(shown.lines().any(is_whole), "{shown}");
+    }
+}
+
+#[test]
+fn an_arn_is_whole_in_every_table_and_in_messages() {
+    let arn = format!("arn:aws:iam::111111111111:role/{}/IAMListRole", "a-long-path/".repeat(6));
+    let columns = || [Column::id("OPTION"), Column::text("VALUE"), Column::text("SOURCE")];
+    let rows = [
+        vec![Cell::new("role_arn"), Cell::new(format!("{arn} → {arn}")), Cell::new("rolecall.toml")],
+        vec![Cell::new("canary"), Cell::new("5"), Cell::new("default")],
+    ];
+    for width in [80, 120] {
+        let shown = table(terminal(width), columns(), &rows);
+        assert_eq!(shown.matches(&arn).count(), 2, "{shown}");
+        assert!(super::hanging(&format!("the role {arn} denied it"), Some(width), 2).contains(&arn));
+    }
+}
+
+#[test]
+fn a_text_takes_the_room_of_empty_cells_after_it() {
+    let columns = [Column::id("KEY"), Column::text("FINDING"), Column::id("ADVICE")];
+    let finding = "the root user has no MFA device, and nothing protects it";
+    let row = |advice: &str| vec![Cell::new("AKIA"), Cell::new(finding), Cell::new(advice)];
+    let shown = table(terminal(64), columns, &[row(""), row("remove the password")]);
+    assert_eq!(shown.lines().nth(1), Some(format!("AKIA  {finding}").as_str()), "{shown}");
+    assert!(shown.lines().nth(2).is_some_and(|line| line.ends_with("remove the password")), "{shown}");
+}
+
+#[test]
+fn an_account_of_a_narrowed_roll_has_no_user_of_that_name() {
+    let mut file = roll(&[AccountRecord::read(role("111111111111"), Vec::new(), Vec::new(), Vec::new())]);
+    file.header.collect.user_name = Some("nobody".to_owned());
+    let shown = text(|out| super::table::render_keys(out, &file, KeyListing::All, PIPE).unwrap());
+    assert!(shown.contains("no user nobody") && !shown.contains("no users"), "{shown}");
+}
+
+#[test]
 fn severities_are_colored_where_there_are_colors() {
     let terminal = TerminalStyle { colors: true, ..PIPE };
     let rows = [vec![Cell::severity(rolecall_report::Severity::High)]];
@@ -332,7 +389,12 @@ proptest! {
         }).collect();
         let shown = table(terminal(width), columns, &cells);
         for line in shown.lines() {
-            prop_assert!(display_width(line) <= usize::from(width), "{}", line);
+            // A word that is wider than the terminal stays whole, on a line of its own.
+            let is_one_word = !line.trim().contains(' ');
+            prop_assert!(display_width(line) <= usize::from(width) || is_one_word, "{}", line);
+        }
+        for word in rows.iter().flat_map(|(.., message)| message.split_whitespace()) {
+            prop_assert!(shown.contains(word), "{} in\n{}", word, shown);
         }
         for (id, _, user, key, _) in &rows {
             for whole in [id, user, key] {

@@ -1,11 +1,11 @@
 //! Wrapping text to the width of a terminal.
 
 use textwrap::WordSeparator;
-use textwrap::core::{Word, break_words, display_width};
+use textwrap::core::{Word, display_width};
 use textwrap::wrap_algorithms::wrap_first_fit;
 
-/// Wraps a text into lines of at most `width` columns. Words stay whole if they fit. A wider word, such as an ARN, is broken
-/// after `/` or `:`, which account ids, key ids and user names do not contain.
+/// Wraps a text into lines of at most `width` columns. Words are never broken: an ARN that is wider than a line has a line of its
+/// own, which the terminal continues on the next, so that it can be copied.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     wrap_with_indent(text, width, 0)
 }
@@ -16,26 +16,16 @@ pub(crate) fn hanging(text: &str, width: Option<u16>, indent: usize) -> String {
     wrap_with_indent(text, usize::from(width), indent).join(&format!("\n{:indent$}", ""))
 }
 
-/// The width of the widest part of a text that [`wrap`] keeps whole.
+/// The width of the widest word of a text, which [`wrap`] keeps whole.
 pub(super) fn longest_part(text: &str) -> usize {
-    text.split(' ').flat_map(parts).map(display_width).max().unwrap_or_default()
+    text.split(' ').map(display_width).max().unwrap_or_default()
 }
 
 /// Wraps a text; the lines after the first are `indent` columns narrower.
 fn wrap_with_indent(text: &str, width: usize, indent: usize) -> Vec<String> {
     let width = width.max(1);
     let further = width.saturating_sub(indent).max(1);
-    let words = WordSeparator::AsciiSpace.find_words(text).flat_map(|word| {
-        if display_width(word.word) <= further {
-            return vec![word];
-        }
-        let mut split: Vec<Word<'_>> = parts(word.word).map(Word::from).collect();
-        if let Some(last) = split.last_mut() {
-            last.whitespace = word.whitespace;
-        }
-        split
-    });
-    let words = break_words(words, further);
+    let words: Vec<Word<'_>> = WordSeparator::AsciiSpace.find_words(text).collect();
     #[expect(clippy::cast_precision_loss, reason = "terminals have fewer than 2^52 columns")]
     let widths = [width as f64, further as f64];
     let line = |words: &[Word<'_>]| {
@@ -46,9 +36,4 @@ fn wrap_with_indent(text: &str, width: usize, indent: usize) -> Vec<String> {
         words.iter().enumerate().map(with_blanks).collect::<String>()
     };
     wrap_first_fit(&words, &widths).into_iter().map(line).collect()
-}
-
-/// Splits a word after each `/` and `:`.
-fn parts(word: &str) -> impl Iterator<Item = &str> {
-    word.split_inclusive(['/', ':'])
 }

@@ -18,10 +18,10 @@ use crate::exit_code::RolecallExitCode;
 use crate::failure::Failure;
 use crate::terms::FlagTerms;
 
-/// The number of findings that a terminal lists after the keys, without --all.
-const MOST_URGENT_AFTER_KEYS: usize = 20;
+/// The number of findings that a terminal lists before the keys, without --all.
+const MOST_URGENT_BEFORE_KEYS: usize = 20;
 
-/// The number of findings that a terminal lists without keys before them.
+/// The number of findings that a terminal lists without keys after them.
 const MOST_URGENT: usize = 50;
 
 /// The outputs of a running scan.
@@ -90,7 +90,7 @@ pub(crate) struct RenderOptions<'a> {
     /// Rules, exceptions and owners; `None` with --no-rules.
     pub(crate) judging: Option<&'a Settings>,
     pub(crate) grouping: Option<Grouping>,
-    /// Whether tables show the keys before the findings.
+    /// Whether tables show the keys after the findings.
     pub(crate) keys: bool,
     /// Whether a terminal lists all keys and findings (--all).
     pub(crate) all: bool,
@@ -105,7 +105,7 @@ impl RenderOptions<'_> {
     fn limit(&self, terminal: TerminalStyle) -> usize {
         match (terminal.is_terminal && !self.all, self.keys) {
             (false, _) => usize::MAX,
-            (true, true) => MOST_URGENT_AFTER_KEYS,
+            (true, true) => MOST_URGENT_BEFORE_KEYS,
             (true, false) => MOST_URGENT,
         }
     }
@@ -155,6 +155,10 @@ impl RollOutcome {
         let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
         if report.has_open_at_least(severity) {
             return RolecallExitCode::Findings.into();
+        }
+        if self.coverage.read == 0 {
+            super::say(&format!("--fail-on {severity} cannot be evaluated: no account was read"));
+            return RolecallExitCode::Incomplete.into();
         }
         let rules = || report.assessment.rules.iter().filter(|rule| rule.applied_severity >= severity);
         let Some(rule) = rules().find(|rule| rule.lacks_facts()) else {
@@ -249,12 +253,21 @@ fn write(
         Format::Ocsf => render::ocsf::render(sink, roll, require_report()?),
         Format::Table => {
             let terminal = sink.terminal_style();
-            table::render(sink, roll, options.key_listing(), terminal)?;
+            // What a reader needs first: what the roll covers, the most urgent findings, the gaps with their remedies, the keys.
+            let summary = CoverageSummary::new(roll, coverage, report, &FlagTerms);
+            sink.write_all(page::render(&summary, options.retry, terminal).as_bytes())?;
             if let Some(report) = report {
                 findings::render(sink, report, options.grouping, options.limit(terminal), terminal)?;
             }
-            let summary = CoverageSummary::new(roll, coverage, report, &FlagTerms);
-            sink.write_all(page::render(&summary, options.retry, terminal).as_bytes())
+            table::render_unread(sink, roll, terminal)?;
+            table::render_keys(sink, roll, options.key_listing(), terminal)?;
+            // The first lines may have scrolled away.
+            let last = if terminal.is_terminal {
+                page::last_line(&summary, coverage, terminal)
+            } else {
+                String::new()
+            };
+            sink.write_all(last.as_bytes())
         }
     }
 }

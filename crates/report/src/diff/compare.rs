@@ -10,7 +10,7 @@ use rolecall_roll::{
 
 use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, RollSide, UserChange, UserName};
 use crate::assess::Assessor;
-use crate::facts::{AccountView, KeyView, UserView};
+use crate::facts::{AccountView, KeyView, UserView, seconds};
 use crate::finding::Finding;
 use crate::rules::RuleOutcome;
 use crate::rules::{Check, Rule};
@@ -40,8 +40,8 @@ enum Verdict {
     /// The user or key does not exist there.
     Absent,
     Unknown,
-    /// The run did not request a fact that the rule needs.
-    NotRequested,
+    /// The run did not request this fact, which the rule needs.
+    NotRequested(FactKind),
 }
 
 impl Diff {
@@ -57,6 +57,11 @@ impl Diff {
     ) -> Result<Self, NotComparable> {
         are_comparable(&old.header, &new.header)?;
         let mut diff = Self { old: side(old)?, new: side(new)?, ..Self::default() };
+        let only_in = |header: &Header, other: &Header| -> Vec<FactKind> {
+            header.collect.facts.iter().filter(|fact| !other.reads(**fact)).copied().collect()
+        };
+        diff.facts_only_in_old = only_in(&old.header, &new.header);
+        diff.facts_only_in_new = only_in(&new.header, &old.header);
         let targets = |roll: &'_ RollFile| -> Vec<AccountId> {
             roll.header.targets.iter().map(|target| target.account_id.clone()).collect()
         };
@@ -113,6 +118,11 @@ impl Diff {
             account.map(AccountRecord::outcome).or_else(|| is_target().then_some(Outcome::Failed))
         };
         let (before, now) = (outcome(old, old_account), outcome(new, new_account));
+        *match (before, now) {
+            (Some(_), Some(_)) => &mut self.accounts_in_common,
+            (Some(_), None) => &mut self.accounts_only_in_old,
+            (None, _) => &mut self.accounts_only_in_new,
+        } += 1;
         if before == now {
             let is_incomplete = matches!(now, Some(Outcome::Failed | Outcome::Partial));
             self.accounts_not_compared += usize::from(is_incomplete);
@@ -142,9 +152,10 @@ impl Diff {
     ) {
         let (old_record, new_record) = (old_account.record, new_account.record);
         let (Some(old), Some(new)) = (users_by_id(old_record), users_by_id(new_record)) else { return };
-        let account_id = new_record.account_id();
+        let account = AccountName::of(new_record, old_record);
         let name = |user: &User| UserName {
-            account_id: account_id.clone(),
+            account_id: account.id.clone(),
+            account_name: account.name.clone(),
             user_name: user.user_name.clone(),
             user_id: user.user_id.clone(),
         };
@@ -156,12 +167,12 @@ impl Diff {
                     let old_user = UserView { account: old_account, user: before };
                     let new_user = UserView { account: new_account, user };
                     self.compare_user(&name(user), &old_user, &new_user);
-                    self.compare_keys(account_id, before, user, with_last_used);
+                    self.compare_keys(&account, before, user, with_last_used);
                 }
                 None if lists_all(old_record) => {
                     self.users_added.push(name(user));
                     let keys = user.access_keys.iter().flatten();
-                    self.keys_added.extend(keys.map(|key| key_name(account_id, user, key)));
+                    self.keys_added.extend(keys.map(|key| key_name(&account, user, key)));
                 }
                 None => {}
             }
@@ -170,7 +181,7 @@ impl Diff {
             if lists_all(new_record) {
                 self.users_removed.push(name(user));
                 let keys = user.access_keys.iter().flatten();
-                self.keys_removed.extend(keys.map(|key| key_name(account_id, user, key)));
+                self.keys_removed.extend(keys.map(|key| key_name(&account, user, key)));
             }
         }
     }
@@ -217,14 +228,14 @@ impl Diff {
 
     fn compare_keys(
         &mut self,
-        account_id: &AccountId,
+        account: &AccountName,
         old_user: &User,
         new_user: &User,
         with_last_used: bool,
     ) {
         let (Some(old), Some(new)) = (&old_user.access_keys, &new_user.access_keys) else { return };
         for key in new {
-            let name = key_name(account_id, new_user, key);
+            let name = key_name(account, new_user, key);
             let Some(before) = old.iter().find(|it| it.access_key_id == key.access_key_id) else {
                 self.keys_added.push(name);
                 continue;
@@ -241,7 +252,7 @@ impl Diff {
             }
         }
         let removed = old.iter().filter(|key| !new.iter().any(|it| it.access_key_id == key.access_key_id));
-        self.keys_removed.extend(removed.map(|key| key_name(account_id, old_user, key)));
+        self.keys_removed.extend(removed.map(|key| key_name(account, old_user, key)));
     }
 
     fn compare_findings(
@@ -255,7 +266,7 @@ impl Diff {
                 Some(before) if before.is_open() == finding.is_open() => {}
                 // Where the tags that an exception needs are unknown, nothing may have changed.
                 Some(before) if before.can_be_suppressed || finding.can_be_suppressed => {
-                    *self.not_compared.entry(finding.rule.id).or_default() += 1;
+                    self.add_not_compared(finding, FactKind::Policies);
                 }
                 Some(_) if finding.is_open() => self.reopened.push(finding.clone()),
                 Some(_) => self.newly_suppressed.push(finding.clone()),
@@ -263,7 +274,7 @@ impl Diff {
                 None => match rolls.verdict(rolls.old, old_account, finding) {
                     Verdict::Passes | Verdict::Absent | Verdict::Fails => self.opened.push(finding.clone()),
                     Verdict::Unknown => self.newly_known.push(finding.clone()),
-                    Verdict::NotRequested => *self.not_compared.entry(finding.rule.id).or_default() += 1,
+                    Verdict::NotRequested(fact) => self.add_not_compared(finding, fact),
                 },
             }
         }
@@ -274,9 +285,15 @@ impl Diff {
             match rolls.verdict(rolls.new, new_account, &finding) {
                 Verdict::Passes | Verdict::Absent | Verdict::Fails => self.resolved.push(finding),
                 Verdict::Unknown => self.now_unknown.push(finding),
-                Verdict::NotRequested => *self.not_compared.entry(finding.rule.id).or_default() += 1,
+                Verdict::NotRequested(fact) => self.add_not_compared(&finding, fact),
             }
         }
+    }
+
+    fn add_not_compared(&mut self, finding: &Finding, fact: FactKind) {
+        let not_compared = self.not_compared.entry(finding.rule.id).or_default();
+        not_compared.findings += 1;
+        not_compared.needs.insert(fact);
     }
 }
 
@@ -323,7 +340,7 @@ impl RollPair<'_> {
                     })
                 }
                 Fact::Unknown { .. } | Fact::Unavailable { .. } => Verdict::Unknown,
-                Fact::NotRequested => Verdict::NotRequested,
+                Fact::NotRequested => Verdict::NotRequested(FactKind::AccessKeys),
             },
         }
     }
@@ -334,7 +351,7 @@ impl Verdict {
         match outcome {
             Ok(None) => Self::Passes,
             Ok(Some(_)) => Self::Fails,
-            Err(missing) if missing.reason.is_none() => Self::NotRequested,
+            Err(missing) if missing.reason.is_none() => Self::NotRequested(missing.fact),
             Err(_) => Self::Unknown,
         }
     }
@@ -347,7 +364,7 @@ fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
         return Err(NotComparable::Organizations(first.id.clone(), second.id.clone()));
     }
     if new.as_of < old.as_of {
-        return Err(NotComparable::Swapped(format!("{:.0}", old.as_of), format!("{:.0}", new.as_of)));
+        return Err(NotComparable::Swapped(seconds(old.as_of), seconds(new.as_of)));
     }
     let (old_limits, new_limits) = (old.collect.user_limits(), new.collect.user_limits());
     if old_limits != new_limits {
@@ -363,14 +380,28 @@ fn are_comparable(old: &Header, new: &Header) -> Result<(), NotComparable> {
 fn side(roll: &RollFile) -> io::Result<RollSide> {
     Ok(RollSide {
         run_id: roll.header.run_id.to_string(),
-        as_of: roll.header.as_of.to_string(),
+        as_of: seconds(roll.header.as_of),
         is_complete: roll.coverage()?.is_complete,
     })
 }
 
-fn key_name(account_id: &AccountId, user: &User, key: &AccessKey) -> KeyName {
+/// An account, as users and keys are named with it.
+struct AccountName {
+    id: AccountId,
+    name: Option<String>,
+}
+
+impl AccountName {
+    fn of(new: &AccountRecord, old: &AccountRecord) -> Self {
+        let details = new.account().or(old.account());
+        Self { id: new.account_id().clone(), name: details.and_then(|account| account.name.clone()) }
+    }
+}
+
+fn key_name(account: &AccountName, user: &User, key: &AccessKey) -> KeyName {
     KeyName {
-        account_id: account_id.clone(),
+        account_id: account.id.clone(),
+        account_name: account.name.clone(),
         user_name: user.user_name.clone(),
         access_key_id: key.access_key_id.clone(),
         status: key.status.as_str().to_owned(),

@@ -7,9 +7,9 @@
 mod compare;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_roll::{AccessKeyId, AccountId, LastUsed, Outcome};
+use rolecall_roll::{AccessKeyId, AccountId, FactKind, LastUsed, Outcome};
 use serde::Serialize;
 
 use crate::finding::Finding;
@@ -52,11 +52,30 @@ pub struct Diff {
     pub newly_known: Vec<Finding>,
     /// Findings that the newer roll could not evaluate, as they were in the older roll.
     pub now_unknown: Vec<Finding>,
-    /// The number of findings by rule id that were not compared, because one of the rolls did not request a fact that the
-    /// rule or an exception needs.
-    pub not_compared: BTreeMap<&'static str, usize>,
+    /// By rule id, the findings that were not compared, because one of the rolls did not request a fact that the rule or an
+    /// exception needs.
+    pub not_compared: BTreeMap<&'static str, NotCompared>,
     /// The number of accounts that neither roll read completely.
     pub accounts_not_compared: usize,
+    /// The number of accounts that both rolls have.
+    pub accounts_in_common: usize,
+    /// The number of accounts that only the older roll has.
+    pub accounts_only_in_old: usize,
+    /// The number of accounts that only the newer roll has.
+    pub accounts_only_in_new: usize,
+    /// The facts that only the older roll requested.
+    pub facts_only_in_old: Vec<FactKind>,
+    /// The facts that only the newer roll requested.
+    pub facts_only_in_new: Vec<FactKind>,
+}
+
+/// The findings of a rule that were not compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct NotCompared {
+    /// Their number.
+    pub findings: usize,
+    /// The facts that one of the rolls did not request.
+    pub needs: BTreeSet<FactKind>,
 }
 
 /// One of the two rolls that are compared.
@@ -64,7 +83,7 @@ pub struct Diff {
 pub struct RollSide {
     /// The run's id, a UUID.
     pub run_id: String,
-    /// The time of the roll, in RFC 3339.
+    /// The time of the roll, in RFC 3339 and whole seconds.
     pub as_of: String,
     /// Whether the roll has no gap except accepted ones.
     pub is_complete: bool,
@@ -90,6 +109,8 @@ pub struct AccountChange {
 pub struct UserName {
     /// The account's id of 12 digits.
     pub account_id: AccountId,
+    /// The account's name in AWS Organizations; `None` where it is unknown.
+    pub account_name: Option<String>,
     /// The user's name.
     pub user_name: String,
     /// The user's unique id (`AIDA…`): a user that was created again under the same name has another one.
@@ -115,6 +136,8 @@ pub struct UserChange {
 pub struct KeyName {
     /// The account's id of 12 digits.
     pub account_id: AccountId,
+    /// The account's name in AWS Organizations; `None` where it is unknown.
+    pub account_name: Option<String>,
     /// The name of the user who has the key.
     pub user_name: String,
     /// The key's id (`AKIA…`).
@@ -171,6 +194,10 @@ impl Diff {
     /// Whether everything in the rolls was compared.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.not_compared.is_empty() && self.accounts_not_compared == 0
+        self.not_compared.is_empty()
+            && self.accounts_not_compared == 0
+            && self.accounts_in_common > 0
+            && self.facts_only_in_old.is_empty()
+            && self.facts_only_in_new.is_empty()
     }
 }

@@ -1,10 +1,13 @@
 //! A comparison as titles, columns and rows, for all renderings.
 
-use rolecall_roll::{LastUsed, Outcome};
+use std::collections::BTreeSet;
+
+use rolecall_roll::{FactKind, LastUsed, Outcome};
 
 use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, RollSide, UserChange, UserName};
+use crate::coverage_summary::{count_of, first_of};
 use crate::facts;
-use crate::finding::Finding;
+use crate::finding::{Finding, account_label};
 
 /// A section of the comparison, as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,21 +52,63 @@ impl Diff {
             format!("{} (run {}{incomplete})", side.as_of, side.run_id)
         };
         let mut notes = vec![format!("from {} to {}", side(&self.old), side(&self.new))];
-        for (rule, number) in &self.not_compared {
-            let (findings, are) = if *number == 1 { ("finding", "is") } else { ("findings", "are") };
+        notes.extend(self.account_notes());
+        notes.extend(self.fact_notes());
+        if !self.not_compared.is_empty() {
+            let findings: usize = self.not_compared.values().map(|it| it.findings).sum();
+            let needs: BTreeSet<FactKind> =
+                self.not_compared.values().flat_map(|it| &it.needs).copied().collect();
+            let rules: Vec<&str> = self.not_compared.keys().copied().collect();
             notes.push(format!(
-                "{number} {findings} of {rule} {are} not compared: one of the rolls did not request the facts that are needed"
+                "{} not compared: {} {}, which one of the rolls did not request ({}: {})",
+                count_of(rules.len(), "rule"),
+                if rules.len() == 1 { "it needs" } else { "they need" },
+                names(needs),
+                count_of(findings, "finding"),
+                first_of(&rules)
             ));
         }
         match self.accounts_not_compared {
             0 => {}
             1 => notes.push("1 account is not fully compared: neither roll read it completely".to_owned()),
             several => notes.push(format!(
-                "{several} accounts are not fully compared: neither roll read them completely"
+                "{} are not fully compared: neither roll read them completely",
+                count_of(several, "account")
             )),
         }
         notes
     }
+
+    /// Which accounts only one of the rolls has.
+    fn account_notes(&self) -> Vec<String> {
+        let only = [(self.accounts_only_in_old, "first"), (self.accounts_only_in_new, "second")];
+        let [(old, _), (new, _)] = only;
+        if self.accounts_in_common == 0 && old + new > 0 {
+            let (old, new) = (count_of(old, "account"), count_of(new, "account"));
+            return vec![format!(
+                "warning: the rolls have no account in common (first: {old}, second: {new}), so no user and no key is compared"
+            )];
+        }
+        let only = only.into_iter().filter(|(number, _)| *number > 0);
+        only.map(|(number, roll)| {
+            format!("warning: {} only in the {roll} roll, not compared", count_of(number, "account"))
+        })
+        .collect()
+    }
+
+    /// Which facts only one of the rolls requested.
+    fn fact_notes(&self) -> Vec<String> {
+        let only = [(&self.facts_only_in_old, "first"), (&self.facts_only_in_new, "second")];
+        let only = only.into_iter().filter(|(facts, _)| !facts.is_empty());
+        only.map(|(facts, roll)| {
+            format!("warning: only the {roll} roll requested {}: not compared", names(facts.iter().copied()))
+        })
+        .collect()
+    }
+}
+
+fn names(facts: impl IntoIterator<Item = FactKind>) -> String {
+    facts.into_iter().map(|fact| fact.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn section<T>(
@@ -102,7 +147,7 @@ fn finding(finding: &Finding) -> Vec<String> {
 const USER: &[&str] = &["account", "user"];
 
 fn user(user: &UserName) -> Vec<String> {
-    vec![user.account_id.to_string(), user.user_name.clone()]
+    vec![account_label(&user.account_id, user.account_name.as_deref()), user.user_name.clone()]
 }
 
 const CHANGED_USER: &[&str] = &["account", "user", "changed", "before", "now"];
@@ -117,7 +162,12 @@ fn changed_user(change: &UserChange) -> Vec<String> {
 const KEY: &[&str] = &["account", "user", "access key", "status"];
 
 fn key(key: &KeyName) -> Vec<String> {
-    vec![key.account_id.to_string(), key.user_name.clone(), key.access_key_id.to_string(), key.status.clone()]
+    vec![
+        account_label(&key.account_id, key.account_name.as_deref()),
+        key.user_name.clone(),
+        key.access_key_id.to_string(),
+        key.status.clone(),
+    ]
 }
 
 const CHANGED_KEY: &[&str] = &["account", "user", "access key", "before", "now"];

@@ -1,5 +1,6 @@
 //! Findings as CSV (RFC 4180), a row each. Suppressed findings, what could not be evaluated, what could not be read, and the
-//! coverage have rows of their own, so that a program that counts rows does not miss them.
+//! coverage have rows of their own, so that a program that counts rows does not miss them. The row of the coverage has it twice:
+//! in words for people, and as JSON for programs, since words have no separators that names and reasons could not contain.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,16 +8,18 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use rolecall_roll::{AccessKeyId, Gap, NeutralTerms, RollFile};
+use rolecall_roll::{AccessKeyId, Coverage, Gap, NeutralTerms, RollFile, json};
 
 use super::sanitize_lines;
-use crate::coverage_summary::CoverageSummary;
+use crate::assess::RuleResult;
+use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
+use crate::facts::seconds;
 use crate::finding::{Finding, Suppression};
 use crate::report::Report;
 use crate::rules::Rule;
 
 /// The names of the columns, in the order of [`Row::cells`].
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "record",
     "id",
     "score",
@@ -39,9 +42,10 @@ const COLUMNS: [&str; 22] = [
     "exception_reason",
     "exception_until",
     "as_of",
+    "coverage",
 ];
 
-/// A row. `record` is `finding`, `suppressed`, `unknown`, `not_read` or `coverage`.
+/// A row. `record` is `finding`, `suppressed`, `unknown`, `not_evaluated`, `not_read` or `coverage`.
 #[derive(Default)]
 struct Row<'a> {
     record: &'a str,
@@ -63,6 +67,7 @@ struct Row<'a> {
     clauses: &'a str,
     security_hub: &'a str,
     exception: Option<&'a Suppression>,
+    coverage: &'a str,
 }
 
 /// Writes the report as CSV.
@@ -70,7 +75,7 @@ struct Row<'a> {
 /// # Errors
 /// The first error of `out`.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
-    let as_of = roll.header.as_of.to_string();
+    let as_of = seconds(roll.header.as_of);
     let mut rows = Rows::new(out);
     rows.write(COLUMNS)?;
     let mut write = |row: &Row<'_>| rows.write(row.cells(&as_of));
@@ -89,14 +94,26 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
     for unknown in &report.assessment.unknown {
         let more = if unknown.count > unknown.examples.len() { ", …" } else { "" };
         let (missing, examples) = (unknown.missing, unknown.examples.join(", "));
-        let message =
-            format!("{missing} unknown for {}: {}; {examples}{more}", unknown.count, unknown.reason);
+        let message = format!(
+            "{missing} unknown for {}: {}; {examples}{more}",
+            with_thousands_separator(unknown.count),
+            unknown.reason
+        );
         write(&Row {
             record: "unknown",
             rule: unknown.rule,
             account_id: unknown.account_id.as_str(),
             account_name: unknown.account_name.as_deref().unwrap_or_default(),
             message: &message,
+            ..Row::default()
+        })?;
+    }
+    for result in report.assessment.rules.iter().filter(|result| !result.is_evaluated()) {
+        write(&Row {
+            record: "not_evaluated",
+            rule: result.rule.id,
+            severity: result.applied_severity.as_str(),
+            message: &why_not_evaluated(result),
             ..Row::default()
         })?;
     }
@@ -113,8 +130,24 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         })?;
     }
     let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms).to_one_line();
-    write(&Row { record: "coverage", message: &summary, ..Row::default() })?;
+    let json = coverage_json(&report.coverage)?;
+    write(&Row { record: "coverage", message: &summary, coverage: &json, ..Row::default() })?;
     rows.finish()
+}
+
+/// The coverage as the `json` document has it, in one line.
+pub(super) fn coverage_json(coverage: &Coverage) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    json::to_writer(&mut bytes, coverage)?;
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
+/// Why a rule was evaluated for nothing.
+pub(super) fn why_not_evaluated(result: &RuleResult) -> String {
+    match result.missing_fact.filter(|_| result.lacks_facts()) {
+        Some(fact) => format!("not evaluated: the rule needs {fact}, which was not requested"),
+        None => "not evaluated: what the rule needs could not be read".to_owned(),
+    }
 }
 
 fn write_finding(
@@ -151,11 +184,12 @@ fn write_finding(
         clauses,
         security_hub,
         exception: finding.exception.as_ref(),
+        coverage: "",
     })
 }
 
 impl Row<'_> {
-    fn cells<'b>(&'b self, as_of: &'b str) -> [Cow<'b, str>; 22] {
+    fn cells<'b>(&'b self, as_of: &'b str) -> [Cow<'b, str>; 23] {
         let until = self.exception.map(|it| it.until.to_string()).unwrap_or_default();
         [
             self.record.into(),
@@ -180,6 +214,7 @@ impl Row<'_> {
             self.exception.map_or("", |it| &it.reason).into(),
             until.into(),
             as_of.into(),
+            self.coverage.into(),
         ]
     }
 }

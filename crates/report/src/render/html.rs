@@ -11,10 +11,11 @@ use std::io::{self, Write};
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rolecall_roll::{AccessKeyId, NeutralTerms, RollFile};
+use rolecall_roll::{AccessKeyId, FactKind, NeutralTerms, RollFile};
 use sha2::{Digest, Sha256};
 
 use super::sanitize;
+use crate::count::Count;
 use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::distribution::Bar;
 use crate::finding::Finding;
@@ -38,13 +39,25 @@ struct Page<'a> {
     script: &'static str,
     version: &'a str,
     summary: CoverageSummary,
-    severities: Vec<(&'static str, usize)>,
+    severities: Vec<Tile>,
+    /// What stands for the findings where there are none.
+    no_findings: &'static str,
     not_read: Vec<UnreadRow>,
     charts: Vec<Chart>,
+    /// Why there are no charts, or what they do not count.
+    charts_note: Option<String>,
     first: Vec<Row<'a>>,
     report: &'a Report,
     /// The placeholder [`DATA`]: most of the page is data, which is written to the output without rendering it first.
     data: &'static str,
+}
+
+/// The number of findings of a severity.
+struct Tile {
+    severity: &'static str,
+    count: Count,
+    /// Why the number is unknown, or only a lower bound.
+    note: &'static str,
 }
 
 /// A row about something that could not be read.
@@ -110,8 +123,10 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         version: &roll.header.rolecall_version,
         summary: CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms),
         severities: severities(report),
+        no_findings: no_findings(report),
         not_read: unread.collect(),
         charts: charts(report),
+        charts_note: charts_note(roll, report),
         first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::from_finding).collect(),
         report,
         data: DATA,
@@ -138,12 +153,52 @@ impl<'a> Row<'a> {
 }
 
 /// The number of findings of each severity on the page, which is what a tile shows and filters.
-fn severities(report: &Report) -> Vec<(&'static str, usize)> {
-    let count = |severity: Severity, open: usize| match report.filter {
-        Some(_) => report.findings.iter().filter(|finding| finding.severity == severity).count(),
-        None => open,
+fn severities(report: &Report) -> Vec<Tile> {
+    let shown =
+        |severity: Severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    let is_enabled =
+        |severity: Severity| report.assessment.rules.iter().any(|rule| rule.applied_severity == severity);
+    let tile = |(severity, open): (&Severity, &Count)| {
+        let count = match open {
+            Count::Exact(_) if report.filter.is_some() => Count::Exact(shown(*severity)),
+            Count::AtLeast(_) if report.filter.is_some() => Count::AtLeast(shown(*severity)),
+            open => *open,
+        };
+        let note = match open {
+            Count::Exact(_) => "",
+            Count::AtLeast(_) => "not all evaluated",
+            Count::NotEvaluated if is_enabled(*severity) => "not evaluated",
+            Count::NotEvaluated => "no rule enabled",
+        };
+        Tile { severity: severity.as_str(), count, note }
     };
-    report.open.iter().rev().map(|(severity, open)| (severity.as_str(), count(*severity, *open))).collect()
+    report.open.iter().rev().map(tile).collect()
+}
+
+/// What stands for the findings where there are none: that nothing was evaluated must not read as nothing wrong.
+fn no_findings(report: &Report) -> &'static str {
+    match report.open_total() {
+        Count::NotEvaluated => "No rule was evaluated",
+        _ if report.filter.is_some() => "No findings match the filter",
+        Count::Exact(_) => "No findings",
+        Count::AtLeast(_) => "No findings in what was evaluated",
+    }
+}
+
+/// Why there are no charts of the keys, or which keys they do not count.
+fn charts_note(roll: &RollFile, report: &Report) -> Option<String> {
+    let coverage = &report.coverage;
+    if report.distributions.is_some() {
+        let (read, accounts) = [coverage.read, coverage.accounts].map(with_thousands_separator).into();
+        return coverage.access_keys_at_least.then(|| {
+            format!("The charts count only the keys that were read, in {read} of {accounts} accounts.")
+        });
+    }
+    Some(if roll.header.reads(FactKind::AccessKeys) {
+        "Keys by age and last use are unknown: no account was read.".to_owned()
+    } else {
+        "Keys by age and last use are unknown: access keys were not requested.".to_owned()
+    })
 }
 
 /// The content security policy of the page: nothing but its own style and script.
@@ -171,7 +226,7 @@ fn charts(report: &Report) -> Vec<Chart> {
     // An age may reach its threshold; the time without use may not.
     let too_old = threshold_days("access-key-age").map(|days| days + 1);
     let too_idle = threshold_days("access-key-unused");
-    let distributions = &report.distributions;
+    let Some(distributions) = &report.distributions else { return Vec::new() };
     vec![
         chart("age", "Active keys by age", &distributions.age, too_old),
         chart("last-use", "Active keys by last use", &distributions.last_use, too_idle),

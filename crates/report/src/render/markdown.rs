@@ -11,6 +11,7 @@ use rolecall_roll::{AccessKeyId, NeutralTerms, RollFile};
 
 use super::csv::gap_text;
 use super::{are_all, sanitize};
+use crate::count::Count;
 use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::diff::{Diff, Section};
 use crate::finding::{Finding, Suppression};
@@ -29,19 +30,14 @@ pub fn render(
     let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms);
     writeln!(out, "# IAM users and access keys\n")?;
     writeln!(out, "**{}** {}\n", summary.verdict(), escaped(&summary.origin().join(" · ")))?;
+    writeln!(out, "{}\n", escaped(&summary.scope.join(" · ")))?;
     if let Some(caller) = &summary.caller {
         writeln!(out, "Caller {}\n", escaped(caller))?;
     }
     writeln!(out, "| | | |\n|--:|---|---|")?;
     for row in &summary.rows {
         let details: Vec<Cow<'_, str>> = row.details.iter().map(|detail| escaped(detail)).collect();
-        writeln!(
-            out,
-            "| {} | {} | {} |",
-            with_thousands_separator(row.count),
-            row.label,
-            details.join("<br>")
-        )?;
+        writeln!(out, "| {} | {} | {} |", row.count, row.label, details.join("<br>"))?;
     }
     for note in &summary.notes {
         writeln!(out, "\n{}", escaped(note))?;
@@ -57,11 +53,16 @@ pub fn render(
         let cells = [account.trim(), user, &gap, &remedy].map(escaped);
         writeln!(out, "| {} |", cells.join(" | "))?;
     }
-    for (group, findings) in report.groups(grouping) {
+    let mut groups = report.groups(grouping);
+    if groups.is_empty() {
+        groups.push((None, Vec::new()));
+    }
+    for (group, findings) in groups {
         let title = group.as_deref().map_or("Open findings, most urgent first".into(), escaped);
         writeln!(out, "\n## {title}\n")?;
         match &report.filter {
             Some(filter) if findings.is_empty() => writeln!(out, "{}", escaped(&filter.to_text()))?,
+            _ if report.open_total() == Count::NotEvaluated => writeln!(out, "No rule was evaluated.")?,
             _ => write_findings(out, &findings)?,
         }
     }

@@ -1,7 +1,7 @@
 //! Findings as OCSF 1.5 Compliance Findings (class 2003), one JSON document per line, for a SIEM or Amazon Security Lake.
 //!
 //! What could not be evaluated and what could not be read are events too, with the compliance status Unknown. The last event
-//! is the coverage, as a check that fails where the roll is incomplete.
+//! is the coverage, as a check that fails where the roll is incomplete, and is unknown where no account was read.
 //!
 //! Source: <https://schema.ocsf.io/1.5.0/classes/compliance_finding>
 
@@ -10,10 +10,11 @@ use std::io::{self, Write};
 use rolecall_roll::{AccessKeyId, AccountId, Coverage, Header, NeutralTerms, RollFile, json};
 use serde::Serialize;
 
-use super::csv::gap_text;
+use super::csv::{gap_text, why_not_evaluated};
 use crate::advice::Advice;
 use crate::coverage_summary::CoverageSummary;
 use crate::evidence::Evidence;
+use crate::facts::seconds;
 use crate::finding::{Finding, Suppression};
 use crate::report::Report;
 use crate::rules::{Rule, Severity, find};
@@ -151,6 +152,9 @@ enum Unmapped<'a> {
         number: usize,
         some: &'a [String],
     },
+    NotEvaluated {
+        severity: Severity,
+    },
     UnreadItem {
         aws_error_code: Option<&'a str>,
         aws_request_id: Option<&'a str>,
@@ -208,6 +212,21 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
             )
         })?;
     }
+    for result in report.assessment.rules.iter().filter(|result| !result.is_evaluated()) {
+        let message = why_not_evaluated(result);
+        let uid = format!("{}/{}/not-evaluated", roll.header.run_id, result.rule.id);
+        let title = result.rule.title;
+        let unmapped = Unmapped::NotEvaluated { severity: result.applied_severity };
+        write(&Event {
+            finding_info: FindingInfo { title, types: Some([result.rule.id]), uid: &uid, desc: None },
+            ..common.event(
+                &message,
+                Severity::Informational,
+                Compliance::new(Status::Unknown, Some(result.rule)),
+                unmapped,
+            )
+        })?;
+    }
     for (index, it) in report.not_read.iter().enumerate() {
         let gap = &it.gap;
         let uid = format!("{}/not-read/{}/{index}", it.account_id, gap.stage);
@@ -225,7 +244,11 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         })?;
     }
     let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms);
-    let status = if summary.is_complete { Status::Pass } else { Status::Fail };
+    let status = match (summary.is_complete, report.coverage.read) {
+        (false, _) => Status::Fail,
+        (true, 0) => Status::Unknown,
+        (true, _) => Status::Pass,
+    };
     let uid = format!("{}/coverage", roll.header.run_id);
     let message = summary.to_one_line();
     let unmapped = Unmapped::Coverage { coverage: &report.coverage };
@@ -288,7 +311,7 @@ impl<'a> Common<'a> {
             tenant_uid: header.organization.as_ref().map(|it| it.id.as_str()),
             version: "1.5.0",
         };
-        let (time, time_dt) = (header.as_of.as_millisecond(), header.as_of.to_string());
+        let (time, time_dt) = (header.as_of.as_millisecond(), seconds(header.as_of));
         Self { header, metadata, time, time_dt }
     }
 

@@ -1,5 +1,5 @@
 //! The roll as CSV (RFC 4180): a row for each access key, for each user without keys, and for each account without users,
-//! skipped or not read. The last row is the coverage.
+//! skipped or not read. The last row is the coverage, in words and as JSON.
 //!
 //! An empty cell is a fact that was not requested, or a value that does not exist. An unknown fact has the text `unknown`,
 //! with the reason where there is one.
@@ -9,15 +9,16 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use rolecall_roll::{
-    AccessKey, AccountRecord, Coverage, Fact, LastUsed, NeutralTerms, Outcome, Policies, RollFile, User,
+    AccessKey, AccountRecord, Coverage, Fact, Header, LastUsed, NeutralTerms, Outcome, Policies, RollFile,
+    User,
 };
 
-use super::csv::{Rows, gap_text};
-use crate::coverage_summary::CoverageSummary;
+use super::csv::{Rows, coverage_json, gap_text};
+use crate::coverage_summary::{CoverageSummary, no_users};
 use crate::facts::days;
 
 /// The names of the columns. `record` is `access_key`, `user`, `account`, `not_read` or `coverage`.
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "record",
     "account_id",
     "account_name",
@@ -43,6 +44,7 @@ const COLUMNS: [&str; 25] = [
     "last_used_service",
     "last_used_region",
     "message",
+    "coverage",
 ];
 
 /// The cells of an account, of a user and of a key in rows that have none.
@@ -58,10 +60,12 @@ pub fn render(out: &mut impl Write, roll: &RollFile, coverage: &Coverage) -> io:
     let mut table = Table(Rows::new(out));
     table.0.write(COLUMNS)?;
     for account in roll.accounts() {
-        write_account(&mut table, &account?, roll.header.as_of)?;
+        write_account(&mut table, &account?, &roll.header)?;
     }
     let summary = CoverageSummary::new(roll, coverage, None, &NeutralTerms).to_one_line();
-    table.write_row("coverage", &NO_ACCOUNT, &NO_USER, &NO_KEY, &summary)?;
+    let json = coverage_json(coverage)?;
+    let cells = ["coverage"].into_iter().chain(NO_ACCOUNT).chain(NO_USER).chain(NO_KEY);
+    table.0.write(cells.chain([summary.as_str(), json.as_str()]))?;
     table.0.finish()
 }
 
@@ -78,15 +82,11 @@ impl<W: Write> Table<W> {
     ) -> io::Result<()> {
         let account = account.iter().map(AsRef::as_ref);
         let (user, key) = (user.iter().map(AsRef::as_ref), key.iter().map(AsRef::as_ref));
-        self.0.write([record].into_iter().chain(account).chain(user).chain(key).chain([message]))
+        self.0.write([record].into_iter().chain(account).chain(user).chain(key).chain([message, ""]))
     }
 }
 
-fn write_account<W: Write>(
-    table: &mut Table<W>,
-    account: &AccountRecord,
-    as_of: Timestamp,
-) -> io::Result<()> {
+fn write_account<W: Write>(table: &mut Table<W>, account: &AccountRecord, header: &Header) -> io::Result<()> {
     let details = account.account();
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
     let account_cells = [
@@ -106,14 +106,22 @@ fn write_account<W: Write>(
             Some([]) => table.write_row("user", &account_cells, &user_cells, &NO_KEY, "")?,
             Some(keys) => {
                 for key in keys {
-                    table.write_row("access_key", &account_cells, &user_cells, &key_cells(key, as_of), "")?;
+                    table.write_row(
+                        "access_key",
+                        &account_cells,
+                        &user_cells,
+                        &key_cells(key, header.as_of),
+                        "",
+                    )?;
                 }
             }
         }
     }
     if account.users().is_none_or(<[User]>::is_empty) {
-        let reason = account.why_skipped().unwrap_or_default();
-        table.write_row("account", &account_cells, &NO_USER, &NO_KEY, reason)?;
+        let is_read = account.users().is_some();
+        let none = is_read.then(|| no_users(header));
+        let reason = account.why_skipped().map(str::to_owned).or(none).unwrap_or_default();
+        table.write_row("account", &account_cells, &NO_USER, &NO_KEY, &reason)?;
     }
     if matches!(account.outcome(), Outcome::Partial | Outcome::Failed) {
         for gap in account.gaps() {
