@@ -6,6 +6,9 @@ use aws_sdk_iam::operation::list_access_keys::ListAccessKeysInput;
 use aws_sdk_iam::operation::list_mfa_devices::ListMfaDevicesInput;
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 
+/// The path of a text that repeats a value of the request, and the value in the call's input.
+type Echo = (&'static str, fn(&Input) -> Option<&str>);
+
 /// The shape of one operation's answer. Paths begin below the result: the element `…Result` in XML, the document in JSON.
 /// The items of a list are named `member`, as in AWS's XML.
 #[derive(Debug)]
@@ -16,8 +19,8 @@ pub(super) struct Shape {
     pub(super) elements: &'static [&'static str],
     /// Texts that each parent element has. They are not empty.
     pub(super) texts: &'static [&'static str],
-    /// A text that repeats a value of the request: its path, and the value in the call's input.
-    pub(super) echo: Option<(&'static str, fn(&Input) -> Option<&str>)>,
+    /// A text that repeats a value of the request.
+    pub(super) echo: Option<Echo>,
     /// An ARN in the account that the session is in.
     pub(super) own_arn: Option<&'static str>,
 }
