@@ -42,7 +42,7 @@ fn shell_word(value: &str) -> String {
 pub(crate) struct GivenTerms<'a>(pub(crate) &'a RunOptions);
 
 impl GivenTerms<'_> {
-    fn given(&self, key: &str) -> Option<(&'static OptionRow, Origin)> {
+    fn given(self, key: &str) -> Option<(&'static OptionRow, Origin)> {
         let (_, origin) = self.0.given(key)?;
         RunOptions::rows().find(|row| row.key == key).map(|row| (row, origin))
     }

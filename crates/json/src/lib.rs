@@ -113,6 +113,7 @@ mod tests {
         for (text, words) in [
             ("", "it is empty"),
             ("{\"name\": \"a\"}", "line 1: found an object, expected a list"),
+            ("[[]]", "[0]: found a list, expected an object"),
             ("[7]", "line 1, column 2: [0]: found a number, expected an object"),
             ("[\n {}]", "line 2, column 3: [0]: the field \"name\" is missing"),
             ("[{\"name\": 111111111111}]", "[0].name: found a number, expected a string; put it in quotes"),

@@ -17,8 +17,13 @@ pub(crate) fn of_value(message: &str) -> String {
         };
     }
     if let Some((number, expected)) = split_at_expected(message, "invalid length ") {
+        let expected = expectation(expected);
+        // Serde would take the values of a list as those of the object's fields.
+        if expected == "an object" {
+            return format!("found a list, expected {expected}");
+        }
         let values = if number == "1" { "value" } else { "values" };
-        return format!("found {number} {values}, expected {}", expectation(expected));
+        return format!("found {number} {values}, expected {expected}");
     }
     if let Some(field) = message.strip_prefix("missing field ") {
         return format!("the field {} is missing", quoted(field));

@@ -87,6 +87,7 @@ fn plan_failure(error: &PlanError, is_from_event: bool) -> Failure {
         )),
         PlanError::NeedsOrganization(_) => Failure::InvalidSettings(text),
         PlanError::RoleArnWithOrganization
+        | PlanError::UnusedWithRoleArn(_)
         | PlanError::MissingRole(_)
         | PlanError::Filter(_)
         | PlanError::TargetConflict(_) => {
