@@ -136,7 +136,9 @@ mod tests {
         assert_eq!(further(2200), [1461, 1826, 2191]);
         assert_eq!(further(7000), [2191, 3286, 4381, 5476, 6571], "sixteen years, three to a group");
         let mut tally = Tally::default();
-        [0, 400, 800, 801, 5000].into_iter().for_each(|days| tally.add(Ok(days)));
+        for days in [0, 400, 800, 801, 5000] {
+            tally.add(Ok(days));
+        }
         tally.add(Err("unknown"));
         let bars = tally.into_bars(&IDLE, &["unknown"]);
         assert_eq!(bars.iter().map(|bar| bar.number).sum::<usize>(), 6, "each key is in one group");

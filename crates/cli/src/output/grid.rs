@@ -297,7 +297,7 @@ impl Layout {
             let is_cut = in_line(line)
                 .any(|column| column.column.kind == Kind::Account && column.width < column.natural);
             let is_last = in_line(line)
-                .last()
+                .next_back()
                 .is_some_and(|last| self.columns.get(place).is_some_and(|it| it.index == last.index));
             let below: usize = in_line(line + 1).map(|column| column.width + GAP).sum();
             if let Some(column) = self.columns.get_mut(place)
