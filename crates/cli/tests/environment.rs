@@ -323,15 +323,34 @@ async fn an_invalid_endpoint_url_of_a_profile_is_named() {
 }
 
 #[tokio::test]
-async fn the_stderr_of_a_credential_process_is_not_repeated() {
+async fn what_a_failing_credential_process_prints_is_shown_without_what_may_be_a_secret() {
     let aws = FakeAws::start().await;
     let home = home("[profile audit]\ncredential_process = sh ~/fails.sh\n");
-    let fails = format!("echo '{{\"SecretAccessKey\":\"{CALLER_SECRET_ACCESS_KEY}\"}}' >&2; exit 3\n");
-    fs::write(home.path().join("fails.sh"), fails).unwrap();
-    let mut command = without_credentials(&aws, &home, &[&SCAN[..], &["--profile", "audit"]].concat());
-    let ended = ended(command.env("RUST_LOG", "trace")).await;
-    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
-    assert!(ended.stderr.contains("exit status: 3"), "{}", ended.stderr);
+    let long = "trace ".repeat(200);
+    for (stderr, status, words) in [
+        (
+            format!("{{\"SecretAccessKey\":\"{CALLER_SECRET_ACCESS_KEY}\"}}"),
+            3,
+            "{\"SecretAccessKey\":\"[redacted]\"}",
+        ),
+        (
+            format!("got {CALLER_SESSION_TOKEN}\nrun corp-login first"),
+            1,
+            "got [redacted] | run corp-login first",
+        ),
+        (format!("{long}\npassword=hunter2 is wrong"), 2, "password=[redacted] is wrong"),
+        (String::new(), 4, "The process printed nothing"),
+    ] {
+        fs::write(home.path().join("fails.sh"), format!("cat >&2 <<'END'\n{stderr}\nEND\nexit {status}\n"))
+            .unwrap();
+        let mut command = without_credentials(&aws, &home, &[&SCAN[..], &["--profile", "audit"]].concat());
+        let ended = ended(command.env("RUST_LOG", "trace")).await;
+        assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("exit status: {status}")), "{}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+        assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+        assert!(ended.stderr.matches("trace ").count() < 60, "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]

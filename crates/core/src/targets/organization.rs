@@ -18,9 +18,9 @@ use rolecall_roll::{Account, AccountId, ErrorKind, Fact, Organization};
 
 use super::TargetSpec;
 use crate::call::CallError;
-use crate::caller::CallerSecrets;
 use crate::collect::root_credentials;
 use crate::pages::{self, Page};
+use crate::secrets::Secrets;
 
 /// What to read of an organization.
 #[derive(Debug, Clone, Default)]
@@ -69,13 +69,13 @@ pub struct OrganizationsClient {
     client: Client,
     iam: aws_sdk_iam::Client,
     /// The secrets that are redacted from messages.
-    secrets: CallerSecrets,
+    secrets: Secrets,
 }
 
 impl OrganizationsClient {
     /// Clients with the same credentials. `secrets` are redacted from messages.
     #[must_use]
-    pub fn new(client: Client, iam: aws_sdk_iam::Client, secrets: CallerSecrets) -> Self {
+    pub fn new(client: Client, iam: aws_sdk_iam::Client, secrets: Secrets) -> Self {
         Self { client, iam, secrets }
     }
 
@@ -92,8 +92,7 @@ impl OrganizationsClient {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let secrets = self.secrets.secrets();
-        CallError::new(operation, error).redact(secrets.iter().map(|secret| secret.as_str()))
+        CallError::new(operation, error).redact(&self.secrets.redactor([]))
     }
 
     /// Lists the accounts of the client's organization.
