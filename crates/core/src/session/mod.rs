@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
-use rolecall_roll::{AccessKeyId, AccountId, ExternalId, Partition, RoleArn, Side};
+use rolecall_roll::{AccessKeyId, AccountId, ExternalId, Partition, RoleArn, Side, unprintable_in};
 use tokio::sync::{Mutex, watch};
 
 use crate::call::{CallError, valid_request_id};
@@ -374,8 +374,10 @@ fn session_credentials(
     if credentials.access_key_id.parse::<AccessKeyId>().is_err()
         || credentials.secret_access_key.is_empty()
         || credentials.session_token.is_empty()
+        || [&credentials.secret_access_key, &credentials.session_token].map(|it| unprintable_in(it))
+            != [None, None]
     {
-        return Err(invalid("the credentials in the response are incomplete".into()));
+        return Err(invalid("the credentials in the response are incomplete or invalid".into()));
     }
     if expires_at <= now {
         return Err(invalid("the session has already expired; check this machine's clock".into()));
