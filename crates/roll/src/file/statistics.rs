@@ -38,3 +38,15 @@ pub struct Calls {
     /// Attempts after the first.
     pub retries: u64,
 }
+
+impl Calls {
+    /// The attempts since an earlier count.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_sub(before.attempts),
+            throttled: self.throttled.saturating_sub(before.throttled),
+            retries: self.retries.saturating_sub(before.retries),
+        }
+    }
+}
