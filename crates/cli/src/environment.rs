@@ -180,6 +180,15 @@ pub(crate) fn own_variables() -> Vec<std::ffi::OsString> {
     env::vars_os().map(|(name, _)| name).filter(is_own).collect()
 }
 
+/// Whether the program was started with this signal ignored. Where the system does not say so, it counts as ignored: the
+/// signal then does what it did at the start.
+pub(crate) fn ignores_signal(number: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (number - 1) & 1 == 1)
+}
+
 /// The current time.
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()

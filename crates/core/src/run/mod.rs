@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
         let unmatched = plan.unmatched_excludes(listed);
         notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
+        notes.extend(scanner.call_metrics().clock_ahead_s().map(clock_note));
         let mut header = Header::new(start.run_id, start.as_of, caller, targets.to_roll_targets());
         header.session_name = Some(context.settings.session.name.clone().unwrap_or_default());
         header.collect = context.settings.selection.clone();
@@ -180,7 +181,8 @@ impl<'a> Run<'a> {
         }
         calls.retain(|_, calls| calls.attempts > 0);
         let intermediate_sessions = self.scanner.role_chain().split_off(*sessions_before);
-        Statistics { elapsed_ms, calls, intermediate_sessions }
+        let clock_ahead_s = self.scanner.call_metrics().clock_ahead_s();
+        Statistics { elapsed_ms, calls, intermediate_sessions, clock_ahead_s }
     }
 }
 
@@ -207,6 +209,21 @@ async fn list_organization(
         }
     }
     Ok((found.specs, notes, Some(organization)))
+}
+
+/// The warning about a clock that is wrong by `ahead_s` seconds: all ages are computed with it.
+fn clock_note(ahead_s: i64) -> String {
+    let minutes = ahead_s.unsigned_abs() / 60;
+    let difference = match (minutes / 60 / 24, minutes / 60) {
+        (0, 0..=2) => format!("{minutes} minutes"),
+        (0..=2, hours) => format!("{hours} hours"),
+        (days, _) => format!("{days} days"),
+    };
+    let direction = if ahead_s > 0 { "ahead of" } else { "behind" };
+    format!(
+        "this machine's clock is {difference} {direction} that of AWS, so ages and the time of the run are wrong: synchronize it \
+         (NTP; `timedatectl set-ntp true` with systemd), then scan again"
+    )
 }
 
 /// `rolecall-` and the run id, which together are shorter than the 64 characters that a session name may have.
