@@ -12,6 +12,13 @@ override CARGO_TARGET_DIR := $(TARGET)
 export CARGO_TARGET_DIR
 endif
 
+# Embeds the list of dependencies in what ships, where cargo-auditable is installed.
+AUDITABLE := $(shell command -v cargo-auditable >/dev/null 2>&1 && echo auditable)
+
+# The oldest version of Rust that compiles everything.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+ADVISORIES := https://github.com/RustSec/advisory-db
+
 # cargo-lambda and Zig, which it uses as a linker, come from PyPI.
 CARGO_LAMBDA = PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" cargo lambda
 
@@ -48,11 +55,24 @@ test-report: build-dev ## run the browser tests of the HTML report; needs Node 2
 	    node --test --test-reporter=spec crates/report/tests/browser/report.test.mjs
 
 .PHONY: check
-check: $(CARGO_DENY) ## check formatting, lints, documentation and licenses
+check: $(CARGO_DENY) ## check formatting, lints, documentation, licenses and known vulnerabilities
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(CARGO_DENY) check licenses bans sources
+	@$(MAKE) --no-print-directory advisories
+
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## check the dependencies for known vulnerabilities, if the RustSec database can be reached
+	@if GIT_TERMINAL_PROMPT=0 timeout 30 git ls-remote --exit-code $(ADVISORIES) HEAD >/dev/null 2>&1; then \
+	    $(CARGO_DENY) check advisories; \
+	else echo "skipped: the check for known vulnerabilities; $(ADVISORIES) cannot be reached"; fi
+
+.PHONY: msrv
+msrv: ## compile everything with the oldest supported version of Rust; needs rustup
+	@rustup --version >/dev/null 2>&1 || { echo "rustup is not installed; it installs Rust $(MSRV)" >&2; exit 1; }
+	rustup toolchain install $(MSRV) --profile minimal
+	cargo +$(MSRV) check --workspace --all-targets --locked --target-dir "$(TARGET)/msrv"
 
 .PHONY: docs
 docs: build-dev $(MDBOOK) ## generate the reference pages of docs/ from the code, and build docs/ as a site
@@ -87,6 +107,12 @@ $(MDBOOK):
 	cargo install mdbook --locked --version $(MDBOOK_VERSION) --no-default-features --features search \
 	    --root .tools/mdbook-$(MDBOOK_VERSION)
 
+## The command line
+
+.PHONY: install
+install: ## install rolecall, with the list of its dependencies in it if cargo-auditable is installed
+	cargo $(AUDITABLE) install --locked --profile fast --path crates/cli
+
 ## LocalStack
 
 .PHONY: localstack
@@ -114,7 +140,7 @@ invoke: ## invoke the function that `make watch` runs; EVENT='{"role_arn": "…"
 
 .PHONY: build
 build: ## build the function for arm64: target/lambda/rolecall-lambda/bootstrap.zip
-	$(CARGO_LAMBDA) build
+	$(subst cargo lambda,cargo $(AUDITABLE) lambda,$(CARGO_LAMBDA)) build
 
 .PHONY: deploy
 deploy: ## build and deploy the function: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]

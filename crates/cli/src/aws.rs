@@ -15,6 +15,7 @@ use rolecall_core::targets::organization::OrganizationError;
 use rolecall_roll::{ErrorKind, Terms};
 
 use crate::args::CallerArgs;
+use crate::aws_files::AwsFiles;
 use crate::environment;
 use crate::failure::Failure;
 use crate::targets;
@@ -30,7 +31,7 @@ pub(crate) async fn connect(
     if caller.profile.is_none() {
         environment::check_credentials()?;
     }
-    check_profile(caller).await?;
+    let files = check_profile(caller).await?;
     log_credentials_source(caller)?;
     let roots =
         RootCertificates::from_ca_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
@@ -43,20 +44,43 @@ pub(crate) async fn connect(
         time: SharedTimeSource::new(SystemTimeSource::new()),
     };
     let sdk_config = config.sdk_config(limits).await.map_err(Failure::usage)?;
-    Ok(Scanner::new(sdk_config, limits))
+    let scanner = Scanner::new(sdk_config, limits);
+    // The SDK uses these itself, so that nothing else records them.
+    let profile_secrets = files.iter().flat_map(|(files, profile)| files.secrets(profile));
+    profile_secrets.for_each(|secret| scanner.secrets().add(secret));
+    environment::proxy_passwords().iter().for_each(|password| scanner.secrets().add(password));
+    Ok(scanner)
 }
 
-/// Refuses a profile that the AWS configuration files do not have. Files that cannot be read are left to the SDK's error.
-async fn check_profile(caller: &CallerArgs) -> Result<(), Failure> {
+/// Refuses a profile that the AWS configuration files do not have, and one whose credentials cannot be used. Returns the files
+/// and the profile, if its credentials are used.
+async fn check_profile(caller: &CallerArgs) -> Result<Option<(AwsFiles, String)>, Failure> {
     let (profile, source) = match (&caller.profile, environment::profile()?) {
         (Some(profile), _) => (profile.clone(), "--profile"),
         (None, Some(profile)) => (profile, "AWS_PROFILE"),
-        (None, None) => return Ok(()),
+        (None, None) => ("default".to_owned(), ""),
     };
+    let is_used = caller.profile.is_some() || !environment::has_credentials();
+    if !is_used && source.is_empty() {
+        return Ok(None);
+    }
+    let [config, credentials] = environment::aws_files();
+    let own = AwsFiles::read(&config, &credentials)?;
+    if is_used {
+        own.check(&profile)?;
+    }
+    if source.is_empty() {
+        return Ok(Some((own, profile)));
+    }
     let files = EnvConfigFiles::default();
-    let Ok(profiles) = profile::load(&Fs::real(), &Env::real(), &files, None).await else { return Ok(()) };
+    let profiles = profile::load(&Fs::real(), &Env::real(), &files, None).await;
+    let profiles =
+        profiles.map_err(|error| Failure::usage(format!("the AWS configuration files: {error}")))?;
     if profiles.get_profile(&profile).is_some() {
-        return Ok(());
+        return Ok(is_used.then_some((own, profile)));
+    }
+    if let Some(reason) = own.why_ignored(&profile) {
+        return Err(Failure::usage(format!("{source} {profile}: {reason}")));
     }
     let mut names: Vec<&str> = profiles.profiles().collect();
     names.sort_unstable();

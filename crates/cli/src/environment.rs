@@ -4,7 +4,7 @@
 
 use std::env;
 use std::io::stderr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tracing_subscriber::filter::{FilterFn, Targets};
@@ -125,6 +125,32 @@ pub(crate) fn ca_bundle() -> Option<PathBuf> {
     path("AWS_CA_BUNDLE")
 }
 
+/// Whether the environment has credentials, which take precedence over the profile of `AWS_PROFILE`.
+pub(crate) fn has_credentials() -> bool {
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().all(|name| env::var_os(name).is_some())
+}
+
+/// The paths of the AWS configuration files `config` and `credentials`.
+pub(crate) fn aws_files() -> [PathBuf; 2] {
+    let file = |variable, name| {
+        let given = path(variable).unwrap_or_else(|| Path::new("~/.aws").join(name));
+        let below_home = given.strip_prefix("~").ok().zip(home()).map(|(rest, home)| home.join(rest));
+        below_home.unwrap_or(given)
+    };
+    [file("AWS_CONFIG_FILE", "config"), file("AWS_SHARED_CREDENTIALS_FILE", "credentials")]
+}
+
+/// The passwords in the addresses of proxies, which no message may hold.
+pub(crate) fn proxy_passwords() -> Vec<String> {
+    let password = |name: &&str| {
+        let address = env::var(name).ok()?;
+        let (_, rest) = address.split_once("://").unwrap_or(("", &address));
+        let (_, password) = rest.rsplit_once('@')?.0.split_once(':')?;
+        Some(password.to_owned())
+    };
+    connect::PROXY_VARIABLES.iter().filter_map(password).collect()
+}
+
 /// The configuration file in `ROLECALL_CONFIG`.
 pub(crate) fn config_file() -> Option<PathBuf> {
     path("ROLECALL_CONFIG")
@@ -157,6 +183,15 @@ pub(crate) fn own_variables() -> Vec<std::ffi::OsString> {
         name.starts_with("ROLECALL_") || name == "RUST_LOG"
     };
     env::vars_os().map(|(name, _)| name).filter(is_own).collect()
+}
+
+/// Whether the program was started with this signal ignored. Where the system does not say so, it counts as ignored: the
+/// signal then does what it did at the start.
+pub(crate) fn ignores_signal(number: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (number - 1) & 1 == 1)
 }
 
 /// The current time.

@@ -7,6 +7,7 @@
 
 mod args;
 mod aws;
+mod aws_files;
 mod commands;
 mod configuration;
 mod environment;

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rolecall_roll::{ReadError, ResumableRoll, RollFile};
@@ -40,12 +41,29 @@ fn copy_of_stdin() -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens the roll file to write or resume. Without a path it is an unnamed temporary file.
-pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<ResumableRoll, Failure> {
+/// A roll file that this run created. It is removed if nothing was written: after a wrong option, for example.
+pub(crate) struct NewFile(PathBuf);
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if std::fs::metadata(&self.0).is_ok_and(|file| file.len() == 0) {
+            // An empty file that stays is no error: a later run can use it.
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+}
+
+/// Only the owner can read a new file: a roll names users and keys. The umask still applies, and an existing file keeps its
+/// mode, as with `ssh-keygen`.
+pub(crate) const NEW_FILE_MODE: u32 = 0o600;
+
+/// Opens the roll file to write or resume. Without a path it is an unnamed temporary file. A file that does not exist is created
+/// at once, so that one that cannot be written is reported before the first call.
+pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<(ResumableRoll, Option<NewFile>), Failure> {
     let unexpected = |error: std::io::Error| Failure::unexpected(error);
     let Some(path) = named else {
         let file: File = tempfile::tempfile().map_err(unexpected)?;
-        return ResumableRoll::read(file).map_err(Failure::unexpected);
+        return ResumableRoll::read(file).map(|roll| (roll, None)).map_err(Failure::unexpected);
     };
     let is_special = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
     if is_special || path == Path::new("-") {
@@ -54,9 +72,18 @@ pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<ResumableRoll, Fail
             "name a file, which later runs can resume; --format jsonl writes a roll to stdout",
         ));
     }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(NEW_FILE_MODE);
+    let (file, new_file) = match options.clone().create_new(true).open(path) {
+        Ok(file) => (Ok(file), Some(NewFile(path.to_owned()))),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            (options.create(true).truncate(false).open(path), None)
+        }
+        Err(error) => (Err(error), None),
+    };
     let file = file.map_err(|error| output::cannot_write("--roll", path, &error))?;
-    ResumableRoll::read(file).map_err(|error| {
+    let read = ResumableRoll::read(file).map(|roll| (roll, new_file));
+    read.map_err(|error| {
         let failure = Failure::usage(format!("--roll {}: {error}", path.display()));
         match error {
             ReadError::Locked => failure,

@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::environment;
 use crate::failure::Failure;
 
 /// Runs a command's work on one thread: the work is mostly waiting, and on two cores one thread measured faster than two.
@@ -21,6 +22,16 @@ pub(crate) struct StopSignals {
 }
 
 impl StopSignals {
+    /// Listens for the signals that ask a scan to stop: of Ctrl-C, of `kill`, and of a terminal that is closed, unless the
+    /// program was started with `nohup` or in another way that ignores the last one.
+    pub(crate) fn listen_to_stop() -> Result<Self, Failure> {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        if !environment::ignores_signal(SignalKind::hangup().as_raw_value()) {
+            kinds.push(SignalKind::hangup());
+        }
+        Self::listen(&kinds)
+    }
+
     /// Listens for these signals. From now on, they no longer end the program by themselves.
     pub(crate) fn listen(kinds: &[SignalKind]) -> Result<Self, Failure> {
         let listen = |kind: &SignalKind| Ok((*kind, signal(*kind)?));

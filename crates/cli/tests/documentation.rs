@@ -367,7 +367,7 @@ async fn a_command_that_fails_and_a_mark_without_a_reason_are_problems() {
 
 #[test]
 fn every_link_and_anchor_of_the_documents_resolves() {
-    let others = ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"];
+    let others = ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "examples/README.md"];
     let pages = pages().into_iter().chain(others.map(Page::read));
     let mut problems = Vec::new();
     for page in pages {
@@ -386,6 +386,41 @@ fn every_link_and_anchor_of_the_documents_resolves() {
         }
     }
     assert!(problems.is_empty(), "links that do not resolve:\n{}", problems.join("\n"));
+}
+
+/// What is `PATH.rs::NAME` in inline code, such as in SECURITY.md, is a test.
+#[test]
+fn every_test_that_a_document_names_exists() {
+    let security = Page::read("SECURITY.md");
+    let of_security = security.inline_code().iter().filter(|(_, text)| text.contains(".rs::")).count();
+    assert!(of_security > 20, "SECURITY.md names the tests of its defenses");
+    let others = ["ARCHITECTURE.md", "CONTRIBUTING.md"].map(Page::read);
+    let mut problems = Vec::new();
+    for page in pages().into_iter().chain(others).chain([security]) {
+        for (line, text) in page.inline_code() {
+            let Some((path, name)) = text.split_once(".rs::") else { continue };
+            let code = fs::read_to_string(root().join(format!("{path}.rs"))).unwrap_or_default();
+            // After an attribute: a helper function is no test. A property test has its arguments in the parentheses.
+            let is_test = code.lines().collect::<Vec<_>>().windows(2).any(|lines| {
+                let attribute = lines[0].trim();
+                let function = lines[1].trim().trim_start_matches("async ");
+                attribute.starts_with("#[")
+                    && attribute.contains("test")
+                    && function.starts_with(&format!("fn {name}("))
+            });
+            if !is_test {
+                problems.push(format!("{}:{line}: {text}", page.path));
+            }
+        }
+        // A path of a test file, without a test.
+        for (line, text) in page.inline_code().into_iter().filter(|(_, text)| text.starts_with("crates/")) {
+            let path = text.split("::").next().unwrap();
+            if !root().join(path).exists() {
+                problems.push(format!("{}:{line}: {path} does not exist", page.path));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 #[test]

@@ -171,6 +171,32 @@ async fn the_credentials_of_a_container_are_used() {
 }
 
 #[tokio::test]
+async fn credentials_of_a_container_or_an_instance_are_requested_without_the_proxy() {
+    let aws = FakeAws::start().await;
+    let proxy = MockServer::start().await;
+    let credentials = ResponseTemplate::new(200).set_body_json(credentials("ASIAFROMPROXY", "Token"));
+    Mock::given(wiremock::matchers::any()).respond_with(credentials).mount(&proxy).await;
+    let home = home("");
+    for (name, value) in [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/v1/credentials"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x"),
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9"),
+    ] {
+        let arguments = [&SCAN[..], &["--connect-timeout", "200ms", "--max-attempts", "1"]].concat();
+        let mut command = without_credentials(&aws, &home, &arguments);
+        command.env(name, value).env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "PODTOKEN");
+        if name.contains("METADATA") {
+            command.env("AWS_EC2_METADATA_DISABLED", "false");
+        }
+        let ended = ended(command.env("HTTP_PROXY", proxy.uri())).await;
+        assert_eq!(ended.code, Some(11), "{name}: {}", ended.stderr);
+        assert_eq!(proxy.received_requests().await.unwrap().len(), 0, "{name} through the proxy");
+    }
+}
+
+#[tokio::test]
 async fn the_credentials_and_the_region_of_an_instance_are_used() {
     let aws = FakeAws::start().await;
     let imds = MockServer::start().await;
@@ -259,6 +285,12 @@ async fn an_invalid_variable_is_named_with_a_valid_value() {
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", 11, "AWS_ENDPOINT_URL"),
         ("AWS_ENDPOINT_URL", "127.0.0.1:4566", 2, "http://127.0.0.1:4566"),
         ("AWS_ENDPOINT_URL_IAM", "localhost", 2, "AWS_ENDPOINT_URL_IAM"),
+        (
+            "AWS_ENDPOINT_URL_STS",
+            "http://me:pa55@127.0.0.1:9",
+            2,
+            "AWS_ENDPOINT_URL_STS is a URL with a user name",
+        ),
         ("AWS_ENDPOINT_URL", "", 2, "AWS_ENDPOINT_URL is set and empty"),
         ("AWS_ENDPOINT_URL_STS", "", 2, "AWS_ENDPOINT_URL_STS is set and empty"),
         // Empty is not set.
@@ -323,15 +355,92 @@ async fn an_invalid_endpoint_url_of_a_profile_is_named() {
 }
 
 #[tokio::test]
-async fn the_stderr_of_a_credential_process_is_not_repeated() {
+async fn what_a_failing_credential_process_prints_is_shown_without_what_may_be_a_secret() {
     let aws = FakeAws::start().await;
     let home = home("[profile audit]\ncredential_process = sh ~/fails.sh\n");
-    let fails = format!("echo '{{\"SecretAccessKey\":\"{CALLER_SECRET_ACCESS_KEY}\"}}' >&2; exit 3\n");
-    fs::write(home.path().join("fails.sh"), fails).unwrap();
-    let mut command = without_credentials(&aws, &home, &[&SCAN[..], &["--profile", "audit"]].concat());
-    let ended = ended(command.env("RUST_LOG", "trace")).await;
-    assert_eq!(ended.code, Some(11), "{}", ended.stderr);
-    assert!(ended.stderr.contains("exit status: 3"), "{}", ended.stderr);
+    let long = "trace ".repeat(200);
+    for (stderr, status, words) in [
+        (
+            format!("{{\"SecretAccessKey\":\"{CALLER_SECRET_ACCESS_KEY}\"}}"),
+            3,
+            "{\"SecretAccessKey\":\"[redacted]\"}",
+        ),
+        (
+            format!("got {CALLER_SESSION_TOKEN}\nrun corp-login first"),
+            1,
+            "got [redacted] | run corp-login first",
+        ),
+        (format!("{long}\npassword=hunter2 is wrong"), 2, "password=[redacted] is wrong"),
+        (String::new(), 4, "The process printed nothing"),
+    ] {
+        fs::write(home.path().join("fails.sh"), format!("cat >&2 <<'END'\n{stderr}\nEND\nexit {status}\n"))
+            .unwrap();
+        let mut command = without_credentials(&aws, &home, &[&SCAN[..], &["--profile", "audit"]].concat());
+        let ended = ended(command.env("RUST_LOG", "trace")).await;
+        assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("exit status: {status}")), "{}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} is not in {}", ended.stderr);
+        assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+        assert!(ended.stderr.matches("trace ").count() < 60, "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_profile_that_the_sdk_cannot_use_is_explained_in_one_line_with_file_line_and_remedy() {
+    const MFA: &str = "[profile hub]\nrole_arn = arn:aws:iam::222222222222:role/M\nsource_profile = base\n\
+                       mfa_serial = arn:aws:iam::222222222222:mfa/base\n[profile base]\naws_access_key_id = A\n";
+    let aws = FakeAws::start().await;
+    for (config, words, remedy) in [
+        (
+            MFA,
+            "config, line 4: profile hub needs an MFA code",
+            "aws configure export-credentials --profile hub",
+        ),
+        (
+            "[profile hub]\n  region = us-east-1\n",
+            "config, line 2: this property is indented",
+            "remove the spaces",
+        ),
+        ("\u{feff}[profile hub]\n", "config, line 1: a byte order mark", "without a byte order mark"),
+        ("[profile hub] # ok\nregion: x\n", "config, line 2: no NAME = VALUE", "NAME = VALUE"),
+        ("[hub]\nregion = x\n", "config, line 1: in this file", "[profile NAME]"),
+        ("[profile 'hub']\nregion = x\n", "config, line 1: the AWS SDK ignores", "rename it"),
+        (
+            "[profile hub]\naws_access_key_id = AKIA\rX\n",
+            "config, line 2: aws_access_key_id has a carriage",
+            "again",
+        ),
+    ] {
+        let home = home(config);
+        for is_flag in [true, false] {
+            let mut command = without_credentials(&aws, &home, &SCAN);
+            if is_flag {
+                command.args(["--profile", "hub"]);
+            } else {
+                command.env("AWS_PROFILE", "hub");
+            }
+            let refused = ended(&mut command).await;
+            assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+            for words in [words, remedy] {
+                assert!(refused.stderr.contains(words), "{words} is not in {}", refused.stderr);
+            }
+            assert!(refused.stderr.lines().count() <= 2, "{}", refused.stderr);
+        }
+    }
+    assert_eq!(aws.server.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn an_empty_session_token_counts_as_none() {
+    let aws = FakeAws::start().await;
+    let home = home(
+        "[default]\naws_access_key_id = AKIABASE\naws_secret_access_key = s3cret\naws_session_token =\n",
+    );
+    let ended = ended(&mut without_credentials(&aws, &home, &SCAN)).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let requests = aws.server.received_requests().await.unwrap();
+    let identity = requests.iter().find(|it| String::from_utf8_lossy(&it.body).contains("GetCallerIdentity"));
+    assert!(!identity.unwrap().headers.contains_key("x-amz-security-token"));
 }
 
 #[tokio::test]

@@ -9,11 +9,16 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use common::organization::{ORGANIZATION, as_lambda, document, recipe, run, start};
-use common::{Ended, ended};
+use common::{Ended, ROLE_ARN, ended};
 use rolecall_emulator::{Emulator, World};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 /// Twenty accounts that all let themselves be read, but for the management account.
 fn world() -> World {
@@ -325,4 +330,91 @@ async fn a_roll_of_some_units_is_not_resumed_with_others() {
     }
     let same = in_folder(&emulator, folder.path(), &scan("Workloads/Prod")).await;
     assert!(same.code == Some(0) || same.code == Some(11), "{}", same.stderr);
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn new_files_are_private_and_existing_files_keep_their_mode() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let scan =
+        ["scan", "--role-arn", ROLE_ARN, "--roll", "roll.jsonl", "--out", "report.html", "--out", "a.csv"];
+    fs::write(file("a.csv"), "").unwrap();
+    fs::set_permissions(file("a.csv"), fs::Permissions::from_mode(0o640)).unwrap();
+    for _ in 0..2 {
+        let ended = in_folder(&emulator, folder.path(), &scan).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(
+            ["roll.jsonl", "report.html", "a.csv"].map(|name| mode(&file(name))),
+            [0o600, 0o600, 0o640]
+        );
+    }
+    fs::set_permissions(file("roll.jsonl"), fs::Permissions::from_mode(0o644)).unwrap();
+    in_folder(&emulator, folder.path(), &scan).await;
+    assert_eq!(mode(&file("roll.jsonl")), 0o644);
+    let evidence =
+        in_folder(&emulator, folder.path(), &["evidence", "roll.jsonl", "--out", "evidence"]).await;
+    assert_eq!(evidence.code, Some(0), "{}", evidence.stderr);
+    assert_eq!(mode(&file("evidence")), 0o700);
+    for entry in fs::read_dir(file("evidence")).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_could_not_begin_leaves_no_roll_file() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl");
+    let scan = ["scan", "--role-arn", ROLE_ARN, "--roll", "roll.jsonl"];
+    for more in [&["--profile", "nobody"][..], &["--region", "us east"], &["--include", "nobody"]] {
+        let refused = in_folder(&emulator, folder.path(), &[&scan[..], more].concat()).await;
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(!roll.exists(), "{more:?}");
+    }
+    let mut command = as_lambda(&emulator, folder.path(), &scan);
+    let failed =
+        ended(command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").args(["--max-attempts", "1"])).await;
+    assert_eq!(failed.code, Some(11), "{}", failed.stderr);
+    assert!(!roll.exists());
+    // A file that was there stays.
+    fs::write(&roll, "").unwrap();
+    in_folder(&emulator, folder.path(), &[&scan[..], &["--profile", "nobody"]].concat()).await;
+    assert!(roll.exists());
+}
+
+#[tokio::test]
+async fn each_signal_that_asks_to_stop_writes_what_was_read_and_nohup_is_obeyed() {
+    let mut slow = World::tutorial().unwrap();
+    slow.fault_injection.latency_ms = 300;
+    let emulator = start(slow).await;
+    for (signal, nohup, code) in
+        [("INT", false, 11), ("TERM", false, 11), ("HUP", false, 11), ("HUP", true, 0)]
+    {
+        let before = emulator.requests().len();
+        let folder = tempfile::tempdir().unwrap();
+        let scan = ["scan", "--role-arn", ROLE_ARN, "--roll", "roll.jsonl"];
+        let scan = as_lambda(&emulator, folder.path(), &scan);
+        let mut command = Command::new("/bin/sh");
+        let ignore = if nohup { "trap '' HUP; " } else { "" };
+        command.args(["-c", &format!("{ignore}exec \"$0\" \"$@\"")]).arg(scan.as_std().get_program());
+        command.args(scan.as_std().get_args()).current_dir(folder.path()).env_clear();
+        command.envs(scan.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let id = child.id().unwrap().to_string();
+        while emulator.requests()[before..].iter().all(|request| request.operation != "iam:ListUsers") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::process::Command::new("kill").args(["-s", signal, &id]).status().await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{signal} {nohup}: {stderr}");
+        let roll = fs::read_to_string(folder.path().join("roll.jsonl")).unwrap();
+        assert!(roll.contains("\"record\":\"trailer\""), "{signal}: {roll}");
+        assert_eq!(roll.contains("\"error_kind\":\"interrupted\""), code == 11, "{signal}: {roll}");
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{ROLE_ARN, ended, rolecall, run};
 use rolecall_roll::{Outcome, Roll};
-use rolecall_testkit::secrets::{EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN};
+use rolecall_testkit::secrets::{EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, echoes};
 use rolecall_testkit::{FakeAws, User, operation, xml};
 use serde_json::Value;
 use wiremock::{Mock, ResponseTemplate};
@@ -249,6 +249,26 @@ async fn no_output_holds_a_secret_at_any_log_level() {
             assert!(ended.stderr.contains("DEBUG"), "everything is logged");
             assert_eq!(ended.code, Some(if operation == "Nothing" { 0 } else { 11 }), "{}", ended.stderr);
         }
+    }
+}
+
+#[tokio::test]
+async fn an_echo_in_a_header_a_code_or_a_path_is_in_no_output_at_any_log_level() {
+    for form in echoes(EXTERNAL_ID).into_iter().chain(echoes(SESSION_TOKEN)) {
+        let xml_safe = form.replace('&', "&amp;");
+        let aws = FakeAws::start().await;
+        let user = User { path: format!("/{xml_safe}/"), ..User::new("alice", &[]) };
+        let users = xml::list_users("111111111111", &[user], None);
+        let users = ResponseTemplate::new(200).set_body_string(users);
+        aws.answer("ListUsers", users.insert_header("x-amzn-requestid", form.as_str())).await;
+        let error =
+            ResponseTemplate::new(400).set_body_string(xml::error(&xml_safe, &format!("x{xml_safe}y")));
+        aws.answer("ListAccessKeys", error.insert_header("x-amzn-requestid", form.as_str())).await;
+        let arguments = ["scan", "--role-arn", ROLE_ARN, "--format", "jsonl", "--initial-backoff", "1ms"];
+        let mut command = rolecall(&aws.uri(), &arguments);
+        let ended = ended(command.env("RUST_LOG", "trace").env("ROLECALL_EXTERNAL_ID", EXTERNAL_ID)).await;
+        assert_eq!(ended.code, Some(11), "{}", ended.stderr);
+        assert!(ended.stdout.contains("alice"), "{}", ended.stdout);
     }
 }
 

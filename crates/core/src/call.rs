@@ -15,6 +15,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use rolecall_roll::{ErrorKind, Side};
 
+use crate::secrets::{Redactor, redact_unknown};
+
 /// The error of a call, after its last attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallError {
@@ -62,7 +64,7 @@ impl CallError {
         match error {
             SdkError::ServiceError(context) => Self::from_response(operation, context.err(), context.raw()),
             SdkError::ResponseError(context) => {
-                let request_id = context.raw().headers().request_id().map(str::to_owned);
+                let request_id = valid_request_id(context.raw().headers().request_id());
                 let problem = source::<MalformedAnswer>(error);
                 let unreadable = || "the response ended early or could not be read".to_owned();
                 let message = problem.map_or_else(unreadable, ToString::to_string);
@@ -100,7 +102,7 @@ impl CallError {
         response: &HttpResponse,
     ) -> Self {
         let status = response.status().as_u16();
-        let code = error.code().map(str::to_owned);
+        let code = error.code().and_then(valid_code);
         let (kind, message) = match &code {
             Some(code) => {
                 let message = error.message().map_or_else(|| code.clone(), first_paragraph);
@@ -114,9 +116,12 @@ impl CallError {
                 ErrorKind::Transport,
                 format!("HTTP status {status} with a web page instead of a response from AWS"),
             ),
+            None if error.code().is_some() => {
+                (error_kind("", status), format!("HTTP status {status} with an invalid AWS error code"))
+            }
             None => (error_kind("", status), format!("HTTP status {status} without an AWS error code")),
         };
-        let request_id = response.headers().request_id().map(str::to_owned);
+        let request_id = valid_request_id(response.headers().request_id());
         Self {
             operation,
             side: Side::Caller,
@@ -135,7 +140,7 @@ impl CallError {
         message: impl Into<String>,
         request_id: Option<&str>,
     ) -> Self {
-        let request_id = request_id.map(str::to_owned);
+        let request_id = valid_request_id(request_id);
         Self {
             operation,
             side: Side::Caller,
@@ -147,15 +152,13 @@ impl CallError {
         }
     }
 
-    /// Redacts `secrets` in the message, in case AWS or something in between echoed one: in plain form, and
-    /// percent-encoded as in a request.
+    /// Redacts secrets, in case AWS or something in between echoed one. A code or a request id that holds one is not AWS's,
+    /// and is dropped.
     #[must_use]
-    pub(crate) fn redact<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-            for form in [secret.to_owned(), percent_encoded(secret)] {
-                self.message = self.message.replace(&form, "[redacted]");
-            }
-        }
+    pub(crate) fn redact(mut self, redactor: &Redactor) -> Self {
+        self.message = redactor.free_text(&self.message).into_owned();
+        self.code = self.code.filter(|code| !redactor.is_in(code));
+        self.request_id = self.request_id.filter(|id| !redactor.is_in(id));
         // The message is cut only now: cut before, a part of a secret could remain.
         if let Some((end, _)) = self.message.char_indices().nth(MAX_MESSAGE_CHARS) {
             self.message.truncate(end);
@@ -251,13 +254,21 @@ fn first_paragraph(message: &str) -> String {
 /// Longer messages are cut to this number of characters.
 const MAX_MESSAGE_CHARS: usize = 1000;
 
-/// A text as a form body encodes it.
-fn percent_encoded(text: &str) -> String {
-    let encoded = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
+/// The text, if it has the form of an error code of AWS, such as `AccessDenied` or `Client.RequestLimitExceeded`.
+fn valid_code(text: &str) -> Option<String> {
+    let is_valid = (1..=128).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    is_valid.then(|| text.to_owned())
+}
+
+/// The text, if it has the form of a request id: UUIDs, and the letters and digits of some services and emulators.
+pub(crate) fn valid_request_id(text: Option<&str>) -> Option<String> {
+    let is_valid = |text: &&str| {
+        (1..=128).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    text.bytes().map(encoded).collect()
+    text.filter(is_valid).map(str::to_owned)
 }
 
 /// The messages of an error and of its sources, outermost first, without repetitions.
@@ -268,11 +279,12 @@ fn error_chain(error: &(dyn Error + 'static)) -> String {
         let text = if let Some(metadata) = error.downcast_ref::<ErrorMetadata>() {
             service_error_text(metadata)
         } else {
-            // The list of all sources that were tried begins on the next line. A `credential_process` may write
-            // anything, secrets too, to stderr.
-            let text = first_paragraph(&error.to_string());
-            let text = text.split(" Stderr: ").next().unwrap_or_default();
-            text.trim_end_matches(". Attempted:").to_owned()
+            let text = error.to_string();
+            match text.split_once(" Stderr: ") {
+                Some((failure, stderr)) => format!("{failure} {}", process_message(stderr)),
+                // The list of all sources that were tried begins on the next line.
+                None => first_paragraph(&text).trim_end_matches(". Attempted:").to_owned(),
+            }
         };
         // Some of the SDK's errors print the whole request, and some say less than their source.
         let shows_request = text.contains("SdkBody");
@@ -291,6 +303,21 @@ fn error_chain(error: &(dyn Error + 'static)) -> String {
         messages.remove(0);
     }
     messages.join(": ")
+}
+
+/// What a `credential_process` printed to stderr, in one line. It may print anything, secrets too.
+fn process_message(stderr: &str) -> String {
+    const MAX_CHARS: usize = 300;
+    let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let text = lines.map(|line| first_paragraph(&redact_unknown(line))).collect::<Vec<_>>().join(" | ");
+    // The cause is at the end, below a stack trace for example.
+    let skipped = text.chars().count().saturating_sub(MAX_CHARS);
+    let cut: String = text.chars().skip(skipped).collect();
+    match (text.is_empty(), skipped) {
+        (true, _) => "The process printed nothing to stderr".to_owned(),
+        (_, 0) => format!("The process printed: {cut}"),
+        _ => format!("The process printed: …{cut}"),
+    }
 }
 
 /// AWS's error to a call that the SDK made itself to get the caller's credentials.

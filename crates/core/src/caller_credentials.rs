@@ -5,20 +5,30 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use rolecall_roll::unprintable_in;
 
-/// A provider that rejects credentials whose access key id an HTTP header cannot hold: the SDK would panic when it
-/// signs with them.
+/// A provider that rejects credentials that an HTTP header cannot hold: with such an access key id, the SDK would panic when
+/// it signs. An empty session token, as a profile or a program may give one for a long-term access key, counts as none.
 #[derive(Debug)]
 pub(crate) struct SendableCredentials(pub(crate) SharedCredentialsProvider);
 
 impl SendableCredentials {
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
         let credentials = self.0.provide_credentials().await?;
-        match unprintable_in(credentials.access_key_id()) {
-            None => Ok(credentials),
-            Some(problem) => Err(CredentialsError::invalid_configuration(format!(
-                "the caller's access key id has {problem}"
-            ))),
+        for (name, text) in [
+            ("access key id", credentials.access_key_id()),
+            ("secret access key", credentials.secret_access_key()),
+            ("session token", credentials.session_token().unwrap_or_default()),
+        ] {
+            if let Some(problem) = unprintable_in(text) {
+                return Err(CredentialsError::invalid_configuration(format!(
+                    "the caller's {name} has {problem}"
+                )));
+            }
         }
+        if credentials.session_token() != Some("") {
+            return Ok(credentials);
+        }
+        let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
+        Ok(Credentials::new(id, secret, None, credentials.expiry(), "without an empty session token"))
     }
 }
 
@@ -53,6 +63,16 @@ mod tests {
             assert!(error.contains("access key id has "), "{error}");
             assert!(!error.contains("IOSFODNN7") && !error.contains("s3cret"), "{error}");
         }
+        for (secret, token) in [("s3cret\r", None), ("s3cret", Some("s3cret\nx"))] {
+            let credentials =
+                Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, token.map(str::to_owned), None, "test");
+            let provider = SendableCredentials(SharedCredentialsProvider::new(credentials));
+            let error = format!("{:?}", provider.provide_credentials().await.unwrap_err());
+            assert!(error.contains("has a ") && !error.contains("s3cret"), "{error}");
+        }
+        let empty = Credentials::new("AKIAIOSFODNN7EXAMPLE", "s3cret", Some(String::new()), None, "test");
+        let provider = SendableCredentials(SharedCredentialsProvider::new(empty));
+        assert_eq!(provider.provide_credentials().await.unwrap().session_token(), None);
         // Emulators accept any id.
         for id in ["test", "000000000000", "AKIAIOSFODNN7EXAMPLE"] {
             assert_eq!(credentials_with_id(id).await.unwrap().access_key_id(), id);

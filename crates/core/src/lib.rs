@@ -12,7 +12,7 @@
 //! early.
 //!
 //! Beside these, [`key_lookup`] finds the user of one access key, [`call`] is the one place that reads the SDK's errors,
-//! [`caller`] keeps the caller's secrets out of messages, [`remedy`] says what to do about an error, and [`logs`] says
+//! [`secrets`] keeps secrets out of messages and records, [`remedy`] says what to do about an error, and [`logs`] says
 //! what may be logged.
 //!
 //! ```
@@ -36,7 +36,6 @@
 //! the SDK's clients, and tests speak HTTP.
 
 pub mod call;
-pub mod caller;
 mod caller_credentials;
 pub mod cancellation;
 pub mod collect;
@@ -50,6 +49,7 @@ pub mod rate_limiter;
 pub mod remedy;
 pub mod run;
 pub mod scan;
+pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod targets;

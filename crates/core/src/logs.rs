@@ -6,6 +6,10 @@ use tracing::{Level, Metadata};
 /// in them.
 const CAPPED_AT_DEBUG: [&str; 5] = ["aws_", "lambda_runtime", "hyper", "rustls", "scratchstack_"];
 
+/// The modules of the SDK's operations print the request id of each response, which something in between may have set, at
+/// DEBUG. Records and errors have the request ids that are valid.
+const OPERATIONS: &str = "::operation::";
+
 /// The crate that finds the caller's credentials prints, at every level, the external id of a profile's role, and its
 /// errors with `{:?}`, which include the response.
 const MAY_PRINT_SECRETS: &str = "aws_config::";
@@ -19,7 +23,9 @@ pub fn is_loggable(metadata: &Metadata<'_>) -> bool {
     let is_from = |part: &&str| metadata.target().starts_with(part);
     let is_capped = CAPPED_AT_DEBUG.iter().any(is_from);
     let may_hold_secrets = is_from(&MAY_PRINT_SECRETS) && !PRINT_SETTINGS.iter().any(is_from);
-    !may_hold_secrets && (*metadata.level() <= Level::DEBUG || !is_capped)
+    let is_operation = metadata.target().starts_with("aws_sdk_") && metadata.target().contains(OPERATIONS);
+    let most_verbose = if is_operation { Level::INFO } else { Level::DEBUG };
+    !may_hold_secrets && (*metadata.level() <= most_verbose || !is_capped)
 }
 
 /// The log filter that drops lines of the SDK that repeat, in other words, what Rolecall's errors and gaps say.

@@ -13,16 +13,16 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use rolecall_roll::{AccountRecord, Caller, ErrorKind, FactKind, Gap, Remedy, RoleArn, Stage};
+use rolecall_roll::{AccountId, AccountRecord, Caller, ErrorKind, FactKind, Gap, Remedy, RoleArn, Stage};
 use tokio::sync::{OnceCell, watch};
 
 use crate::call::CallError;
-use crate::caller::CallerSecrets;
 use crate::cancellation::{Cancellation, StopReason};
 use crate::collect::{self, Progress, ReadOptions};
 use crate::connect::CheckAnswers;
 use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimiter};
 use crate::remedy;
+use crate::secrets::{Redactor, Secrets};
 use crate::session::{self, RoleChain, Session, SessionContext};
 use crate::settings::{Limits, Settings};
 use crate::targets::organization::OrganizationsClient;
@@ -32,7 +32,7 @@ use crate::targets::{Access, Target};
 #[derive(Debug)]
 pub struct Scanner {
     sdk_config: SdkConfig,
-    secrets: CallerSecrets,
+    secrets: Secrets,
     role_chain: RoleChain,
     call_metrics: CallMetrics,
     sts_rate_limiter: Arc<RateLimiter>,
@@ -71,7 +71,7 @@ impl Scanner {
     /// A scanner with the credentials of `sdk_config` as the caller.
     #[must_use]
     pub fn new(sdk_config: SdkConfig, limits: &Limits) -> Self {
-        let (sdk_config, secrets) = CallerSecrets::wrap_provider(sdk_config);
+        let (sdk_config, secrets) = Secrets::wrap_provider(sdk_config);
         let sts_rate_limiter = Arc::new(RateLimiter::new(Some(limits.sts_rate)));
         let (role_chain, call_metrics, caller) =
             (RoleChain::default(), CallMetrics::default(), OnceCell::new());
@@ -81,7 +81,7 @@ impl Scanner {
 
     /// The secrets recorded so far, of the caller and of intermediate roles.
     #[must_use]
-    pub fn secrets(&self) -> &CallerSecrets {
+    pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
@@ -145,9 +145,12 @@ impl Scanner {
         let config = self.sts_config().retry_config(retries.with_max_attempts(attempts));
         let response = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
         let response = response.map_err(|error| self.error(GET_CALLER_IDENTITY, &error))?;
-        let account_id = response.account.as_deref().and_then(|id| id.parse().ok());
+        let account_id = response.account.as_deref().and_then(|id| id.parse::<AccountId>().ok());
+        let redactor = self.secrets.redactor([]);
         match (account_id, response.arn) {
-            (Some(account_id), Some(arn)) => Ok(Caller { account_id, arn }),
+            (Some(account_id), Some(arn)) if is_caller_arn(&arn, &account_id) && !redactor.is_in(&arn) => {
+                Ok(Caller { account_id, arn })
+            }
             _ => Err(CallError::malformed(GET_CALLER_IDENTITY, "the response has no caller identity", None)),
         }
     }
@@ -168,8 +171,7 @@ impl Scanner {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let secrets = self.secrets.secrets();
-        CallError::new(operation, error).redact(secrets.iter().map(|secret| secret.as_str()))
+        CallError::new(operation, error).redact(&self.secrets.redactor([]))
     }
 
     /// A client of AWS Organizations with the caller's credentials, or with those of the last role of the chain `via`.
@@ -212,6 +214,7 @@ impl Scanner {
             settings: &context.settings.session,
             sdk_config: &self.sdk_config,
             caller_secrets: &self.secrets,
+            caller_arn: self.caller.get().and_then(Option::as_ref).map(|caller| caller.arn.as_str()),
             role_chain: &self.role_chain,
             call_metrics: &self.call_metrics,
             sts_rate_limiter: &self.sts_rate_limiter,
@@ -275,6 +278,7 @@ impl Scanner {
         let Settings { selection, limits, .. } = &context.settings;
         let options = ReadOptions { selection, max_concurrent_calls: limits.account_concurrency };
         let progress = Progress::default();
+        let session_secrets = OnceCell::new();
         let work = async {
             // Boxed: otherwise everything below would be one future, with the stack of all of it together.
             let session = match &target.access {
@@ -286,6 +290,8 @@ impl Scanner {
                     Session::with_caller_credentials(&target.account_id, self.context(context))
                 }
             };
+            // The session is set once.
+            let _ = session_secrets.set(session.secrets());
             progress.set_has_session();
             progress.set_request_ids(session.request_ids());
             collect::collect(&session, options, &progress).boxed_local().await;
@@ -313,11 +319,58 @@ impl Scanner {
             }
         }
         let no_reason = "no users were read, and no reason was recorded".to_owned();
-        progress.into_record(
+        let record = progress.into_record(
             target.to_roll_target(),
             options.selection,
             own_gap(FactKind::Users.into(), ErrorKind::Internal, no_reason),
-        )
+        );
+        without_secrets(record, target, &self.secrets.redactor(session_secrets.get()))
+    }
+}
+
+/// Whether a text is the ARN of an identity in this account.
+fn is_caller_arn(text: &str, account_id: &AccountId) -> bool {
+    let mut fields = text.splitn(6, ':');
+    let mut field = || fields.next().unwrap_or_default();
+    let (arn, partition, service, region) = (field(), field(), field(), field());
+    let (account, resource) = (field(), field());
+    arn == "arn"
+        && partition.starts_with("aws")
+        && ["iam", "sts"].contains(&service)
+        && region.is_empty()
+        && account == account_id.as_str()
+        && !resource.is_empty()
+        && resource.chars().all(|c| c.is_ascii_graphic())
+        && text.len() <= 2048
+}
+
+/// The record without the secrets of this session and of the caller that an answer echoed, in a name, a path or a tag: all of
+/// an account's texts come from the account, which may be hostile.
+fn without_secrets(record: AccountRecord, target: &Target, redactor: &Redactor) -> AccountRecord {
+    let Ok(text) = serde_json::to_string(&record) else { return record };
+    if !redactor.is_in(&text) {
+        return record;
+    }
+    let redacted = serde_json::to_value(&record).map(|record| redact_texts(record, redactor));
+    redacted.and_then(serde_json::from_value).unwrap_or_else(|_| {
+        // An id, which cannot be redacted in part.
+        let message = "the account answers with a secret of the session in place of an id".to_owned();
+        let gap = own_gap(FactKind::Users.into(), ErrorKind::Malformed, message);
+        AccountRecord::failed(target.to_roll_target(), gap)
+    })
+}
+
+/// The JSON with every text redacted, the names of members too.
+fn redact_texts(value: serde_json::Value, redactor: &Redactor) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Value::String(redactor.field(&text).into_owned()),
+        Value::Array(items) => items.into_iter().map(|item| redact_texts(item, redactor)).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (redactor.field(&name).into_owned(), redact_texts(value, redactor)))
+            .collect(),
+        other => other,
     }
 }
 

@@ -1,11 +1,18 @@
 //! Runs within the test process: the canary, resuming, and stopping.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot continue fails; it may read the clock"
+)]
 
 mod common;
 
 use std::fs::OpenOptions;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use common::{TestScanner, scanner, settings};
 use jiff::Timestamp;
 use rolecall_core::cancellation::Cancellation;
@@ -16,7 +23,7 @@ use rolecall_core::targets::options::TargetOptions;
 use rolecall_core::{Run, Settings};
 use rolecall_roll::continuation::Discontinuity;
 use rolecall_roll::{AccountRecord, Counts, ErrorKind, Outcome, ResumableRoll, RunId};
-use rolecall_testkit::{FakeAws, User};
+use rolecall_testkit::{FakeAws, User, xml};
 use wiremock::ResponseTemplate;
 
 /// A fake AWS with this number of accounts, each with one user, and their ids.
@@ -197,4 +204,31 @@ async fn a_run_whose_caller_is_unknown_reads_nothing() {
     let stopped = Run::prepare(&test.scanner, &plan(&ids), settings(), start(), &cancelled).await;
     assert!(stopped.is_err());
     assert_eq!(aws.calls("AssumeRole").await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_noticed_and_recorded() {
+    for (offset_minutes, words) in [
+        (0, None),
+        (4, None),
+        (-7, Some("clock is 7 minutes ahead of that of AWS")),
+        (60 * 30, Some("clock is 30 hours behind that of AWS")),
+        (60 * 24 * 800, Some("clock is 800 days behind that of AWS")),
+    ] {
+        let (aws, ids) = aws(1).await;
+        let date = DateTime::from_secs(DateTime::from(SystemTime::now()).secs() + offset_minutes * 60);
+        let date = date.fmt(Format::HttpDate).unwrap();
+        let answer =
+            |body: String| ResponseTemplate::new(200).insert_header("date", &*date).set_body_string(body);
+        aws.answer("GetCallerIdentity", answer(xml::get_caller_identity())).await;
+        aws.answer("ListAccessKeys", answer(xml::list_access_keys(&User::new("alice", &[]), None))).await;
+        let test = scanner(&aws.uri(), settings()).await;
+        let run = prepare(&test, &ids).await;
+        let notes = run.notes().join("\n");
+        assert_eq!(notes.contains(words.unwrap_or("clock")), words.is_some(), "{offset_minutes}: {notes}");
+        records(&run).await;
+        let ahead = run.statistics().clock_ahead_s;
+        assert_eq!(ahead.is_some(), words.is_some(), "{offset_minutes}: {ahead:?}");
+        assert!(ahead.is_none_or(|ahead| (ahead + offset_minutes * 60).abs() < 60), "{ahead:?}");
+    }
 }

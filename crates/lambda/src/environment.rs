@@ -88,11 +88,12 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// The time that is left until `deadline`, which is in milliseconds since 1970. `None` where the deadline has passed:
-/// `cargo lambda watch` sets a deadline in 1970 for every invocation.
+/// The time that is left until `deadline`, which is in milliseconds since 1970: zero where it has passed. `None` for a deadline
+/// in 1970, which `cargo lambda watch` sets for every invocation.
 pub(crate) fn time_left(deadline: u64) -> Option<Duration> {
+    const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
     let now = u64::try_from(now().as_millisecond()).unwrap_or_default();
-    deadline.checked_sub(now).map(Duration::from_millis)
+    (deadline > YEAR_MS).then(|| Duration::from_millis(deadline.saturating_sub(now)))
 }
 
 /// The value of an environment variable; `None` where it is empty or not set.

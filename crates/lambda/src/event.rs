@@ -1,37 +1,36 @@
 //! The event: the accounts to read. Its fields override the environment variables.
 //!
-//! The event arrives as raw JSON and is parsed here, because an error of the runtime's parser would repeat the text of
-//! the event, which may contain an external id.
+//! The event arrives as raw JSON and is parsed here. No error repeats a text of the event, be it a value or the name of a field:
+//! a secret may be in the wrong place.
+
+use std::collections::BTreeSet;
 
 use rolecall_core::RunOptions;
 use rolecall_core::option_rows::{OptionSet, Origin};
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
 use rolecall_core::targets::{TargetConflict, TargetPlan, TargetSpec};
-use rolecall_roll::{ExternalId, RoleArn};
-use serde::Deserialize;
-use serde_json::Value;
+use rolecall_roll::{ExternalId, ParseIdError, RoleArn};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 use crate::terms::VariableTerms;
 
 /// An event: `{}`, `{"role_arn": …}`, `{"organization": true}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
-#[derive(Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, PartialEq)]
 struct Event {
     role_arn: Option<String>,
     role_name: Option<String>,
     organization: Option<bool>,
-    #[serde(default)]
-    external_id: Value,
+    external_id: Option<String>,
     targets: Option<Vec<TargetEvent>>,
 }
 
-#[derive(PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(PartialEq)]
 struct TargetEvent {
-    role_arn: String,
-    #[serde(default)]
-    external_id: Value,
+    role_arn: RoleArn,
+    external_id: Option<ExternalId>,
 }
 
 /// The targets of an invocation, and whether the event or the environment names them.
@@ -46,16 +45,17 @@ pub(crate) struct EventPlan {
 pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, Failure> {
     let event = parse(event)?;
     let is_from_event = event != Event::default();
+    let switches_off = event.organization == Some(false);
     let mut options = RunOptions::default();
     let mut set = |key: &str, text: Option<String>| {
         let result = text.map_or(Ok(()), |text| options.targets.set(key, &[text], Origin::Event));
-        result.map_err(|problem| Failure::InvalidEvent(format!("{key}: {problem}")))
+        result.map_err(|problem| invalid_field(key, key, &problem))
     };
     set("role_arn", event.role_arn)?;
     set("role_name", event.role_name)?;
     set("organization", event.organization.map(|is_enabled| is_enabled.to_string()))?;
-    set("external_id", external_id_text("external_id", event.external_id)?)?;
-    let listed_accounts = event.targets.map(parse_targets).transpose()?;
+    set("external_id", event.external_id)?;
+    let listed_accounts = event.targets.map(listed_accounts);
     let options = options.combine(environment.clone());
     if let Some((file, _)) = accounts_file(&options.targets).filter(|_| listed_accounts.is_none()) {
         return Err(Failure::InvalidSettings(format!(
@@ -64,7 +64,12 @@ pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, F
         )));
     }
     let plan = TargetPlan::new(options.targets, listed_accounts, &[]);
-    let plan = plan.map_err(|error| plan_failure(&error, is_from_event))?;
+    let plan = plan.map_err(|error| match error {
+        PlanError::NoTargets if switches_off => Failure::InvalidEvent(
+            "the event sets organization to false, and no role is set: send {\"role_arn\": …}, or set ROLECALL_ROLE_ARN".into(),
+        ),
+        error => plan_failure(&error, is_from_event),
+    })?;
     Ok(EventPlan { plan, is_from_event })
 }
 
@@ -100,6 +105,69 @@ fn plan_failure(error: &PlanError, is_from_event: bool) -> Failure {
     }
 }
 
+/// The failure for an invalid value. The parser's own message repeats the value, except for an external id.
+fn invalid_field(place: &str, field: &str, problem: &str) -> Failure {
+    let problem = match field {
+        "role_arn" => "not a valid role ARN; expected arn:aws:iam::123456789012:role/NAME",
+        "role_name" => "not a valid role name; AWS allows 1 to 64 letters, digits and any of _+=,.@-",
+        _ => problem,
+    };
+    Failure::InvalidEvent(format!("{place}: {problem}"))
+}
+
+const EXPECTED: &str = "expected {}, {\"role_arn\": …, \"external_id\": …}, {\"organization\": true, \"role_name\": …} or \
+                        {\"targets\": [{\"role_arn\": …, \"external_id\": …}]}";
+
+/// The members of a JSON object, in order, duplicates included.
+struct Fields(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+impl Fields {
+    /// Passes each field to `set`. A field that is not one of `known`, or that is given twice, is an error.
+    fn each(
+        self,
+        place: &str,
+        known: &[&str],
+        mut set: impl FnMut(&str, &RawValue) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut seen = BTreeSet::new();
+        let plain = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
+        for (name, value) in self.0 {
+            let Some(field) = known.iter().find(|field| **field == name) else {
+                let similar = known.iter().find(|field| plain(field) == plain(&name));
+                let hint = similar.map_or(String::new(), |field| format!("; did you mean {field}?"));
+                return Err(Failure::InvalidEvent(format!("{place} has an unknown field{hint}; {EXPECTED}")));
+            };
+            if !seen.insert(*field) {
+                return Err(Failure::InvalidEvent(format!("{place} has the field {field} twice")));
+            }
+            set(field, &value)?;
+        }
+        Ok(())
+    }
+}
+
 fn parse(event: &str) -> Result<Event, Failure> {
     let invalid = |problem: &str| Failure::InvalidEvent(problem.to_owned());
     if !event.trim_start().starts_with('{') {
@@ -112,49 +180,89 @@ fn parse(event: &str) -> Result<Event, Failure> {
             "the event is an EventBridge event; configure a constant input for the rule or schedule, {} or {\"role_arn\": …}",
         ));
     }
-    let event: Event = rolecall_json::parse(event).map_err(|error| {
-        invalid(&format!(
-            "invalid event: {error}; expected {{}}, {{\"role_arn\": …, \"external_id\": …}}, {{\"organization\": true, \
-             \"role_name\": …}} or {{\"targets\": [{{\"role_arn\": …, \"external_id\": …}}]}}"
-        ))
+    let fields: Fields = serde_json::from_str(event)
+        .map_err(|_| invalid(&format!("the event is not valid JSON; {EXPECTED}")))?;
+    let mut event = Event::default();
+    let known = ["role_arn", "role_name", "organization", "external_id", "targets"];
+    fields.each("the event", &known, |field, value| {
+        match field {
+            "role_arn" => event.role_arn = text(field, value)?,
+            "role_name" => event.role_name = text(field, value)?,
+            "external_id" => event.external_id = text(field, value)?,
+            "targets" => event.targets = parse_targets(value)?,
+            _ => event.organization = parse_as(field, value, "true or false")?,
+        }
+        Ok(())
     })?;
+    check(event)
+}
+
+/// Refuses fields that contradict each other.
+fn check(event: Event) -> Result<Event, Failure> {
+    let invalid = |problem: &str| Err(Failure::InvalidEvent(problem.to_owned()));
     let has_arns = event.role_arn.is_some() || event.targets.is_some();
     let has_unused_role_name = event.role_name.is_some() && has_arns && event.organization != Some(true);
     match &event.targets {
-        Some(_) if event.role_arn.is_some() => {
-            Err(invalid("the event has both role_arn and targets; send one"))
-        }
+        Some(_) if event.role_arn.is_some() => invalid("the event has both role_arn and targets; send one"),
         Some(targets) if targets.is_empty() => {
-            Err(invalid("targets is an empty list; add a target, or remove targets"))
+            invalid("targets is an empty list; add a target, or remove targets")
         }
         _ if has_unused_role_name => {
-            Err(invalid("the event has role_name, but already has the ARN of each role; remove role_name"))
+            invalid("the event has role_name, but already has the ARN of each role; remove role_name")
         }
         _ => Ok(event),
     }
 }
 
-fn parse_targets(targets: Vec<TargetEvent>) -> Result<ListedAccounts, Failure> {
-    let specs = targets.into_iter().enumerate().map(|(index, target)| {
-        let invalid = |field: &str, problem: &dyn std::fmt::Display| {
-            Failure::InvalidEvent(format!("targets[{index}].{field}: {problem}"))
-        };
-        let role_arn: RoleArn = target.role_arn.parse().map_err(|error| invalid("role_arn", &error))?;
-        let field = format!("targets[{index}].external_id");
-        let id = external_id_text(&field, target.external_id)?.map(|id| id.parse::<ExternalId>());
-        let external_id = id.transpose().map_err(|error| invalid("external_id", &error))?;
-        Ok(TargetSpec { external_id, ..TargetSpec::from_role_arn(&role_arn) })
-    });
-    Ok(ListedAccounts { accounts: specs.collect::<Result<_, Failure>>()?, origin: Origin::Event })
+/// The value of a field; `None` for `null`.
+fn parse_as<T: DeserializeOwned>(
+    place: &str,
+    value: &RawValue,
+    expected: &str,
+) -> Result<Option<T>, Failure> {
+    serde_json::from_str(value.get())
+        .map_err(|_| Failure::InvalidEvent(format!("the value of {place} is not {expected}")))
 }
 
-/// The text of an external id. Serde does not check the type here, because its errors repeat the value.
-fn external_id_text(field: &str, value: Value) -> Result<Option<String>, Failure> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text)),
-        _ => Err(Failure::InvalidEvent(format!("{field} is not a string; put it in quotes"))),
+fn text(place: &str, value: &RawValue) -> Result<Option<String>, Failure> {
+    parse_as(place, value, "a string; put it in quotes")
+}
+
+fn parse_targets(value: &RawValue) -> Result<Option<Vec<TargetEvent>>, Failure> {
+    let targets: Option<Vec<Fields>> = parse_as("targets", value, "a list of JSON objects")?;
+    let targets = targets.map(|targets| {
+        let targets = targets.into_iter().enumerate().map(|(index, fields)| parse_target(index, fields));
+        targets.collect::<Result<Vec<_>, Failure>>()
+    });
+    targets.transpose()
+}
+
+fn parse_target(index: usize, fields: Fields) -> Result<TargetEvent, Failure> {
+    let (mut role_arn, mut external_id) = (None, None);
+    let place = format!("targets[{index}]");
+    fields.each(&place, &["role_arn", "external_id"], |field, value| {
+        let place = format!("{place}.{field}");
+        let invalid = |error: ParseIdError| invalid_field(&place, field, &error.to_string());
+        let text = text(&place, value)?;
+        if field == "role_arn" {
+            role_arn = text.map(|text| text.parse::<RoleArn>()).transpose().map_err(invalid)?;
+        } else {
+            external_id = text.map(|text| text.parse::<ExternalId>()).transpose().map_err(invalid)?;
+        }
+        Ok(())
+    })?;
+    match role_arn {
+        Some(role_arn) => Ok(TargetEvent { role_arn, external_id }),
+        None => Err(Failure::InvalidEvent(format!("{place} has no role_arn"))),
     }
+}
+
+fn listed_accounts(targets: Vec<TargetEvent>) -> ListedAccounts {
+    let spec = |TargetEvent { role_arn, external_id }| TargetSpec {
+        external_id,
+        ..TargetSpec::from_role_arn(&role_arn)
+    };
+    ListedAccounts { accounts: targets.into_iter().map(spec).collect(), origin: Origin::Event }
 }
 
 #[cfg(test)]
@@ -212,8 +320,21 @@ mod tests {
     fn an_error_names_the_field_and_does_not_repeat_an_external_id() {
         let env = environment(&[("role_arn", A)]);
         for (event, expected) in [
-            (r#"{"rolearn": "x"}"#, "rolearn"),
-            (r#"{"targets": [{"role_arn": "x", "name": 1}]}"#, "name"),
+            (r#"{"rolearn": "x"}"#, "did you mean role_arn?"),
+            (r#"{"RoleArn": "s3cret"}"#, "did you mean role_arn?"),
+            (r#"{"s3cret": "x"}"#, "unknown field; expected"),
+            (r#"{"targets": [{"s3cret": 1}]}"#, "targets[0] has an unknown field"),
+            (r#"{"targets": [{"role_arn": "s3cret"}]}"#, "targets[0].role_arn: not a valid role ARN"),
+            (r#"{"targets": [{"external_id": "s3cret"}]}"#, "targets[0] has no role_arn"),
+            (r#"{"targets": ["s3cret"]}"#, "targets is not a list of JSON objects"),
+            (r#"{"targets": "s3cret"}"#, "targets is not a list of JSON objects"),
+            (r#"{"organization": "s3cret"}"#, "organization is not true or false"),
+            (r#"{"role_arn": "s3cret"}"#, "role_arn: not a valid role ARN"),
+            (r#"{"role_arn": "arn:aws:iam::s3cret:role/R"}"#, "role_arn: not a valid role ARN"),
+            (r#"{"role_arn": ["s3cret"]}"#, "role_arn is not a string"),
+            (r#"{"role_name": "s3cret s3cret"}"#, "role_name: not a valid role name"),
+            (r#"{"role_arn": "s3cret", "role_arn": "s3cret"}"#, "role_arn twice"),
+            (r#"{"role_arn": "s3cret" s3cret}"#, "not valid JSON"),
             (r#"{"role_arn": "1111111111"}"#, "role_arn"),
             (r#"{"targets": [{"role_arn": "arn:aws:iam::1111111111:role/R"}]}"#, "targets[0].role_arn"),
             (r#"{"external_id": "s3cret id"}"#, "external_id"),
@@ -250,7 +371,15 @@ mod tests {
             plan(&one, &organization).unwrap().plan.organization().is_none(),
             "the event names one account"
         );
-        assert!(plan(r#"{"organization": false}"#, &organization).is_err());
+        let error = plan(r#"{"organization": false}"#, &organization).unwrap_err();
+        assert!(
+            matches!(error, Failure::InvalidEvent(_)) && error.to_string().contains("role_arn"),
+            "{error}"
+        );
+        let both =
+            environment(&[("organization", "1"), ("ou", "Workloads"), ("role_arn", A), ("role_name", "R")]);
+        assert!(plan("{}", &both).unwrap().plan.organization().is_some());
+        assert_eq!(roles(r#"{"organization": false}"#, &both), [(A.to_owned(), None)]);
     }
 
     #[test]

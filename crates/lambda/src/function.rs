@@ -15,6 +15,7 @@ use rolecall_core::scan::Scanner;
 use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::{CallError, Run};
 use rolecall_roll::{Partition, Roll, RunId};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,7 +47,7 @@ pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
         if let Err(failure) = &function {
             tracing::error!(error = %failure, "every invocation returns this error");
         }
-        let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| match &function {
+        let handler = service_fn(|event: LambdaEvent<Payload>| match &function {
             Ok(function) => function.invoke(event.payload, event.context).boxed_local(),
             Err(failure) => ready(Err(failure.clone())).boxed_local(),
         });
@@ -59,6 +60,22 @@ pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
             }
         }
     })
+}
+
+/// An event as it arrives. What is not JSON is an event too, which the function refuses: the runtime's own error has another
+/// type, and repeats the text.
+struct Payload(Option<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::deserialize(deserializer).ok()))
+    }
+}
+
+impl Payload {
+    fn text(&self) -> &str {
+        self.0.as_ref().map_or("", |event| event.get())
+    }
 }
 
 struct Function {
@@ -87,17 +104,18 @@ impl Function {
         Ok(Self { environment, scanner: Scanner::new(sdk_config, &limits) })
     }
 
-    async fn invoke(&self, event: Box<RawValue>, context: Context) -> Result<Box<RawValue>, Failure> {
+    async fn invoke(&self, event: Payload, context: Context) -> Result<Box<RawValue>, Failure> {
         let invalid = |error: &dyn std::fmt::Display| Failure::InvalidSettings(error.to_string());
-        let event = event::plan(event.get(), &self.environment.options)?;
+        let event = event::plan(event.text(), &self.environment.options)?;
         let settings = self.environment.options.resolve().map_err(|error| invalid(&error))?;
         let time_left = environment::time_left(context.deadline);
         let time_to_read = time_left.map(|time| time.saturating_sub(RESPONSE_TIME));
         let deadline = time_to_read.into_iter().chain(settings.limits.deadline).min();
+        let is_own_deadline = deadline == settings.limits.deadline;
         let cancellation = Cancellation::new(deadline);
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
         let run = Run::prepare(&self.scanner, &event.plan, settings, start, &cancellation).await;
-        let run = run.map_err(|error| run_failure(&error, &event))?;
+        let run = run.map_err(|error| run_failure(&error, &event, is_own_deadline))?;
         for note in run.notes() {
             tracing::warn!("{note}");
         }
@@ -114,7 +132,7 @@ impl Function {
 }
 
 /// The failure for an error that occurs before any account is read.
-fn run_failure(error: &RunError, event: &EventPlan) -> Failure {
+fn run_failure(error: &RunError, event: &EventPlan, is_own_deadline: bool) -> Failure {
     let with_remedy = |error: &CallError| format!("{error}; {}", error.remedy().to_text(&VariableTerms));
     match error {
         RunError::Plan(error) => event.failure(error),
@@ -123,6 +141,14 @@ fn run_failure(error: &RunError, event: &EventPlan) -> Failure {
             Failure::OrganizationUnknown(with_remedy(error))
         }
         RunError::Organization(error) => Failure::OrganizationUnknown(error.to_string()),
-        RunError::Stopped(_) => Failure::OutOfTime(error.to_string()),
+        RunError::Stopped(_) => Failure::OutOfTime(format!(
+            "{error}; {}",
+            if is_own_deadline {
+                "increase ROLECALL_DEADLINE"
+            } else {
+                "increase the timeout of the function (`aws lambda update-function-configuration --timeout`), and check that it \
+                 reaches AWS: in a VPC it needs a NAT gateway or interface endpoints"
+            }
+        )),
     }
 }

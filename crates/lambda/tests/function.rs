@@ -115,13 +115,88 @@ async fn an_invalid_event_is_an_error_with_its_type_and_the_next_event_is_served
     let (answers, _) = invoke(&aws, &events, &[]).await;
     let types: Vec<_> = answers.iter().map(|answer| value(answer)["errorType"].clone()).collect();
     assert_eq!(types[..3], ["InvalidEvent", "InvalidSettings", "InvalidEvent"]);
-    assert!(answers[0].body.contains("rolearn"), "{answers:?}");
+    assert!(answers[0].body.contains("did you mean role_arn?"), "{answers:?}");
     assert!(answers[2].body.contains("us-east-1"), "{answers:?}");
     assert!(!answers[3].is_error, "{answers:?}");
 
     aws.respond_with_error("GetCallerIdentity", 403, "ExpiredToken", "The security token is expired").await;
     let (answers, _) = invoke(&aws, &[&good], &[]).await;
     assert_eq!(value(&answers[0])["errorType"], "NoCaller");
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_json_is_an_invalid_event_and_is_not_repeated() {
+    let aws = FakeAws::start().await;
+    let good = json!({ "role_arn": ROLE_ARN }).to_string();
+    let cut = format!("{{\"external_id\": \"{EXTERNAL_ID}\"");
+    let as_name = json!({ EXTERNAL_ID: 1 }).to_string();
+    let as_arn = json!({ "role_arn": format!("arn:aws:iam::111111111111:role/{EXTERNAL_ID}") }).to_string();
+    let events = ["", EXTERNAL_ID, &cut, "null", &as_name, &as_arn, &good];
+    let (answers, log) = invoke(&aws, &events, &[]).await;
+    let (last, refused) = answers.split_last().unwrap();
+    for answer in refused {
+        assert_eq!(value(answer)["errorType"], "InvalidEvent", "{answer:?}");
+        assert_no_secret_in(&answer.body);
+    }
+    assert!(!last.is_error, "{last:?}");
+    assert_no_secret_in(&log);
+}
+
+#[tokio::test]
+async fn statistics_count_one_invocation() {
+    let aws = FakeAws::start().await;
+    let hub = "arn:aws:iam::333333333333:role/Hub";
+    let event = json!({ "role_arn": ROLE_ARN }).to_string();
+    let (answers, _) = invoke(&aws, &[&event, &event], &[("ROLECALL_VIA", hub)]).await;
+    let statistics = |answer: &Answer| value(answer)["statistics"].clone();
+    let [first, second] = [&answers[0], &answers[1]].map(statistics);
+    assert_eq!(first["calls"]["GetCallerIdentity"]["attempts"], 1, "{answers:?}");
+    assert_eq!(first["intermediate_sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(first["calls"]["AssumeRole"]["attempts"], 2);
+    // Caller identity and intermediate session are still known.
+    assert_eq!(second["calls"]["GetCallerIdentity"], Value::Null, "{second}");
+    assert_eq!(second["intermediate_sessions"], Value::Null, "{second}");
+    assert_eq!(second["calls"]["AssumeRole"]["attempts"], 1);
+    assert_eq!(first["calls"]["ListAccessKeys"], second["calls"]["ListAccessKeys"]);
+}
+
+#[tokio::test]
+async fn if_aws_does_not_answer_the_function_does_before_its_timeout_and_says_to_raise_it() {
+    let aws = FakeAws::start().await;
+    let hangs = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
+    aws.answer("GetCallerIdentity", hangs).await;
+    // The last deadline has passed when the event arrives.
+    for (time, variable, words) in [
+        (Duration::from_secs(5), None, "increase the timeout of the function"),
+        (Duration::from_secs(5), Some(("ROLECALL_DEADLINE", "1s")), "increase ROLECALL_DEADLINE"),
+        (Duration::ZERO, None, "increase the timeout of the function"),
+    ] {
+        let started = tokio::time::Instant::now();
+        let api = RuntimeApi::start(&["{}"], time).await;
+        let variables: Vec<_> = [("ROLECALL_ROLE_ARN", ROLE_ARN)].into_iter().chain(variable).collect();
+        let function = spawn(&api, &aws, &variables);
+        let answer = &api.answers(1).await[0];
+        assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+        let error = value(answer);
+        assert_eq!(error["errorType"], "OutOfTime", "{error}");
+        assert!(error["errorMessage"].as_str().unwrap().contains(words), "{error}");
+        drop(function);
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_an_organization_overrides_the_variables_of_one() {
+    let aws = FakeAws::start().await;
+    let variables = [
+        ("ROLECALL_ORGANIZATION", "1"),
+        ("ROLECALL_OU", "Workloads"),
+        ("ROLECALL_ROLE_NAME", "IAMListRole"),
+        ("ROLECALL_ROLE_ARN", ROLE_ARN),
+    ];
+    let (answers, _) = invoke(&aws, &[r#"{"organization": false}"#], &variables).await;
+    assert!(!answers[0].is_error, "{answers:?}");
+    assert_eq!(value(&answers[0])["organization"], Value::Null);
+    assert_eq!(value(&answers[0])["accounts"][0]["account_id"], "111111111111");
 }
 
 #[tokio::test]

@@ -13,7 +13,6 @@ use rolecall_core::{Run, RunOptions, Settings, Target};
 use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_roll::continuation::{Discontinuity, OptionDifference};
 use rolecall_roll::{ResumableRoll, RunId, Terms};
-use tokio::signal::unix::SignalKind;
 
 use crate::args::{
     CallerArgs, ConfigurationArgs, FilterArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags,
@@ -135,9 +134,9 @@ pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
         roll_file::ensure_distinct("--roll", roll, &arguments.outputs.out)?;
     }
     let destinations = Destinations::open(&arguments.outputs, arguments.no_rules)?;
-    let earlier = roll_file::open_to_resume(arguments.roll.as_deref())?;
+    let (earlier, _new_file) = roll_file::open_to_resume(arguments.roll.as_deref())?;
     in_runtime(async {
-        let mut interruptions = StopSignals::listen(&[SignalKind::interrupt(), SignalKind::terminate()])?;
+        let mut interruptions = StopSignals::listen_to_stop()?;
         let cancellation = Cancellation::new(settings.limits.deadline);
         let scan = Scan {
             arguments,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anstream::ColorChoice;
 use tempfile::NamedTempFile;
 
+use crate::roll_file::NEW_FILE_MODE;
+
 /// Stdout, or a file that is written atomically.
 pub(crate) enum Sink {
     Stdout(BufWriter<Stdout>),
@@ -41,8 +43,7 @@ impl Sink {
                 Ok(Self::Into(BufWriter::new(OpenOptions::new().write(true).open(&path)?)))
             }
             there => {
-                // The permissions of the replaced file, or those of a new file.
-                let mode = there.map_or(0o666, |there| there.permissions().mode() & 0o777);
+                let mode = there.map_or(NEW_FILE_MODE, |there| there.permissions().mode() & 0o777);
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let file = tempfile::Builder::new()
                     .prefix(".rolecall-")

@@ -1,6 +1,7 @@
 //! The one HTTP client that all calls share, and the SDK's configuration.
 
 mod answers;
+mod proxy;
 mod trust_store;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -12,9 +13,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -25,11 +24,9 @@ use crate::caller_credentials::SendableCredentials;
 use crate::settings::Limits;
 
 pub(crate) use answers::CheckAnswers;
+use proxy::DirectCredentials;
+pub use proxy::PROXY_VARIABLES;
 pub use trust_store::{InvalidCaBundle, RootCertificates};
-
-/// The environment variables that name a proxy, as [`ProxyConfig::from_env`] reads them.
-const PROXY_VARIABLES: [&str; 6] =
-    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// The environment variables that set an endpoint, among those that the SDK reads.
 const ENDPOINT_VARIABLES: [&str; 4] =
@@ -39,30 +36,43 @@ const ENDPOINT_VARIABLES: [&str; 4] =
 /// ignored silently, and an invalid endpoint would fail later with a message that names no variable.
 ///
 /// # Errors
-/// [`InvalidEndpoint`] names the variable. A proxy's address is not repeated: it may hold a password.
+/// [`InvalidEndpoint`] names the variable. No password in an address is repeated.
 pub fn check_addresses(variable: impl Fn(&str) -> Option<String>) -> Result<(), InvalidEndpoint> {
-    let set = |name: &'static str| Some((name, variable(name).filter(|address| !address.is_empty())?));
-    for (name, address) in PROXY_VARIABLES.into_iter().filter_map(set) {
-        let url = if address.contains("://") { address } else { format!("http://{address}") };
-        if !is_http_url(&url) {
-            return Err(InvalidEndpoint(format!(
-                "{name} is not a valid HTTP proxy address; expected one such as http://proxy.example.com:3128"
-            )));
-        }
-    }
+    proxy::check(&variable)?;
     for (name, address) in ENDPOINT_VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))) {
         if address.is_empty() {
             return Err(InvalidEndpoint(format!(
                 "{name} is set and empty, which the AWS SDK rejects; unset it"
             )));
         }
-        if !is_http_url(&address) {
-            return Err(InvalidEndpoint(format!(
-                "{name} is {address:?}, not a valid URL; expected one such as http://127.0.0.1:4566"
-            )));
-        }
+        check_url(&address).map_err(|problem| InvalidEndpoint(format!("{name} is {problem}")))?;
     }
     Ok(())
+}
+
+/// Checks the address of an endpoint.
+fn check_url(address: &str) -> Result<(), String> {
+    if let Some(at) = userinfo_end(address) {
+        // The SDK would send neither, and would show both in its messages.
+        let rest = address.get(at..).unwrap_or_default();
+        let scheme = address.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+        return Err(format!(
+            "a URL with a user name or password, which an AWS endpoint cannot have; remove it: {:?}",
+            format!("{scheme}{rest}")
+        ));
+    }
+    if is_http_url(address) {
+        return Ok(());
+    }
+    Err(format!("{address:?}, not a valid URL; expected one such as http://127.0.0.1:4566"))
+}
+
+/// Where the user name and the password of a URL end; `None` if it has none.
+fn userinfo_end(url: &str) -> Option<usize> {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let rest = url.get(start..)?;
+    // A password that is not encoded may have a slash.
+    rest.rfind('@').map(|at| start + at + 1)
 }
 
 /// The address of a proxy or an endpoint is not valid. The message names where it is set.
@@ -79,7 +89,8 @@ fn is_http_url(url: &str) -> bool {
 }
 
 /// The HTTP client that all calls share. It uses the proxy of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and
-/// these root certificates: the SDK passes neither to an HTTP client that it is given.
+/// these root certificates: the SDK passes neither to an HTTP client that it is given. Containers and instances are asked
+/// for credentials without the proxy.
 #[must_use]
 pub fn http_client(roots: RootCertificates) -> SharedHttpClient {
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
@@ -94,22 +105,7 @@ pub fn http_client(roots: RootCertificates) -> SharedHttpClient {
             .tls_context(tls)
             .build()
     });
-    SharedHttpClient::new(CachedTrustStore(client))
-}
-
-/// Each new SDK client asks its HTTP client to validate itself, which reads all root certificates again: 80 µs per account.
-/// This wrapper skips that validation, so that the certificates are read once, for the first request.
-#[derive(Debug)]
-struct CachedTrustStore(SharedHttpClient);
-
-impl HttpClient for CachedTrustStore {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        self.0.http_connector(settings, components)
-    }
+    SharedHttpClient::new(DirectCredentials::new(client))
 }
 
 /// The inputs of the SDK's configuration.
@@ -205,10 +201,10 @@ fn check_endpoints(config: &SdkConfig) -> Result<(), InvalidEndpoint> {
     let all = config.endpoint_url().map(str::to_owned);
     let services = ["STS", "IAM", "Organizations"].map(|id| (id, endpoint_of(id)));
     for (service, url) in [("all services", all)].into_iter().chain(services) {
-        if let Some(url) = url.filter(|url| !is_http_url(url)) {
+        if let Some(problem) = url.and_then(|url| check_url(&url).err()) {
             return Err(InvalidEndpoint(format!(
-                "the endpoint of {service} is {url:?}, not a valid URL; expected one such as http://127.0.0.1:4566. It is \
-                 set in the environment, as AWS_ENDPOINT_URL, or in the profile, as endpoint_url"
+                "the endpoint of {service} is {problem}. It is set in the environment, as AWS_ENDPOINT_URL, or in the \
+                 profile, as endpoint_url"
             )));
         }
     }
@@ -256,6 +252,15 @@ mod tests {
         check("AWS_ENDPOINT_URL", "http://127.0.0.1:4566").unwrap();
         for address in ["127.0.0.1:4566", "localhost", "ftp://x", "http://"] {
             assert!(check("AWS_ENDPOINT_URL", address).unwrap_err().contains(address));
+        }
+        for address in
+            ["http://me:pa55@127.0.0.1:4566", "me:pa55@127.0.0.1:4566", "https://pa55@x", "http://me:pa/55@x"]
+        {
+            let problem = check("AWS_ENDPOINT_URL", address).unwrap_err();
+            assert!(
+                problem.contains("password") && !problem.contains("pa55") && !problem.contains("/55"),
+                "{problem}"
+            );
         }
     }
 }

@@ -9,27 +9,38 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
 use rolecall_roll::Calls;
 
 use super::RateLimiter;
 
-/// The calls that a run makes, by operation.
+/// The calls that a run makes, by operation, and what they tell about the clock.
 #[derive(Debug, Clone, Default)]
-pub struct CallMetrics(Arc<Mutex<BTreeMap<String, Calls>>>);
+pub struct CallMetrics {
+    calls: Arc<Mutex<BTreeMap<String, Calls>>>,
+    /// Of the last response with a date: the seconds that this machine's clock is ahead of it.
+    clock_ahead_s: Arc<Mutex<Option<i64>>>,
+}
+
+/// A smaller difference is no reason for a warning: AWS accepts signatures within five minutes of its own time.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
+const MAX_CLOCK_DIFFERENCE_S: i64 = 5 * 60;
 
 impl CallMetrics {
     /// The calls so far, by API operation.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, Calls> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The calls so far, summed over all operations.
     #[must_use]
     pub fn total(&self) -> Calls {
         let mut total = Calls::default();
-        for calls in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for calls in self.calls.lock().unwrap_or_else(PoisonError::into_inner).values() {
             total.attempts += calls.attempts;
             total.throttled += calls.throttled;
             total.retries += calls.retries;
@@ -37,8 +48,27 @@ impl CallMetrics {
         total
     }
 
+    /// How many seconds this machine's clock is ahead of that of AWS, and negative if it is behind; `None` where it is right
+    /// within five minutes, or no response has a date.
+    #[must_use]
+    pub fn clock_ahead_s(&self) -> Option<i64> {
+        let ahead = *self.clock_ahead_s.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.filter(|ahead| ahead.abs() > MAX_CLOCK_DIFFERENCE_S)
+    }
+
+    /// Compares the `Date` header of a response with this machine's clock.
+    fn compare_clocks(&self, response: &HttpResponse, components: &RuntimeComponents) {
+        let date = response.headers().get("date");
+        let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let now = components.time_source().map(|source| DateTime::from(source.now()));
+        if let (Some(date), Some(now)) = (date, now) {
+            let mut ahead = self.clock_ahead_s.lock().unwrap_or_else(PoisonError::into_inner);
+            *ahead = Some(now.secs().saturating_sub(date.secs()));
+        }
+    }
+
     fn add(&self, operation: &str, is_retry: bool, is_throttled: bool) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.contains_key(operation) {
             all.insert(operation.to_owned(), Calls::default());
         }
@@ -66,9 +96,12 @@ impl Intercept for MetricsInterceptor {
     fn read_after_attempt(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
+        components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if let Some(response) = context.response() {
+            self.call_metrics.compare_clocks(response, components);
+        }
         let is_throttled = context.response().is_some_and(is_throttled);
         let is_retry = cfg.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1);
         let operation = cfg.load::<Metadata>().map_or("", Metadata::name);

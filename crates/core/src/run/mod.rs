@@ -6,13 +6,13 @@
 
 mod canary;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use rolecall_roll::continuation::{self, Discontinuity};
 use rolecall_roll::{
-    AcceptedGap, AccountId, Fact, FactKind, Header, ResumableRoll, RoleSessionName, RunId, Statistics,
+    AcceptedGap, AccountId, Calls, Fact, FactKind, Header, ResumableRoll, RoleSessionName, RunId, Statistics,
 };
 use tokio::time::Instant;
 
@@ -47,6 +47,8 @@ pub struct Run<'a> {
     /// The accounts that a previous run has read, which are not read again.
     done: BTreeSet<AccountId>,
     started: Instant,
+    /// The calls and the intermediate sessions of the scanner's earlier runs.
+    before: (BTreeMap<String, Calls>, usize),
 }
 
 impl<'a> Run<'a> {
@@ -61,8 +63,8 @@ impl<'a> Run<'a> {
         start: RunStart,
         cancellation: &Cancellation,
     ) -> Result<Self, RunError> {
-        let started = Instant::now();
-        let preparing = Self::prepare_from(scanner, plan, settings, start, started).boxed_local();
+        let began = (Instant::now(), (scanner.call_metrics().calls(), scanner.role_chain().len()));
+        let preparing = Self::prepare_from(scanner, plan, settings, start, began).boxed_local();
         tokio::select! {
             run = preparing => run,
             reason = cancellation.cancelled() => Err(RunError::Stopped(reason)),
@@ -74,7 +76,7 @@ impl<'a> Run<'a> {
         plan: &TargetPlan,
         settings: Settings,
         start: RunStart,
-        started: Instant,
+        (started, before): (Instant, (BTreeMap<String, Calls>, usize)),
     ) -> Result<Self, RunError> {
         let region = scanner.sdk_config().region().map_or("", AsRef::as_ref);
         // Conflicts are reported before the first call.
@@ -91,13 +93,14 @@ impl<'a> Run<'a> {
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
         let unmatched = plan.unmatched_excludes(listed);
         notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
+        notes.extend(scanner.call_metrics().clock_ahead_s().map(clock_note));
         let mut header = Header::new(start.run_id, start.as_of, caller, targets.to_roll_targets());
         header.session_name = Some(context.settings.session.name.clone().unwrap_or_default());
         header.collect = context.settings.selection.clone();
         header.organization = organization;
         header.scope = plan.scope();
         header.accepted_gaps = start.accepted;
-        Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), started })
+        Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), started, before })
     }
 
     /// The header of the roll that the run writes.
@@ -169,11 +172,17 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Statistics {
-            elapsed_ms,
-            calls: self.scanner.call_metrics().calls(),
-            intermediate_sessions: self.scanner.role_chain(),
+        let (calls_before, sessions_before) = &self.before;
+        let mut calls = self.scanner.call_metrics().calls();
+        for (operation, before) in calls_before {
+            if let Some(calls) = calls.get_mut(operation) {
+                *calls = calls.since(*before);
+            }
         }
+        calls.retain(|_, calls| calls.attempts > 0);
+        let intermediate_sessions = self.scanner.role_chain().split_off(*sessions_before);
+        let clock_ahead_s = self.scanner.call_metrics().clock_ahead_s();
+        Statistics { elapsed_ms, calls, intermediate_sessions, clock_ahead_s }
     }
 }
 
@@ -200,6 +209,21 @@ async fn list_organization(
         }
     }
     Ok((found.specs, notes, Some(organization)))
+}
+
+/// The warning about a clock that is wrong by `ahead_s` seconds: all ages are computed with it.
+fn clock_note(ahead_s: i64) -> String {
+    let minutes = ahead_s.unsigned_abs() / 60;
+    let difference = match (minutes / 60 / 24, minutes / 60) {
+        (0, 0..=2) => format!("{minutes} minutes"),
+        (0..=2, hours) => format!("{hours} hours"),
+        (days, _) => format!("{days} days"),
+    };
+    let direction = if ahead_s > 0 { "ahead of" } else { "behind" };
+    format!(
+        "this machine's clock is {difference} {direction} that of AWS, so ages and the time of the run are wrong: synchronize it \
+         (NTP; `timedatectl set-ntp true` with systemd), then scan again"
+    )
 }
 
 /// `rolecall-` and the run id, which together are shorter than the 64 characters that a session name may have.

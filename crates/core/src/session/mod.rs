@@ -20,14 +20,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
-use rolecall_roll::{AccessKeyId, AccountId, ExternalId, Partition, RoleArn, Side};
+use rolecall_roll::{AccessKeyId, AccountId, ExternalId, Partition, RoleArn, Side, unprintable_in};
 use tokio::sync::{Mutex, watch};
-use zeroize::Zeroizing;
 
-use crate::call::CallError;
-use crate::caller::CallerSecrets;
+use crate::call::{CallError, valid_request_id};
 use crate::connect::CheckAnswers;
 use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimitedClient, RateLimiter};
+use crate::secrets::Secrets;
 use crate::settings::SessionSettings;
 use crate::targets::Role;
 pub use role_chain::RoleChain;
@@ -53,7 +52,9 @@ pub struct SessionContext<'a> {
     /// The SDK's configuration, with the caller's credentials.
     pub sdk_config: &'a SdkConfig,
     /// The secrets that are redacted from messages.
-    pub caller_secrets: &'a CallerSecrets,
+    pub caller_secrets: &'a Secrets,
+    /// The ARN of the caller, if it is known. An external id may equal a part of it.
+    pub caller_arn: Option<&'a str>,
     /// The sessions of intermediate roles.
     pub role_chain: &'a RoleChain,
     /// Counts the calls.
@@ -73,6 +74,8 @@ struct AssumableRole<'a> {
     /// The account's own retry budget: with a shared one, a throttled account would use up that of the others.
     retries: RetryPartition,
     time: SharedTimeSource,
+    /// The external id, and the secrets of all sessions.
+    secrets: Secrets,
     /// Those of the `AssumeRole` calls that returned a session.
     request_ids: std::sync::Mutex<Vec<String>>,
 }
@@ -90,8 +93,8 @@ pub struct Iam {
     /// The SDK's client.
     pub client: aws_sdk_iam::Client,
     /// The session's secret access key and session token, and the external id.
-    secrets: Arc<[Zeroizing<String>]>,
-    caller_secrets: CallerSecrets,
+    secrets: Secrets,
+    caller_secrets: Secrets,
     side: Side,
 }
 
@@ -101,9 +104,8 @@ impl Iam {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let caller_secrets = self.caller_secrets.secrets();
-        let secrets = self.secrets.iter().chain(&caller_secrets).map(|secret| secret.as_str());
-        CallError::new(operation, error).redact(secrets).with_side(self.side)
+        let redactor = self.secrets.redactor([&self.caller_secrets]);
+        CallError::new(operation, error).redact(&redactor).with_side(self.side)
     }
 }
 
@@ -128,7 +130,19 @@ impl<'a> Session<'a> {
         let time = context.sdk_config.time_source().unwrap_or_default();
         let rate_limiter = Arc::new(RateLimiter::default());
         let request_ids = std::sync::Mutex::default();
-        let role = AssumableRole { role, session_policy, context, rate_limiter, retries, time, request_ids };
+        let secrets = Secrets::default();
+        let shown = role.via.iter().chain([&role.role_arn]).map(RoleArn::as_str).chain(context.caller_arn);
+        secrets.add_external_id(role.external_id.as_ref(), shown);
+        let role = AssumableRole {
+            role,
+            session_policy,
+            context,
+            rate_limiter,
+            retries,
+            time,
+            secrets,
+            request_ids,
+        };
         let session = role.assume().await?;
         Ok(Self(Kind::AssumedRole { role: Box::new(role), session: Mutex::new(session) }))
     }
@@ -141,7 +155,7 @@ impl<'a> Session<'a> {
         let caller_secrets = context.caller_secrets.clone();
         Self(Kind::CallerCredentials(Iam {
             client,
-            secrets: Arc::new([]),
+            secrets: Secrets::default(),
             caller_secrets,
             side: Side::Caller,
         }))
@@ -155,6 +169,15 @@ impl<'a> Session<'a> {
             Kind::AssumedRole { role, .. } => {
                 role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default()
             }
+        }
+    }
+
+    /// The secrets of the session, and of its renewals as they are made.
+    #[must_use]
+    pub(crate) fn secrets(&self) -> Secrets {
+        match &self.0 {
+            Kind::CallerCredentials(_) => Secrets::default(),
+            Kind::AssumedRole { role, .. } => role.secrets.clone(),
         }
     }
 
@@ -209,7 +232,7 @@ impl std::fmt::Debug for Session<'_> {
 
 impl AssumableRole<'_> {
     async fn assume(&self) -> Result<AssumedSession, CallError> {
-        let Self { role, session_policy, context, rate_limiter, retries, time, request_ids } = self;
+        let Self { role, session_policy, context, rate_limiter, retries, time, secrets, request_ids } = self;
         let sts = context.role_chain.sts(&role.via, *context, retries).boxed_local().await?;
         let request = assume_role_request(
             &sts,
@@ -220,26 +243,20 @@ impl AssumableRole<'_> {
         )
         .set_policy(session_policy.clone());
         let response = request.send().await.map_err(|error| {
-            let secrets = context.caller_secrets.secrets();
-            let secrets = secrets.iter().map(|secret| secret.as_str()).chain([external_id(role)]);
-            CallError::new(ASSUME_ROLE, &error).redact(secrets)
+            CallError::new(ASSUME_ROLE, &error).redact(&secrets.redactor([context.caller_secrets]))
         })?;
 
-        if let (Some(id), Ok(mut ids)) = (response.request_id(), request_ids.lock()) {
-            ids.push(id.to_owned());
+        if let (Some(id), Ok(mut ids)) = (valid_request_id(response.request_id()), request_ids.lock()) {
+            ids.push(id);
         }
         let now = time.now();
         let (credentials, expires_at) = session_credentials(response, role.role_arn.account_id(), now)?;
-        let secrets = [
-            credentials.secret_access_key(),
-            credentials.session_token().unwrap_or_default(),
-            external_id(role),
-        ];
-        let secrets = Arc::new(secrets.map(|secret| Zeroizing::new(secret.to_owned())));
+        secrets.add(credentials.secret_access_key());
+        credentials.session_token().into_iter().for_each(|token| secrets.add(token));
         let client =
             iam_client(role.role_arn.account_id(), *context, rate_limiter, retries, Some(credentials));
         let caller_secrets = context.caller_secrets.clone();
-        let iam = Iam { client, secrets, caller_secrets, side: Side::Member };
+        let iam = Iam { client, secrets: secrets.clone(), caller_secrets, side: Side::Member };
         Ok(AssumedSession { iam, renew_at: renew_at(now, expires_at), expires_at })
     }
 }
@@ -341,14 +358,15 @@ fn session_credentials(
     requested: &AccountId,
     now: SystemTime,
 ) -> Result<(Credentials, SystemTime), CallError> {
-    let request_id = response.request_id().map(str::to_owned);
+    let request_id = valid_request_id(response.request_id());
     let invalid = |message: String| CallError::malformed(ASSUME_ROLE, message, request_id.as_deref());
     let session_arn = response.assumed_role_user.as_ref().map_or("", |user| user.arn());
-    let account_id = session_arn.split(':').nth(4).unwrap_or_default();
-    if account_id.is_empty() {
+    // The ARN is not repeated: a response that is not AWS's may have anything in it.
+    let account_id: Option<AccountId> = session_arn.split(':').nth(4).and_then(|id| id.parse().ok());
+    let Some(account_id) = account_id else {
         return Err(invalid("the response does not say to which account the session belongs".into()));
-    }
-    if account_id != requested.as_str() {
+    };
+    if account_id != *requested {
         return Err(invalid(format!("the session is in account {account_id}, not in account {requested}")));
     }
     let Some(credentials) = response.credentials else {
@@ -359,8 +377,10 @@ fn session_credentials(
     if credentials.access_key_id.parse::<AccessKeyId>().is_err()
         || credentials.secret_access_key.is_empty()
         || credentials.session_token.is_empty()
+        || [&credentials.secret_access_key, &credentials.session_token].map(|it| unprintable_in(it))
+            != [None, None]
     {
-        return Err(invalid("the credentials in the response are incomplete".into()));
+        return Err(invalid("the credentials in the response are incomplete or invalid".into()));
     }
     if expires_at <= now {
         return Err(invalid("the session has already expired; check this machine's clock".into()));
@@ -374,10 +394,6 @@ fn session_credentials(
         "AssumeRole",
     );
     Ok((credentials, expires_at))
-}
-
-fn external_id(role: &Role) -> &str {
-    role.external_id.as_ref().map_or("", |id| id.expose())
 }
 
 fn midpoint(from: SystemTime, to: SystemTime) -> SystemTime {

@@ -11,7 +11,7 @@ use rolecall_roll::RoleArn;
 use tokio::sync::Mutex;
 
 use super::{ASSUME_ROLE, SessionContext, assume_role_request, renew_at, session_credentials, sts_client};
-use crate::call::CallError;
+use crate::call::{CallError, valid_request_id};
 
 /// The sessions of intermediate roles.
 #[derive(Default)]
@@ -82,12 +82,11 @@ impl RoleChain {
             let response =
                 assume_role_request(&sts, role_arn, None, context.settings, is_chained).send().await;
             let response = response.map_err(|error| {
-                let secrets = context.caller_secrets.secrets();
-                let error = CallError::new(ASSUME_ROLE, &error);
-                at_intermediate_role(role_arn, error.redact(secrets.iter().map(|secret| secret.as_str())))
+                let redactor = context.caller_secrets.redactor([]);
+                at_intermediate_role(role_arn, CallError::new(ASSUME_ROLE, &error).redact(&redactor))
             })?;
             if let Ok(mut opened) = self.opened.lock() {
-                let request_id = response.request_id().map(str::to_owned);
+                let request_id = valid_request_id(response.request_id());
                 opened.push(rolecall_roll::IntermediateSession { role_arn: role_arn.clone(), request_id });
             }
             let now = time.now();

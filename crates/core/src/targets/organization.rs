@@ -20,9 +20,9 @@ use rolecall_roll::{Account, AccountId, ErrorKind, Fact, Organization};
 
 use super::TargetSpec;
 use crate::call::CallError;
-use crate::caller::CallerSecrets;
 use crate::collect::root_credentials;
 use crate::pages::{self, Page};
+use crate::secrets::Secrets;
 
 /// What to read of an organization.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +77,7 @@ pub struct OrganizationsClient {
     client: Client,
     iam: aws_sdk_iam::Client,
     /// The secrets that are redacted from messages.
-    secrets: CallerSecrets,
+    secrets: Secrets,
     /// The number of accounts that are listed so far, for progress.
     listed: Arc<AtomicUsize>,
 }
@@ -89,7 +89,7 @@ impl OrganizationsClient {
     pub fn new(
         client: Client,
         iam: aws_sdk_iam::Client,
-        secrets: CallerSecrets,
+        secrets: Secrets,
         listed: Arc<AtomicUsize>,
     ) -> Self {
         Self { client, iam, secrets, listed }
@@ -108,8 +108,7 @@ impl OrganizationsClient {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let secrets = self.secrets.secrets();
-        CallError::new(operation, error).redact(secrets.iter().map(|secret| secret.as_str()))
+        CallError::new(operation, error).redact(&self.secrets.redactor([]))
     }
 
     /// Lists the accounts of the client's organization.

@@ -280,7 +280,11 @@ fn option_without_organization(
     options: &TargetOptions,
     targets_origin: Option<Origin>,
 ) -> Option<&'static str> {
-    let is_given = |it: Option<Origin>| it.is_some_and(|it| it > Origin::File && Some(it) >= targets_origin);
+    // A layer that switches the organization off means the options of the layers below it too.
+    let disabled_at = options.organization.as_ref().filter(|given| !given.value).map(|given| given.origin);
+    let is_given = |it: Option<Origin>| {
+        it.is_some_and(|it| it > Origin::File && Some(it) >= targets_origin && Some(it) >= disabled_at)
+    };
     let role_arn = options.organization_role_arn.as_ref().map(|given| given.origin);
     let fetch_account_tags =
         options.fetch_account_tags.as_ref().filter(|given| given.value).map(|given| given.origin);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rolecall_roll::{Account, AccountId, Organization, Outcome, RollFile, json};
@@ -62,11 +62,11 @@ pub fn write(folder: &Path, contents: &BundleContents<'_>) -> Result<usize, Writ
         return Err(WriteError::Exists);
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unfinished = tempfile::Builder::new().prefix(".rolecall-").tempdir_in(parent);
+    // Only the owner can read it, and the files in it: a bundle names users and keys.
+    let private = Permissions::from_mode(0o700);
+    let unfinished = tempfile::Builder::new().prefix(".rolecall-").permissions(private).tempdir_in(parent);
     let unfinished = unfinished.map_err(WriteError::Parent)?;
     let file_count = write_files(unfinished.path(), contents)?;
-    // A temporary directory is private; a bundle is readable like any new directory.
-    fs::set_permissions(unfinished.path(), Permissions::from_mode(0o755))?;
     fs::rename(unfinished.path(), folder)?;
     // The directory was renamed, so there is nothing to delete.
     let _ = unfinished.keep();
@@ -79,7 +79,7 @@ fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize
     let mut sums: BTreeMap<String, String> = BTreeMap::new();
     let mut write_file =
         |name: &str, write: &mut dyn FnMut(&mut Output) -> io::Result<()>| -> io::Result<()> {
-            let inner = File::create_new(folder.join(name))?;
+            let inner = create(&folder.join(name))?;
             let mut file = BufWriter::new(HashingWriter { inner, sum: Sha256::new() });
             write(&mut file)?;
             let (file, sum) = file.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
@@ -111,10 +111,15 @@ fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize
     write_file("report.html", &mut |out| render::html::render(out, roll, &report))?;
     write_file("findings.csv", &mut |out| render::csv::render(out, roll, &report))?;
     let lines: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
-    let mut file = File::create_new(folder.join(SUMS_FILE))?;
+    let mut file = create(&folder.join(SUMS_FILE))?;
     file.write_all(lines.as_bytes())?;
     file.sync_all()?;
     Ok(sums.len())
+}
+
+/// Creates a file that only its owner can read.
+fn create(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// A file of the bundle while it is written, with its checksum.

@@ -17,6 +17,10 @@ pub struct Statistics {
     /// The sessions of intermediate roles (role chaining).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intermediate_sessions: Vec<IntermediateSession>,
+    /// How many seconds the clock of the machine was ahead of that of AWS, and negative if it was behind: `as_of` and all ages
+    /// are wrong by as much. `None` where it was right within five minutes, or AWS returned no date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_s: Option<i64>,
 }
 
 /// A session of an intermediate role in a role chain.
@@ -37,4 +41,16 @@ pub struct Calls {
     pub throttled: u64,
     /// Attempts after the first.
     pub retries: u64,
+}
+
+impl Calls {
+    /// The attempts since an earlier count.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_sub(before.attempts),
+            throttled: self.throttled.saturating_sub(before.throttled),
+            retries: self.retries.saturating_sub(before.retries),
+        }
+    }
 }
