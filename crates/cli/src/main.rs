@@ -10,6 +10,7 @@ mod aws;
 mod commands;
 mod configuration;
 mod environment;
+mod event_files;
 mod exit_code;
 mod failure;
 mod output;

@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
-use rolecall_roll::{AccessKeyId, AccountId, ExternalId, Partition, RoleArn, Side};
+use rolecall_roll::{AccessKeyId, AccountId, ExternalId, IssuedSession, Partition, RoleArn, Side};
 use tokio::sync::{Mutex, watch};
 use zeroize::Zeroizing;
 
@@ -73,8 +73,35 @@ struct AssumableRole<'a> {
     /// The account's own retry budget: with a shared one, a throttled account would use up that of the others.
     retries: RetryPartition,
     time: SharedTimeSource,
-    /// Those of the `AssumeRole` calls that returned a session.
-    request_ids: std::sync::Mutex<Vec<String>>,
+    log: SessionLog,
+}
+
+/// The sessions that AWS issued for an account. Kept outside of the future that reads the account, so that a timeout, the
+/// deadline or a panic loses none: what CloudTrail records of them must be in the roll.
+#[derive(Debug, Clone, Default)]
+pub struct SessionLog(Arc<std::sync::Mutex<Vec<IssuedSession>>>);
+
+impl SessionLog {
+    fn add(&self, session: IssuedSession) {
+        if let Ok(mut sessions) = self.0.lock() {
+            sessions.push(session);
+        }
+    }
+
+    /// The sessions so far, in order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<IssuedSession> {
+        self.0.lock().map(|sessions| sessions.clone()).unwrap_or_default()
+    }
+}
+
+/// The ids of the session in a response.
+fn issued_session(response: &AssumeRoleOutput) -> IssuedSession {
+    let credentials = response.credentials.as_ref();
+    IssuedSession {
+        request_id: response.request_id().map(str::to_owned),
+        access_key_id: credentials.and_then(|credentials| credentials.access_key_id.parse().ok()),
+    }
 }
 
 /// The session that one `AssumeRole` returned.
@@ -114,7 +141,8 @@ impl std::fmt::Debug for Iam {
 }
 
 impl<'a> Session<'a> {
-    /// Assumes the role. Unless the settings switch it off, a session policy limits the session to `actions`.
+    /// Assumes the role, and adds the session and its renewals to `log`. Unless the settings switch it off, a session policy
+    /// limits the session to `actions`.
     ///
     /// # Errors
     /// AWS's error, or a response without a valid session of the role's account.
@@ -122,13 +150,13 @@ impl<'a> Session<'a> {
         role: &'a Role,
         actions: &[&str],
         context: SessionContext<'a>,
+        log: SessionLog,
     ) -> Result<Self, CallError> {
         let retries = retries(role.role_arn.account_id());
         let session_policy = (!context.settings.no_policy).then(|| policy::allow_actions(actions));
         let time = context.sdk_config.time_source().unwrap_or_default();
         let rate_limiter = Arc::new(RateLimiter::default());
-        let request_ids = std::sync::Mutex::default();
-        let role = AssumableRole { role, session_policy, context, rate_limiter, retries, time, request_ids };
+        let role = AssumableRole { role, session_policy, context, rate_limiter, retries, time, log };
         let session = role.assume().await?;
         Ok(Self(Kind::AssumedRole { role: Box::new(role), session: Mutex::new(session) }))
     }
@@ -144,17 +172,6 @@ impl<'a> Session<'a> {
             caller_secrets,
             side: Side::Caller,
         }))
-    }
-
-    /// The request ids of its `AssumeRole` calls: one, and one more for each renewal. Empty with the caller's credentials.
-    #[must_use]
-    pub(crate) fn request_ids(&self) -> Vec<String> {
-        match &self.0 {
-            Kind::CallerCredentials(_) => Vec::new(),
-            Kind::AssumedRole { role, .. } => {
-                role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default()
-            }
-        }
     }
 
     /// Records that the account could be read, unless it is read with the caller's credentials.
@@ -180,6 +197,10 @@ impl<'a> Session<'a> {
                 Ok(renewed) => *session = renewed,
                 Err(error) if now >= session.expires_at => return Err(error),
                 Err(error) => {
+                    // CloudTrail records this call, and no gap has its request id.
+                    if let Some(request_id) = error.request_id.clone() {
+                        role.log.add(IssuedSession { request_id: Some(request_id), access_key_id: None });
+                    }
                     let account_id = role.role.role_arn.account_id();
                     tracing::warn!(%account_id, %error, "the session could not be renewed; it is used until it expires");
                     session.renew_at = midpoint(now, session.expires_at);
@@ -208,7 +229,7 @@ impl std::fmt::Debug for Session<'_> {
 
 impl AssumableRole<'_> {
     async fn assume(&self) -> Result<AssumedSession, CallError> {
-        let Self { role, session_policy, context, rate_limiter, retries, time, request_ids } = self;
+        let Self { role, session_policy, context, rate_limiter, retries, time, log } = self;
         let sts = context.role_chain.sts(&role.via, *context, retries).boxed_local().await?;
         let request = assume_role_request(
             &sts,
@@ -224,9 +245,7 @@ impl AssumableRole<'_> {
             CallError::new(ASSUME_ROLE, &error).redact(secrets)
         })?;
 
-        if let (Some(id), Ok(mut ids)) = (response.request_id(), request_ids.lock()) {
-            ids.push(id.to_owned());
-        }
+        log.add(issued_session(&response));
         let now = time.now();
         let (credentials, expires_at) = session_credentials(response, role.role_arn.account_id(), now)?;
         let secrets = [

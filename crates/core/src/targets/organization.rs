@@ -60,6 +60,17 @@ pub enum OrganizationError {
     NoAccounts,
 }
 
+/// All actions that reading an organization may call.
+pub const ACTIONS: &[&str] = &[
+    "organizations:DescribeOrganization",
+    "organizations:ListAccounts",
+    "organizations:ListAccountsForParent",
+    "organizations:ListOrganizationalUnitsForParent",
+    "organizations:ListRoots",
+    "organizations:ListTagsForResource",
+    "iam:ListOrganizationsFeatures",
+];
+
 /// The maximum number of concurrent `ListTagsForResource` calls: Organizations throttles early.
 const MAX_CONCURRENT_TAG_CALLS: usize = 4;
 
