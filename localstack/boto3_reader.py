@@ -57,7 +57,7 @@ def with_dates(document):
         return [with_dates(item) for item in document]
     if isinstance(document, dict):
         # These are properties of the run, not of the account.
-        document = {name: value for name, value in document.items() if name not in ("as_of", "request_ids")}
+        document = {name: value for name, value in document.items() if name not in ("as_of", "sessions")}
         return {name: date(value) if name in DATES and value else with_dates(value) for name, value in document.items()}
     return document
 

@@ -263,7 +263,7 @@ def users_and_keys(roll):
 def comparable(node):
     """A roll without the fields that differ between two scans of the same account."""
     if isinstance(node, dict):
-        volatile = ("run_id", "as_of", "request_id", "request_ids", "statistics")
+        volatile = ("run_id", "as_of", "request_id", "sessions", "statistics")
         return {name: comparable(value) for name, value in node.items() if name not in volatile}
     if isinstance(node, list):
         return [comparable(item) for item in node]

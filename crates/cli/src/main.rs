@@ -11,6 +11,7 @@ mod aws_files;
 mod commands;
 mod configuration;
 mod environment;
+mod event_files;
 mod exit_code;
 mod failure;
 mod hints;

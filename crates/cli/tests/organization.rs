@@ -16,6 +16,7 @@ use std::time::Duration;
 use common::ended;
 use common::organization::{LAMBDA_ROLE, ORGANIZATION, as_lambda, document, recipe, run, start};
 use jiff::Timestamp;
+use rolecall_emulator::log::RequestLogEntry;
 use rolecall_emulator::{World, WorldSpec};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ fn steady(mut document: Value) -> Value {
     document["session_name"].take();
     for account in document["accounts"].as_array_mut().unwrap() {
         account["as_of"].take();
-        account["request_ids"].take();
+        account["sessions"].take();
         for gap in account["gaps"].as_array_mut().unwrap() {
             gap["request_id"].take();
             // A refusal names the session, and the session the run.
@@ -290,6 +291,20 @@ async fn a_caller_without_organizations_permissions_gets_advice_and_a_role_may_l
     assert!(
         principals.iter().any(|arn| arn.starts_with("arn:aws:sts::222222222222:assumed-role/Hop/rolecall-"))
     );
+
+    // What the sessions of the intermediate roles did in the organization is declared too.
+    let folder = tempfile::tempdir().unwrap();
+    let [roll_path, events] = ["roll.jsonl", "events.json"].map(|name| folder.path().join(name));
+    let before = emulator.requests().len();
+    run(&emulator, &[&ORGANIZATION[..], &lister, &hop, &["--roll", roll_path.to_str().unwrap()]].concat())
+        .await;
+    let recorded: Vec<Value> =
+        emulator.requests()[before..].iter().map(RequestLogEntry::to_cloudtrail).collect();
+    fs::write(&events, Value::from(recorded).to_string()).unwrap();
+    let arguments = ["verify", roll_path.to_str().unwrap(), "--cloudtrail", events.to_str().unwrap()];
+    let verified = run(&emulator, &arguments).await;
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
+    assert!(verified.stdout.contains("recorded 3 of 3 AssumeRole calls"), "{}", verified.stdout);
 
     let broken = ["--via", "arn:aws:iam::222222222222:role/Nobody", "--exclude", "222222222222"];
     let (_, document) = self::document(&emulator, &[&lister[..], &broken].concat()).await;

@@ -101,7 +101,7 @@ async fn json_is_one_document_and_two_runs_differ_only_where_they_must() {
         }
         for account in document["accounts"].as_array_mut().unwrap() {
             assert!(!account["as_of"].take().is_null());
-            account["request_ids"].take();
+            account["sessions"].take();
         }
         documents.push(document);
     }

@@ -6,7 +6,7 @@ use rolecall_roll::{AccessKey, AccessKeyId, AccountId, Fact};
 use crate::call::CallError;
 use crate::collect::{access_keys, last_used};
 use crate::scan::{ScanContext, Scanner};
-use crate::session::Session;
+use crate::session::{Session, SessionLog};
 use crate::targets::{Access, Target};
 
 /// The IAM actions that [`find_user`] needs.
@@ -47,7 +47,8 @@ pub async fn find_user(
 ) -> Result<Option<KeyOwner>, CallError> {
     let session = match &target.access {
         Access::Role(role) => {
-            Session::assume_role(role, ACTIONS, scanner.context(context)).boxed_local().await?
+            let log = SessionLog::default();
+            Session::assume_role(role, ACTIONS, scanner.context(context), log).boxed_local().await?
         }
         Access::CallerCredentials | Access::Skipped(_) => {
             Session::with_caller_credentials(&target.account_id, scanner.context(context))

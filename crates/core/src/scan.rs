@@ -23,7 +23,7 @@ use crate::connect::CheckAnswers;
 use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimiter};
 use crate::remedy;
 use crate::secrets::{Redactor, Secrets};
-use crate::session::{self, RoleChain, Session, SessionContext};
+use crate::session::{self, RoleChain, Session, SessionContext, SessionLog};
 use crate::settings::{Limits, Settings};
 use crate::targets::organization::OrganizationsClient;
 use crate::targets::{Access, Target};
@@ -241,8 +241,9 @@ impl Scanner {
         target: &Target,
         cancellation: &Cancellation,
     ) -> AccountRecord {
+        let sessions = SessionLog::default();
         // After a panic everything that was read of the account is dropped, so no inconsistent state is used again.
-        let account = AssertUnwindSafe(self.read(context, target, cancellation).boxed_local())
+        let account = AssertUnwindSafe(self.read(context, target, cancellation, &sessions).boxed_local())
             .catch_unwind()
             .await
             .unwrap_or_else(|_| {
@@ -253,7 +254,8 @@ impl Scanner {
                     own_gap(Stage::Session, ErrorKind::Internal, message),
                 )
             })
-            .with_account(target.account.clone());
+            .with_account(target.account.clone())
+            .with_sessions(sessions.sessions());
         let (users, access_keys) = account.count();
         let (outcome, gaps) = (account.outcome(), account.gaps().len());
         let reason = account.gaps().first().map(|gap| gap.message.as_str()).or(account.why_skipped());
@@ -267,6 +269,7 @@ impl Scanner {
         context: &ScanContext,
         target: &Target,
         cancellation: &Cancellation,
+        sessions: &SessionLog,
     ) -> AccountRecord {
         if let Access::Skipped(why) = &target.access {
             return AccountRecord::skipped(target.to_roll_target(), why);
@@ -284,7 +287,8 @@ impl Scanner {
             let session = match &target.access {
                 Access::Role(role) => {
                     let actions = collect::actions(&context.settings.selection);
-                    Session::assume_role(role, &actions, self.context(context)).boxed_local().await?
+                    let context = self.context(context);
+                    Session::assume_role(role, &actions, context, sessions.clone()).boxed_local().await?
                 }
                 Access::CallerCredentials | Access::Skipped(_) => {
                     Session::with_caller_credentials(&target.account_id, self.context(context))
@@ -293,9 +297,7 @@ impl Scanner {
             // The session is set once.
             let _ = session_secrets.set(session.secrets());
             progress.set_has_session();
-            progress.set_request_ids(session.request_ids());
             collect::collect(&session, options, &progress).boxed_local().await;
-            progress.set_request_ids(session.request_ids());
             Ok::<_, CallError>(())
         };
         let stop_reason = tokio::select! {

@@ -286,6 +286,7 @@ async fn an_account_whose_timeout_expires_keeps_what_was_read() {
     let gap = &account.gaps()[0];
     assert_eq!((gap.stage, gap.error_kind), (FactKind::AccessKeys.into(), ErrorKind::TimedOut));
     assert!(gap.message.contains("keys of 1 user"), "{}", gap.message);
+    assert_eq!(account.sessions().len(), 1);
 }
 
 /// A scanner with an account timeout of two seconds that reads access keys and the credential report.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use common::{ROLE_ARN, scan, scan_one, scanner, scanner_at, settings, user_texts};
-use rolecall_roll::{ErrorKind, FactKind, Outcome};
+use rolecall_roll::{ErrorKind, FactKind, IssuedSession, Outcome};
 use rolecall_testkit::{FakeAws, User, operation, xml};
 use wiremock::{Mock, ResponseTemplate};
 
@@ -184,7 +184,11 @@ async fn a_session_is_renewed_before_it_expires_while_an_account_is_read() {
     let account = scan_one(&scanner).await;
     assert_eq!(account.outcome(), Outcome::Complete, "{:?}", account.gaps());
     assert_eq!(account.count(), (40, 40));
-    assert!(aws.calls("AssumeRole").await > 1);
+    let assumed = aws.calls("AssumeRole").await;
+    assert!(assumed > 1);
+    let sessions = account.sessions();
+    assert_eq!(sessions.len(), assumed, "each renewal is in the roll");
+    assert!(sessions.iter().all(|it| it.access_key_id.as_ref().unwrap().as_str() == "ASIA111111111111"));
 }
 
 #[tokio::test]
@@ -200,7 +204,9 @@ async fn a_denied_renewal_keeps_what_was_read_and_leaves_a_gap() {
         .with_priority(1)
         .mount(&aws.server)
         .await;
-    let denial = ResponseTemplate::new(403).set_body_string(xml::error("AccessDenied", "not any more"));
+    let denial = ResponseTemplate::new(403)
+        .insert_header("x-amzn-requestid", "denied-renewal")
+        .set_body_string(xml::error("AccessDenied", "not any more"));
     Mock::given(operation("AssumeRole")).respond_with(denial).with_priority(2).mount(&aws.server).await;
     let account = scan_one(&scanner_at(&aws.uri(), settings(), time).await).await;
     assert_eq!(account.outcome(), Outcome::Partial);
@@ -209,6 +215,10 @@ async fn a_denied_renewal_keeps_what_was_read_and_leaves_a_gap() {
     let gap = &account.gaps()[0];
     assert_eq!((gap.stage, gap.error_kind), (FactKind::AccessKeys.into(), ErrorKind::Denied));
     assert_eq!(gap.operation.as_deref(), Some("AssumeRole"));
+    let (first, denied) = account.sessions().split_first().unwrap();
+    assert!(first.access_key_id.is_some());
+    let is_denied = |it: &IssuedSession| it.access_key_id.is_none() && it.request_id.is_some();
+    assert!(!denied.is_empty() && denied.iter().all(is_denied), "renewals that AWS denied too: {denied:?}");
 }
 
 #[tokio::test]
@@ -224,7 +234,7 @@ async fn a_panic_in_one_account_fails_only_that_account() {
     scan_one(&scanner).await;
     let reads_per_account = reads() - before;
     assert!(reads_per_account > 5, "the clock is read in every step of the scan");
-    let mut internal = 0;
+    let (mut internal, mut with_session) = (0, 0);
     // The panic may happen in any step.
     for later in 0..reads_per_account {
         clock.panics_at.store(reads() + later, Ordering::SeqCst);
@@ -238,6 +248,7 @@ async fn a_panic_in_one_account_fails_only_that_account() {
             rolecall_testkit::secrets::assert_no_secret_in(&format!("{account:?}"));
             if account.gaps()[0].error_kind == ErrorKind::Internal {
                 internal += 1;
+                with_session += account.sessions().len();
                 assert_eq!((account.outcome(), account.users()), (Outcome::Failed, None));
             } else {
                 // In a task of the HTTP client, a panic is reported as a request that could not be sent.
@@ -245,6 +256,7 @@ async fn a_panic_in_one_account_fails_only_that_account() {
             }
         }
     }
+    assert!(with_session > 0, "a panic loses no session");
     assert!(internal > 5, "{internal} of {reads_per_account} panics were in the scan itself");
 }
 

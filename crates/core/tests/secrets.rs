@@ -9,7 +9,7 @@ use std::pin::pin;
 use futures_util::StreamExt;
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::collect::parse_facts;
-use rolecall_core::session::Session;
+use rolecall_core::session::{Session, SessionLog};
 use rolecall_core::targets::{Target, Targets};
 use rolecall_roll::Partition;
 use rolecall_testkit::secrets::{
@@ -165,9 +165,11 @@ async fn debug_prints_no_secret() {
     let scanner = scanner(&aws.uri(), settings()).await;
     let target = target(ROLE_ARN);
     let role = target.role().unwrap();
-    let session = Session::assume_role(role, &["iam:ListUsers"], scanner.scanner.context(&scanner.context))
-        .await
-        .unwrap();
+    let log = SessionLog::default();
+    let session =
+        Session::assume_role(role, &["iam:ListUsers"], scanner.scanner.context(&scanner.context), log)
+            .await
+            .unwrap();
     let iam = session.iam().await.unwrap();
     let targets = Targets::new([target.clone()], Partition::Aws).unwrap();
     assert_no_secret_in(&format!(

@@ -112,6 +112,8 @@ impl Sessions {
 /// A signed request whose signature is not verified yet.
 #[derive(Debug)]
 pub(crate) struct SignedRequest {
+    /// The access key id of the signature's credential.
+    pub(crate) access_key_id: String,
     /// The region of the signature's credential scope.
     pub(crate) region: String,
     /// The secret access key of the access key id and its owner; an error if the key or the token is not valid.
@@ -137,7 +139,8 @@ impl SignedRequest {
         let access_key_id = parts.next().unwrap_or_default();
         let region = parts.nth(1).unwrap_or("us-east-1").to_owned();
         let token = request.headers().get("x-amz-security-token").and_then(|token| token.to_str().ok());
-        Ok(Self { region, identity: find_identity(access_key_id, token, world, sessions) })
+        let identity = find_identity(access_key_id, token, world, sessions);
+        Ok(Self { access_key_id: access_key_id.to_owned(), region, identity })
     }
 
     /// Verifies the signature for a service and a time, and returns who signed.

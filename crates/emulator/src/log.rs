@@ -33,6 +33,13 @@ pub struct RequestLogEntry {
     /// `RoleSessionName` of an `AssumeRole` request. `None` for other operations, and if the name was not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_name: Option<String>,
+    /// The access key id that signed the request; `None` if the signature was not valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// The access key id of the session that the response of `AssumeRole` returned. `None` for other operations, and if
+    /// the request was denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_access_key_id: Option<String>,
 }
 
 impl RequestLogEntry {
@@ -51,6 +58,8 @@ impl RequestLogEntry {
             source_ip,
             request_id: uuid::Uuid::new_v4().to_string(),
             session_name: None,
+            access_key_id: None,
+            issued_access_key_id: None,
         }
     }
 
@@ -79,6 +88,7 @@ impl RequestLogEntry {
                 "type": identity_type,
                 "arn": principal,
                 "accountId": caller_account,
+                "accessKeyId": self.access_key_id,
             },
             "eventTime": format!("{:.0}", self.time),
             "eventSource": format!("{service}.amazonaws.com"),
@@ -90,7 +100,9 @@ impl RequestLogEntry {
             "requestParameters": role.map(|role_arn| {
                 json!({ "roleArn": role_arn, "roleSessionName": self.session_name })
             }),
-            "responseElements": null,
+            "responseElements": self.issued_access_key_id.as_ref().map(|access_key_id| {
+                json!({ "credentials": { "accessKeyId": access_key_id } })
+            }),
             "requestID": self.request_id,
             "eventID": self.request_id,
             "readOnly": true,

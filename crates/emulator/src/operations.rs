@@ -201,8 +201,10 @@ async fn execute(
     let signed_request = SignedRequest::parse(&request, world, &shared.state().sessions)?;
     let region = if service == "sts" { signed_request.region.clone() } else { "us-east-1".to_owned() };
     log_entry.region = Some(region.clone());
+    let access_key_id = signed_request.access_key_id.clone();
     let identity = signed_request.verify(request, service, now).await?;
     let caller = AuthenticatedCaller::new(identity, world, &region, &log_entry.source_ip, now)?;
+    log_entry.access_key_id = Some(access_key_id);
     log_entry.principal = Some(caller.principal.as_str().to_owned());
     log_entry.account_id = Some(caller.account_id().to_owned());
     if service == "iam" && world.account(caller.account_id()).is_some_and(|account| account.hangs) {

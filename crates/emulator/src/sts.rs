@@ -79,6 +79,7 @@ pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, ApiError> {
         .text("Arn", session.arn());
     let source_identity = session.source_identity.clone();
     let credentials = call.sessions.issue(session);
+    call.log_entry.issued_access_key_id = Some(credentials.access_key_id.clone());
     let credentials_xml = Xml::new()
         .text("AccessKeyId", &credentials.access_key_id)
         .text("SecretAccessKey", &credentials.secret_access_key)

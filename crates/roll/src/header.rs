@@ -33,6 +33,13 @@ pub struct Header {
     pub session_name: Option<RoleSessionName>,
     /// What was read in each account.
     pub collect: FactSelection,
+    /// The IAM actions that the run's sessions in the target accounts call, as policies name them: `iam:ListUsers`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub actions: BTreeSet<String>,
+    /// The actions that sessions of intermediate roles call to read the organization. Their `AssumeRole` calls are not
+    /// among them: the roll has each of those with its request id.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub intermediate_actions: BTreeSet<String>,
     /// The filters that selected accounts of the organization; empty where all accounts were selected, or where the
     /// targets were named one by one.
     #[serde(default, skip_serializing_if = "TargetScope::is_all")]
@@ -58,6 +65,8 @@ impl Header {
             organization: None,
             session_name: None,
             collect: FactSelection::default(),
+            actions: BTreeSet::new(),
+            intermediate_actions: BTreeSet::new(),
             scope: TargetScope::default(),
             targets,
             accepted_gaps: Vec::new(),

@@ -52,7 +52,7 @@ pub mod json;
 pub mod remedy;
 pub mod user;
 
-pub use account::{Account, AccountRecord, Contradiction, Facts, Outcome, Root, Summary};
+pub use account::{Account, AccountRecord, Contradiction, Facts, IssuedSession, Outcome, Root, Summary};
 pub use appender::{ResumableRoll, RollAppender, RollFile};
 pub use coverage::{Coverage, CoverageBuilder, Missing};
 pub use denial::{Denial, Effect, PolicyType};

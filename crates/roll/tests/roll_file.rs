@@ -5,15 +5,22 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
     AcceptedGap, AccessKey, Account, AccountRecord, Caller, Calls, ConsolePassword, Counts, Document,
-    ErrorKind, Fact, FactKind, FactSelection, Facts, Gap, Header, IntermediateSession, LastUsed, MfaDevice,
-    Note, Organization, Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow, ResumableRoll,
-    RoleArn, Roll, RollWriter, Root, RunId, Side, Source, Stage, Statistics, Summary, Target, TargetScope,
-    User, UserSource,
+    ErrorKind, Fact, FactKind, FactSelection, Facts, Gap, Header, IntermediateSession, IssuedSession,
+    LastUsed, MfaDevice, Note, Organization, Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow,
+    ResumableRoll, RoleArn, Roll, RollWriter, Root, RunId, Side, Source, Stage, Statistics, Summary, Target,
+    TargetScope, User, UserSource,
 };
 use serde_json::Value;
 
 fn role_arn(account_id: &str) -> RoleArn {
     format!("arn:aws:iam::{account_id}:role/R").parse().unwrap()
+}
+
+fn session() -> IssuedSession {
+    IssuedSession {
+        request_id: Some("8a6f0c1e".to_owned()),
+        access_key_id: Some("ASIAIOSFODNN7EXAMPLE".parse().unwrap()),
+    }
 }
 
 fn timestamps() -> impl Strategy<Value = Timestamp> {
@@ -121,7 +128,10 @@ fn accounts() -> impl Strategy<Value = Vec<AccountRecord>> {
                         AccountRecord::read(role_arn, users, gaps, vec![note])
                             .with_facts(facts)
                             .with_as_of(Timestamp::UNIX_EPOCH)
-                            .with_request_ids(vec!["8a6f0c1e".to_owned()])
+                            .with_sessions(vec![
+                                session(),
+                                IssuedSession { access_key_id: None, ..session() },
+                            ])
                     }
                 }
             })
@@ -165,6 +175,8 @@ fn header(accounts: &[AccountRecord]) -> Header {
         organization: Some(organization),
         session_name,
         collect,
+        actions: ["iam:ListUsers".to_owned()].into(),
+        intermediate_actions: ["organizations:ListAccounts".to_owned()].into(),
         scope,
         accepted_gaps: vec![accepted],
         ..header
@@ -181,8 +193,8 @@ fn roll_file(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
         .finish(Statistics {
             elapsed_ms: 7,
             calls: [("ListUsers".to_owned(), calls)].into(),
-            intermediate_sessions: [Some("1".to_owned()), None]
-                .map(|request_id| IntermediateSession { role_arn: role_arn("222222222222"), request_id })
+            intermediate_sessions: [session(), IssuedSession { request_id: None, ..session() }]
+                .map(|session| IntermediateSession { role_arn: role_arn("222222222222"), session })
                 .to_vec(),
         })
         .unwrap()

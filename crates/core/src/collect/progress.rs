@@ -20,7 +20,6 @@ pub struct Progress {
     pub(super) facts: RefCell<Facts>,
     gaps: RefCell<Vec<Gap>>,
     notes: RefCell<Vec<Note>>,
-    request_ids: RefCell<Vec<String>>,
     has_session: Cell<bool>,
     listed: watch::Sender<bool>,
     /// Users of whom a call says that they do not exist.
@@ -73,11 +72,6 @@ impl Progress {
             _ => Some(format!("not fully read: {}", fact.label())),
         };
         unfinished.filter_map(|fact| Some(((*fact).into(), Some(description(fact)?)))).collect()
-    }
-
-    /// Keeps the request ids of the `AssumeRole` calls of the session.
-    pub(crate) fn set_request_ids(&self, request_ids: Vec<String>) {
-        self.request_ids.replace(request_ids);
     }
 
     /// The number of users whose access keys were not read.
@@ -210,7 +204,6 @@ impl Progress {
         fallback: Gap,
     ) -> AccountRecord {
         let (mut gaps, mut notes) = (self.gaps.into_inner(), self.notes.into_inner());
-        let request_ids = self.request_ids.into_inner();
         // Sorted by name and not by time, so that two runs over unchanged accounts give the same records.
         gaps.sort_by(|a, b| (a.stage, &a.user_name).cmp(&(b.stage, &b.user_name)));
         notes.sort_by(|a, b| (a.fact, &a.user_name, &a.message).cmp(&(b.fact, &b.user_name, &b.message)));
@@ -219,12 +212,11 @@ impl Progress {
             let explains = |gap: &Gap| matches!(gap.stage, Stage::Session | Stage::Fact(FactKind::Users));
             let first = gaps.iter().position(explains).unwrap_or(0);
             let gap = if gaps.is_empty() { fallback } else { gaps.swap_remove(first) };
-            return AccountRecord::failed(target, gap).with_request_ids(request_ids);
+            return AccountRecord::failed(target, gap);
         };
         let mut facts = self.facts.into_inner();
         mark_all_unread(selection, &gaps, &mut users, &mut facts);
-        let record = AccountRecord::read(target, users, gaps, notes).with_facts(facts);
-        record.with_selection(selection).with_request_ids(request_ids)
+        AccountRecord::read(target, users, gaps, notes).with_facts(facts).with_selection(selection)
     }
 }
 

@@ -18,9 +18,10 @@ use tokio::time::Instant;
 
 use crate::call::CallError;
 use crate::cancellation::{Cancellation, StopReason};
+use crate::collect;
 use crate::scan::{ScanContext, Scanner};
 use crate::settings::Settings;
-use crate::targets::organization::OrganizationError;
+use crate::targets::organization::{self, OrganizationError};
 use crate::targets::plan::{OrganizationQuery, PlanError};
 use crate::targets::{Access, Target, TargetPlan, Targets};
 pub use canary::{AccountRecords, CanaryDenial};
@@ -96,6 +97,9 @@ impl<'a> Run<'a> {
         notes.extend(scanner.call_metrics().clock_ahead_s().map(clock_note));
         let mut header = Header::new(start.run_id, start.as_of, caller, targets.to_roll_targets());
         header.session_name = Some(context.settings.session.name.clone().unwrap_or_default());
+        header.actions = declared(&collect::actions(&context.settings.selection));
+        let reads_through_roles = plan.organization().is_some_and(|query| !query.via.is_empty());
+        header.intermediate_actions = declared(if reads_through_roles { organization::ACTIONS } else { &[] });
         header.collect = context.settings.selection.clone();
         header.organization = organization;
         header.scope = plan.scope();
@@ -224,6 +228,10 @@ fn clock_note(ahead_s: i64) -> String {
         "this machine's clock is {difference} {direction} that of AWS, so ages and the time of the run are wrong: synchronize it \
          (NTP; `timedatectl set-ntp true` with systemd), then scan again"
     )
+}
+
+fn declared(actions: &[&str]) -> BTreeSet<String> {
+    actions.iter().map(|action| (*action).to_owned()).collect()
 }
 
 /// `rolecall-` and the run id, which together are shorter than the 64 characters that a session name may have.

@@ -20,7 +20,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
-use rolecall_roll::{AccessKeyId, AccountId, ExternalId, Partition, RoleArn, Side, unprintable_in};
+use rolecall_roll::{
+    AccessKeyId, AccountId, ExternalId, IssuedSession, Partition, RoleArn, Side, unprintable_in,
+};
 use tokio::sync::{Mutex, watch};
 
 use crate::call::{CallError, valid_request_id};
@@ -76,8 +78,35 @@ struct AssumableRole<'a> {
     time: SharedTimeSource,
     /// The external id, and the secrets of all sessions.
     secrets: Secrets,
-    /// Those of the `AssumeRole` calls that returned a session.
-    request_ids: std::sync::Mutex<Vec<String>>,
+    log: SessionLog,
+}
+
+/// The sessions that AWS issued for an account. Kept outside of the future that reads the account, so that a timeout, the
+/// deadline or a panic loses none: what CloudTrail records of them must be in the roll.
+#[derive(Debug, Clone, Default)]
+pub struct SessionLog(Arc<std::sync::Mutex<Vec<IssuedSession>>>);
+
+impl SessionLog {
+    fn add(&self, session: IssuedSession) {
+        if let Ok(mut sessions) = self.0.lock() {
+            sessions.push(session);
+        }
+    }
+
+    /// The sessions so far, in order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<IssuedSession> {
+        self.0.lock().map(|sessions| sessions.clone()).unwrap_or_default()
+    }
+}
+
+/// The ids of the session in a response.
+fn issued_session(response: &AssumeRoleOutput) -> IssuedSession {
+    let credentials = response.credentials.as_ref();
+    IssuedSession {
+        request_id: valid_request_id(response.request_id()),
+        access_key_id: credentials.and_then(|credentials| credentials.access_key_id.parse().ok()),
+    }
 }
 
 /// The session that one `AssumeRole` returned.
@@ -116,7 +145,8 @@ impl std::fmt::Debug for Iam {
 }
 
 impl<'a> Session<'a> {
-    /// Assumes the role. Unless the settings switch it off, a session policy limits the session to `actions`.
+    /// Assumes the role, and adds the session and its renewals to `log`. Unless the settings switch it off, a session policy
+    /// limits the session to `actions`.
     ///
     /// # Errors
     /// AWS's error, or a response without a valid session of the role's account.
@@ -124,25 +154,16 @@ impl<'a> Session<'a> {
         role: &'a Role,
         actions: &[&str],
         context: SessionContext<'a>,
+        log: SessionLog,
     ) -> Result<Self, CallError> {
         let retries = retries(role.role_arn.account_id());
         let session_policy = (!context.settings.no_policy).then(|| policy::allow_actions(actions));
         let time = context.sdk_config.time_source().unwrap_or_default();
         let rate_limiter = Arc::new(RateLimiter::default());
-        let request_ids = std::sync::Mutex::default();
         let secrets = Secrets::default();
         let shown = role.via.iter().chain([&role.role_arn]).map(RoleArn::as_str).chain(context.caller_arn);
         secrets.add_external_id(role.external_id.as_ref(), shown);
-        let role = AssumableRole {
-            role,
-            session_policy,
-            context,
-            rate_limiter,
-            retries,
-            time,
-            secrets,
-            request_ids,
-        };
+        let role = AssumableRole { role, session_policy, context, rate_limiter, retries, time, secrets, log };
         let session = role.assume().await?;
         Ok(Self(Kind::AssumedRole { role: Box::new(role), session: Mutex::new(session) }))
     }
@@ -159,17 +180,6 @@ impl<'a> Session<'a> {
             caller_secrets,
             side: Side::Caller,
         }))
-    }
-
-    /// The request ids of its `AssumeRole` calls: one, and one more for each renewal. Empty with the caller's credentials.
-    #[must_use]
-    pub(crate) fn request_ids(&self) -> Vec<String> {
-        match &self.0 {
-            Kind::CallerCredentials(_) => Vec::new(),
-            Kind::AssumedRole { role, .. } => {
-                role.request_ids.lock().map(|ids| ids.clone()).unwrap_or_default()
-            }
-        }
     }
 
     /// The secrets of the session, and of its renewals as they are made.
@@ -204,6 +214,10 @@ impl<'a> Session<'a> {
                 Ok(renewed) => *session = renewed,
                 Err(error) if now >= session.expires_at => return Err(error),
                 Err(error) => {
+                    // CloudTrail records this call, and no gap has its request id.
+                    if let Some(request_id) = error.request_id.clone() {
+                        role.log.add(IssuedSession { request_id: Some(request_id), access_key_id: None });
+                    }
                     let account_id = role.role.role_arn.account_id();
                     tracing::warn!(%account_id, %error, "the session could not be renewed; it is used until it expires");
                     session.renew_at = midpoint(now, session.expires_at);
@@ -232,7 +246,7 @@ impl std::fmt::Debug for Session<'_> {
 
 impl AssumableRole<'_> {
     async fn assume(&self) -> Result<AssumedSession, CallError> {
-        let Self { role, session_policy, context, rate_limiter, retries, time, secrets, request_ids } = self;
+        let Self { role, session_policy, context, rate_limiter, retries, time, secrets, log } = self;
         let sts = context.role_chain.sts(&role.via, *context, retries).boxed_local().await?;
         let request = assume_role_request(
             &sts,
@@ -246,9 +260,7 @@ impl AssumableRole<'_> {
             CallError::new(ASSUME_ROLE, &error).redact(&secrets.redactor([context.caller_secrets]))
         })?;
 
-        if let (Some(id), Ok(mut ids)) = (valid_request_id(response.request_id()), request_ids.lock()) {
-            ids.push(id);
-        }
+        log.add(issued_session(&response));
         let now = time.now();
         let (credentials, expires_at) = session_credentials(response, role.role_arn.account_id(), now)?;
         secrets.add(credentials.secret_access_key());

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use aws_sdk_sts::operation::RequestId as _;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use futures_util::FutureExt;
 use rolecall_roll::RoleArn;
 use tokio::sync::Mutex;
 
-use super::{ASSUME_ROLE, SessionContext, assume_role_request, renew_at, session_credentials, sts_client};
-use crate::call::{CallError, valid_request_id};
+use super::{
+    ASSUME_ROLE, SessionContext, assume_role_request, issued_session, renew_at, session_credentials,
+    sts_client,
+};
+use crate::call::CallError;
 
 /// The sessions of intermediate roles.
 #[derive(Default)]
@@ -86,8 +88,8 @@ impl RoleChain {
                 at_intermediate_role(role_arn, CallError::new(ASSUME_ROLE, &error).redact(&redactor))
             })?;
             if let Ok(mut opened) = self.opened.lock() {
-                let request_id = valid_request_id(response.request_id());
-                opened.push(rolecall_roll::IntermediateSession { role_arn: role_arn.clone(), request_id });
+                let session = issued_session(&response);
+                opened.push(rolecall_roll::IntermediateSession { role_arn: role_arn.clone(), session });
             }
             let now = time.now();
             let (credentials, expires_at) = session_credentials(response, role_arn.account_id(), now)

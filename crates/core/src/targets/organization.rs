@@ -68,6 +68,17 @@ pub enum OrganizationError {
     NoAccounts,
 }
 
+/// All actions that reading an organization may call.
+pub const ACTIONS: &[&str] = &[
+    "organizations:DescribeOrganization",
+    "organizations:ListAccounts",
+    "organizations:ListAccountsForParent",
+    "organizations:ListOrganizationalUnitsForParent",
+    "organizations:ListRoots",
+    "organizations:ListTagsForResource",
+    "iam:ListOrganizationsFeatures",
+];
+
 /// The maximum number of concurrent `ListTagsForResource` calls: Organizations throttles early.
 const MAX_CONCURRENT_TAG_CALLS: usize = 4;
 
@@ -86,12 +97,7 @@ impl OrganizationsClient {
     /// Clients with the same credentials. `secrets` are redacted from messages, and `listed` counts the accounts as they are
     /// listed.
     #[must_use]
-    pub fn new(
-        client: Client,
-        iam: aws_sdk_iam::Client,
-        secrets: Secrets,
-        listed: Arc<AtomicUsize>,
-    ) -> Self {
+    pub fn new(client: Client, iam: aws_sdk_iam::Client, secrets: Secrets, listed: Arc<AtomicUsize>) -> Self {
         Self { client, iam, secrets, listed }
     }
 

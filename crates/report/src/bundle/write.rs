@@ -183,7 +183,7 @@ fn requests(roll: &RollFile) -> io::Result<serde_json::Value> {
             .map(|gap| json!({"operation": gap.operation, "code": gap.code, "request_id": gap.request_id}))
             .collect();
         let record = json!({
-            "account_id": account.account_id(), "assume_role": account.request_ids(), "failed": failed,
+            "account_id": account.account_id(), "sessions": account.sessions(), "failed": failed,
         });
         accounts.push((account.account_id().clone(), record));
     });

@@ -14,7 +14,7 @@ use crate::fact::Fact;
 use crate::fact_kind::{FactKind, FactSelection};
 use crate::gap::{Gap, Note, Stage};
 use crate::header::Target;
-use crate::ids::{AccountId, RoleArn};
+use crate::ids::{AccessKeyId, AccountId, RoleArn};
 use crate::user::User;
 
 pub use contradiction::Contradiction;
@@ -44,8 +44,18 @@ pub struct AccountRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     as_of: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    request_ids: Vec<String>,
+    sessions: Vec<IssuedSession>,
     users: Option<Vec<User>>,
+}
+
+/// A role session that AWS issued, by the two ids that CloudTrail records of it. Neither is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedSession {
+    /// The request id of the `AssumeRole` call; `None` where AWS returned none.
+    pub request_id: Option<String>,
+    /// The access key id of the session's credentials, `ASIA…`, which signs the session's calls; `None` where AWS returned
+    /// no valid one, and where it denied a renewal while the session before was still valid.
+    pub access_key_id: Option<AccessKeyId>,
 }
 
 /// Facts about the account as a whole, not about one of its users.
@@ -157,7 +167,7 @@ impl AccountRecord {
             notes,
             facts,
             as_of: None,
-            request_ids: Vec::new(),
+            sessions: Vec::new(),
             users: None,
         }
     }
@@ -205,16 +215,16 @@ impl AccountRecord {
         self.as_of
     }
 
-    /// Sets the request ids of the `AssumeRole` calls for this account.
+    /// Sets the sessions that AWS issued for this account.
     #[must_use]
-    pub fn with_request_ids(self, request_ids: Vec<String>) -> Self {
-        Self { request_ids, ..self }
+    pub fn with_sessions(self, sessions: Vec<IssuedSession>) -> Self {
+        Self { sessions, ..self }
     }
 
-    /// The request ids of the `AssumeRole` calls for this account; CloudTrail records the same ids.
+    /// The sessions that AWS issued for this account, renewals included. Empty with the caller's own credentials.
     #[must_use]
-    pub fn request_ids(&self) -> &[String] {
-        &self.request_ids
+    pub fn sessions(&self) -> &[IssuedSession] {
+        &self.sessions
     }
 
     /// The id of the account; the role, where there is one, is in this account.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::IssuedSession;
 use crate::ids::RoleArn;
 
 /// The duration and the API calls of a run. They differ between runs over the same accounts.
@@ -28,8 +29,9 @@ pub struct Statistics {
 pub struct IntermediateSession {
     /// The intermediate role that was assumed.
     pub role_arn: RoleArn,
-    /// The request id of the `AssumeRole` call, which CloudTrail records too; `None` where AWS returned none.
-    pub request_id: Option<String>,
+    /// The ids of the session.
+    #[serde(flatten)]
+    pub session: IssuedSession,
 }
 
 /// The number of attempts for one API operation.
