@@ -59,6 +59,7 @@ fn users() -> impl Strategy<Value = Vec<User>> {
                 no_access_keys_source: Some(source),
                 console_password: Fact::Known { value: None, source },
                 mfa_devices: Fact::Unknown { unknown: name.clone() },
+                report: Fact::Unavailable { unavailable: name.clone() },
                 policies: Fact::live(Policies { tags: [(text, name.clone())].into(), ..Policies::default() }),
                 ..User::new(name, format!("AIDA{number}"), arn, "/".to_owned(), create_date)
             }
@@ -192,6 +193,7 @@ fn roll_file(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
     writer
         .finish(Statistics {
             elapsed_ms: 7,
+            clock_ahead_s: Some(-600),
             calls: [("ListUsers".to_owned(), calls)].into(),
             intermediate_sessions: [session(), IssuedSession { request_id: None, ..session() }]
                 .map(|session| IntermediateSession { role_arn: role_arn("222222222222"), session })
