@@ -30,7 +30,7 @@ const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
     (RolecallExitCode::Success, "unchanged, or CloudTrail agrees with the roll"),
     (
         RolecallExitCode::Findings,
-        "a file was changed, is missing or was added; or CloudTrail contradicts the roll",
+        "a file was changed, added or removed; or CloudTrail contradicts the roll",
     ),
     (RolecallExitCode::Incomplete, "CloudTrail does not contradict the roll, and a part is unknown"),
 ];
