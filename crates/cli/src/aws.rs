@@ -46,7 +46,9 @@ pub(crate) async fn connect(
     // The SDK uses these itself, so that nothing else records them.
     let profile_secrets = files.iter().flat_map(|(files, profile)| files.secrets(profile));
     profile_secrets.for_each(|secret| scanner.secrets().add(secret));
-    environment::proxy_passwords().iter().for_each(|password| scanner.secrets().add(password));
+    for password in environment::proxy_passwords() {
+        scanner.secrets().add(&password);
+    }
     Ok(scanner)
 }
 

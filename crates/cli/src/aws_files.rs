@@ -195,7 +195,7 @@ fn parse(path: &Path, kind: FileKind, text: &str, sections: &mut Vec<Section>) -
         };
         let property = property(text);
         if text.starts_with(WHITE_SPACE) {
-            continue_property(section, &place, text, property)?;
+            continue_property(section, &place, text, property.as_ref())?;
             continue;
         }
         let Some((name, value)) = property else {
@@ -211,9 +211,9 @@ fn continue_property(
     section: &mut Section,
     place: &Place,
     text: &str,
-    nested: Option<(String, String)>,
+    nested: Option<&(String, String)>,
 ) -> Result<(), Failure> {
-    let is_known = nested.as_ref().is_some_and(|(name, _)| KNOWN.contains(&name.as_str()));
+    let is_known = nested.is_some_and(|(name, _)| KNOWN.contains(&name.as_str()));
     let refuse = |problem: String| {
         let failure = Failure::usage(format!("{place}: {problem}"));
         Err(failure.with_remedy("remove the spaces at the beginning of the line"))

@@ -184,6 +184,7 @@ fn roll_file(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
             intermediate_sessions: [Some("1".to_owned()), None]
                 .map(|request_id| IntermediateSession { role_arn: role_arn("222222222222"), request_id })
                 .to_vec(),
+            clock_ahead_s: Some(-3600),
         })
         .unwrap()
 }
