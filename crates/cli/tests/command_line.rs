@@ -233,3 +233,27 @@ async fn a_variable_that_would_hide_accounts_is_ignored_with_a_warning() {
     assert_eq!(document["accounts"].as_array().unwrap().len(), 1, "the form of the console, in a filter too");
     assert_eq!(document["accounts"][0]["account_id"], "111111111111");
 }
+
+#[tokio::test]
+async fn if_the_reader_of_stdout_is_gone_the_exit_code_says_that_the_answer_is_lost() {
+    let aws = rolecall_testkit::FakeAws::start().await;
+    for arguments in
+        [&["scan", "--role-arn", ROLE_ARN][..], &["rules"], &["man", "--format", "markdown"], &["init", "-"]]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = rolecall(&aws.uri(), arguments);
+        command.current_dir(folder.path()).stdout(writer).stderr(std::process::Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    }
+    // So does a device without space.
+    for arguments in [&["scan", "--role-arn", ROLE_ARN][..], &["rules"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = rolecall(&aws.uri(), arguments);
+        let output = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    }
+}

@@ -242,9 +242,11 @@ impl Shell {
                 self.folder.push(folder);
                 return Ok(());
             }
-            [assignment] | ["export", assignment] if let Some((name, value)) = assignment.split_once('=') => {
-                self.environment.insert(name.to_owned(), value.trim_matches('\'').to_owned());
-                return Ok(());
+            [assignment] | ["export", assignment] => {
+                if let Some((name, value)) = assignment.split_once('=') {
+                    self.environment.insert(name.to_owned(), value.trim_matches('\'').to_owned());
+                    return Ok(());
+                }
             }
             _ => {}
         }

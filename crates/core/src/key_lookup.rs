@@ -62,6 +62,7 @@ pub async fn find_user(
     };
     let keys = access_keys::read_user_keys(&session, &user_name).boxed_local().await?;
     let key = keys.into_iter().find(|key| key.access_key_id == *access_key_id);
+    let user_name = session.secrets().redactor([scanner.secrets()]).field(&user_name).into_owned();
     Ok(key
         .map(|key| KeyOwner { user_name, access_key: AccessKey { last_used: Fact::live(last_used), ..key } }))
 }

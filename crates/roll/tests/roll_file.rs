@@ -198,6 +198,7 @@ fn roll_file(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
             intermediate_sessions: [session(), IssuedSession { request_id: None, ..session() }]
                 .map(|session| IntermediateSession { role_arn: role_arn("222222222222"), session })
                 .to_vec(),
+            clock_ahead_s: Some(-3600),
         })
         .unwrap()
 }

@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use rolecall_roll::{Account, AccountId, ErrorKind, Fact, Organization};
 
 use super::TargetSpec;
-use crate::call::CallError;
+use crate::call::{CallError, valid_request_id};
 use crate::collect::root_credentials;
 use crate::pages::{self, Page};
 use crate::secrets::Secrets;
@@ -190,9 +190,9 @@ impl OrganizationsClient {
         const DESCRIBE_ORGANIZATION: &str = "DescribeOrganization";
         let response = self.client.describe_organization().send().await;
         let response = response.map_err(|error| self.error(DESCRIBE_ORGANIZATION, &error))?;
-        let request_id = response.request_id().map(str::to_owned);
+        let request_id = valid_request_id(response.request_id());
         let organization = response.organization;
-        let id = organization.as_ref().and_then(|it| it.id.clone());
+        let id = organization.as_ref().and_then(|it| it.id.clone()).filter(|id| is_organization_id(id));
         let management = organization.and_then(|it| it.master_account_id?.parse().ok());
         id.zip(management).ok_or_else(|| {
             let message = "the response has no organization id or no management account id";
@@ -319,6 +319,17 @@ fn target_spec(account: &aws_sdk_organizations::types::Account) -> Result<Target
         ..Account::default()
     };
     Ok(TargetSpec { skipped, account: Some(details), ..TargetSpec::new(account_id) })
+}
+
+/// Whether a text has the form of an organization's id. AWS's have 10 to 32 characters behind `o-`; emulators have fewer too.
+///
+/// Source: <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html>
+fn is_organization_id(text: &str) -> bool {
+    let is_valid = |rest: &str| {
+        (1..=32).contains(&rest.len())
+            && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    text.strip_prefix("o-").is_some_and(is_valid)
 }
 
 /// An organizational unit, or the root.
