@@ -193,7 +193,6 @@ fn roll_file(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
     writer
         .finish(Statistics {
             elapsed_ms: 7,
-            clock_ahead_s: Some(-600),
             calls: [("ListUsers".to_owned(), calls)].into(),
             intermediate_sessions: [session(), IssuedSession { request_id: None, ..session() }]
                 .map(|session| IntermediateSession { role_arn: role_arn("222222222222"), session })
