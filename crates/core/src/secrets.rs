@@ -211,16 +211,19 @@ const MAX_DECODINGS: usize = 4;
 fn redact<'a>(text: &'a str, secrets: &[&Arc<Secret>]) -> Cow<'a, str> {
     let mut found = Vec::new();
     let mut bytes: Vec<u8> = text.as_bytes().to_vec();
-    // For each byte, the start of its encoded form in `text`, and at the end the end of the text.
-    let mut starts: Vec<usize> = (0..=text.len()).collect();
+    // For each byte, the start of its encoded form in `text`, and at the end the end of the text; `None` before the first
+    // decoding, which few texts need: the record of an account may have megabytes.
+    let mut starts: Option<Vec<usize>> = None;
     for _ in 0..MAX_DECODINGS {
         let searchable = Searchable::new(bytes);
         for secret in secrets {
             let places = secret.find_in(&searchable).into_iter();
-            found.extend(places.filter_map(|at| Some(*starts.get(at.start)?..*starts.get(at.end)?)));
+            let start =
+                |index: usize| starts.as_ref().map_or(Some(index), |starts| starts.get(index).copied());
+            found.extend(places.filter_map(|at| Some(start(at.start)?..start(at.end)?)));
         }
-        let Some(decoded) = decode(&searchable.plain, &starts) else { break };
-        (bytes, starts) = decoded;
+        let Some((decoded, decoded_starts)) = decode(&searchable.plain, starts.as_deref()) else { break };
+        (bytes, starts) = (decoded, Some(decoded_starts));
     }
     if found.is_empty() {
         return Cow::Borrowed(text);
@@ -262,8 +265,9 @@ impl Searchable {
 }
 
 /// Decodes percent escapes, JSON escapes and XML entities, once. `None` where there are none.
-fn decode(bytes: &[u8], starts: &[usize]) -> Option<(Vec<u8>, Vec<usize>)> {
+fn decode(bytes: &[u8], starts: Option<&[usize]>) -> Option<(Vec<u8>, Vec<usize>)> {
     memchr::memchr3(b'%', b'\\', b'&', bytes)?;
+    let start = |index: usize| starts.map_or(Some(index), |starts| starts.get(index).copied());
     let (mut decoded, mut decoded_starts) = (Vec::with_capacity(bytes.len()), Vec::new());
     let mut index = 0;
     let mut is_changed = false;
@@ -279,10 +283,10 @@ fn decode(bytes: &[u8], starts: &[usize]) -> Option<(Vec<u8>, Vec<usize>)> {
         // A byte that is not ASCII is a part of no secret, and stays as it is.
         let ascii = if escape.is_some() { u8::try_from(c).unwrap_or(b'?') } else { *byte };
         decoded.push(ascii);
-        decoded_starts.extend(starts.get(index));
+        decoded_starts.extend(start(index));
         index += 1 + length;
     }
-    decoded_starts.extend(starts.last());
+    decoded_starts.extend(start(bytes.len()));
     is_changed.then_some((decoded, decoded_starts))
 }
 
