@@ -221,7 +221,7 @@ impl AuthenticatedCaller {
         let is_own_account =
             resource.split(':').nth(4).is_none_or(|id| id.is_empty() || id == self.account_id());
         let reason = match decision {
-            Decision::Allowed(_) => String::new(),
+            Decision::Allowed(_) | Decision::NeverAllowed(_) => String::new(),
             // AWS does not say what a policy of another account decided.
             Decision::ImplicitlyDenied(PolicyType::Trust) if !is_own_account => String::new(),
             Decision::ExplicitlyDenied(by) if by.kind == PolicyType::Trust && !is_own_account => {

@@ -268,7 +268,7 @@ impl Statement {
         };
         // `None` where a variable has no value: then neither Resource nor NotResource matches.
         let matches_resource =
-            |text: &String| pattern::resolve(text, variables).map(|p| pattern::matches(&p, resource));
+            |text: &String| pattern::resolve_arn(text, variables).map(|p| pattern::matches(&p, resource));
         matches_action
             && match &self.resources {
                 None => true,
