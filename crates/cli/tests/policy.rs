@@ -71,7 +71,7 @@ async fn a_policy_that_aws_rejects_is_reported_and_still_decided() {
 }
 
 #[tokio::test]
-async fn an_invalid_case_is_rejected_with_its_place() {
+async fn an_invalid_case_is_reported_with_its_place_and_the_others_are_decided() {
     let mut no_policy = situation("222222222222", "Allowed");
     no_policy["trustPolicy"]["Statement"][0]["Effect"] = json!("Permit");
     let mut no_caller = situation("222222222222", "Allowed");
@@ -82,22 +82,42 @@ async fn an_invalid_case_is_rejected_with_its_place() {
     other_principal["context"] = json!({ "aws:PrincipalArn": "arn:aws:iam::222222222222:role/Auditor" });
     let mut unknown = situation("222222222222", "Allowed");
     unknown["trustPolicies"] = json!([]);
-    for (file, words) in [
+    for (case, words) in [
+        (no_policy, "[1]: trustPolicy: Statement[0].Effect"),
+        (no_caller, "[1]: request.principal: invalid principal \"LambdaRole\""),
+        (no_action, "[1]: request.action: invalid action \"AssumeRole\""),
         (
-            json!([no_policy]).to_string(),
-            "[0] \"LambdaRole becomes IAMListRole\": trustPolicy: Statement[0].Effect",
+            other_principal,
+            "[1]: context \"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/Auditor\" does not belong to",
         ),
-        (json!([no_caller]).to_string(), "request.principal: invalid principal \"LambdaRole\""),
-        (json!([no_action]).to_string(), "request.action: invalid action \"AssumeRole\""),
-        (
-            json!([other_principal]).to_string(),
-            "context \"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/Auditor\" does not belong to principal",
-        ),
-        (json!([unknown]).to_string(), "unknown field `trustPolicies`"),
-        ("[{".to_owned(), "line 1 column 2"),
-        (String::new(), "line 1 column 0"),
+        (unknown, "[1]: unknown field `trustPolicies`"),
+        (json!(7), "[1]: invalid type: integer `7`"),
     ] {
-        let ended = evaluate(&file, &[]).await;
+        let file = json!([situation("222222222222", "Denied"), case, situation("333333333333", "Denied")]);
+        let table = evaluate(&file.to_string(), &[]).await;
+        assert_eq!(table.code, Some(11), "{words}: {}", table.stderr);
+        assert!(table.stdout.contains(words), "{words} is not in {}", table.stdout);
+        let summary = "3 cases: 1 allowed, 1 denied, 1 invalid; 1 not as expected";
+        assert!(table.stdout.contains(summary), "{}", table.stdout);
+        let json = evaluate(&file.to_string(), &["--format", "json"]).await;
+        assert_eq!(json.code, Some(11));
+        let verdicts: Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(verdicts[1]["verdict"], Value::Null);
+        assert!(verdicts[1]["problem"].as_str().unwrap().contains(words), "{verdicts}");
+        assert_eq!((&verdicts[0]["verdict"], &verdicts[2]["verdict"]), (&json!("Allowed"), &json!("Denied")));
+        assert_eq!(verdicts[0].get("problem"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_a_list_of_cases_is_a_usage_error_with_the_line() {
+    for (file, words) in [
+        ("[{", "line 1 column 2"),
+        ("", "line 1 column 0"),
+        ("{}", "invalid type: map, expected a sequence"),
+        ("[{\"name\": \"a\", \"name\": \"b\"}]", "duplicate name \"name\""),
+    ] {
+        let ended = evaluate(file, &[]).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         assert!(ended.stderr.contains("cases.json") && ended.stderr.contains(words), "{}", ended.stderr);
     }

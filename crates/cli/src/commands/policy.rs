@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use rolecall_policy::Case;
 use rolecall_policy::case::Verdict;
+use serde_json::Value;
 
 use crate::args::{OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
@@ -38,10 +39,11 @@ level of the organization); request.resourceAccount, if the resource's ARN has n
 \"Denied\". The context is used as given: include aws:PrincipalArn, aws:PrincipalAccount and other keys that AWS would \
 set. The ARN of a session lacks the path of its role; aws:PrincipalArn has it.";
 
-const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
+const EXIT_CODES: [(RolecallExitCode, &str); 4] = [
     (RolecallExitCode::Success, "decided, as expected where the file says so"),
-    (RolecallExitCode::Usage, "invalid arguments, or not a file of cases"),
+    (RolecallExitCode::Usage, "invalid arguments, or not a JSON list of cases"),
     (RolecallExitCode::Findings, "a verdict is not the expected one"),
+    (RolecallExitCode::Incomplete, "a case is invalid; the others were decided"),
 ];
 
 /// The arguments of `rolecall policy evaluate`.
@@ -63,27 +65,35 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Decides the cases of a file.
+/// Decides the cases of a file. A case that is invalid has no verdict, and the others are decided.
 fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let file = arguments.file.display();
     let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{file}: {problem}"));
     let text = read(&arguments.file).map_err(|error| invalid(&error))?;
-    let cases: Vec<Case> = rolecall_policy::json::parse(&text)
+    let cases: Vec<Value> = rolecall_policy::json::parse(&text)
         .map_err(|error| invalid(&error).with_remedy("`rolecall policy evaluate --help` shows the format"))?;
     let mut results = Vec::with_capacity(cases.len());
     for (index, case) in cases.into_iter().enumerate() {
-        let place = format!("[{index}] {:?}", case.name);
-        let invalid_case = |problem| invalid(&format!("{place}: {problem}"));
-        let decision = case.decide().map_err(invalid_case)?;
-        for error in case.policy_errors().map_err(invalid_case)? {
-            output::say(&format!("warning: {file}: {place}: {error} (AWS rejects such a policy)"));
-        }
-        results.push(CaseResult {
-            verdict: Verdict::from(&decision),
-            decided_by: decision.to_string(),
-            expected: case.expected,
-            name: case.name,
+        let name = case.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (result, warnings) = decide(case, name.clone()).unwrap_or_else(|problem| {
+            let problem = format!("[{index}]: {problem}");
+            (
+                CaseResult {
+                    name: name.clone(),
+                    verdict: None,
+                    decided_by: None,
+                    problem: Some(problem),
+                    expected: None,
+                },
+                Vec::new(),
+            )
         });
+        for warning in warnings {
+            output::say(&format!(
+                "warning: {file}: [{index}] {name:?}: {warning} (AWS rejects such a policy)"
+            ));
+        }
+        results.push(result);
     }
     let (format, mut out) = arguments.output.open()?;
     let written = match format {
@@ -91,8 +101,28 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
         OutputFormat::Json => output::write_json(&mut out, &results),
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
-    let all_as_expected = results.iter().all(CaseResult::is_as_expected);
-    Ok(if all_as_expected { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
+    Ok(if results.iter().any(|result| result.verdict.is_none()) {
+        RolecallExitCode::Incomplete.into()
+    } else if results.iter().all(CaseResult::is_as_expected) {
+        ExitCode::SUCCESS
+    } else {
+        RolecallExitCode::Findings.into()
+    })
+}
+
+/// The result of a valid case, and what AWS reports as errors in its policies; as an error, what is wrong with the case.
+fn decide(case: Value, name: String) -> Result<(CaseResult, Vec<String>), String> {
+    let case: Case = serde_json::from_value(case).map_err(|error| error.to_string())?;
+    let decision = case.decide().map_err(|error| error.to_string())?;
+    let warnings = case.policy_errors().map_err(|error| error.to_string())?;
+    let result = CaseResult {
+        name,
+        verdict: Some(Verdict::from(&decision)),
+        decided_by: Some(decision.to_string()),
+        problem: None,
+        expected: case.expected,
+    };
+    Ok((result, warnings))
 }
 
 fn read(file: &Path) -> io::Result<String> {
