@@ -40,17 +40,18 @@ pub struct PolicySet {
     pub identity: Vec<NamedPolicy>,
     /// The trust policy of the role to assume; `None` where the resource is not a role.
     pub trust: Option<NamedPolicy>,
-    /// The session policy of the principal's session; `None` where it has none.
-    pub session: Option<NamedPolicy>,
+    /// The session policies of the principal's session, inline and managed; one of them must allow. `None` where the
+    /// session has none.
+    pub session: Option<Vec<NamedPolicy>>,
     /// The permissions boundary of the principal; `None` where it has none.
     pub boundaries: Option<Vec<NamedPolicy>>,
-    /// The service control policies of the principal's organization, one list for each level: root, units, account. Each
-    /// level must allow. `None` where there is no organization, or the principal is in its management account. They do not
-    /// apply to service-linked roles, which the evaluation knows.
+    /// The service control policies of the principal's organization, one list for each level: root, units, account.
+    /// Each level must allow. `None` where there is no organization, or the principal is in its management account.
+    /// They do not apply to service-linked roles, which the evaluation knows.
     pub scps: Option<Vec<Vec<NamedPolicy>>>,
-    /// The resource control policies of the resource's organization; empty where the resource is in its management account.
-    /// They only deny: `RCPFullAWSAccess`, which cannot be detached, is not in the list. They apply to the actions of some
-    /// services and not to service-linked roles, which the evaluation knows.
+    /// The resource control policies of the resource's organization; empty where the resource is in its management
+    /// account. They only deny: `RCPFullAWSAccess`, which cannot be detached, is not in the list. They apply to the
+    /// actions of some services and not to service-linked roles, which the evaluation knows.
     pub rcps: Vec<NamedPolicy>,
 }
 
@@ -237,8 +238,10 @@ fn find_principal_allow(
         PolicyType::Boundary => policies.boundaries.as_deref(),
         // Without a session policy, a session of GetFederationToken has no permissions of its own.
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getfederationtoken.html
-        _ if evaluation.principal.is_federated_user() => Some(policies.session.as_slice()),
-        _ => policies.session.as_ref().map(std::slice::from_ref),
+        _ if evaluation.principal.is_federated_user() => {
+            Some(policies.session.as_deref().unwrap_or_default())
+        }
+        _ => policies.session.as_deref(),
     };
     policies.map(|policies| find_allowing_statement(evaluation, policy_type, policies)).transpose()
 }
@@ -284,7 +287,7 @@ impl PolicySet {
         let rcps = self.rcps.iter().map(|policy| (PolicyType::Rcp, policy));
         let identity = self.identity.iter().map(|policy| (PolicyType::Identity, policy));
         let boundaries = self.boundaries.iter().flatten().map(|policy| (PolicyType::Boundary, policy));
-        let session = self.session.iter().map(|policy| (PolicyType::Session, policy));
+        let session = self.session.iter().flatten().map(|policy| (PolicyType::Session, policy));
         let trust = self.trust.iter().map(|policy| (PolicyType::Trust, policy));
         scps.chain(rcps).chain(identity).chain(boundaries).chain(session).chain(trust)
     }

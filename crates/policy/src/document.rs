@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -161,6 +162,19 @@ impl Policy {
             .map(|(index, statement)| Statement::parse(index, statement, policy_type))
             .collect::<Result<_, _>>()?;
         Ok(Self { source: Arc::new(document.clone()), has_variables, statements })
+    }
+
+    /// The prefixes of the services whose actions the statements with `Allow` name, such as `s3`. A statement for all
+    /// services names none.
+    #[must_use]
+    pub fn allowed_services(&self) -> BTreeSet<String> {
+        let allows = self.statements.iter().filter(|statement| statement.effect == Effect::Allow);
+        let actions = allows.flat_map(|statement| match &statement.actions {
+            Match::Any(actions) => actions.as_slice(),
+            Match::NotAny(_) => &[],
+        });
+        let services = actions.filter_map(|action| action.split_once(':').map(|(service, _)| service));
+        services.filter(|service| *service != "*").map(str::to_ascii_lowercase).collect()
     }
 
     /// The statements with this effect that match the request, and how closely each matches the principal.

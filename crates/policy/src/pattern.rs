@@ -39,8 +39,9 @@ pub(crate) fn resolve(text: &str, variables: Option<&Context>) -> Option<Vec<Tok
     Some(tokens)
 }
 
-/// Parses a `Resource` as a pattern, and replaces the variables in its resource portion, after the fifth colon of the ARN.
-/// AWS supports none in the portions before it, such as the account id: there, a variable is plain text, which no ARN has.
+/// Parses a `Resource` as a pattern, and replaces the variables in its resource portion, after the fifth colon of the
+/// ARN. AWS supports none in the portions before it, such as the account id: there, a variable is plain text, which no
+/// ARN has.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-wheretouse>
 #[must_use]
@@ -57,8 +58,8 @@ pub(crate) fn has_misplaced_variable(text: &str) -> bool {
     text.split_at(start_of_resource_portion(text)).0.contains("${")
 }
 
-/// The index after the fifth colon of an ARN; the colon in a variable such as `${aws:username}` is not counted. The length
-/// of the text if it has fewer colons.
+/// The index after the fifth colon of an ARN; the colon in a variable such as `${aws:username}` is not counted. The
+/// length of the text if it has fewer colons.
 fn start_of_resource_portion(text: &str) -> usize {
     let (mut colons, mut is_in_variable, mut previous) = (0, false, ' ');
     for (index, c) in text.char_indices() {

@@ -52,8 +52,8 @@ impl Policy {
 }
 
 impl PolicyType {
-    /// The largest size of one document of this type, in characters. `None` where it depends on more than the document: the
-    /// quota of inline policies is for all of a user's or a role's together.
+    /// The largest size of one document of this type, in characters. `None` where it depends on more than the document:
+    /// the quota of inline policies is for all of a user's or a role's together.
     ///
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
     #[must_use]
@@ -112,7 +112,8 @@ impl Statement {
     }
 }
 
-/// What is wrong with the `Sid` of a statement. `previous` has the `Sid`s of the statements before it, and gets this one.
+/// What is wrong with the `Sid` of a statement. `previous` has the `Sid`s of the statements before it, and gets this
+/// one.
 fn sid_problems<'a>(statement: &'a Statement, previous: &mut BTreeSet<&'a str>) -> Vec<Problem> {
     let Some(sid) = &statement.sid else { return Vec::new() };
     let mut problems = Vec::new();

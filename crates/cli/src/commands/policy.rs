@@ -110,7 +110,8 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// The result of a valid case, and what AWS reports as errors in its policies; as an error, what is wrong with the case.
+/// The result of a valid case, and what AWS reports as errors in its policies; as an error, what is wrong with the
+/// case.
 fn decide(case: Value, name: String) -> Result<(CaseResult, Vec<String>), String> {
     let case: Case = serde_json::from_value(case).map_err(|error| error.to_string())?;
     let decision = case.decide().map_err(|error| error.to_string())?;
