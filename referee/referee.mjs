@@ -61,7 +61,10 @@ async function decide(situations) {
 async function simulate(situation) {
   const { request, context = {} } = situation
   const named = (policies, name) => policies.map((policy, index) => ({ name: `${name}${index}`, policy }))
-  const level = (policies, name) => (policies ? [{ orgIdentifier: 'r-root', policies: named(policies, name) }] : [])
+  // A list of policies is one level; a list of lists has one for the root, each unit and the account.
+  const levels = (policies, name) =>
+    (policies?.every(Array.isArray) && policies.length ? policies : policies ? [policies] : [])
+      .map((level, number) => ({ orgIdentifier: `level-${number}`, policies: named(level, name) }))
   const texts = value => (Array.isArray(value) ? value.map(String) : String(value))
   const outcome = await runSimulation(
     {
@@ -75,8 +78,8 @@ async function simulate(situation) {
       resourcePolicy: situation.trustPolicy,
       sessionPolicy: situation.sessionPolicy,
       permissionBoundaryPolicies: situation.permissionBoundaries && named(situation.permissionBoundaries, 'boundary'),
-      serviceControlPolicies: level(situation.scps, 'scp'),
-      resourceControlPolicies: level(situation.rcps, 'rcp'),
+      serviceControlPolicies: levels(situation.scps, 'scp'),
+      resourceControlPolicies: levels(situation.rcps, 'rcp'),
     },
     { simulationMode: 'Strict' },
   )

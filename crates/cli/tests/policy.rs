@@ -71,7 +71,7 @@ async fn a_policy_that_aws_rejects_is_reported_and_still_decided() {
 }
 
 #[tokio::test]
-async fn an_invalid_case_is_rejected_with_its_place() {
+async fn an_invalid_case_is_reported_with_its_place_and_the_others_are_decided() {
     let mut no_policy = situation("222222222222", "Allowed");
     no_policy["trustPolicy"]["Statement"][0]["Effect"] = json!("Permit");
     let mut no_caller = situation("222222222222", "Allowed");
@@ -80,23 +80,41 @@ async fn an_invalid_case_is_rejected_with_its_place() {
     no_action["request"]["action"] = json!("AssumeRole");
     let mut other_principal = situation("222222222222", "Allowed");
     other_principal["context"] = json!({ "aws:PrincipalArn": "arn:aws:iam::222222222222:role/Auditor" });
+    for (case, words) in [
+        (no_policy, "[1]: trustPolicy: Statement[0].Effect"),
+        (no_caller, "[1]: request.principal: invalid principal \"LambdaRole\""),
+        (no_action, "[1]: request.action: invalid action \"AssumeRole\""),
+        (
+            other_principal,
+            "[1]: context \"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/Auditor\" does not belong to",
+        ),
+    ] {
+        let file = json!([situation("222222222222", "Denied"), case, situation("333333333333", "Denied")]);
+        let table = evaluate(&file.to_string(), &[]).await;
+        assert_eq!(table.code, Some(11), "{words}: {}", table.stderr);
+        assert!(table.stdout.contains(words), "{words} is not in {}", table.stdout);
+        let summary = "3 cases: 1 allowed, 1 denied, 1 invalid; 1 not as expected";
+        assert!(table.stdout.contains(summary), "{}", table.stdout);
+        let json = evaluate(&file.to_string(), &["--format", "json"]).await;
+        assert_eq!(json.code, Some(11));
+        let verdicts: Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(verdicts[1]["verdict"], Value::Null);
+        assert!(verdicts[1]["problem"].as_str().unwrap().contains(words), "{verdicts}");
+        assert_eq!((&verdicts[0]["verdict"], &verdicts[2]["verdict"]), (&json!("Allowed"), &json!("Denied")));
+        assert_eq!(verdicts[0].get("problem"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_a_list_of_cases_is_a_usage_error_with_the_line() {
     let mut unknown = situation("222222222222", "Allowed");
     unknown["trustPolicies"] = json!([]);
     for (file, words) in [
         (
-            json!([no_policy]).to_string(),
-            "[0] \"LambdaRole becomes IAMListRole\": trustPolicy: Statement[0].Effect",
-        ),
-        (json!([no_caller]).to_string(), "request.principal: invalid principal \"LambdaRole\""),
-        (json!([no_action]).to_string(), "request.action: invalid action \"AssumeRole\""),
-        (
-            json!([other_principal]).to_string(),
-            "context \"aws:PrincipalArn\": \"arn:aws:iam::222222222222:role/Auditor\" does not belong to principal",
-        ),
-        (
             json!([unknown]).to_string(),
             "[0].trustPolicies: unknown field \"trustPolicies\"; expected one of \"name\", ",
         ),
+        ("[7]".to_owned(), "[0]"),
         ("[{".to_owned(), "line 1, column 2: not valid JSON: the text ends within an object"),
         (String::new(), "it is empty"),
         (json!(situation("222222222222", "Allowed")).to_string(), "found an object, expected a list"),
@@ -104,10 +122,11 @@ async fn an_invalid_case_is_rejected_with_its_place() {
             "[{\"name\": \"a\",\n\"request\": {}}]".to_owned(),
             "line 2, column 13: [0].request: the field \"principal\" is missing",
         ),
+        ("[{\"name\": \"a\", \"name\": \"b\"}]".to_owned(), "\"name\""),
         ("[]".to_owned(), "the list has no cases, so nothing was evaluated"),
     ] {
         let ended = evaluate(&file, &[]).await;
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{words}");
         assert!(ended.stderr.contains("cases.json") && ended.stderr.contains(words), "{}", ended.stderr);
     }
     let missing = ended(&mut rolecall("http://127.0.0.1:9", &["policy", "evaluate", "/no/such.json"])).await;

@@ -8,23 +8,33 @@ use std::fmt;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Request;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rolecall_policy::NamedPolicy;
 use scratchstack_aws_signature::{
     GetSigningKeyRequest, GetSigningKeyResponse, KSecretKey, NO_ADDITIONAL_SIGNED_HEADERS, SignatureError,
     SignatureOptions, service_for_signing_key_fn, sigv4_validate_request,
 };
 
+use crate::presigned;
 use crate::protocol::ApiError;
 use crate::world::{AccessKey, World};
 
 /// The user or the role session whose key signed a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
-    /// An IAM user; the world has its policies.
-    User { account_id: String, user_name: String },
+    /// An IAM user; the world has its policies. `session` is `None` if the user signed with an access key of its own.
+    User { account_id: String, user_name: String, session: Option<UserSession> },
     /// A role session; it carries what `AssumeRole` gave it.
     Session(Box<Session>),
+}
+
+/// A session that a user created with `GetSessionToken`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UserSession {
+    pub(crate) issued: Timestamp,
+    pub(crate) expires: Timestamp,
+    /// Whether the user authenticated with an MFA device, when the session was issued.
+    pub(crate) has_mfa: bool,
 }
 
 /// A role session: an assumed role with the properties that `AssumeRole` gave it.
@@ -35,8 +45,9 @@ pub(crate) struct Session {
     /// The role's unique id, `AROA…`.
     pub(crate) role_id: String,
     pub(crate) role_session_name: String,
-    /// The session policy, which limits what the role's own policies allow. `None` if the request passed none.
-    pub(crate) policy: Option<NamedPolicy>,
+    /// The session policies, inline and managed, which limit what the role's own policies allow. `None` if the request
+    /// passed none.
+    pub(crate) policies: Option<Vec<NamedPolicy>>,
     /// From the request, or inherited from the previous session of a role chain.
     pub(crate) source_identity: Option<String>,
     /// All session tags: those of the request and the transitive ones of the previous session.
@@ -82,13 +93,42 @@ impl Session {
     }
 }
 
-/// All sessions issued so far with their credentials, by access key id.
+impl Identity {
+    pub(crate) fn account_id(&self) -> &str {
+        match self {
+            Self::User { account_id, .. } => account_id,
+            Self::Session(session) => session.account_id(),
+        }
+    }
+
+    /// When the credentials expire; `None` for an access key of a user, which does not.
+    fn expires(&self) -> Option<Timestamp> {
+        match self {
+            Self::User { session, .. } => session.map(|session| session.expires),
+            Self::Session(session) => Some(session.expires),
+        }
+    }
+}
+
+/// The sessions issued so far with their credentials, by access key id.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(BTreeMap<String, (Credentials, Session)>);
+pub(crate) struct Sessions {
+    issued: BTreeMap<String, (Credentials, Identity)>,
+    /// At how many sessions those that expired long ago are dropped.
+    cleanup_at: usize,
+}
 
 impl Sessions {
-    /// Creates random credentials for a session and stores both.
-    pub(crate) fn issue(&mut self, session: Session) -> Credentials {
+    /// How long a session is kept after it expired, and so answered with `ExpiredToken`. Later its key is unknown.
+    const KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+    /// Creates random credentials for a session, which has an end, and stores both.
+    pub(crate) fn issue(&mut self, session: Identity, now: Timestamp) -> Credentials {
+        if self.issued.len() >= self.cleanup_at {
+            let ended = now.saturating_sub(Self::KEPT).unwrap_or(now);
+            self.issued.retain(|_, (credentials, _)| credentials.expiration > ended);
+            self.cleanup_at = (self.issued.len() * 2).max(1000);
+        }
         let random = || uuid::Uuid::new_v4().simple().to_string();
         let upper = random().to_ascii_uppercase();
         let secret = random() + &random();
@@ -96,16 +136,16 @@ impl Sessions {
             access_key_id: format!("ASIA{}", upper.get(..16).unwrap_or_default()),
             secret_access_key: secret.get(..40).unwrap_or_default().to_owned(),
             session_token: format!("{}{}{}{}", random(), random(), random(), random()),
-            expiration: session.expires,
+            expiration: session.expires().unwrap_or(now),
         };
-        self.0.insert(credentials.access_key_id.clone(), (credentials.clone(), session));
+        self.issued.insert(credentials.access_key_id.clone(), (credentials.clone(), session));
         credentials
     }
 
-    /// The session that an access key id was issued for; `None` if the id is not a session's.
+    /// The user or the role whose session an access key id was issued for; `None` if the id is not a session's.
     #[must_use]
-    pub(crate) fn by_access_key(&self, access_key_id: &str) -> Option<&Session> {
-        self.0.get(access_key_id).map(|(_, session)| session)
+    pub(crate) fn by_access_key(&self, access_key_id: &str) -> Option<&Identity> {
+        self.issued.get(access_key_id).map(|(_, session)| session)
     }
 }
 
@@ -121,11 +161,11 @@ pub(crate) struct SignedRequest {
 }
 
 impl SignedRequest {
-    /// Reads the `Authorization` header and looks up the access key id in it.
+    /// Reads the `Authorization` header, or the query of a presigned URL, and looks up the access key id in it.
     ///
     /// # Errors
-    /// `MissingAuthenticationToken` if the request has no such header. An unknown access key id is not an error here:
-    /// AWS finds other faults of a signature first, so `verify` reports it.
+    /// `MissingAuthenticationToken` if the request has neither. An unknown access key id is not an error here: AWS
+    /// finds other faults of a signature first, so `verify` reports it.
     pub(crate) fn parse(
         request: &Request<Bytes>,
         world: &World,
@@ -133,13 +173,21 @@ impl SignedRequest {
     ) -> Result<Self, ApiError> {
         let missing =
             || ApiError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
-        let header = request.headers().get("authorization").ok_or_else(missing)?;
-        let credential = header.to_str().unwrap_or_default().split("Credential=").nth(1).unwrap_or_default();
-        let mut parts = credential.split([',', ' ']).next().unwrap_or_default().split('/');
+        let header =
+            |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default().to_owned());
+        let credential = match header("authorization") {
+            Some(header) => {
+                let credential = header.split("Credential=").nth(1).unwrap_or_default();
+                credential.split([',', ' ']).next().unwrap_or_default().to_owned()
+            }
+            None => presigned::parameter(request, "X-Amz-Credential").ok_or_else(missing)?,
+        };
+        let mut parts = credential.split('/');
         let access_key_id = parts.next().unwrap_or_default();
-        let region = parts.nth(1).unwrap_or("us-east-1").to_owned();
-        let token = request.headers().get("x-amz-security-token").and_then(|token| token.to_str().ok());
-        let identity = find_identity(access_key_id, token, world, sessions);
+        let region = parts.nth(1).unwrap_or(DEFAULT_REGION).to_owned();
+        let token =
+            header("x-amz-security-token").or_else(|| presigned::parameter(request, "X-Amz-Security-Token"));
+        let identity = find_identity(access_key_id, token.as_deref(), world, sessions);
         Ok(Self { access_key_id: access_key_id.to_owned(), region, identity })
     }
 
@@ -153,43 +201,72 @@ impl SignedRequest {
         service: &str,
         now: Timestamp,
     ) -> Result<Identity, ApiError> {
-        let secret: Option<KSecretKey> =
-            self.identity.as_ref().ok().and_then(|(secret, _)| secret.parse().ok());
-        let signing_key = move |request: GetSigningKeyRequest| {
-            let key = secret
-                .as_ref()
-                .map(|key| key.to_ksigning(request.request_date(), request.region(), request.service()));
-            async move {
-                let key = key.ok_or(SignatureError::InvalidClientTokenId(INVALID_TOKEN.to_owned()))?;
-                Ok(GetSigningKeyResponse::builder().signing_key(key).build()?)
-            }
-        };
-        // IAM has one endpoint for all regions; its signatures are for us-east-1.
-        let region = if service == "iam" { "us-east-1" } else { &self.region };
-        let validated = sigv4_validate_request(
-            request,
-            region,
-            service,
-            &mut service_for_signing_key_fn(signing_key),
-            DateTime::<Utc>::from_timestamp(now.as_second(), 0).unwrap_or_default(),
-            &NO_ADDITIONAL_SIGNED_HEADERS,
-            SignatureOptions::default(),
-        )
-        .await;
-        if let Err(error) = validated {
-            return Err(match error.downcast_ref::<SignatureError>() {
-                Some(error) => signature_error(error),
-                None => ApiError::new(500, "InternalFailure", "The emulator could not check the signature."),
-            });
+        // At AWS, each endpoint takes signatures for its own region. Behind one endpoint for all services, SDKs sign
+        // also IAM and AWS Organizations for the region of the client, so any region of the partition is valid.
+        let region = if is_region(&self.region) { &self.region } else { DEFAULT_REGION };
+        let secret = self.identity.as_ref().ok().map(|(secret, _)| secret.as_str());
+        if request.headers().contains_key("authorization") {
+            verify_header(request, secret, (region, service), now).await?;
+        } else {
+            presigned::verify(&request, secret, (region, service), now)?;
         }
-        match self.identity? {
-            (_, Identity::Session(session)) if session.expires <= now => Err(ApiError::new(
-                403,
-                "ExpiredToken",
-                "The security token included in the request is expired",
-            )),
-            (_, identity) => Ok(identity),
+        let (_, identity) = self.identity?;
+        if identity.expires().is_some_and(|expires| expires <= now) {
+            let message = "The security token included in the request is expired";
+            return Err(ApiError::new(403, "ExpiredToken", message));
         }
+        Ok(identity)
+    }
+}
+
+/// Verifies the signature in the `Authorization` header. `secret` is `None` if the access key is not valid.
+async fn verify_header(
+    request: Request<Bytes>,
+    secret: Option<&str>,
+    (region, service): (&str, &str),
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let secret: Option<KSecretKey> = secret.and_then(|secret| secret.parse().ok());
+    let signing_key = move |request: GetSigningKeyRequest| {
+        let key = secret
+            .as_ref()
+            .map(|key| key.to_ksigning(request.request_date(), request.region(), request.service()));
+        async move {
+            let key = key.ok_or(SignatureError::InvalidClientTokenId(INVALID_TOKEN.to_owned()))?;
+            Ok(GetSigningKeyResponse::builder().signing_key(key).build()?)
+        }
+    };
+    let validated = sigv4_validate_request(
+        request,
+        region,
+        service,
+        &mut service_for_signing_key_fn(signing_key),
+        DateTime::<Utc>::from_timestamp(now.as_second(), 0).unwrap_or_default(),
+        &NO_ADDITIONAL_SIGNED_HEADERS,
+        SignatureOptions::default(),
+    )
+    .await;
+    validated.map(|_| ()).map_err(|error| match error.downcast_ref::<SignatureError>() {
+        Some(error) => signature_error(error),
+        None => ApiError::new(500, "InternalFailure", "The emulator could not check the signature."),
+    })
+}
+
+/// The region of IAM and AWS Organizations.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+
+/// Whether a text has the form of a region of the partition `aws`. The names of regions in other partitions differ,
+/// such as `cn-north-1` and `us-gov-west-1`.
+///
+/// Source: `regionRegex` in the SDKs' `partitions.json`
+fn is_region(text: &str) -> bool {
+    const AREAS: [&str; 9] = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"];
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match text.split('-').collect::<Vec<_>>().as_slice() {
+        [area, place, number] => {
+            AREAS.contains(area) && is_word(place) && number.parse::<u8>().is_ok() && is_word(number)
+        }
+        _ => false,
     }
 }
 
@@ -210,11 +287,11 @@ fn find_identity(
     world: &World,
     sessions: &Sessions,
 ) -> Result<(String, Identity), ApiError> {
-    if let Some((credentials, session)) = sessions.0.get(access_key_id) {
+    if let Some((credentials, session)) = sessions.issued.get(access_key_id) {
         if token != Some(credentials.session_token.as_str()) {
             return Err(invalid_token());
         }
-        return Ok((credentials.secret_access_key.clone(), Identity::Session(Box::new(session.clone()))));
+        return Ok((credentials.secret_access_key.clone(), session.clone()));
     }
     let (account_id, user_name) = world.owner_of_key(access_key_id).ok_or_else(invalid_token)?;
     let user = world.user(&account_id, &user_name);
@@ -222,7 +299,7 @@ fn find_identity(
         |key: &&AccessKey| key.access_key_id == access_key_id && key.status == "Active" && token.is_none();
     let key = user.as_ref().and_then(|user| user.access_keys.iter().find(is_usable));
     let secret = key.and_then(|key| key.secret_access_key.clone()).ok_or_else(invalid_token)?;
-    Ok((secret, Identity::User { account_id, user_name }))
+    Ok((secret, Identity::User { account_id, user_name, session: None }))
 }
 
 fn signature_error(error: &SignatureError) -> ApiError {
@@ -246,4 +323,57 @@ fn signature_error(error: &SignatureError) -> ApiError {
         _ => (400, "InvalidRequest"),
     };
     ApiError::new(status, code, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Identity, Sessions, UserSession, is_region};
+
+    #[test]
+    fn sessions_that_expired_long_ago_are_dropped_and_others_are_kept() {
+        let mut sessions = Sessions::default();
+        let start = Timestamp::UNIX_EPOCH;
+        let after = |hours: i64| start + SignedDuration::from_hours(hours);
+        let session = |now: Timestamp| Identity::User {
+            account_id: "111111111111".to_owned(),
+            user_name: "alice".to_owned(),
+            session: Some(UserSession {
+                issued: now,
+                expires: now + SignedDuration::from_hours(1),
+                has_mfa: false,
+            }),
+        };
+        let issue = |sessions: &mut Sessions, hours| sessions.issue(session(after(hours)), after(hours));
+        let old = issue(&mut sessions, 0);
+        for _ in 0..999 {
+            issue(&mut sessions, 1);
+        }
+        let of_old = |sessions: &Sessions| sessions.by_access_key(&old.access_key_id).is_some();
+        assert!(of_old(&sessions), "it expired, and is answered with ExpiredToken");
+        let recent = issue(&mut sessions, 3);
+        assert!(!of_old(&sessions));
+        assert!(sessions.by_access_key(&recent.access_key_id).is_some());
+        assert!(sessions.issued.len() < 10, "{}", sessions.issued.len());
+    }
+
+    #[test]
+    fn regions_are_told_from_those_of_other_partitions_by_their_form() {
+        for (text, expected) in [
+            ("us-east-1", true),
+            ("ap-southeast-7", true),
+            ("us-gov-west-1", false),
+            ("us-isob-east-1", false),
+            ("cn-north-1", false),
+            ("eusc-de-east-1", false),
+            ("us-east-", false),
+            ("us--1", false),
+            ("us-east-+1", false),
+            ("aws-global", false),
+            ("", false),
+        ] {
+            assert_eq!(is_region(text), expected, "{text}");
+        }
+    }
 }

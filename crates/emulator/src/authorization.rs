@@ -7,9 +7,20 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize};
 
-use crate::authentication::{Identity, Session, invalid_token};
+use crate::authentication::{Identity, Session, UserSession, invalid_token};
 use crate::protocol::ApiError;
 use crate::world::{Role, User, World};
+
+/// Where a request comes from, and where it goes to.
+#[derive(Debug)]
+pub(crate) struct RequestOrigin {
+    /// The region that the request is for.
+    pub(crate) region: String,
+    /// The client's IP address.
+    pub(crate) source_ip: String,
+    /// `None` if the client sends no `User-Agent`.
+    pub(crate) user_agent: Option<String>,
+}
 
 /// The principal that signed a request, with its policies and its condition keys.
 #[derive(Debug, Clone)]
@@ -22,6 +33,8 @@ pub(crate) struct AuthenticatedCaller {
     pub(crate) user_name: Option<String>,
     /// `None` if the caller is a user.
     pub(crate) session: Option<Box<Session>>,
+    /// `None` if the caller is a role session, or a user who signed with an access key of its own.
+    pub(crate) user_session: Option<UserSession>,
     /// The condition keys that are the same for everything the caller requests.
     context: Context,
     /// The caller's own: identity policies, permissions boundary, session policy.
@@ -45,33 +58,54 @@ pub(crate) struct AuthorizationRequest<'a> {
     pub(crate) context: BTreeMap<String, Vec<String>>,
 }
 
+impl<'a> AuthorizationRequest<'a> {
+    /// A request without a trust policy, without tags and without condition keys of its own.
+    pub(crate) fn new(action: &'a str, resource: &'a str, resource_in_message: &'a str) -> Self {
+        let (resource_tags, context) = (BTreeMap::new(), BTreeMap::new());
+        Self { action, resource, resource_in_message, trust: None, resource_tags, context }
+    }
+}
+
 impl AuthenticatedCaller {
     /// Looks up the policies of an identity, and sets the condition keys of the request.
     ///
     /// # Errors
-    /// `InvalidClientTokenId` if the world has no such user or role.
+    /// `InvalidClientTokenId` if the world has no such user or role, or its account is suspended or closed: then nobody
+    /// but the root user can sign in.
+    ///
+    /// Source: <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-closing.html>
     pub(crate) fn new(
         identity: Identity,
         world: &World,
-        region: &str,
-        source_ip: &str,
+        origin: &RequestOrigin,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
+        if world.is_suspended(identity.account_id()) {
+            return Err(invalid_token());
+        }
         let caller = match identity {
-            Identity::User { account_id, user_name } => {
-                world.user(&account_id, &user_name).and_then(|user| Self::from_user(user_name, &user))
+            Identity::User { account_id, user_name, session } => {
+                let user = world.user(&account_id, &user_name);
+                user.and_then(|user| Self::from_user(user_name, &user, session, world, now))
             }
             Identity::Session(session) => {
                 world.role(&session.role_arn).and_then(|role| Self::from_session(session, &role))
             }
         };
         let mut caller = caller.ok_or_else(invalid_token)?;
-        caller.set_request_keys(region, source_ip, now);
+        caller.set_request_keys(origin, now);
         caller.set_account_keys(world);
         Ok(caller)
     }
 
-    fn from_user(user_name: String, user: &User) -> Option<Self> {
+    fn from_user(
+        user_name: String,
+        user: &User,
+        session: Option<UserSession>,
+        world: &World,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let principal: Principal = user.arn.parse().ok()?;
         let mut context = Context::from_iter([
             ("aws:PrincipalArn", user.arn.as_str()),
             ("aws:PrincipalType", "User"),
@@ -81,14 +115,29 @@ impl AuthenticatedCaller {
         for (key, value) in &user.tags {
             context.set(&format!("aws:PrincipalTag/{key}"), value);
         }
+        // Signed with an access key, a request has no key about MFA.
+        if let Some(UserSession { issued, has_mfa, .. }) = session {
+            context.set("aws:TokenIssueTime", issued.to_string());
+            context.set("aws:MultiFactorAuthPresent", has_mfa.to_string());
+            if has_mfa {
+                let age = now.duration_since(issued).as_secs().max(0);
+                context.set("aws:MultiFactorAuthAge", age.to_string());
+            }
+        }
+        let account = world.account(principal.account_id());
+        let groups =
+            account.iter().flat_map(|account| user.groups.iter().filter_map(|it| account.groups.get(it)));
+        let of_groups = groups.flat_map(|group| &group.policies);
+        let identity = user.policies.iter().chain(of_groups).cloned().collect();
         Some(Self {
-            principal: user.arn.parse().ok()?,
+            principal,
             user_id: user.user_id.clone(),
             user_name: Some(user_name),
             session: None,
+            user_session: session,
             context,
             policies: PolicySet {
-                identity: user.policies.clone(),
+                identity,
                 boundaries: user.permissions_boundary.clone().map(|boundary| vec![boundary]),
                 ..PolicySet::default()
             },
@@ -116,11 +165,12 @@ impl AuthenticatedCaller {
             principal: principal.with_principal_arn(&role.arn).ok()?,
             user_id,
             user_name: None,
+            user_session: None,
             context,
             policies: PolicySet {
                 identity: role.policies.clone(),
                 boundaries: role.permissions_boundary.clone().map(|boundary| vec![boundary]),
-                session: session.policy.clone(),
+                session: session.policies.clone(),
                 ..PolicySet::default()
             },
             session: Some(session),
@@ -128,18 +178,41 @@ impl AuthenticatedCaller {
     }
 
     /// The condition keys that every request has.
-    fn set_request_keys(&mut self, region: &str, source_ip: &str, now: Timestamp) {
+    fn set_request_keys(&mut self, origin: &RequestOrigin, now: Timestamp) {
         for (key, value) in [
             ("aws:CurrentTime", now.to_string()),
             ("aws:EpochTime", now.as_second().to_string()),
-            ("aws:RequestedRegion", region.to_owned()),
-            ("aws:SourceIp", source_ip.to_owned()),
+            ("aws:RequestedRegion", origin.region.clone()),
+            ("aws:SourceIp", origin.source_ip.clone()),
             // AWS accepts requests over TLS only, so policies see TLS although the emulator itself speaks plain HTTP.
             ("aws:SecureTransport", "true".to_owned()),
             ("aws:PrincipalIsAWSService", "false".to_owned()),
             ("aws:ViaAWSService", "false".to_owned()),
         ] {
             self.context.set(key, value);
+        }
+        if let Some(user_agent) = &origin.user_agent {
+            self.context.set("aws:UserAgent", user_agent);
+        }
+    }
+
+    /// Requires credentials that may call an operation of a service, whatever the policies say.
+    ///
+    /// # Errors
+    /// With AWS's codes, for a session of `GetSessionToken`: it can call IAM only with MFA, and of STS only
+    /// `AssumeRole` and `GetCallerIdentity`.
+    ///
+    /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
+    pub(crate) fn require_credentials_for(&self, service: &str, operation: &str) -> Result<(), ApiError> {
+        let Some(UserSession { has_mfa, .. }) = self.user_session else { return Ok(()) };
+        match service {
+            "iam" if !has_mfa => Err(invalid_token()),
+            "sts" if !["AssumeRole", "GetCallerIdentity"].contains(&operation) => Err(ApiError::new(
+                403,
+                "AccessDenied",
+                format!("Cannot call {operation} with session credentials"),
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -163,8 +236,7 @@ impl AuthenticatedCaller {
     #[must_use]
     pub(crate) fn decide(&self, request: &AuthorizationRequest<'_>, world: &World) -> Decision {
         let account_id = self.account_id();
-        let resource_account = request.resource.split(':').nth(4).filter(|id| !id.is_empty());
-        let resource_account = resource_account.unwrap_or(account_id);
+        let resource_account = owner(request.resource).unwrap_or(account_id);
         let policy_request = Request {
             principal: self.principal.clone(),
             action: request.action.to_owned(),
@@ -218,10 +290,9 @@ impl AuthenticatedCaller {
         world: &World,
     ) -> ApiError {
         let AuthorizationRequest { action, resource, resource_in_message, .. } = request;
-        let is_own_account =
-            resource.split(':').nth(4).is_none_or(|id| id.is_empty() || id == self.account_id());
+        let is_own_account = owner(resource).is_none_or(|id| id == self.account_id());
         let reason = match decision {
-            Decision::Allowed(_) => String::new(),
+            Decision::Allowed(_) | Decision::NeverAllowed(_) => String::new(),
             // AWS does not say what a policy of another account decided.
             Decision::ImplicitlyDenied(PolicyType::Trust) if !is_own_account => String::new(),
             Decision::ExplicitlyDenied(by) if by.kind == PolicyType::Trust && !is_own_account => {
@@ -252,6 +323,12 @@ impl AuthenticatedCaller {
         );
         ApiError::new(403, "AccessDenied", message)
     }
+}
+
+/// The id of the account that owns a resource. `None` where the ARN has none, and for a policy of AWS, which belongs to
+/// each account.
+pub(crate) fn owner(resource: &str) -> Option<&str> {
+    resource.split(':').nth(4).filter(|id| !id.is_empty() && *id != "aws")
 }
 
 /// A policy type as the message of a denial names it.

@@ -43,9 +43,9 @@
 //! 1. [`world`]: accounts, roles, users and an organization, from a file that people write or from a seed;
 //! 2. `server`: connections and injected faults; `state`: what requests change;
 //! 3. `operations`: the table of operations; `protocol`: the protocols of their requests and responses;
-//! 4. `authentication`: who signed the request;
+//! 4. `authentication`: who signed the request, in a header or as a presigned URL (`presigned`);
 //! 5. `authorization`: what the policies allow the caller, and AWS's message where they do not;
-//! 6. `call`, with `sts`, `iam` and `organizations`: the operations;
+//! 6. `call`, with `sts` (and `mfa`), `iam`, `organizations` and `ec2`: the operations;
 //! 7. [`log`]: who called what, and which policy statement decided.
 //!
 //! Of Rolecall's crates it depends on `rolecall-policy` only. It shares no code with the scanner that is tested against
@@ -55,10 +55,13 @@ mod authentication;
 mod authorization;
 mod call;
 mod clock;
+mod ec2;
 mod iam;
 pub mod log;
+mod mfa;
 mod operations;
 mod organizations;
+mod presigned;
 mod protocol;
 mod server;
 mod state;

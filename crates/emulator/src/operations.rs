@@ -4,13 +4,17 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
 
-use crate::authentication::SignedRequest;
-use crate::authorization::AuthenticatedCaller;
+use crate::authentication::{DEFAULT_REGION, SignedRequest};
+use crate::authorization::{AuthenticatedCaller, RequestOrigin};
 use crate::call::Call;
+use crate::iam::{
+    account, authorization_details, credentials, groups, last_accessed, policies, roles, users,
+};
 use crate::log::RequestLogEntry;
 use crate::protocol::{ApiError, Parameters, Xml};
 use crate::state::{Shared, State};
-use crate::{iam, organizations, sts};
+use crate::{ec2, iam, organizations, sts};
+use Handler::{Json, Query};
 
 /// The function of an operation, in the protocol of its service.
 enum Handler {
@@ -18,72 +22,86 @@ enum Handler {
     Json(fn(&mut Call<'_>) -> Result<Value, ApiError>),
 }
 
-/// Service, API version, name and function of each operation.
-const OPERATIONS: &[(&str, &str, &str, Handler)] = &[
-    ("sts", sts::VERSION, "AssumeRole", Handler::Query(sts::assume_role)),
-    ("sts", sts::VERSION, "GetCallerIdentity", Handler::Query(sts::get_caller_identity)),
-    ("sts", sts::VERSION, "GetAccessKeyInfo", Handler::Query(sts::get_access_key_info)),
-    ("iam", iam::VERSION, "ListUsers", Handler::Query(iam::users::list_users)),
-    ("iam", iam::VERSION, "GetUser", Handler::Query(iam::users::get_user)),
-    ("iam", iam::VERSION, "ListAccessKeys", Handler::Query(iam::users::list_access_keys)),
-    ("iam", iam::VERSION, "GetAccessKeyLastUsed", Handler::Query(iam::users::get_access_key_last_used)),
-    ("iam", iam::VERSION, "GetAccountSummary", Handler::Query(iam::account::get_account_summary)),
-    ("iam", iam::VERSION, "ListAccountAliases", Handler::Query(iam::account::list_account_aliases)),
-    ("iam", iam::VERSION, "GetLoginProfile", Handler::Query(iam::users::get_login_profile)),
-    ("iam", iam::VERSION, "ListMFADevices", Handler::Query(iam::users::list_mfa_devices)),
-    (
-        "iam",
-        iam::VERSION,
-        "GetAccountAuthorizationDetails",
-        Handler::Query(iam::account::get_account_authorization_details),
-    ),
-    (
-        "iam",
-        iam::VERSION,
-        "GenerateCredentialReport",
-        Handler::Query(iam::account::generate_credential_report),
-    ),
-    ("iam", iam::VERSION, "GetCredentialReport", Handler::Query(iam::account::get_credential_report)),
-    (
-        "iam",
-        iam::VERSION,
-        "ListOrganizationsFeatures",
-        Handler::Query(iam::account::list_organizations_features),
-    ),
-    (
-        "organizations",
-        organizations::VERSION,
-        "DescribeAccount",
-        Handler::Json(organizations::describe_account),
-    ),
-    (
-        "organizations",
-        organizations::VERSION,
-        "DescribeOrganization",
-        Handler::Json(organizations::describe_organization),
-    ),
-    ("organizations", organizations::VERSION, "ListAccounts", Handler::Json(organizations::list_accounts)),
-    (
-        "organizations",
-        organizations::VERSION,
-        "ListAccountsForParent",
-        Handler::Json(organizations::list_accounts_for_parent),
-    ),
-    (
-        "organizations",
-        organizations::VERSION,
-        "ListOrganizationalUnitsForParent",
-        Handler::Json(organizations::list_organizational_units_for_parent),
-    ),
-    ("organizations", organizations::VERSION, "ListParents", Handler::Json(organizations::list_parents)),
-    ("organizations", organizations::VERSION, "ListRoots", Handler::Json(organizations::list_roots)),
-    (
-        "organizations",
-        organizations::VERSION,
-        "ListTagsForResource",
-        Handler::Json(organizations::list_tags_for_resource),
-    ),
+/// The operations of a service: service, API version, and the name and the function of each.
+type Service = (&'static str, &'static str, &'static [(&'static str, Handler)]);
+
+const OPERATIONS: [Service; 4] = [
+    ("sts", sts::VERSION, STS),
+    ("iam", iam::VERSION, IAM),
+    ("organizations", organizations::VERSION, ORGANIZATIONS),
+    ("ec2", ec2::VERSION, EC2),
 ];
+
+const STS: &[(&str, Handler)] = &[
+    ("AssumeRole", Query(sts::assume_role)),
+    ("GetCallerIdentity", Query(sts::get_caller_identity)),
+    ("GetAccessKeyInfo", Query(sts::get_access_key_info)),
+    ("GetSessionToken", Query(sts::get_session_token)),
+];
+
+const IAM: &[(&str, Handler)] = &[
+    ("ListUsers", Query(users::list_users)),
+    ("GetUser", Query(users::get_user)),
+    ("ListUserTags", Query(users::list_user_tags)),
+    ("ListUserPolicies", Query(users::list_user_policies)),
+    ("GetUserPolicy", Query(users::get_user_policy)),
+    ("ListAttachedUserPolicies", Query(users::list_attached_user_policies)),
+    ("ListGroupsForUser", Query(users::list_groups_for_user)),
+    ("ListAccessKeys", Query(users::list_access_keys)),
+    ("GetAccessKeyLastUsed", Query(users::get_access_key_last_used)),
+    ("GetLoginProfile", Query(users::get_login_profile)),
+    ("ListMFADevices", Query(users::list_mfa_devices)),
+    ("ListSSHPublicKeys", Query(credentials::list_ssh_public_keys)),
+    ("ListSigningCertificates", Query(credentials::list_signing_certificates)),
+    ("ListServiceSpecificCredentials", Query(credentials::list_service_specific_credentials)),
+    ("ListGroups", Query(groups::list_groups)),
+    ("GetGroup", Query(groups::get_group)),
+    ("ListGroupPolicies", Query(groups::list_group_policies)),
+    ("GetGroupPolicy", Query(groups::get_group_policy)),
+    ("ListAttachedGroupPolicies", Query(groups::list_attached_group_policies)),
+    ("ListRoles", Query(roles::list_roles)),
+    ("GetRole", Query(roles::get_role)),
+    ("ListRoleTags", Query(roles::list_role_tags)),
+    ("ListRolePolicies", Query(roles::list_role_policies)),
+    ("GetRolePolicy", Query(roles::get_role_policy)),
+    ("ListAttachedRolePolicies", Query(roles::list_attached_role_policies)),
+    ("ListInstanceProfiles", Query(roles::list_instance_profiles)),
+    ("ListPolicies", Query(policies::list_policies)),
+    ("GetPolicy", Query(policies::get_policy)),
+    ("GetPolicyVersion", Query(policies::get_policy_version)),
+    ("ListPolicyVersions", Query(policies::list_policy_versions)),
+    ("ListEntitiesForPolicy", Query(policies::list_entities_for_policy)),
+    ("ListPolicyTags", Query(policies::list_policy_tags)),
+    ("GetAccountSummary", Query(account::get_account_summary)),
+    ("ListAccountAliases", Query(account::list_account_aliases)),
+    ("GetAccountPasswordPolicy", Query(account::get_account_password_policy)),
+    ("ListVirtualMFADevices", Query(account::list_virtual_mfa_devices)),
+    ("ListSAMLProviders", Query(account::list_saml_providers)),
+    ("ListServerCertificates", Query(account::list_server_certificates)),
+    ("ListSAMLProviderTags", Query(account::list_saml_provider_tags)),
+    ("ListServerCertificateTags", Query(account::list_server_certificate_tags)),
+    ("GenerateCredentialReport", Query(account::generate_credential_report)),
+    ("GetCredentialReport", Query(account::get_credential_report)),
+    ("ListOrganizationsFeatures", Query(account::list_organizations_features)),
+    ("GetAccountAuthorizationDetails", Query(authorization_details::get_account_authorization_details)),
+    ("GenerateServiceLastAccessedDetails", Query(last_accessed::generate_service_last_accessed_details)),
+    ("GetServiceLastAccessedDetails", Query(last_accessed::get_service_last_accessed_details)),
+];
+
+const ORGANIZATIONS: &[(&str, Handler)] = &[
+    ("DescribeAccount", Json(organizations::describe_account)),
+    ("DescribeOrganization", Json(organizations::describe_organization)),
+    ("DescribeOrganizationalUnit", Json(organizations::describe_organizational_unit)),
+    ("ListAccounts", Json(organizations::list_accounts)),
+    ("ListAccountsForParent", Json(organizations::list_accounts_for_parent)),
+    ("ListDelegatedAdministrators", Json(organizations::list_delegated_administrators)),
+    ("ListOrganizationalUnitsForParent", Json(organizations::list_organizational_units_for_parent)),
+    ("ListParents", Json(organizations::list_parents)),
+    ("ListRoots", Json(organizations::list_roots)),
+    ("ListTagsForResource", Json(organizations::list_tags_for_resource)),
+];
+
+const EC2: &[(&str, Handler)] = &[("DescribeRegions", Query(ec2::describe_regions))];
 
 /// An HTTP response, without the headers that all have.
 pub(crate) struct Response {
@@ -97,6 +115,8 @@ pub(crate) struct Response {
 enum Protocol {
     /// The AWS Query protocol, with the XML namespace of the response.
     Query(&'static str),
+    /// The variant of it that EC2 has.
+    Ec2,
     /// AWS JSON 1.1.
     Json,
 }
@@ -109,6 +129,7 @@ impl Protocol {
         log_entry.message = Some(error.message.clone());
         let (status, body) = match self {
             Self::Query(namespace) => (error.status, error.to_xml(namespace, &log_entry.request_id)),
+            Self::Ec2 => error.to_ec2_xml(&log_entry.request_id),
             Self::Json => error.to_json(),
         };
         self.response(status, body)
@@ -116,7 +137,7 @@ impl Protocol {
 
     fn response(self, status: u16, body: String) -> Response {
         let content_type = match self {
-            Self::Query(_) => "text/xml",
+            Self::Query(_) | Self::Ec2 => "text/xml",
             Self::Json => "application/x-amz-json-1.1",
         };
         Response { status, content_type, body }
@@ -129,6 +150,12 @@ pub(crate) fn too_large(log_entry: &mut RequestLogEntry) -> Response {
     Protocol::Query(sts::NAMESPACE).error(&error, log_entry)
 }
 
+/// The response to a request whose body did not arrive in time.
+pub(crate) fn too_slow(log_entry: &mut RequestLogEntry) -> Response {
+    let error = ApiError::new(408, "RequestTimeout", "The request body did not arrive in time.");
+    Protocol::Query(sts::NAMESPACE).error(&error, log_entry)
+}
+
 /// The response to a request. With `is_unavailable`, an injected fault, it is `ServiceUnavailable`.
 pub(crate) async fn handle(
     request: Request<Bytes>,
@@ -136,23 +163,21 @@ pub(crate) async fn handle(
     is_unavailable: bool,
     log_entry: &mut RequestLogEntry,
 ) -> Response {
-    // X-Amz-Target holds the API version without hyphens: AWSOrganizationsV20161128.ListAccounts.
-    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
-    let target = target.map(|target| target.rsplit_once('.').unwrap_or((target, "")));
-    let (protocol, parameters, version, action) = if let Some((version, action)) = target {
-        let parameters = Parameters::from_json(request.body());
-        (Protocol::Json, parameters, version.to_owned(), action.to_owned())
-    } else {
-        let parameters = Parameters::parse(request.uri().query().unwrap_or_default(), request.body());
-        let value = |name| parameters.get(name).unwrap_or_default().to_owned();
-        let (version, action) = (value("Version"), value("Action"));
-        let namespace = if version == iam::VERSION { iam::NAMESPACE } else { sts::NAMESPACE };
-        (Protocol::Query(namespace), Some(parameters), version, action)
-    };
+    let (protocol, parameters, version, action) = parse(&request);
     action.clone_into(&mut log_entry.operation);
-    let row = OPERATIONS.iter().find(|row| row.1 == version && row.2 == action);
-    let Some((service, _, name, handler)) = row else {
-        let implemented: Vec<String> = OPERATIONS.iter().map(|row| format!("{}:{}", row.0, row.2)).collect();
+    let rows = || {
+        OPERATIONS
+            .iter()
+            .flat_map(|(service, version, rows)| rows.iter().map(move |row| (service, version, row)))
+    };
+    let row = rows().find(|(_, its_version, (name, _))| **its_version == version && *name == action);
+    let Some((service, _, (name, handler))) = row else {
+        let is_of_service =
+            |its_version: &str| version == its_version || !OPERATIONS.iter().any(|row| row.1 == version);
+        let implemented: Vec<String> = rows()
+            .filter(|(_, its_version, _)| is_of_service(its_version))
+            .map(|(service, _, (name, _))| format!("{service}:{name}"))
+            .collect();
         let message = format!(
             "Could not find operation {action} for version {version}; this emulator implements {}",
             implemented.join(", ")
@@ -166,19 +191,44 @@ pub(crate) async fn handle(
     }
     let result = match parameters {
         None => Err(ApiError::new(400, "SerializationException", "The request body is not a JSON object.")),
-        Some(parameters) => execute(request, shared, service, &parameters, handler, log_entry).await,
+        Some(parameters) => execute(request, shared, (service, name), &parameters, handler, log_entry).await,
     };
     match result {
         Ok(Body::Xml(xml)) => {
-            let Protocol::Query(namespace) = protocol else { return protocol.response(500, String::new()) };
             "Allowed".clone_into(&mut log_entry.verdict);
-            protocol.response(200, xml.into_response(name, namespace, &log_entry.request_id))
+            let body = match protocol {
+                Protocol::Query(namespace) => xml.into_response(name, namespace, &log_entry.request_id),
+                _ => xml.into_ec2_response(name, ec2::NAMESPACE, &log_entry.request_id),
+            };
+            protocol.response(200, body)
         }
         Ok(Body::Json(value)) => {
             "Allowed".clone_into(&mut log_entry.verdict);
             protocol.response(200, value.to_string())
         }
         Err(error) => protocol.error(&error, log_entry),
+    }
+}
+
+/// The protocol, the parameters, the API version and the operation of a request. The parameters are `None` if the body
+/// is not valid.
+fn parse(request: &Request<Bytes>) -> (Protocol, Option<Parameters>, String, String) {
+    // X-Amz-Target holds the API version without hyphens: AWSOrganizationsV20161128.ListAccounts.
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+    let target = target.map(|target| target.rsplit_once('.').unwrap_or((target, "")));
+    if let Some((version, action)) = target {
+        let parameters = Parameters::from_json(request.body());
+        (Protocol::Json, parameters, version.to_owned(), action.to_owned())
+    } else {
+        let parameters = Parameters::parse(request.uri().query().unwrap_or_default(), request.body());
+        let value = |name| parameters.get(name).unwrap_or_default().to_owned();
+        let (version, action) = (value("Version"), value("Action"));
+        let protocol = match version.as_str() {
+            iam::VERSION => Protocol::Query(iam::NAMESPACE),
+            ec2::VERSION => Protocol::Ec2,
+            _ => Protocol::Query(sts::NAMESPACE),
+        };
+        (protocol, Some(parameters), version, action)
     }
 }
 
@@ -192,35 +242,42 @@ enum Body {
 async fn execute(
     request: Request<Bytes>,
     shared: &Shared,
-    service: &'static str,
+    (service, operation): (&'static str, &str),
     parameters: &Parameters,
     handler: &Handler,
     log_entry: &mut RequestLogEntry,
 ) -> Result<Body, ApiError> {
     let (now, world) = (log_entry.time, &shared.world);
     let signed_request = SignedRequest::parse(&request, world, &shared.state().sessions)?;
-    let region = if service == "sts" { signed_request.region.clone() } else { "us-east-1".to_owned() };
+    let is_regional = ["sts", "ec2"].contains(&service);
+    let region = if is_regional { signed_request.region.clone() } else { DEFAULT_REGION.to_owned() };
     log_entry.region = Some(region.clone());
     let access_key_id = signed_request.access_key_id.clone();
+    let user_agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok());
+    let user_agent = user_agent.map(str::to_owned);
     let identity = signed_request.verify(request, service, now).await?;
-    let caller = AuthenticatedCaller::new(identity, world, &region, &log_entry.source_ip, now)?;
+    let origin = RequestOrigin { region, source_ip: log_entry.source_ip.clone(), user_agent };
+    let caller = AuthenticatedCaller::new(identity, world, &origin, now)?;
     log_entry.access_key_id = Some(access_key_id);
     log_entry.principal = Some(caller.principal.as_str().to_owned());
     log_entry.account_id = Some(caller.account_id().to_owned());
+    caller.require_credentials_for(service, operation)?;
     if service == "iam" && world.account(caller.account_id()).is_some_and(|account| account.hangs) {
         std::future::pending::<()>().await;
     }
     let rate = match service {
         "iam" => world.fault_injection.iam_rate,
         "sts" => world.fault_injection.sts_rate,
-        _ => world.fault_injection.organizations_rate,
+        "organizations" => world.fault_injection.organizations_rate,
+        _ => None,
     };
     let mut state = shared.state();
     if rate.is_some_and(|rate| !state.try_take_token(service, caller.account_id(), rate, now)) {
         return Err(ApiError::new(400, "Throttling", "Rate exceeded"));
     }
-    let State { sessions, reports, .. } = &mut *state;
-    let mut call = Call { caller, parameters, world, sessions, reports, now, log_entry };
+    let State { sessions, reports, mfa_steps, access_jobs, .. } = &mut *state;
+    let mut call =
+        Call { caller, parameters, world, sessions, reports, mfa_steps, access_jobs, now, log_entry };
     match handler {
         Handler::Query(operation) => operation(&mut call).map(Body::Xml),
         Handler::Json(operation) => operation(&mut call).map(Body::Json),

@@ -54,8 +54,7 @@ pub(crate) fn list_accounts_for_parent(call: &mut Call<'_>) -> Result<Value, Api
 pub(crate) fn list_organizational_units_for_parent(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (organization, parent) = parent(call, "organizations:ListOrganizationalUnitsForParent")?;
     let children = organization.units.iter().filter(|unit| unit.parent == Some(parent));
-    let unit = |unit: &Unit| json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name });
-    page(call, "OrganizationalUnits", children.map(unit))
+    page(call, "OrganizationalUnits", children.map(|unit| unit_summary(organization, unit)))
 }
 
 /// `organizations:ListRoots`.
@@ -103,6 +102,38 @@ pub(crate) fn describe_account(call: &mut Call<'_>) -> Result<Value, ApiError> {
     )
 }
 
+/// `organizations:DescribeOrganizationalUnit`.
+pub(crate) fn describe_organizational_unit(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let unit_id = required(call, "OrganizationalUnitId")?;
+    let organization = administered_organization(call, "organizations:DescribeOrganizationalUnit", "*")?;
+    let unit = organization.units.iter().find(|unit| unit.id == unit_id && unit.parent.is_some());
+    let unit = unit.ok_or_else(|| {
+        let message = "You specified an organizational unit that doesn't exist.";
+        ApiError::new(400, "OrganizationalUnitNotFoundException", message)
+    })?;
+    Ok(json!({ "OrganizationalUnit": unit_summary(organization, unit) }))
+}
+
+/// `organizations:ListDelegatedAdministrators`. Of a world's delegated administrators it is not known for which
+/// services they are, so `ServicePrincipal` selects all of them.
+pub(crate) fn list_delegated_administrators(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let organization = administered_organization(call, "organizations:ListDelegatedAdministrators", "*")?;
+    let old_status = call.world.fault_injection.old_status;
+    let administrator = |id: &String| {
+        let member = organization.members.get(id)?;
+        let mut account = account(organization, id, member, old_status);
+        // A world does not say when; the account was a member by then.
+        let enabled = json!(member.joined.as_second());
+        account.as_object_mut()?.insert("DelegationEnabledDate".to_owned(), enabled);
+        Some(account)
+    };
+    page(
+        call,
+        "DelegatedAdministrators",
+        organization.delegated_administrators.iter().filter_map(administrator),
+    )
+}
+
 /// `organizations:ListTagsForResource`.
 pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let resource_id = required(call, "ResourceId")?;
@@ -117,14 +148,7 @@ pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, ApiEr
 }
 
 fn allow(call: &mut Call<'_>, action: &str, resource: &str) -> Result<(), ApiError> {
-    call.allow(&AuthorizationRequest {
-        action,
-        resource,
-        resource_in_message: resource,
-        trust: None,
-        resource_tags: BTreeMap::new(),
-        context: BTreeMap::new(),
-    })
+    call.allow(&AuthorizationRequest::new(action, resource, resource))
 }
 
 /// The organization of the caller's account.
@@ -195,6 +219,10 @@ fn account(organization: &Organization, account_id: &str, member: &Member, old_s
 fn account_arn(organization: &Organization, account_id: &str) -> String {
     let Organization { id, management_account, .. } = organization;
     format!("arn:aws:organizations::{management_account}:account/{id}/{account_id}")
+}
+
+fn unit_summary(organization: &Organization, unit: &Unit) -> Value {
+    json!({ "Id": unit.id, "Arn": unit_arn(organization, unit), "Name": unit.name })
 }
 
 fn unit_arn(organization: &Organization, unit: &Unit) -> String {

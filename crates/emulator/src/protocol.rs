@@ -36,6 +36,14 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
+    /// All parameters in one text, except those that say which page and those of a presigned URL.
+    #[must_use]
+    pub(crate) fn without_page(&self) -> String {
+        let is_of_list = |name: &str| !["MaxItems", "Marker"].contains(&name) && !name.starts_with("X-Amz-");
+        let pairs = self.0.iter().filter(|(name, _)| is_of_list(name));
+        pairs.map(|(name, value)| format!("{name}={value}&")).collect()
+    }
+
     /// A required parameter.
     ///
     /// # Errors
@@ -202,6 +210,30 @@ impl ApiError {
         (status, serde_json::json!({ "__type": code, "Message": self.message }).to_string())
     }
 
+    /// The HTTP status and the body under EC2's protocol, which has other codes for errors that all operations share.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
+    #[must_use]
+    pub(crate) fn to_ec2_xml(&self, request_id: &str) -> (u16, String) {
+        let (status, code) = match self.code.as_str() {
+            "AccessDenied" => (403, "UnauthorizedOperation"),
+            "InvalidClientTokenId" | "SignatureDoesNotMatch" => (401, "AuthFailure"),
+            "ExpiredToken" => (400, "RequestExpired"),
+            "Throttling" => (503, "RequestLimitExceeded"),
+            code => (self.status, code),
+        };
+        let message = match code {
+            "UnauthorizedOperation" => {
+                format!("You are not authorized to perform this operation. {}", self.message)
+            }
+            _ => self.message.clone(),
+        };
+        let error = Xml::new().text("Code", code).text("Message", message);
+        let errors = Xml::new().element("Error", &error);
+        let body = Xml::new().element("Errors", &errors).text("RequestID", request_id);
+        (status, format!("<Response>{}</Response>\n", body.0))
+    }
+
     /// The body under the Query protocol.
     #[must_use]
     pub(crate) fn to_xml(&self, namespace: &str, request_id: &str) -> String {
@@ -257,6 +289,13 @@ impl Xml {
         self
     }
 
+    /// Adds a fragment as it is.
+    #[must_use]
+    pub(crate) fn append(mut self, other: &Self) -> Self {
+        self.0.push_str(&other.0);
+        self
+    }
+
     /// Adds a list of fragments, each as a `member` element.
     #[must_use]
     pub(crate) fn list(self, name: &str, members: impl IntoIterator<Item = Self>) -> Self {
@@ -269,6 +308,13 @@ impl Xml {
     pub(crate) fn texts(self, name: &str, texts: &[&str]) -> Self {
         let members = texts.iter().fold(Self::new(), |list, text| list.text("member", text));
         self.element(name, &members)
+    }
+
+    /// The body of the response of an operation of EC2.
+    #[must_use]
+    pub(crate) fn into_ec2_response(self, operation: &str, namespace: &str, request_id: &str) -> String {
+        let body = Self::new().text("requestId", request_id).0 + &self.0;
+        format!("<{operation}Response xmlns=\"{namespace}\">{body}</{operation}Response>\n")
     }
 
     /// The body of the response of an operation.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,15 +18,21 @@ use rolecall_policy::{Decision, ParsePrincipalError, PolicySet};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::authentication::{Credentials, Session};
+use crate::authentication::{Credentials, Identity, Session};
 use crate::clock::Clock;
 use crate::log::RequestLogEntry;
 use crate::operations;
 use crate::state::{RequestObserver, Shared};
-use crate::world::{World, unique_id};
+use crate::world::World;
 
 /// The largest request body, in bytes.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+
+/// How long a request may take to arrive: its headers, and then its body.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the server waits after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running emulator. It stops when it is dropped.
 #[derive(Debug)]
@@ -113,12 +120,11 @@ impl Emulator {
             return Err(NoSuchRole { role_arn: role_arn.to_owned(), available });
         };
         let issued = self.shared.clock.now();
-        let account_id = role_arn.split(':').nth(4).unwrap_or_default();
         let session = Session {
             role_arn: role.arn.clone(),
-            role_id: unique_id("AROA", account_id, role_arn.rsplit('/').next().unwrap_or_default()),
+            role_id: role.unique_id.clone(),
             role_session_name: role_session_name.to_owned(),
-            policy: None,
+            policies: None,
             source_identity: None,
             tags: BTreeMap::new(),
             transitive_tags: BTreeMap::new(),
@@ -126,7 +132,7 @@ impl Emulator {
             // As long as the credentials of a Lambda function's role.
             expires: issued.saturating_add(SignedDuration::from_hours(12)).unwrap_or(issued),
         };
-        Ok(self.shared.state().sessions.issue(session))
+        Ok(self.shared.state().sessions.issue(Identity::Session(Box::new(session)), issued))
     }
 
     /// Decides whether a service principal, such as `lambda.amazonaws.com`, may assume a role.
@@ -143,6 +149,9 @@ impl Emulator {
             resource_account: role_arn.split(':').nth(4).unwrap_or_default().to_owned(),
             context: rolecall_policy::Context::default(),
         };
+        if self.shared.world.is_suspended(&request.resource_account) {
+            return Ok(Decision::NeverAllowed("the account of the role is not active"));
+        }
         let rcps = self.shared.world.rcps_above(&request.resource_account);
         let policies = PolicySet { trust: Some(role.trust_policy.clone()), rcps, ..PolicySet::default() };
         Ok(rolecall_policy::authorize(&request, &policies))
@@ -157,7 +166,11 @@ impl Drop for Emulator {
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     loop {
-        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let Ok((stream, peer)) = listener.accept().await else {
+            // For example, this process has no file descriptor left: another connection must close first.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
         let service = service_fn(move |request| {
@@ -168,6 +181,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             // An error here is a client that closed the connection, or an injected connection reset.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
+                .header_read_timeout(REQUEST_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
@@ -181,7 +195,8 @@ async fn respond(
     shared: &Shared,
 ) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
-    let collected = Limited::new(body, MAX_REQUEST_BYTES).collect().await;
+    let collected =
+        tokio::time::timeout(REQUEST_TIMEOUT, Limited::new(body, MAX_REQUEST_BYTES).collect()).await;
     let mut log_entry = RequestLogEntry::new(shared.clock.now(), peer.ip().to_string());
     let fault_injection = &shared.world.fault_injection;
     if fault_injection.latency_ms > 0 {
@@ -190,12 +205,15 @@ async fn respond(
     let fraction = shared.state().next_fraction();
     let response = match collected {
         _ if fraction < fault_injection.reset_rate => return Err(io::ErrorKind::ConnectionReset.into()),
-        Ok(body) => {
+        Ok(Ok(body)) => {
             let request = Request::from_parts(parts, body.to_bytes());
             let is_unavailable = fraction < fault_injection.reset_rate + fault_injection.error_rate;
             operations::handle(request, shared, is_unavailable, &mut log_entry).await
         }
-        Err(_) => operations::too_large(&mut log_entry),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => operations::too_large(&mut log_entry),
+        // The client closed the connection within the body, or is too slow.
+        Ok(Err(_)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(_) => operations::too_slow(&mut log_entry),
     };
     if let Some(observer) = &shared.observer {
         observer(&log_entry);

@@ -37,6 +37,16 @@ impl Shared {
     }
 }
 
+/// A job of `GenerateServiceLastAccessedDetails`.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessJob {
+    /// The user, group, role or policy.
+    pub(crate) arn: String,
+    /// `SERVICE_LEVEL` or `ACTION_LEVEL`.
+    pub(crate) granularity: String,
+    pub(crate) created: Timestamp,
+}
+
 /// What requests change.
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -45,6 +55,10 @@ pub(crate) struct State {
     buckets: BTreeMap<(&'static str, String), (f64, Timestamp)>,
     /// By account id, when the credential report is or was ready.
     pub(crate) reports: BTreeMap<String, Timestamp>,
+    /// By the serial number of an MFA device, the time step of the last code that was used: a code is valid once.
+    pub(crate) mfa_steps: BTreeMap<String, i64>,
+    /// The jobs of `GenerateServiceLastAccessedDetails`, by job id.
+    pub(crate) access_jobs: BTreeMap<String, AccessJob>,
     pub(crate) request_log: VecDeque<RequestLogEntry>,
     /// The number of requests so far, from which `next_fraction` makes its numbers.
     count: u64,

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 
-use crate::authentication::Session;
+use crate::authentication::{Credentials, Identity, Session, UserSession};
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
 use crate::protocol::{ApiError, TextConstraint, Xml};
-use crate::world::{Role, unique_id};
+use crate::world::Role;
 
 /// The API version that a request names.
 pub(crate) const VERSION: &str = "2011-06-15";
@@ -47,15 +47,8 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, ApiError> 
     let parameters = call.parameters;
     parameters.required("AccessKeyId")?;
     let id = parameters.text("AccessKeyId", constraint)?.unwrap_or_default();
-    call.allow(&AuthorizationRequest {
-        action: "sts:GetAccessKeyInfo",
-        resource: "*",
-        resource_in_message: "*",
-        trust: None,
-        resource_tags: BTreeMap::new(),
-        context: BTreeMap::new(),
-    })?;
-    let session_account_id = call.sessions.by_access_key(id).map(Session::account_id);
+    call.allow(&AuthorizationRequest::new("sts:GetAccessKeyInfo", "*", "*"))?;
+    let session_account_id = call.sessions.by_access_key(id).map(Identity::account_id);
     let account_id = session_account_id
         .map(str::to_owned)
         .or_else(|| call.world.owner_of_key(id).map(|(account_id, _)| account_id));
@@ -68,26 +61,75 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, ApiError> 
     })
 }
 
+/// `sts:GetSessionToken`, which needs no permission. Its purpose is to authenticate the user with an MFA device.
+///
+/// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
+pub(crate) fn get_session_token(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let duration_s = call.parameters.number("DurationSeconds", 900, 129_600)?.unwrap_or(43_200);
+    let Some(user_name) = call.caller.user_name.clone() else {
+        let message = "Cannot call GetSessionToken with session credentials";
+        return Err(ApiError::new(403, "AccessDenied", message));
+    };
+    let has_mfa = verify_mfa(call)?;
+    let expires = call.now.saturating_add(SignedDuration::from_secs(duration_s.into())).unwrap_or(call.now);
+    let session = UserSession { issued: call.now, expires, has_mfa };
+    let account_id = call.caller.account_id().to_owned();
+    let identity = Identity::User { account_id, user_name, session: Some(session) };
+    let credentials = call.sessions.issue(identity, call.now);
+    Ok(Xml::new().element("Credentials", &credentials_xml(&credentials)))
+}
+
+/// Whether the caller authenticates with an MFA device, by `SerialNumber` and `TokenCode`. Each code is valid once.
+///
+/// # Errors
+/// `AccessDenied`, with AWS's messages: the device is not the caller's, or the code is not valid.
+fn verify_mfa(call: &mut Call<'_>) -> Result<bool, ApiError> {
+    let (serial_number, code) = (call.parameters.get("SerialNumber"), call.parameters.get("TokenCode"));
+    if serial_number.or(code).is_none() {
+        return Ok(false);
+    }
+    let denied = |message: &str| ApiError::new(403, "AccessDenied", message);
+    let unknown_device = "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA \
+                          serial number is valid and associated with this user.";
+    let invalid_code = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
+    let user_name = call.caller.user_name.as_ref().filter(|_| call.caller.user_session.is_none());
+    let user = user_name.and_then(|name| call.world.user(call.caller.account_id(), name));
+    let devices = user.iter().flat_map(|user| &user.mfa_devices);
+    let device = devices.into_iter().find(|device| Some(device.serial_number.as_str()) == serial_number);
+    let device = device.ok_or_else(|| denied(unknown_device))?;
+    let step = device.seed.as_ref().and_then(|seed| seed.step_of(code.unwrap_or_default(), call.now));
+    let step = step.ok_or_else(|| denied(invalid_code))?;
+    let last_step = call.mfa_steps.get(&device.serial_number);
+    if last_step.is_some_and(|last| *last >= step) {
+        return Err(denied(invalid_code));
+    }
+    call.mfa_steps.insert(device.serial_number.clone(), step);
+    Ok(true)
+}
+
+fn credentials_xml(credentials: &Credentials) -> Xml {
+    Xml::new()
+        .text("AccessKeyId", &credentials.access_key_id)
+        .text("SecretAccessKey", &credentials.secret_access_key)
+        .text("SessionToken", &credentials.session_token)
+        .text("Expiration", format!("{:.0}", credentials.expiration))
+}
+
 /// `sts:AssumeRole`.
 pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let request = AssumeRoleRequest::parse(call)?;
     let role = request.authorize(call)?;
     request.check_duration(call, &role)?;
-    let session = request.into_session(&role, call.now);
+    let session = request.into_session(call, &role)?;
     let user = Xml::new()
         .text("AssumedRoleId", format!("{}:{}", session.role_id, session.role_session_name))
         .text("Arn", session.arn());
     let source_identity = session.source_identity.clone();
-    let credentials = call.sessions.issue(session);
+    let credentials = call.sessions.issue(Identity::Session(Box::new(session)), call.now);
     call.log_entry.issued_access_key_id = Some(credentials.access_key_id.clone());
-    let credentials_xml = Xml::new()
-        .text("AccessKeyId", &credentials.access_key_id)
-        .text("SecretAccessKey", &credentials.secret_access_key)
-        .text("SessionToken", &credentials.session_token)
-        .text("Expiration", format!("{:.0}", credentials.expiration));
     Ok(Xml::new()
         .element("AssumedRoleUser", &user)
-        .element("Credentials", &credentials_xml)
+        .element("Credentials", &credentials_xml(&credentials))
         .optional("SourceIdentity", source_identity))
 }
 
@@ -99,6 +141,9 @@ struct AssumeRoleRequest<'a> {
     duration_s: u32,
     attributes: SessionAttributes,
     session_policy: Option<NamedPolicy>,
+    /// Managed policies that limit the session too.
+    policy_arns: Vec<&'a str>,
+    has_mfa: bool,
 }
 
 impl<'a> AssumeRoleRequest<'a> {
@@ -115,14 +160,20 @@ impl<'a> AssumeRoleRequest<'a> {
         call.log_entry.session_name = Some(role_session_name.to_owned());
         let external_id = parameters.text("ExternalId", EXTERNAL_ID)?;
         let duration_s = parameters.number("DurationSeconds", 900, 43_200)?.unwrap_or(3600);
-        if parameters.get("SerialNumber").or(parameters.get("TokenCode")).is_some() {
-            // The emulator has no MFA device that could make a code, so none is valid.
-            let message = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
-            return Err(ApiError::new(403, "AccessDenied", message));
-        }
         let attributes = SessionAttributes::parse(call)?;
         let session_policy = session_policy(call)?;
-        Ok(Self { role_arn, role_session_name, external_id, duration_s, attributes, session_policy })
+        let policy_arns = policy_arns(call)?;
+        let has_mfa = verify_mfa(call)?;
+        Ok(Self {
+            role_arn,
+            role_session_name,
+            external_id,
+            duration_s,
+            attributes,
+            session_policy,
+            policy_arns,
+            has_mfa,
+        })
     }
 
     /// Returns the role if the policies let the caller assume it with these tags and this source identity.
@@ -131,7 +182,9 @@ impl<'a> AssumeRoleRequest<'a> {
     /// `AccessDenied`, with AWS's message.
     fn authorize(&self, call: &mut Call<'_>) -> Result<Arc<Role>, ApiError> {
         // As in AWS, the caller cannot distinguish a role that does not exist from a role that does not trust it.
-        let role = call.world.role(self.role_arn);
+        // Nobody can assume a role in an account that is suspended or closed.
+        let account_id = self.role_arn.split(':').nth(4).unwrap_or_default();
+        let role = call.world.role(self.role_arn).filter(|_| !call.world.is_suspended(account_id));
         let empty_trust_policy =
             NamedPolicy { name: "the trust policy of a missing role".to_owned(), policy: Policy::empty() };
         let trust = role.as_ref().map_or(&empty_trust_policy, |role| &role.trust_policy);
@@ -156,6 +209,10 @@ impl<'a> AssumeRoleRequest<'a> {
         let session_name = vec![self.role_session_name.to_owned()];
         let mut context = BTreeMap::from([("sts:RoleSessionName".to_owned(), session_name)]);
         context.extend(self.external_id.map(|id| ("sts:ExternalId".to_owned(), vec![id.to_owned()])));
+        if self.has_mfa {
+            context.insert("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()]);
+            context.insert("aws:MultiFactorAuthAge".to_owned(), vec!["0".to_owned()]);
+        }
         self.attributes.add_to(&mut context);
         context
     }
@@ -175,22 +232,33 @@ impl<'a> AssumeRoleRequest<'a> {
         Err(ApiError::new(400, "ValidationError", message))
     }
 
-    fn into_session(self, role: &Role, now: Timestamp) -> Session {
+    /// The session of the role.
+    ///
+    /// # Errors
+    /// `MalformedPolicyDocument` if the role's account cannot have one of the managed policies.
+    fn into_session(self, call: &Call<'_>, role: &Role) -> Result<Session, ApiError> {
         let account_id = self.role_arn.split(':').nth(4).unwrap_or_default();
-        let role_name = self.role_arn.rsplit('/').next().unwrap_or_default();
+        let now = call.now;
+        let mut policies: Vec<NamedPolicy> = self.session_policy.into_iter().collect();
+        for arn in self.policy_arns {
+            let policy = call.world.managed_policy(account_id, arn).ok_or_else(|| {
+                ApiError::new(400, "MalformedPolicyDocument", format!("The policy {arn} does not exist."))
+            })?;
+            policies.push(policy.document.clone());
+        }
         let duration = SignedDuration::from_secs(self.duration_s.into());
         let SessionAttributes { source_identity, tags, transitive_tags, .. } = self.attributes;
-        Session {
+        Ok(Session {
             role_arn: role.arn.clone(),
-            role_id: unique_id("AROA", account_id, role_name),
+            role_id: role.unique_id.clone(),
             role_session_name: self.role_session_name.to_owned(),
-            policy: self.session_policy,
+            policies: (!policies.is_empty()).then_some(policies),
             source_identity,
             tags,
             transitive_tags,
             issued: now,
             expires: now.saturating_add(duration).unwrap_or(now),
-        }
+        })
     }
 }
 
@@ -339,17 +407,31 @@ fn tags(call: &Call<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     Ok(tags)
 }
 
+/// The ARNs of the managed policies that limit a session.
+///
+/// # Errors
+/// `ValidationError` if there are more than ten, or one is not an ARN.
+fn policy_arns<'a>(call: &Call<'a>) -> Result<Vec<&'a str>, ApiError> {
+    let members = call.parameters.members("PolicyArns");
+    let arns: Vec<&str> = members.iter().map(|member| *member.get("arn").unwrap_or(&"")).collect();
+    if arns.len() > 10 {
+        let constraint = "Member must have length less than or equal to 10";
+        return Err(ApiError::invalid("PolicyArns", Some(&arns.len().to_string()), constraint));
+    }
+    if let Some(short) = arns.iter().find(|arn| arn.chars().count() < 20) {
+        let constraint = "Member must have length greater than or equal to 20";
+        return Err(ApiError::invalid("PolicyArns.member.arn", Some(short), constraint));
+    }
+    Ok(arns)
+}
+
 /// The session policy of a request; `None` if it passes none.
 ///
 /// # Errors
-/// `MalformedPolicyDocument`, with the place in the policy. Managed policies (`PolicyArns`) are not supported.
+/// `MalformedPolicyDocument`, with the place in the policy.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session>
 fn session_policy(call: &Call<'_>) -> Result<Option<NamedPolicy>, ApiError> {
-    if !call.parameters.members("PolicyArns").is_empty() {
-        let message = "This emulator does not support PolicyArns; pass the policy document in Policy.";
-        return Err(ApiError::new(400, "InvalidParameterValue", message));
-    }
     let Some(text) = call.parameters.get("Policy") else { return Ok(None) };
     if text.chars().count() > 2048 {
         return Err(ApiError::invalid(
@@ -361,7 +443,7 @@ fn session_policy(call: &Call<'_>) -> Result<Option<NamedPolicy>, ApiError> {
     // "The error message describes the specific error."
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     let malformed = |problem| ApiError::new(400, "MalformedPolicyDocument", problem);
-    let value = serde_json::from_str(text)
+    let value: serde_json::Value = rolecall_json::parse(text)
         .map_err(|error| malformed(format!("This policy contains invalid Json: {error}")))?;
     let syntax_error = |error| malformed(format!("Syntax errors in policy. {error}"));
     let policy = Policy::parse(&value, PolicyType::Session).map_err(syntax_error)?;

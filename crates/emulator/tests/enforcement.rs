@@ -423,9 +423,9 @@ async fn missing_resources_and_missing_operations_are_reported() {
         "ValidationError"
     );
 
-    let (code, message) = error_of(iam.list_roles().send().await);
+    let (code, message) = error_of(iam.list_open_id_connect_providers().send().await);
     assert_eq!(code, "InvalidAction");
-    assert!(message.contains("ListRoles") && message.contains("iam:ListUsers"), "{message}");
+    assert!(message.contains("ListOpenIDConnectProviders") && message.contains("iam:ListUsers"), "{message}");
 }
 
 #[test]
@@ -476,6 +476,44 @@ fn an_invalid_world_file_is_rejected_with_the_place_the_value_and_the_remedy() {
                 "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::222222222222:role/*"}}}}}}}}"#,
             "accounts.111111111111.roles.R.trust_policy: Statement[0].Principal.AWS: ",
         ),
+        (
+            r#"{"accounts": {"111111111111": {"tags": {"team": "a;b"}}}}"#,
+            "accounts.111111111111.tags: the tag \"team\" with value \"a;b\" is not valid",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"roles": {"R": {"tags": {"Team": "a", "team": "b"}, "trust_policy": {
+                "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}}}}}}}"#,
+            "accounts.111111111111.roles.R.tags: \"Team\" and \"team\" differ only in case",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"alias": "Acme"}}}"#,
+            "accounts.111111111111.alias: \"Acme\" is not valid",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"email": "nobody"}}}"#,
+            "accounts.111111111111.email: \"nobody\" is",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"name": "Zürich"}}}"#,
+            "accounts.111111111111.name: \"Zürich\" is not",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"groups": {"a b": {}}}}}"#,
+            "groups.a b: \"a b\" is not a valid name; use 1 to 128 letters",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"groups": {"Ops": {}},
+                "users": {"u": {"create_date": "2026-01-05T12:00:00Z", "groups": ["ops"]}}}}}"#,
+            "accounts.111111111111.groups: \"Ops\" and \"ops\" differ only in case",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"password_policy": {"max_password_age": 0}}}}"#,
+            "password_policy.max_password_age: 0 is out of range; IAM allows 1 to 1095",
+        ),
+        (
+            r#"{"accounts": {"111111111111": {"groups": {"g": {"attached_policies": ["arn:aws:iam::aws:policy/X"]}}}}}"#,
+            "groups.g.attached_policies: the emulator does not know the managed policy \"arn:aws:iam::aws:policy/X\"",
+        ),
         (r#"{"accounts": {"1": {}}}"#, "accounts: \"1\" is not a valid account id"),
         (r#"{"accounts": {}, "organisation": {}}"#, "organisation"),
         (
@@ -489,4 +527,41 @@ fn an_invalid_world_file_is_rejected_with_the_place_the_value_and_the_remedy() {
     ] {
         assert!(problem(text).contains(expected), "{}", problem(text));
     }
+}
+
+#[test]
+fn documents_above_iams_quotas_are_rejected_with_the_size() {
+    let document = |length: usize, principal: bool| {
+        let mut statement =
+            json!({ "Sid": "a".repeat(length), "Effect": "Allow", "Action": "sts:AssumeRole" });
+        let (element, value) =
+            if principal { ("Principal", json!({ "AWS": "*" })) } else { ("Resource", json!("*")) };
+        statement[element] = value;
+        json!({ "Version": "2012-10-17", "Statement": [statement] })
+    };
+    let at = "2026-01-05T12:00:00Z";
+    let problem = |account: Value| {
+        let file = json!({ "accounts": { "111111111111": account } }).to_string();
+        World::parse(&file, |_| Err(std::io::ErrorKind::NotFound.into())).map_err(|error| error.to_string())
+    };
+    let role = |trust: Value, policies: Value| json!({ "roles": { "R": { "trust_policy": trust, "policies": policies } } });
+    for (account, expected) in [
+        (role(document(2048, true), json!([])), "a trust policy can have 2048"),
+        (role(document(1, true), json!([document(6000, false), document(6000, false)])), "IAM allows 10240"),
+        (
+            json!({ "users": { "u": { "create_date": at, "policies": [document(2048, false)] } } }),
+            "IAM allows 2048",
+        ),
+        (json!({ "groups": { "g": { "policies": [document(5120, false)] } } }), "IAM allows 5120"),
+        (
+            json!({ "managed_policies": { "P": { "document": document(6144, false) } } }),
+            "a managed policy can have 6144",
+        ),
+    ] {
+        let problem = problem(account).unwrap_err();
+        assert!(problem.contains(expected), "{expected} is not in {problem}");
+    }
+    assert!(
+        problem(role(document(1900, true), json!([document(5000, false), document(5000, false)]))).is_ok()
+    );
 }

@@ -102,6 +102,52 @@ async fn the_units_can_be_read_from_the_root_down_and_from_an_account_up() {
 }
 
 #[tokio::test]
+async fn a_unit_and_the_delegated_administrators_are_described() {
+    let emulator = start(world(|file| {
+        file["organization"]["delegated_administrators"] = json!(["111111111111"]);
+    }))
+    .await;
+    for role in [LAMBDA_ROLE, "arn:aws:iam::111111111111:role/R"] {
+        let client = client(&emulator, role);
+        let unit = client.describe_organizational_unit().organizational_unit_id("ou-1").send().await.unwrap();
+        assert_eq!(unit.organizational_unit.unwrap().name(), Some("Prod"));
+        let root = client.describe_organizational_unit().organizational_unit_id("r-1").send().await;
+        assert_eq!(
+            root.unwrap_err().code(),
+            Some("OrganizationalUnitNotFoundException"),
+            "a root is no unit"
+        );
+        let listed = client.list_delegated_administrators().send().await.unwrap();
+        let ids: Vec<_> = listed.delegated_administrators().iter().filter_map(|it| it.id()).collect();
+        assert_eq!(ids, ["111111111111"]);
+        assert!(listed.delegated_administrators().iter().all(|it| it.delegation_enabled_date().is_some()));
+    }
+}
+
+#[tokio::test]
+async fn the_paths_of_caller_and_resource_in_the_organization_are_condition_keys() {
+    let case = async |operator: &str, key: &str, path: &str| {
+        let emulator = start(world(|file| {
+            let role = &mut file["accounts"]["111111111111"]["roles"]["R"];
+            role["policies"][0]["Statement"]["Condition"] = json!({ operator: { key: path } });
+        }))
+        .await;
+        client(&emulator, "arn:aws:iam::111111111111:role/R").describe_organization().send().await.is_ok()
+    };
+    for key in ["aws:PrincipalOrgPaths", "aws:ResourceOrgPaths"] {
+        for (operator, path, is_allowed) in [
+            ("ForAnyValue:StringEquals", "o-abc123/r-1/ou-1/ou-2/", true),
+            ("ForAnyValue:StringLike", "o-abc123/r-1/ou-1/*", true),
+            ("ForAnyValue:StringEquals", "o-abc123/r-1/ou-1/ou-2", false),
+            ("ForAnyValue:StringLike", "o-abc123/r-1/ou-3/*", false),
+            ("StringLike", "*", false),
+        ] {
+            assert_eq!(case(operator, key, path).await, is_allowed, "{operator} {key} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn only_the_management_account_and_delegated_administrators_can_list_accounts() {
     let emulator = start(world(|_| {})).await;
     let member = client(&emulator, "arn:aws:iam::111111111111:role/R");

@@ -6,7 +6,8 @@ use std::fmt;
 
 use crate::context::Context;
 use crate::document::{Effect, EvaluationContext, Policy, PolicyType, Statement};
-use crate::principal::{Principal, PrincipalMatch};
+use crate::principal::{Principal, PrincipalMatch, is_service_linked_role};
+use crate::rcp_services::is_limited_by_rcps;
 
 /// A request to authorize.
 #[derive(Debug, Clone)]
@@ -39,15 +40,18 @@ pub struct PolicySet {
     pub identity: Vec<NamedPolicy>,
     /// The trust policy of the role to assume; `None` where the resource is not a role.
     pub trust: Option<NamedPolicy>,
-    /// The session policy of the principal's session; `None` where it has none.
-    pub session: Option<NamedPolicy>,
+    /// The session policies of the principal's session, inline and managed; one of them must allow. `None` where the
+    /// session has none.
+    pub session: Option<Vec<NamedPolicy>>,
     /// The permissions boundary of the principal; `None` where it has none.
     pub boundaries: Option<Vec<NamedPolicy>>,
-    /// The service control policies of the principal's organization, one list for each level: root, units, account. Each
-    /// level must allow. `None` where there is no organization, or its policies do not apply to the principal.
+    /// The service control policies of the principal's organization, one list for each level: root, units, account.
+    /// Each level must allow. `None` where there is no organization, or the principal is in its management account.
+    /// They do not apply to service-linked roles, which the evaluation knows.
     pub scps: Option<Vec<Vec<NamedPolicy>>>,
-    /// The resource control policies of the resource's organization. They only deny: `RCPFullAWSAccess`, which cannot be
-    /// detached, is not in the list.
+    /// The resource control policies of the resource's organization; empty where the resource is in its management
+    /// account. They only deny: `RCPFullAWSAccess`, which cannot be detached, is not in the list. They apply to the
+    /// actions of some services and not to service-linked roles, which the evaluation knows.
     pub rcps: Vec<NamedPolicy>,
 }
 
@@ -60,6 +64,8 @@ pub enum Decision {
     ExplicitlyDenied(DeterminingStatement),
     /// No policy of this type allows the request, though one must.
     ImplicitlyDenied(PolicyType),
+    /// AWS allows this principal no such request, whatever the policies say; a sentence says why.
+    NeverAllowed(&'static str),
 }
 
 /// A statement that determined a decision.
@@ -97,6 +103,7 @@ impl fmt::Display for Decision {
             }
             Self::ExplicitlyDenied(statement) => write!(f, "denied by {statement}"),
             Self::ImplicitlyDenied(policy_type) => write!(f, "no {policy_type} allows it"),
+            Self::NeverAllowed(reason) => f.write_str(reason),
         }
     }
 }
@@ -109,6 +116,9 @@ pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
         return Decision::Allowed(Vec::new());
     }
     let Request { principal, action, resource, context, .. } = request;
+    if let Some(reason) = never_allowed(principal, action) {
+        return Decision::NeverAllowed(reason);
+    }
     let evaluation = EvaluationContext {
         principal,
         has_boundary: policies.boundaries.is_some(),
@@ -116,10 +126,7 @@ pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
         resource,
         context,
     };
-    // Only trust policies and resource control policies apply to a service principal.
-    let applies =
-        |policy_type| !principal.is_service() || matches!(policy_type, PolicyType::Trust | PolicyType::Rcp);
-    let mut applicable = policies.all().filter(|(policy_type, _)| applies(*policy_type));
+    let mut applicable = policies.all().filter(|(policy_type, _)| applies(*policy_type, request));
     let deny = applicable.find_map(|(policy_type, policy)| {
         first_matching_statement(evaluation, Effect::Deny, policy_type, policy)
     });
@@ -134,20 +141,53 @@ pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
     if policies.trust.is_some() && is_other_partition {
         return Decision::ImplicitlyDenied(PolicyType::Trust);
     }
-    match find_allowing_statements(evaluation, &request.resource_account, policies) {
+    match find_allowing_statements(evaluation, request, policies) {
         Ok(statements) => Decision::Allowed(statements),
         Err(policy_type) => Decision::ImplicitlyDenied(policy_type),
+    }
+}
+
+/// Why AWS allows a principal no such request, whatever the policies say; `None` where the policies decide.
+fn never_allowed(principal: &Principal, action: &str) -> Option<&'static str> {
+    let service = action.split(':').next().unwrap_or_default();
+    let is_iam_or_sts = ["iam", "sts"].iter().any(|name| service.eq_ignore_ascii_case(name));
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: "You cannot call AssumeRole by using AWS
+    // account root user credentials; access is denied."
+    if principal.is_root() && is_assume_role_action(action) {
+        return Some("the root user of an account cannot assume roles");
+    }
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+    (principal.is_federated_user() && is_iam_or_sts)
+        .then_some("a session of GetFederationToken cannot call IAM, and of STS only GetCallerIdentity")
+}
+
+/// Whether policies of a type apply to a request.
+///
+/// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html>,
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
+fn applies(policy_type: PolicyType, request: &Request) -> bool {
+    let Request { principal, action, resource, .. } = request;
+    match policy_type {
+        PolicyType::Trust => true,
+        // Neither the calls of a service-linked role are limited, nor a service's ability to assume it.
+        PolicyType::Rcp => {
+            is_limited_by_rcps(action)
+                && !principal.is_service_linked_role()
+                && !is_service_linked_role(resource)
+        }
+        PolicyType::Scp => !principal.is_service() && !principal.is_service_linked_role(),
+        PolicyType::Identity | PolicyType::Boundary | PolicyType::Session => !principal.is_service(),
     }
 }
 
 /// The statements that allow the request; as an error, the type of the policies that must allow it and do not.
 fn find_allowing_statements(
     evaluation: EvaluationContext<'_>,
-    resource_account: &str,
+    request: &Request,
     policies: &PolicySet,
 ) -> Result<Vec<DeterminingStatement>, PolicyType> {
     let principal = evaluation.principal;
-    let is_own_account = principal.account_id() == resource_account;
+    let is_own_account = principal.account_id() == request.resource_account;
     let trust = policies.trust.as_ref();
     let closest_trust = trust.and_then(|policy| {
         let allows = policy.policy.matching(Effect::Allow, evaluation);
@@ -155,16 +195,12 @@ fn find_allowing_statements(
             (determining_statement(PolicyType::Trust, policy, statement), principal_match)
         })
     });
-    // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: "You cannot call AssumeRole by using AWS
-    // account root user credentials; access is denied."
-    if principal.is_root() && is_assume_role_action(evaluation.action) {
-        return Err(PolicyType::Identity);
-    }
     if principal.is_service() {
         return closest_trust.map(|(statement, _)| vec![statement]).ok_or(PolicyType::Trust);
     }
     let mut allowing = Vec::new();
-    for level in policies.scps.iter().flatten() {
+    let levels = policies.scps.iter().filter(|_| applies(PolicyType::Scp, request)).flatten();
+    for level in levels {
         allowing.push(find_allowing_statement(evaluation, PolicyType::Scp, level)?);
     }
     // In its own account, a trust policy that names the principal allows by itself. The more closely it matches the
@@ -200,7 +236,12 @@ fn find_principal_allow(
         PolicyType::Identity if evaluation.principal.is_root() => None,
         PolicyType::Identity => Some(policies.identity.as_slice()),
         PolicyType::Boundary => policies.boundaries.as_deref(),
-        _ => policies.session.as_ref().map(std::slice::from_ref),
+        // Without a session policy, a session of GetFederationToken has no permissions of its own.
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getfederationtoken.html
+        _ if evaluation.principal.is_federated_user() => {
+            Some(policies.session.as_deref().unwrap_or_default())
+        }
+        _ => policies.session.as_deref(),
     };
     policies.map(|policies| find_allowing_statement(evaluation, policy_type, policies)).transpose()
 }
@@ -246,7 +287,7 @@ impl PolicySet {
         let rcps = self.rcps.iter().map(|policy| (PolicyType::Rcp, policy));
         let identity = self.identity.iter().map(|policy| (PolicyType::Identity, policy));
         let boundaries = self.boundaries.iter().flatten().map(|policy| (PolicyType::Boundary, policy));
-        let session = self.session.iter().map(|policy| (PolicyType::Session, policy));
+        let session = self.session.iter().flatten().map(|policy| (PolicyType::Session, policy));
         let trust = self.trust.iter().map(|policy| (PolicyType::Trust, policy));
         scps.chain(rcps).chain(identity).chain(boundaries).chain(session).chain(trust)
     }
@@ -286,6 +327,94 @@ mod tests {
         assert!(!case(user, json!([[all], [lists]])));
         assert!(!case("arn:aws-cn:iam::222222222222:user/u", json!([all])), "another partition");
         assert!(case("lambda.amazonaws.com", json!([statement("Deny", "*")])));
+    }
+
+    fn decide(principal: &str, action: &str, more: &serde_json::Value) -> String {
+        let everything = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
+        let mut case = json!({
+            "name": "case",
+            "identityPolicies": [everything],
+            "request": { "principal": principal, "action": action,
+                         "resource": "arn:aws:iam::111111111111:role/R" },
+        });
+        for (field, value) in more.as_object().unwrap() {
+            case[field] = value.clone();
+        }
+        serde_json::from_value::<Case>(case).unwrap().decide().unwrap().to_string()
+    }
+
+    #[test]
+    fn scps_and_rcps_do_not_limit_service_linked_roles() {
+        let linked = "arn:aws:iam::111111111111:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX";
+        let session = "arn:aws:sts::111111111111:assumed-role/AWSServiceRoleForX/s";
+        let deny = json!({ "Statement": { "Effect": "Deny", "Action": "sqs:*", "Resource": "*" } });
+        let deny_all = json!({ "Statement": { "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*" } });
+        let limits = [("scps", json!([deny])), ("scps", json!([])), ("rcps", json!([deny_all]))];
+        for (field, policies) in limits {
+            for (principal, context, is_limited) in [
+                (linked, json!({}), false),
+                (session, json!({ "aws:PrincipalArn": linked }), false),
+                (
+                    session,
+                    json!({ "aws:PrincipalArn": "arn:aws:iam::111111111111:role/AWSServiceRoleForX" }),
+                    true,
+                ),
+                ("arn:aws:iam::111111111111:role/service-role/R", json!({}), true),
+                ("arn:aws:iam::111111111111:user/aws-service-role/x", json!({}), true),
+            ] {
+                let more = json!({ field: policies, "context": context });
+                let decision = decide(principal, "sqs:SendMessage", &more);
+                assert_eq!(!decision.starts_with("allowed"), is_limited, "{field} {principal}: {decision}");
+            }
+        }
+    }
+
+    #[test]
+    fn rcps_limit_the_services_that_support_them_and_not_the_assumption_of_service_linked_roles() {
+        let deny = |action: &str| json!([{ "Statement": { "Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*" } }]);
+        let user = "arn:aws:iam::111111111111:user/u";
+        for (action, pattern, is_limited) in [
+            ("sqs:SendMessage", "sqs:*", true),
+            ("SQS:sendmessage", "sqs:*", true),
+            ("iam:ListUsers", "iam:*", false),
+            ("organizations:ListAccounts", "organizations:*", false),
+            ("kms:Decrypt", "kms:*", true),
+            ("kms:RetireGrant", "kms:*", false),
+        ] {
+            let decision = decide(user, action, &json!({ "rcps": deny(pattern) }));
+            assert_eq!(decision.starts_with("denied by rcps[0]"), is_limited, "{action}: {decision}");
+        }
+        for (role, is_limited) in [("role/R", true), ("role/aws-service-role/x.amazonaws.com/R", false)] {
+            let trust = json!({ "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole",
+                                               "Principal": { "Service": "x.amazonaws.com" } } });
+            let resource = format!("arn:aws:iam::111111111111:{role}");
+            let request =
+                json!({ "principal": "x.amazonaws.com", "action": "sts:AssumeRole", "resource": resource });
+            let more = json!({ "rcps": deny("sts:*"), "trustPolicy": trust, "request": request });
+            let decision = decide("x.amazonaws.com", "sts:AssumeRole", &more);
+            assert_eq!(decision.starts_with("denied by rcps[0]"), is_limited, "{role}: {decision}");
+        }
+    }
+
+    #[test]
+    fn a_session_of_get_federation_token_has_what_user_and_session_policy_allow_and_no_iam_and_sts() {
+        let federated = "arn:aws:sts::111111111111:federated-user/bob";
+        let allow =
+            |action: &str| json!({ "Statement": { "Effect": "Allow", "Action": action, "Resource": "*" } });
+        for (action, session_policy, expected) in [
+            ("sqs:SendMessage", None, "no session policy allows it"),
+            ("sqs:SendMessage", Some("s3:*"), "no session policy allows it"),
+            ("sqs:SendMessage", Some("sqs:*"), "allowed by"),
+            ("iam:ListUsers", Some("*"), "cannot call IAM"),
+            ("STS:AssumeRole", Some("*"), "cannot call IAM, and of STS"),
+            ("sts:GetCallerIdentity", None, "no permission is needed"),
+        ] {
+            let more = session_policy.map_or(json!({}), |action| json!({ "sessionPolicy": allow(action) }));
+            let decision = decide(federated, action, &more);
+            assert!(decision.contains(expected), "{action} {session_policy:?}: {decision}");
+        }
+        let nothing = json!({ "identityPolicies": [], "sessionPolicy": allow("*") });
+        assert_eq!(decide(federated, "sqs:SendMessage", &nothing), "no identity-based policy allows it");
     }
 
     #[test]

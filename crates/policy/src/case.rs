@@ -164,7 +164,8 @@ impl Case {
         Ok(PolicySet {
             identity: parse_list("identityPolicies", &self.identity_policies, PolicyType::Identity)?,
             trust: parse_optional("trustPolicy", &self.trust_policy, PolicyType::Trust)?,
-            session: parse_optional("sessionPolicy", &self.session_policy, PolicyType::Session)?,
+            session: parse_optional("sessionPolicy", &self.session_policy, PolicyType::Session)?
+                .map(|policy| vec![policy]),
             boundaries: parse_optional_list(
                 "permissionBoundaries",
                 &self.permission_boundaries,

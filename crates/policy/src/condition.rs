@@ -165,9 +165,11 @@ impl Comparison {
     /// What is wrong with a value in a policy, for this comparison.
     fn problem(self, value: &str) -> Option<&'static str> {
         let (is_valid, problem) = match self {
-            Self::String | Self::StringIgnoringCase | Self::Like | Self::Binary => return None,
+            Self::Binary => return None,
+            Self::String | Self::StringIgnoringCase | Self::Like => return pattern::variable_problem(value),
             Self::Null | Self::Bool => (parse_bool(value).is_some(), "is neither true nor false"),
-            Self::Arn => (value.starts_with("arn:") || value == "*" || value.contains("${"), "is not an ARN"),
+            Self::Arn if value.contains("${") => return pattern::variable_problem(value),
+            Self::Arn => (value.starts_with("arn:") || value == "*", "is not an ARN"),
             Self::IpAddress => (parse_network(value).is_some(), "is not an IP address or CIDR block"),
             Self::Date(_) => (parse_date(value).is_some(), "is not an ISO 8601 date or seconds since 1970"),
             Self::Numeric(_) => (parse_number(value).is_some(), "is not a number"),

@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -163,6 +164,19 @@ impl Policy {
         Ok(Self { source: Arc::new(document.clone()), has_variables, statements })
     }
 
+    /// The prefixes of the services whose actions the statements with `Allow` name, such as `s3`. A statement for all
+    /// services names none.
+    #[must_use]
+    pub fn allowed_services(&self) -> BTreeSet<String> {
+        let allows = self.statements.iter().filter(|statement| statement.effect == Effect::Allow);
+        let actions = allows.flat_map(|statement| match &statement.actions {
+            Match::Any(actions) => actions.as_slice(),
+            Match::NotAny(_) => &[],
+        });
+        let services = actions.filter_map(|action| action.split_once(':').map(|(service, _)| service));
+        services.filter(|service| *service != "*").map(str::to_ascii_lowercase).collect()
+    }
+
     /// The statements with this effect that match the request, and how closely each matches the principal.
     pub(crate) fn matching<'a>(
         &'a self,
@@ -268,7 +282,7 @@ impl Statement {
         };
         // `None` where a variable has no value: then neither Resource nor NotResource matches.
         let matches_resource =
-            |text: &String| pattern::resolve(text, variables).map(|p| pattern::matches(&p, resource));
+            |text: &String| pattern::resolve_arn(text, variables).map(|p| pattern::matches(&p, resource));
         matches_action
             && match &self.resources {
                 None => true,

@@ -5,9 +5,10 @@
 //! 3. `context`: the condition keys of a request;
 //! 4. `pattern`: wildcards and policy variables;
 //! 5. `condition`: the condition operators;
-//! 6. [`authorize()`]: evaluates all policies that apply to a request to one decision;
-//! 7. `validation`: finds what AWS reports as an error in a document that can be evaluated all the same;
-//! 8. [`case`](mod@case): a test case in a file, also for comparison with other evaluators.
+//! 6. `rcp_services`: the services to whose actions resource control policies apply;
+//! 7. [`authorize()`]: evaluates all policies that apply to a request to one decision;
+//! 8. `validation`: finds what AWS reports as an error in a document that can be evaluated all the same;
+//! 9. [`case`](mod@case): a test case in a file, also for comparison with other evaluators.
 //!
 //! This crate uses no AWS SDK, no clock and no I/O. It decides as AWS documents. Where the independent simulator that it
 //! is compared with decides differently, `referee/README.md` names the AWS page that this crate follows.
@@ -48,6 +49,7 @@ mod context;
 mod document;
 mod pattern;
 mod principal;
+mod rcp_services;
 mod validation;
 
 pub use authorize::{Decision, DeterminingStatement, NamedPolicy, PolicySet, Request, authorize};

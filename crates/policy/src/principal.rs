@@ -22,8 +22,10 @@ pub struct Principal {
 enum Kind {
     /// The root user of an account.
     Root,
-    /// A user, or a federated user session.
+    /// A user.
     User,
+    /// A session of `sts:GetFederationToken`.
+    FederatedUser,
     /// A role itself.
     Role,
     /// A session of a role; `role_arn` has the role's path, and is `None` where the path is not known.
@@ -131,6 +133,20 @@ impl Principal {
         self.kind == Kind::Service
     }
 
+    /// Whether the principal is a session that a user created with `sts:GetFederationToken`.
+    pub(crate) fn is_federated_user(&self) -> bool {
+        self.kind == Kind::FederatedUser
+    }
+
+    /// Whether the principal is a service-linked role or a session of one. For a session, `aws:PrincipalArn` says it.
+    pub(crate) fn is_service_linked_role(&self) -> bool {
+        match &self.kind {
+            Kind::Role => is_service_linked_role(&self.text),
+            Kind::RoleSession { role_arn, .. } => role_arn.as_deref().is_some_and(is_service_linked_role),
+            _ => false,
+        }
+    }
+
     /// How closely a value of the key `AWS` in a `Principal` element matches; `None` where it does not.
     pub(crate) fn match_aws(&self, value: &str) -> Option<PrincipalMatch> {
         if value == "*" {
@@ -183,6 +199,13 @@ fn parse_iam_arn(text: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
+/// Whether an ARN is that of a service-linked role: only AWS services create roles with this path.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html>
+pub(crate) fn is_service_linked_role(arn: &str) -> bool {
+    parse_iam_arn(arn).is_some_and(|(_, _, resource)| resource.starts_with("role/aws-service-role/"))
+}
+
 /// The name of the role in the resource of its ARN, `role/path/Name`.
 fn role_name_in(resource: &str) -> Option<&str> {
     resource.strip_prefix("role/")?.rsplit('/').next()
@@ -213,7 +236,8 @@ impl FromStr for Principal {
         let kind = match (service, resource.split_once('/')) {
             ("iam", None) if resource == "root" => Kind::Root,
             ("iam", Some(("role", _))) => Kind::Role,
-            ("iam", Some(("user", _))) | ("sts", Some(("federated-user", _))) => Kind::User,
+            ("iam", Some(("user", _))) => Kind::User,
+            ("sts", Some(("federated-user", _))) => Kind::FederatedUser,
             ("sts", Some(("assumed-role", role_and_session))) => {
                 // The ARN of a session has no path, and neither the role name nor the session name has a slash.
                 let (role_name, session_name) = role_and_session.split_once('/').ok_or_else(invalid)?;

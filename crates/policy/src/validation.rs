@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::condition::Condition;
 use crate::document::{Effect, Match, Policy, PolicyError, PolicyType, PrincipalValue, Statement};
+use crate::pattern;
 
 /// The element of a statement (empty for the statement as a whole), and what is wrong with it.
 type Problem = (&'static str, String);
@@ -21,6 +22,13 @@ impl Policy {
         if self.statements.is_empty() {
             errors.push(PolicyError::new("Statement", "a policy needs at least one statement"));
         }
+        let size = self.size();
+        if let Some(quota) = policy_type.size_quota().filter(|quota| size > *quota) {
+            let problem = format!(
+                "the document has {size} characters, not counting white space; a {policy_type} can have {quota}"
+            );
+            errors.push(PolicyError::new("", problem));
+        }
         let mut sids = BTreeSet::new();
         for statement in &self.statements {
             let path = format!("Statement[{}]", statement.index);
@@ -32,6 +40,30 @@ impl Policy {
             }));
         }
         errors
+    }
+
+    /// The number of characters of the document. IAM does not count white space.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.source().to_string().chars().filter(|c| !c.is_whitespace()).count()
+    }
+}
+
+impl PolicyType {
+    /// The largest size of one document of this type, in characters. `None` where it depends on more than the document:
+    /// the quota of inline policies is for all of a user's or a role's together.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
+    #[must_use]
+    pub const fn size_quota(self) -> Option<usize> {
+        match self {
+            Self::Trust | Self::Session => Some(2048),
+            // A permissions boundary is a managed policy.
+            Self::Boundary => Some(6144),
+            Self::Identity | Self::Scp | Self::Rcp => None,
+        }
     }
 }
 
@@ -46,10 +78,18 @@ impl Statement {
         let invalid_resources = resources
             .filter(|resource| *resource != "*" && !is_arn(resource))
             .map(|resource| ("Resource", format!("{resource:?} is neither \"*\" nor an ARN")));
+        let resource_variables = self.resources.iter().flat_map(Match::all).filter_map(|resource| {
+            let problem = pattern::variable_problem(resource)
+                .or(pattern::has_misplaced_variable(resource).then_some(
+                    "a variable can only be in the resource portion of the ARN, after the fifth colon",
+                ))?;
+            Some(("Resource", format!("{resource:?}: {problem}")))
+        });
         let principals = self.principals.iter().flat_map(Match::all).filter_map(principal_problem);
         actions
             .chain(self.empty_elements())
             .chain(invalid_resources)
+            .chain(resource_variables)
             .chain(principals)
             .chain(self.conditions.iter().flat_map(condition_problems))
             .chain(match policy_type {
@@ -72,7 +112,8 @@ impl Statement {
     }
 }
 
-/// What is wrong with the `Sid` of a statement. `previous` has the `Sid`s of the statements before it, and gets this one.
+/// What is wrong with the `Sid` of a statement. `previous` has the `Sid`s of the statements before it, and gets this
+/// one.
 fn sid_problems<'a>(statement: &'a Statement, previous: &mut BTreeSet<&'a str>) -> Vec<Problem> {
     let Some(sid) = &statement.sid else { return Vec::new() };
     let mut problems = Vec::new();
@@ -231,6 +272,13 @@ mod tests {
             ("Sid", json!("no spaces"), "Statement[0].Sid: \"no spaces\""),
             ("Resource", json!("role/IAMListRole"), "Statement[0].Resource: \"role/IAMListRole\""),
             ("Resource", json!("arn:aws:iam::111111111111"), "neither \"*\" nor an ARN"),
+            ("Resource", json!("arn:aws:iam::${aws:PrincipalAccount}:role/R"), "after the fifth colon"),
+            ("Resource", json!("arn:aws:iam::*:user/${aws:username,'x'}"), "a default needs a comma"),
+            (
+                "Condition",
+                json!({ "StringEquals": { "aws:x": "${aws:y" } }),
+                "aws:x: \"${aws:y\" a variable has no",
+            ),
             ("Action", json!("iam:List Users"), "invalid action \"iam:List Users\""),
             ("Action", json!([]), "Statement[0].Action: the list is empty"),
             ("Condition", json!({ "StringEquals": { "foo": "x" } }), "invalid condition key \"foo\""),
@@ -255,6 +303,7 @@ mod tests {
         }
         for (element, value) in [
             ("Resource", json!(["arn:aws:iam::*:role/IAMListRole", "arn:aws:s3:*", "arn:*"])),
+            ("Resource", json!("arn:aws:iam::*:user/${aws:PrincipalTag/team, 'all of us'}/${aws:username}")),
             (
                 "Condition",
                 json!({ "ArnLike": { "aws:PrincipalArn": ["arn:aws:iam::*:role/R", "*", "${a:b}"] } }),
@@ -265,6 +314,32 @@ mod tests {
             let statements = json!([with(statement.clone(), element, &value)]);
             assert_eq!(errors(PolicyType::Identity, &statements), "");
         }
+    }
+
+    #[test]
+    fn a_document_that_is_larger_than_its_quota_is_an_error_and_white_space_does_not_count() {
+        let document = |length: usize| {
+            let statement = json!({ "Sid": "a".repeat(length), "Effect": "Allow", "Action": "sts:AssumeRole",
+                                    "Principal": { "AWS": "*" } });
+            json!([statement])
+        };
+        let rest =
+            Policy::parse(&json!({ "Version": "2012-10-17", "Statement": document(0) }), PolicyType::Trust);
+        let rest = rest.unwrap().size();
+        assert_eq!(errors(PolicyType::Trust, &document(2048 - rest)), "");
+        let too_large = errors(PolicyType::Trust, &document(2049 - rest));
+        assert!(too_large.contains("the document has 2049 characters"), "{too_large}");
+        assert!(too_large.contains("a trust policy can have 2048"), "{too_large}");
+        let spaced = json!({ "StringEquals": { "aws:x": " ".repeat(3000) } });
+        assert_eq!(
+            errors(PolicyType::Trust, &json!([with(document(0)[0].clone(), "Condition", &spaced)])),
+            ""
+        );
+        let statement = json!({ "Effect": "Allow", "Action": "iam:*", "Resource": format!("arn:aws:iam::1:user/{}", "a".repeat(7000)) });
+        for (policy_type, quota) in [(PolicyType::Boundary, "6144"), (PolicyType::Session, "2048")] {
+            assert!(errors(policy_type, &json!([statement])).contains(quota), "{policy_type}");
+        }
+        assert_eq!(errors(PolicyType::Identity, &json!([statement])), "");
     }
 
     #[test]

@@ -44,10 +44,11 @@ level of the organization); request.resourceAccount, if the resource's ARN has n
 \"Denied\". The context is used as given: include aws:PrincipalArn, aws:PrincipalAccount and other keys that AWS would \
 set. The ARN of a session lacks the path of its role; aws:PrincipalArn has it.";
 
-const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
+const EXIT_CODES: [(RolecallExitCode, &str); 4] = [
     (RolecallExitCode::Success, "decided, as expected where the file says so"),
-    (RolecallExitCode::Usage, "invalid arguments, or not a file of cases"),
+    (RolecallExitCode::Usage, "invalid arguments, or not a JSON list of cases"),
     (RolecallExitCode::Findings, "a verdict is not the expected one"),
+    (RolecallExitCode::Incomplete, "a case is invalid; the others were decided"),
 ];
 
 /// The arguments of `rolecall policy evaluate`.
@@ -69,7 +70,7 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Decides the cases of a file.
+/// Decides the cases of a file. A case that is invalid has no verdict, and the others are decided.
 fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let file = arguments.file.display();
     let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{file}: {problem}"));
@@ -84,18 +85,26 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     }
     let mut results = Vec::with_capacity(cases.len());
     for (index, case) in cases.into_iter().enumerate() {
-        let place = format!("[{index}] {:?}", case.name);
-        let invalid_case = |problem| invalid(&format!("{place}: {problem}"));
-        let decision = case.decide().map_err(invalid_case)?;
-        for error in case.policy_errors().map_err(invalid_case)? {
-            output::say(&format!("warning: {file}: {place}: {error} (AWS rejects such a policy)"));
-        }
-        results.push(CaseResult {
-            verdict: Verdict::from(&decision),
-            decided_by: decision.to_string(),
-            expected: case.expected,
-            name: case.name,
+        let name = case.name.clone();
+        let (result, warnings) = decide(&case).unwrap_or_else(|problem| {
+            let problem = format!("[{index}]: {problem}");
+            (
+                CaseResult {
+                    name: name.clone(),
+                    verdict: None,
+                    decided_by: None,
+                    problem: Some(problem),
+                    expected: None,
+                },
+                Vec::new(),
+            )
         });
+        for warning in warnings {
+            output::say(&format!(
+                "warning: {file}: [{index}] {name:?}: {warning} (AWS rejects such a policy)"
+            ));
+        }
+        results.push(result);
     }
     let (format, mut out) = arguments.output.open()?;
     let written = match format {
@@ -103,8 +112,28 @@ fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
         OutputFormat::Json => output::write_json(&mut out, &results),
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
-    let all_as_expected = results.iter().all(CaseResult::is_as_expected);
-    Ok(if all_as_expected { ExitCode::SUCCESS } else { RolecallExitCode::Findings.into() })
+    Ok(if results.iter().any(|result| result.verdict.is_none()) {
+        RolecallExitCode::Incomplete.into()
+    } else if results.iter().all(CaseResult::is_as_expected) {
+        ExitCode::SUCCESS
+    } else {
+        RolecallExitCode::Findings.into()
+    })
+}
+
+/// The result of a valid case, and what AWS reports as errors in its policies; as an error, what is wrong with the
+/// case.
+fn decide(case: &Case) -> Result<(CaseResult, Vec<String>), String> {
+    let decision = case.decide().map_err(|error| error.to_string())?;
+    let warnings = case.policy_errors().map_err(|error| error.to_string())?;
+    let result = CaseResult {
+        name: case.name.clone(),
+        verdict: Some(Verdict::from(&decision)),
+        decided_by: Some(decision.to_string()),
+        problem: None,
+        expected: case.expected,
+    };
+    Ok((result, warnings))
 }
 
 fn read(file: &Path) -> io::Result<String> {

@@ -28,10 +28,7 @@ CloudTrail log files, output of `aws cloudtrail lookup-events`, or events, one o
 
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
     (RolecallExitCode::Success, "unchanged, or CloudTrail agrees with the roll"),
-    (
-        RolecallExitCode::Findings,
-        "a file was changed, added or removed; or CloudTrail contradicts the roll",
-    ),
+    (RolecallExitCode::Findings, "a file was changed, added or removed; or CloudTrail contradicts the roll"),
     (RolecallExitCode::Incomplete, "CloudTrail does not contradict the roll, and a part is unknown"),
 ];
 

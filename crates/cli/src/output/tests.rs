@@ -171,10 +171,12 @@ fn all_tables(terminal: TerminalStyle) -> Vec<(&'static str, String)> {
     };
     let cases = [CaseResult {
         name: "LambdaRole assumes IAMListRole in the account 111111111111, with an external id".to_owned(),
-        verdict: Verdict::Denied,
-        decided_by:
+        verdict: Some(Verdict::Denied),
+        problem: None,
+        decided_by: Some(
             "no statement of the trust policy of arn:aws:iam::111111111111:role/security/audit/IAMListRole"
                 .to_owned(),
+        ),
         expected: Some(Verdict::Allowed),
     }];
     vec![

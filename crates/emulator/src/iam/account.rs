@@ -1,92 +1,204 @@
-//! IAM operations on a whole account: summary, alias, authorization details, credential report, organization features.
+//! IAM operations on a whole account: summary, alias, password policy, what it stores, credential report, organization
+//! features.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 
 use super::users::member;
-use super::{Page, authorization_request};
+use super::{Page, account, allow, allow_on_path, path_prefix, required_name, tag_list};
+use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
 use crate::protocol::{ApiError, Xml};
-use crate::world::{AccessKey, User};
+use crate::world::{AccessKey, User, unique_id};
 
 /// How long IAM returns the same credential report before it generates a new one.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>
 const REPORT_LIFETIME: SignedDuration = SignedDuration::from_hours(4);
 
+/// The quotas in the account summary, with IAM's defaults.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const QUOTAS: [(&str, u64); 17] = [
+    ("AccessKeysPerUserQuota", 2),
+    ("AssumeRolePolicySizeQuota", 2048),
+    ("AttachedPoliciesPerGroupQuota", 10),
+    ("AttachedPoliciesPerRoleQuota", 10),
+    ("AttachedPoliciesPerUserQuota", 10),
+    ("GlobalEndpointTokenVersion", 1),
+    ("GroupPolicySizeQuota", 5120),
+    ("GroupsPerUserQuota", 10),
+    ("GroupsQuota", 300),
+    ("InstanceProfilesQuota", 1000),
+    ("PoliciesQuota", 1500),
+    ("PolicySizeQuota", 6144),
+    ("RolePolicySizeQuota", 10_240),
+    ("RolesQuota", 1000),
+    ("ServerCertificatesQuota", 20),
+    ("UserPolicySizeQuota", 2048),
+    ("UsersQuota", 5000),
+];
+
 /// `iam:GetAccountSummary`.
 pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&authorization_request("iam:GetAccountSummary", "*", "*"))?;
-    let account = call.world.account(call.caller.account_id()).unwrap_or_default();
-    let users =
-        u64::try_from(account.users.len()).unwrap_or_default() + call.world.fault_injection.users_hidden;
+    allow(call, "iam:GetAccountSummary")?;
+    let account = account(call);
+    let count = |length: usize| u64::try_from(length).unwrap_or_default();
+    let users = count(account.users.len()) + call.world.fault_injection.users_hidden;
     let has_key = account.root.access_keys_active.iter().any(|is_active| *is_active);
+    let devices = || account.users.values().flat_map(|user| &user.mfa_devices);
+    let root_devices = usize::from(account.root.mfa);
+    let mut entries = vec![
+        ("AccountAccessKeysPresent", u64::from(has_key)),
+        ("AccountMFAEnabled", u64::from(account.root.mfa)),
+        ("AccountPasswordPresent", u64::from(account.root.password)),
+        ("AccountSigningCertificatesPresent", 0),
+        ("Groups", count(account.groups.len())),
+        ("InstanceProfiles", 0),
+        // Virtual and hardware devices, those of users and of the root user.
+        ("MFADevices", count(devices().count() + root_devices)),
+        ("MFADevicesInUse", count(devices().count() + root_devices)),
+        ("Policies", count(account.managed_policies.len())),
+        ("PolicyVersionsInUse", count(account.managed_policies.len())),
+        ("PolicyVersionsInUseQuota", 10_000),
+        ("Providers", count(account.saml_providers.len())),
+        ("Roles", count(account.roles.len())),
+        ("ServerCertificates", count(account.server_certificates.len())),
+        ("SigningCertificatesPerUserQuota", 2),
+        ("Users", users),
+        ("VersionsPerPolicyQuota", 5),
+    ];
+    entries.extend(QUOTAS);
+    entries.sort_unstable();
     let entry = |(key, value): (&str, u64)| {
         let entry = Xml::new().text("key", key).text("value", value.to_string());
         Xml::new().element("entry", &entry)
     };
-    let entries = [
-        ("Users", users),
-        ("UsersQuota", 5000),
-        ("Roles", u64::try_from(account.roles.len()).unwrap_or_default()),
-        ("AccessKeysPerUserQuota", 2),
-        ("AccountAccessKeysPresent", u64::from(has_key)),
-        ("AccountMFAEnabled", u64::from(account.root.mfa)),
-        ("AccountPasswordPresent", u64::from(account.root.password)),
-    ];
     Ok(Xml::new().element("SummaryMap", &entries.into_iter().map(entry).collect()))
 }
 
 /// `iam:ListAccountAliases`.
 pub(crate) fn list_account_aliases(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&authorization_request("iam:ListAccountAliases", "*", "*"))?;
-    let account = call.world.account(call.caller.account_id()).unwrap_or_default();
-    let aliases: Vec<&str> = account.alias.as_deref().into_iter().collect();
-    Ok(Xml::new().texts("AccountAliases", &aliases).text("IsTruncated", "false"))
+    let page = Page::from_request(call, "ListAccountAliases")?;
+    allow(call, "iam:ListAccountAliases")?;
+    Ok(page.render_texts("AccountAliases", account(call).alias.as_deref().into_iter()))
 }
 
-/// `iam:GetAccountAuthorizationDetails`, for users only: nothing in Rolecall reads roles or policies with it.
-pub(crate) fn get_account_authorization_details(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    let filters = call.parameters.texts("Filter");
-    if filters != ["User"] {
-        let message =
-            "This emulator returns user details only; send Filter.member.1=User and no other filter.";
-        return Err(ApiError::new(400, "InvalidInput", message));
+/// `iam:GetAccountPasswordPolicy`.
+pub(crate) fn get_account_password_policy(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    allow(call, "iam:GetAccountPasswordPolicy")?;
+    let account = account(call);
+    let policy = account.password_policy.as_ref().ok_or_else(|| {
+        let name = "The account policy with name PasswordPolicy cannot be found.";
+        ApiError::no_such_entity(name)
+    })?;
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
+    let xml = Xml::new()
+        .text("MinimumPasswordLength", policy.minimum_password_length.to_string())
+        .text("RequireSymbols", policy.require_symbols.to_string())
+        .text("RequireNumbers", policy.require_numbers.to_string())
+        .text("RequireUppercaseCharacters", policy.require_uppercase_characters.to_string())
+        .text("RequireLowercaseCharacters", policy.require_lowercase_characters.to_string())
+        .text("AllowUsersToChangePassword", policy.allow_users_to_change_password.to_string())
+        .text("ExpirePasswords", policy.max_password_age.is_some().to_string())
+        .optional("MaxPasswordAge", number(policy.max_password_age))
+        .optional("PasswordReusePrevention", number(policy.password_reuse_prevention))
+        .optional("HardExpiry", policy.hard_expiry.map(|is_hard| is_hard.to_string()));
+    Ok(Xml::new().element("PasswordPolicy", &xml))
+}
+
+/// `iam:ListVirtualMFADevices`: the devices with an ARN as their serial number. A world has none that no user has.
+pub(crate) fn list_virtual_mfa_devices(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let page = Page::from_request(call, "ListVirtualMFADevices")?;
+    let status = call.parameters.get("AssignmentStatus").unwrap_or("Any");
+    if !["Any", "Assigned", "Unassigned"].contains(&status) {
+        let constraint = "Member must satisfy enum value set: [Unassigned, Any, Assigned]";
+        return Err(ApiError::invalid("AssignmentStatus", Some(status), constraint));
     }
-    let page = Page::from_request(call, "GetAccountAuthorizationDetails")?;
-    call.allow(&authorization_request("iam:GetAccountAuthorizationDetails", "*", "*"))?;
-    let account = call.world.account(call.caller.account_id()).unwrap_or_default();
-    let users = account.users.iter().map(|(name, user)| (name.as_str(), user_detail(name, user)));
-    let empty = Xml::new();
-    Ok(page
-        .render("UserDetailList", users)
-        .element("GroupDetailList", &empty)
-        .element("RoleDetailList", &empty)
-        .element("Policies", &empty))
+    allow_on_path(call, "iam:ListVirtualMFADevices", "mfa/")?;
+    let account = account(call);
+    let devices = account
+        .users
+        .iter()
+        .flat_map(|(name, user)| user.mfa_devices.iter().map(move |device| (name, user, device)));
+    let mut devices: Vec<_> = devices
+        .filter(|(_, _, device)| device.serial_number.starts_with("arn:") && status != "Unassigned")
+        .map(|(name, user, device)| {
+            let xml = Xml::new()
+                .text("SerialNumber", &device.serial_number)
+                .element("User", &member(name, user))
+                .text("EnableDate", super::date(device.enable_date));
+            (device.serial_number.as_str(), xml)
+        })
+        .collect();
+    devices.sort_by_key(|(serial_number, _)| *serial_number);
+    Ok(page.render("VirtualMFADevices", devices.into_iter()))
 }
 
-fn user_detail(name: &str, user: &User) -> Xml {
-    let inline = user.inline_policies.iter().map(|(name, document)| {
-        let document: String = form_urlencoded::byte_serialize(document.as_bytes()).collect();
-        Xml::new().text("PolicyName", name).text("PolicyDocument", document.replace('+', "%20"))
+/// `iam:ListSAMLProviders`.
+pub(crate) fn list_saml_providers(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    allow_on_path(call, "iam:ListSAMLProviders", "saml-provider/*")?;
+    let account_id = call.caller.account_id();
+    let account = account(call);
+    let providers = account.saml_providers.iter().map(|(name, provider)| {
+        Xml::new()
+            .text("Arn", format!("arn:aws:iam::{account_id}:saml-provider/{name}"))
+            .text("ValidUntil", super::date(provider.valid_until))
+            .text("CreateDate", super::date(provider.create_date))
     });
-    let attached = user.attached_policies.iter().map(|arn| {
-        let name = arn.rsplit('/').next().unwrap_or_default();
-        Xml::new().text("PolicyName", name).text("PolicyArn", arn)
+    Ok(Xml::new().list("SAMLProviderList", providers))
+}
+
+/// `iam:ListSAMLProviderTags`.
+pub(crate) fn list_saml_provider_tags(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let arn = call.parameters.required("SAMLProviderArn")?;
+    let page = Page::from_request(call, "ListSAMLProviderTags")?;
+    call.allow(&AuthorizationRequest::new("iam:ListSAMLProviderTags", arn, arn))?;
+    let account = account(call);
+    let prefix = format!("arn:aws:iam::{}:saml-provider/", call.caller.account_id());
+    let provider = arn.strip_prefix(&prefix).and_then(|name| account.saml_providers.get(name));
+    let message = || format!("Manifest not found for arn {arn}");
+    Ok(tag_list(&page, &provider.ok_or_else(|| ApiError::no_such_entity(message()))?.tags))
+}
+
+/// `iam:ListServerCertificateTags`.
+pub(crate) fn list_server_certificate_tags(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let name = required_name(call, "ServerCertificateName")?;
+    let page = Page::from_request(call, "ListServerCertificateTags")?;
+    let account = account(call);
+    let certificate = account.server_certificates.get(name);
+    let path = certificate.map_or("/", |certificate| &certificate.path);
+    allow_on_path(call, "iam:ListServerCertificateTags", &format!("server-certificate{path}{name}"))?;
+    let message = || format!("The Server Certificate with name {name} cannot be found.");
+    Ok(tag_list(&page, &certificate.ok_or_else(|| ApiError::no_such_entity(message()))?.tags))
+}
+
+/// `iam:ListServerCertificates`.
+pub(crate) fn list_server_certificates(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let page = Page::from_request(call, "ListServerCertificates")?;
+    let prefix = path_prefix(call)?;
+    allow_on_path(call, "iam:ListServerCertificates", &format!("server-certificate{prefix}"))?;
+    let account_id = call.caller.account_id();
+    let account = account(call);
+    let with_prefix = account.server_certificates.iter().filter(|(_, it)| it.path.starts_with(prefix));
+    let certificates = with_prefix.map(|(name, certificate)| {
+        let path = &certificate.path;
+        let xml = Xml::new()
+            .text("Path", path)
+            .text("ServerCertificateName", name)
+            .text("ServerCertificateId", unique_id("ASCA", account_id, name))
+            .text("Arn", format!("arn:aws:iam::{account_id}:server-certificate{path}{name}"))
+            .text("UploadDate", super::date(certificate.upload_date))
+            .text("Expiration", super::date(certificate.expiration));
+        (name.as_str(), xml)
     });
-    let tag = |(key, value): (&String, &String)| Xml::new().text("Key", key).text("Value", value);
-    let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
-    member(name, user)
-        .list("UserPolicyList", inline)
-        .texts("GroupList", &groups)
-        .list("AttachedManagedPolicies", attached)
-        .list("Tags", user.tags.iter().map(tag))
+    Ok(page.render("ServerCertificateMetadataList", certificates))
 }
 
 /// `iam:GenerateCredentialReport`.
 pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&authorization_request("iam:GenerateCredentialReport", "*", "*"))?;
+    allow(call, "iam:GenerateCredentialReport")?;
     let account_id = call.caller.account_id().to_owned();
     let state = match call.reports.get(&account_id) {
         Some(ready) if *ready > call.now => "INPROGRESS",
@@ -105,7 +217,7 @@ pub(crate) fn generate_credential_report(call: &mut Call<'_>) -> Result<Xml, Api
 
 /// `iam:GetCredentialReport`.
 pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&authorization_request("iam:GetCredentialReport", "*", "*"))?;
+    allow(call, "iam:GetCredentialReport")?;
     let account_id = call.caller.account_id();
     let generated = match call.reports.get(account_id) {
         None => {
@@ -208,7 +320,7 @@ fn date(date: Timestamp) -> String {
 
 /// `iam:ListOrganizationsFeatures`.
 pub(crate) fn list_organizations_features(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    call.allow(&authorization_request("iam:ListOrganizationsFeatures", "*", "*"))?;
+    allow(call, "iam:ListOrganizationsFeatures")?;
     let account_id = call.caller.account_id();
     let Some(organization) = call.world.organization.as_ref() else {
         let message = "The request was rejected because no organization is associated with your account.";

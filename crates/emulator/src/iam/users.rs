@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Page, authorization_request, date};
+use super::{
+    Page, account, allow_on_path, attached_policies, date, encoded, groups, inline_policy,
+    inline_policy_names, path_prefix, permissions_boundary, required_name, tag_list, tags,
+};
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
 use crate::protocol::{ApiError, NAME, TextConstraint, Xml};
@@ -10,34 +13,63 @@ use crate::world::{AccessKey, MfaDevice, User};
 
 /// `iam:ListUsers`.
 pub(crate) fn list_users(call: &mut Call<'_>) -> Result<Xml, ApiError> {
-    let prefix = call.parameters.get("PathPrefix").unwrap_or("/");
-    let violated = if prefix.len() > 512 {
-        Some("Member must have length less than or equal to 512")
-    } else if !prefix.starts_with('/') || !prefix.chars().all(|c| c.is_ascii_graphic()) {
-        Some("Member must satisfy regular expression pattern: \\u002F[\\u0021-\\u007F]*")
-    } else {
-        None
-    };
-    if let Some(constraint) = violated {
-        return Err(ApiError::invalid("PathPrefix", Some(prefix), constraint));
-    }
+    let prefix = path_prefix(call)?;
     let page = Page::from_request(call, "ListUsers")?;
-    let account_id = call.caller.account_id().to_owned();
-    let resource = format!("arn:aws:iam::{account_id}:user{prefix}");
-    call.allow(&authorization_request("iam:ListUsers", &resource, &resource))?;
-    let account = call.world.account(&account_id);
-    let users =
-        account.iter().flat_map(|account| &account.users).filter(|(_, user)| user.path.starts_with(prefix));
+    allow_on_path(call, "iam:ListUsers", &format!("user{prefix}"))?;
+    let account = account(call);
+    let users = account.users.iter().filter(|(_, user)| user.path.starts_with(prefix));
     Ok(page.render("Users", users.map(|(name, user)| (name.as_str(), member(name, user)))))
 }
 
 /// `iam:GetUser`.
 pub(crate) fn get_user(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let (name, user) = requested_user(call, "iam:GetUser")?;
-    let tag = |(key, value): (&String, &String)| Xml::new().text("Key", key).text("Value", value);
-    let member = member(&name, &user);
-    let member = if user.tags.is_empty() { member } else { member.list("Tags", user.tags.iter().map(tag)) };
+    let account_id = call.caller.account_id();
+    let member = permissions_boundary(member(&name, &user), user.permissions_boundary.as_ref(), account_id);
+    let member = if user.tags.is_empty() { member } else { member.list("Tags", tags(&user.tags)) };
     Ok(Xml::new().element("User", &member))
+}
+
+/// `iam:ListUserTags`.
+pub(crate) fn list_user_tags(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let page = Page::from_request(call, "ListUserTags")?;
+    let (_, user) = requested_user(call, "iam:ListUserTags")?;
+    Ok(tag_list(&page, &user.tags))
+}
+
+/// `iam:ListUserPolicies`.
+pub(crate) fn list_user_policies(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let page = Page::from_request(call, "ListUserPolicies")?;
+    required_name(call, "UserName")?;
+    let (_, user) = requested_user(call, "iam:ListUserPolicies")?;
+    Ok(inline_policy_names(&page, &user.inline_policies))
+}
+
+/// `iam:GetUserPolicy`.
+pub(crate) fn get_user_policy(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    required_name(call, "UserName")?;
+    let (name, user) = requested_user(call, "iam:GetUserPolicy")?;
+    let (policy, document) = inline_policy(call, &user.inline_policies, "user")?;
+    let xml = Xml::new().text("UserName", name).text("PolicyName", policy);
+    Ok(xml.text("PolicyDocument", encoded(document)))
+}
+
+/// `iam:ListAttachedUserPolicies`.
+pub(crate) fn list_attached_user_policies(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let page = Page::from_request(call, "ListAttachedUserPolicies")?;
+    required_name(call, "UserName")?;
+    let (_, user) = requested_user(call, "iam:ListAttachedUserPolicies")?;
+    attached_policies(call, &page, &user.attached_policies)
+}
+
+/// `iam:ListGroupsForUser`.
+pub(crate) fn list_groups_for_user(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let page = Page::from_request(call, "ListGroupsForUser")?;
+    required_name(call, "UserName")?;
+    let (_, user) = requested_user(call, "iam:ListGroupsForUser")?;
+    let account = account(call);
+    let groups = account.groups.iter().filter(|(name, _)| user.groups.contains(name));
+    Ok(page.render("Groups", groups.map(|(name, group)| (name.as_str(), groups::member(name, group)))))
 }
 
 /// `iam:ListAccessKeys`.
@@ -54,8 +86,7 @@ pub(crate) fn list_access_keys(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let mut keys: Vec<(&str, Xml)> =
         user.access_keys.iter().map(|k| (k.access_key_id.as_str(), key(k))).collect();
     keys.sort_by_key(|(id, _)| *id);
-    let keys = keys.into_iter();
-    Ok(page.render("AccessKeyMetadata", keys).text("UserName", &name))
+    Ok(page.render("AccessKeyMetadata", keys.into_iter()))
 }
 
 /// `iam:GetLoginProfile`.
@@ -101,7 +132,8 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, ApiEr
         Some((name, user, user.access_keys.iter().find(|key| key.access_key_id == id)?))
     });
     let resource = found.map_or(format!("arn:aws:iam::{account_id}:user/*"), |(_, user, _)| user.arn.clone());
-    call.allow(&authorization_request("iam:GetAccessKeyLastUsed", &resource, &format!("access key {id}")))?;
+    let in_message = format!("access key {id}");
+    call.allow(&AuthorizationRequest::new("iam:GetAccessKeyLastUsed", &resource, &in_message))?;
     let (name, _, key) = found
         .ok_or_else(|| ApiError::no_such_entity(format!("The Access Key with id {id} cannot be found.")))?;
     let last_used = match &key.last_used {
@@ -118,7 +150,7 @@ pub(crate) fn get_access_key_last_used(call: &mut Call<'_>) -> Result<Xml, ApiEr
 ///
 /// # Errors
 /// `AccessDenied` comes before `NoSuchEntity`: a caller without the permission does not learn whether the user exists.
-fn requested_user(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), ApiError> {
+pub(super) fn requested_user(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User>), ApiError> {
     let parameters = call.parameters;
     let name = match (parameters.text("UserName", NAME)?, &call.caller.user_name) {
         (Some(name), _) => name.to_owned(),
@@ -136,7 +168,7 @@ fn requested_user(call: &mut Call<'_>, action: &str) -> Result<(String, Arc<User
     let tags = user.as_ref().map(|user| user.tags.clone()).unwrap_or_default();
     call.allow(&AuthorizationRequest {
         resource_tags: tags,
-        ..authorization_request(action, &resource, &format!("user {name}"))
+        ..AuthorizationRequest::new(action, &resource, &format!("user {name}"))
     })?;
     let message = || format!("The user with name {name} cannot be found.");
     user.map(|user| (name.clone(), user)).ok_or_else(|| ApiError::no_such_entity(message()))

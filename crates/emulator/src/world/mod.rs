@@ -2,11 +2,13 @@
 //!
 //! 1. `file`: a world from a JSON file that people write;
 //! 2. `generate`: a world of any size from a seed, each account generated when a request needs it;
-//! 3. `fault_injection`: latency, throttling and errors.
+//! 3. `managed_policies`: the managed policies of AWS and of accounts;
+//! 4. `fault_injection`: latency, throttling and errors.
 
 mod fault_injection;
 mod file;
 mod generate;
+mod managed_policies;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +17,13 @@ use jiff::Timestamp;
 use rolecall_policy::{NamedPolicy, PolicyType};
 use serde::Deserialize;
 
+use crate::mfa::MfaSeed;
+
 pub use fault_injection::{FaultInjection, FaultInjectionError};
 pub use file::InvalidWorld;
 pub(crate) use generate::splitmix64;
 pub use generate::{ParseWorldSpecError, WorldSpec};
+pub(crate) use managed_policies::{ManagedPolicy, aws_managed_policies};
 
 /// All that the emulator answers from. Requests do not change it.
 #[derive(Debug, Default)]
@@ -46,6 +51,128 @@ pub struct Account {
     pub alias: Option<String>,
     /// The root user, for the account summary and the credential report.
     pub root: Root,
+    /// Whether the account is suspended, closed or pending: nobody but its root user can use it.
+    pub(crate) is_suspended: bool,
+    /// By group name. A group that only a user names has no policies.
+    pub(crate) groups: BTreeMap<String, Arc<Group>>,
+    /// The account's own managed policies, by ARN.
+    pub(crate) managed_policies: BTreeMap<String, Arc<ManagedPolicy>>,
+    /// `None` if the account has IAM's default password policy.
+    pub(crate) password_policy: Option<PasswordPolicy>,
+    /// By name.
+    pub(crate) saml_providers: BTreeMap<String, SamlProvider>,
+    /// By name.
+    pub(crate) server_certificates: BTreeMap<String, ServerCertificate>,
+}
+
+/// A group of users.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) path: String,
+    /// With the path.
+    pub(crate) arn: String,
+    /// `AGPA…`.
+    pub(crate) unique_id: String,
+    pub(crate) create_date: Timestamp,
+    /// The identity-based policies that the emulator evaluates for the group's users.
+    pub(crate) policies: Vec<NamedPolicy>,
+    /// The inline policies: name and JSON document.
+    pub(crate) inline_policies: Vec<(String, String)>,
+    /// The ARNs of the attached managed policies.
+    pub(crate) attached_policies: Vec<String>,
+}
+
+/// The requirements for the passwords of an account's users.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html>
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the fields of AWS")]
+pub(crate) struct PasswordPolicy {
+    /// 6 to 128.
+    pub(crate) minimum_password_length: u32,
+    pub(crate) require_symbols: bool,
+    pub(crate) require_numbers: bool,
+    pub(crate) require_uppercase_characters: bool,
+    pub(crate) require_lowercase_characters: bool,
+    pub(crate) allow_users_to_change_password: bool,
+    /// In days, 1 to 1095. `None`: passwords do not expire.
+    pub(crate) max_password_age: Option<u32>,
+    /// The number of previous passwords that cannot be used again, 1 to 24. `None`: all can.
+    pub(crate) password_reuse_prevention: Option<u32>,
+    pub(crate) hard_expiry: Option<bool>,
+}
+
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self {
+            minimum_password_length: 6,
+            require_symbols: false,
+            require_numbers: false,
+            require_uppercase_characters: false,
+            require_lowercase_characters: false,
+            allow_users_to_change_password: false,
+            max_password_age: None,
+            password_reuse_prevention: None,
+            hard_expiry: None,
+        }
+    }
+}
+
+/// A SAML identity provider.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SamlProvider {
+    pub(crate) create_date: Timestamp,
+    pub(crate) valid_until: Timestamp,
+    /// Tag values by tag key.
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// A server certificate that IAM stores.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerCertificate {
+    #[serde(default = "default_path")]
+    pub(crate) path: String,
+    pub(crate) upload_date: Timestamp,
+    pub(crate) expiration: Timestamp,
+    /// Tag values by tag key.
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// An SSH public key or a signing certificate of a user.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UploadedCredential {
+    /// `APKA…` of an SSH public key.
+    pub(crate) id: String,
+    /// `Active` (the default) or `Inactive`.
+    #[serde(default = "default_status")]
+    pub(crate) status: String,
+    pub(crate) upload_date: Timestamp,
+}
+
+/// A user's credential for one service, such as a password for `CodeCommit` or an API key for Bedrock.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServiceSpecificCredential {
+    /// `ACCA…`.
+    pub(crate) id: String,
+    /// Such as `codecommit.amazonaws.com` or `bedrock.amazonaws.com`.
+    pub(crate) service_name: String,
+    /// `Active` (the default), `Inactive` or `Expired`.
+    #[serde(default = "default_status")]
+    pub(crate) status: String,
+    pub(crate) create_date: Timestamp,
+    /// `None`: it does not expire.
+    pub(crate) expiration_date: Option<Timestamp>,
+}
+
+fn default_path() -> String {
+    "/".to_owned()
 }
 
 /// The root user of an account.
@@ -80,26 +207,54 @@ pub struct LoginProfile {
 }
 
 /// An MFA device of a user.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MfaDevice {
     /// The serial number of a hardware device, or the ARN of a virtual one.
     pub serial_number: String,
     /// When the device was enabled for the user.
     pub enable_date: Timestamp,
+    /// The seed of the device's codes, in Base32. `None`: no code is valid. Not in the `Debug` output.
+    pub(crate) seed: Option<MfaSeed>,
+}
+
+impl std::fmt::Debug for MfaDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MfaDevice").field("serial_number", &self.serial_number).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Role {
     /// With the path.
     pub(crate) arn: String,
+    pub(crate) path: String,
+    /// `AROA…`.
+    pub(crate) unique_id: String,
+    pub(crate) create_date: Timestamp,
+    pub(crate) description: Option<String>,
+    /// `None` if the role was not used, as far as IAM's tracking goes back.
+    pub(crate) last_used: Option<RoleLastUsed>,
+    /// The inline policies: name and JSON document.
+    pub(crate) inline_policies: Vec<(String, String)>,
+    /// The ARNs of the attached managed policies.
+    pub(crate) attached_policies: Vec<String>,
     pub(crate) trust_policy: NamedPolicy,
-    /// The identity-based policies.
+    /// The identity-based policies that the emulator evaluates: inline ones and managed ones.
     pub(crate) policies: Vec<NamedPolicy>,
     pub(crate) permissions_boundary: Option<NamedPolicy>,
     /// In seconds.
     pub(crate) max_session_duration: u32,
     pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// When and where a role was used last.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleLastUsed {
+    pub(crate) date: Timestamp,
+    /// The region, such as `eu-central-1`.
+    pub(crate) region: String,
 }
 
 /// An IAM user with credentials and policies.
@@ -124,12 +279,15 @@ pub struct User {
     pub login_profile: Option<LoginProfile>,
     /// Empty if the user has no MFA.
     pub mfa_devices: Vec<MfaDevice>,
-    /// The names of the user's groups, which have no policies here.
+    /// The names of the user's groups.
     pub groups: Vec<String>,
     /// The ARNs of the attached managed policies.
     pub attached_policies: Vec<String>,
     /// The inline policies: name and JSON document.
     pub inline_policies: Vec<(String, String)>,
+    pub(crate) ssh_public_keys: Vec<UploadedCredential>,
+    pub(crate) signing_certificates: Vec<UploadedCredential>,
+    pub(crate) service_specific_credentials: Vec<ServiceSpecificCredential>,
     /// Tag values by tag key.
     pub tags: BTreeMap<String, String>,
 }
@@ -255,6 +413,19 @@ impl World {
     pub(crate) fn role(&self, arn: &str) -> Option<Arc<Role>> {
         let account = self.account(arn.split(':').nth(4)?)?;
         account.roles.get(arn.rsplit('/').next()?).filter(|role| role.arn == arn).cloned()
+    }
+
+    /// A managed policy that entities of an account can have: one of AWS, or one of the account itself.
+    #[must_use]
+    pub(crate) fn managed_policy(&self, account_id: &str, arn: &str) -> Option<Arc<ManagedPolicy>> {
+        let of_aws = aws_managed_policies().get(arn).cloned();
+        of_aws.or_else(|| self.account(account_id)?.managed_policies.get(arn).cloned())
+    }
+
+    /// Whether an account is suspended, closed or pending.
+    #[must_use]
+    pub(crate) fn is_suspended(&self, account_id: &str) -> bool {
+        self.account(account_id).is_some_and(|account| account.is_suspended)
     }
 
     #[must_use]

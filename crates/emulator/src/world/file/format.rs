@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::world::{AccessKey, FaultInjection, LoginProfile, MfaDevice, Root};
+use crate::world::{
+    AccessKey, FaultInjection, LoginProfile, MfaDevice, PasswordPolicy, RoleLastUsed, Root, SamlProvider,
+    ServerCertificate, ServiceSpecificCredential, UploadedCredential,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +39,15 @@ pub(super) struct FileAccount {
     pub(super) alias: Option<String>,
     #[serde(default)]
     pub(super) root: Root,
+    pub(super) password_policy: Option<PasswordPolicy>,
+    #[serde(default)]
+    pub(super) groups: BTreeMap<String, FileGroup>,
+    #[serde(default)]
+    pub(super) managed_policies: BTreeMap<String, FileManagedPolicy>,
+    #[serde(default)]
+    pub(super) saml_providers: BTreeMap<String, SamlProvider>,
+    #[serde(default)]
+    pub(super) server_certificates: BTreeMap<String, ServerCertificate>,
     #[serde(default)]
     pub(super) roles: BTreeMap<String, FileRole>,
     #[serde(default)]
@@ -48,11 +60,40 @@ pub(super) struct FileRole {
     #[serde(default = "default_path")]
     pub(super) path: String,
     pub(super) trust_policy: Value,
+    pub(super) create_date: Option<Timestamp>,
+    pub(super) description: Option<String>,
+    pub(super) last_used: Option<RoleLastUsed>,
     #[serde(default)]
     pub(super) policies: Vec<Value>,
+    #[serde(default)]
+    pub(super) attached_policies: Vec<String>,
     pub(super) permissions_boundary: Option<Value>,
     #[serde(default = "default_session_duration")]
     pub(super) max_session_duration: u32,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileGroup {
+    #[serde(default = "default_path")]
+    pub(super) path: String,
+    pub(super) create_date: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) policies: Vec<Value>,
+    #[serde(default)]
+    pub(super) attached_policies: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileManagedPolicy {
+    #[serde(default = "default_path")]
+    pub(super) path: String,
+    pub(super) document: Value,
+    pub(super) description: Option<String>,
+    pub(super) create_date: Option<Timestamp>,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
 }
@@ -73,6 +114,12 @@ pub(super) struct FileUser {
     pub(super) login_profile: Option<LoginProfile>,
     #[serde(default)]
     pub(super) mfa_devices: Vec<MfaDevice>,
+    #[serde(default)]
+    pub(super) ssh_public_keys: Vec<UploadedCredential>,
+    #[serde(default)]
+    pub(super) signing_certificates: Vec<UploadedCredential>,
+    #[serde(default)]
+    pub(super) service_specific_credentials: Vec<ServiceSpecificCredential>,
     #[serde(default)]
     pub(super) groups: Vec<String>,
     #[serde(default)]
@@ -107,6 +154,13 @@ pub(super) struct FileUnit {
     pub(super) accounts: Vec<String>,
     #[serde(default)]
     pub(super) units: Vec<FileUnit>,
+}
+
+impl Default for FileGroup {
+    fn default() -> Self {
+        let (policies, attached_policies) = (Vec::new(), Vec::new());
+        Self { path: default_path(), create_date: None, policies, attached_policies }
+    }
 }
 
 fn default_state() -> String {

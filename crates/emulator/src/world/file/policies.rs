@@ -1,29 +1,25 @@
 //! Loads the policies of a world file: inline documents, paths of files, ARNs of AWS managed policies.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 use serde_json::Value;
 
 use super::InvalidWorld;
+use crate::world::{ManagedPolicy, aws_managed_policies};
 
-/// The AWS managed policies that the emulator knows, and the actions that they allow on all resources.
-///
-/// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
-const MANAGED: [(&str, &[&str]); 2] = [
-    ("arn:aws:iam::aws:policy/AdministratorAccess", &["*"]),
-    (
-        "arn:aws:iam::aws:policy/IAMReadOnlyAccess",
-        &[
-            "iam:GenerateCredentialReport",
-            "iam:GenerateServiceLastAccessedDetails",
-            "iam:Get*",
-            "iam:List*",
-            "iam:SimulateCustomPolicy",
-            "iam:SimulatePrincipalPolicy",
-        ],
-    ),
-];
+/// The managed policies of an account, by ARN.
+pub(super) type ManagedPolicies = BTreeMap<String, Arc<ManagedPolicy>>;
+
+/// The policies of a user, a group or a role.
+pub(super) struct EntityPolicies {
+    /// Inline and managed ones, as the emulator evaluates them.
+    pub(super) evaluated: Vec<NamedPolicy>,
+    /// Name and JSON document.
+    pub(super) inline: Vec<(String, String)>,
+}
 
 /// Loads policies and rejects those that AWS would not store.
 pub(super) struct PolicyLoader<'a, F> {
@@ -71,20 +67,43 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
         numbered.map(|(number, value)| self.load(&format!("{at}[{number}]"), value, kind)).collect()
     }
 
-    /// An AWS managed policy.
-    pub(super) fn load_managed(&self, at: &str, arn: &str) -> Result<NamedPolicy, InvalidWorld> {
-        let Some((_, actions)) = MANAGED.iter().find(|(name, _)| *name == arn) else {
-            let supported: Vec<&str> = MANAGED.iter().map(|(arn, _)| *arn).collect();
+    /// The inline policies of an entity and its attached managed ones. `quota` is IAM's limit of the inline ones
+    /// together, in characters.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
+    pub(super) fn load_entity(
+        &self,
+        at: &str,
+        policies: Vec<Value>,
+        quota: usize,
+        attached: &[String],
+        managed: &ManagedPolicies,
+    ) -> Result<EntityPolicies, InvalidWorld> {
+        let mut evaluated = self.load_all(&format!("{at}.policies"), policies, PolicyType::Identity)?;
+        let size: usize = evaluated.iter().map(|inline| inline.policy.size()).sum();
+        if size > quota {
             return Err(InvalidWorld::new(format!(
-                "{at}.attached_policies: the emulator does not know the managed policy {arn:?}; use one of {}, or \
-                 write the document in policies",
-                supported.join(", ")
+                "{at}.policies: the inline policies have {size} characters together, not counting white space; IAM \
+                 allows {quota}; make them managed policies, or join statements"
             )));
-        };
-        let statement = serde_json::json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
-        let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] });
-        let managed = self.load(at, policy, PolicyType::Identity)?;
-        Ok(NamedPolicy { name: arn.to_owned(), ..managed })
+        }
+        let numbered = evaluated.iter().enumerate();
+        let inline = numbered
+            .map(|(number, inline)| (format!("policy-{}", number + 1), inline.policy.source().to_string()))
+            .collect();
+        for arn in attached {
+            let of_aws = aws_managed_policies();
+            let policy = of_aws.get(arn).or_else(|| managed.get(arn)).ok_or_else(|| {
+                let known: Vec<&str> = of_aws.keys().chain(managed.keys()).map(String::as_str).collect();
+                InvalidWorld::new(format!(
+                    "{at}.attached_policies: the emulator does not know the managed policy {arn:?}; use one of {}, \
+                     add it to the account's managed_policies, or write the document in policies",
+                    known.join(", ")
+                ))
+            })?;
+            evaluated.push(policy.document.clone());
+        }
+        Ok(EntityPolicies { evaluated, inline })
     }
 
     /// A permissions boundary, if there is one. `at` is the place of its user or role.

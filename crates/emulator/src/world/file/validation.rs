@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::InvalidWorld;
-use crate::world::{AccessKey, Account};
+use super::format::FileAccount;
+use crate::world::{AccessKey, Account, PasswordPolicy};
 
 /// Whether a text has the 12 digits of an account id.
 pub(super) fn is_account_id(text: &str) -> bool {
@@ -20,7 +21,7 @@ pub(super) fn check_distinct<'a>(
 ) -> Result<(), InvalidWorld> {
     let mut names_by_lowercase = BTreeMap::new();
     for name in names {
-        if let Some(other) = names_by_lowercase.insert(name.to_ascii_lowercase(), name) {
+        if let Some(other) = names_by_lowercase.insert(name.to_lowercase(), name) {
             return Err(InvalidWorld::new(format!(
                 "{at}: {other:?} and {name:?} differ only in case, which AWS does not allow; rename one of them"
             )));
@@ -29,17 +30,91 @@ pub(super) fn check_distinct<'a>(
     Ok(())
 }
 
-/// Checks the name of a role or a user.
+/// The longest name of a user or a role.
+pub(super) const MAX_NAME: usize = 64;
+/// The longest name of a group.
+pub(super) const MAX_GROUP_NAME: usize = 128;
+/// The longest name of a managed policy.
+pub(super) const MAX_POLICY_NAME: usize = 128;
+
+/// Checks the name of a role, a user, a group or a policy.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-pub(super) fn check_name(at: &str, name: &str) -> Result<(), InvalidWorld> {
+pub(super) fn check_name(at: &str, name: &str, max_length: usize) -> Result<(), InvalidWorld> {
     let is_name_character = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    if name.is_empty() || name.chars().count() > 64 || !name.chars().all(is_name_character) {
+    if name.is_empty() || name.chars().count() > max_length || !name.chars().all(is_name_character) {
         return Err(InvalidWorld::new(format!(
-            "{at}: {name:?} is not a valid name; use 1 to 64 letters, digits and the characters _+=,.@-"
+            "{at}: {name:?} is not a valid name; use 1 to {max_length} letters, digits and the characters _+=,.@-"
         )));
     }
     Ok(())
+}
+
+/// Checks the alias, the name, the email address and the tags of an account.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccountAlias.html>,
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_CreateAccount.html>
+pub(super) fn check_account(at: &str, account: &FileAccount) -> Result<(), InvalidWorld> {
+    let invalid = |field: &str, value: &str, remedy: &str| {
+        Err(InvalidWorld::new(format!("{at}.{field}: {value:?} is not valid; {remedy}")))
+    };
+    if let Some(alias) = &account.alias {
+        let is_alias_character = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let is_valid = (3..=63).contains(&alias.len())
+            && alias.chars().all(is_alias_character)
+            && !alias.starts_with('-')
+            && !alias.ends_with('-')
+            && !alias.contains("--");
+        if !is_valid {
+            return invalid(
+                "alias",
+                alias,
+                "use 3 to 63 lowercase letters, digits and single hyphens within",
+            );
+        }
+    }
+    if let Some(name) = &account.name
+        && (!(1..=50).contains(&name.chars().count()) || name.chars().any(|c| !(' '..='~').contains(&c)))
+    {
+        return invalid("name", name, "use 1 to 50 printable ASCII characters");
+    }
+    if let Some(email) = &account.email {
+        let is_address =
+            email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+        if !is_address || !(6..=64).contains(&email.len()) || email.contains(char::is_whitespace) {
+            return invalid("email", email, "use an address of 6 to 64 characters, such as aws@example.com");
+        }
+    }
+    check_tag_texts(at, &account.tags)
+}
+
+/// Checks the password policy of an account.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html>
+pub(super) fn check_password_policy(at: &str, policy: &PasswordPolicy) -> Result<(), InvalidWorld> {
+    let ranges = [
+        ("minimum_password_length", Some(policy.minimum_password_length), 6, 128),
+        ("max_password_age", policy.max_password_age, 1, 1095),
+        ("password_reuse_prevention", policy.password_reuse_prevention, 1, 24),
+    ];
+    for (field, value, min, max) in ranges {
+        if let Some(value) = value.filter(|value| !(min..=max).contains(value)) {
+            return Err(InvalidWorld::new(format!(
+                "{at}.{field}: {value} is out of range; IAM allows {min} to {max}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the status of a user's credential.
+pub(super) fn check_status(at: &str, status: &str) -> Result<(), InvalidWorld> {
+    if ["Active", "Inactive", "Expired"].contains(&status) {
+        return Ok(());
+    }
+    Err(InvalidWorld::new(format!(
+        "{at}.status: unknown status {status:?}; expected one of Active, Inactive, Expired"
+    )))
 }
 
 /// Checks the path of a role or a user.
@@ -59,21 +134,32 @@ pub(super) fn check_path(at: &str, path: &str) -> Result<(), InvalidWorld> {
     )))
 }
 
-/// Checks tags: their keys, and the length of their values.
+/// Checks the tags of an IAM resource. Unlike AWS Organizations, IAM ignores case in tag keys.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>
 pub(super) fn check_tags(at: &str, tags: &BTreeMap<String, String>) -> Result<(), InvalidWorld> {
     check_distinct(&format!("{at}.tags"), tags.keys())?;
+    check_tag_texts(at, tags)
+}
+
+/// Checks the number of tags, and the length and the characters of keys and values.
+fn check_tag_texts(at: &str, tags: &BTreeMap<String, String>) -> Result<(), InvalidWorld> {
+    if tags.len() > 50 {
+        let count = tags.len();
+        return Err(InvalidWorld::new(format!("{at}.tags: {count} tags are too many; AWS allows 50")));
+    }
+    let is_tag_character = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
     let is_invalid = |(key, value): &(&String, &String)| {
-        let length = key.chars().count();
-        !(1..=128).contains(&length)
+        !(1..=128).contains(&key.chars().count())
             || value.chars().count() > 256
+            || !key.chars().chain(value.chars()).all(is_tag_character)
             || key.to_ascii_lowercase().starts_with("aws:")
     };
-    tags.iter().find(is_invalid).map_or(Ok(()), |(key, _)| {
+    tags.iter().find(is_invalid).map_or(Ok(()), |(key, value)| {
         Err(InvalidWorld::new(format!(
-            "{at}.tags: the tag {key:?} is not valid; use a key of 1 to 128 characters that does not begin with aws:, \
-             and a value of at most 256 characters"
+            "{at}.tags: the tag {key:?} with value {value:?} is not valid; use a key of 1 to 128 characters that does \
+             not begin with aws:, a value of at most 256 characters, and in both only letters, digits, spaces and \
+             _.:/=+-@"
         )))
     })
 }
@@ -121,12 +207,7 @@ impl AccessKey {
                  AKIAIOSFODNN7EXAMPLE"
             )));
         }
-        if !["Active", "Inactive", "Expired"].contains(&self.status.as_str()) {
-            let status = &self.status;
-            return Err(InvalidWorld::new(format!(
-                "{at}.status: unknown status {status:?}; expected one of Active, Inactive, Expired"
-            )));
-        }
+        check_status(at, &self.status)?;
         // The message is without the value, because it may be a real secret.
         if let Some(secret) = self.secret_access_key.as_ref().filter(|secret| secret.chars().count() != 40) {
             let length = secret.chars().count();

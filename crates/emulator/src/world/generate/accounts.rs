@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rolecall_policy::NamedPolicy;
+
 use super::dice::{Dice, date};
 use super::policies::SharedPolicies;
 use super::users::user;
 use super::{QUARANTINE, WorldSpec};
-use crate::world::{Account, Member, Role, Root, User};
+use crate::world::{Account, Group, Member, Role, Root, User, unique_id};
 
 /// Whether an account can be read, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,23 +129,18 @@ impl Accounts {
         let Self { spec, policies, .. } = self;
         let dice = spec.dice(number, 0);
         let fate = spec.fate(number);
-        let role = Role {
-            arn: format!("arn:aws:iam::{account_id}:role/IAMListRole"),
-            trust_policy: if fate == AccountFate::TrustsAnother {
-                &policies.trusts_another
-            } else {
-                &policies.trust
-            }
-            .clone(),
-            policies: vec![policies.permissions.clone()],
-            permissions_boundary: None,
-            max_session_duration: 3600,
-            tags: BTreeMap::new(),
-        };
+        let trust =
+            if fate == AccountFate::TrustsAnother { &policies.trusts_another } else { &policies.trust };
+        let role = role(account_id, "IAMListRole", trust.clone(), policies.permissions.clone());
+        let users = spec.users(account_id, number);
+        let groups = users.values().flat_map(|user| &user.groups);
+        let groups = groups.map(|name| (name.clone(), Arc::new(group(account_id, name)))).collect();
         let roles = (fate != AccountFate::NoRole).then(|| ("IAMListRole".to_owned(), Arc::new(role)));
         Account {
             roles: roles.into_iter().collect(),
-            users: spec.users(account_id, number),
+            users,
+            groups,
+            is_suspended: fate == AccountFate::Suspended,
             hangs: fate == AccountFate::Hangs,
             alias: dice.chance("alias", 50).then(|| format!("example-{number}")),
             root: Root {
@@ -154,7 +151,45 @@ impl Accounts {
                     .chance("root used", 30)
                     .then(|| date(dice.number("root age") % 1_000)),
             },
+            ..Account::default()
         }
+    }
+}
+
+/// A group without policies.
+pub(super) fn group(account_id: &str, name: &str) -> Group {
+    Group {
+        path: "/".to_owned(),
+        arn: format!("arn:aws:iam::{account_id}:group/{name}"),
+        unique_id: unique_id("AGPA", account_id, name),
+        create_date: date(3_000),
+        policies: Vec::new(),
+        inline_policies: Vec::new(),
+        attached_policies: Vec::new(),
+    }
+}
+
+/// A role with one inline policy.
+pub(super) fn role(
+    account_id: &str,
+    name: &str,
+    trust_policy: NamedPolicy,
+    permissions: NamedPolicy,
+) -> Role {
+    Role {
+        arn: format!("arn:aws:iam::{account_id}:role/{name}"),
+        path: "/".to_owned(),
+        unique_id: unique_id("AROA", account_id, name),
+        create_date: date(3_000),
+        description: None,
+        last_used: None,
+        trust_policy,
+        inline_policies: vec![("policy-1".to_owned(), permissions.policy.source().to_string())],
+        attached_policies: Vec::new(),
+        policies: vec![permissions],
+        permissions_boundary: None,
+        max_session_duration: 3600,
+        tags: BTreeMap::new(),
     }
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::file::InvalidWorld;
 use super::{Account, Member, Organization, Unit, World};
-use accounts::account_id;
+use accounts::{account_id, group};
 use dice::date;
 use policies::{SharedPolicies, lambda_role};
 
@@ -183,7 +183,10 @@ impl WorldSpec {
 
     /// An account without roles.
     fn users_only_account(self, account_id: &str, number: u32) -> Account {
-        Account { users: self.users(account_id, number), ..Account::default() }
+        let users = self.users(account_id, number);
+        let groups = users.values().flat_map(|user| &user.groups);
+        let groups = groups.map(|name| (name.clone(), Arc::new(group(account_id, name)))).collect();
+        Account { users, groups, ..Account::default() }
     }
 }
 

@@ -1,11 +1,10 @@
 //! The policies of generated accounts, shared by all of them.
 
-use std::collections::BTreeMap;
-
 use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 use serde_json::{Value, json};
 
 use super::HUB;
+use super::accounts::role;
 use crate::world::{InvalidWorld, Role};
 
 /// The policies that all generated accounts share.
@@ -66,14 +65,9 @@ pub(super) fn lambda_role() -> Result<Role, InvalidWorld> {
         { "Effect": "Allow", "Resource": "*",
           "Action": ["iam:Get*", "iam:List*", "iam:GenerateCredentialReport", "sts:GetAccessKeyInfo"] },
     ]);
-    Ok(Role {
-        arn: format!("arn:aws:iam::{HUB}:role/LambdaRole"),
-        trust_policy: document(PolicyType::Trust, "LambdaRole's trust policy", &trust)?,
-        policies: vec![document(PolicyType::Identity, "LambdaRole's permissions", &permissions)?],
-        permissions_boundary: None,
-        max_session_duration: 3600,
-        tags: BTreeMap::new(),
-    })
+    let trust = document(PolicyType::Trust, "LambdaRole's trust policy", &trust)?;
+    let permissions = document(PolicyType::Identity, "LambdaRole's permissions", &permissions)?;
+    Ok(role(HUB, "LambdaRole", trust, permissions))
 }
 
 fn document(kind: PolicyType, name: &str, statements: &Value) -> Result<NamedPolicy, InvalidWorld> {

@@ -32,6 +32,7 @@ pub(super) fn user(dice: Dice, account_id: &str, with_keys: u32) -> (String, Use
     let mfa = (has_password && dice.chance("mfa", 70)).then(|| MfaDevice {
         serial_number: format!("arn:aws:iam::{account_id}:mfa/{name}"),
         enable_date: date(dice.number("mfa age") % age),
+        seed: None,
     });
     let group = dice.pick("group", &["developers", "operators", "auditors"]);
     let owner = dice.chance("tagged", 50).then(|| ("owner".to_owned(), format!("{group}@example.com")));
@@ -44,6 +45,9 @@ pub(super) fn user(dice: Dice, account_id: &str, with_keys: u32) -> (String, Use
         password_last_used: password_used.then(|| date(dice.number("password age") % age)),
         login_profile: has_password.then(|| LoginProfile { create_date: date(age), password_reset_required }),
         mfa_devices: mfa.into_iter().collect(),
+        ssh_public_keys: Vec::new(),
+        signing_certificates: Vec::new(),
+        service_specific_credentials: Vec::new(),
         groups: if is_service { Vec::new() } else { vec![group.to_owned()] },
         attached_policies: attached_policy(dice).map(str::to_owned).into_iter().collect(),
         inline_policies: inline_policy(dice).into_iter().collect(),
