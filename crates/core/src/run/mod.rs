@@ -217,8 +217,9 @@ async fn list_organization(
 
 /// The warning about a clock that is wrong by `ahead_s` seconds: all ages are computed with it.
 fn clock_note(ahead_s: i64) -> String {
-    let minutes = ahead_s.unsigned_abs() / 60;
-    let difference = match (minutes / 60 / 24, minutes / 60) {
+    let rounded = |seconds: u64| (ahead_s.unsigned_abs() + seconds / 2) / seconds;
+    let (minutes, hours, days) = (rounded(60), rounded(60 * 60), rounded(24 * 60 * 60));
+    let difference = match (days, hours) {
         (0, 0..=2) => format!("{minutes} minutes"),
         (0..=2, hours) => format!("{hours} hours"),
         (days, _) => format!("{days} days"),
