@@ -135,6 +135,8 @@ impl RenderOptions<'_> {
 pub(crate) struct RollOutcome {
     pub(crate) coverage: Coverage,
     pub(crate) report: Option<Report>,
+    /// The only user that was requested, by name; `None` for all users.
+    pub(crate) requested_user: Option<String>,
 }
 
 impl RollOutcome {
@@ -151,6 +153,10 @@ impl RollOutcome {
     pub(crate) fn exit_code(&self, fail_on: Option<Severity>) -> ExitCode {
         if !self.coverage.is_complete {
             return RolecallExitCode::Incomplete.into();
+        }
+        if let (Some(user), Some(0)) = (&self.requested_user, self.coverage.users) {
+            super::say(&format!("error: no account that was read has a user {user}"));
+            return RolecallExitCode::Findings.into();
         }
         let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
         if report.has_open_at_least(severity) {
@@ -199,7 +205,8 @@ pub(crate) fn show(
             drop(spinner);
         }
         note_filter(&formats, report.as_ref());
-        Ok(RollOutcome { coverage, report })
+        let requested_user = roll.header.collect.user_name.clone();
+        Ok(RollOutcome { coverage, report, requested_user })
     };
     write_all().map_err(|error: io::Error| not_written(&error))
 }
