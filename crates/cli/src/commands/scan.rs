@@ -72,8 +72,8 @@ fn long_help() -> String {
 }
 
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Findings, "a finding of the severity of --fail-on or worse"),
-    (RolecallExitCode::Incomplete, "not everything could be read, whatever was found"),
+    (RolecallExitCode::Findings, "a finding at or above --fail-on, also if not everything was read"),
+    (RolecallExitCode::Incomplete, "not everything could be read, or --fail-on cannot be decided"),
 ];
 
 /// The arguments of `rolecall scan`.

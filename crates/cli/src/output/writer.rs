@@ -149,8 +149,19 @@ impl RollOutcome {
         super::say(&format!("{}; written to {}", summary(&self.coverage), files.join(", ")));
     }
 
-    /// The exit code. An incomplete roll takes precedence over findings, and a rule that was not evaluated counts as incomplete.
+    /// The exit code. A finding of the severity of `--fail-on` takes precedence over an incomplete roll: what could not be
+    /// read cannot take it back. A rule that was not evaluated counts as incomplete.
     pub(crate) fn exit_code(&self, fail_on: Option<Severity>) -> ExitCode {
+        if let (Some(severity), Some(report)) = (fail_on, &self.report)
+            && report.has_open_at_least(severity)
+        {
+            if !self.coverage.is_complete {
+                super::say(&format!(
+                    "--fail-on {severity}: exits with 10 for the findings; the roll is incomplete, so there may be more"
+                ));
+            }
+            return RolecallExitCode::Findings.into();
+        }
         if !self.coverage.is_complete {
             return RolecallExitCode::Incomplete.into();
         }
@@ -159,9 +170,6 @@ impl RollOutcome {
             return RolecallExitCode::Findings.into();
         }
         let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
-        if report.has_open_at_least(severity) {
-            return RolecallExitCode::Findings.into();
-        }
         if self.coverage.read == 0 {
             super::say(&format!("--fail-on {severity} cannot be evaluated: no account was read"));
             return RolecallExitCode::Incomplete.into();
