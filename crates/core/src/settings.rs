@@ -161,8 +161,8 @@ settings! {
         /// check off
         canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, parse_canary);
 
-        /// Maximum age of the accounts in a roll file that is resumed: with an older one the scan is refused, since they are not
-        /// read again
+        /// Do not resume a roll file if one of its accounts was read longer ago than this: accounts that are complete in the
+        /// file are not read again
         max_age (max_age): Duration = Duration::from_hours(24), Text("TIME"), "limits.max_age",
             |texts| one(texts, parse_age);
     }

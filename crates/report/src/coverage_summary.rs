@@ -272,7 +272,14 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         Some(listed) => add_row(listed, accounts(listed), vec!["listed by AWS Organizations".to_owned()]),
         None => add_row(coverage.accounts, accounts(coverage.accounts), Vec::new()),
     }
-    add_row(coverage.complete, "complete", vec![users_and_keys(coverage, "key") + &control_total(coverage)]);
+    let users_and_keys = users_and_keys(coverage, "key") + &control_total(coverage);
+    if coverage.partial > 0 {
+        // The users are those of complete and of partial accounts.
+        add_row(coverage.read, "read", vec![users_and_keys]);
+        add_row(coverage.complete, "complete", Vec::new());
+    } else {
+        add_row(coverage.complete, "complete", vec![users_and_keys]);
+    }
     if coverage.partial > 0 {
         // The most frequent reason first; a reason may be that of some of these accounts only.
         let mut reasons: Vec<(&String, &Missing)> = coverage.partial_reasons.iter().collect();
@@ -370,13 +377,17 @@ fn severities_not_evaluated(report: &Report) -> Option<String> {
     }
     let is_enabled =
         |severity: Severity| report.assessment.rules.iter().any(|rule| rule.applied_severity == severity);
-    let severities = report
-        .open
-        .iter()
-        .rev()
-        .filter(|(severity, count)| **count == Count::NotEvaluated && is_enabled(**severity));
-    let names: Vec<&str> = severities.map(|(severity, _)| severity.as_str()).collect();
-    (!names.is_empty()).then(|| format!("not evaluated: {} findings", enumerate(&names)))
+    let with = |count: Count| -> Vec<&str> {
+        let severities = report.open.iter().rev();
+        let severities = severities.filter(|(severity, it)| **it == count && is_enabled(**severity));
+        severities.map(|(severity, _)| severity.as_str()).collect()
+    };
+    let (none, in_part) = (with(Count::NotEvaluated), with(Count::AtLeast(0)));
+    let texts = [("no rule was evaluated for", none), ("rules were evaluated only in part for", in_part)];
+    let texts = texts.iter().filter(|(_, names)| !names.is_empty());
+    let texts: Vec<String> =
+        texts.map(|(text, names)| format!("{text} {} findings", enumerate(names))).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// The results that are unknown, by missing fact and reason. A rule that was not evaluated has no result.

@@ -270,7 +270,7 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &Settings::default()),
         [
-            "at least 0 findings by the 2 rules that were evaluated, not evaluated: critical, high, low and informational findings",
+            "at least 0 findings by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; rules were evaluated only in part for medium findings",
             "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
              use collect = recommended"
         ]
@@ -295,7 +295,7 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &strict),
         [
-            "at least 1 finding 1 medium, by 1 of 2 rules, not evaluated: critical findings",
+            "at least 1 finding 1 medium, by 1 of 2 rules, no rule was evaluated for critical findings",
             "1 rule not evaluated: it needs control_total; use collect = recommended"
         ]
     );
@@ -322,7 +322,7 @@ fn rules_for_which_nothing_was_read_do_not_count_as_evaluated() {
     assert_eq!(
         summary_rows(&with_root, unlisted().with_facts(root), &Settings::default()),
         [
-            "at least 1 finding 1 critical, by 2 of 14 rules, not evaluated: high, medium, low and informational findings",
+            "at least 1 finding 1 critical, by 2 of 14 rules, no rule was evaluated for high, medium, low and informational findings",
             "10 rules not evaluated: they need last_used, console_password, policies; use collect = recommended",
             "2 rules not evaluated: what they need could not be read"
         ]

@@ -208,7 +208,8 @@ impl Remedy {
             }
             Self::SetClock => "this machine's clock differs from AWS's: set it, for example with NTP",
             Self::CheckNetwork => {
-                "check the network to AWS: name resolution, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE and AWS_ENDPOINT_URL"
+                "check the network to AWS: the region's name, name resolution, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE and \
+                 AWS_ENDPOINT_URL"
             }
             Self::CheckProxy => {
                 "a proxy or gateway may respond in place of AWS: check HTTPS_PROXY, NO_PROXY and AWS_ENDPOINT_URL, and \

@@ -9,7 +9,8 @@ pub(crate) struct GlobalArgs {
     #[command(flatten)]
     pub(crate) color: colorchoice_clap::Color,
 
-    /// Print more on stderr: -v the credentials, files and accounts that are used, -vv also debug lines of the AWS SDK
+    /// Print more on stderr. -v: which configuration file, source of credentials and accounts are used, never a secret. -vv: also
+    /// debug lines of the AWS SDK
     #[arg(long, short, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
 

@@ -19,7 +19,7 @@ pub(crate) struct Outputs {
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Vec<PathBuf>,
 
-    /// List everything on a terminal too, however long it is
+    /// List all findings and keys on a terminal; without it, only the most urgent findings and the first 50 keys
     #[arg(long)]
     pub(crate) all: bool,
 

@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read users and access keys, assuming a role in each account
     Scan(Box<scan::ScanArgs>),
-    /// Re-evaluate a saved roll, offline
+    /// Report on a roll (the saved inventory of a scan), offline
     Report(Box<report::ReportArgs>),
     /// List the rules, with their thresholds
     Rules(rules::RulesArgs),

@@ -261,13 +261,16 @@ impl Scan<'_> {
         log_targets(run);
         let (targets, missing) = (run.targets().as_slice().len(), run.remaining_targets().len());
         let to_read = run.remaining_count();
+        let is_skipped = |target: &&Target| matches!(target.access, Access::Skipped(_));
+        let all_skipped = run.targets().as_slice().iter().filter(is_skipped).count();
+        let done_and_skipped = all_skipped - (missing - to_read);
         if missing < targets {
             let counts = ResumedCounts {
                 listed: run.header().organization.as_ref().map(|it| it.accounts),
                 targets,
-                read_before: targets - missing,
+                read_before: targets - missing - done_and_skipped,
                 to_read,
-                skipped: missing - to_read,
+                skipped: missing - to_read + done_and_skipped,
                 since: earlier.as_of(),
             };
             let text = counts.to_text();

@@ -64,13 +64,35 @@ pub(crate) fn read(arguments: &ConfigurationArgs) -> Result<Configuration, Failu
     let Some(path) = given.or_else(find::find) else { return Ok(Configuration::default()) };
     let text = fs::read_to_string(&path);
     let text = text.map_err(|error| {
-        let problem = std::io::Error::from(error.kind());
+        // Without the number of the operating system's error.
+        let problem = match error.kind() {
+            std::io::ErrorKind::NotFound => "no such file".to_owned(),
+            kind => std::io::Error::from(kind).to_string(),
+        };
         Failure::usage(format!("configuration file {}: {problem}", path.display()))
+            .with_remedy("`rolecall init FILE` writes one")
     })?;
     output::say(&format!("using {}", path.display()));
     parse(&text, &path).map_err(|problem| {
         Failure::usage(problem).with_remedy("`rolecall init -` prints a file with all sections and keys")
     })
+}
+
+/// A message of the TOML reader without the names of Rust's types.
+fn in_toml_terms(message: &str) -> String {
+    let names = [
+        ("expected i64", "expected a number without quotes"),
+        ("expected usize", "expected a number without quotes"),
+        ("expected u64", "expected a number without quotes"),
+        ("expected f64", "expected a number without quotes"),
+        ("expected a boolean", "expected true or false, without quotes"),
+        ("expected a sequence", "expected a list, such as [\"a\", \"b\"]"),
+        ("expected a string", "expected a text in quotes"),
+        ("invalid type: ", "found "),
+        ("sequence", "list"),
+        ("string \"", "the text \""),
+    ];
+    names.iter().fold(message.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 pub(crate) fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
@@ -85,7 +107,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
         let unquoted = error.span().and_then(|span| unquoted::key_of_unquoted_text(text, span.start));
         match unquoted {
             Some(key) => at(error.span(), &format!("{key}: text must be in quotes: {key} = \"…\"")),
-            None => at(error.span(), error.message()),
+            None => at(error.span(), &in_toml_terms(error.message())),
         }
     };
     let own_error = |(span, problem): Problem| at(Some(span), &problem);

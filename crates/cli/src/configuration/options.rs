@@ -109,6 +109,7 @@ fn texts(row: &OptionRow, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, &
     let value = value.get_ref();
     let list = || value.as_array().into_iter().flat_map(|values| values.iter().map(|it| text(it.get_ref())));
     match row.shape {
+        Shape::Text if value.is_array() => Err("not a text but a list; write one text, such as \"a,b\""),
         Shape::Text => Ok(vec![text(value)?]),
         Shape::Number => match value {
             DeValue::Integer(number) => Ok(vec![number.to_string()]),

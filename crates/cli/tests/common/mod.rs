@@ -39,7 +39,7 @@ pub(crate) fn rolecall(endpoint: &str, arguments: &[&str]) -> Command {
 
 /// What a command ends with. Nothing that it prints may hold a secret.
 pub(crate) async fn ended(command: &mut Command) -> Ended {
-    let output = tokio::time::timeout(Duration::from_mins(1), command.output()).await.unwrap().unwrap();
+    let output = tokio::time::timeout(Duration::from_mins(5), command.output()).await.unwrap().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let ended =
         Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };

@@ -13,7 +13,7 @@ pub const COLLECTOR: Collector = Collector {
     fact: FactKind::ControlTotal,
     set: FactSet::Recommended,
     actions: &["iam:GetAccountSummary"],
-    description: "number of users, and the root user's access keys and MFA, read live; a number that differs from the roll is a gap",
+    description: "number of users as IAM counts them, compared with the users that were listed; also the root user's access keys and MFA",
     read: Read::AccountAtEnd(
         |session, options, progress| collect(session, options, progress).boxed_local(),
         |facts, reason| mark_unread(&mut facts.summary, reason),

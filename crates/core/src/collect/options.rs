@@ -15,8 +15,9 @@ options! {
         collect: BTreeSet<FactKind> = FactSelection::default().facts, Text("FACTS"), Some("collect"),
             |texts| one(texts, parse_facts), initial "\"recommended\"";
 
-        /// Source of the user data. `live` reads each user. `credential-report` makes fewer calls: it reads live only
-        /// those users who have access keys in the report or were created after it, and misses keys that others got later
+        /// Source of the user data. `live` reads each user. `credential-report` makes fewer calls: it reads only the users
+        /// who have access keys in the report or were created after it. A first key that a user got after the report is
+        /// missing
         user_source: UserSource = UserSource::default(), Text("live|credential-report"), Some("user_source"), |texts| one(texts, str::parse);
 
         /// Read only this user

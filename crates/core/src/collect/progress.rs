@@ -9,7 +9,7 @@ use rolecall_roll::{
 };
 use tokio::sync::watch;
 
-use super::{Read, selected};
+use super::{Collector, Read, collector, selected};
 use crate::call::CallError;
 
 /// What was read of an account so far: its users and facts, with gaps and notes.
@@ -63,6 +63,8 @@ impl Progress {
         }
         let without_keys = self.users_without_keys();
         let unfinished = selection.facts.iter().filter(|fact| !finished.contains(fact));
+        // A fact that has all its values is no gap, even if the stop came before its reading had ended.
+        let unfinished = unfinished.filter(|fact| self.lacks_values(collector(**fact)));
         let description = |fact: &FactKind| match fact {
             FactKind::AccessKeys if without_keys == 0 => None,
             FactKind::AccessKeys if without_keys == 1 => {
@@ -72,6 +74,29 @@ impl Progress {
             _ => Some(format!("not fully read: {}", fact.label())),
         };
         unfinished.filter_map(|fact| Some(((*fact).into(), Some(description(fact)?)))).collect()
+    }
+
+    /// Whether a fact has not been read of the account, or of one of its users or keys.
+    fn lacks_values(&self, collector: &Collector) -> bool {
+        let lacks_of_user = |mark: fn(&mut User, &str)| {
+            self.users.borrow().iter().flatten().any(|user| changes(user, |user| mark(user, "")))
+        };
+        let lacks_of_account =
+            |mark: fn(&mut Facts, &str)| changes(&*self.facts.borrow(), |facts| mark(facts, ""));
+        match collector.read {
+            _ if collector.fact == FactKind::AccessKeys => self.users_without_keys() > 0,
+            Read::ListUsers(_) => true,
+            Read::Account(_, mark) | Read::AccountAtEnd(_, mark) => lacks_of_account(mark),
+            Read::AllUsers(_, mark_user, mark_account) => {
+                lacks_of_user(mark_user) || lacks_of_account(mark_account)
+            }
+            Read::User(_, mark) => lacks_of_user(mark),
+            Read::Key(_, mark) => {
+                let users = self.users.borrow();
+                let mut keys = users.iter().flatten().flat_map(|user| user.access_keys.iter().flatten());
+                self.users_without_keys() > 0 || keys.any(|key| changes(key, |key| mark(key, "")))
+            }
+        }
     }
 
     /// The number of users whose access keys were not read.
@@ -218,6 +243,13 @@ impl Progress {
         mark_all_unread(selection, &gaps, &mut users, &mut facts);
         AccountRecord::read(target, users, gaps, notes).with_facts(facts).with_selection(selection)
     }
+}
+
+/// Whether a function changes a value.
+fn changes<T: Clone + PartialEq>(value: &T, change: impl FnOnce(&mut T)) -> bool {
+    let mut changed = value.clone();
+    change(&mut changed);
+    changed != *value
 }
 
 /// Marks what was selected and not read as unknown. Where one call reads a fact of all users, its gap gives the reason.
