@@ -293,7 +293,8 @@ async fn a_caller_without_organizations_permissions_gets_advice_and_a_role_may_l
     let folder = tempfile::tempdir().unwrap();
     let [roll_path, events] = ["roll.jsonl", "events.json"].map(|name| folder.path().join(name));
     let before = emulator.requests().len();
-    run(&emulator, &[&ORGANIZATION[..], &lister, &hop, &["--roll", roll_path.to_str().unwrap()]].concat()).await;
+    run(&emulator, &[&ORGANIZATION[..], &lister, &hop, &["--roll", roll_path.to_str().unwrap()]].concat())
+        .await;
     let recorded: Vec<Value> =
         emulator.requests()[before..].iter().map(RequestLogEntry::to_cloudtrail).collect();
     fs::write(&events, Value::from(recorded).to_string()).unwrap();

@@ -64,6 +64,7 @@ pub mod evidence;
 pub mod facts;
 pub mod filter;
 pub mod finding;
+pub(crate) mod finding_store;
 pub(crate) mod remedy;
 pub mod render;
 pub mod report;

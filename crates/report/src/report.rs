@@ -1,5 +1,6 @@
 //! The report of a whole roll: the findings, the coverage, and what could not be evaluated.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -10,6 +11,7 @@ use crate::assess::{Assessment, Assessor};
 use crate::distribution::Distributions;
 use crate::filter::AppliedFilter;
 use crate::finding::Finding;
+use crate::finding_store::{FindingStore, FindingStoreBuilder};
 use crate::rules::{Benchmark, Severity};
 use crate::settings::Settings;
 
@@ -57,10 +59,15 @@ pub struct Report {
     /// Which findings the two lists below show, where a filter was applied; the numbers are those of all findings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<AppliedFilter>,
-    /// The open findings, the most urgent first.
+    /// The open findings, the most urgent first; empty where they are stored: [`Report::open_findings`] has both.
+    #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// The findings that an exception suppresses, the most urgent first.
+    /// The findings that an exception suppresses, the most urgent first; empty where they are stored.
+    #[serde(skip)]
     pub suppressed: Vec<Finding>,
+    /// The findings of [`FindingLimit::Stored`].
+    #[serde(skip)]
+    stored: Option<FindingStore>,
     /// The result of each rule, what could not be evaluated, and the exceptions.
     #[serde(flatten)]
     pub assessment: Assessment,
@@ -96,6 +103,9 @@ impl UnreadItem {
 pub enum FindingLimit {
     /// All findings.
     All,
+    /// All findings, in a temporary file, so that memory does not grow with them. [`Report::open_findings`] and
+    /// [`Report::suppressed_findings`] read them.
+    Stored,
     /// This number of the most urgent open findings, and of the suppressed ones.
     MostUrgent(usize),
 }
@@ -103,8 +113,10 @@ pub enum FindingLimit {
 impl Report {
     /// Evaluates the rules over the accounts of a roll.
     ///
+    /// With [`FindingLimit::Stored`], `accounts` must be sorted by id.
+    ///
     /// # Errors
-    /// The first error that `accounts` returns.
+    /// The first error that `accounts` returns, or that of the temporary file.
     pub fn from_roll(
         header: &Header,
         accounts: impl Iterator<Item = io::Result<AccountRecord>>,
@@ -118,20 +130,29 @@ impl Report {
         let (mut suppressed_count, mut not_read) = (0, Vec::new());
         let mut distributions = Distributions::default();
         let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
+        let mut store = (limit == FindingLimit::Stored).then(FindingStoreBuilder::new).transpose()?;
         for account in accounts {
             let account = account?;
             coverage.add(&account);
             distributions.add(header, &account);
-            if limit == FindingLimit::All {
+            if matches!(limit, FindingLimit::All | FindingLimit::Stored) {
                 not_read.extend(UnreadItem::from_account(&account));
             }
-            for finding in assessor.assess_account(&account) {
+            let found = assessor.assess_account(&account);
+            for finding in &found {
                 if finding.is_open() {
                     *open.entry(finding.severity).or_default() += 1;
-                    findings.push(finding);
                 } else {
                     suppressed_count += 1;
-                    suppressed.push(finding);
+                }
+            }
+            match &mut store {
+                Some(store) => store.add_account(found)?,
+                None => {
+                    let (found_open, found_suppressed) = found.into_iter().partition(Finding::is_open);
+                    let (found_open, found_suppressed): (Vec<_>, Vec<_>) = (found_open, found_suppressed);
+                    findings.extend(found_open);
+                    suppressed.extend(found_suppressed);
                 }
             }
             if let FindingLimit::MostUrgent(number) = limit {
@@ -157,6 +178,7 @@ impl Report {
             filter: None,
             findings,
             suppressed,
+            stored: store.map(FindingStoreBuilder::finish).transpose()?,
             assessment,
         })
     }
@@ -167,6 +189,24 @@ impl Report {
     /// Where the file cannot be read.
     pub fn from_file(roll: &RollFile, settings: &Settings, limit: FindingLimit) -> io::Result<Self> {
         Self::from_roll(&roll.header, roll.accounts(), settings, limit)
+    }
+
+    /// The open findings, the most urgent first, wherever they are kept.
+    pub fn open_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
+        ranked(&self.findings, self.stored.as_ref().map(|store| store.findings(true)))
+    }
+
+    /// The findings that an exception suppresses, the most urgent first, wherever they are kept.
+    pub fn suppressed_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
+        ranked(&self.suppressed, self.stored.as_ref().map(|store| store.findings(false)))
+    }
+
+    /// An error where the findings are stored, for a format that needs them in memory.
+    ///
+    /// # Errors
+    /// See above.
+    pub(crate) fn require_in_memory(&self) -> io::Result<()> {
+        if self.stored.is_some() { Err(io::Error::other("the findings are not in memory")) } else { Ok(()) }
     }
 
     /// The number of open findings, also where not all are kept.
@@ -212,6 +252,14 @@ impl Report {
     pub fn has_open_at_least(&self, severity: Severity) -> bool {
         self.open.range(severity..).any(|(_, number)| *number > 0)
     }
+}
+
+fn ranked<'a>(
+    kept: &'a [Finding],
+    stored: Option<impl Iterator<Item = io::Result<Finding>> + 'a>,
+) -> impl Iterator<Item = io::Result<Cow<'a, Finding>>> + 'a {
+    let stored = stored.into_iter().flatten().map(|finding| finding.map(Cow::Owned));
+    kept.iter().map(|finding| Ok(Cow::Borrowed(finding))).chain(stored)
 }
 
 fn sort_and_limit(findings: &mut Vec<Finding>, limit: FindingLimit) {

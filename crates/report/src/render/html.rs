@@ -89,6 +89,7 @@ struct ChartBar {
 /// # Errors
 /// The first error of `out` or of reading the roll file.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
+    report.require_in_memory()?;
     let unread = report.not_read.iter().map(|it| {
         let gap = &it.gap;
         let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();

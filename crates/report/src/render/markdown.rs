@@ -26,6 +26,7 @@ pub fn render(
     report: &Report,
     grouping: Option<Grouping>,
 ) -> io::Result<()> {
+    report.require_in_memory()?;
     let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms);
     writeln!(out, "# IAM users and access keys\n")?;
     writeln!(out, "**{}** {}\n", summary.verdict(), escaped(&summary.origin().join(" · ")))?;
