@@ -74,6 +74,10 @@ impl FindingStoreBuilder {
 }
 
 impl FindingStore {
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
     /// The open findings, or the suppressed ones, the most urgent first.
     pub(crate) fn findings(&self, is_open: bool) -> impl Iterator<Item = io::Result<Finding>> + '_ {
         let mut bytes = Vec::new();

@@ -13,7 +13,7 @@
 //! 10. [`bundle`]: all of it in a directory with checksums, for an auditor.
 //!
 //! All of these are pure functions of a roll, the settings and the time of the roll: no clock, no network, no AWS SDK. Only
-//! [`bundle`] reads and writes files.
+//! [`bundle`] reads and writes files, and [`report`] may keep findings in a temporary file.
 //!
 //! # Example
 //!

@@ -201,12 +201,10 @@ impl Report {
         ranked(&self.suppressed, self.stored.as_ref().map(|store| store.findings(false)))
     }
 
-    /// An error where the findings are stored, for a format that needs them in memory.
-    ///
-    /// # Errors
-    /// See above.
-    pub(crate) fn require_in_memory(&self) -> io::Result<()> {
-        if self.stored.is_some() { Err(io::Error::other("the findings are not in memory")) } else { Ok(()) }
+    /// The number of findings that [`Report::open_findings`] has: with a filter, less than all.
+    #[must_use]
+    pub fn shown_count(&self) -> usize {
+        self.stored.as_ref().map_or(self.findings.len(), FindingStore::open_count)
     }
 
     /// The number of open findings, also where not all are kept.

@@ -116,14 +116,6 @@ impl Format {
         }
     }
 
-    /// Whether it needs all findings in memory, and not one after the other.
-    pub(crate) fn needs_findings_in_memory(self) -> bool {
-        match self {
-            Self::Markdown | Self::Html => true,
-            Self::Table | Self::Json | Self::Jsonl | Self::Csv | Self::RollCsv | Self::Ocsf => false,
-        }
-    }
-
     /// The name that --format takes.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())

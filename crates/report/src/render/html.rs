@@ -6,6 +6,7 @@
 
 mod data;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use askama::Template;
@@ -42,6 +43,8 @@ struct Page<'a> {
     not_read: Vec<UnreadRow>,
     charts: Vec<Chart>,
     first: Vec<Row<'a>>,
+    /// The number of findings that the page has.
+    shown: usize,
     report: &'a Report,
     /// The placeholder [`DATA`]: most of the page is data, which is written to the output without rendering it first.
     data: &'static str,
@@ -59,7 +62,7 @@ struct UnreadRow {
 
 /// A finding in the HTML itself.
 struct Row<'a> {
-    finding: &'a Finding,
+    finding: Cow<'a, Finding>,
     account: String,
     user: String,
     key: String,
@@ -89,7 +92,6 @@ struct ChartBar {
 /// # Errors
 /// The first error of `out` or of reading the roll file.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
-    report.require_in_memory()?;
     let unread = report.not_read.iter().map(|it| {
         let gap = &it.gap;
         let call: Vec<&str> = gap.operation.iter().chain(&gap.code).map(String::as_str).collect();
@@ -104,6 +106,7 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
             remedy: text(&gap.remedy.to_text(&NeutralTerms)),
         }
     });
+    let first = report.open_findings().take(WITHOUT_SCRIPTS).map(|finding| finding.map(Row::from_finding));
     let page = Page {
         content_security_policy: content_security_policy(),
         style: STYLE,
@@ -113,7 +116,8 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         severities: severities(report),
         not_read: unread.collect(),
         charts: charts(report),
-        first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::from_finding).collect(),
+        first: first.collect::<io::Result<_>>()?,
+        shown: report.shown_count(),
         report,
         data: DATA,
     };
@@ -126,15 +130,13 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
 }
 
 impl<'a> Row<'a> {
-    fn from_finding(finding: &'a Finding) -> Self {
+    fn from_finding(finding: Cow<'a, Finding>) -> Self {
         let subject = &finding.subject;
-        Self {
-            finding,
-            account: sanitize(&subject.account_label()).into_owned(),
-            user: sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
-            key: sanitize(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default())
-                .into_owned(),
-        }
+        let account = sanitize(&subject.account_label()).into_owned();
+        let user = sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned();
+        let key = subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default();
+        let key = sanitize(key).into_owned();
+        Self { finding, account, user, key }
     }
 }
 

@@ -172,8 +172,11 @@ pub(crate) fn rendered(roll: &RollFile, settings: &Settings) -> BTreeMap<&'stati
         ("json", streamed(&|out, report| render::json::render(out, roll, &report.coverage, Some(report)))),
         ("csv", streamed(&|out, report| render::csv::render(out, roll, report))),
         ("roll-csv", text(&|out| render::roll_csv::render(out, roll, &report.coverage))),
-        ("markdown", text(&|out| render::markdown::render(out, roll, &report, Some(Grouping::Owner)))),
-        ("html", text(&|out| render::html::render(out, roll, &report))),
+        ("markdown", {
+            streamed(&|out, report| render::markdown::render(out, roll, report, None));
+            text(&|out| render::markdown::render(out, roll, &report, Some(Grouping::Owner)))
+        }),
+        ("html", streamed(&|out, report| render::html::render(out, roll, report))),
         ("ocsf", streamed(&|out, report| render::ocsf::render(out, roll, report))),
     ]
     .into()
