@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use rolecall_roll::{FactKind, Source};
+use rolecall_roll::{AccessKeyId, FactKind, Source};
 
 use crate::advice::{Action, Advice};
 use crate::evidence::Evidence;
@@ -114,7 +114,7 @@ fn encode(finding: &Finding, out: &mut Vec<u8>) {
     put_index(out, CATALOG.iter().position(|it| it.id == rule.id));
     put_index(out, Severity::ALL.iter().position(|it| it == severity));
     put_text(out, account_id.as_str());
-    let key = access_key_id.as_ref().map(|id| id.as_str());
+    let key = access_key_id.as_ref().map(AccessKeyId::as_str);
     for text in [
         account_name.as_deref(),
         organizational_unit.as_deref(),
@@ -124,7 +124,9 @@ fn encode(finding: &Finding, out: &mut Vec<u8>) {
     ] {
         put_optional(out, text);
     }
-    [user_arn, message, remedy].into_iter().for_each(|text| put_text(out, text));
+    for text in [user_arn, message, remedy] {
+        put_text(out, text);
+    }
     put_number(out, evidence.len());
     for Evidence { fact, value, source } in evidence {
         put_index(out, FactKind::ALL.iter().position(|it| it == fact));
@@ -235,7 +237,9 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 
 fn put_optional(out: &mut Vec<u8>, text: Option<&str>) {
     out.push(u8::from(text.is_some()));
-    text.into_iter().for_each(|text| put_text(out, text));
+    if let Some(text) = text {
+        put_text(out, text);
+    }
 }
 
 /// What is still to be decoded.
@@ -265,6 +269,7 @@ impl Input<'_> {
         std::str::from_utf8(self.take(length)?).ok().map(str::to_owned)
     }
 
+    #[expect(clippy::option_option, reason = "the outer `None` is the end of the input")]
     fn optional(&mut self) -> Option<Option<String>> {
         if self.flag()? { self.text().map(Some) } else { Some(None) }
     }

@@ -146,14 +146,13 @@ impl Report {
                     suppressed_count += 1;
                 }
             }
-            match &mut store {
-                Some(store) => store.add_account(found)?,
-                None => {
-                    let (found_open, found_suppressed) = found.into_iter().partition(Finding::is_open);
-                    let (found_open, found_suppressed): (Vec<_>, Vec<_>) = (found_open, found_suppressed);
-                    findings.extend(found_open);
-                    suppressed.extend(found_suppressed);
-                }
+            if let Some(store) = &mut store {
+                store.add_account(found)?;
+            } else {
+                let (open, closed): (Vec<Finding>, Vec<Finding>) =
+                    found.into_iter().partition(Finding::is_open);
+                findings.extend(open);
+                suppressed.extend(closed);
             }
             if let FindingLimit::MostUrgent(number) = limit {
                 // Not after each account: sorting that often costs more time than some extra findings cost memory.

@@ -38,7 +38,7 @@ pub(super) fn render(
         render_keys(out, roll, keys, terminal)?;
     }
     render_gaps(out, roll, terminal)?;
-    for account in roll.accounts() {
+    for account in roll.accounts_with_remarks() {
         let account = account?;
         if !account.notes().is_empty() {
             writeln!(out, "{}", notes(&account, terminal))?;
@@ -51,7 +51,7 @@ pub(super) fn render(
 /// the same gap and are written together.
 fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -> io::Result<()> {
     let mut alike: Vec<(AccountRecord, Vec<String>)> = Vec::new();
-    for account in roll.accounts() {
+    for account in roll.accounts_with_remarks() {
         let account = account?;
         match (account.outcome(), account.gaps()) {
             (Outcome::Failed, [gap]) if gap.request_id.is_none() => {
