@@ -14,11 +14,11 @@ pub(crate) enum RolecallExitCode {
     /// Invalid arguments, variables, configuration or files; no account was read. clap's own errors exit with the same
     /// code.
     Usage = 2,
-    /// Everything was read, and there is something to report: a finding of the severity of `--fail-on` or worse, a
+    /// There is something to report, also where not everything was read: a finding of the severity of `--fail-on` or worse, a
     /// difference, a changed file, an unexpected verdict, an access key that belongs to no user.
     Findings = 10,
-    /// Not everything was read, whatever was found. It takes precedence over [`Self::Findings`]: in accounts that were not
-    /// read, there may be more findings.
+    /// Not everything was read, and nothing that was read is to be reported. [`Self::Findings`] takes precedence: scripts
+    /// that tolerate an incomplete roll must not miss a finding in it.
     Incomplete = 11,
 }
 
@@ -30,7 +30,7 @@ const MEANINGS: [(RolecallExitCode, &str); 5] = [
     (Unexpected, "unexpected error, such as a full disk"),
     (Usage, "invalid arguments, configuration or input file"),
     (Findings, "findings, differences or other problems to report"),
-    (Incomplete, "not everything could be read"),
+    (Incomplete, "not everything could be read, and code 10 does not apply"),
 ];
 
 impl From<RolecallExitCode> for ExitCode {

@@ -75,6 +75,36 @@ async fn unknown_results_are_reported_with_fail_on() {
 }
 
 #[tokio::test]
+async fn a_finding_of_fail_on_takes_precedence_over_an_account_that_could_not_be_read() {
+    let emulator = start(World::tutorial().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let missing = "arn:aws:iam::333333333333:role/Missing";
+    let scan = |targets: &[&'static str], fail_on: &'static [&'static str]| {
+        let targets = targets.iter().flat_map(|arn| ["--role-arn", arn]);
+        let arguments: Vec<&str> =
+            ["scan"].into_iter().chain(targets).chain(fail_on.iter().copied()).collect();
+        as_lambda(&emulator, folder.path(), &arguments)
+    };
+    let found = ended(&mut scan(&[ROLE_ARN, missing], &["--fail-on", "medium"])).await;
+    assert_eq!(found.code, Some(10), "{}", found.stderr);
+    let words =
+        "--fail-on medium: exits with 10 for the findings; the roll is incomplete, so there may be more";
+    assert!(found.stderr.contains(words), "{}", found.stderr);
+    // Without such a finding in what was read, and without anything read, it is unknown whether there is one.
+    for (targets, fail_on) in [
+        (&[ROLE_ARN, missing][..], &["--fail-on", "critical"][..]),
+        (&[ROLE_ARN, missing], &[]),
+        (&[missing], &["--fail-on", "informational"]),
+    ] {
+        let ended = ended(&mut scan(targets, fail_on)).await;
+        assert_eq!(ended.code, Some(11), "{fail_on:?}: {}", ended.stderr);
+    }
+    let complete = ended(&mut scan(&[ROLE_ARN], &["--fail-on", "medium"])).await;
+    assert_eq!(complete.code, Some(10));
+    assert!(!complete.stderr.contains("there may be more"), "{}", complete.stderr);
+}
+
+#[tokio::test]
 async fn the_current_configuration_is_applied_and_the_exit_code_shows_the_result() {
     let (emulator, folder) = roll().await;
     let report = async |more: &[&str]| report(&emulator, folder.path(), more).await;

@@ -161,6 +161,58 @@ async fn a_resumed_roll_says_what_a_previous_run_read_and_when() {
     assert!(other.stderr.contains("is read through role arn:aws:iam::"), "{}", other.stderr);
 }
 
+#[tokio::test]
+async fn a_roll_with_old_accounts_is_resumed_only_if_the_maximum_age_allows_it() {
+    let emulator = start(world()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl"]].concat();
+    let first = in_folder(&emulator, folder.path(), &with_roll).await;
+    assert_eq!(first.code, Some(11), "{}", first.stderr);
+    let path = folder.path().join("roll.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let header: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let as_of: jiff::Timestamp = header["as_of"].as_str().unwrap().parse().unwrap();
+    let old = as_of - jiff::SignedDuration::from_hours(40 * 24);
+    std::fs::write(&path, text.replace(&as_of.to_string(), &old.to_string())).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let again = in_folder(&emulator, folder.path(), &with_roll).await;
+    assert_eq!(again.code, Some(2), "{}", again.stderr);
+    let words = ["its oldest account was read at ", "name another file", "a larger --max-age"];
+    assert!(words.iter().all(|words| again.stderr.contains(words)), "{}", again.stderr);
+    assert_eq!(std::fs::read(&path).unwrap(), before, "the roll file is unchanged");
+    let allowed = [&with_roll[..], &["--max-age", "41d"]].concat();
+    let resumed = in_folder(&emulator, folder.path(), &allowed).await;
+    assert_eq!(resumed.code, Some(11), "{}", resumed.stderr);
+    let head: Vec<&str> = resumed.stdout.lines().take(2).collect();
+    assert!(head[1].contains("oldest account: read 40 days before this run"), "{head:?}");
+}
+
+#[tokio::test]
+async fn a_user_that_no_account_has_is_an_error_and_a_name_may_be_given_with_its_path() {
+    let world = world();
+    let members = world.organization.as_ref().unwrap().members.keys();
+    let names =
+        |id: &String| world.account(id).map(|account| account.users.keys().cloned().collect::<Vec<_>>());
+    let user = members.filter_map(names).flatten().next().unwrap();
+    let emulator = start(world).await;
+    let folder = tempfile::tempdir().unwrap();
+    let scan = |user: &str| {
+        let user = ["--exclude", "999999999999", "--user", user].map(str::to_owned);
+        ORGANIZATION.iter().map(|text| (*text).to_owned()).chain(user).collect::<Vec<String>>()
+    };
+    let ended = async |user: &str| {
+        let arguments = scan(user);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        in_folder(&emulator, folder.path(), &arguments).await
+    };
+    let nobody = ended("nobody").await;
+    assert_eq!(nobody.code, Some(10), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("error: no account that was read has a user nobody"), "{}", nobody.stderr);
+    let with_path = ended(&format!("/teams/{user}")).await;
+    assert_eq!(with_path.code, Some(0), "{}", with_path.stderr);
+    assert!(with_path.stdout.contains(&user), "{}", with_path.stdout);
+}
+
 /// A line that says nothing of a user's keys, and not why.
 const UNREAD: &str = concat!(
     r#"{"record":"account","account_id":"000000000001","role_arn":null,"account":null,"outcome":"Complete","#,

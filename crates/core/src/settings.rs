@@ -160,6 +160,11 @@ settings! {
         /// Number of accounts to read first; if all of them are denied or unreachable, the others are not read. 0 switches this
         /// check off
         canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, parse_canary);
+
+        /// Maximum age of the accounts in a roll file that is resumed: with an older one the scan is refused, since they are not
+        /// read again
+        max_age (max_age): Duration = Duration::from_hours(24), Text("TIME"), "limits.max_age",
+            |texts| one(texts, parse_age);
     }
 }
 
@@ -173,6 +178,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("out of range; expected 1ms to 24h".into());
     }
     Ok(duration)
+}
+
+/// Parses an age, written as a time or as `7d`.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    const DAY: Duration = Duration::from_hours(24);
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    let age = match days {
+        Some(days) => DAY.checked_mul(days).unwrap_or(Duration::MAX),
+        None => parse_timeout(text).map_err(|error| format!("{error} or 7d"))?,
+    };
+    if age < Duration::from_mins(1) || age > DAY * 3650 {
+        return Err("out of range; expected 1m to 3650d".into());
+    }
+    Ok(age)
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -240,7 +259,7 @@ fn parse_number<T: FromStr + PartialOrd + Display>(
 mod tests {
     use std::time::Duration;
 
-    use super::parse_duration;
+    use super::{parse_age, parse_duration};
 
     #[test]
     fn times_are_parsed_in_all_their_notations() {
@@ -251,6 +270,12 @@ mod tests {
         }
         for text in ["", "0", "0s", "1ns", "-1s", "25h", "soon", "99999999999999999999"] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+        for (text, hours) in [("24h", 24), ("7d", 168), ("960h", 960), ("3650d", 87600)] {
+            assert_eq!(parse_age(text).unwrap(), Duration::from_hours(hours), "{text}");
+        }
+        for text in ["", "0d", "1s", "d", "-1d", "3651d", "99999999999d", "a week"] {
+            assert!(parse_age(text).is_err(), "{text}");
         }
     }
 }

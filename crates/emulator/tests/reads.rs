@@ -532,7 +532,7 @@ async fn a_session_policy_with_a_name_twice_is_malformed() {
     );
     let (status, body) = Client::of_role(&emulator, READER).sts(&form).await;
     assert_eq!((status, element(&body, "Code")), (400, "MalformedPolicyDocument"), "{body}");
-    assert!(body.contains("duplicate name &quot;Effect&quot;"), "{body}");
+    assert!(body.contains("the field &quot;Effect&quot; is given twice"), "{body}");
 }
 
 #[tokio::test]

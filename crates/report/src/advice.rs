@@ -1,12 +1,11 @@
-//! One recommendation per user or root user, from all its access keys and its password together.
+//! One recommendation per user, from all its access keys and its password together, and one per finding about a root user.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::facts::{AccountView, KeyView, Password, UserView};
-use crate::remedy::AgeThresholds;
-use crate::remedy::aws_cli::assume_root;
+use crate::facts::{AccountView, KeyView, UserView};
+use crate::remedy::{AgeThresholds, Remedy};
 
 /// What to do with a user or a root user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,9 +19,9 @@ pub struct Advice {
 /// An action that can be recommended for a user or a root user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// Delete the user: no key and no password is in use.
+    /// Delete the user: it has no active key and no password, and shows no use.
     DeleteUser,
-    /// Deactivate an active key that is not in use, while another credential is.
+    /// Deactivate an active key that is not in use.
     Deactivate,
     /// Delete the console password, which is not in use.
     RemovePassword,
@@ -75,53 +74,43 @@ impl Serialize for Action {
     }
 }
 
+/// After this many days without a use of any credential a user counts as unused: a job that runs once a year leaves a trace
+/// within them.
+const USER_IDLE_DAYS: u32 = 365;
+
 /// Recommends an action for a user. Unknown never counts as unused: deleting the user is recommended only where all facts
 /// are known, and an old key whose last use is unknown is to be rotated.
 #[must_use]
 pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice {
-    let advice = |action, reason: &str| Advice { action, reason: reason.to_owned() };
     let AgeThresholds { idle, age } = thresholds;
     let long = idle.max(age);
     let password = user.password();
-    let password_idle = |days: u32| {
-        password
-            .known()
-            .map(|password| password.map(|password| password_days_idle(user, password) >= i64::from(days)))
-    };
+    let is_password_idle = user.is_password_idle(idle) == Some(true);
+    let has_no_mfa = password.known().is_some_and(Option::is_some) && user.has_mfa().known() == Some(&false);
     let Some(keys) = user.access_keys().known().copied() else {
-        return match password_idle(idle) {
-            Some(Some(true)) => advice(Action::RemovePassword, "the password is not in use"),
-            Some(Some(false)) if user.has_mfa().known() == Some(&false) => {
-                advice(Action::AssignMfa, "no MFA device protects the password")
-            }
-            _ => advice(Action::Leave, "the user's access keys are unknown"),
+        return if is_password_idle {
+            advice(Action::RemovePassword, "the password is not in use")
+        } else if has_no_mfa {
+            advice(Action::AssignMfa, "no MFA device protects the password")
+        } else {
+            advice(Action::Leave, "the user's access keys are unknown")
         };
     };
     let keys = || keys.iter().map(|key| KeyView { user: *user, key });
-    // A deletion cannot be undone: all must be known, and idle for the longer of the two thresholds, inactive keys too.
-    if keys().all(|key| key.is_active().is_ok() && key.is_idle(long) == Some(true))
-        && password_idle(long).is_some_and(|idle| idle != Some(false))
-    {
-        return if user.days_since(user.user.create_date) < i64::from(long) {
-            advice(Action::Leave, "the user is new")
-        } else {
-            advice(
-                Action::DeleteUser,
-                "no access key and no password is in use; SSH keys, certificates and service-specific credentials are not read",
-            )
-        };
+    if keys().all(|key| key.is_active() == Ok(false)) && password.known() == Some(&None) {
+        return advise_without_active_credentials(user, keys, long);
     }
     if keys().any(|key| key.is_active_and_idle(idle)) {
         return advice(Action::Deactivate, "an active key is not in use");
     }
-    if password_idle(idle) == Some(Some(true)) {
+    if is_password_idle {
         return advice(Action::RemovePassword, "the password is not in use");
     }
     let is_old = |key: &KeyView<'_>| key.created().is_ok_and(|(_, days)| days > i64::from(age));
     if keys().any(|key| key.is_active() != Ok(false) && is_old(&key)) {
         return advice(Action::Rotate, "a key is older than allowed and is not known to be unused");
     }
-    if password.known().is_some_and(Option::is_some) && user.has_mfa().known() == Some(&false) {
+    if has_no_mfa {
         return advice(Action::AssignMfa, "no MFA device protects the password");
     }
     if keys().any(|key| key.is_active() == Ok(false) && key.is_idle(long) == Some(true)) {
@@ -139,28 +128,47 @@ pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice {
     advice(Action::Leave, "no key or password is old or unused")
 }
 
-/// Recommends an action for the root user of an account. Unknown never counts as a problem that is solved: no finding is made
-/// from it.
-#[must_use]
-pub(crate) fn advise_root(account: &AccountView<'_>) -> Advice {
-    let is_unprotected = account.is_root_protected().is_ok_and(|(is_protected, _)| !is_protected);
-    let (action, reason) = match account.root_has_keys() {
-        Ok((true, _)) if is_unprotected => (
-            Action::DeleteKey,
-            "no IAM policy limits a root user's key; the root user also has no MFA device",
-        ),
-        Ok((true, _)) => (Action::DeleteKey, "no IAM policy limits a root user's key"),
-        // In a member account the password can be deleted instead: then nobody can sign in as the root user.
-        _ if is_unprotected && assume_root(account).is_some() => {
-            (Action::RemovePassword, "the root user of a member account needs no password")
-        }
-        _ if is_unprotected => (Action::AssignMfa, "the root user has no MFA device"),
-        _ => (Action::Leave, "the root user has no key, and no password without MFA, as far as it is known"),
-    };
-    Advice { action, reason: reason.to_owned() }
+/// Recommends an action for a user who has no active key and no password. A deletion cannot be undone: it is recommended only
+/// where all is known and idle for the longer of the two thresholds, and nothing shows a use within a year.
+fn advise_without_active_credentials<'a, K: Iterator<Item = KeyView<'a>>>(
+    user: &UserView<'_>,
+    keys: impl Fn() -> K,
+    long: u32,
+) -> Advice {
+    let is_in_use = user.latest_use().is_some_and(|last| user.days_idle(last) < i64::from(USER_IDLE_DAYS));
+    if keys().all(|key| key.is_idle(long) == Some(true)) && !is_in_use {
+        return if user.days_since(user.user.create_date) < i64::from(long) {
+            advice(Action::Leave, "the user is new")
+        } else {
+            advice(
+                Action::DeleteUser,
+                "no active key, no password, and no use within a year that the roll shows; SSH keys, certificates \
+                 and service-specific credentials are not read: list them first",
+            )
+        };
+    }
+    if keys().any(|key| key.is_idle(long) == Some(true)) {
+        return advice(Action::DeleteKey, "an inactive key has not been used for a long time");
+    }
+    if keys().any(|key| key.is_idle(long).is_none()) {
+        return advice(Action::Leave, "when an inactive key was last used is unknown");
+    }
+    advice(Action::Leave, "the user has no active credentials, and one was used or created recently")
 }
 
-/// For how many whole days a password has not been used, nor set.
-fn password_days_idle(user: &UserView<'_>, password: Password) -> i64 {
-    user.days_idle(user.password_last_used().max(password.set_date).unwrap_or(user.user.create_date))
+/// Recommends an action for the root user of an account, for a finding with this remedy.
+#[must_use]
+pub(crate) fn advise_root(account: &AccountView<'_>, remedy: Remedy) -> Advice {
+    match remedy {
+        Remedy::DeleteRootKeys => advice(Action::DeleteKey, "no IAM policy limits a root user's key"),
+        // In a member account the password can be deleted instead: then nobody can sign in as the root user.
+        _ if account.management_account_of_member().is_some() => {
+            advice(Action::RemovePassword, "the root user of a member account needs no password")
+        }
+        _ => advice(Action::AssignMfa, "the root user has no MFA device"),
+    }
+}
+
+fn advice(action: Action, reason: &str) -> Advice {
+    Advice { action, reason: reason.to_owned() }
 }

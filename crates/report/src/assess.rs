@@ -120,6 +120,7 @@ impl Assessment {
 struct EvaluatedSubject<'a> {
     user: Option<&'a UserView<'a>>,
     key: Option<&'a KeyView<'a>>,
+    /// The advice for the user; that for the root user depends on the finding.
     advice: Option<&'a Advice>,
 }
 
@@ -157,8 +158,7 @@ impl<'a> Assessor<'a> {
         }
         let account = AccountView::new(self.header, record);
         let mut evaluation = AccountEvaluation { findings: Vec::new(), unknown: BTreeMap::new() };
-        let root_advice = advice::advise_root(&account);
-        let root_user = EvaluatedSubject { user: None, key: None, advice: Some(&root_advice) };
+        let root_user = EvaluatedSubject { user: None, key: None, advice: None };
         for index in 0..self.rules.len() {
             if let Some(EffectiveRule { rule: Rule { check: Check::Root(check), .. }, .. }) =
                 self.rules.get(index)
@@ -330,7 +330,7 @@ impl RuleResult {
 
 fn new_finding(
     rule: EffectiveRule,
-    AccountView { record, .. }: &AccountView<'_>,
+    view @ AccountView { record, .. }: &AccountView<'_>,
     violation: Violation,
     subject: EvaluatedSubject<'_>,
     settings: &Settings,
@@ -341,7 +341,6 @@ fn new_finding(
     let account = record.account();
     let user = subject.user.map(|view| view.user);
     let access_key_id = subject.key.map(|view| view.key.access_key_id.clone());
-    let partition = record.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str());
     let mut score = Score::new(severity);
     match subject.user {
         None => score.add_root(),
@@ -350,6 +349,7 @@ fn new_finding(
     if let Some(key) = subject.key {
         score.add_key(key);
     }
+    let advice = subject.advice.cloned().unwrap_or_else(|| advice::advise_root(view, violation.remedy));
     // A user that was deleted and created again under the same name is another user: only the id differs.
     let subject_id = access_key_id
         .as_ref()
@@ -366,17 +366,19 @@ fn new_finding(
             account_name: account.and_then(|account| account.name.clone()),
             organizational_unit: account.and_then(|account| account.organizational_unit.clone()),
             user_name: user.map(|user| user.user_name.clone()),
-            user_arn: user
-                .map_or_else(|| format!("arn:{partition}:iam::{account_id}:root"), |user| user.arn.clone()),
+            user_arn: user.map_or_else(
+                || format!("arn:{}:iam::{account_id}:root", view.partition()),
+                |user| user.arn.clone(),
+            ),
             access_key_id,
         },
         user_id: user.map(|user| user.user_id.clone()),
         message: violation.message,
         evidence: violation.evidence,
         key_created: subject.key.and_then(|view| view.created().ok()).map(|(created, _)| created),
-        remedy: remedy::commands(violation.remedy, subject.user, subject.key, thresholds),
+        remedy: remedy::remediation(violation.remedy, view, subject.user, subject.key, &advice, thresholds),
         score,
-        advice: subject.advice.cloned(),
+        advice: Some(advice),
         owner: settings.owner(record, subject.user),
         exception: None,
         can_be_suppressed: false,

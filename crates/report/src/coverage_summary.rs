@@ -168,7 +168,8 @@ fn users_and_keys(coverage: &Coverage, key: &str) -> String {
 
 /// What a verdict is about: which facts, how many of the rules, and each limit of the roll.
 fn scope(header: &Header, coverage: &Coverage, report: Option<&Report>) -> Vec<String> {
-    let mut scope = vec![format!("facts: {}", header.collect.names().replace(',', ", "))];
+    let mut scope: Vec<String> = oldest_account(header, coverage).into_iter().collect();
+    scope.push(format!("facts: {}", header.collect.names().replace(',', ", ")));
     if let Some(report) = report {
         scope.push(format!(
             "rules: {} of {} evaluated",
@@ -183,6 +184,18 @@ fn scope(header: &Header, coverage: &Coverage, report: Option<&Report>) -> Vec<S
         scope.push(format!("accepted gaps: {accounts} ({})", first_of(&accepted)));
     }
     scope
+}
+
+/// The age of the oldest account at the time of the roll, from one hour on.
+fn oldest_account(header: &Header, coverage: &Coverage) -> Option<String> {
+    let as_of = coverage.resumed?.as_of;
+    let hours = header.as_of.duration_since(as_of).as_hours();
+    let age = match hours {
+        ..=0 => return None,
+        1..48 => count_of(usize::try_from(hours).ok()?, "hour"),
+        _ => count_of(usize::try_from(hours / 24).ok()?, "day"),
+    };
+    Some(format!("oldest account: read {age} before this run, at {}", as_of.strftime("%Y-%m-%dT%H:%MZ")))
 }
 
 /// Whether a verdict is true only within limits.

@@ -6,6 +6,7 @@ use rolecall_roll::{AccessKeyStatus, AccountRecord, Fact, Header};
 use serde::Serialize;
 
 use crate::facts::days;
+use crate::last_use::NoLastUse;
 
 /// How many active access keys there are by age and by last use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +24,9 @@ pub struct Bar {
     pub label: String,
     /// The fewest days in the group; `None` for a group without a number of days, such as `never used`.
     pub from_days: Option<i64>,
+    /// Whether the group is of keys without a recorded use.
+    #[serde(skip)]
+    pub(crate) is_unused: bool,
     /// The number of keys in the group.
     pub number: usize,
 }
@@ -47,19 +51,42 @@ pub(crate) struct DistributionBuilder {
 #[derive(Debug, Default)]
 struct Tally {
     by_days: BTreeMap<i64, usize>,
-    by_label: BTreeMap<&'static str, usize>,
+    without_days: BTreeMap<WithoutDays, usize>,
+}
+
+/// Why a key has no number of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum WithoutDays {
+    NeverUsed,
+    NotUsedSinceRecorded,
+    Unknown,
+    Unavailable,
+    NotRequested,
+}
+
+impl WithoutDays {
+    fn label(self) -> String {
+        match self {
+            Self::NeverUsed => NoLastUse::NeverUsed.to_string(),
+            // Without a creation date a key may be older than the records of AWS.
+            Self::NotUsedSinceRecorded => NoLastUse::of_access_key(None).short(),
+            Self::Unknown => "unknown".to_owned(),
+            Self::Unavailable => "unavailable".to_owned(),
+            Self::NotRequested => "not requested".to_owned(),
+        }
+    }
 }
 
 impl Tally {
-    fn add(&mut self, days_or_label: Result<i64, &'static str>) {
-        *match days_or_label {
+    fn add(&mut self, days: Result<i64, WithoutDays>) {
+        *match days {
             Ok(days) => self.by_days.entry(days.max(0)).or_default(),
-            Err(label) => self.by_label.entry(label).or_default(),
+            Err(without) => self.without_days.entry(without).or_default(),
         } += 1;
     }
 
-    /// The groups that begin at these days and at as many further ones as the oldest key needs, then those of the labels.
-    fn into_bars(self, edges: &[i64], labels: &[&'static str]) -> Vec<Bar> {
+    /// The groups that begin at these days and at as many further ones as the oldest key needs, then those without days.
+    fn into_bars(self, edges: &[i64], without_days: &[WithoutDays]) -> Vec<Bar> {
         let oldest = self.by_days.last_key_value().map_or(0, |(days, _)| *days);
         let edges = with_further(edges, oldest);
         let next = edges.iter().skip(1).map(Some).chain([None]);
@@ -67,12 +94,13 @@ impl Tally {
             let keys = self.by_days.range(from..).filter(|(days, _)| next.is_none_or(|next| *days < next));
             Bar { number: keys.map(|(_, number)| number).sum(), ..Bar::between(*from, next.copied()) }
         });
-        let without_days = labels.iter().map(|label| Bar {
-            label: (*label).to_owned(),
+        let others = without_days.iter().map(|without| Bar {
+            label: without.label(),
             from_days: None,
-            number: self.by_label.get(label).copied().unwrap_or_default(),
+            is_unused: matches!(without, WithoutDays::NeverUsed | WithoutDays::NotUsedSinceRecorded),
+            number: self.without_days.get(without).copied().unwrap_or_default(),
         });
-        between.chain(without_days).collect()
+        between.chain(others).collect()
     }
 }
 
@@ -93,7 +121,7 @@ impl Bar {
             Some(next) => format!("{from} to {} days", next - 1),
             None => format!("{from} days or more"),
         };
-        Self { label, from_days: Some(from), number: 0 }
+        Self { label, from_days: Some(from), is_unused: false, number: 0 }
     }
 }
 
@@ -104,12 +132,16 @@ impl DistributionBuilder {
             account.users().unwrap_or_default().iter().flat_map(|user| user.access_keys.iter().flatten());
         for key in keys.filter(|key| key.status == AccessKeyStatus::Active) {
             let days_since = |time| days(time, header.as_of);
-            self.age.add(key.create_date.map(days_since).ok_or("unknown"));
+            self.age.add(key.create_date.map(days_since).ok_or(WithoutDays::Unknown));
             self.last_use.add(match &key.last_used {
                 Fact::Known { value: Some(last), .. } => Ok(days_since(last.date)),
-                Fact::Known { value: None, .. } => Err("never used"),
-                Fact::Unknown { .. } | Fact::Unavailable { .. } => Err("unknown"),
-                Fact::NotRequested => Err("not requested"),
+                Fact::Known { value: None, .. } => Err(match NoLastUse::of_access_key(key.create_date) {
+                    NoLastUse::NeverUsed => WithoutDays::NeverUsed,
+                    NoLastUse::NotUsedSince(_) => WithoutDays::NotUsedSinceRecorded,
+                }),
+                Fact::Unknown { .. } => Err(WithoutDays::Unknown),
+                Fact::Unavailable { .. } => Err(WithoutDays::Unavailable),
+                Fact::NotRequested => Err(WithoutDays::NotRequested),
             });
         }
     }
@@ -118,15 +150,24 @@ impl DistributionBuilder {
     #[must_use]
     pub(crate) fn finish(self) -> Distributions {
         Distributions {
-            age: self.age.into_bars(&AGES, &["unknown"]),
-            last_use: self.last_use.into_bars(&IDLE, &["never used", "unknown", "not requested"]),
+            age: self.age.into_bars(&AGES, &[WithoutDays::Unknown]),
+            last_use: self.last_use.into_bars(
+                &IDLE,
+                &[
+                    WithoutDays::NeverUsed,
+                    WithoutDays::NotUsedSinceRecorded,
+                    WithoutDays::Unknown,
+                    WithoutDays::Unavailable,
+                    WithoutDays::NotRequested,
+                ],
+            ),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AGES, IDLE, Tally, with_further};
+    use super::{AGES, IDLE, Tally, WithoutDays, with_further};
 
     #[test]
     fn the_last_groups_grow_with_the_data() {
@@ -139,8 +180,8 @@ mod tests {
         for days in [0, 400, 800, 801, 5000] {
             tally.add(Ok(days));
         }
-        tally.add(Err("unknown"));
-        let bars = tally.into_bars(&IDLE, &["unknown"]);
+        tally.add(Err(WithoutDays::Unknown));
+        let bars = tally.into_bars(&IDLE, &[WithoutDays::Unknown]);
         assert_eq!(bars.iter().map(|bar| bar.number).sum::<usize>(), 6, "each key is in one group");
         assert!(bars.len() <= IDLE.len() + 7, "{bars:?}");
         let last = bars.iter().rfind(|bar| bar.from_days.is_some()).unwrap();

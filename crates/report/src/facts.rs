@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use rolecall_roll::{
-    AccessKey, AccessKeyStatus, AccountRecord, Fact, FactKind, Header, LastUsed, Organization, Policies,
-    Source, User,
+    AccessKey, AccessKeyStatus, AccountId, AccountRecord, Fact, FactKind, Header, LastUsed, Organization,
+    Policies, Source, User,
 };
 
 /// A fact that a rule needs and that is not known.
@@ -59,8 +59,9 @@ pub(crate) struct KeyView<'a> {
 pub(crate) fn require<T>(fact: Fact<T>, kind: FactKind) -> Result<(T, Source), MissingFact> {
     match fact {
         Fact::Known { value, source } => Ok((value, source)),
-        Fact::Unknown { unknown: reason } | Fact::Unavailable { unavailable: reason } => {
-            Err(MissingFact::unknown(kind, reason))
+        Fact::Unknown { unknown } => Err(MissingFact::unknown(kind, unknown)),
+        Fact::Unavailable { unavailable } => {
+            Err(MissingFact::unknown(kind, format!("AWS has no value: {unavailable}")))
         }
         Fact::NotRequested => Err(MissingFact { fact: kind, missing: kind.label(), reason: None }),
     }
@@ -100,6 +101,20 @@ impl<'a> AccountView<'a> {
     #[must_use]
     pub(crate) fn is_management_account(&self) -> bool {
         self.organization.is_some_and(|it| &it.management_account_id == self.record.account_id())
+    }
+
+    /// The management account, for a member account; `None` for the management account itself, and where the organization is
+    /// unknown.
+    #[must_use]
+    pub(crate) fn management_account_of_member(&self) -> Option<&'a AccountId> {
+        let organization = self.organization.filter(|_| !self.is_management_account())?;
+        Some(&organization.management_account_id)
+    }
+
+    /// The partition of the account.
+    #[must_use]
+    pub(crate) fn partition(&self) -> &'static str {
+        self.record.role_arn().map_or("aws", |role_arn| role_arn.partition().as_str())
     }
 
     /// Whether the organization manages this account's root credentials centrally.
@@ -232,6 +247,25 @@ impl<'a> UserView<'a> {
         self.user.password_last_used.max(report)
     }
 
+    /// Whether the console password was neither used nor set for at least `days` days; `None` where the user has no password,
+    /// and where that is unknown.
+    #[must_use]
+    pub(crate) fn is_password_idle(&self, days: u32) -> Option<bool> {
+        let password = self.password().known().copied().flatten()?;
+        let since = self.password_last_used().max(password.set_date).unwrap_or(self.user.create_date);
+        Some(self.days_idle(since) >= i64::from(days))
+    }
+
+    /// The latest recorded use of any credential of the user that the roll has, deleted passwords included; `None` where it
+    /// has none, which is not "never used".
+    #[must_use]
+    pub(crate) fn latest_use(&self) -> Option<Timestamp> {
+        let live = self.user.access_keys.iter().flatten().filter_map(|key| key.last_used.known()?.as_ref());
+        let report = self.user.report.known().into_iter().flat_map(|row| &row.access_keys);
+        let of_keys = live.chain(report.filter_map(|key| key.last_used.as_ref())).map(|last| last.date);
+        of_keys.max().max(self.password_last_used())
+    }
+
     /// The groups, policies and tags.
     #[must_use]
     pub(crate) fn policies(&self) -> Fact<&'a Policies> {
@@ -296,7 +330,7 @@ impl<'a> KeyView<'a> {
         Ok((created, age))
     }
 
-    /// The last use; `None` where the key was never used.
+    /// The last use; `None` where AWS has none: see [`NoLastUse`](crate::last_use::NoLastUse).
     ///
     /// # Errors
     /// [`MissingFact`] where the last use is unknown or was not requested.
@@ -304,7 +338,7 @@ impl<'a> KeyView<'a> {
         require(self.key.last_used.as_ref().map(Option::as_ref), FactKind::LastUsed)
     }
 
-    /// Whether the key was last used, or where it was never used, was created, at least `days` days ago; `None` where that is
+    /// Whether the key was last used, or where it has no recorded use, was created, at least `days` days ago; `None` where that is
     /// unknown.
     #[must_use]
     pub(crate) fn is_idle(&self, days: u32) -> Option<bool> {

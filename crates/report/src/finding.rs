@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::advice::Advice;
 use crate::evidence::Evidence;
+use crate::remedy::Remediation;
 use crate::rules::{Rule, Severity};
 use crate::score::Score;
 
@@ -35,8 +36,8 @@ pub struct Finding {
     /// When the access key was created: of two keys with the same score, the older is the more urgent.
     #[serde(skip)]
     pub key_created: Option<Timestamp>,
-    /// How to fix it: AWS CLI commands, one per line, and shell comments.
-    pub remedy: String,
+    /// How to fix it, step by step, with AWS CLI commands.
+    pub remedy: Remediation,
     /// How urgent it is, with the reasons.
     pub score: Score,
     /// What to do with the user, or the root user, as a whole.

@@ -13,6 +13,7 @@ use rolecall_roll::{AccessKeyId, FactKind, Source};
 use crate::advice::{Action, Advice};
 use crate::evidence::Evidence;
 use crate::finding::{Finding, Owner, Subject, Suppression};
+use crate::remedy::{Guard, Remediation, Step};
 use crate::rules::{CATALOG, Severity};
 use crate::score::{Score, ScoreComponent};
 
@@ -129,9 +130,9 @@ fn encode(finding: &Finding, out: &mut Vec<u8>) {
     ] {
         put_optional(out, text);
     }
-    for text in [user_arn, message, remedy] {
-        put_text(out, text);
-    }
+    put_text(out, user_arn);
+    put_text(out, message);
+    put_remedy(out, remedy);
     put_number(out, evidence.len());
     for Evidence { fact, value, source } in evidence {
         put_index(out, FactKind::ALL.iter().position(|it| it == fact));
@@ -175,20 +176,18 @@ fn decode(bytes: &[u8]) -> Option<Finding> {
     let account_id = input.text()?.parse().ok()?;
     let [account_name, organizational_unit, user_name, key, user_id] =
         [input.optional()?, input.optional()?, input.optional()?, input.optional()?, input.optional()?];
-    let [user_arn, message, remedy] = [input.text()?, input.text()?, input.text()?];
+    let [user_arn, message] = [input.text()?, input.text()?];
+    let remedy = input.remedy()?;
     let access_key_id = key.map(|key| key.parse()).transpose().ok()?;
-    let mut evidence = Vec::new();
-    for _ in 0..input.number()? {
+    let evidence = input.list(|input| {
         let (fact, value) = (*FactKind::ALL.get(input.number()?)?, input.text()?);
         let source = input.time()?.map_or(Source::Live, Source::CredentialReport);
-        evidence.push(Evidence { fact, value, source });
-    }
+        Some(Evidence { fact, value, source })
+    })?;
     let key_created = input.time()?;
     let points = input.points()?;
-    let mut components = Vec::new();
-    for _ in 0..input.number()? {
-        components.push(ScoreComponent { points: input.points()?, reason: input.text()? });
-    }
+    let components =
+        input.list(|input| Some(ScoreComponent { points: input.points()?, reason: input.text()? }))?;
     let (action, advice_reason) = (input.optional()?, input.text()?);
     let action = action.map(|action| Action::ALL.into_iter().find(|it| it.as_str() == action));
     let (owner, from) = (input.optional()?, input.text()?);
@@ -226,6 +225,27 @@ fn decode(bytes: &[u8]) -> Option<Finding> {
         exception,
         can_be_suppressed,
     })
+}
+
+fn put_remedy(out: &mut Vec<u8>, Remediation { steps }: &Remediation) {
+    put_number(out, steps.len());
+    for Step { title, cannot_be_undone, guard, commands } in steps {
+        put_text(out, title);
+        out.push(u8::from(*cannot_be_undone));
+        match guard {
+            Guard::Account(account) => {
+                put_text(out, account.as_str());
+                out.push(0);
+            }
+            Guard::MemberRoot { management, member, partition, task_policy } => {
+                put_text(out, management.as_str());
+                out.push(1);
+                [member.as_str(), partition, task_policy].iter().for_each(|text| put_text(out, text));
+            }
+        }
+        put_number(out, commands.len());
+        commands.iter().for_each(|command| put_text(out, command));
+    }
 }
 
 fn put_number(out: &mut Vec<u8>, number: usize) {
@@ -286,6 +306,26 @@ impl Input<'_> {
     #[expect(clippy::option_option, reason = "the outer `None` is the end of the input")]
     fn optional(&mut self) -> Option<Option<String>> {
         if self.flag()? { self.text().map(Some) } else { Some(None) }
+    }
+
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        (0..self.number()?).map(|_| item(self)).collect()
+    }
+
+    fn remedy(&mut self) -> Option<Remediation> {
+        let steps = self.list(|input| {
+            let (title, cannot_be_undone) = (input.text()?.into(), input.flag()?);
+            let account = input.text()?.parse().ok()?;
+            let guard = if input.flag()? {
+                let member = input.text()?.parse().ok()?;
+                let [partition, task_policy] = [input.text()?.into(), input.text()?.into()];
+                Guard::MemberRoot { management: account, member, partition, task_policy }
+            } else {
+                Guard::Account(account)
+            };
+            Some(Step { title, cannot_be_undone, guard, commands: input.list(Self::text)? })
+        })?;
+        Some(Remediation { steps })
     }
 
     #[expect(clippy::option_option, reason = "the outer `None` is the end of the input")]

@@ -4,6 +4,7 @@ use rolecall_roll::{AccessKeyStatus, Fact};
 use serde::Serialize;
 
 use crate::facts::{KeyView, UserView};
+use crate::last_use::NoLastUse;
 use crate::rules::Severity;
 
 /// How urgent a finding is. More points are more urgent.
@@ -76,14 +77,20 @@ impl Score {
             }
         }
         match &key.key.last_used {
-            Fact::Known { value: None, .. } => self.add(10, "never used: nothing depends on the key"),
+            Fact::Known { value: None, .. } => match NoLastUse::of_access_key(key.key.create_date) {
+                NoLastUse::NeverUsed => self.add(10, "never used: nothing depends on the key"),
+                no_use @ NoLastUse::NotUsedSince(_) => {
+                    self.add(8, format!("{no_use}: little depends on the key"));
+                }
+            },
             Fact::Known { value: Some(last), .. } => {
                 let idle = key.user.days_idle(last.date);
                 if idle > 90 {
                     self.add(8, format!("not used for {idle} days: little depends on the key"));
                 }
             }
-            Fact::Unknown { .. } | Fact::Unavailable { .. } => self.add(3, "last use unknown"),
+            Fact::Unknown { .. } => self.add(3, "last use unknown"),
+            Fact::Unavailable { .. } => self.add(3, "AWS has no value for the last use"),
             Fact::NotRequested => {}
         }
     }

@@ -11,8 +11,8 @@
   const users = data.users.map(([account, accountName, unit, owner, name, arn, advice, reason]) =>
     ({ account, accountName: accountName || account, accountLabel: accountName ? `${account} ${accountName}` : account,
       unit, owner, name: name || "root user", arn, advice, reason }));
-  const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, components, remedy, exception]) => ({
-    score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, components, remedy,
+  const findings = data.findings.map(([score, severity, rule, user, key, message, evidence, components, steps, exception]) => ({
+    score, severity: SEVERITIES[severity], rule: rules[rule], user: users[user], key, message, evidence, components, steps,
     exception: exception ?? "",
   }));
   const isSuppressed = (finding) => finding.exception.startsWith("suppressed");
@@ -152,8 +152,10 @@
     return tr;
   };
 
-  const details = ({ rule, user, evidence, components, remedy: commands }, id) => {
-    const list = (items) => element("ul", {}, ...items.map((text) => element("li", {}, bdi(text))));
+  // A step of a remedy has its own button: who copies one step does not copy the next one.
+  const stepItem = ([title, opening, body]) => {
+    const [text, cannotBeUndone] = data.titles[title];
+    const commands = data.openings[opening] + body + data.block_end;
     const remedy = element("pre", {}, commands);
     const copy = element("button", { type: "button" }, "Copy");
     copy.addEventListener("click", async () => {
@@ -166,6 +168,11 @@
         copy.textContent = "Selected: press Ctrl-C";
       }
     });
+    return element("li", {}, element(cannotBeUndone ? "strong" : "span", {}, bdi(text)), remedy, copy);
+  };
+
+  const details = ({ rule, user, evidence, components, steps }, id) => {
+    const list = (items) => element("ul", {}, ...items.map((text) => element("li", {}, bdi(text))));
     const terms = [
       ["why", `${rule.title}. ${rule.why}`],
       ["account", user.accountLabel],
@@ -174,7 +181,7 @@
       ["score", list(components.map(([points, reason]) => `${points}: ${data.reasons[reason]}`))],
       ["advice", user.advice && `${user.advice}: ${user.reason}`],
       ["rule", rule.clauses ? `${rule.id}: ${rule.clauses}` : rule.id],
-      ["remedy", element("div", {}, remedy, copy)],
+      ["remedy", element("ol", {}, ...steps.map(stepItem))],
     ].filter(([, value]) => value);
     const dl = element("dl");
     for (const [name, value] of terms) {
@@ -190,7 +197,7 @@
       const counts = owners.get(user.owner) ?? { all: 0, critical: 0, high: 0, users: new Set() };
       counts.all += 1;
       if (severity in counts) counts[severity] += 1;
-      counts.users.add(user);
+      counts.users.add(user.arn);
       owners.set(user.owner, counts);
     }
     if (owners.size < 2) return;

@@ -57,6 +57,20 @@ fn the_same_roll_a_day_later_has_no_differences() {
 }
 
 #[test]
+fn a_key_that_is_older_than_the_records_of_aws_was_not_used_for_the_first_time() {
+    let old_key =
+        AccessKey { create_date: Some(common::at("2012-01-01T00:00:00Z")), ..key("AKIA1", 0, None) };
+    for (before, words) in [(old_key, "not since 2015-04-22"), (key("AKIA1", 500, None), "never")] {
+        let used = AccessKey { last_used: key("AKIA1", 0, Some(1)).last_used, ..before.clone() };
+        let (old, new) = ([account(A, vec![ann(vec![before])])], [account(A, vec![ann(vec![used])])]);
+        let diff = compared(&old, &new, &Settings::default(), true);
+        let sections = diff.sections();
+        let used = sections.iter().find(|it| it.title == "Access keys with a changed last use").unwrap();
+        assert!(used.rows[0].contains(&words.to_owned()), "{:?}", used.rows);
+    }
+}
+
+#[test]
 fn users_and_keys_are_added_removed_and_changed() {
     let inactive = AccessKey { status: "Inactive".to_owned().into(), ..key("AKIA1", 10, Some(1)) };
     let diff = diff(

@@ -143,7 +143,8 @@ fn findings_from_a_file_equal_those_in_memory_and_of_equal_scores_the_older_key_
     let mut all = accounts();
     all.push(account("666666666666", vec![old("A", 1900), old("B", 2100)]));
     all.push(account("777777777777", vec![old("C", 2000), user("D", vec![undated]), without_mfa]));
-    let roll = roll_file_of(&header(), &all);
+    let header = Header { organization: Some(organization(Fact::live(false))), ..header() };
+    let roll = roll_file_of(&header, &all);
     let [in_memory, stored] = [FindingLimit::All, FindingLimit::Stored].map(|limit| {
         let report = Report::from_file(&roll, &settings(), limit).unwrap();
         let findings = report.open_findings().chain(report.suppressed_findings());

@@ -19,8 +19,8 @@ use rolecall_report::rules::{self, Rule};
 use rolecall_report::settings::{Exception, OwnerSource, RuleOverride};
 use rolecall_report::{Benchmark, CATALOG, Finding, Report, Settings, Severity};
 use rolecall_roll::{
-    AccessKey, AccountRecord, Fact, FactKind, FactSelection, Facts, Header, LastUsed, Policies, ReportKey,
-    ReportRow, Root, Source, Stage, User,
+    AccessKey, AccountRecord, ConsolePassword, Fact, FactKind, FactSelection, Facts, Header, LastUsed,
+    Policies, ReportKey, ReportRow, Root, Source, Stage, User,
 };
 
 /// The result of one rule.
@@ -129,6 +129,82 @@ fn a_key_that_was_never_used_counts_from_its_creation() {
     }
 }
 
+/// Sources: the API pages of `AccessKeyLastUsed` and `User`
+#[test]
+fn a_credential_that_is_older_than_the_records_of_aws_is_not_called_never_used() {
+    let created = |text: &str| AccessKey { create_date: Some(at(text)), ..key("AKIA1", 0, None) };
+    let message = |verdict: Verdict| match verdict {
+        Fail(message) => message,
+        other => panic!("{other:?}"),
+    };
+    for (day, used, setup_score) in [
+        ("2015-04-21T23:59:59Z", "not used since AWS began to record it (22 April 2015)", 8),
+        ("2015-04-22T00:00:00Z", "never used", 10),
+    ] {
+        let words = format!("was {used}");
+        assert!(message(key_verdict("access-key-never-used", created(day))).contains(&words), "{day}");
+        assert!(
+            message(key_verdict("access-key-inactive", inactive(created(day)))).contains(&words),
+            "{day}"
+        );
+        let at_setup = User { create_date: at(day), ..password(user("ann", vec![created(day)]), 400, None) };
+        assert!(message(user_verdict("access-key-at-setup", at_setup.clone())).ends_with(&words), "{day}");
+
+        let accounts = vec![account("111111111111", vec![at_setup])];
+        let report = report(&header(), accounts, &Settings::default());
+        let finding = report.findings.iter().find(|it| it.rule.id == "access-key-never-used").unwrap();
+        assert!(finding.evidence.iter().any(|it| it.value == used), "{:?}", finding.evidence);
+        let component = finding.score.components.iter().find(|it| it.reason.starts_with(used)).unwrap();
+        assert_eq!(component.points, setup_score);
+        let bars = &report.distributions.as_ref().unwrap().last_use;
+        let counted: Vec<&str> =
+            bars.iter().filter(|bar| bar.number > 0).map(|bar| bar.label.as_str()).collect();
+        let label = if used == "never used" { used } else { "not since 2015-04-22" };
+        assert_eq!(counted, [label]);
+    }
+    // What the formats show, but for the id of the rule.
+    let roll = common::roll_file_of(
+        &header(),
+        &[account("111111111111", vec![user("ann", vec![created("2012-01-01T00:00:00Z")])])],
+    );
+    for (format, text) in common::rendered(&roll, &Settings::default()) {
+        let words = match format {
+            "html" => "not since 2015-04-22",
+            _ => "AWS began to record it (22 April 2015)",
+        };
+        assert!(format == "markdown" || text.contains(words), "{format}: {text}");
+        assert!(["json", "html"].contains(&format) || !text.contains("never used"), "{format}: {text}");
+    }
+    for (day, used) in [
+        ("2014-10-19T23:59:59Z", "not used since AWS began to record it (20 October 2014)"),
+        ("2014-10-20T00:00:00Z", "never used"),
+    ] {
+        let set = ConsolePassword { create_date: Some(at(day)), password_reset_required: false };
+        let ann = User { console_password: Fact::live(Some(set)), ..user("ann", Vec::new()) };
+        assert!(message(user_verdict("password-never-used", ann)).contains(&format!("was {used};")), "{day}");
+    }
+}
+
+#[test]
+fn a_value_that_aws_does_not_have_is_not_called_unread() {
+    let unavailable = |reason: &str| Fact::<Option<LastUsed>>::Unavailable { unavailable: reason.to_owned() };
+    let key = AccessKey { last_used: unavailable("too young"), ..key("AKIA1", 500, None) };
+    assert_eq!(
+        key_verdict("access-key-unused", key.clone()),
+        Unknown("last_used: AWS has no value: too young".to_owned())
+    );
+    let report = report(
+        &header(),
+        vec![account("111111111111", vec![user("ann", vec![key])])],
+        &only(rules::find("access-key-age").unwrap()),
+    );
+    let reasons: Vec<&str> =
+        report.findings[0].score.components.iter().map(|component| component.reason.as_str()).collect();
+    assert!(reasons.contains(&"AWS has no value for the last use"), "{reasons:?}");
+    let bars = &report.distributions.as_ref().unwrap().last_use;
+    assert!(bars.iter().any(|bar| bar.label == "unavailable" && bar.number == 1));
+}
+
 #[test]
 fn an_unknown_last_use_is_neither_never_nor_long_ago() {
     for id in ["access-key-unused", "access-key-never-used"] {
@@ -202,7 +278,7 @@ fn one_active_key_is_enough() {
     assert_eq!(user_verdict(id, user("ann", one)), Pass);
 }
 
-/// The remedies of a user's findings, by rule and key.
+/// The remedies of a user's findings, by rule and key: the title and the commands of each step, without the guard.
 fn remedies(user: User) -> BTreeMap<(&'static str, String), String> {
     let header = header();
     let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
@@ -210,55 +286,78 @@ fn remedies(user: User) -> BTreeMap<(&'static str, String), String> {
         let id = it.subject.access_key_id.as_ref();
         (it.rule.id, id.map(|id| shortened(id.as_str())).unwrap_or_default())
     };
-    report.findings.iter().map(|it| (rule_and_key(it), shortened(&it.remedy))).collect()
+    report.findings.iter().map(|it| (rule_and_key(it), shortened(&outline(it)))).collect()
 }
 
-fn deactivate(key: &str) -> String {
-    format!("aws iam update-access-key --user-name ann --access-key-id {key} --status Inactive")
-}
-
-fn delete(key: &str) -> String {
-    format!("aws iam delete-access-key --user-name ann --access-key-id {key}")
+/// The title and the commands of each step of a remedy, without the guard.
+fn outline(finding: &Finding) -> String {
+    let steps = finding.remedy.steps.iter().map(|step| {
+        let block = step.block();
+        let commands =
+            block.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| line.starts_with("aws "));
+        [step.title()].into_iter().chain(commands.map(str::to_owned)).collect::<Vec<_>>().join("\n")
+    });
+    steps.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn the_remedy_for_one_key_leaves_the_other() {
-    let later = "# a week later, if nothing has failed without it:";
     let remedy = |remedies: &BTreeMap<_, String>, rule, key: &str| remedies[&(rule, key.to_owned())].clone();
     // During a rotation the new key is kept, though it was not used yet.
     let found = remedies(user("ann", vec![key("OLD", 100, Some(0)), key("NEW", 10, None)]));
-    let rotated = "# once the workload uses NEW instead:";
-    assert_eq!(remedy(&found, "access-keys-several", ""), format!("{rotated}\n{}", deactivate("OLD")));
-    assert_eq!(
-        remedy(&found, "access-key-age", "OLD"),
-        format!("{rotated}\n{}\n{later}\n{}", deactivate("OLD"), delete("OLD"))
-    );
+    insta::assert_snapshot!(remedy(&found, "access-keys-several", ""), @r"
+    Check that all workloads use NEW.
+    aws iam get-access-key-last-used --access-key-id OLD
+    aws iam get-access-key-last-used --access-key-id NEW
+    Once the workload uses NEW instead, deactivate OLD.
+    aws iam update-access-key --user-name ann --access-key-id OLD --status Inactive
+    ");
+    insta::assert_snapshot!(remedy(&found, "access-key-age", "OLD"), @r"
+    Check that the workload uses NEW and no longer OLD.
+    aws iam get-access-key-last-used --access-key-id NEW
+    aws iam get-access-key-last-used --access-key-id OLD
+    Once the workload uses NEW instead, deactivate OLD.
+    aws iam update-access-key --user-name ann --access-key-id OLD --status Inactive
+    After 30 days, if nothing has failed without it, delete OLD. This cannot be undone.
+    aws iam delete-access-key --user-name ann --access-key-id OLD
+    ");
     // The idle key is deactivated, not the one in use.
     let found = remedies(user("ann", vec![key("USED", 300, Some(0)), key("IDLE", 200, None)]));
-    assert_eq!(remedy(&found, "access-keys-several", ""), deactivate("IDLE"));
-    assert_eq!(
-        remedy(&found, "access-key-age", "USED"),
-        format!(
-            "# IAM allows two access keys per user; once IDLE is deleted:\naws iam create-access-key --user-name ann\n\
-             # once the workload uses the new key instead:\n{}\n{later}\n{}",
-            deactivate("USED"),
-            delete("USED")
-        )
-    );
+    insta::assert_snapshot!(remedy(&found, "access-keys-several", ""), @r"
+    Deactivate IDLE, which is not in use.
+    aws iam update-access-key --user-name ann --access-key-id IDLE --status Inactive
+    ");
+    insta::assert_snapshot!(remedy(&found, "access-key-age", "USED"), @r"
+    IAM allows two access keys per user. Once IDLE is deleted, create the new key and give it to the workload. AWS shows its secret only now.
+    aws iam create-access-key --user-name ann
+    Once the workload uses the new key instead, deactivate USED.
+    aws iam update-access-key --user-name ann --access-key-id USED --status Inactive
+    After 30 days, if nothing has failed without it, delete USED. This cannot be undone.
+    aws iam delete-access-key --user-name ann --access-key-id USED
+    ");
     // An inactive key takes the place of a new one.
     let keys = vec![key("USED", 300, Some(0)), inactive(key("SPARE", 400, Some(350)))];
     let found = remedies(user("ann", keys));
-    let delete_inactive = format!(
-        "# IAM allows two access keys per user; if the inactive one is not needed:\n{}\naws iam create-access-key",
-        delete("SPARE")
-    );
-    assert!(remedy(&found, "access-key-age", "USED").starts_with(&delete_inactive), "{found:?}");
+    insta::assert_snapshot!(remedy(&found, "access-key-age", "USED"), @r"
+    IAM allows two access keys per user. Check that the inactive SPARE is not needed.
+    aws iam get-access-key-last-used --access-key-id SPARE
+    To make room for a new key, delete SPARE. This cannot be undone.
+    aws iam delete-access-key --user-name ann --access-key-id SPARE
+    Create the new key and give it to the workload. AWS shows its secret only now.
+    aws iam create-access-key --user-name ann
+    Once the workload uses the new key instead, deactivate USED.
+    aws iam update-access-key --user-name ann --access-key-id USED --status Inactive
+    After 30 days, if nothing has failed without it, delete USED. This cannot be undone.
+    aws iam delete-access-key --user-name ann --access-key-id USED
+    ");
     // Where all keys are idle, none is kept.
     let found = remedies(user("ann", vec![key("A", 300, Some(60)), key("B", 200, None)]));
-    assert_eq!(
-        remedy(&found, "access-keys-several", ""),
-        format!("{}\n{}", deactivate("A"), deactivate("B"))
-    );
+    insta::assert_snapshot!(remedy(&found, "access-keys-several", ""), @r"
+    Deactivate A, which is not in use.
+    aws iam update-access-key --user-name ann --access-key-id A --status Inactive
+    Deactivate B, which is not in use.
+    aws iam update-access-key --user-name ann --access-key-id B --status Inactive
+    ");
 }
 
 #[test]
@@ -274,10 +373,11 @@ fn a_user_is_deleted_after_all_that_iam_requires_to_be_removed() {
         remedies(ann)[&("user-without-credentials", String::new())].clone()
     };
     insta::assert_snapshot!(delete_commands(Fact::live(policies)), @r"
-    # if these list no credential that is in use:
+    List the credentials that Rolecall does not read: SSH keys, service-specific credentials and signing certificates.
     aws iam list-ssh-public-keys --user-name ann
     aws iam list-service-specific-credentials --user-name ann
     aws iam list-signing-certificates --user-name ann
+    If none of these is in use, delete the user with all that belongs to it. This cannot be undone.
     aws iam deactivate-mfa-device --user-name ann --serial-number arn:aws:iam::111111111111:mfa/x
     aws iam remove-user-from-group --user-name ann --group-name dev
     aws iam detach-user-policy --user-name ann --policy-arn arn:aws:iam::aws:policy/ReadOnlyAccess
@@ -285,7 +385,46 @@ fn a_user_is_deleted_after_all_that_iam_requires_to_be_removed() {
     aws iam delete-user --user-name ann
     ");
     assert!(
-        delete_commands(throttled()).contains("# once its groups, policies and MFA devices are removed:\n")
+        delete_commands(throttled())
+            .contains("once its groups, policies and MFA devices are removed, delete the user")
+    );
+}
+
+#[test]
+fn a_password_is_looked_at_and_an_inline_policy_is_kept_before_it_is_deleted() {
+    let policies = Policies {
+        attached_policies: vec!["arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned()],
+        inline_policies: vec!["mine".to_owned()],
+        ..Policies::default()
+    };
+    let found =
+        remedies(User { policies: Fact::live(policies), ..password(user("ann", Vec::new()), 400, Some(1)) });
+    insta::assert_snapshot!(found[&("policies-on-user", String::new())], @r"
+    Put the user into a group that has the permissions. Replace GROUP_NAME by its name.
+    aws iam add-user-to-group --user-name ann --group-name GROUP_NAME
+    Once the group has the permissions, detach the managed policies from the user.
+    aws iam detach-user-policy --user-name ann --policy-arn arn:aws:iam::aws:policy/ReadOnlyAccess
+    Keep a copy of the inline policies.
+    aws iam get-user-policy --user-name ann --policy-name mine
+    Once the group has the permissions, delete the inline policies. This cannot be undone.
+    aws iam delete-user-policy --user-name ann --policy-name mine
+    ");
+    insta::assert_snapshot!(found[&("console-without-mfa", String::new())], @r"
+    Let the user register an MFA device in the console, under Security credentials. Then this lists it.
+    aws iam list-mfa-devices --user-name ann
+    ");
+    let found = remedies(password(user("ann", Vec::new()), 400, Some(100)));
+    insta::assert_snapshot!(found[&("password-unused", String::new())], @r"
+    Check that the password was not used or set again since the report.
+    aws iam get-user --user-name ann
+    aws iam get-login-profile --user-name ann
+    If nobody needs the password, delete it. This cannot be undone.
+    aws iam delete-login-profile --user-name ann
+    ");
+    assert_eq!(
+        found[&("password-unused", String::new())],
+        found[&("console-without-mfa", String::new())],
+        "a password that is not in use needs no MFA device"
     );
 }
 
@@ -730,39 +869,73 @@ fn unknown_tags_do_not_count_as_no_tags() {
 #[test]
 fn an_unused_key_is_deactivated_and_not_replaced() {
     let header = header();
-    let remedy = |last: Option<i64>| {
+    let first_step = |last: Option<i64>| {
         let user = user("ann", vec![key("AKIA1", 500, last)]);
         let settings = only(rules::find("access-key-age").unwrap());
-        report(&header, vec![account("111111111111", vec![user])], &settings).findings[0].remedy.clone()
+        let report = report(&header, vec![account("111111111111", vec![user])], &settings);
+        report.findings[0].remedy.steps[0].block()
     };
-    assert!(remedy(Some(1)).starts_with("aws iam create-access-key "), "a key in use is rotated");
-    for idle in [remedy(None), remedy(Some(45))] {
-        assert!(idle.starts_with("aws iam update-access-key --user-name ann "), "{idle}");
-        assert!(!idle.contains("create-access-key") && idle.contains("aws iam delete-access-key"), "{idle}");
+    assert!(first_step(Some(1)).contains("\n  aws iam create-access-key "), "a key in use is rotated");
+    for idle in [first_step(None), first_step(Some(45))] {
+        assert!(idle.contains("\n  aws iam update-access-key --user-name ann "), "{idle}");
+        assert!(!idle.contains("create-access-key") && !idle.contains("delete-access-key"), "{idle}");
     }
 }
 
 #[test]
-fn a_user_is_deleted_only_where_all_was_idle_for_as_long_as_a_key_may_be_old() {
+fn a_user_is_deleted_only_where_all_is_inactive_and_nothing_shows_a_use_within_a_year() {
     let header = header();
-    let advice = |last: i64| {
-        let user = user("ann", vec![key("AKIA1", 500, Some(last))]);
-        let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
-        report.findings[0].advice.clone().unwrap().action.to_string()
-    };
-    assert_eq!([44, 45, 89, 90].map(advice), ["rotate", "deactivate", "deactivate", "delete the user"]);
     let action = |user: User| {
         let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
         report.findings[0].advice.clone().unwrap().action.to_string()
     };
-    // An inactive key that was used two days ago may be needed.
+    let last_used = |days| user("ann", vec![key("A", 500, Some(days))]);
+    assert_eq!(
+        [44, 45, 90, 400].map(|days| action(last_used(days))),
+        ["rotate", "deactivate", "deactivate", "deactivate"]
+    );
+    let deactivated = |days| user("ann", vec![inactive(key("A", 500, Some(days)))]);
+    assert_eq!(
+        [90, 364, 365].map(|days| action(deactivated(days))),
+        ["delete the key", "delete the key", "delete the user"]
+    );
+    let two = |other| user("ann", vec![inactive(key("A", 500, Some(400))), other]);
+    assert_eq!(action(two(inactive(key("B", 500, None)))), "delete the user");
+    assert_eq!(action(two(inactive(key("B", 20, None)))), "delete the key", "someone has created a key");
+    assert_eq!(action(two(key("B", 500, None))), "deactivate");
+    // The last use of a password stays after the password is deleted.
+    let signed_in = User { password_last_used: Some(days_ago(300)), ..deactivated(400) };
+    assert_eq!(action(signed_in), "delete the key");
+    // The credential report may have a later use than the keys that were read.
+    let row = ReportRow {
+        password_enabled: Some(false),
+        password_last_used: None,
+        password_last_changed: None,
+        mfa_active: false,
+        access_keys: [300, 400].map(|days| ReportKey {
+            active: false,
+            last_rotated: None,
+            last_used: Some(LastUsed { date: days_ago(days), service: None, region: None }),
+        }),
+    };
+    assert_eq!(action(User { report: Fact::live(row), ..deactivated(400) }), "delete the key");
+    for unknown in [
+        User { console_password: throttled(), ..deactivated(400) },
+        two(AccessKey { last_used: throttled(), ..inactive(key("B", 500, None)) }),
+        two(AccessKey { status: "Quarantined".to_owned().into(), ..key("B", 50, Some(1)) }),
+    ] {
+        assert_eq!(action(unknown), "delete the key", "unknown is not unused");
+    }
+    assert_eq!(action(password(deactivated(400), 400, None)), "remove the password");
     assert_eq!(
         action(password(user("ann", vec![inactive(key("A", 500, Some(2)))]), 400, None)),
         "remove the password"
     );
+    assert_eq!(action(user("ann", Vec::new())), "delete the user");
     assert_eq!(
-        action(password(user("ann", vec![inactive(key("A", 500, Some(90)))]), 400, None)),
-        "delete the user"
+        action(User { create_date: days_ago(89), ..user("ann", Vec::new()) }),
+        "keep",
+        "the user is new"
     );
     // A password that was set five days ago may be for a new person.
     let new_password = || password(user("ann", Vec::new()), 5, Some(100));
@@ -813,7 +986,7 @@ fn every_finding_has_an_advice_also_those_of_the_root_user() {
     let with_organization = Header { organization: Some(organization(Fact::live(true))), ..header() };
     for (id, header, root, advice) in [
         ("111111111111", header(), root(true, true, None), &["delete the key"][..]),
-        ("111111111111", header(), root(true, false, Some(true)), &["delete the key", "delete the key"]),
+        ("111111111111", header(), root(true, false, Some(true)), &["delete the key", "assign MFA"]),
         ("111111111111", header(), root(false, false, Some(true)), &["assign MFA"]),
         ("111111111111", with_organization.clone(), root(false, false, Some(true)), &["remove the password"]),
         ("999999999999", with_organization, root(false, false, Some(true)), &["assign MFA"]),
@@ -867,7 +1040,7 @@ fn advice_never_counts_unknown_as_unused() {
         report.findings[0].advice.clone().unwrap().action.to_string()
     };
     let with = |keys| user("ann", keys);
-    assert_eq!(advice(with(vec![key("AKIA1", 500, None)])), "delete the user");
+    assert_eq!(advice(with(vec![key("AKIA1", 500, None)])), "deactivate");
     assert_eq!(advice(with(vec![key("AKIA1", 500, None), key("AKIA2", 50, Some(1))])), "deactivate");
     assert_eq!(advice(password(with(vec![key("AKIA1", 50, Some(1))]), 400, None)), "remove the password");
     assert_eq!(advice(with(vec![key("AKIA1", 500, Some(1))])), "rotate");

@@ -91,6 +91,12 @@ impl ResumableRoll {
         self.index.is_done(account_id)
     }
 
+    /// The `as_of` of the earliest run that read an account which need not be read again.
+    #[must_use]
+    pub fn oldest_done(&self) -> Option<Timestamp> {
+        self.index.oldest_done()
+    }
+
     /// The `as_of` of the earliest run with a line that counts; `None` where no line counts.
     #[must_use]
     pub fn as_of(&self) -> Option<Timestamp> {

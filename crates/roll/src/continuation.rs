@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::fact_kind::FactSelection;
 use crate::header::{Header, TargetScope};
 use crate::ids::{AccountId, RoleArn};
@@ -30,6 +32,14 @@ pub enum Discontinuity {
     /// Options that select accounts, facts or users have other values.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Options(Vec<OptionDifference>),
+    /// An account that would not be read again is older than the maximum age.
+    #[error("its oldest account was read at {as_of:.0}, more than {max_age:#} ago")]
+    TooOld {
+        /// When the oldest account was read.
+        as_of: Timestamp,
+        /// The maximum age.
+        max_age: SignedDuration,
+    },
     /// The organizations differ, or only one of the two reads an organization.
     #[error("the roll is of {}, but this run reads {}", organization(.previous.as_deref()), organization(.next.as_deref()))]
     Organization {
@@ -103,6 +113,21 @@ pub fn check(previous: &Header, next: &Header) -> Result<(), Discontinuity> {
         return Err(Discontinuity::Organization { previous: previous_id, next: next_id });
     }
     Ok(())
+}
+
+/// Checks that no account which would not be read again is older than the maximum age when the run starts, at `now`.
+///
+/// # Errors
+/// [`Discontinuity::TooOld`].
+pub fn check_age(
+    oldest_done: Option<Timestamp>,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> Result<(), Discontinuity> {
+    match oldest_done {
+        Some(as_of) if now.duration_since(as_of) > max_age => Err(Discontinuity::TooOld { as_of, max_age }),
+        _ => Ok(()),
+    }
 }
 
 fn check_accounts(previous: &Header, next: &Header) -> Result<(), Discontinuity> {

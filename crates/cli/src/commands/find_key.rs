@@ -11,6 +11,7 @@ use rolecall_core::targets::{Access, TargetPlan};
 use rolecall_core::{CallError, RunOptions, key_lookup};
 use rolecall_report::coverage_summary::{may_hold_other_keys, with_thousands_separator};
 use rolecall_report::facts::days;
+use rolecall_report::last_use::NoLastUse;
 use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact};
 use serde_json::json;
 
@@ -240,12 +241,9 @@ fn to_text(found: &FoundKey) -> String {
             let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
             format!("{}, for {} in {}", day(last.date), text(&last.service), text(&last.region))
         }
-        Fact::Known { value: None, .. } => {
-            "never, or not since AWS began to record it (22 April 2015)".to_owned()
-        }
-        Fact::Unknown { unknown: reason } | Fact::Unavailable { unavailable: reason } => {
-            format!("unknown: {reason}")
-        }
+        Fact::Known { value: None, .. } => NoLastUse::of_access_key(access_key.create_date).long(),
+        Fact::Unknown { unknown } => format!("unknown: {unknown}"),
+        Fact::Unavailable { unavailable } => format!("unavailable: {unavailable}"),
         Fact::NotRequested => "not requested".to_owned(),
     };
     let name = account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
@@ -259,4 +257,36 @@ fn to_text(found: &FoundKey) -> String {
         ("as of", format!("{as_of:.0} ({source})")),
     ];
     lines.iter().map(|(name, value)| format!("{name:<LABELS$} {}\n", output::printable(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_roll::{AccessKey, Fact};
+
+    use super::{FoundKey, to_text};
+
+    #[test]
+    fn a_key_without_a_last_use_was_never_used_only_if_aws_has_recorded_uses_since_it_was_created() {
+        let last_used = |created: Option<&str>| {
+            let found = FoundKey {
+                account_id: "111111111111".to_owned(),
+                account_name: None,
+                user_name: "ann".to_owned(),
+                access_key: AccessKey {
+                    access_key_id: "AKIAIOSFODNN7EXAMPLE".parse().unwrap(),
+                    status: "Active".to_owned().into(),
+                    create_date: created.map(|at| at.parse().unwrap()),
+                    last_used: Fact::live(None),
+                },
+                as_of: "2026-11-25T12:00:00Z".parse().unwrap(),
+                source: "live",
+            };
+            let text = to_text(&found);
+            text.lines().find_map(|line| line.strip_prefix("last used")).unwrap().trim().to_owned()
+        };
+        assert_eq!(last_used(Some("2015-04-22T00:00:00Z")), "never");
+        for older in [Some("2015-04-21T23:59:59Z"), None] {
+            assert_eq!(last_used(older), "not since AWS began to record it (22 April 2015)");
+        }
+    }
 }

@@ -25,8 +25,8 @@ roll apply.";
 
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
     (RolecallExitCode::Usage, "invalid arguments, or not a roll file"),
-    (RolecallExitCode::Findings, "a finding of the severity of --fail-on or worse"),
-    (RolecallExitCode::Incomplete, "the roll is incomplete, whatever was found"),
+    (RolecallExitCode::Findings, "a finding at or above --fail-on, also in an incomplete roll"),
+    (RolecallExitCode::Incomplete, "the roll is incomplete, or --fail-on cannot be decided"),
 ];
 
 /// The arguments of `rolecall report`.

@@ -72,8 +72,8 @@ fn long_help() -> String {
 }
 
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Findings, "a finding of the severity of --fail-on or worse"),
-    (RolecallExitCode::Incomplete, "not everything could be read, whatever was found"),
+    (RolecallExitCode::Findings, "a finding at or above --fail-on, also if not everything was read"),
+    (RolecallExitCode::Incomplete, "not everything could be read, or --fail-on cannot be decided"),
 ];
 
 /// The arguments of `rolecall scan`.
@@ -242,6 +242,11 @@ impl Scan<'_> {
     fn resume(&self, run: &mut Run<'_>, earlier: &ResumableRoll) -> Result<(), Failure> {
         run.resume(earlier).map_err(|problem| {
             let roll = self.arguments.roll.iter().map(|roll| roll.display().to_string()).collect::<String>();
+            if let Discontinuity::TooOld { .. } = problem {
+                return Failure::usage(format!("--roll {roll}: {problem}, and would not be read again")).with_remedy(
+                    "for a current inventory, name another file; to resume this one, set a larger --max-age",
+                );
+            }
             let (problem, same_options) = other_options(&problem, self.options);
             Failure::usage(format!("--roll {roll} was written by a scan with other options: {problem}"))
                 .with_remedy(format!("for a new roll, name another file; to resume this one, {same_options}"))

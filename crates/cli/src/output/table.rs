@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rolecall_report::coverage_summary::{first_of, no_users, with_thousands_separator};
 use rolecall_report::facts::days;
 use rolecall_report::finding::account_label;
+use rolecall_report::last_use::NoLastUse;
 use rolecall_roll::{AccessKey, AccessKeyStatus, AccountRecord, Fact, Gap, Header, Outcome, RollFile, User};
 
 use super::count_of;
@@ -171,8 +172,9 @@ fn key_cells(key: &AccessKey, as_of: Timestamp) -> Vec<Cell> {
     let day = |date: Timestamp| date.strftime("%Y-%m-%d").to_string();
     let last = match &key.last_used {
         Fact::Known { value: Some(last), .. } => Cell::new(day(last.date)),
-        Fact::Known { value: None, .. } => Cell::new("never"),
-        Fact::Unknown { .. } | Fact::Unavailable { .. } => Cell::styled("unknown", red()),
+        Fact::Known { value: None, .. } => Cell::new(NoLastUse::of_access_key(key.create_date).short()),
+        Fact::Unknown { .. } => Cell::styled("unknown", red()),
+        Fact::Unavailable { .. } => Cell::new("unavailable"),
         Fact::NotRequested => Cell::default(),
     };
     vec![

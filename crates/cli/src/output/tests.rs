@@ -333,6 +333,26 @@ fn a_key_has_one_line_at_80_columns_unless_its_user_name_is_long() {
 }
 
 #[test]
+fn a_last_use_is_never_only_for_keys_that_aws_recorded_and_unavailable_is_not_unknown() {
+    let created = |number, at: &str| AccessKey { create_date: at.parse().ok(), ..key(number, 0, None) };
+    let with = |number, last_used| AccessKey { last_used, ..key(number, 10, None) };
+    let keys = vec![
+        created(1, "2015-04-21T23:59:59Z"),
+        created(2, "2015-04-22T00:00:00Z"),
+        with(3, Fact::Unavailable { unavailable: "too young".to_owned() }),
+        with(4, Fact::Unknown { unknown: "throttled".to_owned() }),
+    ];
+    let accounts =
+        [AccountRecord::read(role("111111111111"), vec![user("ann", "/", keys)], Vec::new(), Vec::new())];
+    let shown = text(|out| super::table::render_keys(out, &roll(&accounts), KeyListing::All, PIPE).unwrap());
+    for (number, last) in [(1, "not since 2015-04-22"), (2, "never"), (3, "unavailable"), (4, "unknown")] {
+        let id = format!("AKIAEXAMPLE{number:09}");
+        let line = shown.lines().find(|line| line.contains(&id)).unwrap();
+        assert!(line.ends_with(&format!(" {last}")), "{line}");
+    }
+}
+
+#[test]
 fn an_arn_is_whole_in_every_table_and_in_messages() {
     let arn = format!("arn:aws:iam::111111111111:role/{}/IAMListRole", "a-long-path/".repeat(6));
     let columns = || [Column::id("OPTION"), Column::text("VALUE"), Column::text("SOURCE")];

@@ -137,6 +137,8 @@ impl RenderOptions<'_> {
 pub(crate) struct RollOutcome {
     pub(crate) coverage: Coverage,
     pub(crate) report: Option<Report>,
+    /// The only user that was requested, by name; `None` for all users.
+    pub(crate) requested_user: Option<String>,
 }
 
 impl RollOutcome {
@@ -149,15 +151,27 @@ impl RollOutcome {
         super::say(&format!("{}; written to {}", summary(&self.coverage), files.join(", ")));
     }
 
-    /// The exit code. An incomplete roll takes precedence over findings, and a rule that was not evaluated counts as incomplete.
+    /// The exit code. A finding of the severity of `--fail-on` takes precedence over an incomplete roll: what could not be
+    /// read cannot take it back. A rule that was not evaluated counts as incomplete.
     pub(crate) fn exit_code(&self, fail_on: Option<Severity>) -> ExitCode {
+        if let (Some(severity), Some(report)) = (fail_on, &self.report)
+            && report.has_open_at_least(severity)
+        {
+            if !self.coverage.is_complete {
+                super::say(&format!(
+                    "--fail-on {severity}: exits with 10 for the findings; the roll is incomplete, so there may be more"
+                ));
+            }
+            return RolecallExitCode::Findings.into();
+        }
         if !self.coverage.is_complete {
             return RolecallExitCode::Incomplete.into();
         }
-        let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
-        if report.has_open_at_least(severity) {
+        if let (Some(user), Some(0)) = (&self.requested_user, self.coverage.users) {
+            super::say(&format!("error: no account that was read has a user {user}"));
             return RolecallExitCode::Findings.into();
         }
+        let (Some(severity), Some(report)) = (fail_on, &self.report) else { return ExitCode::SUCCESS };
         if self.coverage.read == 0 {
             super::say(&format!("--fail-on {severity} cannot be evaluated: no account was read"));
             return RolecallExitCode::Incomplete.into();
@@ -201,7 +215,8 @@ pub(crate) fn show(
             drop(spinner);
         }
         note_filter(&formats, report.as_ref());
-        Ok(RollOutcome { coverage, report })
+        let requested_user = roll.header.collect.user_name.clone();
+        Ok(RollOutcome { coverage, report, requested_user })
     };
     write_all().map_err(|error: io::Error| not_written(&error))
 }

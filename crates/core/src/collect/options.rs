@@ -69,8 +69,10 @@ impl ToText for UserSource {
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html>
 fn parse_user_name(text: &str) -> Result<String, String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    if (1..=64).contains(&text.len()) && text.chars().all(is_name) {
-        return Ok(text.to_owned());
+    // Reports print a user with the path, as in /ci/deployer. A name is unique in its account without it.
+    let name = if text.starts_with('/') { text.rsplit('/').next().unwrap_or_default() } else { text };
+    if (1..=64).contains(&name.len()) && name.chars().all(is_name) {
+        return Ok(name.to_owned());
     }
     Err("not a valid user name; IAM allows 1 to 64 letters, digits and the characters _+=,.@-".to_owned())
 }

@@ -9,7 +9,7 @@ mod canary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rolecall_roll::continuation::{self, Discontinuity};
 use rolecall_roll::{
     AcceptedGap, AccountId, Calls, Fact, FactKind, Header, ResumableRoll, RoleSessionName, RunId, Statistics,
@@ -139,6 +139,9 @@ impl<'a> Run<'a> {
     pub fn resume(&mut self, previous: &ResumableRoll) -> Result<(), Discontinuity> {
         let Some(header) = &previous.header else { return Ok(()) };
         continuation::check(header, &self.header)?;
+        let max_age = SignedDuration::try_from(self.context.settings.limits.max_age);
+        let max_age = max_age.unwrap_or(SignedDuration::MAX);
+        continuation::check_age(previous.oldest_done(), self.header.as_of, max_age)?;
         let is_done = |target: &&Target| previous.is_done(&target.account_id);
         let done: Vec<&Target> = self.targets.as_slice().iter().filter(is_done).collect();
         if done.iter().any(|target| target.role().is_some()) {
@@ -217,8 +220,9 @@ async fn list_organization(
 
 /// The warning about a clock that is wrong by `ahead_s` seconds: all ages are computed with it.
 fn clock_note(ahead_s: i64) -> String {
-    let minutes = ahead_s.unsigned_abs() / 60;
-    let difference = match (minutes / 60 / 24, minutes / 60) {
+    let rounded = |seconds: u64| (ahead_s.unsigned_abs() + seconds / 2) / seconds;
+    let (minutes, hours, days) = (rounded(60), rounded(60 * 60), rounded(24 * 60 * 60));
+    let difference = match (days, hours) {
         (0, 0..=2) => format!("{minutes} minutes"),
         (0..=2, hours) => format!("{hours} hours"),
         (days, _) => format!("{days} days"),

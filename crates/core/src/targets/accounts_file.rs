@@ -60,6 +60,13 @@ pub fn parse(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
 }
 
 fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
+    if is_list_accounts_output(text) {
+        return Err(InvalidAccountsFile(
+            "the file is the output of `aws organizations list-accounts`, one document; let AWS Organizations list the \
+             accounts, or write one JSON object per account, as `jq -c '.Accounts[] | {account_id: .Id, name: .Name}'` does"
+                .to_owned(),
+        ));
+    }
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let parse_line = |(index, line): (usize, &str)| {
         let row: Row = rolecall_json::parse(line).map_err(|error| {
@@ -74,6 +81,22 @@ fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> 
     numbered.map(parse_line).collect()
 }
 
+/// Whether the text is what the AWS CLI prints of `organizations list-accounts`, indented or on one line.
+fn is_list_accounts_output(text: &str) -> bool {
+    let document: Result<serde_json::Value, _> = serde_json::from_str(text);
+    document.is_ok_and(|document| document.get("Accounts").is_some_and(serde_json::Value::is_array))
+}
+
+/// The number of the line where a record begins. csv's position is that of the end of the record before it: of the line
+/// break where lines end with CR LF, and before blank lines and comments.
+fn line_of(text: &str, position: Option<&csv::Position>) -> usize {
+    let begin = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or_default();
+    let (before, after) = text.as_bytes().split_at(begin.min(text.len()));
+    let is_skipped = |line: &&[u8]| line.trim_ascii().is_empty() || line.starts_with(b"#");
+    let skipped = after.split(|byte| *byte == b'\n').take_while(is_skipped).count();
+    1 + before.iter().filter(|byte| **byte == b'\n').count() + skipped
+}
+
 fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let mut is_header = has_header(first)?;
     let mut reader = csv::ReaderBuilder::new()
@@ -86,8 +109,7 @@ fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccounts
     let mut specs = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| InvalidAccountsFile(error.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or_default();
+        let line = line_of(text, record.position());
         let invalid = |problem: String| InvalidAccountsFile(format!("line {line}: {problem}"));
         if is_header {
             is_header = false;
@@ -266,6 +288,27 @@ mod tests {
         }
         assert_eq!(parse("111111111111\n\n222222222222\n").unwrap().len(), 2);
         assert_eq!(parse("role_arn\narn:aws:iam::111111111111:role/R\n").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_error_names_the_same_line_whatever_the_line_ends_are() {
+        let text =
+            "account_id,role_name\n111111111111,R\n\n# a comment\n222222222222,R\n3333,R\n444444444444,R\n";
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let problem = parse(&text).unwrap_err().to_string();
+            assert!(problem.starts_with("line 6: account_id"), "{problem} of {text:?}");
+        }
+        let problem = parse("4444\r\n").unwrap_err().to_string();
+        assert!(problem.starts_with("line 1: account_id"), "{problem}");
+    }
+
+    #[test]
+    fn the_output_of_the_aws_cli_is_recognized() {
+        let document = serde_json::json!({ "Accounts": [{ "Id": "111111111111", "State": "ACTIVE" }] });
+        for text in [document.to_string(), serde_json::to_string_pretty(&document).unwrap()] {
+            let problem = parse(&text).unwrap_err().to_string();
+            assert!(problem.contains("output of `aws organizations list-accounts`"), "{problem}");
+        }
     }
 
     #[test]

@@ -248,7 +248,12 @@ impl Diff {
                 (with_last_used, &before.last_used, &key.last_used)
                 && last.as_ref() != Some(now)
             {
-                self.keys_used.push(KeyUse { key: name, before: last.clone(), now: now.clone() });
+                self.keys_used.push(KeyUse {
+                    key: name,
+                    created: key.create_date,
+                    before: last.clone(),
+                    now: now.clone(),
+                });
             }
         }
         let removed = old.iter().filter(|key| !new.iter().any(|it| it.access_key_id == key.access_key_id));

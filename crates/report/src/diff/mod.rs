@@ -162,7 +162,10 @@ pub struct KeyUse {
     /// The key, with the status in the newer roll.
     #[serde(flatten)]
     pub key: KeyName,
-    /// The last use in the older roll; `None` where the key was never used.
+    /// When the key was created; `None` where AWS did not return it.
+    #[serde(skip)]
+    pub created: Option<jiff::Timestamp>,
+    /// The last use in the older roll; `None` where the key was never used, or not since AWS began to record it.
     pub before: Option<LastUsed>,
     /// The last use in the newer roll.
     pub now: LastUsed,

@@ -8,6 +8,7 @@ use super::{AccountChange, Diff, KeyChange, KeyName, KeyUse, RollSide, UserChang
 use crate::coverage_summary::{count_of, first_of};
 use crate::facts;
 use crate::finding::{Finding, account_label};
+use crate::last_use::NoLastUse;
 
 /// A section of the comparison, as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +183,7 @@ fn used_key(key_use: &KeyUse) -> Vec<String> {
     let date = |last: &LastUsed| facts::date(last.date);
     let mut row = key(&key_use.key);
     row.truncate(3);
-    row.extend([key_use.before.as_ref().map_or("never".to_owned(), date), date(&key_use.now)]);
+    let no_use = NoLastUse::of_access_key(key_use.created);
+    row.extend([key_use.before.as_ref().map_or_else(|| no_use.short(), date), date(&key_use.now)]);
     row
 }

@@ -180,7 +180,7 @@ fn write_finding(
         message: &finding.message,
         evidence: &evidence,
         advice: &advice.unwrap_or_default(),
-        remedy: &finding.remedy,
+        remedy: &finding.remedy.to_text(),
         clauses,
         security_hub,
         exception: finding.exception.as_ref(),

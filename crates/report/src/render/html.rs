@@ -244,7 +244,7 @@ fn chart(id: &'static str, title: &'static str, bars: &[Bar], limit: Option<i64>
         let is_over = bar.from_days.zip(limit).is_some_and(|(from, limit)| from >= limit);
         let class = match bar.from_days {
             Some(_) if is_over => "over",
-            None if bar.label == "never used" => "over",
+            None if bar.is_unused => "over",
             Some(_) => "within",
             None => "unknown",
         };

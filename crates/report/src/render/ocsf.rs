@@ -5,6 +5,7 @@
 //!
 //! Source: <https://schema.ocsf.io/1.5.0/classes/compliance_finding>
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use rolecall_roll::{AccessKeyId, AccountId, Coverage, Header, NeutralTerms, RollFile, json};
@@ -115,7 +116,7 @@ struct Product<'a> {
 
 #[derive(Serialize)]
 struct Remediation<'a> {
-    desc: &'a str,
+    desc: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -238,7 +239,7 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         write(&Event {
             cloud: Some(common.cloud(&it.account_id, it.account_name.as_deref())),
             finding_info: FindingInfo { title, uid: &uid, ..FindingInfo::default() },
-            remediation: Some(Remediation { desc: &remedy }),
+            remediation: Some(Remediation { desc: remedy.as_str().into() }),
             status_detail: Some(&error_kind),
             ..common.event(&message, Severity::Medium, Compliance::new(Status::Unknown, None), unmapped)
         })?;
@@ -289,7 +290,7 @@ fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> 
             types: Some([rule.id]),
             uid: &finding.id,
         },
-        remediation: Some(Remediation { desc: &finding.remedy }),
+        remediation: Some(Remediation { desc: finding.remedy.to_text().into() }),
         resources,
         status,
         status_id,

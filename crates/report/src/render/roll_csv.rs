@@ -16,6 +16,7 @@ use rolecall_roll::{
 use super::csv::{Rows, coverage_json, gap_text};
 use crate::coverage_summary::{CoverageSummary, no_users};
 use crate::facts::days;
+use crate::last_use::NoLastUse;
 
 /// The names of the columns. `record` is `access_key`, `user`, `account`, `not_read` or `coverage`.
 const COLUMNS: [&str; 26] = [
@@ -156,6 +157,7 @@ fn user_cells(user: &User) -> [String; 12] {
 }
 
 fn key_cells(key: &AccessKey, as_of: Timestamp) -> [String; 7] {
+    let no_use = NoLastUse::of_access_key(key.create_date);
     let last = |text: fn(&LastUsed) -> String| {
         fact_text(&key.last_used, |last| last.as_ref().map(text).unwrap_or_default())
     };
@@ -164,7 +166,7 @@ fn key_cells(key: &AccessKey, as_of: Timestamp) -> [String; 7] {
         key.status.as_str().to_owned(),
         optional(key.create_date),
         optional(key.create_date.map(|created| days(created, as_of))),
-        fact_text(&key.last_used, |it| it.as_ref().map_or("never".to_owned(), |it| it.date.to_string())),
+        fact_text(&key.last_used, |it| it.as_ref().map_or_else(|| no_use.long(), |it| it.date.to_string())),
         last(|it| it.service.clone().unwrap_or_default()),
         last(|it| it.region.clone().unwrap_or_default()),
     ]

@@ -35,6 +35,6 @@ fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
     Ok((age > i64::from(days)).then(|| Violation {
         message: format!("the key is {age} days old; the limit is {days} days"),
         evidence: vec![Evidence::from_creation_date(created)],
-        remedy: Remedy::Rotate,
+        remedy: Remedy::RotateKey,
     }))
 }

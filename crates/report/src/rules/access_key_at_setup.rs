@@ -1,4 +1,4 @@
-//! An access key was created together with a user who has a console password, and was never used.
+//! An access key was created together with a user who has a console password, and has no recorded use.
 //!
 //! Source: CIS 1.11 (3.0): no access keys during initial setup for users with a console password
 
@@ -11,8 +11,8 @@ use rolecall_roll::FactKind;
 use super::outcome::{RuleOutcome, Violation};
 use crate::evidence::Evidence;
 use crate::facts::{KeyView, date, require};
+use crate::last_use::NoLastUse;
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::deactivate_key;
 
 /// The time within which a user and a key count as created together: the console creates both within moments.
 const SETUP_TIME: SignedDuration = SignedDuration::from_secs(60);
@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "access-key-at-setup",
     version: 1,
     title: "An access key was created together with a console user",
-    why: "Keys that are created by default are often never used.",
+    why: "Keys that are created by default are often not needed.",
     severity: Severity::Low,
     days: None,
     needs: &[
@@ -46,10 +46,12 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
     }
     // A key that was used was created for a purpose.
     let (None, last_used_source) = key.last_used()? else { return Ok(None) };
+    let no_use = NoLastUse::of_access_key(Some(created));
     let (password, password_source) = require(key.user.password(), FactKind::ConsolePassword)?;
     Ok(password.map(|_| Violation {
-        message: "the key was created together with the user, who has a console password, and was never used"
-            .to_owned(),
+        message: format!(
+            "the key was created together with the user, who has a console password, and was {no_use}"
+        ),
         evidence: vec![
             Evidence::from_creation_date(created),
             Evidence::new(
@@ -58,8 +60,8 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
                 password_source,
             ),
             Evidence::new(FactKind::ConsolePassword, "has a console password", password_source),
-            Evidence::new(FactKind::LastUsed, "never used", last_used_source),
+            Evidence::new(FactKind::LastUsed, no_use.to_string(), last_used_source),
         ],
-        remedy: Remedy::Commands(format!("# if nobody plans to use the key:\n{}", deactivate_key(key))),
+        remedy: Remedy::DeactivateUnplannedKey,
     }))
 }

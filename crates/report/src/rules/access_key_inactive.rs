@@ -1,7 +1,7 @@
 //! An inactive access key was not deleted.
 //!
 //! IAM does not report since when a key is inactive. The rule therefore counts from its last use, or from its creation
-//! where it was never used.
+//! where it has no recorded use.
 
 use rolecall_roll::{AccessKeyStatus, FactKind};
 
@@ -10,8 +10,8 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{KeyView, date};
+use crate::last_use::NoLastUse;
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::delete_key;
 
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-inactive",
@@ -32,6 +32,7 @@ fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
         return Ok(None);
     }
     let (last, source) = key.last_used()?;
+    let no_use = NoLastUse::of_access_key(key.key.create_date);
     let (since, evidence) = if let Some(last) = last {
         let evidence = Evidence::new(FactKind::LastUsed, format!("last used {}", date(last.date)), source);
         (last.date, vec![evidence])
@@ -41,7 +42,7 @@ fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
             created,
             vec![
                 Evidence::from_creation_date(created),
-                Evidence::new(FactKind::LastUsed, "never used", source),
+                Evidence::new(FactKind::LastUsed, no_use.to_string(), source),
             ],
         )
     };
@@ -49,11 +50,7 @@ fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
     let message = if last.is_some() {
         format!("the inactive key was last used {idle} days ago; the limit is {days} days")
     } else {
-        format!("the inactive key was created {idle} days ago and was never used; the limit is {days} days")
+        format!("the inactive key was created {idle} days ago and was {no_use}; the limit is {days} days")
     };
-    Ok((idle >= i64::from(days)).then(|| Violation {
-        message,
-        evidence,
-        remedy: Remedy::Commands(delete_key(key)),
-    }))
+    Ok((idle >= i64::from(days)).then_some(Violation { message, evidence, remedy: Remedy::DeleteKey }))
 }

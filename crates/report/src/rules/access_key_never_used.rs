@@ -1,4 +1,4 @@
-//! An active access key was never used, and is not new.
+//! An active access key has no recorded use, and is not new.
 //!
 //! The rule counts from the creation date: a key that was created yesterday gives no finding.
 //!
@@ -12,14 +12,14 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::KeyView;
+use crate::last_use::NoLastUse;
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::deactivate_key;
 
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-never-used",
     version: 1,
-    title: "An active access key was never used",
-    why: "The key can leak, and nothing depends on it.",
+    title: "An active access key has no recorded use",
+    why: "The key can leak, and as far as AWS recorded, nothing depends on it.",
     severity: Severity::Medium,
     days: Some(45),
     needs: &[&[FactKind::AccessKeys], &[FactKind::LastUsed]],
@@ -36,12 +36,13 @@ fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
     let (None, source) = key.last_used()? else { return Ok(None) };
     let (created, _) = key.created()?;
     let age = key.user.days_idle(created);
+    let no_use = NoLastUse::of_access_key(Some(created));
     Ok((age >= i64::from(days)).then(|| Violation {
-        message: format!("the key is {age} days old and was never used; the limit is {days} days"),
+        message: format!("the key is {age} days old and was {no_use}; the limit is {days} days"),
         evidence: vec![
             Evidence::from_creation_date(created),
-            Evidence::new(FactKind::LastUsed, "never used", source),
+            Evidence::new(FactKind::LastUsed, no_use.to_string(), source),
         ],
-        remedy: Remedy::Commands(deactivate_key(key)),
+        remedy: Remedy::DeactivateKey,
     }))
 }

@@ -11,7 +11,6 @@ use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{KeyView, date};
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::deactivate_key;
 
 pub(crate) const RULE: Rule = Rule {
     id: "access-key-unused",
@@ -41,6 +40,6 @@ fn check(key: &KeyView<'_>, days: u32) -> RuleOutcome {
             format!("last used {}{service}", date(last.date)),
             source,
         )],
-        remedy: Remedy::Commands(deactivate_key(key)),
+        remedy: Remedy::DeactivateKey,
     }))
 }

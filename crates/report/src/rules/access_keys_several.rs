@@ -35,6 +35,6 @@ fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
     Ok(Some(Violation {
         message: format!("the user has {} active access keys", active.len()),
         evidence: vec![Evidence::new(FactKind::AccessKeys, format!("active: {}", ids.join(", ")), source)],
-        remedy: Remedy::KeepOne,
+        remedy: Remedy::KeepOneKey,
     }))
 }

@@ -11,7 +11,6 @@ use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{KeyView, MissingFact, require};
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::deactivate_key;
 
 pub(crate) const RULE: Rule = Rule {
     id: "administrator-access-key",
@@ -46,14 +45,10 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
         let missing = "administrator access";
         return Err(MissingFact { missing, ..MissingFact::unknown(FactKind::Policies, reason) });
     }
-    let remedy = Remedy::Commands(format!(
-        "# let the workload assume an IAM role instead of using this key, then:\n{}",
-        deactivate_key(key)
-    ));
     let evidence = vec![Evidence::new(FactKind::Policies, "administrator access", source)];
     Ok(Some(Violation {
         message: "the key belongs to a user with administrator access".to_owned(),
         evidence,
-        remedy,
+        remedy: Remedy::ReplaceKeyByRole,
     }))
 }

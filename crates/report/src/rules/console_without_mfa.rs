@@ -11,7 +11,6 @@ use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{UserView, require};
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::user_name_option;
 
 pub(crate) const RULE: Rule = Rule {
     id: "console-without-mfa",
@@ -45,9 +44,6 @@ fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
             Evidence::new(FactKind::ConsolePassword, "has a console password", password_source),
             Evidence::new(FactKind::MfaDevices, "no MFA device", mfa_source),
         ],
-        remedy: Remedy::Commands(format!(
-            "# let the user register an MFA device, or delete the console password:\naws iam delete-login-profile {}",
-            user_name_option(user)
-        )),
+        remedy: Remedy::AssignMfa,
     }))
 }

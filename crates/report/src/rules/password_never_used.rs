@@ -1,4 +1,4 @@
-//! A console password was never used, and is not new.
+//! A console password has no recorded use, and is not new.
 //!
 //! The rule counts from the day on which the password was set: a user who was invited yesterday gives no finding.
 //!
@@ -12,13 +12,13 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{MissingFact, UserView, date, require};
+use crate::last_use::NoLastUse;
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::user_name_option;
 
 pub(crate) const RULE: Rule = Rule {
     id: "password-never-used",
     version: 1,
-    title: "A console password was never used",
+    title: "A console password has no recorded use",
     why: "The password was sent to someone, and anyone who reads that message can sign in.",
     severity: Severity::Medium,
     days: Some(45),
@@ -41,12 +41,13 @@ fn check(user: &UserView<'_>, days: u32) -> RuleOutcome {
         MissingFact::unknown(FactKind::ConsolePassword, reason)
     })?;
     let age = user.days_idle(set_date);
+    let no_use = NoLastUse::of_password(Some(set_date));
     Ok((age >= i64::from(days)).then(|| Violation {
-        message: format!("the password was set {age} days ago and was never used; the limit is {days} days"),
+        message: format!("the password was set {age} days ago and was {no_use}; the limit is {days} days"),
         evidence: vec![
             Evidence::new(FactKind::ConsolePassword, format!("password set {}", date(set_date)), source),
-            Evidence::new(FactKind::Users, "password never used", Source::Live),
+            Evidence::new(FactKind::Users, format!("password {no_use}"), Source::Live),
         ],
-        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(user))),
+        remedy: Remedy::RemovePassword,
     }))
 }

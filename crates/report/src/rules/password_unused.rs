@@ -11,7 +11,6 @@ use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{UserView, date, require};
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::user_name_option;
 
 pub(crate) const RULE: Rule = Rule {
     id: "password-unused",
@@ -46,6 +45,6 @@ fn check(user: &UserView<'_>, days: u32) -> RuleOutcome {
             Evidence::new(FactKind::ConsolePassword, "has a console password", source),
             Evidence::new(FactKind::Users, format!("password last used {}", date(last)), Source::Live),
         ],
-        remedy: Remedy::Commands(format!("aws iam delete-login-profile {}", user_name_option(user))),
+        remedy: Remedy::RemovePassword,
     }))
 }

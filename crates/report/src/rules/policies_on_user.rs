@@ -11,7 +11,6 @@ use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{UserView, require};
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::{cli_option, user_name_option};
 
 pub(crate) const RULE: Rule = Rule {
     id: "policies-on-user",
@@ -34,20 +33,12 @@ fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
         return Ok(None);
     }
     let names: Vec<&str> = attached.iter().chain(inline).map(String::as_str).collect();
-    let option = user_name_option(user);
-    let mut remedy = format!("aws iam add-user-to-group {option} --group-name GROUP");
-    for arn in attached {
-        remedy += &format!("\naws iam detach-user-policy {option} {}", cli_option("--policy-arn", arn));
-    }
-    for name in inline {
-        remedy += &format!("\naws iam delete-user-policy {option} {}", cli_option("--policy-name", name));
-    }
     Ok(Some(Violation {
         message: match names.len() {
             1 => "1 managed or inline policy is attached directly to the user".to_owned(),
             several => format!("{several} managed or inline policies are attached directly to the user"),
         },
         evidence: vec![Evidence::new(FactKind::Policies, names.join(", "), source)],
-        remedy: Remedy::Commands(remedy),
+        remedy: Remedy::MovePoliciesToGroup,
     }))
 }

@@ -11,7 +11,6 @@ use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::AccountView;
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::assume_root;
 
 pub(crate) const RULE: Rule = Rule {
     id: "root-access-key",
@@ -29,15 +28,9 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(account: &AccountView<'_>) -> RuleOutcome {
     let (has_keys, source) = account.root_has_keys()?;
-    let delete = "aws iam delete-access-key --access-key-id ID";
-    // Only in a member account can someone other than the root user delete the key.
-    let remedy = match assume_root(account) {
-        Some(assume_root) => format!("{assume_root}\naws iam list-access-keys\n{delete}"),
-        None => format!("# as the root user of {}, for each key:\n{delete}", account.record.account_id()),
-    };
     Ok(has_keys.then(|| Violation {
         message: "the root user has an access key".to_owned(),
         evidence: vec![Evidence::new(FactKind::ControlTotal, "the root user has access keys", source)],
-        remedy: Remedy::Commands(remedy),
+        remedy: Remedy::DeleteRootKeys,
     }))
 }

@@ -14,7 +14,6 @@ use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::AccountView;
 use crate::remedy::Remedy;
-use crate::remedy::aws_cli::assume_root;
 
 pub(crate) const RULE: Rule = Rule {
     id: "root-without-mfa",
@@ -32,16 +31,9 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(account: &AccountView<'_>) -> RuleOutcome {
     let (is_protected, source) = account.is_root_protected()?;
-    let remedy = match assume_root(account) {
-        Some(assume_root) => format!("{assume_root}\naws iam delete-login-profile"),
-        None => format!(
-            "# as the root user of {}, in the console: Security credentials, Assign MFA device",
-            account.record.account_id()
-        ),
-    };
     Ok((!is_protected).then(|| Violation {
         message: "the root user has no MFA device".to_owned(),
         evidence: vec![Evidence::new(FactKind::ControlTotal, "no MFA device", source)],
-        remedy: Remedy::Commands(remedy),
+        remedy: Remedy::ProtectRoot,
     }))
 }

@@ -7,7 +7,6 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{UserView, require};
-use crate::remedy;
 use crate::remedy::Remedy;
 
 pub(crate) const RULE: Rule = Rule {
@@ -39,6 +38,6 @@ fn check(user: &UserView<'_>, _: u32) -> RuleOutcome {
             Evidence::new(FactKind::AccessKeys, "no access keys", keys_source),
             Evidence::new(FactKind::ConsolePassword, "no console password", password_source),
         ],
-        remedy: Remedy::Commands(remedy::delete_user_commands(user)),
+        remedy: Remedy::DeleteUser,
     }))
 }

@@ -144,12 +144,14 @@ test("a finding opens to its evidence, its score with reasons and a remedy to co
   assert.match(await details.innerText(), /20: medium severity/);
   assert.match(await details.innerText(), /advice\s+deactivate: an active key is not in use/);
   assert.match(await details.innerText(), /cis-5\.0 1\.11/);
-  const remedy = await details.locator("pre").innerText();
+  const remedy = await details.locator("pre").first().innerText();
   assert.match(remedy, /aws iam update-access-key --user-name ann --access-key-id AKIAANN1X+ --status Inactive/);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => {});
-  await details.locator("button").click();
+  assert.doesNotMatch(remedy, /delete/);
+  assert.match(await details.locator("strong").innerText(), /delete AKIAANN1X+\. This cannot be undone\.$/);
+  await details.locator("button").first().click();
   await page.waitForFunction(() => /Copied|Selected/.test(document.querySelector("tr.more button").textContent));
-  const copied = await details.locator("button").innerText() === "Copied"
+  const copied = await details.locator("button").first().innerText() === "Copied"
     ? await page.evaluate(() => navigator.clipboard.readText())
     : await page.evaluate(() => getSelection().toString());
   assert.equal(copied.trim(), remedy.trim());

@@ -137,6 +137,13 @@ impl AccountIndex {
         self.accounts.values().filter_map(|counts| counts.as_of).min()
     }
 
+    /// The `as_of` of the earliest run whose line of an account is kept: complete or skipped.
+    pub(crate) fn oldest_done(&self) -> Option<Timestamp> {
+        let is_done =
+            |counts: &&AccountCounts| matches!(counts.outcome, Outcome::Complete | Outcome::Skipped);
+        self.accounts.values().filter(is_done).filter_map(|counts| counts.as_of).min()
+    }
+
     /// Whether an account is complete or skipped, so that it need not be read again.
     pub(crate) fn is_done(&self, account_id: &AccountId) -> bool {
         let outcome = self.accounts.get(account_id).map(|counts| counts.outcome);

@@ -14,6 +14,7 @@ use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 
 use crate::finding::Finding;
+use crate::remedy::BLOCK_END;
 use crate::render::{sanitize, sanitize_lines};
 use crate::report::Report;
 use crate::rules::Severity;
@@ -25,17 +26,21 @@ type Text<'a> = Cow<'a, str>;
 struct Shared {
     /// Rule id, title, reason why it is a risk, clauses.
     rules: IndexTable<&'static str, (&'static str, &'static str, &'static str, String)>,
-    /// By account id and user id: account id, account name, organizational unit, owner, user name, ARN, advice, reason of the
-    /// advice.
-    users: IndexTable<(AccountId, String), [String; 8]>,
+    /// By account id, user id and advice, which the findings of a root user do not share: account id, account name,
+    /// organizational unit, owner, user name, ARN, advice, reason of the advice.
+    users: IndexTable<(AccountId, String, &'static str), [String; 8]>,
+    /// The titles of steps, each with whether the step cannot be undone.
+    titles: IndexTable<String, (String, bool)>,
+    /// The beginnings of blocks of commands, which stop where the credentials are of another account.
+    openings: IndexTable<String, String>,
     /// The reasons of score components.
     reasons: IndexTable<String, String>,
     /// The fact and the source of evidence, by the time of the credential report where it is one.
     sources: IndexTable<(FactKind, Option<Timestamp>), String>,
 }
 
-/// A finding: score, severity, rule, user, key, message, evidence with source, score components with reason, remedy,
-/// exception. Severity, rule, user, source and reason are indexes.
+/// A finding: score, severity, rule, user, key, message, evidence with source, score components with reason, steps of the
+/// remedy (title, opening, commands), exception. Severity, rule, user, source, reason, title and opening are indexes.
 #[derive(Serialize)]
 struct Row<'a>(
     u32,
@@ -46,7 +51,7 @@ struct Row<'a>(
     Text<'a>,
     Vec<(Text<'a>, usize)>,
     Vec<(u32, usize)>,
-    Text<'a>,
+    Vec<(usize, usize, Text<'a>)>,
     Option<String>,
 );
 
@@ -102,9 +107,12 @@ impl Serialize for Data<'_> {
         if let Some(error) = failure.take() {
             return Err(S::Error::custom(error));
         }
-        let Shared { rules, users, reasons, sources } = shared.take();
+        let Shared { rules, users, titles, openings, reasons, sources } = shared.take();
         data.serialize_entry("rules", &rules.values)?;
         data.serialize_entry("users", &users.values)?;
+        data.serialize_entry("titles", &titles.values)?;
+        data.serialize_entry("openings", &openings.values)?;
+        data.serialize_entry("block_end", BLOCK_END)?;
         data.serialize_entry("reasons", &reasons.values)?;
         data.serialize_entry("sources", &sources.values)?;
         data.end()
@@ -134,7 +142,17 @@ impl Serialize for RowOf<'_> {
 
 fn row<'a>(shared: &mut Shared, finding: &'a Finding) -> Row<'a> {
     let Finding { rule, subject, score, .. } = finding;
-    let user_key = (subject.account_id.clone(), finding.user_id.clone().unwrap_or_default());
+    let advice = finding.advice.as_ref().map(|it| it.action.as_str()).unwrap_or_default();
+    let user_key = (subject.account_id.clone(), finding.user_id.clone().unwrap_or_default(), advice);
+    let steps = finding.remedy.steps.iter().map(|step| {
+        let (title, opening) = (step.title(), step.opening());
+        (
+            shared.titles.index_of(title.clone(), || (sanitize_owned(title), step.cannot_be_undone)),
+            shared.openings.index_of(opening.clone(), || opening),
+            Cow::Owned(sanitize_lines(&step.body()).into_owned()),
+        )
+    });
+    let steps: Vec<_> = steps.collect();
     let components = score
         .components
         .iter()
@@ -155,7 +173,7 @@ fn row<'a>(shared: &mut Shared, finding: &'a Finding) -> Row<'a> {
         sanitize(&finding.message),
         evidence.collect(),
         components.collect(),
-        sanitize_lines(&finding.remedy),
+        steps,
         finding.exception.as_ref().map(|it| {
             let state = if it.is_expired { "expired exception" } else { "suppressed" };
             sanitize_owned(format!("{state}: {}, {}, until {}", it.owner, it.reason, it.until))

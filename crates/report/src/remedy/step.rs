@@ -1,0 +1,143 @@
+//! A step of a remedy: commands to paste into bash or zsh, which stop where the credentials are of another account.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use rolecall_roll::AccountId;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+/// How to fix a finding, step by step. Each step is pasted by itself, after the step before it has had its effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Remediation {
+    /// The steps in their order. The first one deletes nothing.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub(crate) title: Cow<'static, str>,
+    /// Whether it deletes something that nobody can bring back.
+    pub cannot_be_undone: bool,
+    pub(crate) guard: Guard,
+    pub(crate) commands: Vec<String>,
+}
+
+/// The account whose credentials the commands of a step need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// This account.
+    Account(AccountId),
+    /// The management account, from which the commands get a session as the root user of a member account.
+    MemberRoot {
+        /// The management account of the organization.
+        management: AccountId,
+        /// The member account.
+        member: AccountId,
+        /// The partition of both, such as `aws`.
+        partition: Cow<'static, str>,
+        /// The AWS managed policy that limits the session.
+        task_policy: Cow<'static, str>,
+    },
+}
+
+impl Step {
+    /// A step whose effect can be undone. The title is a sentence without a full stop, and without characters that a shell
+    /// interprets.
+    pub(super) fn new(title: impl Into<Cow<'static, str>>, guard: Guard, commands: Vec<String>) -> Self {
+        Self { title: title.into(), cannot_be_undone: false, guard, commands }
+    }
+
+    /// A step that deletes something.
+    pub(super) fn deleting(title: impl Into<Cow<'static, str>>, guard: Guard, commands: Vec<String>) -> Self {
+        Self { cannot_be_undone: true, ..Self::new(title, guard, commands) }
+    }
+
+    /// When to take the step, and what it does.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let warning = if self.cannot_be_undone { ". This cannot be undone" } else { "" };
+        format!("{}{warning}.", self.title)
+    }
+
+    /// The commands of the step, for bash and zsh. They are in a subshell: a command that fails ends it, and not the shell
+    /// into which it was pasted.
+    #[must_use]
+    pub fn block(&self) -> String {
+        format!("{}{}{BLOCK_END}", self.opening(), self.body())
+    }
+
+    /// The beginning of the block, which is the same for all steps with the same guard.
+    #[must_use]
+    pub(crate) fn opening(&self) -> String {
+        let mut lines = "(\n  set -e\n".to_owned();
+        match &self.guard {
+            Guard::Account(account) => add_guard(&mut lines, account),
+            Guard::MemberRoot { management, member, partition, task_policy } => {
+                add_guard(&mut lines, management);
+                // Writing to a String does not fail.
+                let _ = write!(
+                    lines,
+                    "  session=$(aws sts assume-root --target-principal {member} \
+                     --task-policy-arn arn=arn:{partition}:iam::aws:policy/root-task/{task_policy} \
+                     --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text)\n  \
+                     read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN <<< \"$session\"\n  \
+                     export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN\n"
+                );
+                add_guard(&mut lines, member);
+            }
+        }
+        lines
+    }
+
+    /// The commands without the guard, each on its own line.
+    #[must_use]
+    pub(crate) fn body(&self) -> String {
+        self.commands.iter().map(|command| format!("  {command}\n")).collect()
+    }
+}
+
+/// The end of each block, after its commands.
+pub(crate) const BLOCK_END: &str = ")";
+
+/// Ends the subshell unless the credentials are of this account. Also without credentials, and where `set -e` has no effect.
+fn add_guard(lines: &mut String, account: &AccountId) {
+    // Writing to a String does not fail.
+    let _ = write!(
+        lines,
+        "  account=$(aws sts get-caller-identity --query Account --output text)\n  \
+         [ \"$account\" = {account} ] || \
+         {{ echo \"Stopped: the credentials are of account $account, not {account}.\" >&2; exit 1; }}\n"
+    );
+}
+
+impl Remediation {
+    /// The remedy as one text, for formats that have one text for it. Who pastes all of it runs the first step only: of the
+    /// later steps it has the titles.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let Some((first, later)) = self.steps.split_first() else { return String::new() };
+        let number = if later.is_empty() { "" } else { "Step 1: " };
+        let mut text = format!("# {number}{}\n{}", first.title(), first.block());
+        for (number, step) in (2..).zip(later) {
+            // Writing to a String does not fail.
+            let _ = write!(text, "\n# Step {number}: {}", step.title());
+        }
+        if !later.is_empty() {
+            text += "\n# The json and html formats have the commands of the later steps.";
+        }
+        text
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut step = serializer.serialize_struct("Step", 3)?;
+        step.serialize_field("title", &self.title())?;
+        step.serialize_field("cannot_be_undone", &self.cannot_be_undone)?;
+        step.serialize_field("commands", &self.block())?;
+        step.end()
+    }
+}
