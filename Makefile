@@ -161,7 +161,7 @@ bench-cold: ## measure cold start, warm invocation and memory, compared with the
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary "$(TARGET)/release/rolecall-lambda"
 
 .PHONY: bench
-bench: bench-sweep bench-cold bench-emulator bench-report ## run all benchmarks, one after the other
+bench: bench-sweep bench-cold bench-emulator bench-report bench-render ## run all benchmarks, one after the other
 
 .PHONY: bench-sweep
 bench-sweep: ## measure a scan of many accounts, compared with boto3 and a client without the SDK
@@ -173,5 +173,10 @@ bench-emulator: ## measure the requests per second of the emulator
 	cargo bench -p rolecall-emulator --bench throughput
 
 .PHONY: bench-report
-bench-report: ## measure rendering 20,000 keys, compared with writing the same bytes
+bench-report: ## measure time and memory of reports on rolls of up to 300,000 keys, in all formats
+	cargo build --profile fast -p rolecall -p rolecall-large-roll
+	python3 bench/report/bench.py "$(TARGET)/fast"
+
+.PHONY: bench-render
+bench-render: ## measure rendering 20,000 keys, compared with writing the same bytes
 	cargo bench -p rolecall-report --bench render

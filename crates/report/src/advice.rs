@@ -36,6 +36,17 @@ pub enum Action {
 }
 
 impl Action {
+    /// All actions.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::DeleteUser,
+        Self::Deactivate,
+        Self::RemovePassword,
+        Self::Rotate,
+        Self::AssignMfa,
+        Self::DeleteKey,
+        Self::Leave,
+    ];
+
     /// The action in words, as outputs show it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,7 +1,8 @@
 //! Findings: what is wrong with one access key, user or root user, with the evidence and the remediation.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
+use jiff::Timestamp;
 use rolecall_roll::{AccessKeyId, AccountId};
 use serde::{Serialize, Serializer};
 
@@ -34,7 +35,7 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// When the access key was created: of two keys with the same score, the older is the more urgent.
     #[serde(skip)]
-    pub key_created: Option<jiff::Timestamp>,
+    pub key_created: Option<Timestamp>,
     /// How to fix it, step by step, with AWS CLI commands.
     pub remedy: Remediation,
     /// How urgent it is, with the reasons.
@@ -57,9 +58,15 @@ impl Finding {
     /// Orders the most urgent first: by score, then by the age of the key, then by id, so that every run has the same order.
     #[must_use]
     pub(crate) fn by_urgency(&self, other: &Self) -> Ordering {
-        let age = |finding: &Self| (finding.key_created.is_none(), finding.key_created);
-        let by_score = other.score.points.cmp(&self.score.points);
-        by_score.then_with(|| age(self).cmp(&age(other))).then_with(|| self.id.cmp(&other.id))
+        self.urgency().cmp(&other.urgency()).then_with(|| self.id.cmp(&other.id))
+    }
+
+    /// The score and the time when the key was created, so that the most urgent is the least. Findings without a key come
+    /// after those with one.
+    #[must_use]
+    pub(crate) fn urgency(&self) -> (Reverse<u32>, i64) {
+        // Microseconds: nanoseconds of all times that a roll can have do not fit, and AWS counts seconds.
+        (Reverse(self.score.points), self.key_created.map_or(i64::MAX, Timestamp::as_microsecond))
     }
 
     /// Whether no exception suppresses it. An expired exception suppresses nothing.

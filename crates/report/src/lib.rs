@@ -13,7 +13,7 @@
 //! 10. [`bundle`]: all of it in a directory with checksums, for an auditor.
 //!
 //! All of these are pure functions of a roll, the settings and the time of the roll: no clock, no network, no AWS SDK. Only
-//! [`bundle`] reads and writes files.
+//! [`bundle`] reads and writes files, and [`report`] may keep findings in a temporary file.
 //!
 //! # Example
 //!
@@ -66,6 +66,7 @@ pub mod evidence;
 pub mod facts;
 pub mod filter;
 pub mod finding;
+pub(crate) mod finding_store;
 pub mod last_use;
 pub mod remedy;
 pub mod render;

@@ -1,5 +1,6 @@
 //! The report of a whole roll: the findings, the coverage, and what could not be evaluated.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -11,6 +12,7 @@ use crate::count::Count;
 use crate::distribution::{DistributionBuilder, Distributions};
 use crate::filter::AppliedFilter;
 use crate::finding::Finding;
+use crate::finding_store::{FindingStore, FindingStoreBuilder};
 use crate::rules::{Benchmark, Severity};
 use crate::settings::Settings;
 
@@ -38,7 +40,7 @@ impl Grouping {
     }
 }
 
-/// The report of a roll.
+/// The report of a roll. Serialized, it is only what comes before the findings: [`crate::render::json`] has the rest.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// What the roll covers. Not serialized: the document of the roll has it already.
@@ -60,12 +62,17 @@ pub struct Report {
     /// Which findings the two lists below show, where a filter was applied; the numbers are those of all findings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<AppliedFilter>,
-    /// The open findings, the most urgent first.
+    /// The open findings, the most urgent first; empty where they are stored: [`Report::open_findings`] has both.
+    #[serde(skip)]
     pub findings: Vec<Finding>,
-    /// The findings that an exception suppresses, the most urgent first.
+    /// The findings that an exception suppresses, the most urgent first; empty where they are stored.
+    #[serde(skip)]
     pub suppressed: Vec<Finding>,
+    /// The findings of [`FindingLimit::Stored`].
+    #[serde(skip)]
+    stored: Option<FindingStore>,
     /// The result of each rule, what could not be evaluated, and the exceptions.
-    #[serde(flatten)]
+    #[serde(skip)]
     pub assessment: Assessment,
 }
 
@@ -99,6 +106,9 @@ impl UnreadItem {
 pub enum FindingLimit {
     /// All findings.
     All,
+    /// All findings, in a temporary file, so that memory does not grow with them. [`Report::open_findings`] and
+    /// [`Report::suppressed_findings`] read them.
+    Stored,
     /// This number of the most urgent open findings, and of the suppressed ones.
     MostUrgent(usize),
 }
@@ -106,8 +116,10 @@ pub enum FindingLimit {
 impl Report {
     /// Evaluates the rules over the accounts of a roll.
     ///
+    /// With [`FindingLimit::Stored`], `accounts` must be sorted by id.
+    ///
     /// # Errors
-    /// The first error that `accounts` returns.
+    /// The first error that `accounts` returns, or that of the temporary file.
     pub fn from_roll(
         header: &Header,
         accounts: impl Iterator<Item = io::Result<AccountRecord>>,
@@ -122,22 +134,30 @@ impl Report {
         let mut distributions = DistributionBuilder::default();
         let mut assessed = 0;
         let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
+        let mut store = (limit == FindingLimit::Stored).then(FindingStoreBuilder::new).transpose()?;
         for account in accounts {
             let account = account?;
             assessed += 1;
             coverage.add(&account);
             distributions.add(header, &account);
-            if limit == FindingLimit::All {
+            if matches!(limit, FindingLimit::All | FindingLimit::Stored) {
                 not_read.extend(UnreadItem::from_account(&account));
             }
-            for finding in assessor.assess_account(&account) {
+            let found = assessor.assess_account(&account);
+            for finding in &found {
                 if finding.is_open() {
                     *open.entry(finding.severity).or_default() += 1;
-                    findings.push(finding);
                 } else {
                     suppressed_count += 1;
-                    suppressed.push(finding);
                 }
+            }
+            if let Some(store) = &mut store {
+                store.add_account(found)?;
+            } else {
+                let (open, closed): (Vec<Finding>, Vec<Finding>) =
+                    found.into_iter().partition(Finding::is_open);
+                findings.extend(open);
+                suppressed.extend(closed);
             }
             if let FindingLimit::MostUrgent(number) = limit {
                 // Not after each account: sorting that often costs more time than some extra findings cost memory.
@@ -168,6 +188,7 @@ impl Report {
             filter: None,
             findings,
             suppressed,
+            stored: store.map(FindingStoreBuilder::finish).transpose()?,
             assessment,
         })
     }
@@ -178,6 +199,22 @@ impl Report {
     /// Where the file cannot be read.
     pub fn from_file(roll: &RollFile, settings: &Settings, limit: FindingLimit) -> io::Result<Self> {
         Self::from_roll(&roll.header, roll.accounts(), settings, limit)
+    }
+
+    /// The open findings, the most urgent first, wherever they are kept.
+    pub fn open_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
+        ranked(&self.findings, self.stored.as_ref().map(|store| store.findings(true)))
+    }
+
+    /// The findings that an exception suppresses, the most urgent first, wherever they are kept.
+    pub fn suppressed_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
+        ranked(&self.suppressed, self.stored.as_ref().map(|store| store.findings(false)))
+    }
+
+    /// The number of findings that [`Report::open_findings`] has: with a filter, less than all.
+    #[must_use]
+    pub fn shown_count(&self) -> usize {
+        self.stored.as_ref().map_or(self.findings.len(), FindingStore::open_count)
     }
 
     /// The number of open findings, also where not all are kept.
@@ -236,6 +273,14 @@ impl Report {
     pub fn has_open_at_least(&self, severity: Severity) -> bool {
         self.open.range(severity..).any(|(_, count)| count.number() > 0)
     }
+}
+
+fn ranked<'a>(
+    kept: &'a [Finding],
+    stored: Option<impl Iterator<Item = io::Result<Finding>> + 'a>,
+) -> impl Iterator<Item = io::Result<Cow<'a, Finding>>> + 'a {
+    let stored = stored.into_iter().flatten().map(|finding| finding.map(Cow::Owned));
+    kept.iter().map(|finding| Ok(Cow::Borrowed(finding))).chain(stored)
 }
 
 fn sort_and_limit(findings: &mut Vec<Finding>, limit: FindingLimit) {

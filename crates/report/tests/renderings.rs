@@ -16,8 +16,10 @@ use common::{
 };
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
-use rolecall_report::Settings;
+use rolecall_report::advice::Action;
+use rolecall_report::report::FindingLimit;
 use rolecall_report::settings::{Exception, OwnerSource};
+use rolecall_report::{Finding, Report, Settings};
 use rolecall_roll::{
     AccessKey, AccountRecord, ErrorKind, Fact, FactKind, Facts, Gap, Header, LastUsed, Note, Policies,
     Remedy, RollFile, Stage, Summary, Target, User, json::is_unsafe_char,
@@ -130,6 +132,35 @@ fn without_style_and_script(html: &str) -> String {
         .map(|line| if line.contains("Content-Security-Policy") { "…" } else { line })
         .map(|line| format!("{line}\n"))
         .collect()
+}
+
+#[test]
+fn findings_from_a_file_equal_those_in_memory_and_of_equal_scores_the_older_key_comes_first() {
+    // Past five years the age is no longer in the score.
+    let old = |name: &str, days: i64| user(name, vec![key(&format!("AKIA{name}"), days, None)]);
+    let undated = AccessKey { create_date: None, ..key("AKIAD", 0, Some(400)) };
+    let without_mfa = password(user("E", Vec::new()), 30, Some(1));
+    let mut all = accounts();
+    all.push(account("666666666666", vec![old("A", 1900), old("B", 2100)]));
+    all.push(account("777777777777", vec![old("C", 2000), user("D", vec![undated]), without_mfa]));
+    let header = Header { organization: Some(organization(Fact::live(false))), ..header() };
+    let roll = roll_file_of(&header, &all);
+    let [in_memory, stored] = [FindingLimit::All, FindingLimit::Stored].map(|limit| {
+        let report = Report::from_file(&roll, &settings(), limit).unwrap();
+        let findings = report.open_findings().chain(report.suppressed_findings());
+        findings.map(|finding| finding.unwrap().into_owned()).collect::<Vec<Finding>>()
+    });
+    for (in_memory, stored) in in_memory.iter().zip(&stored) {
+        assert_eq!(in_memory, stored);
+    }
+    assert_eq!(in_memory.len(), stored.len());
+    let by_age = stored.iter().filter(|finding| finding.rule.id == "access-key-age");
+    let equal: Vec<&Finding> = by_age.filter(|finding| finding.subject.account_id.as_str() > "6").collect();
+    let names: Vec<_> = equal.iter().filter_map(|finding| finding.subject.user_name.as_deref()).collect();
+    assert_eq!(names, ["B", "C", "A"]);
+    assert!(equal.iter().all(|finding| finding.score.points == equal[0].score.points));
+    let advice: Vec<_> = stored.iter().filter_map(|finding| Some(finding.advice.as_ref()?.action)).collect();
+    assert!(advice.contains(&Action::AssignMfa));
 }
 
 #[test]

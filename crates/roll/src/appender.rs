@@ -23,8 +23,26 @@ pub struct ResumableRoll {
     /// The header of the last run; `None` where the file is empty.
     pub header: Option<Header>,
     index: AccountIndex,
-    lines: BTreeMap<AccountId, (u64, usize)>,
+    lines: BTreeMap<AccountId, Line>,
     length: u64,
+}
+
+/// Where the line of an account is in the file.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    /// The byte offset.
+    begin: u64,
+    /// The number of bytes, with the newline.
+    length: usize,
+    /// Whether the account has gaps or notes.
+    has_remarks: bool,
+}
+
+impl Line {
+    fn new(account: &AccountRecord, (begin, length): (u64, usize)) -> Self {
+        let has_remarks = !account.gaps().is_empty() || !account.notes().is_empty();
+        Self { begin, length, has_remarks }
+    }
 }
 
 /// A roll file to which a run appends accounts.
@@ -33,7 +51,7 @@ pub struct RollAppender {
     header: Header,
     writer: RollWriter<File>,
     /// For each account, the byte offset and the length of its line.
-    lines: BTreeMap<AccountId, (u64, usize)>,
+    lines: BTreeMap<AccountId, Line>,
     length: u64,
 }
 
@@ -112,7 +130,7 @@ impl RollAppender {
     fn new(
         header: Header,
         mut writer: RollWriter<File>,
-        lines: BTreeMap<AccountId, (u64, usize)>,
+        lines: BTreeMap<AccountId, Line>,
     ) -> io::Result<Self> {
         let length = writer.out().stream_position()?;
         Ok(Self { header, writer, lines, length })
@@ -125,7 +143,8 @@ impl RollAppender {
     pub fn add(&mut self, account: &AccountRecord) -> io::Result<bool> {
         let (length, counts) = self.writer.write_account(account)?;
         if counts {
-            self.lines.insert(account.account_id().clone(), (self.length, length));
+            let line = Line::new(account, (self.length, length));
+            self.lines.insert(account.account_id().clone(), line);
         }
         self.length += u64::try_from(length).unwrap_or_default();
         Ok(counts)
@@ -133,7 +152,7 @@ impl RollAppender {
 
     /// The accounts so far, sorted by id. Each is read from the file when the iterator reaches it.
     pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRecord>> + '_ {
-        self.lines.values().map(|(begin, length)| read_line(self.writer.file(), *begin, *length))
+        self.lines.values().map(|line| read_account(self.writer.file(), *line))
     }
 
     /// Writes the trailer.
@@ -158,7 +177,7 @@ pub struct RollFile {
     /// The duration and calls of the last run; `None` where the run was interrupted.
     pub statistics: Option<Statistics>,
     file: File,
-    lines: BTreeMap<AccountId, (u64, usize)>,
+    lines: BTreeMap<AccountId, Line>,
 }
 
 impl RollFile {
@@ -185,7 +204,7 @@ impl RollFile {
     /// The I/O errors of the file.
     pub fn account(&self, account_id: &AccountId) -> io::Result<Option<AccountRecord>> {
         let line = self.lines.get(account_id);
-        line.map(|(begin, length)| read_line(&self.file, *begin, *length)).transpose()
+        line.map(|line| read_account(&self.file, *line)).transpose()
     }
 
     /// Reads the whole file again and returns all runs that wrote to it. Calls `on_account` with every account line,
@@ -206,11 +225,17 @@ impl RollFile {
     /// The I/O errors of either file.
     pub fn write_compacted(&self, out: &mut impl io::Write) -> io::Result<()> {
         let mut writer = RollWriter::new(out, &self.header)?;
-        for account in self.accounts() {
-            writer.write_account(&account?)?;
+        for line in self.lines.values() {
+            let bytes = read_line(&self.file, *line)?;
+            // A line of an edited file may hold characters that a writer escapes.
+            if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+                writer.out().write_all(&bytes)?;
+            } else {
+                writer.write_account(&serde_json::from_slice(&bytes)?)?;
+            }
         }
         match &self.statistics {
-            Some(statistics) => writer.finish(statistics.clone()).map(|_| ()),
+            Some(statistics) => writer.finish_with(self.counts, statistics.clone()).map(|_| ()),
             None => Ok(()),
         }
     }
@@ -229,20 +254,30 @@ impl RollFile {
 
     /// The accounts, sorted by id. Each is read from the file when the iterator reaches it.
     pub fn accounts(&self) -> impl Iterator<Item = io::Result<AccountRecord>> + '_ {
-        self.lines.values().map(|(begin, length)| read_line(&self.file, *begin, *length))
+        self.lines.values().map(|line| read_account(&self.file, *line))
+    }
+
+    /// The accounts that have gaps or notes, sorted by id. The others are not read again.
+    pub fn accounts_with_remarks(&self) -> impl Iterator<Item = io::Result<AccountRecord>> + '_ {
+        let lines = self.lines.values().filter(|line| line.has_remarks);
+        lines.map(|line| read_account(&self.file, *line))
     }
 }
 
-fn insert(lines: &mut BTreeMap<AccountId, (u64, usize)>, line: &AccountLine) {
+fn insert(lines: &mut BTreeMap<AccountId, Line>, line: &AccountLine) {
     if line.counts {
-        lines.insert(line.account.account_id().clone(), line.range);
+        lines.insert(line.account.account_id().clone(), Line::new(&line.account, line.range));
     }
 }
 
 /// Reads the account line at a byte offset. `read_exact_at` does not move the file position, so appending continues at
 /// the end.
-fn read_line(file: &File, begin: u64, length: usize) -> io::Result<AccountRecord> {
-    let mut line = vec![0; length];
-    file.read_exact_at(&mut line, begin)?;
-    serde_json::from_slice(&line).map_err(io::Error::from)
+fn read_line(file: &File, line: Line) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; line.length];
+    file.read_exact_at(&mut bytes, line.begin)?;
+    Ok(bytes)
+}
+
+fn read_account(file: &File, line: Line) -> io::Result<AccountRecord> {
+    serde_json::from_slice(&read_line(file, line)?).map_err(io::Error::from)
 }

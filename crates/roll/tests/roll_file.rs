@@ -300,6 +300,22 @@ fn an_invalid_roll_is_an_error_with_the_line() {
 }
 
 #[test]
+fn the_field_that_names_the_record_may_be_anywhere_but_once() {
+    let accounts = [AccountRecord::read(role_arn("111111111111"), vec![], vec![], vec![])];
+    let header = header(&accounts);
+    let file = String::from_utf8(roll_file(&header, &accounts)).unwrap();
+    let lines: Vec<&str> = file.lines().collect();
+    let fields = lines[1].strip_prefix("{\"record\":\"account\",").unwrap().strip_suffix('}').unwrap();
+    let read = |account: String| Roll::read(format!("{}\n{account}\n", lines[0]).as_bytes());
+    let last = read(format!("{{{fields},\"record\":\"account\"}}")).unwrap();
+    assert_eq!(last.accounts, accounts);
+    for twice in ["account", "trailer"] {
+        let error = read(format!("{{\"record\":\"account\",{fields},\"record\":\"{twice}\"}}")).unwrap_err();
+        assert!(error.to_string().contains("duplicate field `record`"), "{error}");
+    }
+}
+
+#[test]
 fn the_schema_has_every_fact() {
     let schema: Value = serde_json::from_str(include_str!("../schema/roll.schema.json")).unwrap();
     let names: Vec<&str> = FactKind::ALL.iter().map(|fact| fact.name()).collect();

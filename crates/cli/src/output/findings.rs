@@ -1,5 +1,6 @@
 //! The table of findings, the most urgent first.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use rolecall_report::coverage_summary::with_thousands_separator;
@@ -7,7 +8,7 @@ use rolecall_report::report::Grouping;
 use rolecall_report::{Finding, Report};
 use rolecall_roll::AccessKeyId;
 
-use super::grid::{Cell, Column, table};
+use super::grid::{Cell, Column, Layout, Measured};
 use super::sink::TerminalStyle;
 use super::{hanging, printable};
 
@@ -19,15 +20,13 @@ pub(super) fn render(
     limit: usize,
     terminal: TerminalStyle,
 ) -> io::Result<()> {
+    if grouping.is_none() {
+        write_table(out, terminal, || report.open_findings().take(limit))?;
+    }
     for (group, findings) in report.most_urgent_groups(grouping, limit) {
-        if findings.is_empty() {
-            continue;
-        }
-        if let Some(group) = group {
-            writeln!(out, "{}", hanging(&printable(&group), terminal.width, 2))?;
-        }
-        let rows: Vec<Vec<Cell>> = findings.into_iter().map(row).collect();
-        writeln!(out, "{}", table(terminal, columns(), &rows))?;
+        let Some(group) = group else { continue };
+        writeln!(out, "{}", hanging(&printable(&group), terminal.width, 2))?;
+        write_table(out, terminal, || findings.iter().map(|finding| Ok(Cow::Borrowed(*finding))))?;
     }
     // Filtered findings are all kept, not only the most urgent.
     let shown = if report.filter.is_some() { report.findings.len() } else { report.open_count() };
@@ -39,6 +38,27 @@ pub(super) fn render(
         writeln!(out, "  --all, or --format csv --out FILE\n")?;
     }
     Ok(())
+}
+
+/// Reads the findings twice, to measure the rows and to write them: all rows may need more memory than there is.
+fn write_table<'a, I: Iterator<Item = io::Result<Cow<'a, Finding>>>>(
+    out: &mut impl Write,
+    terminal: TerminalStyle,
+    findings: impl Fn() -> I,
+) -> io::Result<()> {
+    let mut measured = Measured::new(columns());
+    for finding in findings() {
+        measured.add(&row(finding?.as_ref()));
+    }
+    if measured.rows == 0 {
+        return Ok(());
+    }
+    let layout = Layout::new(measured, terminal);
+    layout.write_header(out)?;
+    for finding in findings() {
+        layout.write_row(out, &row(finding?.as_ref()))?;
+    }
+    writeln!(out)
 }
 
 fn columns() -> [Column; 7] {

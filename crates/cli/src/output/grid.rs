@@ -10,10 +10,10 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects, Style};
 use rolecall_report::Severity;
-use textwrap::core::display_width;
+use rolecall_report::render::sanitize;
 
 use super::sink::TerminalStyle;
-use super::wrap::{longest_part, wrap};
+use super::wrap::{longest_part, text_width, wrap};
 
 /// The number of spaces between two columns.
 const GAP: usize = 2;
@@ -98,7 +98,12 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(text: impl std::fmt::Display) -> Self {
-        Self { text: super::printable(&text.to_string()), style: Style::new() }
+        let text = text.to_string();
+        let text = match sanitize(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(printable) => printable,
+        };
+        Self { text, style: Style::new() }
     }
 
     pub(crate) fn styled(text: impl std::fmt::Display, style: Style) -> Self {
@@ -135,7 +140,7 @@ struct CellWidths {
 
 impl CellWidths {
     fn add(&mut self, kind: Kind, text: &str) {
-        let width = display_width(text);
+        let width = text_width(text);
         self.widest = self.widest.max(width);
         if width > 0 {
             let unbroken = if kind == Kind::Text { longest_part(text) } else { width };
@@ -191,6 +196,9 @@ struct Placed {
     start: usize,
 }
 
+/// A cell beside others in a line: where it starts, its style, and its lines.
+type Beside<'a> = (usize, Style, Vec<Cow<'a, str>>);
+
 /// Columns in their places.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -207,7 +215,7 @@ impl Layout {
             if has_rows && widths.widest == 0 {
                 continue;
             }
-            let name = display_width(&column.name);
+            let name = text_width(&column.name);
             let (natural, usual) = (widths.widest.max(name), widths.usual());
             let narrowest = match column.kind {
                 Kind::Number => natural,
@@ -343,26 +351,26 @@ impl Layout {
         if self.columns.iter().all(|column| column.column.name.is_empty()) {
             return Ok(());
         }
-        let names = self.columns.iter().map(|it| (it, Cell::bold(&it.column.name)));
-        self.write_cells(out, &names.collect::<Vec<_>>())
+        let names: Vec<Cell> = self.columns.iter().map(|it| Cell::bold(&it.column.name)).collect();
+        self.write_cells(out, &self.columns.iter().zip(&names).collect::<Vec<_>>())
     }
 
     pub(crate) fn write_row(&self, out: &mut impl Write, row: &[Cell]) -> io::Result<()> {
-        let cells = self.columns.iter().filter_map(|it| Some((it, row.get(it.index)?.clone())));
+        let cells = self.columns.iter().filter_map(|it| Some((it, row.get(it.index)?)));
         self.write_cells(out, &cells.filter(|(_, cell)| !cell.text.is_empty()).collect::<Vec<_>>())
     }
 
-    fn write_cells(&self, out: &mut impl Write, cells: &[(&Placed, Cell)]) -> io::Result<()> {
+    fn write_cells(&self, out: &mut impl Write, cells: &[(&Placed, &Cell)]) -> io::Result<()> {
         let limit = self.terminal.width.map_or(usize::MAX, usize::from);
         // Cells beside each other, each with its lines.
-        let mut beside: Vec<(usize, Style, Vec<String>)> = Vec::new();
+        let mut beside: Vec<Beside<'_>> = Vec::new();
         let (mut line, mut end) = (0, 0);
         for (number, (place, cell)) in cells.iter().enumerate() {
             if place.line > line {
                 self.flush(out, &mut beside)?;
                 (line, end) = (place.line, 0);
             }
-            let width = display_width(&cell.text);
+            let width = text_width(&cell.text);
             // Up to the next cell that is not empty.
             let next = cells.get(number + 1).filter(|(next, _)| next.line == place.line);
             let until = next.map_or(limit, |(next, _)| next.start.saturating_sub(GAP));
@@ -370,32 +378,35 @@ impl Layout {
             let is_too_wide = width
                 > if matches!(place.column.kind, Kind::Text | Kind::Account) { room } else { place.width };
             let (start, lines) = match place.column.kind {
-                Kind::Number => (place.start + place.width.saturating_sub(width), vec![cell.text.clone()]),
+                Kind::Number => {
+                    (place.start + place.width.saturating_sub(width), vec![Cow::Borrowed(cell.text.as_str())])
+                }
                 // A word that has no room beside the other cells gets a line of its own.
                 Kind::Text if is_too_wide && place.start + longest_part(&cell.text).max(1) > limit => {
                     self.flush(out, &mut beside)?;
-                    (INDENT.min(place.start), wrap(&cell.text, limit.saturating_sub(INDENT.min(place.start))))
+                    let start = INDENT.min(place.start);
+                    (start, wrapped(&cell.text, limit.saturating_sub(start)))
                 }
-                Kind::Text if is_too_wide => (place.start, wrap(&cell.text, room)),
-                Kind::Account if is_too_wide => (place.start, vec![shorten(&cell.text, room)]),
+                Kind::Text if is_too_wide => (place.start, wrapped(&cell.text, room)),
+                Kind::Account if is_too_wide => (place.start, vec![Cow::Owned(shorten(&cell.text, room))]),
                 Kind::Id if is_too_wide && place.start + width > limit => {
                     self.flush(out, &mut beside)?;
-                    (INDENT.min(place.start), vec![cell.text.clone()])
+                    (INDENT.min(place.start), vec![Cow::Borrowed(cell.text.as_str())])
                 }
-                _ => (place.start, vec![cell.text.clone()]),
+                _ => (place.start, vec![Cow::Borrowed(cell.text.as_str())]),
             };
             // A wide cell before it may take its place.
             if start < end {
                 self.flush(out, &mut beside)?;
             }
-            let shown = lines.iter().map(|line| display_width(line)).max().unwrap_or_default();
+            let shown = lines.iter().map(|line| text_width(line)).max().unwrap_or_default();
             end = start + shown + GAP;
             beside.push((start, cell.style, lines));
         }
         self.flush(out, &mut beside)
     }
 
-    fn flush(&self, out: &mut impl Write, beside: &mut Vec<(usize, Style, Vec<String>)>) -> io::Result<()> {
+    fn flush(&self, out: &mut impl Write, beside: &mut Vec<Beside<'_>>) -> io::Result<()> {
         let height = beside.iter().map(|(_, _, lines)| lines.len()).max().unwrap_or_default();
         for number in 0..height {
             let mut at = 0;
@@ -403,13 +414,17 @@ impl Layout {
                 let Some(text) = lines.get(number) else { continue };
                 let style = if self.terminal.colors { *style } else { Style::new() };
                 write!(out, "{:1$}{style}{text}{style:#}", "", start.saturating_sub(at))?;
-                at = start + display_width(text);
+                at = start + text_width(text);
             }
             writeln!(out)?;
         }
         beside.clear();
         Ok(())
     }
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<Cow<'_, str>> {
+    wrap(text, width).into_iter().map(Cow::Owned).collect()
 }
 
 /// Narrows columns until they fit on one line. If that is not enough, it changes nothing.
@@ -420,7 +435,7 @@ fn narrow(columns: &mut [Placed], steps: &[(Kind, usize)], limit: usize) -> bool
     for (kind, least) in steps {
         for (place, column) in columns.iter().enumerate() {
             let usual = if *kind == Kind::Id { column.usual } else { 0 };
-            let least = (*least).max(usual).max(display_width(&column.column.name));
+            let least = (*least).max(usual).max(text_width(&column.column.name));
             let excess = too_much(&widths);
             if let Some(width) = widths.get_mut(place).filter(|_| column.column.kind == *kind) {
                 *width = (*width).min(least.max(width.saturating_sub(excess)));
@@ -443,7 +458,7 @@ fn shorten(text: &str, width: usize) -> String {
     }
     let (mut shortened, mut used) = (String::new(), 1);
     for character in text.chars() {
-        used += display_width(character.encode_utf8(&mut [0; 4]));
+        used += text_width(character.encode_utf8(&mut [0; 4]));
         if used > width {
             break;
         }

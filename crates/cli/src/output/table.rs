@@ -35,7 +35,7 @@ pub(super) fn render_unread(
     terminal: TerminalStyle,
 ) -> io::Result<()> {
     render_gaps(out, roll, terminal)?;
-    for account in roll.accounts() {
+    for account in roll.accounts_with_remarks() {
         let account = account?;
         if !account.notes().is_empty() {
             writeln!(out, "{}", notes(&account, terminal))?;
@@ -48,7 +48,7 @@ pub(super) fn render_unread(
 /// the same gap and are written together.
 fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -> io::Result<()> {
     let mut alike: Vec<(AccountRecord, Vec<String>)> = Vec::new();
-    for account in roll.accounts() {
+    for account in roll.accounts_with_remarks() {
         let account = account?;
         match (account.outcome(), account.gaps()) {
             (Outcome::Failed, [gap]) if gap.request_id.is_none() => {

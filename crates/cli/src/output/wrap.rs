@@ -16,9 +16,15 @@ pub(crate) fn hanging(text: &str, width: Option<u16>, indent: usize) -> String {
     wrap_with_indent(text, usize::from(width), indent).join(&format!("\n{:indent$}", ""))
 }
 
+/// The number of columns that a text without control characters takes.
+pub(super) fn text_width(text: &str) -> usize {
+    // Nearly all texts are ASCII, and need no table of characters.
+    if text.is_ascii() { text.len() } else { display_width(text) }
+}
+
 /// The width of the widest word of a text, which [`wrap`] keeps whole.
 pub(super) fn longest_part(text: &str) -> usize {
-    text.split(' ').map(display_width).max().unwrap_or_default()
+    text.split(' ').map(text_width).max().unwrap_or_default()
 }
 
 /// Wraps a text; the lines after the first are `indent` columns narrower.

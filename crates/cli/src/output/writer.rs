@@ -115,7 +115,9 @@ impl RenderOptions<'_> {
         let tables = destinations.each.iter().filter(|(format, _)| *format == Format::Table);
         let most = tables.map(|(_, sink)| self.limit(sink.terminal_style())).max().unwrap_or_default();
         if destinations.show_all() || most == usize::MAX || !self.filter.is_empty() {
-            FindingLimit::All
+            // Groups and filters go through all findings in any order.
+            let in_memory = self.grouping.is_some() || !self.filter.is_empty();
+            if in_memory { FindingLimit::All } else { FindingLimit::Stored }
         } else {
             FindingLimit::MostUrgent(most)
         }

@@ -49,8 +49,8 @@ fn member_root(account: &AccountView<'_>, management: &AccountId, task_policy: &
     Guard::MemberRoot {
         management: management.clone(),
         member: account.record.account_id().clone(),
-        partition: account.partition(),
-        task_policy,
+        partition: account.partition().into(),
+        task_policy: task_policy.into(),
     }
 }
 

@@ -18,11 +18,11 @@ pub struct Remediation {
 /// One step of a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    title: Cow<'static, str>,
+    pub(crate) title: Cow<'static, str>,
     /// Whether it deletes something that nobody can bring back.
     pub cannot_be_undone: bool,
-    guard: Guard,
-    commands: Vec<String>,
+    pub(crate) guard: Guard,
+    pub(crate) commands: Vec<String>,
 }
 
 /// The account whose credentials the commands of a step need.
@@ -37,9 +37,9 @@ pub(crate) enum Guard {
         /// The member account.
         member: AccountId,
         /// The partition of both, such as `aws`.
-        partition: &'static str,
+        partition: Cow<'static, str>,
         /// The AWS managed policy that limits the session.
-        task_policy: &'static str,
+        task_policy: Cow<'static, str>,
     },
 }
 

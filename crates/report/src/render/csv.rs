@@ -85,11 +85,11 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
     };
     let rules: HashMap<&str, (String, String)> =
         report.assessment.rules.iter().map(|it| (it.rule.id, clauses(it.rule))).collect();
-    for (record, findings) in [("finding", &report.findings), ("suppressed", &report.suppressed)] {
-        for finding in findings {
-            let clauses = rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
-            write_finding(record, finding, clauses, &mut write)?;
-        }
+    let open = report.open_findings().map(|finding| ("finding", finding));
+    for (record, finding) in open.chain(report.suppressed_findings().map(|finding| ("suppressed", finding))) {
+        let finding = finding?;
+        let clauses = rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
+        write_finding(record, &finding, clauses, &mut write)?;
     }
     for unknown in &report.assessment.unknown {
         let more = if unknown.count > unknown.examples.len() { ", …" } else { "" };

@@ -6,6 +6,7 @@
 
 mod data;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use askama::Template;
@@ -47,6 +48,8 @@ struct Page<'a> {
     /// Why there are no charts, or what they do not count.
     charts_note: Option<String>,
     first: Vec<Row<'a>>,
+    /// The number of findings that the page has.
+    shown: usize,
     report: &'a Report,
     /// The placeholder [`DATA`]: most of the page is data, which is written to the output without rendering it first.
     data: &'static str,
@@ -72,7 +75,7 @@ struct UnreadRow {
 
 /// A finding in the HTML itself.
 struct Row<'a> {
-    finding: &'a Finding,
+    finding: Cow<'a, Finding>,
     account: String,
     user: String,
     key: String,
@@ -116,6 +119,7 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
             remedy: text(&gap.remedy.to_text(&NeutralTerms)),
         }
     });
+    let first = report.open_findings().take(WITHOUT_SCRIPTS).map(|finding| finding.map(Row::from_finding));
     let page = Page {
         content_security_policy: content_security_policy(),
         style: STYLE,
@@ -127,7 +131,8 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         not_read: unread.collect(),
         charts: charts(report),
         charts_note: charts_note(roll, report),
-        first: report.findings.iter().take(WITHOUT_SCRIPTS).map(Row::from_finding).collect(),
+        first: first.collect::<io::Result<_>>()?,
+        shown: report.shown_count(),
         report,
         data: DATA,
     };
@@ -140,15 +145,13 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
 }
 
 impl<'a> Row<'a> {
-    fn from_finding(finding: &'a Finding) -> Self {
+    fn from_finding(finding: Cow<'a, Finding>) -> Self {
         let subject = &finding.subject;
-        Self {
-            finding,
-            account: sanitize(&subject.account_label()).into_owned(),
-            user: sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned(),
-            key: sanitize(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default())
-                .into_owned(),
-        }
+        let account = sanitize(&subject.account_label()).into_owned();
+        let user = sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned();
+        let key = subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default();
+        let key = sanitize(key).into_owned();
+        Self { finding, account, user, key }
     }
 }
 

@@ -53,33 +53,39 @@ pub fn render(
         let cells = [account.trim(), user, &gap, &remedy].map(escaped);
         writeln!(out, "| {} |", cells.join(" | "))?;
     }
-    let mut groups = report.groups(grouping);
-    if groups.is_empty() {
-        groups.push((None, Vec::new()));
-    }
-    for (group, findings) in groups {
-        let title = group.as_deref().map_or("Open findings, most urgent first".into(), escaped);
-        writeln!(out, "\n## {title}\n")?;
+    let groups = report.groups(grouping);
+    if grouping.is_none() || groups.is_empty() {
+        writeln!(out, "\n## Open findings, most urgent first\n")?;
         match &report.filter {
-            Some(filter) if findings.is_empty() => writeln!(out, "{}", escaped(&filter.to_text()))?,
+            Some(filter) if report.shown_count() == 0 => writeln!(out, "{}", escaped(&filter.to_text()))?,
             _ if report.open_total() == Count::NotEvaluated => writeln!(out, "No rule was evaluated.")?,
-            _ => write_findings(out, &findings)?,
+            _ => write_findings(out, report.open_findings())?,
         }
     }
-    write_suppressed(out, &report.suppressed)
+    for (group, findings) in groups {
+        let Some(group) = group else { continue };
+        writeln!(out, "\n## {}\n", escaped(&group))?;
+        write_findings(out, findings.into_iter().map(|finding| Ok(Cow::Borrowed(finding))))?;
+    }
+    write_suppressed(out, report.suppressed_findings())
 }
 
-fn write_suppressed(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
-    if findings.is_empty() {
+fn write_suppressed<'a>(
+    out: &mut impl Write,
+    findings: impl Iterator<Item = io::Result<Cow<'a, Finding>>>,
+) -> io::Result<()> {
+    let mut findings = findings.peekable();
+    if findings.peek().is_none() {
         return Ok(());
     }
     writeln!(out, "\n## Suppressed findings\n")?;
     writeln!(out, "| account | user | access key | finding | exception owner | reason | until |")?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for finding in findings {
+        let finding = finding?;
         let exception = finding.exception.as_ref();
         let text = |text: fn(&Suppression) -> String| exception.map(text).unwrap_or_default();
-        let [account, user, key] = subject_cells(finding);
+        let [account, user, key] = subject_cells(&finding);
         let (owner, reason) = (text(|it| it.owner.clone()), text(|it| it.reason.clone()));
         let until = text(|it| it.until.to_string());
         let cells = [&account, &user, &key, &finding.message, &owner, &reason, &until];
@@ -88,14 +94,19 @@ fn write_suppressed(out: &mut impl Write, findings: &[Finding]) -> io::Result<()
     Ok(())
 }
 
-fn write_findings(out: &mut impl Write, findings: &[&Finding]) -> io::Result<()> {
-    if findings.is_empty() {
+fn write_findings<'a>(
+    out: &mut impl Write,
+    findings: impl Iterator<Item = io::Result<Cow<'a, Finding>>>,
+) -> io::Result<()> {
+    let mut findings = findings.peekable();
+    if findings.peek().is_none() {
         return writeln!(out, "No open findings by the rules that were evaluated.");
     }
     writeln!(out, "| score | severity | account | user | access key | finding | owner | advice |")?;
     writeln!(out, "|--:|---|---|---|---|---|---|---|")?;
     let mut row = String::new();
     for finding in findings {
+        let finding = finding?;
         let subject = &finding.subject;
         row.clear();
         // Writing to a String does not fail.

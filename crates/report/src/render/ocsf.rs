@@ -191,8 +191,8 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         json::to_writer(&mut *out, event)?;
         out.write_all(b"\n")
     };
-    for finding in report.findings.iter().chain(&report.suppressed) {
-        write(&finding_event(&common, finding))?;
+    for finding in report.open_findings().chain(report.suppressed_findings()) {
+        write(&finding_event(&common, finding?.as_ref()))?;
     }
     for unknown in &report.assessment.unknown {
         let (fact, reason) = (unknown.fact, unknown.reason.as_str());

@@ -162,13 +162,22 @@ pub(crate) fn rendered(roll: &RollFile, settings: &Settings) -> BTreeMap<&'stati
         write(&mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     };
+    let stored = Report::from_file(roll, settings, FindingLimit::Stored).unwrap();
+    let streamed = |write: &dyn Fn(&mut Vec<u8>, &Report) -> io::Result<()>| {
+        let in_memory = text(&|out| write(out, &report));
+        assert_eq!(text(&|out| write(out, &stored)), in_memory, "findings in a file are the same");
+        in_memory
+    };
     [
-        ("json", text(&|out| render::json::render(out, roll, &report.coverage, Some(&report)))),
-        ("csv", text(&|out| render::csv::render(out, roll, &report))),
+        ("json", streamed(&|out, report| render::json::render(out, roll, &report.coverage, Some(report)))),
+        ("csv", streamed(&|out, report| render::csv::render(out, roll, report))),
         ("roll-csv", text(&|out| render::roll_csv::render(out, roll, &report.coverage))),
-        ("markdown", text(&|out| render::markdown::render(out, roll, &report, Some(Grouping::Owner)))),
-        ("html", text(&|out| render::html::render(out, roll, &report))),
-        ("ocsf", text(&|out| render::ocsf::render(out, roll, &report))),
+        ("markdown", {
+            streamed(&|out, report| render::markdown::render(out, roll, report, None));
+            text(&|out| render::markdown::render(out, roll, &report, Some(Grouping::Owner)))
+        }),
+        ("html", streamed(&|out, report| render::html::render(out, roll, report))),
+        ("ocsf", streamed(&|out, report| render::ocsf::render(out, roll, report))),
     ]
     .into()
 }

@@ -71,8 +71,20 @@ pub(crate) fn read_records(
     Ok(ParsedFile { header: header.ok_or(ReadError::Empty)?, trailer, index, runs, length })
 }
 
+/// The name of the field that says what a line is, and how the line of an account begins.
+const RECORD: &[u8] = b"\"record\"";
+const ACCOUNT: &[u8] = b"{\"record\":\"account\",";
+
 /// Parses a line, if it has the schema version that this Rolecall writes.
 fn parse_record(line: &[u8], number: usize) -> Result<Record, ReadError> {
+    // Nearly all lines are accounts. To find the field `record` wherever it is, serde first copies all values of a line, which
+    // takes longer than parsing it. What is not accepted here is parsed below, and gets its error there.
+    if let Some(fields) = line.strip_prefix(ACCOUNT)
+        && memchr::memmem::find(fields, RECORD).is_none()
+        && let Ok(account) = serde_json::from_slice(line)
+    {
+        return Ok(Record::Account(Box::new(account)));
+    }
     match serde_json::from_slice::<Record>(line) {
         Ok(Record::Header(header)) if header.schema_version != SCHEMA_VERSION => {
             Err(ReadError::Version(header.schema_version))

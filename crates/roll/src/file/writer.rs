@@ -59,8 +59,14 @@ impl<W: Write> RollWriter<W> {
     ///
     /// # Errors
     /// The I/O errors of `out`.
-    pub fn finish(mut self, statistics: Statistics) -> io::Result<W> {
-        self.write_line(&RecordRef::Trailer(&Trailer { counts: self.index.counts(), statistics }))?;
+    pub fn finish(self, statistics: Statistics) -> io::Result<W> {
+        let counts = self.index.counts();
+        self.finish_with(counts, statistics)
+    }
+
+    /// Writes the trailer with these sums of accounts, and returns `out`.
+    pub(crate) fn finish_with(mut self, counts: Counts, statistics: Statistics) -> io::Result<W> {
+        self.write_line(&RecordRef::Trailer(&Trailer { counts, statistics }))?;
         Ok(self.out)
     }
 

@@ -9,8 +9,8 @@ use std::io::{self, BufWriter, Write};
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
-use rolecall_roll::{AccessKeyId, FactKind, Source, json};
-use serde::ser::SerializeMap;
+use rolecall_roll::{AccessKeyId, AccountId, FactKind, Source, json};
+use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
 
 use crate::finding::Finding;
@@ -23,18 +23,18 @@ type Text<'a> = Cow<'a, str>;
 
 /// The values that findings share, each with its index.
 #[derive(Default)]
-struct Shared<'a> {
+struct Shared {
     /// Rule id, title, reason why it is a risk, clauses.
-    rules: IndexTable<&'a str, (&'a str, &'a str, &'a str, String)>,
-    /// By account id, user id and advice, which the findings of a root user do not share: account id, account name, organizational unit, owner, user name, ARN, advice, reason of the
-    /// advice.
-    users: IndexTable<(&'a str, &'a str, &'a str), [Text<'a>; 8]>,
+    rules: IndexTable<&'static str, (&'static str, &'static str, &'static str, String)>,
+    /// By account id, user id and advice, which the findings of a root user do not share: account id, account name,
+    /// organizational unit, owner, user name, ARN, advice, reason of the advice.
+    users: IndexTable<(AccountId, String, &'static str), [String; 8]>,
     /// The titles of steps, each with whether the step cannot be undone.
     titles: IndexTable<String, (String, bool)>,
     /// The beginnings of blocks of commands, which stop where the credentials are of another account.
     openings: IndexTable<String, String>,
     /// The reasons of score components.
-    reasons: IndexTable<&'a str, &'a str>,
+    reasons: IndexTable<String, String>,
     /// The fact and the source of evidence, by the time of the credential report where it is one.
     sources: IndexTable<(FactKind, Option<Timestamp>), String>,
 }
@@ -92,12 +92,22 @@ struct Data<'a>(&'a Report);
 impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let shared = RefCell::new(Shared::default());
-        let findings = self.0.findings.iter().chain(&self.0.suppressed);
-        let rows = findings.map(|finding| row(&mut shared.borrow_mut(), finding));
+        let findings = self.0.open_findings().chain(self.0.suppressed_findings());
+        let failure = RefCell::new(None);
+        let rows = findings.map_while(|finding| match finding {
+            Ok(finding) => Some(RowOf { shared: &shared, finding }),
+            Err(error) => {
+                failure.replace(Some(error));
+                None
+            }
+        });
         let mut data = serializer.serialize_map(None)?;
         data.serialize_entry("severities", &Severity::ALL.map(Severity::as_str))?;
         data.serialize_entry("findings", &StreamedRows(RefCell::new(rows)))?;
-        let Shared { rules, users, titles, openings, reasons, sources } = shared.into_inner();
+        if let Some(error) = failure.take() {
+            return Err(S::Error::custom(error));
+        }
+        let Shared { rules, users, titles, openings, reasons, sources } = shared.take();
         data.serialize_entry("rules", &rules.values)?;
         data.serialize_entry("users", &users.values)?;
         data.serialize_entry("titles", &titles.values)?;
@@ -118,10 +128,22 @@ impl<T: Serialize, I: Iterator<Item = T>> Serialize for StreamedRows<I> {
     }
 }
 
-fn row<'a>(shared: &mut Shared<'a>, finding: &'a Finding) -> Row<'a> {
+/// A row that is made when it is serialized.
+struct RowOf<'a> {
+    shared: &'a RefCell<Shared>,
+    finding: Cow<'a, Finding>,
+}
+
+impl Serialize for RowOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        row(&mut self.shared.borrow_mut(), &self.finding).serialize(serializer)
+    }
+}
+
+fn row<'a>(shared: &mut Shared, finding: &'a Finding) -> Row<'a> {
     let Finding { rule, subject, score, .. } = finding;
     let advice = finding.advice.as_ref().map(|it| it.action.as_str()).unwrap_or_default();
-    let user_key = (subject.account_id.as_str(), finding.user_id.as_deref().unwrap_or_default(), advice);
+    let user_key = (subject.account_id.clone(), finding.user_id.clone().unwrap_or_default(), advice);
     let steps = finding.remedy.steps.iter().map(|step| {
         let (title, opening) = (step.title(), step.opening());
         (
@@ -134,7 +156,7 @@ fn row<'a>(shared: &mut Shared<'a>, finding: &'a Finding) -> Row<'a> {
     let components = score
         .components
         .iter()
-        .map(|it| (it.points, shared.reasons.index_of(it.reason.as_str(), || it.reason.as_str())));
+        .map(|it| (it.points, shared.reasons.index_of(it.reason.clone(), || it.reason.clone())));
     let evidence = finding.evidence.iter().map(|it| {
         let generated = match it.source {
             Source::Live => None,
@@ -167,10 +189,9 @@ fn sanitize_owned(text: String) -> String {
     }
 }
 
-fn user_cells(finding: &Finding) -> [Text<'_>; 8] {
+fn user_cells(finding: &Finding) -> [String; 8] {
     let (subject, advice) = (&finding.subject, finding.advice.as_ref());
-    let text =
-        |text: Option<&'_ str>| -> Text<'_> { Cow::Owned(sanitize(text.unwrap_or_default()).into_owned()) };
+    let text = |text: Option<&str>| sanitize(text.unwrap_or_default()).into_owned();
     [
         text(Some(subject.account_id.as_str())),
         text(subject.account_name.as_deref()),

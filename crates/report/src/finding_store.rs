@@ -1,0 +1,339 @@
+//! Findings of a large roll, in a temporary file: in memory is only their order. Formats that show all findings, the most
+//! urgent first, would otherwise need memory for the texts of all of them.
+
+use std::cmp::Reverse;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rolecall_roll::{AccessKeyId, FactKind, Source};
+
+use crate::advice::{Action, Advice};
+use crate::evidence::Evidence;
+use crate::finding::{Finding, Owner, Subject, Suppression};
+use crate::remedy::{Guard, Remediation, Step};
+use crate::rules::{CATALOG, Severity};
+use crate::score::{Score, ScoreComponent};
+
+/// Findings in a temporary file, which has no name and is deleted when it is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct FindingStore {
+    file: Arc<File>,
+    /// The open findings, the most urgent first.
+    open: Vec<Place>,
+    suppressed: Vec<Place>,
+}
+
+/// Where a finding is in the file. The order of places is that of urgency: findings are added in the order of their ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    // Both together are `Finding::urgency`. As one field they would need a third more memory.
+    points: Reverse<u32>,
+    key_created: i64,
+    offset: u64,
+    length: u32,
+}
+
+/// Adds findings, account by account.
+pub(crate) struct FindingStoreBuilder {
+    file: BufWriter<File>,
+    offset: u64,
+    bytes: Vec<u8>,
+    open: Vec<Place>,
+    suppressed: Vec<Place>,
+}
+
+impl FindingStoreBuilder {
+    pub(crate) fn new() -> io::Result<Self> {
+        let file = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
+        Ok(Self { file, offset: 0, bytes: Vec::new(), open: Vec::new(), suppressed: Vec::new() })
+    }
+
+    /// Adds the findings of an account. Accounts must come in the order of their ids.
+    pub(crate) fn add_account(&mut self, mut findings: Vec<Finding>) -> io::Result<()> {
+        findings.sort_by(|a, b| a.id.cmp(&b.id));
+        findings.iter().try_for_each(|finding| self.add(finding))
+    }
+
+    fn add(&mut self, finding: &Finding) -> io::Result<()> {
+        self.bytes.clear();
+        encode(finding, &mut self.bytes);
+        self.file.write_all(&self.bytes)?;
+        let length = u32::try_from(self.bytes.len()).map_err(io::Error::other)?;
+        let (points, key_created) = finding.urgency();
+        let place = Place { points, key_created, offset: self.offset, length };
+        (if finding.is_open() { &mut self.open } else { &mut self.suppressed }).push(place);
+        self.offset += u64::from(length);
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> io::Result<FindingStore> {
+        let Self { file, mut open, mut suppressed, .. } = self;
+        open.sort_unstable();
+        suppressed.sort_unstable();
+        let file = Arc::new(file.into_inner().map_err(io::IntoInnerError::into_error)?);
+        Ok(FindingStore { file, open, suppressed })
+    }
+}
+
+impl FindingStore {
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The open findings, or the suppressed ones, the most urgent first.
+    pub(crate) fn findings(&self, is_open: bool) -> impl Iterator<Item = io::Result<Finding>> + '_ {
+        let mut bytes = Vec::new();
+        let places = if is_open { &self.open } else { &self.suppressed };
+        places.iter().map(move |place| {
+            bytes.resize(usize::try_from(place.length).map_err(io::Error::other)?, 0);
+            self.file.read_exact_at(&mut bytes, place.offset)?;
+            decode(&bytes).ok_or_else(|| io::Error::other("the temporary file of findings was changed"))
+        })
+    }
+}
+
+fn encode(finding: &Finding, out: &mut Vec<u8>) {
+    // Without `..`: a new field does not compile until it is stored.
+    let Finding {
+        id,
+        rule,
+        title: _,
+        severity,
+        subject,
+        user_id,
+        message,
+        evidence,
+        key_created,
+        remedy,
+        score,
+        advice,
+        owner,
+        exception,
+        can_be_suppressed,
+    } = finding;
+    let Subject { account_id, account_name, organizational_unit, user_name, user_arn, access_key_id } =
+        subject;
+    put_text(out, id);
+    put_index(out, CATALOG.iter().position(|it| it.id == rule.id));
+    put_index(out, Severity::ALL.iter().position(|it| it == severity));
+    put_text(out, account_id.as_str());
+    let key = access_key_id.as_ref().map(AccessKeyId::as_str);
+    for text in [
+        account_name.as_deref(),
+        organizational_unit.as_deref(),
+        user_name.as_deref(),
+        key,
+        user_id.as_deref(),
+    ] {
+        put_optional(out, text);
+    }
+    put_text(out, user_arn);
+    put_text(out, message);
+    put_remedy(out, remedy);
+    put_number(out, evidence.len());
+    for Evidence { fact, value, source } in evidence {
+        put_index(out, FactKind::ALL.iter().position(|it| it == fact));
+        put_text(out, value);
+        put_time(
+            out,
+            match source {
+                Source::Live => None,
+                Source::CredentialReport(generated) => Some(*generated),
+            },
+        );
+    }
+    put_time(out, *key_created);
+    let Score { points, components } = score;
+    out.extend(points.to_le_bytes());
+    put_number(out, components.len());
+    for ScoreComponent { points, reason } in components {
+        out.extend(points.to_le_bytes());
+        put_text(out, reason);
+    }
+    put_optional(out, advice.as_ref().map(|advice| advice.action.as_str()));
+    put_text(out, advice.as_ref().map_or("", |advice| &advice.reason));
+    put_optional(out, owner.as_ref().map(|owner| owner.name.as_str()));
+    put_text(out, owner.as_ref().map_or("", |owner| &owner.from));
+    put_optional(out, exception.as_ref().map(|exception| exception.owner.as_str()));
+    put_text(out, exception.as_ref().map_or("", |exception| &exception.reason));
+    put_text(out, &exception.as_ref().map_or(String::new(), |exception| exception.until.to_string()));
+    let flags = [
+        *can_be_suppressed,
+        owner.as_ref().is_some_and(|owner| owner.is_uncertain),
+        exception.as_ref().is_some_and(|exception| exception.is_expired),
+    ];
+    out.extend(flags.map(u8::from));
+}
+
+fn decode(bytes: &[u8]) -> Option<Finding> {
+    let mut input = Input(bytes);
+    let id = input.text()?;
+    let rule = CATALOG.get(input.number()?)?;
+    let severity = *Severity::ALL.get(input.number()?)?;
+    let account_id = input.text()?.parse().ok()?;
+    let [account_name, organizational_unit, user_name, key, user_id] =
+        [input.optional()?, input.optional()?, input.optional()?, input.optional()?, input.optional()?];
+    let [user_arn, message] = [input.text()?, input.text()?];
+    let remedy = input.remedy()?;
+    let access_key_id = key.map(|key| key.parse()).transpose().ok()?;
+    let evidence = input.list(|input| {
+        let (fact, value) = (*FactKind::ALL.get(input.number()?)?, input.text()?);
+        let source = input.time()?.map_or(Source::Live, Source::CredentialReport);
+        Some(Evidence { fact, value, source })
+    })?;
+    let key_created = input.time()?;
+    let points = input.points()?;
+    let components =
+        input.list(|input| Some(ScoreComponent { points: input.points()?, reason: input.text()? }))?;
+    let (action, advice_reason) = (input.optional()?, input.text()?);
+    let action = action.map(|action| Action::ALL.into_iter().find(|it| it.as_str() == action));
+    let (owner, from) = (input.optional()?, input.text()?);
+    let (exception_owner, reason, until) = (input.optional()?, input.text()?, input.text()?);
+    let [can_be_suppressed, is_uncertain, is_expired] = [input.flag()?, input.flag()?, input.flag()?];
+    let exception = match exception_owner {
+        None => None,
+        Some(owner) => Some(Suppression { owner, reason, until: until.parse().ok()?, is_expired }),
+    };
+    let advice = match action {
+        None => None,
+        Some(action) => Some(Advice { action: action?, reason: advice_reason }),
+    };
+    Some(Finding {
+        id,
+        rule,
+        title: rule.title,
+        severity,
+        subject: Subject {
+            account_id,
+            account_name,
+            organizational_unit,
+            user_name,
+            user_arn,
+            access_key_id,
+        },
+        user_id,
+        message,
+        evidence,
+        key_created,
+        remedy,
+        score: Score { points, components },
+        advice,
+        owner: owner.map(|name| Owner { name, from, is_uncertain }),
+        exception,
+        can_be_suppressed,
+    })
+}
+
+fn put_remedy(out: &mut Vec<u8>, Remediation { steps }: &Remediation) {
+    put_number(out, steps.len());
+    for Step { title, cannot_be_undone, guard, commands } in steps {
+        put_text(out, title);
+        out.push(u8::from(*cannot_be_undone));
+        match guard {
+            Guard::Account(account) => {
+                put_text(out, account.as_str());
+                out.push(0);
+            }
+            Guard::MemberRoot { management, member, partition, task_policy } => {
+                put_text(out, management.as_str());
+                out.push(1);
+                [member.as_str(), partition, task_policy].iter().for_each(|text| put_text(out, text));
+            }
+        }
+        put_number(out, commands.len());
+        commands.iter().for_each(|command| put_text(out, command));
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, number: usize) {
+    // A finding is much smaller than 4 GB.
+    out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_index(out: &mut Vec<u8>, index: Option<usize>) {
+    put_number(out, index.unwrap_or(usize::MAX));
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_number(out, text.len());
+    out.extend(text.as_bytes());
+}
+
+fn put_optional(out: &mut Vec<u8>, text: Option<&str>) {
+    out.push(u8::from(text.is_some()));
+    if let Some(text) = text {
+        put_text(out, text);
+    }
+}
+
+fn put_time(out: &mut Vec<u8>, time: Option<Timestamp>) {
+    out.push(u8::from(time.is_some()));
+    if let Some(time) = time {
+        out.extend(time.as_nanosecond().to_le_bytes());
+    }
+}
+
+/// What is still to be decoded.
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn take(&mut self, length: usize) -> Option<&[u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn points(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        usize::try_from(self.points()?).ok()
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        self.take(1)?.first().map(|byte| *byte == 1)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.number()?;
+        std::str::from_utf8(self.take(length)?).ok().map(str::to_owned)
+    }
+
+    #[expect(clippy::option_option, reason = "the outer `None` is the end of the input")]
+    fn optional(&mut self) -> Option<Option<String>> {
+        if self.flag()? { self.text().map(Some) } else { Some(None) }
+    }
+
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        (0..self.number()?).map(|_| item(self)).collect()
+    }
+
+    fn remedy(&mut self) -> Option<Remediation> {
+        let steps = self.list(|input| {
+            let (title, cannot_be_undone) = (input.text()?.into(), input.flag()?);
+            let account = input.text()?.parse().ok()?;
+            let guard = if input.flag()? {
+                let member = input.text()?.parse().ok()?;
+                let [partition, task_policy] = [input.text()?.into(), input.text()?.into()];
+                Guard::MemberRoot { management: account, member, partition, task_policy }
+            } else {
+                Guard::Account(account)
+            };
+            Some(Step { title, cannot_be_undone, guard, commands: input.list(Self::text)? })
+        })?;
+        Some(Remediation { steps })
+    }
+
+    #[expect(clippy::option_option, reason = "the outer `None` is the end of the input")]
+    fn time(&mut self) -> Option<Option<Timestamp>> {
+        if !self.flag()? {
+            return Some(None);
+        }
+        let nanoseconds = i128::from_le_bytes(self.take(16)?.try_into().ok()?);
+        Timestamp::from_nanosecond(nanoseconds).ok().map(Some)
+    }
+}
