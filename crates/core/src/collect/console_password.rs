@@ -31,7 +31,8 @@ async fn collect(
 }
 
 /// The user's console password; `None` where the user has none. `NoSuchEntity` means that there is no password or no
-/// such user: unless a call has just read the user (`user_exists`), `GetUser` tells which.
+/// such user: where its message does not say so, and unless a call has just read the user (`user_exists`), `GetUser` tells
+/// which.
 async fn read_password(
     session: &Session<'_>,
     user_name: &str,
@@ -41,7 +42,7 @@ async fn read_password(
     let response = iam.client.get_login_profile().user_name(user_name).send().await;
     let profile = match response.map_err(|error| iam.error("GetLoginProfile", &error)) {
         Ok(response) => response.login_profile,
-        Err(error) if error.error_kind == ErrorKind::NotFound => {
+        Err(error) if error.error_kind == ErrorKind::NotFound && !is_about_user(&error) => {
             if !user_exists {
                 let response = iam.client.get_user().user_name(user_name).send().await;
                 response.map_err(|error| iam.error("GetUser", &error))?;
@@ -54,4 +55,10 @@ async fn read_password(
         .ok_or_else(|| CallError::malformed("GetLoginProfile", "the response has no login profile", None))?;
     let create_date = timestamp(&profile.create_date);
     Ok(Some(ConsolePassword { create_date, password_reset_required: profile.password_reset_required }))
+}
+
+/// Whether a "not found" says that there is no such user, as opposed to no password. IAM is eventually consistent, so it may
+/// say so of a user whom another call has just read, and who has a password.
+fn is_about_user(error: &CallError) -> bool {
+    error.message.starts_with("The user with name ")
 }
