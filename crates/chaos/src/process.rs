@@ -166,7 +166,7 @@ impl<'a> Test<'a> {
         for suffix in ["out", "err"] {
             let printed = fs::read(self.path(&format!("{name}.{suffix}"))).unwrap_or_default();
             self.outcome.search(&format!("{name}.{suffix}"), &printed);
-            if memchr::memmem::find(&printed, b"internal error").is_some() {
+            if memchr::memmem::find(&printed, b"internal error in rolecall").is_some() {
                 self.outcome.add_problems([format!("{name}.{suffix} has an internal error")]);
             }
         }

@@ -210,7 +210,11 @@ impl Delivery {
             Fault::EmptyBody => self.body.clear(),
             Fault::Malformed => {
                 let at = rng.usize(..=self.body.len());
-                let text = rng.choice([&b"<"[..], b"</", b"&", b"\xff\xfe", b"\0", b"{\"", b"<x>"]);
+                // What neither format allows anywhere.
+                let in_xml = [&b"<"[..], b"</", b"&", b"\xff\xfe", b"\0", b"<x>"];
+                let in_json = [&b"\""[..], b"\xff\xfe", b"\0"];
+                let is_json = self.headers.contains("json");
+                let text = if is_json { rng.choice(in_json) } else { rng.choice(in_xml) };
                 self.body.splice(at..at, text.into_iter().flatten().copied());
             }
             Fault::WebPage => {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rolecall_chaos::{Figures, run_in_memory};
 
 /// The number of seeds: some seconds in a debug build.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 #[test]
 fn what_a_roll_says_is_true_and_what_it_lacks_has_a_gap() {
@@ -39,5 +39,5 @@ fn what_a_roll_says_is_true_and_what_it_lacks_has_a_gap() {
     for outcome in ["Complete", "Partial", "Failed", "Skipped"] {
         assert!(records(outcome) > 10, "{figures}");
     }
-    assert!(figures.faults.len() > 25, "{figures}");
+    assert!(figures.faults.len() > 20, "{figures}");
 }
