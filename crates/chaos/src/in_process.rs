@@ -97,6 +97,7 @@ async fn disturbed(seed: u64, is_real_time: bool, outcome: &mut Outcome) -> Vec<
     let begin = if is_real_time { jiff::Timestamp::now() } else { world::begin() };
     let plan = std::mem::replace(&mut scenario.plan, Plan::none(seed));
     let is_undisturbed = scenario.is_undisturbed() && plan.rules.is_empty();
+    let faults = format!("the plan: {:?}, {:?}", plan.rules, scenario.stop);
     let server = Server::new(Arc::clone(&scenario.world), plan, begin);
     let (client, endpoint) = if is_real_time {
         let address = server.clone().listen().await.expect("loopback");
@@ -124,6 +125,9 @@ async fn disturbed(seed: u64, is_real_time: bool, outcome: &mut Outcome) -> Vec<
     test.outcome.figures.requests += test.server.requests();
     for (fault, count) in test.server.happened() {
         *test.outcome.figures.faults.entry(format!("{fault:?}")).or_default() += count;
+    }
+    if !test.outcome.problems.is_empty() {
+        test.outcome.add_problems([faults]);
     }
     std::fs::read(&path).unwrap_or_default()
 }

@@ -31,8 +31,7 @@ async fn collect(
 }
 
 /// The user's console password; `None` where the user has none. `NoSuchEntity` means that there is no password or no
-/// such user: where its message does not say so, and unless a call has just read the user (`user_exists`), `GetUser` tells
-/// which.
+/// such user: unless a call has just read the user (`user_exists`), `GetUser` tells which.
 async fn read_password(
     session: &Session<'_>,
     user_name: &str,
@@ -42,7 +41,7 @@ async fn read_password(
     let response = iam.client.get_login_profile().user_name(user_name).send().await;
     let profile = match response.map_err(|error| iam.error("GetLoginProfile", &error)) {
         Ok(response) => response.login_profile,
-        Err(error) if error.error_kind == ErrorKind::NotFound && !is_about_user(&error) => {
+        Err(error) if error.error_kind == ErrorKind::NotFound && is_about_password(&error) => {
             if !user_exists {
                 let response = iam.client.get_user().user_name(user_name).send().await;
                 response.map_err(|error| iam.error("GetUser", &error))?;
@@ -57,8 +56,9 @@ async fn read_password(
     Ok(Some(ConsolePassword { create_date, password_reset_required: profile.password_reset_required }))
 }
 
-/// Whether a "not found" says that there is no such user, as opposed to no password. IAM is eventually consistent, so it may
-/// say so of a user whom another call has just read, and who has a password.
-fn is_about_user(error: &CallError) -> bool {
-    error.message.starts_with("The user with name ")
+/// Whether a "not found" is about the password, as in "Login Profile for User bob cannot be found.", and not about the user, as
+/// in "The user with name bob cannot be found.". IAM is eventually consistent, so that it may say the latter of a user whom
+/// another call has just read, and who has a password.
+fn is_about_password(error: &CallError) -> bool {
+    error.message.contains("Login Profile")
 }
