@@ -117,5 +117,7 @@ pub fn cloudtrail(data: &[u8]) {
     file.write_all(&written.expect("memory")).expect("a file");
     io::Seek::rewind(&mut file).expect("a file");
     let roll = RollFile::read(file).expect("a roll");
-    let _ = cloudtrail::reconcile(&roll, data);
+    let mut reconciler = cloudtrail::Reconciler::new(&roll).expect("a roll");
+    let _ = reconciler.add_file("events.json", data);
+    let _ = reconciler.finish();
 }
