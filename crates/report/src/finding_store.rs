@@ -240,11 +240,15 @@ fn put_remedy(out: &mut Vec<u8>, Remediation { steps }: &Remediation) {
             Guard::MemberRoot { management, member, partition, task_policy } => {
                 put_text(out, management.as_str());
                 out.push(1);
-                [member.as_str(), partition, task_policy].iter().for_each(|text| put_text(out, text));
+                for text in [member.as_str(), partition, task_policy] {
+                    put_text(out, text);
+                }
             }
         }
         put_number(out, commands.len());
-        commands.iter().for_each(|command| put_text(out, command));
+        for command in commands {
+            put_text(out, command);
+        }
     }
 }
 
