@@ -3,6 +3,7 @@
 //! The SDK's errors are never printed in full: a malformed response to `AssumeRole` carries the session's secrets, and
 //! AWS responds to a rejected signature with the headers that were signed, the session token among them.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 
@@ -147,13 +148,13 @@ impl CallError {
         }
     }
 
-    /// Redacts `secrets` in the message, in case AWS or something in between echoed one: in plain form, and
+    /// Redacts `secrets` and their parts in the message, in case AWS or something in between echoed one: in plain form, and
     /// percent-encoded as in a request.
     #[must_use]
     pub(crate) fn redact<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Self {
         for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
             for form in [secret.to_owned(), percent_encoded(secret)] {
-                self.message = self.message.replace(&form, "[redacted]");
+                self.message = without_parts(&self.message.replace(&form, "[redacted]"), &form);
             }
         }
         // The message is cut only now: cut before, a part of a secret could remain.
@@ -250,6 +251,28 @@ fn first_paragraph(message: &str) -> String {
 
 /// Longer messages are cut to this number of characters.
 const MAX_MESSAGE_CHARS: usize = 1000;
+
+/// Parts of a secret from this length on are redacted.
+const MIN_SECRET_PART: usize = 12;
+
+/// A message without the parts of a secret: an answer may end within the secret, or have a character in it.
+fn without_parts(message: &str, secret: &str) -> String {
+    let parts: HashSet<&[u8]> = secret.as_bytes().windows(MIN_SECRET_PART).collect();
+    let (mut redacted, mut end) = (String::new(), 0);
+    for (index, character) in message.char_indices() {
+        let part = message.as_bytes().get(index..index + MIN_SECRET_PART);
+        if part.is_some_and(|part| parts.contains(part)) {
+            if index >= end {
+                redacted.push_str("[redacted]");
+            }
+            end = index + MIN_SECRET_PART;
+        }
+        if index >= end {
+            redacted.push(character);
+        }
+    }
+    redacted
+}
 
 /// A text as a form body encodes it.
 fn percent_encoded(text: &str) -> String {

@@ -124,9 +124,12 @@ async fn a_response_without_the_shape_of_its_operation_is_a_gap() {
     };
     let key = |user: &str, id: &str| {
         format!(
-            "<member><UserName>{user}</UserName><AccessKeyId>{id}</AccessKeyId><Status>Active</Status></member>"
+            "<member><UserName>{user}</UserName><AccessKeyId>{id}</AccessKeyId><Status>Active</Status>\
+             <CreateDate>2024-03-02T12:00:00Z</CreateDate></member>"
         )
     };
+    let without_date =
+        key("bob", "AKIABOB1XXXXXXXXXXXX").replace("<CreateDate>2024-03-02T12:00:00Z</CreateDate>", "");
     let twice = key("bob", "AKIABOB1XXXXXXXXXXXX").repeat(2);
     let bodies = [
         list_keys(""),
@@ -136,6 +139,7 @@ async fn a_response_without_the_shape_of_its_operation_is_a_gap() {
             key("carol", "AKIABOB1XXXXXXXXXXXX")
         )),
         list_keys(&format!("<AccessKeyMetadata>{twice}</AccessKeyMetadata>")),
+        list_keys(&format!("<AccessKeyMetadata>{without_date}</AccessKeyMetadata>")),
         list_keys("<AccessKeyMetadata/><Marker>next</Marker>"),
         xml::error("Throttling", "an error with status 200"),
         "{}".to_owned(),
@@ -166,4 +170,36 @@ async fn a_response_without_the_shape_of_its_operation_is_a_gap() {
         assert_eq!(account.outcome(), outcome, "{body}");
         assert_eq!(account.gaps()[0].error_kind, ErrorKind::Malformed, "{body}");
     }
+}
+
+/// The gap of one of bob's facts, of an account that is read with this fact.
+async fn gap_of_bob(aws: &FakeAws, fact: FactKind) -> (AccountRecord, ErrorKind) {
+    let mut settings = settings();
+    settings.selection.facts = parse_facts(&format!("access_keys,{fact}")).unwrap();
+    let account = scan_one(&scanner(&aws.uri(), settings).await).await;
+    let is_of_bob =
+        |gap: &&rolecall_roll::Gap| gap.stage == fact.into() && gap.user_name.as_deref() == Some("bob");
+    let error_kind = account.gaps().iter().find(is_of_bob).unwrap().error_kind;
+    (account, error_kind)
+}
+
+#[tokio::test]
+async fn an_mfa_device_without_a_date_is_a_gap_and_was_not_enabled_in_1970() {
+    let aws = FakeAws::start().await;
+    let body = "<ListMFADevicesResponse><ListMFADevicesResult><MFADevices><member><UserName>bob</UserName>\
+                <SerialNumber>arn:aws:iam::111111111111:mfa/bob</SerialNumber></member></MFADevices>\
+                </ListMFADevicesResult></ListMFADevicesResponse>";
+    answer_about_bob(&aws, "ListMFADevices", ok(body), u64::MAX).await;
+    let (account, error_kind) = gap_of_bob(&aws, FactKind::MfaDevices).await;
+    assert_eq!(error_kind, ErrorKind::Malformed);
+    assert!(account.users().unwrap()[1].mfa_devices.known().is_none());
+}
+
+#[tokio::test]
+async fn a_user_who_is_not_found_is_not_one_without_a_password() {
+    let aws = FakeAws::start().await;
+    answer_about_bob(&aws, "GetLoginProfile", not_found(), u64::MAX).await;
+    let (account, error_kind) = gap_of_bob(&aws, FactKind::ConsolePassword).await;
+    assert_eq!(error_kind, ErrorKind::Inconsistent);
+    assert!(account.users().unwrap()[1].console_password.known().is_none());
 }

@@ -92,7 +92,9 @@ pub fn check(previous: &Header, next: &Header) -> Result<(), Discontinuity> {
     if !has_organization {
         check_accounts(previous, next)?;
     }
-    check_roles(previous, next, has_organization)?;
+    // A run that does not know its caller reads the caller's own account through the role.
+    let knows_callers = previous.caller.is_some() && next.caller.is_some();
+    check_roles(previous, next, has_organization || !knows_callers)?;
     let scopes = (previous_id == next_id).then_some([&previous.scope, &next.scope]);
     let mut differences = selection_differences(&previous.collect, &next.collect);
     differences.extend(scopes.into_iter().flat_map(|[previous, next]| scope_differences(previous, next)));
@@ -119,15 +121,16 @@ fn check_accounts(previous: &Header, next: &Header) -> Result<(), Discontinuity>
     })
 }
 
-/// In an organization, an account without a role is skipped, or the caller's own: either may change between two runs.
-fn check_roles(previous: &Header, next: &Header, has_organization: bool) -> Result<(), Discontinuity> {
+/// An account without a role is skipped in an organization, or the caller's own. With `may_lack_role`, either may change
+/// between two runs.
+fn check_roles(previous: &Header, next: &Header, may_lack_role: bool) -> Result<(), Discontinuity> {
     for target in &previous.targets {
         let Ok(index) = next.targets.binary_search_by(|it| it.account_id.cmp(&target.account_id)) else {
             continue;
         };
         let other = next.targets.get(index).and_then(|it| it.role_arn.as_ref());
         let role_arn = target.role_arn.as_ref();
-        if role_arn != other && !(has_organization && (role_arn.is_none() || other.is_none())) {
+        if role_arn != other && !(may_lack_role && (role_arn.is_none() || other.is_none())) {
             let boxed = |role_arn: Option<&RoleArn>| role_arn.cloned().map(Box::new);
             let account_id = target.account_id.clone();
             return Err(Discontinuity::Role { account_id, previous: boxed(role_arn), next: boxed(other) });
@@ -170,7 +173,7 @@ mod tests {
     use super::{Discontinuity, check};
     use crate::fact::Fact;
     use crate::fact_kind::FactSelection;
-    use crate::header::{Header, Organization, Target, TargetScope};
+    use crate::header::{Caller, Header, Organization, Target, TargetScope};
     use crate::ids::{RoleArn, RunId};
 
     fn header(roles: &[&str]) -> Header {
@@ -190,6 +193,21 @@ mod tests {
 
     const A: &str = "arn:aws:iam::111111111111:role/R";
     const B: &str = "arn:aws:iam::222222222222:role/R";
+
+    #[test]
+    fn a_run_that_does_not_know_its_caller_resumes_a_roll_that_does() {
+        let with_caller = |targets: Vec<Target>| {
+            let (account_id, arn) =
+                ("222222222222".parse().unwrap(), "arn:aws:sts::222222222222:x".to_owned());
+            Header::new(RunId::random(), Timestamp::UNIX_EPOCH, Some(Caller { account_id, arn }), targets)
+        };
+        let own = || vec![Target { account_id: "222222222222".parse().unwrap(), role_arn: None }];
+        let through_role = || vec![Target::from(B.parse::<RoleArn>().unwrap())];
+        assert_eq!(check(&header(&[B]), &with_caller(own())), Ok(()));
+        assert_eq!(check(&with_caller(own()), &header(&[B])), Ok(()));
+        let known = check(&with_caller(own()), &with_caller(through_role()));
+        assert!(matches!(known, Err(Discontinuity::Role { .. })));
+    }
 
     #[test]
     fn a_roll_is_resumed_only_by_a_run_over_the_same_accounts_and_facts() {

@@ -41,7 +41,7 @@ async fn read_password(
     let response = iam.client.get_login_profile().user_name(user_name).send().await;
     let profile = match response.map_err(|error| iam.error("GetLoginProfile", &error)) {
         Ok(response) => response.login_profile,
-        Err(error) if error.error_kind == ErrorKind::NotFound => {
+        Err(error) if error.error_kind == ErrorKind::NotFound && is_about_password(&error) => {
             if !user_exists {
                 let response = iam.client.get_user().user_name(user_name).send().await;
                 response.map_err(|error| iam.error("GetUser", &error))?;
@@ -54,4 +54,11 @@ async fn read_password(
         .ok_or_else(|| CallError::malformed("GetLoginProfile", "the response has no login profile", None))?;
     let create_date = timestamp(&profile.create_date);
     Ok(Some(ConsolePassword { create_date, password_reset_required: profile.password_reset_required }))
+}
+
+/// Whether a "not found" is about the password, as in "Login Profile for User bob cannot be found.", and not about the user, as
+/// in "The user with name bob cannot be found.". IAM is eventually consistent, so that it may say the latter of a user whom
+/// another call has just read, and who has a password.
+fn is_about_password(error: &CallError) -> bool {
+    error.message.contains("Login Profile")
 }

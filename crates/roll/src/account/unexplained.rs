@@ -175,8 +175,8 @@ mod tests {
             let users = (0..3).map(|index| user(names[index], kinds[index], keys[index])).collect();
             let gaps = gaps.into_iter().map(|(fact, user)| gap(FactKind::ALL[fact], user.map(|user| names[user])));
             let facts = Facts { alias: fact(alias, None), ..Facts::default() };
-            let mut selection = FactSelection::default();
-            selection.facts = selected.into_iter().map(|fact| FactKind::ALL[fact]).collect();
+            let facts_of_run = selected.into_iter().map(|fact| FactKind::ALL[fact]).collect();
+            let selection = FactSelection { facts: facts_of_run, ..FactSelection::default() };
             let role_arn: RoleArn = "arn:aws:iam::111111111111:role/R".parse().unwrap();
             let record = AccountRecord::read(role_arn, users, gaps.collect(), Vec::new())
                 .with_facts(facts)

@@ -326,8 +326,8 @@ mod tests {
         let keys = |user: &str| {
             format!(
                 "<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata><member><UserName>{user}</UserName>\
-                 <AccessKeyId>AKIA</AccessKeyId><Status>Active</Status></member></AccessKeyMetadata>\
-                 </ListAccessKeysResult></ListAccessKeysResponse>"
+                 <AccessKeyId>AKIA</AccessKeyId><Status>Active</Status><CreateDate>2024-03-02T12:00:00Z</CreateDate></member>\
+                 </AccessKeyMetadata></ListAccessKeysResult></ListAccessKeysResponse>"
             )
         };
         let check_keys = |user| check("ListAccessKeys", keys(user).as_bytes(), Some("a+b"), None);

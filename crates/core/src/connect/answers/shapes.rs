@@ -89,6 +89,7 @@ pub(super) static SHAPES: [Shape; 20] = [
                 "AccessKeyMetadata/member/UserName",
                 "AccessKeyMetadata/member/AccessKeyId",
                 "AccessKeyMetadata/member/Status",
+                "AccessKeyMetadata/member/CreateDate",
             ],
         )
     },
@@ -110,7 +111,7 @@ pub(super) static SHAPES: [Shape; 20] = [
         ..shape(
             "ListMFADevices",
             &["MFADevices"],
-            &["MFADevices/member/UserName", "MFADevices/member/SerialNumber"],
+            &["MFADevices/member/UserName", "MFADevices/member/SerialNumber", "MFADevices/member/EnableDate"],
         )
     },
     Shape {
