@@ -6,9 +6,9 @@ MDBOOK_VERSION := 0.5.4
 MDBOOK := .tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 
 # The build folder of cargo, as an absolute path, because some commands run in other folders.
-TARGET := $(shell CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)' tools/target)
+BUILD := $(shell CARGO_TARGET_DIR='$(CARGO_TARGET_DIR)' tools/target)
 ifneq ($(CARGO_TARGET_DIR),)
-override CARGO_TARGET_DIR := $(TARGET)
+override CARGO_TARGET_DIR := $(BUILD)
 export CARGO_TARGET_DIR
 endif
 
@@ -23,7 +23,7 @@ help:
 
 .PHONY: demo
 demo: build-dev ## scan two emulated accounts, and show which policy denies access when a permission is missing
-	"$(TARGET)/debug/rolecall" demo
+	"$(BUILD)/debug/rolecall" demo
 
 .PHONY: test
 test: build-dev ## run all tests; those that need Python 3.13, Node or Chromium only if these are installed
@@ -44,7 +44,7 @@ test-python: build-dev ## run the tests with LocalStack and moto
 test-report: build-dev ## run the browser tests of the HTML report; needs Node 20 and Chromium
 	@node --version >/dev/null || { echo "Node is not installed; install Node 20, which controls the browser" >&2; exit 1; }
 	cd crates/report/tests/browser && npm ci --silent --no-fund --no-audit
-	ROLECALL="$(TARGET)/debug/rolecall" CHROMIUM="$$(tools/chromium)" \
+	ROLECALL="$(BUILD)/debug/rolecall" CHROMIUM="$$(tools/chromium)" \
 	    node --test --test-reporter=spec crates/report/tests/browser/report.test.mjs
 
 .PHONY: check
@@ -56,10 +56,10 @@ check: $(CARGO_DENY) ## check formatting, lints, documentation and licenses
 
 .PHONY: docs
 docs: build-dev $(MDBOOK) ## generate the reference pages of docs/ from the code, and build docs/ as a site
-	"$(TARGET)/debug/rolecall" config --config /dev/null --format reference --out docs/configuration.md
-	"$(TARGET)/debug/rolecall" config --config /dev/null --format schema --out docs/rolecall.schema.json
-	"$(TARGET)/debug/rolecall" man --format markdown > docs/cli.md
-	$(MDBOOK) build docs --dest-dir "$(TARGET)/book"
+	"$(BUILD)/debug/rolecall" config --config /dev/null --format reference --out docs/configuration.md
+	"$(BUILD)/debug/rolecall" config --config /dev/null --format schema --out docs/rolecall.schema.json
+	"$(BUILD)/debug/rolecall" man --format markdown > docs/cli.md
+	$(MDBOOK) build docs --dest-dir "$(BUILD)/book"
 
 .PHONY: referee
 referee: build-dev ## compare policy decisions with an independent IAM simulator; SEED=1 COUNT=10000; needs Node
@@ -67,13 +67,25 @@ referee: build-dev ## compare policy decisions with an independent IAM simulator
 	cd referee && npm ci --silent --no-fund --no-audit && \
 	    node referee.mjs --seed "$(or $(SEED),1)" --count "$(or $(COUNT),10000)"
 
+.PHONY: chaos
+chaos: ## scan worlds under faults, and check the rolls against a reference model; SEED=1 COUNT=10000
+	cargo build --profile bench -p rolecall -p rolecall-lambda -p rolecall-chaos
+	AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null "$(BUILD)/release/rolecall-chaos" \
+	    --seed "$(or $(SEED),1)" --count "$(or $(COUNT),10000)"
+
 .PHONY: fuzz
-fuzz: ## fuzz policy evaluation for SECONDS=60; needs nightly Rust and cargo-fuzz
+fuzz: FUZZED = $(or $(TARGET),iam_answer)
+fuzz: ## fuzz a reader of files or answers: TARGET=iam_answer SECONDS=60; needs nightly Rust and cargo-fuzz
 	@cargo +nightly fuzz --version >/dev/null || { echo "install both: rustup toolchain install nightly;" \
 	    "cargo install cargo-fuzz" >&2; exit 1; }
-	mkdir -p crates/policy/fuzz/corpus/decide
-	tools/seeds crates/policy/fuzz/corpus/decide crates/policy/tests/*.json
-	cd crates/policy && cargo +nightly fuzz run decide -- -max_total_time=$(or $(SECONDS),60) -max_len=8192
+	@test -d "fuzz/corpus/$(FUZZED)" || { echo "TARGET is '$(FUZZED)'; set it to one of" $$(ls fuzz/corpus) >&2; exit 2; }
+	mkdir -p "$(BUILD)/fuzz/$(FUZZED)"
+	cargo +nightly fuzz run --fuzz-dir fuzz/libfuzzer $(FUZZED) "$(BUILD)/fuzz/$(FUZZED)" "fuzz/corpus/$(FUZZED)" -- \
+	    -max_total_time=$(or $(SECONDS),60) -max_len=8192
+
+.PHONY: seeds
+seeds: build-dev ## write the seeds of the fuzzer to fuzz/corpus, from the inputs of the tests
+	tools/seeds "$(BUILD)/debug/rolecall-chaos"
 
 .PHONY: build-dev
 build-dev:
@@ -103,7 +115,7 @@ watch: build-dev ## run the function on 127.0.0.1:9000 against the emulator (AWS
 	@! $(LISTENS) || { echo "port 9000 of 127.0.0.1 is in use; stop the program that listens there" >&2; exit 1; }
 	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" \
 	    ROLECALL_ROLE_ARN="$${ROLECALL_ROLE_ARN:-arn:aws:iam::111111111111:role/IAMListRole}" \
-	    $(if $(filter real,$(AWS)),,"$(TARGET)/debug/rolecall" emulator --) \
+	    $(if $(filter real,$(AWS)),,"$(BUILD)/debug/rolecall" emulator --) \
 	    cargo lambda watch --invoke-address 127.0.0.1
 
 .PHONY: invoke
@@ -132,7 +144,7 @@ roles: ## print (RUN=1: run) the commands that create the roles: A=MEMBER_ID B=H
 .PHONY: bench-cold
 bench-cold: ## measure cold start, warm invocation and memory, compared with the same work in Python
 	cargo build --release -p rolecall-lambda
-	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary "$(TARGET)/release/rolecall-lambda"
+	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary "$(BUILD)/release/rolecall-lambda"
 
 .PHONY: bench
 bench: bench-sweep bench-cold bench-emulator bench-report ## run all benchmarks, one after the other

@@ -1,0 +1,121 @@
+//! What the fuzzer calls: one function for each kind of bytes that come from outside. None may panic, whatever the bytes are.
+//!
+//! `corpus/NAME` has the seeds of each. `tests/corpora.rs` runs them with `cargo test`, and `make fuzz TARGET=NAME` goes on
+//! from there; its programs are in `libfuzzer/`, which needs a nightly toolchain.
+
+#![allow(clippy::expect_used, reason = "the fuzzer is to find what panics")]
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rolecall_chaos::{IAM, ORGANIZATIONS, scan_with_answer};
+use rolecall_emulator::World;
+use rolecall_policy::{Case, Policy, PolicyType};
+use rolecall_report::cloudtrail;
+use rolecall_roll::{Header, Roll, RollFile, RollWriter, RunId, Statistics};
+use serde_json::Value;
+
+/// A function that the fuzzer calls, and the name of its corpus.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 9] = [
+    ("iam_answer", iam_answer),
+    ("organizations_answer", organizations_answer),
+    ("credential_report", credential_report),
+    ("roll_file", roll_file),
+    ("accounts_file", accounts_file),
+    ("world_file", world_file),
+    ("policy_case", policy_case),
+    ("policy_document", policy_document),
+    ("cloudtrail", cloudtrail),
+];
+
+fn scan(operations: &[&'static str], data: &[u8]) {
+    let Some((first, body)) = data.split_first() else { return };
+    let index = usize::from(first.saturating_sub(b'a')) % operations.len();
+    if let Some(operation) = operations.get(index) {
+        scan_with_answer(operation, body);
+    }
+}
+
+/// A scan gets this answer of IAM or STS. The first byte, from `a`, picks the operation.
+pub fn iam_answer(data: &[u8]) {
+    scan(&IAM, data);
+}
+
+/// A scan gets this answer of AWS Organizations. The first byte, from `a`, picks the operation.
+pub fn organizations_answer(data: &[u8]) {
+    scan(&ORGANIZATIONS, data);
+}
+
+/// A scan gets this credential report.
+pub fn credential_report(data: &[u8]) {
+    let content = STANDARD.encode(data);
+    let answer = format!(
+        "<GetCredentialReportResponse><GetCredentialReportResult><Content>{content}</Content><ReportFormat>text/csv\
+         </ReportFormat><GeneratedTime>2026-11-25T06:00:00Z</GeneratedTime></GetCredentialReportResult>\
+         </GetCredentialReportResponse>"
+    );
+    scan_with_answer("GetCredentialReport", answer.as_bytes());
+}
+
+/// A roll that can be read is the same after it was written again.
+///
+/// # Panics
+/// Where it is not.
+pub fn roll_file(data: &[u8]) {
+    let Ok(roll) = Roll::read(data) else { return };
+    let mut writer = RollWriter::new(Vec::new(), &roll.header).expect("memory");
+    for account in &roll.accounts {
+        writer.write_account(account).expect("memory");
+    }
+    let written = writer.finish(Statistics::default()).expect("memory");
+    let again = Roll::read(&written[..]).expect("what was written can be read");
+    assert_eq!((again.header, again.accounts), (roll.header, roll.accounts));
+}
+
+/// An accounts file, CSV or JSON lines.
+pub fn accounts_file(data: &[u8]) {
+    let _ = rolecall_core::targets::accounts_file::parse(&String::from_utf8_lossy(data));
+}
+
+/// A world file of the emulator, without policies in other files.
+pub fn world_file(data: &[u8]) {
+    let no_file = |_: &str| Err(io::Error::from(io::ErrorKind::NotFound));
+    let _ = World::parse(&String::from_utf8_lossy(data), no_file);
+}
+
+/// A case of `rolecall policy evaluate`.
+pub fn policy_case(data: &[u8]) {
+    if let Ok(case) = serde_json::from_slice::<Case>(data) {
+        let _ = case.decide();
+        let _ = case.policy_errors();
+    }
+}
+
+/// A policy of each type.
+pub fn policy_document(data: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Value>(data) else { return };
+    for policy_type in [PolicyType::Identity, PolicyType::Trust] {
+        let _ = Policy::parse(&document, policy_type);
+    }
+}
+
+/// CloudTrail events, compared with a roll without accounts.
+///
+/// # Panics
+/// Where this machine has no temporary files.
+pub fn cloudtrail(data: &[u8]) {
+    let run_id: RunId = "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f".parse().expect("an id");
+    let as_of = "2026-11-25T08:00:00Z".parse().expect("a time");
+    let header = Header::new(run_id, as_of, None, Vec::new());
+    let written =
+        RollWriter::new(Vec::new(), &header).and_then(|writer| writer.finish(Statistics::default()));
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(&written.expect("memory")).expect("a file");
+    io::Seek::rewind(&mut file).expect("a file");
+    let roll = RollFile::read(file).expect("a roll");
+    let _ = cloudtrail::reconcile(&roll, data);
+}
