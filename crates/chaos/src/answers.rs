@@ -20,7 +20,7 @@ pub(crate) struct Element {
 }
 
 impl Element {
-    pub(crate) fn text(name: &str, text: impl ToString) -> Self {
+    pub(crate) fn text(name: &str, text: impl std::fmt::Display) -> Self {
         Self { name: name.to_owned(), text: text.to_string(), children: Vec::new() }
     }
 

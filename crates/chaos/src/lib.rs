@@ -12,7 +12,9 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test program panics where its setup fails; it may read the clock"
+    clippy::similar_names,
+    clippy::single_match_else,
+    reason = "a test program panics where its setup fails; it may read the clock; `user` and `used` are AWS's words"
 )]
 
 mod answers;

@@ -52,7 +52,7 @@ fn replacement(fault: Fault, request: &Request) -> Option<Answer> {
                 .map(|secret| form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>());
             let secrets = request.secrets.iter().cloned().chain(encoded).collect::<Vec<_>>().join(" ");
             let code = if request.is_json { "AccessDeniedException" } else { "SignatureDoesNotMatch" };
-            let code = if request.operation.len() % 2 == 0 { "AccessDenied" } else { code };
+            let code = if request.operation.len().is_multiple_of(2) { "AccessDenied" } else { code };
             Answer::error(
                 403,
                 code,
@@ -72,9 +72,9 @@ fn replacement(fault: Fault, request: &Request) -> Option<Answer> {
             Answer::error(404, "NoSuchEntity", format!("The user with name {user} cannot be found."))
         }
         Fault::ReportLate => {
-            let codes = [(410, "ReportNotPresent"), (410, "ReportExpired"), (404, "ReportInProgress")];
+            let codes = [(410, "ReportNotPresent"), (404, "ReportInProgress")];
             let (status, code) =
-                codes[request.signed.map_or(0, |at| at.as_second().unsigned_abs() as usize % 3)];
+                codes[request.signed.map_or(0, |at| usize::from(at.as_second().rem_euclid(3) == 0))];
             Answer::error(status, code, "The report is not ready.")
         }
         _ => return None,
@@ -263,7 +263,9 @@ fn change_report(fault: Fault, result: &mut Element, rng: &mut Rng) -> bool {
         Fault::RowTwice => return false,
         Fault::ColumnMissing => {
             let column = [0, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13][rng.usize(..12)];
-            rows.iter_mut().for_each(|row| drop(row.remove(column)));
+            for row in &mut rows {
+                row.remove(column);
+            }
         }
         _ => {
             // A cell that Rolecall reads of users and of the root user.

@@ -348,3 +348,15 @@ async fn a_secret_in_a_long_message_is_redacted_before_the_message_is_cut() {
         assert!(message.chars().count() <= 1000);
     }
 }
+
+#[tokio::test]
+async fn a_part_of_a_secret_is_redacted() {
+    let (begin, end) = CALLER_SESSION_TOKEN.split_at(20);
+    for message in [format!("no {begin}"), format!("no {end} and {begin} {end}, no")] {
+        let aws = FakeAws::start().await;
+        aws.respond_with_error("AssumeRole", 403, "AccessDenied", &message).await;
+        let account = scan_one(&scanner(&aws.uri(), settings()).await).await;
+        let redacted = message.replace(begin, "[redacted]").replace(end, "[redacted]");
+        assert_eq!(account.gaps().first().unwrap().message, redacted);
+    }
+}
