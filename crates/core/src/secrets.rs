@@ -4,6 +4,7 @@
 //! hexadecimal digits. A text is therefore decoded until nothing changes, and searched at each step.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -144,6 +145,31 @@ impl Secret {
     }
 }
 
+/// A part of a long secret of at least this number of bytes is in no text by chance.
+const PART_LENGTH: usize = 12;
+
+/// A secret of at least this length is a secret access key or a session token, which are random: an external id has words.
+const RANDOM_LENGTH: usize = 40;
+
+/// The places of parts of a secret: an answer may end within it, or have a character changed.
+fn find_parts(haystack: &[u8], secret: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    if secret.len() < RANDOM_LENGTH {
+        return found;
+    }
+    let parts: HashSet<&[u8]> = secret.as_bytes().windows(PART_LENGTH).collect();
+    for (start, window) in
+        haystack.windows(PART_LENGTH).enumerate().filter(|(_, window)| parts.contains(window))
+    {
+        let end = start + window.len();
+        match found.last_mut().filter(|last| last.end >= start) {
+            Some(last) => last.end = end,
+            None => found.push(start..end),
+        }
+    }
+    found
+}
+
 /// The Base64 of a secret that begins at a byte `offset` of a group of three, without the characters that neighbors share.
 fn base64_at(text: &str, offset: usize) -> String {
     let padded = [vec![0; offset], text.as_bytes().to_vec()].concat();
@@ -188,14 +214,14 @@ impl Redactor {
     /// A free text, such as a message, without secrets.
     #[must_use]
     pub(crate) fn free_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        redact(text, &self.0.iter().collect::<Vec<_>>())
+        redact(text, &self.0.iter().collect::<Vec<_>>(), true)
     }
 
     /// A field with a format of its own, such as a name, without distinctive secrets. A short external id that equals a
     /// user's name leaves the name as it is.
     #[must_use]
     pub(crate) fn field<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        redact(text, &self.0.iter().filter(|secret| secret.is_distinctive).collect::<Vec<_>>())
+        redact(text, &self.0.iter().filter(|secret| secret.is_distinctive).collect::<Vec<_>>(), false)
     }
 
     /// Whether [`Redactor::field`] would change the text.
@@ -208,7 +234,8 @@ impl Redactor {
 /// How often a text is decoded: an echo may be encoded more than once.
 const MAX_DECODINGS: usize = 4;
 
-fn redact<'a>(text: &'a str, secrets: &[&Arc<Secret>]) -> Cow<'a, str> {
+/// With `parts`, parts of long secrets are removed too, which takes longer.
+fn redact<'a>(text: &'a str, secrets: &[&Arc<Secret>], parts: bool) -> Cow<'a, str> {
     let mut found = Vec::new();
     let mut bytes: Vec<u8> = text.as_bytes().to_vec();
     // For each byte, the start of its encoded form in `text`, and at the end the end of the text; `None` before the first
@@ -217,10 +244,13 @@ fn redact<'a>(text: &'a str, secrets: &[&Arc<Secret>]) -> Cow<'a, str> {
     for _ in 0..MAX_DECODINGS {
         let searchable = Searchable::new(bytes);
         for secret in secrets {
-            let places = secret.find_in(&searchable).into_iter();
+            let mut places = secret.find_in(&searchable);
+            if parts {
+                places.extend(find_parts(&searchable.plain, &secret.text));
+            }
             let start =
                 |index: usize| starts.as_ref().map_or(Some(index), |starts| starts.get(index).copied());
-            found.extend(places.filter_map(|at| Some(start(at.start)?..start(at.end)?)));
+            found.extend(places.into_iter().filter_map(|at| Some(start(at.start)?..start(at.end)?)));
         }
         let Some((decoded, decoded_starts)) = decode(&searchable.plain, starts.as_deref()) else { break };
         (bytes, starts) = (decoded, Some(decoded_starts));
@@ -435,6 +465,22 @@ mod tests {
                 assert!(redactor.is_in(&text));
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_long_secret_is_redacted_and_words_of_an_external_id_are_not() {
+        let secret = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY012345";
+        let redactor = redactor(&[secret, "ExampleCorp-between-us-2026"]);
+        for length in 12..secret.len() {
+            for text in [&secret[..length], &secret[secret.len() - length..]] {
+                let redacted = redactor.free_text(text);
+                assert_eq!(redacted, "[redacted]", "{text}");
+            }
+        }
+        let changed = format!("x {}?{} y", &secret[..20], &secret[21..]);
+        assert_eq!(redactor.free_text(&changed), "x [redacted]?[redacted] y");
+        let words = "role ExampleCorp-between-them does not trust the caller";
+        assert_eq!(redactor.free_text(words), words);
     }
 
     #[test]
