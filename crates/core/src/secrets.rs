@@ -148,8 +148,9 @@ impl Secret {
 /// A part of a long secret of at least this number of bytes is in no text by chance.
 const PART_LENGTH: usize = 12;
 
-/// A secret of at least this length is a secret access key or a session token, which are random: an external id has words.
-const RANDOM_LENGTH: usize = 40;
+/// A secret of at least this length is random: a secret access key, a session token, or a UUID. A shorter external id may have
+/// words that other texts have too.
+const RANDOM_LENGTH: usize = 36;
 
 /// The places of parts of a secret: an answer may end within it, or have a character changed.
 fn find_parts(haystack: &[u8], secret: &str) -> Vec<Range<usize>> {
