@@ -346,7 +346,7 @@ fn is_caller_arn(text: &str, account_id: &AccountId) -> bool {
         && text.len() <= 2048
 }
 
-/// The record without the secrets of this session and of the caller that an answer echoed, in a name, a path or a tag: all of
+/// The record without the secrets of the account's sessions and of the caller that an answer echoed, in a name, a path or a tag: all of
 /// an account's texts come from the account, which may be hostile.
 fn without_secrets(record: AccountRecord, target: &Target, redactor: &Redactor) -> AccountRecord {
     let Ok(text) = serde_json::to_string(&record) else { return record };

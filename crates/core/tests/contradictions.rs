@@ -114,6 +114,45 @@ async fn a_number_of_users_that_no_list_has_is_a_gap() {
     assert_eq!(account.users().unwrap().len(), 4);
 }
 
+/// The details of these users.
+fn details_of(user_names: &[&str]) -> ResponseTemplate {
+    let user = |name: &str| {
+        format!(
+            "<member><Path>/</Path><UserName>{name}</UserName><UserId>AIDA{name}</UserId>\
+             <Arn>arn:aws:iam::111111111111:user/{name}</Arn><CreateDate>2024-03-01T12:00:00Z</CreateDate><GroupList/>\
+             <AttachedManagedPolicies/></member>"
+        )
+    };
+    ok(format!(
+        "<GetAccountAuthorizationDetailsResponse><GetAccountAuthorizationDetailsResult><IsTruncated>false</IsTruncated>\
+         <UserDetailList>{}</UserDetailList></GetAccountAuthorizationDetailsResult>\
+         </GetAccountAuthorizationDetailsResponse>",
+        user_names.iter().map(|name| user(name)).collect::<String>()
+    ))
+}
+
+#[tokio::test]
+async fn a_user_that_another_response_has_and_no_list_is_a_gap_unless_deleted_meanwhile() {
+    for (is_deleted, outcome) in [(false, Outcome::Partial), (true, Outcome::Complete)] {
+        let aws = FakeAws::with_accounts([("111111111111", vec![User::new("alice", &[])])], 10).await;
+        let first = Mock::given(operation("GetAccountAuthorizationDetails"))
+            .respond_with(details_of(&["alice", "ghost"]));
+        first.up_to_n_times(1).with_priority(1).mount(&aws.server).await;
+        let later = if is_deleted { details_of(&["alice"]) } else { details_of(&["alice", "ghost"]) };
+        let later = Mock::given(operation("GetAccountAuthorizationDetails")).respond_with(later);
+        later.with_priority(2).mount(&aws.server).await;
+        let mut settings = settings();
+        settings.selection.facts = parse_facts("access_keys,policies").unwrap();
+        let account = scan_one(&scanner(&aws.uri(), settings).await).await;
+        assert_eq!(account.outcome(), outcome, "{:?}", account.gaps());
+        assert_eq!(names(&account), ["alice"]);
+        if let [gap] = account.gaps() {
+            assert_eq!((gap.stage, gap.error_kind), (FactKind::Users.into(), ErrorKind::Inconsistent));
+            assert!(gap.message.contains("such as \"ghost\""), "{}", gap.message);
+        }
+    }
+}
+
 /// Responses that the SDK would read as "none": each is a gap.
 #[tokio::test]
 async fn a_response_without_the_shape_of_its_operation_is_a_gap() {

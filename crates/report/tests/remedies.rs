@@ -127,7 +127,7 @@ fn policies(is_administrator: Option<bool>) -> Fact<Policies> {
     })
 }
 
-/// Users for whom the rules give every kind of remedy.
+/// Users that together need every kind of remedy.
 fn users() -> Vec<User> {
     let with_name = |(number, it): (usize, User)| {
         let name = NAMES[number % NAMES.len()].to_owned();

@@ -57,8 +57,8 @@ async fn read_password(
 }
 
 /// Whether a "not found" is about the password, as in "Login Profile for User bob cannot be found.", and not about the user, as
-/// in "The user with name bob cannot be found.". IAM is eventually consistent, so that it may say the latter of a user whom
-/// another call has just read, and who has a password.
+/// in "The user with name bob cannot be found.". IAM is eventually consistent: it may answer so about a user that another call
+/// has just read, and that has a password.
 fn is_about_password(error: &CallError) -> bool {
-    error.message.contains("Login Profile")
+    error.message.to_ascii_lowercase().contains("login profile")
 }

@@ -53,7 +53,7 @@ async fn collect(session: &Session<'_>, progress: &Progress) -> Join {
     Box::new(move |progress| {
         for UserPolicies { user_name, policies, .. } in all {
             if !progress.update_user(&user_name, |user| user.policies = Fact::live(policies)) {
-                progress.set_has_unlisted();
+                progress.push_unlisted(&user_name);
             }
         }
     })

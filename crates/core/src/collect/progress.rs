@@ -22,10 +22,10 @@ pub struct Progress {
     notes: RefCell<Vec<Note>>,
     has_session: Cell<bool>,
     listed: watch::Sender<bool>,
-    /// Users of whom a call says that they do not exist.
+    /// Listed users that a later call did not find.
     not_found: RefCell<Vec<String>>,
-    /// Whether a response has a user who was not listed.
-    has_unlisted: Cell<bool>,
+    /// Users in the response of another call that are not listed.
+    unlisted: RefCell<BTreeSet<String>>,
     finished: RefCell<BTreeSet<FactKind>>,
 }
 
@@ -137,24 +137,24 @@ impl Progress {
         self.notes.borrow_mut().push(Note { fact, user_name, message: message.into() });
     }
 
-    /// Records that a call says that a user does not exist.
+    /// Records that a call did not find a listed user.
     pub(super) fn push_not_found(&self, user_name: &str) {
         self.not_found.borrow_mut().push(user_name.to_owned());
     }
 
-    /// Takes the users of whom a call says that they do not exist.
+    /// Takes the listed users that a call did not find.
     pub(super) fn take_not_found(&self) -> Vec<String> {
         self.not_found.take()
     }
 
-    /// Records that a response has a user who was not listed.
-    pub(super) fn set_has_unlisted(&self) {
-        self.has_unlisted.set(true);
+    /// Records that a response has a user that is not listed.
+    pub(super) fn push_unlisted(&self, user_name: &str) {
+        self.unlisted.borrow_mut().insert(user_name.to_owned());
     }
 
-    /// Whether a response has a user who was not listed, since the last time.
-    pub(super) fn take_has_unlisted(&self) -> bool {
-        self.has_unlisted.take()
+    /// Takes the users that are in a response and not listed.
+    pub(super) fn take_unlisted(&self) -> BTreeSet<String> {
+        self.unlisted.take()
     }
 
     /// Changes a user. Returns whether the user is there.

@@ -77,7 +77,7 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
 }
 
 /// Reads the facts that few calls return for all users, concurrently, and sets each on the users once they are listed.
-async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
+pub(super) async fn read_all_users(session: &Session<'_>, options: ReadOptions<'_>, progress: &Progress) {
     let has_read_report = options.selection.user_source == UserSource::CredentialReport;
     let reads = options.collectors().filter_map(|collector| match collector.read {
         Read::AllUsers(..) if has_read_report && collector.fact == FactKind::CredentialReport => None,
@@ -177,7 +177,7 @@ pub(super) enum Attempt {
     Last,
 }
 
-/// Reads users of whom a call said that they do not exist.
+/// Reads listed users that a call did not find.
 pub(super) async fn read_users_again(
     session: &Session<'_>,
     options: ReadOptions<'_>,

@@ -39,8 +39,10 @@ impl Report {
                 report.root = Some(row.root());
                 continue;
             }
-            let created = row.date(&columns.user_creation_time);
-            if let Ok(Some(created)) = created {
+            // Every user has a date of creation. Without it, the row could be that of a deleted user of the same name.
+            let no_date = || InvalidCell(columns.user_creation_time.name.clone());
+            let created = row.date(&columns.user_creation_time).and_then(|date| date.ok_or_else(no_date));
+            if let Ok(created) = created {
                 report.created.insert(user_name.to_owned(), created);
             }
             if report.rows.insert(user_name.to_owned(), created.and_then(|_| row.user())).is_some() {
@@ -244,6 +246,7 @@ mod tests {
             ("N/A,false,true", "N/A,,true"),
             ("2024-03-02T08:00:00+00:00,2026", "2024-99-02T08:00:00+00:00,2026"),
             ("2026-11-20T06:00:00+00:00", "1"),
+            ("2024-02-29T08:30:00+00:00", "N/A"),
             ("2026-11-20T06:00:00+00:00", "N/A"),
         ] {
             let text = text.replace(valid, invalid);

@@ -42,7 +42,7 @@ pub(super) static ANY: Shape = shape("", &[], &[]);
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>,
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html> and
 /// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Operations.html>
-pub(super) static SHAPES: [Shape; 20] = [
+pub(super) static SHAPES: [Shape; 21] = [
     shape(
         "AssumeRole",
         &["AssumedRoleUser", "Credentials"],
@@ -54,6 +54,7 @@ pub(super) static SHAPES: [Shape; 20] = [
             "Credentials/Expiration",
         ],
     ),
+    shape("GetAccessKeyInfo", &[], &["Account"]),
     shape("GetCallerIdentity", &[], &["Account", "Arn"]),
     Shape {
         own_arn: Some("Users/member/Arn"),
@@ -142,3 +143,19 @@ pub(super) static SHAPES: [Shape; 20] = [
     shape("ListAccountsForParent", &["Accounts"], &["Accounts/member/Id"]),
     shape("ListTagsForResource", &["Tags"], &["Tags/member/Key"]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::SHAPES;
+    use crate::collect::collectors;
+    use crate::targets::organization;
+
+    #[test]
+    fn every_operation_that_is_declared_has_a_shape() {
+        let declared = collectors().flat_map(|collector| collector.actions).chain(organization::ACTIONS);
+        for action in declared {
+            let operation = action.split(':').nth(1).unwrap();
+            assert!(SHAPES.iter().any(|shape| shape.operation == operation), "{action}");
+        }
+    }
+}
