@@ -72,7 +72,7 @@ advisories: $(CARGO_DENY) ## check the dependencies for known vulnerabilities, i
 msrv: ## compile everything with the oldest supported version of Rust; needs rustup
 	@rustup --version >/dev/null 2>&1 || { echo "rustup is not installed; it installs Rust $(MSRV)" >&2; exit 1; }
 	rustup toolchain install $(MSRV) --profile minimal
-	cargo +$(MSRV) check --workspace --all-targets --locked --target-dir "$(TARGET)/msrv"
+	cargo +$(MSRV) check --workspace --all-targets --locked --target-dir "$(BUILD)/msrv"
 
 .PHONY: docs
 docs: build-dev $(MDBOOK) ## generate the reference pages of docs/ from the code, and build docs/ as a site
@@ -187,7 +187,7 @@ bench-emulator: ## measure the requests per second of the emulator
 .PHONY: bench-report
 bench-report: ## measure time and memory of reports on rolls of up to 300,000 keys, in all formats
 	cargo build --profile fast -p rolecall -p rolecall-large-roll
-	python3 bench/report/bench.py "$(TARGET)/fast"
+	python3 bench/report/bench.py "$(BUILD)/fast"
 
 .PHONY: bench-render
 bench-render: ## measure rendering 20,000 keys, compared with writing the same bytes
