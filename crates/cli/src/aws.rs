@@ -112,6 +112,7 @@ pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
     let has_no_credentials = error.error_kind == ErrorKind::Credentials;
     let reason = match (has_no_credentials, &caller.profile) {
         (true, Some(profile)) => format!("AWS accepts no credentials of profile {profile:?}"),
+        (true, None) if error.code.is_some() => "AWS does not accept the caller's credentials".to_owned(),
         (true, None) => "the caller has no credentials, or AWS does not accept them".to_owned(),
         (false, _) => "AWS did not answer".to_owned(),
     };

@@ -16,9 +16,8 @@ pub(crate) fn list(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             continue;
         }
         let before = files.len();
-        add_folder(path, &mut files).map_err(|(folder, error)| {
-            Failure::usage(format!("--cloudtrail {}: {error}", folder.display()))
-        })?;
+        add_folder(path, &mut files)
+            .map_err(|(folder, error)| Failure::cannot_read("--cloudtrail", &folder, &error))?;
         if files.len() == before {
             let problem = format!("--cloudtrail {}: no file of events in this folder", path.display());
             return Err(Failure::usage(problem).with_remedy(REMEDY));

@@ -12,16 +12,22 @@ use crate::output;
 
 /// Reads a roll file; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
-    let invalid = |problem: &dyn std::fmt::Display| {
-        Failure::usage(format!("{}: {problem}", path.display()))
-            .with_remedy("name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one")
-    };
+    const REMEDY: &str = "name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one";
+    let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
     let file = if path == Path::new("-") { copy_of_stdin() } else { File::open(path) };
-    let file = file.map_err(|error| invalid(&error))?;
+    let file = file.map_err(|error| Failure::cannot_read("", path, &error))?;
     if file.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(invalid(&"not a regular file"));
+        return Err(invalid(&"not a regular file").with_remedy(REMEDY));
     }
-    RollFile::read(file).map_err(|error| invalid(&error))
+    RollFile::read(file).map_err(|error| match error {
+        ReadError::Io(error) => Failure::cannot_read("", path, &error),
+        ReadError::Line { line: 2.., .. } => invalid(&error).with_remedy(
+            "the file was changed after Rolecall wrote it: use an unchanged copy, or scan again into another file",
+        ),
+        // The error names the remedy itself.
+        ReadError::Locked | ReadError::Version(_) => invalid(&error),
+        ReadError::Empty | ReadError::Line { .. } => invalid(&error).with_remedy(REMEDY),
+    })
 }
 
 /// Whether the file begins as a roll file does.
@@ -86,7 +92,7 @@ pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<(ResumableRoll, Opt
     read.map_err(|error| {
         let failure = Failure::usage(format!("--roll {}: {error}", path.display()));
         match error {
-            ReadError::Locked => failure,
+            ReadError::Locked | ReadError::Version(_) => failure,
             _ => {
                 failure.with_remedy("name the roll file of a previous run, or a file that does not exist yet")
             }

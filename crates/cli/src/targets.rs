@@ -77,7 +77,7 @@ fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
         io::ErrorKind::InvalidData => {
             invalid(&"the file is not UTF-8; save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")
         }
-        _ => invalid(&error),
+        _ => Failure::cannot_read("--accounts-file", file, &error),
     })?;
     parser::parse(&text).map_err(|error| {
         invalid(&error).with_remedy(

@@ -85,7 +85,7 @@ async fn a_conflict_names_where_each_value_was_given() {
     fs::write(folder.path().join("accounts.csv"), accounts).unwrap();
     let both = ["accounts", "--role-arn", ROLE_ARN, "--accounts-file", "accounts.csv"];
     let words = format!(
-        "account 111111111111 is given with two roles, {ROLE_ARN} (from --role-arn) and {other} (from --accounts-file)"
+        "account 111111111111 is given with two roles, {ROLE_ARN} (from --role-arn) and {other} (from --accounts-file line 2)"
     );
     assert_refused(&in_folder(folder.path(), &both).await, &[&words]);
 

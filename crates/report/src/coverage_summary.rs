@@ -78,7 +78,10 @@ impl CoverageSummary {
             let uncertain = report.assessment.owners_uncertain;
             if uncertain > 0 {
                 let findings = count_of(uncertain, "finding");
-                notes.push(format!("the owners of {findings} are uncertain: the users' tags are unknown"));
+                notes.push(format!(
+                    "the owners of {findings} are uncertain, because the users' tags are unknown; the fact {} has them",
+                    FactKind::Policies
+                ));
             }
         }
         Self {
@@ -147,23 +150,24 @@ pub fn summary(coverage: &Coverage) -> String {
     for (number, outcome) in others.iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {} {outcome}", with_thousands_separator(number));
     }
-    format!("{text}: {}", users_and_keys(coverage, "access key"))
+    format!("{text}: {}", users_and_keys(coverage, "access key", false))
 }
 
-/// The numbers of users and keys, each only as exact as it is known, and to what they are limited.
-fn users_and_keys(coverage: &Coverage, key: &str) -> String {
+/// The numbers of users and keys, each only as exact as it is known, and to what they are limited. `is_exact` is for those of
+/// complete accounts.
+fn users_and_keys(coverage: &Coverage, key: &str, is_exact: bool) -> String {
     let Some(users) = coverage.users else {
         return format!("users and {key}s unknown: no account was read");
     };
     let keys = match coverage.access_keys {
         None => format!("{key}s not requested"),
-        Some(keys) => Count::new(keys, !coverage.access_keys_at_least).of(key),
+        Some(keys) => Count::new(keys, is_exact || !coverage.access_keys_at_least).of(key),
     };
     let only = match coverage.narrowed_by.as_slice() {
         [] => String::new(),
         limits => format!(", counting only {}", limits.join(", ")),
     };
-    format!("{}, {keys}{only}", Count::new(users, !coverage.users_at_least).of("user"))
+    format!("{}, {keys}{only}", Count::new(users, is_exact || !coverage.users_at_least).of("user"))
 }
 
 /// What a verdict is about: which facts, how many of the rules, and each limit of the roll.
@@ -272,13 +276,14 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         Some(listed) => add_row(listed, accounts(listed), vec!["listed by AWS Organizations".to_owned()]),
         None => add_row(coverage.accounts, accounts(coverage.accounts), Vec::new()),
     }
-    let users_and_keys = users_and_keys(coverage, "key") + &control_total(coverage);
-    if coverage.partial > 0 {
-        // The users are those of complete and of partial accounts.
+    // The users and keys of the roll: where only complete accounts were read, those of the complete accounts, and all of them.
+    let are_all_complete = coverage.read == coverage.complete;
+    let users_and_keys = users_and_keys(coverage, "key", are_all_complete) + &control_total(coverage);
+    if are_all_complete {
+        add_row(coverage.complete, "complete", vec![users_and_keys]);
+    } else {
         add_row(coverage.read, "read", vec![users_and_keys]);
         add_row(coverage.complete, "complete", Vec::new());
-    } else {
-        add_row(coverage.complete, "complete", vec![users_and_keys]);
     }
     if coverage.partial > 0 {
         // The most frequent reason first; a reason may be that of some of these accounts only.
@@ -308,12 +313,10 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
 fn control_total(coverage: &Coverage) -> String {
     let (Some(total), Some(users)) = (coverage.control_total, coverage.users) else { return String::new() };
     if u64::try_from(users) == Ok(total) {
-        ", as many users as the account summaries count".to_owned()
+        "; GetAccountSummary counts the same number of users".to_owned()
     } else {
-        format!(
-            " (account summaries count {})",
-            count_of(usize::try_from(total).unwrap_or(usize::MAX), "user")
-        )
+        let users = count_of(usize::try_from(total).unwrap_or(usize::MAX), "user");
+        format!("; GetAccountSummary counts {users}")
     }
 }
 
@@ -390,11 +393,11 @@ fn severities_not_evaluated(report: &Report) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
-/// The results that are unknown, by missing fact and reason. A rule that was not evaluated has no result.
+/// The results that are unknown, by missing fact and reason. The rules that were evaluated for nothing have a row of their own.
 fn unknown_row(report: &Report) -> Option<SummaryRow> {
     let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     let is_evaluated =
-        |id: &str| report.assessment.rules.iter().any(|result| result.rule.id == id && !result.lacks_facts());
+        |id: &str| report.assessment.rules.iter().any(|result| result.rule.id == id && result.is_evaluated());
     for it in report.assessment.unknown.iter().filter(|it| is_evaluated(it.rule)) {
         let (number, rules) = unknown.entry((it.missing, &it.reason)).or_default();
         *number += it.count;
@@ -406,11 +409,11 @@ fn unknown_row(report: &Report) -> Option<SummaryRow> {
     let count = unknown.values().map(|(number, _)| number).sum();
     let details = unknown.into_iter().map(|((missing, reason), (number, rules))| {
         let rules = match rules.len() {
-            1 => rules.into_iter().collect::<String>(),
+            1 => format!("rule {}", rules.into_iter().collect::<String>()),
             several => format!("{several} rules"),
         };
         let results = if number == 1 { "result" } else { "results" };
-        (format!("{results} of {rules}: {missing} unknown: {reason}"), number)
+        (format!("{results} of {rules}: {missing} unknown ({reason})"), number)
     });
     Some(SummaryRow { count: Count::Exact(count), label: "unknown", details: sorted(details) })
 }

@@ -138,15 +138,15 @@ fn numbers_are_lower_bounds_where_something_was_not_read() {
     let roll = roll_file_of(&header(), &accounts());
     let all = rendered(&roll, &Settings::default());
     for (format, words) in [
-        ("csv", "at least 1 user, at least 1 key"),
-        ("roll-csv", "at least 1 user, at least 1 key"),
+        ("csv", "1 complete: 1 user, 1 key"),
+        ("roll-csv", "1 complete: 1 user, 1 key"),
         ("markdown", "| at least 2 | findings | 2 medium"),
         (
             "html",
             "<span class=\"count\">at least 2</span><span>medium</span><span class=\"small\">not all evaluated</span>",
         ),
         ("html", "in 1 of 2 accounts"),
-        ("ocsf", "at least 1 user, at least 1 key"),
+        ("ocsf", "1 complete: 1 user, 1 key"),
         ("json", "\"users_at_least\": true"),
         ("json", "\"open_at_least\": ["),
     ] {
@@ -270,7 +270,7 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &Settings::default()),
         [
-            "at least 0 findings by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; rules were evaluated only in part for medium findings",
+            "0 or more findings by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; rules were evaluated only in part for medium findings",
             "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
              use collect = recommended"
         ]

@@ -588,7 +588,7 @@ fn an_administrator_who_is_not_recognized_is_unknown() {
     assert_eq!(
         user_verdict(id, with(Fact::live(grouped))),
         Unknown(
-            "policies: none of the user's policies is recognized as full administrator access".to_owned()
+            "policies: only policies that give full administrator access are recognized; the user's other policies are not evaluated".to_owned()
         )
     );
     let limited = Policies {
@@ -599,7 +599,7 @@ fn an_administrator_who_is_not_recognized_is_unknown() {
     };
     assert_eq!(
         user_verdict(id, with(Fact::live(limited))),
-        Unknown("policies: a permissions boundary limits the administrator policy".to_owned())
+        Unknown("policies: a permissions boundary limits the administrator policy; to which actions is not evaluated".to_owned())
     );
     assert_eq!(
         user_verdict(id, with(Fact::live(Policies::default()))),

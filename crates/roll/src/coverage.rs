@@ -133,9 +133,7 @@ impl Coverage {
     /// Adds an account in which nothing was read, by the reason of its first gap.
     fn add_failed(&mut self, account: &AccountRecord, is_management: bool) {
         let (reasons, reason) = match account.gaps().first() {
-            Some(gap) if gap.error_kind == ErrorKind::Denied => {
-                (&mut self.denied, denial_reason(gap, is_management))
-            }
+            Some(gap) if account.is_denied() => (&mut self.denied, denial_reason(gap, is_management)),
             Some(gap) => (&mut self.failed, failure_reason(gap)),
             None => (&mut self.failed, String::new()),
         };
@@ -281,7 +279,7 @@ fn denial_reason(gap: &Gap, is_management: bool) -> String {
             format!("{operation} denied by an explicit deny in the {}", policy.name())
         }
         None if gap.stage == Stage::Session && is_management => {
-            "management account (StackSets create no role there): access denied, AWS gave no reason"
+            "access denied in the management account (StackSets create no role in it), AWS gave no reason"
                 .to_owned()
         }
         None => format!("{operation}: access denied, AWS gave no reason"),
@@ -290,6 +288,10 @@ fn denial_reason(gap: &Gap, is_management: bool) -> String {
 
 /// Why nothing was read in an account, for reasons other than access denied.
 fn failure_reason(gap: &Gap) -> String {
+    // The message begins with what stopped the account: its timeout, the run's time limit or a signal.
+    if let (None, ErrorKind::TimedOut | ErrorKind::Interrupted) = (&gap.operation, gap.error_kind) {
+        return gap.message.split(": ").next().unwrap_or_default().to_owned();
+    }
     let operation = gap.operation.as_deref().map_or(String::new(), |operation| format!("{operation}: "));
     let code = gap.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
     format!("{operation}{}{code}", gap.error_kind)
@@ -383,7 +385,10 @@ mod tests {
             denied,
             [
                 ("AssumeRole: access denied, AWS gave no reason", 2),
-                ("management account (StackSets create no role there): access denied, AWS gave no reason", 1),
+                (
+                    "access denied in the management account (StackSets create no role in it), AWS gave no reason",
+                    1
+                ),
                 ("no identity-based policy allows ListUsers", 1),
                 ("service control policy p-2kgnabcd (named by AWS)", 1),
             ]

@@ -182,8 +182,9 @@ struct Scan<'a> {
 const FEW: usize = 5;
 
 /// How to scan the missing accounts.
-const RETRY: &str = "run the same command again: it scans only what is missing";
-const KEEP: &str = "scan again; with --roll FILE, a scan that was not completed can be resumed";
+const RETRY: &str = "correct the causes, then run the same command again: it scans only what is missing";
+const KEEP: &str =
+    "correct the causes, then scan again; with --roll FILE, later scans read only what is missing";
 
 impl Scan<'_> {
     async fn run(
@@ -206,7 +207,7 @@ impl Scan<'_> {
         let files = destinations.files.clone();
         let store = earlier.resume(run.header()).map_err(|error| output::not_written(&error))?;
         let progress = Progress::begin(
-            run.remaining_targets().len(),
+            run.remaining_count(),
             is_long && !output::is_quiet(),
             scanner.call_metrics().clone(),
         );

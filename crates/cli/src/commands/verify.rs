@@ -44,7 +44,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(crate) cloudtrail: Vec<PathBuf>,
 
-    /// Roll of another run with the same session name, to explain its calls. Repeatable
+    /// Roll of another run with the same session name, to explain its calls; repeat for several
     #[arg(long, value_name = "ROLL", requires = "cloudtrail")]
     pub(crate) other_roll: Vec<PathBuf>,
 
@@ -61,8 +61,8 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
     if path.is_dir() {
         return check_folder(path, &arguments.output);
     }
-    if !path.exists() {
-        return Err(Failure::usage(format!("{}: does not exist", path.display())));
+    if let Err(error) = path.metadata() {
+        return Err(Failure::cannot_read("", path, &error));
     }
     let problem = format!("{}: not a folder of evidence", path.display());
     Err(Failure::usage(problem).with_remedy(
@@ -143,7 +143,10 @@ fn check_roll(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
         let name = file.display().to_string();
         let added = event_files::open(file).map_err(EventsError::Io);
         let added = added.and_then(|input| reconciler.add_file(&name, input));
-        added.map_err(|error| Failure::usage(format!("--cloudtrail {name}: {error}")))?;
+        added.map_err(|error| match error {
+            EventsError::Io(error) => Failure::cannot_read("--cloudtrail", file, &error),
+            error => Failure::usage(format!("--cloudtrail {name}: {error}")),
+        })?;
     }
     if !reconciler.has_events() {
         return Err(event_files::without_events(cloudtrail));

@@ -16,7 +16,7 @@ use std::str::FromStr;
 use rolecall_roll::{Account, AccountId};
 use serde::Deserialize;
 
-use super::TargetSpec;
+use super::{TargetSource, TargetSpec};
 
 /// A line of the file, before its values are validated.
 #[derive(Default, Deserialize)]
@@ -239,6 +239,7 @@ impl Row {
             .map(|text| parse_field("via", Some(text), &invalid))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(TargetSpec {
+            source: Some(TargetSource::AccountsFileLine(line)),
             role_arn,
             role_name,
             external_id: parse_field("external_id", external_id, &invalid)?,

@@ -39,11 +39,11 @@ options! {
         /// Fetch the tags of the organization's accounts, with one call for each account
         fetch_account_tags: bool = false, Switch(""), Some("organization.fetch_account_tags"), switch, initial "true";
 
-        /// Read only accounts whose id or name matches this pattern; `*` matches any characters
+        /// Read only accounts whose id or name matches (`*` is any text)
         include: Vec<String> = (), List("ACCOUNT"), Some("include"), |texts| each(texts, parse_non_empty),
             example "[\"*-prod\"]", narrows true;
 
-        /// Exclude accounts whose id or name matches this pattern; `*` matches any characters
+        /// Exclude accounts whose id or name matches (`*` is any text)
         exclude: Vec<String> = (), List("ACCOUNT"), Some("exclude"), |texts| each(texts, parse_non_empty),
             example "[\"123456789012\", \"sandbox-*\"]", narrows true;
 

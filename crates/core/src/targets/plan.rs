@@ -121,15 +121,14 @@ impl TargetPlan {
         let accounts = accounts.flat_map(|given| &given.value).map(by_id);
         let role_arns = role_arns.flat_map(|given| &given.value).map(TargetSpec::from_role_arn);
         let listed = listed.filter(|listed| takes_precedence(listed.origin));
-        let list_source = match listed.as_ref().map(|listed| listed.origin) {
-            Some(Origin::Event) => TargetSource::Event,
-            _ => TargetSource::Option("accounts_file"),
-        };
+        let is_of_event = listed.as_ref().is_some_and(|listed| listed.origin == Origin::Event);
         let listed = listed.into_iter().flat_map(|it| it.accounts);
+        // An entry of a file knows its line.
+        let listed = listed.map(|spec| if is_of_event { spec.given_in(TargetSource::Event) } else { spec });
         let specs: Vec<TargetSpec> = accounts
             .map(from(TargetSource::Option("account")))
             .chain(role_arns.map(from(TargetSource::Option("role_arn"))))
-            .chain(listed.map(from(list_source)))
+            .chain(listed)
             .collect();
         let configured: Vec<TargetSpec> =
             configured.iter().cloned().map(from(TargetSource::Configuration)).collect();

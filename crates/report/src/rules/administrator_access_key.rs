@@ -39,8 +39,11 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
             return Ok(None);
         }
         let reason = match policies.is_administrator {
-            Some(true) => "a permissions boundary limits the administrator policy".to_owned(),
-            _ => "none of the user's policies is recognized as full administrator access".to_owned(),
+            Some(true) => "a permissions boundary limits the administrator policy; to which actions is not evaluated"
+                .to_owned(),
+            _ => "only policies that give full administrator access are recognized; the user's other policies are not \
+                  evaluated"
+                .to_owned(),
         };
         let missing = "administrator access";
         return Err(MissingFact { missing, ..MissingFact::unknown(FactKind::Policies, reason) });

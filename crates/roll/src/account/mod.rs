@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fact::Fact;
 use crate::fact_kind::{FactKind, FactSelection};
-use crate::gap::{Gap, Note, Stage};
+use crate::gap::{ErrorKind, Gap, Note, Stage};
 use crate::header::Target;
 use crate::ids::{AccessKeyId, AccountId, RoleArn};
 use crate::user::User;
@@ -256,6 +256,13 @@ impl AccountRecord {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// Whether nothing was read because access was denied.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        let is_denied = |gap: &Gap| gap.error_kind == ErrorKind::Denied;
+        self.outcome == Outcome::Failed && self.gaps.first().is_some_and(is_denied)
     }
 
     /// What could not be read, and why.

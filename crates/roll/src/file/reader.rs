@@ -197,7 +197,7 @@ pub enum ReadError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The file is empty, or ends within its first line.
-    #[error("not a roll file: it ends before the end of its header; scan again")]
+    #[error("not a roll file: it ends before the end of its header")]
     Empty,
     /// Another run holds the lock of the file.
     #[error("another run is writing to this file; wait until it has finished, or use another file")]
