@@ -59,6 +59,11 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(File::open(path)?))
 }
 
+/// The failure for a file that is not one of events.
+pub(crate) fn invalid(name: &str, problem: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(format!("--cloudtrail {name}: {problem}")).with_remedy(REMEDY)
+}
+
 /// The failure where no file has an event.
 pub(crate) fn without_events(paths: &[PathBuf]) -> Failure {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();

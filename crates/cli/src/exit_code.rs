@@ -26,7 +26,7 @@ use RolecallExitCode::{Findings, Incomplete, Success, Unexpected, Usage};
 
 /// The general meaning of each exit code. A command may give a more precise one.
 const MEANINGS: [(RolecallExitCode, &str); 5] = [
-    (Success, "all accounts read completely, except for accepted gaps"),
+    (Success, "all accounts read completely, except for gaps that rolecall.toml accepts"),
     (Unexpected, "unexpected error, such as a full disk"),
     (Usage, "invalid arguments, configuration or input file"),
     (Findings, "findings, differences or other problems to report"),

@@ -80,7 +80,11 @@ fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
         _ => Failure::cannot_read("--accounts-file", file, &error),
     })?;
     parser::parse(&text).map_err(|error| {
-        invalid(&error).with_remedy(
+        let failure = invalid(&error);
+        if !error.is_of_unknown_format {
+            return failure;
+        }
+        failure.with_remedy(
             "write CSV with a header, such as account_id,role_name, one account id on each line, or one JSON object on each line",
         )
     })

@@ -73,7 +73,10 @@ async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() 
     assert!(complete.len() > 800, "{}", ended.stderr);
     let hanging = members.keys().filter(|id| world.account(id).is_some_and(|account| account.hangs)).count();
     assert!(hanging > 0);
-    assert_eq!(document["coverage"]["failed"], json!({ "the account timeout of 12s expired": hanging }));
+    assert_eq!(
+        document["coverage"]["failed"],
+        json!({ "the account timeout of 12s expired while the account was read": hanging })
+    );
     assert!(document["statistics"]["calls"]["ListAccessKeys"]["throttled"].as_u64().unwrap() > 0);
     for account in complete {
         let id = account["account_id"].as_str().unwrap();

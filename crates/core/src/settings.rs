@@ -161,8 +161,8 @@ settings! {
         /// check off
         canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, parse_canary);
 
-        /// Do not resume a roll file if one of its accounts was read longer ago than this: accounts that are complete in the
-        /// file are not read again
+        /// Refuse to resume a roll file that has an account which was read longer ago than this: resuming does not read it
+        /// again
         max_age (max_age): Duration = Duration::from_hours(24), Text("TIME"), "limits.max_age",
             |texts| one(texts, parse_age);
     }

@@ -54,7 +54,7 @@ impl CoverageSummary {
     #[must_use]
     pub fn new(roll: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
         let header = &roll.header;
-        let mut rows = account_rows(coverage);
+        let mut rows = account_rows(coverage, &header.collect.user_limits());
         let mut notes = Vec::new();
         for gap in &coverage.expired_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
@@ -79,8 +79,12 @@ impl CoverageSummary {
             if uncertain > 0 {
                 let findings = count_of(uncertain, "finding");
                 notes.push(format!(
-                    "the owners of {findings} are uncertain, because the users' tags are unknown; the fact {} has them",
-                    FactKind::Policies
+                    "the owners of {findings} are uncertain, because the users' tags are unknown{}",
+                    if header.reads(FactKind::Policies) {
+                        String::new()
+                    } else {
+                        format!("; {} reads them", terms.assignment("collect", "recommended"))
+                    }
                 ));
             }
         }
@@ -150,24 +154,28 @@ pub fn summary(coverage: &Coverage) -> String {
     for (number, outcome) in others.iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {} {outcome}", with_thousands_separator(number));
     }
-    format!("{text}: {}", users_and_keys(coverage, "access key", false))
+    format!("{text}: {}", users_and_keys(coverage, "access key", false, &coverage.narrowed_by))
 }
 
 /// The numbers of users and keys, each only as exact as it is known, and to what they are limited. `is_exact` is for those of
-/// complete accounts.
-fn users_and_keys(coverage: &Coverage, key: &str, is_exact: bool) -> String {
+/// complete accounts. `limits` are what is counted, where that is not all.
+fn users_and_keys(coverage: &Coverage, key: &str, is_exact: bool, limits: &[String]) -> String {
     let Some(users) = coverage.users else {
         return format!("users and {key}s unknown: no account was read");
     };
-    let keys = match coverage.access_keys {
+    let users = Count::new(users, is_exact || !coverage.users_at_least).of("user");
+    format!("{users}, {}{}", access_keys(coverage, key, is_exact), counting_only(limits))
+}
+
+fn access_keys(coverage: &Coverage, key: &str, is_exact: bool) -> String {
+    match coverage.access_keys {
         None => format!("{key}s not requested"),
         Some(keys) => Count::new(keys, is_exact || !coverage.access_keys_at_least).of(key),
-    };
-    let only = match coverage.narrowed_by.as_slice() {
-        [] => String::new(),
-        limits => format!(", counting only {}", limits.join(", ")),
-    };
-    format!("{}, {keys}{only}", Count::new(users, is_exact || !coverage.users_at_least).of("user"))
+    }
+}
+
+fn counting_only(limits: &[String]) -> String {
+    if limits.is_empty() { String::new() } else { format!(", counting only {}", limits.join(", ")) }
 }
 
 /// What a verdict is about: which facts, how many of the rules, and each limit of the roll.
@@ -261,7 +269,8 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
         .then(|| format!("does not cover skipped accounts: {}", summary(coverage)))
 }
 
-fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
+/// The accounts by outcome, and the users and keys. The numbers of accounts below the first row add up to it.
+fn account_rows(coverage: &Coverage, user_limits: &[String]) -> Vec<SummaryRow> {
     let mut rows = Vec::new();
     let mut add_row = |count, label, details: Vec<String>| {
         rows.push(SummaryRow { count: Count::Exact(count), label, details });
@@ -276,15 +285,18 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         Some(listed) => add_row(listed, accounts(listed), vec!["listed by AWS Organizations".to_owned()]),
         None => add_row(coverage.accounts, accounts(coverage.accounts), Vec::new()),
     }
-    // The users and keys of the roll: where only complete accounts were read, those of the complete accounts, and all of them.
+    // The users and keys of the roll are those of the complete accounts, unless others were read too: then they have a row.
     let are_all_complete = coverage.read == coverage.complete;
-    let users_and_keys = users_and_keys(coverage, "key", are_all_complete) + &control_total(coverage);
+    let mut details = Vec::new();
     if are_all_complete {
-        add_row(coverage.complete, "complete", vec![users_and_keys]);
-    } else {
-        add_row(coverage.read, "read", vec![users_and_keys]);
-        add_row(coverage.complete, "complete", Vec::new());
+        details.push(users_and_keys(coverage, "key", true, user_limits) + &control_total(coverage));
     }
+    if let Some(resumed) = coverage.resumed {
+        let (number, time) =
+            (with_thousands_separator(resumed.accounts), resumed.as_of.strftime("%Y-%m-%dT%H:%MZ"));
+        details.push(format!("{number} of them read by previous runs since {time}"));
+    }
+    add_row(coverage.complete, "complete", details);
     if coverage.partial > 0 {
         // The most frequent reason first; a reason may be that of some of these accounts only.
         let mut reasons: Vec<(&String, &Missing)> = coverage.partial_reasons.iter().collect();
@@ -297,14 +309,20 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         let details = sorted(reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
         add_row(reasons.values().sum(), outcome, details);
     }
-    if let Some(resumed) = coverage.resumed {
-        let time = resumed.as_of.strftime("%Y-%m-%dT%H:%MZ");
-        add_row(resumed.accounts, "resumed", vec![format!("of them read by previous runs since {time}")]);
-    }
     if !coverage.accepted_gaps.is_empty() {
         let gaps = coverage.accepted_gaps.iter();
         let gaps = gaps.map(|gap| format!("gap: {}, owner {}, until {}", gap.reason, gap.owner, gap.until));
         add_row(coverage.accepted_gaps.len(), "accepted", gaps.collect());
+    }
+    if let (false, Some(users)) = (are_all_complete, coverage.users) {
+        let keys = access_keys(coverage, "key", false);
+        let details = format!("{keys}{}{}", counting_only(user_limits), control_total(coverage));
+        let label = if users == 1 { "user" } else { "users" };
+        rows.push(SummaryRow {
+            count: Count::new(users, !coverage.users_at_least),
+            label,
+            details: vec![details],
+        });
     }
     rows
 }
@@ -325,7 +343,7 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
     let by_severity: Vec<String> = by_severity
         .map(|(severity, count)| format!("{} {severity}", with_thousands_separator(count.number())))
         .collect();
-    let causes = not_evaluated(&report.assessment.rules, terms);
+    let causes = not_evaluated(&report.assessment.rules, coverage, terms);
     let all = report.assessment.rules.len();
     let evaluated = report.evaluated_rules();
     let is_any_read = coverage.read > 0;
@@ -335,6 +353,11 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         [] if !is_any_read => "no rule was evaluated: no account was read".to_owned(),
         [] if all == 0 => format!("no rule{benchmark} is enabled"),
         [] if evaluated == 0 => format!("no rule{benchmark} was evaluated"),
+        [] if matches!(report.open_total(), Count::AtLeast(_)) => format!(
+            "none was found by the {}{benchmark} that {} evaluated",
+            count_of(evaluated, "rule"),
+            if evaluated == 1 { "was" } else { "were" }
+        ),
         [] if evaluated == all => format!("by {}{benchmark}", count_of(all, "rule")),
         [] => format!(
             "by the {}{benchmark} that {} evaluated",
@@ -420,17 +443,22 @@ fn unknown_row(report: &Report) -> Option<SummaryRow> {
 
 /// The number of rules that were not evaluated, by cause: the run did not request a fact that they need, or nothing that they
 /// could be evaluated for was read.
-fn not_evaluated(results: &[RuleResult], terms: &dyn Terms) -> Vec<(usize, String)> {
+fn not_evaluated(results: &[RuleResult], coverage: &Coverage, terms: &dyn Terms) -> Vec<(usize, String)> {
     let missing: Vec<FactKind> =
         results.iter().filter(|it| it.lacks_facts()).filter_map(|it| it.missing_fact).collect();
     let facts: BTreeSet<FactKind> = missing.iter().copied().collect();
     let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
     let they_need = if missing.len() == 1 { "it needs" } else { "they need" };
     let collect = terms.assignment("collect", "recommended");
-    let unread = results.iter().filter(|it| !it.lacks_facts() && !it.is_evaluated()).count();
+    let others = || results.iter().filter(|it| !it.lacks_facts() && !it.is_evaluated());
+    // Complete accounts without users have nothing that a rule could be evaluated for.
+    let is_unread = |it: &&RuleResult| it.unknown > 0 || coverage.read > coverage.complete;
+    let unread = others().filter(is_unread).count();
+    let without_subjects = others().count() - unread;
     let causes = [
         (missing.len(), format!("{they_need} {}; use {collect}", facts.join(", "))),
         (unread, format!("what {} could not be read", if unread == 1 { "it needs" } else { "they need" })),
+        (without_subjects, "the accounts that were read have nothing to evaluate".to_owned()),
     ];
     causes.into_iter().filter(|(count, _)| *count > 0).collect()
 }

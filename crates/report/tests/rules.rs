@@ -588,7 +588,7 @@ fn an_administrator_who_is_not_recognized_is_unknown() {
     assert_eq!(
         user_verdict(id, with(Fact::live(grouped))),
         Unknown(
-            "policies: only policies that give full administrator access are recognized; the user's other policies are not evaluated".to_owned()
+            "policies: whether the user's policies together give administrator access is not evaluated; only a policy that gives it alone is recognized".to_owned()
         )
     );
     let limited = Policies {

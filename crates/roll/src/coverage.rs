@@ -272,7 +272,7 @@ fn denial_reason(gap: &Gap, is_management: bool) -> String {
         Some((policy @ (PolicyType::ServiceControl | PolicyType::ResourceControl), Effect::ExplicitDeny)) => {
             let id = denial.policy_arn.and_then(|arn| arn.rsplit('/').next());
             let id = id.filter(|id| id.starts_with("p-")).map_or(String::new(), |id| format!(" {id}"));
-            format!("{}{id} (named by AWS)", policy.name())
+            format!("{operation} denied by {}{id} (named by AWS)", policy.name())
         }
         Some((policy, Effect::NotAllowed)) => format!("no {} allows {operation}", policy.name()),
         Some((policy, Effect::ExplicitDeny)) => {
@@ -290,7 +290,12 @@ fn denial_reason(gap: &Gap, is_management: bool) -> String {
 fn failure_reason(gap: &Gap) -> String {
     // The message begins with what stopped the account: its timeout, the run's time limit or a signal.
     if let (None, ErrorKind::TimedOut | ErrorKind::Interrupted) = (&gap.operation, gap.error_kind) {
-        return gap.message.split(": ").next().unwrap_or_default().to_owned();
+        let (cause, rest) = gap.message.split_once(": ").unwrap_or((&gap.message, ""));
+        return if rest.is_empty() {
+            cause.to_owned()
+        } else {
+            format!("{cause} while the account was read")
+        };
     }
     let operation = gap.operation.as_deref().map_or(String::new(), |operation| format!("{operation}: "));
     let code = gap.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
@@ -385,12 +390,12 @@ mod tests {
             denied,
             [
                 ("AssumeRole: access denied, AWS gave no reason", 2),
+                ("ListUsers denied by service control policy p-2kgnabcd (named by AWS)", 1),
                 (
                     "access denied in the management account (StackSets create no role in it), AWS gave no reason",
                     1
                 ),
                 ("no identity-based policy allows ListUsers", 1),
-                ("service control policy p-2kgnabcd (named by AWS)", 1),
             ]
         );
         let missing = Missing { accounts: 1, users: 1, access_keys: 0 };

@@ -145,7 +145,14 @@ impl Remedy {
             Self::AllowActions { side, principal, actions, resource } => {
                 let resource = resource.as_deref().unwrap_or("*");
                 let principal = PrincipalLabel(*side, principal);
-                format!("allow {} on {resource} in a policy of {principal}", actions.join(" and "))
+                let is_role_named =
+                    actions.iter().any(|action| action == "sts:AssumeRole") && resource != "*";
+                let or_correct =
+                    if is_role_named { "; or correct the role's name, if it is wrong" } else { "" };
+                format!(
+                    "allow {} on {resource} in a policy of {principal}{or_correct}",
+                    actions.join(" and ")
+                )
             }
             Self::AllowInPolicy { policy, side, principal, action } => {
                 allow_in_policy(*policy, PrincipalLabel(*side, principal), action.as_deref(), terms)

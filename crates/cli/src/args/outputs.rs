@@ -11,7 +11,7 @@ use crate::output::{self, Sink};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Outputs {
-    /// Output format; repeat with an --out for each [default: by the extension of --out, else table]
+    /// Output format; for several, give --format and --out in pairs [default: by the extension of --out, else table]
     #[arg(long, value_enum)]
     pub(crate) format: Vec<Format>,
 

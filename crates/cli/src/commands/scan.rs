@@ -66,14 +66,14 @@ fn long_help() -> String {
     });
     let facts: String = facts.collect();
     format!(
-        "{EXAMPLES}\n\n{NOTES}\n\nFACTS for --collect, each with the smallest set that has it (recommended includes default, all includes \
-         recommended). The session policy of each session allows only the IAM actions that the facts need.{facts}"
+        "{EXAMPLES}\n\n{NOTES}\n\nFACTS for --collect. The second column is the smallest set that includes the fact (recommended includes default, all \
+         includes recommended). The session policy of each session allows only the IAM actions that the facts need.{facts}"
     )
 }
 
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Findings, "a finding at or above --fail-on, also if not everything was read"),
-    (RolecallExitCode::Incomplete, "not everything could be read, or --fail-on cannot be decided"),
+    (RolecallExitCode::Findings, "a finding at or above --fail-on, or no account has the user of --user"),
+    (RolecallExitCode::Incomplete, "not everything could be read, or evaluated for --fail-on"),
 ];
 
 /// The arguments of `rolecall scan`.
@@ -93,7 +93,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, help_heading = "Rules", conflicts_with_all = ["benchmark", "fail_on", "FilterArgs"])]
     pub(crate) no_rules: bool,
 
-    /// Write results to this roll file as accounts complete; if it exists, resume: scan only missing accounts
+    /// Write results to this roll file as accounts complete; if it exists, resume: read only the accounts that are not complete in it
     #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
 
@@ -182,9 +182,9 @@ struct Scan<'a> {
 const FEW: usize = 5;
 
 /// How to scan the missing accounts.
-const RETRY: &str = "correct the causes, then run the same command again: it scans only what is missing";
+const RETRY: &str = "correct the causes below and run the same command again: it reads only what is missing";
 const KEEP: &str =
-    "correct the causes, then scan again; with --roll FILE, later scans read only what is missing";
+    "correct the causes below and scan again; with --roll FILE, later scans read only what is missing";
 
 impl Scan<'_> {
     async fn run(
@@ -334,5 +334,7 @@ fn canary_denied(denial: &CanaryDenial) -> Failure {
         gap.to_line()
     );
     let remedy = gap.remedy.to_text(&FlagTerms);
-    Failure::incomplete(message).with_remedy(format!("{remedy}; --canary 0 scans all accounts regardless"))
+    Failure::incomplete(message).with_remedy(format!(
+        "the cause may be the same in all accounts: {remedy}; --canary 0 scans all accounts regardless"
+    ))
 }

@@ -76,7 +76,9 @@ fn check_folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<Exit
         match error {
             CheckError::Io(_) => Failure::unexpected(problem),
             CheckError::Sums(_) | CheckError::Line(..) => {
-                Failure::usage(problem).with_remedy("name the folder that `rolecall evidence` wrote")
+                Failure::usage(problem).with_remedy(
+                    "SHA256SUMS was changed, or `rolecall evidence` did not write this folder: use an unchanged copy",
+                )
             }
         }
     })?;
@@ -143,9 +145,9 @@ fn check_roll(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
         let name = file.display().to_string();
         let added = event_files::open(file).map_err(EventsError::Io);
         let added = added.and_then(|input| reconciler.add_file(&name, input));
-        added.map_err(|error| match error {
-            EventsError::Io(error) => Failure::cannot_read("--cloudtrail", file, &error),
-            error => Failure::usage(format!("--cloudtrail {name}: {error}")),
+        added.map_err(|error| match &error {
+            EventsError::Io(error) => Failure::cannot_read("--cloudtrail", file, error),
+            EventsError::Json(_) => event_files::invalid(&name, &error),
         })?;
     }
     if !reconciler.has_events() {

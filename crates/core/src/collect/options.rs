@@ -16,8 +16,8 @@ options! {
             |texts| one(texts, parse_facts), initial "\"recommended\"";
 
         /// Source of the user data. `live` reads each user. `credential-report` makes fewer calls: it reads only the users
-        /// who have access keys in the report or were created after it. A first key that a user got after the report is
-        /// missing
+        /// who have access keys in the report or were created after it, and misses older users who got their first key after
+        /// it
         user_source: UserSource = UserSource::default(), Text("live|credential-report"), Some("user_source"), |texts| one(texts, str::parse);
 
         /// Read only this user

@@ -38,8 +38,22 @@ const COLUMNS: [&str; 8] =
 
 /// The accounts file is not valid. The message names the line and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidAccountsFile(String);
+#[error("{problem}")]
+pub struct InvalidAccountsFile {
+    problem: String,
+    /// Whether the text is in none of the formats; else one of its values is invalid.
+    pub is_of_unknown_format: bool,
+}
+
+impl InvalidAccountsFile {
+    fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), is_of_unknown_format: false }
+    }
+
+    fn of_unknown_format(problem: impl Into<String>) -> Self {
+        Self { is_of_unknown_format: true, ..Self::new(problem) }
+    }
+}
 
 /// Parses an accounts file.
 ///
@@ -54,14 +68,14 @@ pub fn parse(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
         first => parse_csv(text, first)?,
     };
     if specs.is_empty() {
-        return Err(InvalidAccountsFile("no account in the file".to_owned()));
+        return Err(InvalidAccountsFile::of_unknown_format("no account in the file"));
     }
     Ok(specs)
 }
 
 fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     if is_list_accounts_output(text) {
-        return Err(InvalidAccountsFile(
+        return Err(InvalidAccountsFile::new(
             "the file is the output of `aws organizations list-accounts`, one document; let AWS Organizations list the \
              accounts, or write one JSON object per account, as `jq -c '.Accounts[] | {account_id: .Id, name: .Name}'` does"
                 .to_owned(),
@@ -74,7 +88,7 @@ fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> 
                 "{" => "; write each account as one JSON object on one line",
                 _ => "",
             };
-            InvalidAccountsFile(format!("{}{hint}", error.on_line(index + 1)))
+            InvalidAccountsFile::new(format!("{}{hint}", error.on_line(index + 1)))
         })?;
         row.into_spec(index + 1)
     };
@@ -108,9 +122,9 @@ fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccounts
     let mut columns: Vec<String> = vec!["account_id".to_owned()];
     let mut specs = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| InvalidAccountsFile(error.to_string()))?;
+        let record = record.map_err(|error| InvalidAccountsFile::new(error.to_string()))?;
         let line = line_of(text, record.position());
-        let invalid = |problem: String| InvalidAccountsFile(format!("line {line}: {problem}"));
+        let invalid = |problem: String| InvalidAccountsFile::new(format!("line {line}: {problem}"));
         if is_header {
             is_header = false;
             columns = parse_header(&record).map_err(invalid)?;
@@ -131,7 +145,7 @@ fn has_header(first: &str) -> Result<bool, InvalidAccountsFile> {
             first if first.contains([';', '\t']) => "; separate the cells with commas",
             _ => "",
         };
-        return Err(InvalidAccountsFile(format!(
+        return Err(InvalidAccountsFile::of_unknown_format(format!(
             "line 1: no column account_id or role_arn; the columns are {}{hint}",
             COLUMNS.join(", ")
         )));
@@ -197,7 +211,7 @@ impl Row {
     fn into_spec(self, line: usize) -> Result<TargetSpec, InvalidAccountsFile> {
         let Self { account_id, role_arn, role_name, external_id, via, name, email, tags } = self;
         let invalid = |field: &str, problem: &dyn Display| {
-            InvalidAccountsFile(format!("line {line}: {field}: {problem}"))
+            InvalidAccountsFile::new(format!("line {line}: {field}: {problem}"))
         };
         let role_arn = parse_field("role_arn", role_arn, &invalid)?;
         let external_id = match external_id {

@@ -54,7 +54,7 @@ options! {
         /// Template for the role ARN in each account
         role_template: RoleArnTemplate = RoleArnTemplate::default(), Text("ARN"), Some("role_template"), |texts| one(texts, str::parse);
 
-        /// ARN of an intermediate role to assume before the accounts' roles; several form a chain, in order
+        /// ARN of an intermediate role to assume before the accounts' roles; several are assumed in this order
         via: Vec<RoleArn> = (), Arns("ARN"), Some("via"), |texts| each(texts, str::parse),
             example "[\"arn:aws:iam::222222222222:role/Intermediate\"]";
 

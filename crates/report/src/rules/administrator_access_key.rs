@@ -41,8 +41,8 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
         let reason = match policies.is_administrator {
             Some(true) => "a permissions boundary limits the administrator policy; to which actions is not evaluated"
                 .to_owned(),
-            _ => "only policies that give full administrator access are recognized; the user's other policies are not \
-                  evaluated"
+            _ => "whether the user's policies together give administrator access is not evaluated; only a policy that gives \
+                  it alone is recognized"
                 .to_owned(),
         };
         let missing = "administrator access";
