@@ -203,7 +203,9 @@ async fn a_scan_is_filtered_the_same_and_not_where_it_applies_no_rules() {
     assert!(no_rules.stderr.contains("--no-rules"), "{}", no_rules.stderr);
     let help = run(&emulator, folder.path(), &["scan", "--help"]).await.stdout;
     assert!(
-        help.contains("Filters (change only what is shown, not the roll, its coverage or --fail-on):"),
+        help.contains(
+            "Filters of findings (the list of keys, the roll, its coverage and --fail-on do not change):"
+        ),
         "{help}"
     );
 }

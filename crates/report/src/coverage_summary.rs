@@ -79,7 +79,7 @@ impl CoverageSummary {
             if uncertain > 0 {
                 let findings = count_of(uncertain, "finding");
                 notes.push(format!(
-                    "the owners of {findings} are uncertain, because the users' tags are unknown{}",
+                    "{findings} may have another owner: the users' tags, which take precedence, are unknown{}",
                     if header.reads(FactKind::Policies) {
                         String::new()
                     } else {
@@ -118,7 +118,8 @@ impl CoverageSummary {
     #[must_use]
     pub fn origin(&self) -> Vec<String> {
         let run = format!("run {}", self.run_id);
-        let elapsed = self.elapsed.clone().unwrap_or_else(|| "run interrupted".to_owned());
+        let elapsed =
+            self.elapsed.clone().unwrap_or_else(|| "duration unknown: the roll has no trailer".to_owned());
         self.organization.iter().cloned().chain([run, self.as_of.clone(), elapsed]).collect()
     }
 
@@ -184,9 +185,13 @@ fn scope(header: &Header, coverage: &Coverage, report: Option<&Report>) -> Vec<S
     scope.push(format!("facts: {}", header.collect.names().replace(',', ", ")));
     if let Some(report) = report {
         scope.push(format!(
-            "rules: {} of {} evaluated",
+            "rules: {} of {} evaluated{}",
             report.evaluated_rules(),
-            report.assessment.rules.len()
+            report.assessment.rules.len(),
+            match report.rules_evaluated_in_part() {
+                0 => String::new(),
+                in_part => format!(", {in_part} of them in part"),
+            }
         ));
     }
     scope.extend(coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll covers only {to}")));
@@ -301,7 +306,9 @@ fn account_rows(coverage: &Coverage, user_limits: &[String]) -> Vec<SummaryRow> 
         // The most frequent reason first; a reason may be that of some of these accounts only.
         let mut reasons: Vec<(&String, &Missing)> = coverage.partial_reasons.iter().collect();
         reasons.sort_by_key(|(_, missing)| std::cmp::Reverse(missing.accounts));
-        let reasons = reasons.into_iter().map(|(reason, missing)| with_unknown_count(reason, *missing));
+        let reasons = reasons
+            .into_iter()
+            .map(|(reason, missing)| with_unknown_count(reason, *missing, coverage.access_keys_at_least));
         add_row(coverage.partial, "partial", reasons.collect());
     }
     let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
@@ -409,7 +416,7 @@ fn severities_not_evaluated(report: &Report) -> Option<String> {
         severities.map(|(severity, _)| severity.as_str()).collect()
     };
     let (none, in_part) = (with(Count::NotEvaluated), with(Count::AtLeast(0)));
-    let texts = [("no rule was evaluated for", none), ("rules were evaluated only in part for", in_part)];
+    let texts = [("no rule was evaluated for", none), ("not all rules or results are known for", in_part)];
     let texts = texts.iter().filter(|(_, names)| !names.is_empty());
     let texts: Vec<String> =
         texts.map(|(text, names)| format!("{text} {} findings", enumerate(names))).collect();
@@ -530,12 +537,12 @@ fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
 
 /// Adds to a reason for how many users or keys the fact is unknown, and in how many accounts: `last use unknown for 41 keys in
 /// 2 accounts: throttled`.
-fn with_unknown_count(reason: &str, missing: Missing) -> String {
+fn with_unknown_count(reason: &str, missing: Missing, are_keys_at_least: bool) -> String {
     let (fact, cause) = reason.split_once(": ").unwrap_or((reason, ""));
     let accounts = count_of(missing.accounts, "account");
     let with_count = |count: String| format!("{fact} for {count} in {accounts}: {cause}");
     match missing {
-        Missing { access_keys: keys @ 1.., .. } => with_count(count_of(keys, "key")),
+        Missing { access_keys: keys @ 1.., .. } => with_count(Count::new(keys, !are_keys_at_least).of("key")),
         Missing { users: users @ 1.., .. } => with_count(count_of(users, "user")),
         _ => format!("{fact} in {accounts}: {cause}"),
     }
@@ -550,7 +557,7 @@ fn elapsed_text(elapsed_ms: u64, coverage: &Coverage) -> String {
         // Nothing was left to read, or `report --as-of` changed the time of the roll.
         0 => elapsed,
         last_run => format!(
-            "{} in {elapsed}; {} read by previous runs since {}",
+            "{} tried in {elapsed}; {} read by previous runs since {}",
             count_of(last_run, "account"),
             with_thousands_separator(resumed.accounts),
             resumed.as_of.strftime("%Y-%m-%dT%H:%MZ")

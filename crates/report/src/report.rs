@@ -236,6 +236,13 @@ impl Report {
         rules.filter(|result| result.is_evaluated() && !result.lacks_facts()).count()
     }
 
+    /// How many of the evaluated rules have a result that is unknown, in an account that was read.
+    #[must_use]
+    pub(crate) fn rules_evaluated_in_part(&self) -> usize {
+        let rules = self.assessment.rules.iter();
+        rules.filter(|result| result.is_evaluated() && !result.lacks_facts() && result.unknown > 0).count()
+    }
+
     /// The open findings in groups, the most urgent first, with the name of each group. Without a grouping, one group
     /// without a name.
     #[must_use]

@@ -170,7 +170,11 @@ fn every_format_says_that_a_roll_is_narrowed() {
             "accounts selected by filters (units Workloads/Prod)",
             "no users",
         ),
-        (Header { collect: source, ..header() }, "keys that the credential report lists", "no users"),
+        (
+            Header { collect: source, ..header() },
+            "keys of users who have keys in the credential report, and of newer users",
+            "no users",
+        ),
     ] {
         let roll = roll_file_of(&header, &[account("111111111111", Vec::new())]);
         for (format, text) in rendered(&roll, &Settings::default()) {
@@ -271,7 +275,7 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &Settings::default()),
         [
-            "0 or more findings none was found by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; rules were evaluated only in part for medium findings",
+            "0 or more findings none was found by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; not all rules or results are known for medium findings",
             "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
              use collect = recommended"
         ]

@@ -588,7 +588,7 @@ fn an_administrator_who_is_not_recognized_is_unknown() {
     assert_eq!(
         user_verdict(id, with(Fact::live(grouped))),
         Unknown(
-            "policies: whether the user's policies together give administrator access is not evaluated; only a policy that gives it alone is recognized".to_owned()
+            "policies: whether the user's policies together give administrator access is not evaluated; only a policy that gives it alone is recognized, and another scan does not change this".to_owned()
         )
     );
     let limited = Policies {

@@ -259,7 +259,8 @@ fn trust_caller(action: &str, terms: &dyn Terms) -> String {
 fn check_both_sides(action: &str, terms: &dyn Terms) -> String {
     match session_setting(action) {
         None => "AWS does not say which side denied it: check that the role exists, that its trust policy names the \
-                 caller and the same external id, and that the caller's own policy allows sts:AssumeRole on it"
+                 caller, that it requires the external id that was passed, or none if none was, and that the caller's own \
+                 policy allows sts:AssumeRole on it"
             .to_owned(),
         Some((setting, sent)) => format!(
             "AWS does not say which side denied it: the role's trust policy and the caller's own policy must both allow \

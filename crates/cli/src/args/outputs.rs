@@ -109,9 +109,9 @@ pub(crate) enum Format {
     Json,
     /// The roll file, as JSON lines: a header, a line for each account as it completes, a trailer
     Jsonl,
-    /// Findings as CSV, one row for each
+    /// Findings as CSV, one row for each, and rows for what is unknown or not evaluated
     Csv,
-    /// The roll as CSV, one row for each access key
+    /// The roll as CSV, one row for each access key, and rows for users without keys and for what is unknown
     RollCsv,
     /// Findings as Markdown, for tickets and wikis
     Markdown,

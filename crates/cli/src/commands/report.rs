@@ -26,7 +26,7 @@ roll apply.";
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
     (RolecallExitCode::Usage, "invalid arguments, or not a roll file"),
     (RolecallExitCode::Findings, "a finding at or above --fail-on, also in an incomplete roll"),
-    (RolecallExitCode::Incomplete, "the roll is incomplete, or not all was evaluated for --fail-on"),
+    (RolecallExitCode::Incomplete, "the roll is incomplete, or a rule for --fail-on was not evaluated"),
 ];
 
 /// The arguments of `rolecall report`.

@@ -46,7 +46,8 @@ Credentials, region, proxies (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDP
 them. Results go to stdout, notes and errors to stderr.
 
 A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. Most flags can also be set by a variable, shown as \
-[env: …], or in rolecall.toml. A flag takes precedence over a variable, and a variable over rolecall.toml. `rolecall config` \
+[env: …], or in rolecall.toml. A flag takes precedence over a variable, and a variable over rolecall.toml; what a row of --accounts-file or an \
+[[account]] section sets for its account takes precedence over all of them. `rolecall config` \
 lists all options, their values and where each was set.";
 
 /// The columns that fit every terminal.
@@ -73,7 +74,7 @@ fn long_help() -> String {
 
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
     (RolecallExitCode::Findings, "a finding at or above --fail-on, or no account has the user of --user"),
-    (RolecallExitCode::Incomplete, "not everything could be read, or evaluated for --fail-on"),
+    (RolecallExitCode::Incomplete, "not everything could be read, or a rule for --fail-on was not evaluated"),
 ];
 
 /// The arguments of `rolecall scan`.

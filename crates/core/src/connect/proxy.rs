@@ -85,13 +85,21 @@ struct HostError {
     source: BoxError,
 }
 
+/// Whether the connection through a proxy could not be made. hyper-util has no type for it.
+fn is_of_tunnel(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.to_string().contains("tunnel error"))
+}
+
 /// The error, with the host in it. The kind stays: it decides whether the SDK tries again.
 fn at_host(error: ConnectorError, host: String) -> ConnectorError {
     let (is_timeout, is_io, is_user, other) =
         (error.is_timeout(), error.is_io(), error.is_user(), error.as_other());
     // With its connection, which the SDK does not use again after an error.
     let connection = error.connection_metadata().cloned();
-    let source: BoxError = Box::new(HostError { host, source: error.into_source() });
+    let source = error.into_source();
+    let host = if is_of_tunnel(&*source) { format!("{host} through the proxy") } else { host };
+    let source: BoxError = Box::new(HostError { host, source });
     let error = match (is_timeout, is_io, is_user) {
         (true, ..) => ConnectorError::timeout(source),
         (_, true, _) => ConnectorError::io(source),

@@ -113,6 +113,7 @@ fn line_of(text: &str, position: Option<&csv::Position>) -> usize {
 
 fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let mut is_header = has_header(first)?;
+    check_quotes(text)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -133,6 +134,19 @@ fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccounts
         }
     }
     Ok(specs)
+}
+
+/// Refuses a quote that is not closed. The parser would take the rest of the file as one cell.
+fn check_quotes(text: &str) -> Result<(), InvalidAccountsFile> {
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with('#'));
+    let odd: Vec<usize> =
+        lines.filter(|(_, line)| line.matches('"').count() % 2 == 1).map(|(number, _)| number).collect();
+    match odd.last() {
+        Some(line) if odd.len() % 2 == 1 => {
+            Err(InvalidAccountsFile::new(format!("line {line}: a quote is not closed")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the first line names the columns. A list of bare ids needs no header.
@@ -340,10 +354,8 @@ mod tests {
                 "account_id,account_id\n111111111111,222222222222\n",
                 "line 1: column \"account_id\" appears twice",
             ),
-            (
-                "account_id,name\n111111111111,\"x\n222222222222,y\n",
-                "line 2: a cell continues on the next line",
-            ),
+            ("account_id,name\n111111111111,\"x\n222222222222,y\n", "line 2: a quote is not closed"),
+            ("account_id,name\n111111111111,\"x\ny\"\n", "line 2: a cell continues on the next line"),
             ("account_id;name\n111111111111;x\n", "separate the cells with commas"),
             ("[{\"account_id\": \"111111111111\"}]", "one JSON object per line"),
             (

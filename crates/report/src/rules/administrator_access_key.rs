@@ -42,7 +42,7 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
             Some(true) => "a permissions boundary limits the administrator policy; to which actions is not evaluated"
                 .to_owned(),
             _ => "whether the user's policies together give administrator access is not evaluated; only a policy that gives \
-                  it alone is recognized"
+                  it alone is recognized, and another scan does not change this"
                 .to_owned(),
         };
         let missing = "administrator access";

@@ -174,6 +174,10 @@ fn describe_error(line: &[u8], error: &serde_json::Error) -> LineProblem {
     if line.trim_ascii() == b"{" {
         return LineProblem::UnclosedObject;
     }
+    // The line has its line break, which ends the text of a record that was cut.
+    if error.is_eof() || error.column() >= line.trim_ascii_end().len() {
+        return LineProblem::Cut;
+    }
     let text = error.to_string();
     let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
     LineProblem::Malformed(match error.column() {
@@ -227,6 +231,9 @@ pub enum LineProblem {
     /// The line has only `{`, as in an indented JSON document.
     #[error("a record is on one line; this looks like a json document, from which a roll cannot be read")]
     UnclosedObject,
+    /// The line ends within a record.
+    #[error("the line ends within a record: a part of it is missing")]
+    Cut,
     /// The line is not a record that Rolecall writes. The text says what is wrong, and at which column.
     #[error("{0}")]
     Malformed(String),
