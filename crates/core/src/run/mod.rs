@@ -92,6 +92,10 @@ impl<'a> Run<'a> {
             (listed, notes, organization) = list_organization(scanner, query, &mut context).await?;
         }
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
+        let outside = plan.outside_units(&listed).into_iter();
+        notes.extend(outside.map(|id| {
+            format!("account {id} of the configuration is not in the selected organizational units: not read")
+        }));
         let unmatched = plan.unmatched_excludes(listed);
         notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
         notes.extend(scanner.call_metrics().clock_ahead_s().map(clock_note));
