@@ -184,6 +184,30 @@ async fn a_roll_with_old_accounts_is_resumed_only_if_the_maximum_age_allows_it()
 }
 
 #[tokio::test]
+async fn a_roll_with_an_account_of_unknown_age_is_not_resumed() {
+    let world = recipe("accounts=20,users=3,seed=8,denied=0,suspended=300").world().unwrap();
+    let emulator = start(world).await;
+    let folder = tempfile::tempdir().unwrap();
+    let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--max-age", "9999d"]].concat();
+    assert_eq!(in_folder(&emulator, folder.path(), &with_roll).await.code, Some(11));
+    let path = folder.path().join("roll.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (outcome, is_resumed) in [("complete", false), ("skipped", false), ("failed", true)] {
+        let is_of_outcome = |line: &&str| line.contains(&format!("\"outcome\":\"{outcome}\""));
+        let line = text.lines().find(is_of_outcome).unwrap_or_else(|| panic!("no account is {outcome}"));
+        let mut account: Value = serde_json::from_str(line).unwrap();
+        assert!(account.as_object_mut().unwrap().remove("as_of").is_some());
+        std::fs::write(&path, text.replace(line, &account.to_string())).unwrap();
+        let again = in_folder(&emulator, folder.path(), &with_roll).await;
+        assert_eq!(again.code, Some(if is_resumed { 11 } else { 2 }), "{outcome}: {}", again.stderr);
+        let id = account["account_id"].as_str().unwrap();
+        let words = [format!("the line of account {id} has no `as_of`"), "name another file".to_owned()];
+        let is_named = words.iter().all(|words| again.stderr.contains(words));
+        assert_eq!(is_named, !is_resumed, "{outcome}: {}", again.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_user_that_no_account_has_is_an_error_and_a_name_may_be_given_with_its_path() {
     let world = world();
     let members = world.organization.as_ref().unwrap().members.keys();

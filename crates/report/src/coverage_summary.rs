@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms};
+use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms, clock_difference};
 
 use crate::assess::RuleResult;
 use crate::count::Count;
@@ -18,7 +18,8 @@ pub struct CoverageSummary {
     pub is_complete: bool,
     /// What the verdict is about: the facts, how many of the rules, and each limit of the roll.
     pub scope: Vec<String>,
-    /// Whether the verdict is true only within limits: the roll is narrowed, a gap is accepted, or a rule was not evaluated.
+    /// Whether the verdict is true only within limits: the roll is narrowed, a gap is accepted, a rule was not evaluated, or
+    /// the clock was wrong.
     pub is_limited: bool,
     /// The organization's id; `None` where the run did not read AWS Organizations.
     pub organization: Option<String>,
@@ -90,8 +91,8 @@ impl CoverageSummary {
         }
         Self {
             is_complete: coverage.is_complete,
-            scope: scope(header, coverage, report),
-            is_limited: is_limited(coverage, report),
+            scope: clock_limit(roll).into_iter().chain(scope(header, coverage, report)).collect(),
+            is_limited: is_limited(coverage, report) || clock_limit(roll).is_some(),
             organization: header.organization.as_ref().map(|it| it.id.clone()),
             run_id: header.run_id.to_string(),
             as_of: header.as_of.strftime("%Y-%m-%dT%H:%MZ").to_string(),
@@ -201,6 +202,14 @@ fn scope(header: &Header, coverage: &Coverage, report: Option<&Report>) -> Vec<S
         scope.push(format!("accepted gaps: {accounts} ({})", first_of(&accepted)));
     }
     scope
+}
+
+/// That the clock of the last run was wrong: `as_of` and all ages are, too.
+fn clock_limit(roll: &RollFile) -> Option<String> {
+    let difference = clock_difference(roll.statistics.as_ref()?.clock_ahead_s?);
+    Some(format!(
+        "clock: that of the scanning machine was {difference}, so the time of the roll and all ages are wrong"
+    ))
 }
 
 /// The age of the oldest account at the time of the roll, from one hour on.

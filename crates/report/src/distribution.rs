@@ -137,7 +137,7 @@ impl DistributionBuilder {
                 Fact::Known { value: Some(last), .. } => Ok(days_since(last.date)),
                 Fact::Known { value: None, .. } => Err(match NoLastUse::of_access_key(key.create_date) {
                     NoLastUse::NeverUsed => WithoutDays::NeverUsed,
-                    NoLastUse::NotUsedSince(_) => WithoutDays::NotUsedSinceRecorded,
+                    _ => WithoutDays::NotUsedSinceRecorded,
                 }),
                 Fact::Unknown { .. } => Err(WithoutDays::Unknown),
                 Fact::Unavailable { .. } => Err(WithoutDays::Unavailable),

@@ -240,7 +240,7 @@ impl<'a> UserView<'a> {
         self.user.mfa_devices.as_ref().map(|devices| !devices.is_empty()).or(report)
     }
 
-    /// When the console password was last used; `None` where it was never used, or not since AWS began to record it.
+    /// When the console password was last used; `None` where AWS has no record of it: see [`NoLastUse`](crate::last_use::NoLastUse).
     #[must_use]
     pub(crate) fn password_last_used(&self) -> Option<Timestamp> {
         let report = self.user.report.known().and_then(|row| row.password_last_used);

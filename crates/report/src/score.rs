@@ -79,9 +79,7 @@ impl Score {
         match &key.key.last_used {
             Fact::Known { value: None, .. } => match NoLastUse::of_access_key(key.key.create_date) {
                 NoLastUse::NeverUsed => self.add(10, "never used: nothing depends on the key"),
-                no_use @ NoLastUse::NotUsedSince(_) => {
-                    self.add(8, format!("{no_use}: little depends on the key"));
-                }
+                no_use => self.add(8, format!("{no_use}: little depends on the key")),
             },
             Fact::Known { value: Some(last), .. } => {
                 let idle = key.user.days_idle(last.date);

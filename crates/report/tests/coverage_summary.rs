@@ -15,7 +15,7 @@ use rolecall_report::settings::RuleOverride;
 use rolecall_report::{CATALOG, Report, Settings};
 use rolecall_roll::{
     AcceptedGap, AccessKey, AccountRecord, Coverage, Fact, FactKind, FactSelection, Facts, Gap, Header,
-    NeutralTerms, Stage, TargetScope, User, UserSource,
+    NeutralTerms, RollFile, Stage, TargetScope, User, UserSource,
 };
 
 fn accounts() -> Vec<AccountRecord> {
@@ -55,6 +55,27 @@ fn a_summary_counts_and_knows_singular_and_plural() {
         summary(&Coverage::from_accounts(&header(), &denied)),
         "0 of 1 account complete, 1 denied: users and access keys unknown: no account was read"
     );
+}
+
+#[test]
+fn a_wrong_clock_is_a_limit_in_every_format_for_people() {
+    let mut roll = roll_file_of(&header(), &accounts());
+    let summary = |roll: &RollFile| {
+        let coverage = Coverage::from_accounts(&roll.header, &accounts());
+        CoverageSummary::new(roll, &coverage, None, &NeutralTerms)
+    };
+    assert!(!summary(&roll).is_limited);
+    let words = "clock: that of the scanning machine was 30 hours behind that of AWS, so the time of the roll and all \
+                 ages are wrong";
+    for (format, text) in rendered(&roll, &Settings::default()) {
+        assert!(!text.contains("clock"), "{format}");
+    }
+    roll.statistics.as_mut().unwrap().clock_ahead_s = Some(-30 * 60 * 60);
+    assert!(summary(&roll).is_limited);
+    for (format, text) in rendered(&roll, &Settings::default()) {
+        // These two are for programs: the first has the number in its statistics.
+        assert!(format == "json" || format == "roll-csv" || text.contains(words), "{format}: {text}");
+    }
 }
 
 /// What says that there is nothing. The word before must not be part of a larger number.

@@ -177,7 +177,11 @@ fn a_credential_that_is_older_than_the_records_of_aws_is_not_called_never_used()
     }
     for (day, used) in [
         ("2014-10-19T23:59:59Z", "not used since AWS began to record it (20 October 2014)"),
-        ("2014-10-20T00:00:00Z", "never used"),
+        (
+            "2014-10-20T00:00:00Z",
+            "not used as far as AWS recorded (AWS did not record sign-ins from 3 to 23 May 2018)",
+        ),
+        ("2018-05-23T21:08:00Z", "never used"),
     ] {
         let set = ConsolePassword { create_date: Some(at(day)), password_reset_required: false };
         let ann = User { console_password: Fact::live(Some(set)), ..user("ann", Vec::new()) };

@@ -91,9 +91,10 @@ impl ResumableRoll {
         self.index.is_done(account_id)
     }
 
-    /// The `as_of` of the earliest run that read an account which need not be read again.
+    /// Of the accounts that need not be read again, the one that was read first, and the `as_of` of that run. One whose line
+    /// has no time comes before all others.
     #[must_use]
-    pub fn oldest_done(&self) -> Option<Timestamp> {
+    pub fn oldest_done(&self) -> Option<(&AccountId, Option<Timestamp>)> {
         self.index.oldest_done()
     }
 

@@ -61,6 +61,7 @@ pub use fact::{Fact, Source};
 pub use fact_kind::{FactKind, FactSelection, UserSource};
 pub use file::{
     Calls, Counts, IntermediateSession, LineProblem, ReadError, Roll, RollWriter, Run, Statistics, Trailer,
+    clock_difference,
 };
 pub use gap::{ErrorKind, Gap, Note, Stage};
 pub use header::{AcceptedGap, Caller, Header, Organization, Target, TargetScope};

@@ -244,10 +244,16 @@ impl Scan<'_> {
     fn resume(&self, run: &mut Run<'_>, earlier: &ResumableRoll) -> Result<(), Failure> {
         run.resume(earlier).map_err(|problem| {
             let roll = self.arguments.roll.iter().map(|roll| roll.display().to_string()).collect::<String>();
-            if let Discontinuity::TooOld { .. } = problem {
-                return Failure::usage(format!("--roll {roll}: {problem}, and would not be read again")).with_remedy(
+            let remedy = match problem {
+                Discontinuity::TooOld { .. } => Some(
                     "for a current inventory, name another file; to resume this one, set a larger --max-age",
-                );
+                ),
+                Discontinuity::UnknownAge { .. } => Some("for a current inventory, name another file"),
+                _ => None,
+            };
+            if let Some(remedy) = remedy {
+                let problem = format!("--roll {roll}: {problem}, and would not be read again");
+                return Failure::usage(problem).with_remedy(remedy);
             }
             let (problem, same_options) = other_options(&problem, self.options);
             Failure::usage(format!("--roll {roll} was written by a scan with other options: {problem}"))

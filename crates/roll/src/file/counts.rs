@@ -137,11 +137,12 @@ impl AccountIndex {
         self.accounts.values().filter_map(|counts| counts.as_of).min()
     }
 
-    /// The `as_of` of the earliest run whose line of an account is kept: complete or skipped.
-    pub(crate) fn oldest_done(&self) -> Option<Timestamp> {
-        let is_done =
-            |counts: &&AccountCounts| matches!(counts.outcome, Outcome::Complete | Outcome::Skipped);
-        self.accounts.values().filter(is_done).filter_map(|counts| counts.as_of).min()
+    /// Of the accounts whose line is kept, complete or skipped, the one that was read first, and the `as_of` of that run. A
+    /// line without a time is of unknown age, and comes before all others.
+    pub(crate) fn oldest_done(&self) -> Option<(&AccountId, Option<Timestamp>)> {
+        let is_done = |counts: &AccountCounts| matches!(counts.outcome, Outcome::Complete | Outcome::Skipped);
+        let done = self.accounts.iter().filter(|(_, counts)| is_done(counts));
+        done.map(|(account_id, counts)| (account_id, counts.as_of)).min_by_key(|(_, as_of)| *as_of)
     }
 
     /// Whether an account is complete or skipped, so that it need not be read again.

@@ -25,7 +25,7 @@ pub(crate) use counts::AccountIndex;
 pub use counts::Counts;
 pub(crate) use reader::{AccountLine, ParsedFile, read_records};
 pub use reader::{LineProblem, ReadError, Run};
-pub use statistics::{Calls, IntermediateSession, Statistics};
+pub use statistics::{Calls, IntermediateSession, Statistics, clock_difference};
 pub use writer::RollWriter;
 
 /// The last record. It is written when the run has finished, so its absence means that the run was interrupted.
