@@ -5,23 +5,34 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rolecall_roll::{ReadError, ResumableRoll, RollFile};
+use rolecall_roll::{OpenRoll, ReadError, ResumableRoll, RollFile};
 
 use crate::failure::Failure;
 use crate::output;
 
 /// Reads a roll file; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
-    let invalid = |problem: &dyn std::fmt::Display| {
-        Failure::usage(format!("{}: {problem}", path.display()))
-            .with_remedy("name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one")
-    };
+    RollFile::read(regular_file(path)?).map_err(|error| not_a_roll(path, &error))
+}
+
+/// Opens a roll file, to work on its accounts while they are read; `-` is stdin.
+pub(crate) fn open(path: &Path) -> Result<OpenRoll, Failure> {
+    OpenRoll::new(regular_file(path)?).map_err(|error| not_a_roll(path, &error))
+}
+
+fn regular_file(path: &Path) -> Result<File, Failure> {
     let file = if path == Path::new("-") { copy_of_stdin() } else { File::open(path) };
-    let file = file.map_err(|error| invalid(&error))?;
+    let file = file.map_err(|error| not_a_roll(path, &error))?;
     if file.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(invalid(&"not a regular file"));
+        return Err(not_a_roll(path, &"not a regular file"));
     }
-    RollFile::read(file).map_err(|error| invalid(&error))
+    Ok(file)
+}
+
+/// The failure for a file that cannot be read as a roll.
+pub(crate) fn not_a_roll(path: &Path, problem: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(format!("{}: {problem}", path.display()))
+        .with_remedy("name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one")
 }
 
 /// Whether the file begins as a roll file does.

@@ -17,7 +17,7 @@ use crate::coverage_summary::CoverageSummary;
 use crate::evidence::Evidence;
 use crate::facts::seconds;
 use crate::finding::{Finding, Suppression};
-use crate::report::Report;
+use crate::report::{FindingIterator, FindingList, Report};
 use crate::rules::{Rule, Severity, find};
 use crate::score::Score;
 
@@ -187,13 +187,16 @@ struct Common<'a> {
 /// The first error of `out`.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
     let common = Common::new(&roll.header);
-    let mut write = |event: &Event<'_>| {
-        json::to_writer(&mut *out, event)?;
-        out.write_all(b"\n")
-    };
-    for finding in report.open_findings().chain(report.suppressed_findings()) {
-        write(&finding_event(&common, finding?.as_ref()))?;
+    for list in [FindingList::Open, FindingList::Suppressed] {
+        let render = |findings: &mut FindingIterator<'_>| -> io::Result<Vec<u8>> {
+            let mut text = Vec::new();
+            findings
+                .try_for_each(|finding| write_event(&mut text, &finding_event(&common, finding?.as_ref())))?;
+            Ok(text)
+        };
+        report.map_findings(list, usize::MAX, render, |text| out.write_all(&text?))?;
     }
+    let mut write = |event: &Event<'_>| write_event(out, event);
     for unknown in &report.assessment.unknown {
         let (fact, reason) = (unknown.fact, unknown.reason.as_str());
         let message = format!("{} unknown for {}: {reason}", unknown.missing, unknown.count);
@@ -257,6 +260,11 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         finding_info: FindingInfo { title: "Coverage of the roll", uid: &uid, ..FindingInfo::default() },
         ..common.event(&message, Severity::Informational, Compliance::new(status, None), unmapped)
     })
+}
+
+fn write_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
+    json::to_writer(&mut *out, event)?;
+    out.write_all(b"\n")
 }
 
 fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
