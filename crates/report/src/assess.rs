@@ -264,8 +264,7 @@ impl<'a> Assessor<'a> {
                 evaluation.findings.push(finding);
             }
             Err(MissingFact { fact, reason: None, .. }) => {
-                result.not_collected += 1;
-                result.add_missing_fact(fact);
+                result.add_not_collected(1, Some(fact));
             }
             Err(MissingFact { fact, missing, reason: Some(reason) }) => {
                 result.unknown += 1;
@@ -316,14 +315,18 @@ impl RuleResult {
         self.open = Count::Exact(self.open.number() + other.open.number());
         self.suppressed += other.suppressed;
         self.unknown += other.unknown;
-        self.not_collected += other.not_collected;
-        other.missing_fact.into_iter().for_each(|fact| self.add_missing_fact(fact));
+        self.add_not_collected(other.not_collected, other.missing_fact);
         self.accounts_not_read += other.accounts_not_read;
     }
 
-    /// Of several facts that were not requested, the first in the order of facts, so that the order of accounts does not matter.
-    fn add_missing_fact(&mut self, fact: FactKind) {
-        self.missing_fact = Some(self.missing_fact.map_or(fact, |other| other.min(fact)));
+    /// Adds subjects for which a fact was not requested. What a subject lacks is said rather than what the header does not request; of
+    /// several facts the first, so that the order of the accounts does not matter.
+    fn add_not_collected(&mut self, number: usize, fact: Option<FactKind>) {
+        if number > 0 {
+            let others = self.missing_fact.filter(|_| self.not_collected > 0);
+            self.missing_fact = others.into_iter().chain(fact).min();
+            self.not_collected += number;
+        }
     }
 
     /// Says how exact the number of findings is, when all accounts are assessed. `pending` targets have no record.
