@@ -5,22 +5,35 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rolecall_roll::{ReadError, ResumableRoll, RollFile};
+use rolecall_roll::{OpenRoll, ReadError, ResumableRoll, RollFile};
 
 use crate::failure::Failure;
 use crate::output;
 
 /// Reads a roll file; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
-    const REMEDY: &str = "name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one";
-    let problem =
-        |problem: &str| Failure::usage(format!("{}: {problem}", path.display())).with_remedy(REMEDY);
+    RollFile::read(regular_file(path)?).map_err(|error| not_a_roll(path, error))
+}
+
+/// Opens a roll file, to work on its accounts while they are read; `-` is stdin.
+pub(crate) fn open(path: &Path) -> Result<OpenRoll, Failure> {
+    OpenRoll::new(regular_file(path)?).map_err(|error| not_a_roll(path, error))
+}
+
+const REMEDY: &str = "name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one";
+
+fn regular_file(path: &Path) -> Result<File, Failure> {
     let file = if path == Path::new("-") { copy_of_stdin() } else { File::open(path) };
     let file = file.map_err(|error| Failure::cannot_read("", path, &error))?;
     if file.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(problem("not a regular file"));
+        return Err(Failure::usage(format!("{}: not a regular file", path.display())).with_remedy(REMEDY));
     }
-    RollFile::read(file).map_err(|error| unreadable("", path, error, REMEDY))
+    Ok(file)
+}
+
+/// The failure for a file that cannot be read as a roll.
+pub(crate) fn not_a_roll(path: &Path, error: ReadError) -> Failure {
+    unreadable("", path, error, REMEDY)
 }
 
 /// The failure for a file that is no roll, or a damaged one. `remedy` is for the former.

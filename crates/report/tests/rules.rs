@@ -203,7 +203,7 @@ fn a_value_that_aws_does_not_have_is_not_called_unread() {
         &only(rules::find("access-key-age").unwrap()),
     );
     let reasons: Vec<&str> =
-        report.findings[0].score.components.iter().map(|component| component.reason.as_str()).collect();
+        report.findings[0].score.components.iter().map(|component| &*component.reason).collect();
     assert!(reasons.contains(&"AWS has no value for the last use"), "{reasons:?}");
     let bars = &report.distributions.as_ref().unwrap().last_use;
     assert!(bars.iter().any(|bar| bar.label == "unavailable" && bar.number == 1));

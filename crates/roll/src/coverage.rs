@@ -179,7 +179,7 @@ impl CoverageBuilder {
         }
     }
 
-    /// Adds an account; each account must be added only once.
+    /// Adds an account; each account must be added only once, in any order.
     pub fn add(&mut self, account: &AccountRecord) {
         self.pending.remove(account.account_id());
         self.coverage.count(account);
@@ -238,6 +238,10 @@ impl CoverageBuilder {
     #[must_use]
     pub fn finish(self) -> Coverage {
         let Self { mut coverage, pending, accepted_gaps, .. } = self;
+        // Accounts are added in any order.
+        for gaps in [&mut coverage.accepted_gaps, &mut coverage.expired_accepted_gaps] {
+            gaps.sort_by(|a, b| a.account_id.cmp(&b.account_id));
+        }
         let is_used = |gap: &AcceptedGap| {
             coverage.accepted_gaps.contains(gap) || coverage.expired_accepted_gaps.contains(gap)
         };

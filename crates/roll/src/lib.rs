@@ -49,11 +49,12 @@ pub mod gap;
 pub mod header;
 pub mod ids;
 pub mod json;
+pub mod parallel;
 pub mod remedy;
 pub mod user;
 
 pub use account::{Account, AccountRecord, Contradiction, Facts, IssuedSession, Outcome, Root, Summary};
-pub use appender::{ResumableRoll, RollAppender, RollFile};
+pub use appender::{OpenRoll, ResumableRoll, RollAppender, RollFile};
 pub use coverage::{Coverage, CoverageBuilder, Missing};
 pub use denial::{Denial, Effect, PolicyType};
 pub use document::Document;

@@ -135,6 +135,14 @@ impl Format {
         matches!(self, Self::Table | Self::Markdown)
     }
 
+    /// Whether it shows findings, and not only the roll.
+    pub(crate) fn shows_findings(self) -> bool {
+        match self {
+            Self::Table | Self::Json | Self::Csv | Self::Markdown | Self::Html | Self::Ocsf => true,
+            Self::Jsonl | Self::RollCsv => false,
+        }
+    }
+
     /// Whether it shows all findings, and not only the most urgent.
     pub(crate) fn shows_all_findings(self) -> bool {
         match self {

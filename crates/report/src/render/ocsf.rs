@@ -19,7 +19,7 @@ use crate::coverage_summary::CoverageSummary;
 use crate::evidence::Evidence;
 use crate::facts::seconds;
 use crate::finding::{Finding, Suppression};
-use crate::report::{Report, UnreadItem};
+use crate::report::{FindingIterator, FindingList, Report, UnreadItem};
 use crate::rules::{Rule, Severity, find};
 use crate::score::Score;
 
@@ -189,13 +189,16 @@ struct Common<'a> {
 /// The first error of `out`.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
     let common = Common::new(&roll.header);
-    let mut write = |event: &Event<'_>| {
-        json::to_writer(&mut *out, event)?;
-        out.write_all(b"\n")
-    };
-    for finding in report.open_findings().chain(report.suppressed_findings()) {
-        write(&finding_event(&common, finding?.as_ref()))?;
+    for list in [FindingList::Open, FindingList::Suppressed] {
+        let render = |findings: &mut FindingIterator<'_>| -> io::Result<Vec<u8>> {
+            let mut text = Vec::new();
+            findings
+                .try_for_each(|finding| write_event(&mut text, &finding_event(&common, finding?.as_ref())))?;
+            Ok(text)
+        };
+        report.map_findings(list, usize::MAX, render, |text| out.write_all(&text?))?;
     }
+    let mut write = |event: &Event<'_>| write_event(out, event);
     for unknown in unknown_facts(report) {
         let UnknownFact { account_id, rule: rule_id, fact, .. } = unknown;
         let uid = format!("{account_id}/{rule_id}/unknown/{fact}");
@@ -306,6 +309,11 @@ fn gap_uid(uids: &mut BTreeMap<String, usize>, it: &UnreadItem) -> String {
     let uid = format!("{}/not-read/{stage}{details}", it.account_id);
     let number = uids.entry(uid.clone()).and_modify(|number| *number += 1).or_insert(1);
     if *number == 1 { uid } else { format!("{uid}/{number}") }
+}
+
+fn write_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
+    json::to_writer(&mut *out, event)?;
+    out.write_all(b"\n")
 }
 
 fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {

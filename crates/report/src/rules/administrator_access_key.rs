@@ -39,11 +39,13 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
             return Ok(None);
         }
         let reason = match policies.is_administrator {
-            Some(true) => "a permissions boundary limits the administrator policy; to which actions is not evaluated"
-                .to_owned(),
-            _ => "whether the user's policies together give administrator access is not evaluated; only a policy that gives \
+            Some(true) => {
+                "a permissions boundary limits the administrator policy; to which actions is not evaluated"
+            }
+            _ => {
+                "whether the user's policies together give administrator access is not evaluated; only a policy that gives \
                   it alone is recognized, and another scan does not change this"
-                .to_owned(),
+            }
         };
         let missing = "administrator access";
         return Err(MissingFact { missing, ..MissingFact::unknown(FactKind::Policies, reason) });

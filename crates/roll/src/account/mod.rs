@@ -271,6 +271,12 @@ impl AccountRecord {
         &self.gaps
     }
 
+    /// Whether the account has gaps or notes.
+    #[must_use]
+    pub fn has_remarks(&self) -> bool {
+        !self.gaps.is_empty() || !self.notes.is_empty()
+    }
+
     /// Observations that do not change the outcome.
     #[must_use]
     pub fn notes(&self) -> &[Note] {

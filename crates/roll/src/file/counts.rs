@@ -77,7 +77,7 @@ impl std::fmt::Display for Counts {
 
 /// What one account adds to the counts, and when it was read.
 #[derive(Debug, Clone, Copy)]
-struct AccountCounts {
+pub(super) struct AccountCounts {
     as_of: Option<Timestamp>,
     outcome: Outcome,
     users: usize,
@@ -110,21 +110,20 @@ pub(crate) struct AccountIndex {
 
 impl AccountIndex {
     /// Adds a line of an account. Returns whether it counts: it does not where an earlier line has more of the account.
-    pub(super) fn add(&mut self, account: &AccountRecord) -> bool {
-        let counts = AccountCounts::from(account);
+    pub(super) fn add(&mut self, account_id: &AccountId, counts: AccountCounts) -> bool {
         let rank = |outcome| match outcome {
             Outcome::Complete => 2,
             Outcome::Partial => 1,
             Outcome::Failed | Outcome::Skipped => 0,
         };
-        if let Some(previous) = self.accounts.get(account.account_id()) {
+        if let Some(previous) = self.accounts.get(account_id) {
             if rank(previous.outcome) > rank(counts.outcome) {
                 return false;
             }
             self.sums.subtract(*previous);
         }
         self.sums.add_counts(counts);
-        self.accounts.insert(account.account_id().clone(), counts);
+        self.accounts.insert(account_id.clone(), counts);
         true
     }
 
