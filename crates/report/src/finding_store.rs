@@ -95,11 +95,11 @@ impl FindingStoreBuilder {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> io::Result<FindingStore> {
+    pub(crate) fn finish(self) -> FindingStore {
         let Self { file, mut open, mut suppressed, .. } = self;
         open.sort_unstable();
         suppressed.sort_unstable();
-        Ok(FindingStore { file: Arc::new(file), open, suppressed })
+        FindingStore { file: Arc::new(file), open, suppressed }
     }
 }
 

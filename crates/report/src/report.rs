@@ -388,7 +388,7 @@ impl<'a> ReportBuilder<'a> {
             filter: None,
             findings,
             suppressed,
-            stored: store.map(FindingStoreBuilder::finish).transpose()?,
+            stored: store.map(FindingStoreBuilder::finish),
             assessment,
         })
     }

@@ -26,7 +26,9 @@ pub(super) fn render(
         let Some(group) = group else { continue };
         writeln!(out, "{}", hanging(&printable(&group), terminal.width, 2))?;
         let mut measured = Measured::new(columns());
-        findings.iter().for_each(|finding| measured.add(&row(finding)));
+        for finding in &findings {
+            measured.add(&row(finding));
+        }
         let layout = Layout::new(measured, terminal);
         layout.write_header(out)?;
         findings.iter().try_for_each(|finding| layout.write_row(out, &row(finding)))?;
