@@ -90,7 +90,7 @@ check_settings() {
     esac
     case $DELEGATED in
     0 | 1) ;;
-    *) usage_error "DELEGATED is '$DELEGATED'; set DELEGATED=1 if the hub account is a delegated administrator, or leave it out" ;;
+    *) usage_error "DELEGATED is '$DELEGATED'; set it to 1 if the hub account is a delegated administrator, or leave it out" ;;
     esac
     case $CI_ROLE in
     '' | arn:*:iam::*:role/*) ;;
@@ -136,6 +136,10 @@ partition() {
     cn-*) printf aws-cn ;;
     us-gov-*) printf aws-us-gov ;;
     eusc-*) printf aws-eusc ;;
+    us-iso-*) printf aws-iso ;;
+    us-isob-*) printf aws-iso-b ;;
+    eu-isoe-*) printf aws-iso-e ;;
+    us-isof-*) printf aws-iso-f ;;
     *) printf aws ;;
     esac
 }
@@ -241,7 +245,8 @@ operation() {
     done
     failed=$(stack_set list-stack-set-operation-results --operation-id "$id" --output text \
         --query "Summaries[?Status!='SUCCEEDED'].[Account,Status,StatusReason]") ||
-        stop "$1: whether it failed in an account is unknown, see the error above; then run make $target again: it can be repeated"
+        stop "$1: whether it failed in an account is unknown, see the error above" \
+            "fix this error, then run make $target again: it can be repeated"
     if [ "$status" != SUCCEEDED ] || [ -n "$failed" ]; then
         stop "$1 ended as ${status:-unknown}; accounts in which it failed:" "$failed" \
             "fix the causes, then run make $target again: it can be repeated"

@@ -1,5 +1,6 @@
-"""`rolecall scan --organization` with exactly the roles of the templates: complete for each fact set, and not without any one
-of their actions. moto makes the roles from the templates; `rolecall emulator` enforces their policies."""
+"""`rolecall scan --organization` with exactly the roles of the templates: complete for each fact set, and not without any
+one of their actions. moto makes the roles from the templates; `rolecall emulator` enforces their policies.
+"""
 
 import copy
 import json
@@ -31,17 +32,19 @@ def roles(moto_server):
     """Returns a function that gives the documents of each role, made by moto from the templates with these parameters."""
 
     @cache
-    def make(fact_set="recommended", hub_trust="account", listing="delegated", hub_role_name="LambdaRole"):
+    def make(
+        fact_set="recommended", hub_trust="account", listing="delegated", hub_role_name="LambdaRole", role_path="/"
+    ):
         emulators.get(f"{moto_server}/moto-api/reset", method="POST")
         hub = {"OrganizationId": ORGANIZATION, "FactSet": fact_set, "SsoPermissionSet": "Audit", "CiRoleArn": CI_ROLE}
         if listing == "management":
             hub["OrganizationRoleArn"] = ORGANIZATION_LIST_ROLE
         trust = {"HubAccountId": world.HUB, "HubRoleName": hub_role_name, "HubTrust": hub_trust, "FactSet": fact_set}
         trust["OrganizationId"] = ORGANIZATION
-        made = {}
+        made = {"path": role_path}
         for name, account_id, template, parameters in (
-            ("hub", world.HUB, "hub.yaml", hub),
-            ("member", world.MEMBER, "member.yaml", trust),
+            ("hub", world.HUB, "hub.yaml", hub | {"MemberRolePath": role_path}),
+            ("member", world.MEMBER, "member.yaml", trust | {"RolePath": role_path}),
             ("management", MANAGEMENT, "management.yaml", trust),
         ):
             made[name] = documents(moto_server, deploy(moto_server, account_id, template, parameters)["RoleArn"])
@@ -86,6 +89,22 @@ def test_a_scan_of_the_organization_is_complete(fact_set, hub_trust, listing, ro
     assert (roll["counts"]["accounts"], roll["counts"]["complete"], roll["counts"]["users"]) == (4, 4, 8)
     if fact_set == "all":
         assert roll["organization"]["root_credentials_managed"]["value"] is True
+
+
+def test_a_scan_with_the_file_of_init_is_complete(roles, scan, rolecall, tmp_path):
+    subprocess.run([rolecall, "init"], cwd=tmp_path, check=True, capture_output=True)
+    done = scan(roles(), outside=True)
+    assert done.returncode == 0, done.stderr
+    roll = json.loads(done.stdout)
+    assert "credential_report" in roll["collect"]["facts"]
+    assert (roll["counts"]["accounts"], roll["counts"]["complete"]) == (4, 4)
+
+
+def test_roles_with_another_name_and_path_are_read_with_a_template(roles, scan):
+    template = "arn:{partition}:iam::{account_id}:role/security/{role_name}"
+    made = roles(role_path="/security/")
+    assert scan(made, "--role-template", template).returncode == 0
+    assert scan(made).returncode == 11
 
 
 def without_each(fact_set):
@@ -239,6 +258,7 @@ def organization(roles, listing):
         {"trust_policy": trust, "policies": [permissions]}
         for trust, permissions in (roles[name] for name in ("hub", "member", "management"))
     )
+    member["path"] = roles["path"]
     lambda_trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     other = {"trust_policy": {"Statement": [lambda_trust]}, "policies": [EVERYTHING]}
     hub_account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{world.HUB}:root"}}

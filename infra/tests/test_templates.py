@@ -1,5 +1,6 @@
 """The CloudFormation templates create the roles of policies/*.json; moto replaces CloudFormation."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -161,6 +162,18 @@ def test_cfn_lint_finds_nothing(template):
     command = [lint, "--include-checks", "I", "--non-zero-exit-code", "informational", "--", INFRA / template]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "")
+
+
+def test_checkov_finds_nothing():
+    """Without skips: no check that applies to the templates fails."""
+    venv = subprocess.check_output([INFRA.parent / "tools/venv", "checkov"], text=True).strip()
+    command = [f"{venv}/bin/checkov", "--framework", "cloudformation", "--skip-download", "--output", "json", "-d", INFRA]
+    done = subprocess.run(command, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert report["results"]["failed_checks"] == []
+    summary = report["summary"]
+    assert (summary["failed"], summary["skipped"], summary["parsing_errors"]) == (0, 0, 0)
+    assert {check["file_path"] for check in report["results"]["passed_checks"]} == {f"/{name}" for name in TEMPLATES}
 
 
 SSO_ROLE = "aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Audit_"
