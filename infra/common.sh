@@ -1,5 +1,5 @@
-# Functions of roles.sh and organization.sh, which print AWS CLI commands, or run them with RUN=1. `target` is the target of
-# make that is run.
+# Functions of roles.sh and organization.sh, which print AWS CLI commands, or run them with RUN=1. `target` is the target
+# of make that is run.
 # shellcheck shell=sh
 
 LC_ALL=C # in other locales a range such as A-Z can contain other letters
@@ -55,7 +55,8 @@ begin() {
     fi
 }
 
-# Checks that profile $1 is of account $2: with a wrong profile the commands would change another account. $3 says what to set.
+# Checks that profile $1 is of account $2: with a wrong profile the commands would change another account. $3 says what
+# to set.
 check_caller() {
     if [ "$RUN" = 0 ]; then
         say "this must print $2; if it does not, the profile is for another account"

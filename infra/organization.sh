@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the AWS CLI commands that deploy the templates in an organization; with RUN=1, runs them. The argument says which:
-# `hub` for hub.yaml, `members` for member.yaml in all accounts and management.yaml, `destroy` to delete all of them.
+# Prints the AWS CLI commands that deploy the templates in an organization; with RUN=1, runs them. The argument says
+# which: `hub` for hub.yaml, `members` for member.yaml in all accounts and management.yaml, `destroy` to delete them.
 set -eu
 
 usage="usage: make deploy-hub     HUB=222222222222 MANAGEMENT=999999999999 ORGANIZATION=o-a1b2c3d4e5
@@ -237,7 +237,8 @@ operation() {
     command=call
     id=$(stack_set "$@" --query OperationId --output text) ||
         stop "fix this error, then run make $target again: it can be repeated"
-    while status=$(stack_set describe-stack-set-operation --operation-id "$id" --query StackSetOperation.Status --output text); do
+    while status=$(stack_set describe-stack-set-operation --operation-id "$id" --query StackSetOperation.Status \
+        --output text); do
         case $status in
         RUNNING | QUEUED | STOPPING) sleep 5 ;;
         *) break ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the AWS CLI commands that create Rolecall's two roles from policies/*.json; with RUN=1, runs them. With the argument
-# `destroy`, those that delete the roles.
+# Prints the AWS CLI commands that create Rolecall's two roles from policies/*.json; with RUN=1, runs them. With the
+# argument `destroy`, those that delete the roles.
 set -eu
 
 usage="usage: make roles A=111111111111 B=222222222222

@@ -1,5 +1,8 @@
-"""`make deploy-hub`, `deploy-members` and `destroy`: their commands, run as printed and with RUN=1. moto replaces AWS; it has no
-service-managed StackSets, so a stub of the AWS CLI stands in for them, and the AWS CLI itself checks their options."""
+"""`make deploy-hub`, `deploy-members` and `destroy`: their commands, run as printed and with RUN=1.
+
+moto replaces AWS. It has no service-managed StackSets, so a stub of the AWS CLI answers for them, and the AWS CLI itself
+checks their options.
+"""
 
 import json
 import os
