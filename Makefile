@@ -21,10 +21,11 @@ ADVISORIES := https://github.com/RustSec/advisory-db
 
 # cargo-lambda and Zig, which it uses as a linker, come from PyPI.
 CARGO_LAMBDA = PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" cargo lambda
+BUILD_FUNCTION = $(subst cargo lambda,cargo $(AUDITABLE) lambda,$(CARGO_LAMBDA)) build
 
 .PHONY: help
 help:
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Try and test
 
@@ -152,20 +153,41 @@ invoke: ## invoke the function that `make watch` runs; EVENT='{"role_arn": "…"
 
 .PHONY: build
 build: ## build the function for arm64: target/lambda/rolecall-lambda/bootstrap.zip
-	$(subst cargo lambda,cargo $(AUDITABLE) lambda,$(CARGO_LAMBDA)) build
+	$(BUILD_FUNCTION)
 
 .PHONY: deploy
-deploy: ## build and deploy the function: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]
-	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles creates" \
-	    "in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
+deploy: ## build and deploy the function: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]; DRY=1 only prints
+	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles or" \
+	    "make deploy-hub creates in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
 	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which cannot be" \
 	    "read; name a file with lines NAME=value" >&2; exit 2; }
-	$(MAKE) --no-print-directory build
-	$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)")
+	@case "$(DRY)" in ''|0|1) ;; *) echo "DRY is '$(DRY)'; set DRY=1 to print the commands, or leave it out to run" \
+	    "them" >&2; exit 2 ;; esac
+	$(call unless_dry,$(BUILD_FUNCTION))
+	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
+
+# Runs a command, or with DRY=1 prints it.
+unless_dry = $(if $(filter 1,$(DRY)),@printf '%s\n' '$(subst ','\'',$(1))',$(1))
 
 .PHONY: roles
-roles: ## print (RUN=1: run) the commands that create the roles: A=MEMBER_ID B=HUB_ID [EXTERNAL_ID=…]
+roles: ## print (RUN=1: run) the commands that create the roles of two accounts: A=MEMBER_ID B=HUB_ID
 	@infra/roles.sh
+
+## An organization
+
+.PHONY: deploy-hub
+deploy-hub: ## print (RUN=1: run) the commands for the hub account's role: HUB=… MANAGEMENT=… ORGANIZATION=…
+	@infra/organization.sh hub
+
+.PHONY: deploy-members
+deploy-members: ## print (RUN=1: run) the commands for the roles of all accounts: as deploy-hub, and OU=…
+	@infra/organization.sh members
+
+.PHONY: destroy
+destroy: ## print (RUN=1: run) the commands that delete the roles: as deploy-members, or as roles
+	@if [ -n "$$A$$B" ]; then infra/roles.sh destroy; else infra/organization.sh destroy; fi
+
+## Benchmarks
 
 .PHONY: bench-cold
 bench-cold: ## measure cold start, warm invocation and memory, compared with the same work in Python

@@ -1,30 +1,34 @@
 #!/bin/sh
-# Prints the AWS CLI commands that create Rolecall's two roles from policies/*.json; with RUN=1, runs them.
+# Prints the AWS CLI commands that create Rolecall's two roles from policies/*.json; with RUN=1, runs them. With the
+# argument `destroy`, those that delete the roles.
 set -eu
 
 usage="usage: make roles A=111111111111 B=222222222222
+       make destroy A=111111111111 B=222222222222
   A            id of the member account, which Rolecall reads; it gets IAMListRole
   B            id of the hub account, in which Rolecall runs; it gets LambdaRole
   A_PROFILE    AWS CLI profile for account A (default: a)
   B_PROFILE    AWS CLI profile for account B (default: b)
+  FACTS        facts that IAMListRole may read: default, recommended or all (default: recommended)
   EXTERNAL_ID  external id that LambdaRole must send to assume IAMListRole (default: none)
   FUNCTION     name of the Lambda function whose log LambdaRole may write (default: rolecall)
   RUN          1 runs the commands (default: print them)"
 
-policies=$(cd "$(dirname "$0")" && pwd)/policies
-A=${A:-} B=${B:-} EXTERNAL_ID=${EXTERNAL_ID:-} RUN=${RUN:-0}
+infra=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=infra/common.sh
+. "$infra/common.sh"
+policies=$infra/policies
+A=${A:-} B=${B:-} EXTERNAL_ID=${EXTERNAL_ID:-} FACTS=${FACTS:-recommended}
 A_PROFILE=${A_PROFILE:-a} B_PROFILE=${B_PROFILE:-b} FUNCTION=${FUNCTION:-rolecall}
-LC_ALL=C # in other locales a range such as A-Z can contain other letters
-export LC_ALL
+profiles="A_PROFILE and B_PROFILE to the profiles of A and B"
 
-main() {
+create_roles() {
+    target=roles
     check_settings
-    if [ "$RUN" = 0 ]; then
-        printf 'export AWS_PAGER= # a pager would read the next pasted commands as its own input\n\n'
-    fi
+    begin
 
-    check_caller "$B_PROFILE" "$B"
-    check_caller "$A_PROFILE" "$A"
+    check_caller "$B_PROFILE" "$B" "$profiles"
+    check_caller "$A_PROFILE" "$A" "$profiles"
 
     say "hub account B, $B, first: a trust policy cannot name a role that does not exist"
     make_role "$B_PROFILE" LambdaRole "$(document hub-trust)" \
@@ -37,11 +41,22 @@ main() {
     make_role "$A_PROFILE" IAMListRole "$(document member-trust | with_external_id)" \
         "Lets Rolecall list the IAM users of this account and their access keys"
     step aws iam put-role-policy --profile "$A_PROFILE" --role-name IAMListRole --policy-name Rolecall \
-        --policy-document "$(document member-permissions)"
+        --policy-document "$(document "$(member_permissions)")"
 
     if [ "$RUN" = 1 ]; then
         say "done: LambdaRole of account $B may assume arn:aws:iam::$A:role/IAMListRole"
     fi
+}
+
+delete_roles() {
+    target=destroy
+    check_settings
+    begin
+    check_caller "$A_PROFILE" "$A" "$profiles"
+    check_caller "$B_PROFILE" "$B" "$profiles"
+    say "AWS deletes a role only without other policies than this one"
+    delete_role "$A_PROFILE" IAMListRole
+    delete_role "$B_PROFILE" LambdaRole
 }
 
 check_settings() {
@@ -53,32 +68,16 @@ check_settings() {
     if [ "$A" = "$B" ]; then
         usage_error "A and B are both $A; give two account ids: A is the member account and B the hub account"
     fi
-    # An external id may be kept secret, so the message does not show the value.
-    external_id_error="EXTERNAL_ID is not valid; use 2 to 1224 letters, digits and the characters _+=,.@:/-"
-    case $EXTERNAL_ID in
-    ? | *[!A-Za-z0-9_+=,.@:/-]*) usage_error "$external_id_error" ;;
-    esac
-    if [ ${#EXTERNAL_ID} -gt 1224 ]; then
-        usage_error "$external_id_error"
-    fi
-    case $FUNCTION in
-    *[!A-Za-z0-9_-]*) usage_error "FUNCTION is '$FUNCTION'; use only letters, digits, hyphens and underscores" ;;
-    esac
-    case $RUN in
-    0) ;;
-    1)
-        command -v aws >/dev/null ||
-            usage_error "RUN=1 needs the AWS CLI, which is not installed; without RUN=1 the commands are printed"
-        ;;
-    *) usage_error "RUN is '$RUN'; set RUN=1 to run the commands, or leave it out to print them" ;;
-    esac
+    check_external_id "$EXTERNAL_ID"
+    check_fact_set "$FACTS"
+    check_function "$FUNCTION"
+    check_run
 }
 
-check_account_id() {
-    case $2 in
-    *[!0-9]*) usage_error "$1 is '$2'; an account id has 12 digits and no other characters" ;;
-    ????????????) ;;
-    *) usage_error "$1 is '$2', which has ${#2} digits; an account id has 12, including leading zeros" ;;
+member_permissions() {
+    case $FACTS in
+    default) printf member-permissions ;;
+    *) printf 'member-permissions-%s' "$FACTS" ;;
     esac
 }
 
@@ -96,20 +95,6 @@ with_external_id() {
       \"Condition\": { \"StringEquals\": { \"sts:ExternalId\": \"$EXTERNAL_ID\" } }|"
     else
         cat
-    fi
-}
-
-# Checks that profile $1 is of account $2: with a wrong profile the role would be created in another account.
-check_caller() {
-    if [ "$RUN" = 0 ]; then
-        say "this must print $2; if it does not, the profile is for another account"
-        step aws sts get-caller-identity --profile "$1" --query Account --output text
-        return
-    fi
-    caller=$(aws sts get-caller-identity --profile "$1" --query Account --output text) ||
-        stop "profile '$1' does not work, see the error above; set A_PROFILE and B_PROFILE to the profiles of A and B"
-    if [ "$caller" != "$2" ]; then
-        stop "profile '$1' is for account $caller, not for $2; set A_PROFILE and B_PROFILE to the profiles of A and B"
     fi
 }
 
@@ -135,57 +120,20 @@ create_role() {
     step aws iam create-role --profile "$1" --role-name "$2" --description "$4" --assume-role-policy-document "$3"
 }
 
-# Prints a command, or runs it.
-step() {
-    if [ "$RUN" = 0 ]; then
-        print_command "$@"
+# Deletes role $2 and its policy, with profile $1.
+delete_role() {
+    if [ "$RUN" = 1 ] && ! role=$(aws iam get-role --profile "$1" --role-name "$2" 2>&1); then
+        case $role in
+        *NoSuchEntity*) say "role $2 does not exist" ;;
+        *) stop "$role" ;;
+        esac
         return
     fi
-    say "$1 $2 $3"
-    tries=1
-    until answer=$("$@" 2>&1); do
-        # For some seconds IAM rejects a trust policy that names a new role of another account.
-        case $answer in
-        *"Invalid principal"*)
-            [ $tries -lt 12 ] || stop "$answer" "IAM still does not know LambdaRole; run make roles again later"
-            ;;
-        *) stop "$answer" "fix this error and run make roles again; it keeps what it has already created" ;;
-        esac
-        tries=$((tries + 1))
-        sleep 5
-    done
+    step aws iam delete-role-policy --profile "$1" --role-name "$2" --policy-name Rolecall
+    step aws iam delete-role --profile "$1" --role-name "$2"
 }
 
-# Prints a command quoted for a shell, with one option on each line.
-print_command() {
-    for word; do
-        case $word in
-        --*) printf ' \\\n    %s' "$word" ;;
-        *[!A-Za-z0-9_.:/-]* | '') printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")" ;;
-        aws) printf %s "$word" ;;
-        *) printf ' %s' "$word" ;;
-        esac
-    done
-    printf '\n\n'
-}
-
-# Prints a message: a comment between printed commands, or progress to stderr when they are run.
-say() {
-    if [ "$RUN" = 0 ]; then
-        printf '# %s\n' "$*"
-    else
-        printf 'roles: %s\n' "$*" >&2
-    fi
-}
-
-usage_error() {
-    printf '%s\n' "$1" >&2
-    exit 2
-}
-
-stop() {
-    printf '%s\n' "$@" >&2
-    exit 1
-}
-
-main
+case ${1:-} in
+destroy) delete_roles ;;
+*) create_roles ;;
+esac

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import world
+from templates import FACT_SETS
 
 INFRA = Path(__file__).resolve().parents[1]
 ROLES = INFRA / "roles.sh"
@@ -20,10 +21,10 @@ VENV = Path(sys.executable).parent
 EXTERNAL_ID = "7f3c:rolecall/+=,.@-_"
 
 
-def roles(*, path=VENV, files=None, **settings):
+def roles(*arguments, path=VENV, files=None, **settings):
     """Runs roles.sh with these settings and no other variables of the environment."""
     environment = {"PATH": f"{path}{os.pathsep}{os.defpath}"} | (files or {}) | settings
-    return subprocess.run([ROLES], env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run([ROLES, *arguments], env=environment, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -49,17 +50,23 @@ def profiles(localstack, tmp_path):
     return write
 
 
-@pytest.mark.parametrize("external_id", ["", EXTERNAL_ID])
-def test_the_printed_commands_create_the_roles(external_id, localstack, profiles):
-    a, b = ("000000000441", "000000000442") if external_id else ("000000000443", "000000000444")
-    printed = roles(A=a, B=b, EXTERNAL_ID=external_id)
+@pytest.mark.parametrize(
+    ("external_id", "facts", "a", "b"),
+    [
+        ("", "default", "000000000443", "000000000444"),
+        (EXTERNAL_ID, "recommended", "000000000441", "000000000442"),
+        ("", "all", "000000000445", "000000000446"),
+    ],
+)
+def test_the_printed_commands_create_the_roles(external_id, facts, a, b, localstack, profiles):
+    printed = roles(A=a, B=b, EXTERNAL_ID=external_id, FACTS=facts)
     assert (printed.returncode, printed.stderr) == (0, "")
 
     environment = {"PATH": f"{VENV}{os.pathsep}{os.defpath}"} | profiles(a, b)
     typed = subprocess.run(["sh", "-eu"], input=printed.stdout, env=environment, capture_output=True, text=True)
 
     assert (typed.returncode, typed.stderr) == (0, "")
-    assert created_documents(localstack, a, b) == expected(a, b, external_id)
+    assert created_documents(localstack, a, b) == expected(a, b, external_id, facts)
 
 
 def test_run_creates_the_roles_and_a_second_run_keeps_them(localstack, profiles):
@@ -86,6 +93,23 @@ def test_a_role_with_the_same_name_and_another_trust_policy_is_not_changed(local
     subprocess.run(["sh", "-eu"], input=remedy, env=path | environment, text=True, check=True)
     assert roles(A=a, B=b, RUN="1", EXTERNAL_ID=EXTERNAL_ID, files=environment).returncode == 0
     assert created_documents(localstack, a, b) == expected(a, b, EXTERNAL_ID)
+
+
+@pytest.mark.parametrize(("way", "a", "b"), [("printed", "000000000881", "000000000882"), ("run", "000000000883", "000000000884")])
+def test_destroy_deletes_the_roles(way, a, b, localstack, profiles):
+    files = profiles(a, b)
+    assert roles(A=a, B=b, RUN="1", files=files).returncode == 0
+    done = roles("destroy", A=a, B=b, RUN="1" if way == "run" else "0", files=files)
+    assert done.returncode == 0, done.stderr
+    if way == "printed":
+        environment = {"PATH": f"{VENV}{os.pathsep}{os.defpath}"} | files
+        subprocess.run(["sh", "-eu"], input=done.stdout, env=environment, text=True, check=True)
+    for account in (a, b):
+        iam = world.client(localstack, "iam", world.administrator(localstack, account))
+        assert iam.list_roles()["Roles"] == []
+    again = roles("destroy", A=a, B=b, RUN="1", files=files)
+    assert again.returncode == 0
+    assert "role IAMListRole does not exist" in again.stderr
 
 
 @pytest.mark.parametrize("wrong", ["a", "b"])
@@ -123,6 +147,7 @@ def test_profiles_and_the_function_name_can_be_chosen():
         ({"A": "11111111111l", "B": world.HUB}, "an account id has 12 digits and no other characters"),
         ({"A": world.HUB, "B": world.HUB}, f"A and B are both {world.HUB}"),
         ({"A": world.MEMBER, "B": world.HUB, "FUNCTION": "a/b"}, "FUNCTION is 'a/b'"),
+        ({"A": world.MEMBER, "B": world.HUB, "FACTS": "keys"}, "FACTS is 'keys'; set it to default, recommended or all"),
         ({"A": world.MEMBER, "B": world.HUB, "RUN": "yes"}, "RUN is 'yes'"),
     ],
 )
@@ -211,7 +236,7 @@ def documents(endpoint, account, name):
     return trust, iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
 
 
-def expected(a, b, external_id):
+def expected(a, b, external_id, facts="recommended"):
     def document(name):
         text = (INFRA / "policies" / f"{name}.json").read_text()
         return json.loads(text.replace(world.MEMBER, a).replace(world.HUB, b))
@@ -219,4 +244,4 @@ def expected(a, b, external_id):
     trust = document("member-trust")
     if external_id:
         trust["Statement"][0]["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
-    return [(document("hub-trust"), document("hub-permissions")), (trust, document("member-permissions"))]
+    return [(document("hub-trust"), document("hub-permissions")), (trust, document(FACT_SETS[facts]))]

@@ -1,6 +1,5 @@
 """The CloudFormation templates create the roles of policies/*.json; moto replaces CloudFormation."""
 
-import ast
 import json
 import re
 import shutil
@@ -10,27 +9,34 @@ from pathlib import Path
 
 import pytest
 import world
-import yaml
+from templates import FACT_SETS, INFRA, TEMPLATES, actions_of, deploy, documents, policy, read, role, violated_rules
 
-INFRA = Path(__file__).resolve().parents[1]
-TEMPLATES = ("member.yaml", "hub.yaml")
+ORGANIZATION = "o-example001"
 EXTERNAL_ID = "7f3c:rolecall/+=,.@-"
 FOR_MEMBER = {"HubAccountId": world.HUB}
 FOR_HUB = {"MemberRoleArns": world.IAM_LIST_ROLE.arn}
+FOR_MANAGEMENT = FOR_MEMBER | {"OrganizationId": ORGANIZATION}
+MANAGEMENT = "999999999999"
+ORGANIZATION_LIST_ROLE = f"arn:aws:iam::{MANAGEMENT}:role/OrganizationListRole"
 
 
-def test_member_yaml_creates_the_role_of_the_policies(moto):
-    outputs = deploy(moto, world.MEMBER, "member.yaml", FOR_MEMBER)
+@pytest.mark.parametrize("fact_set", FACT_SETS)
+def test_member_yaml_creates_the_role_of_the_policies(fact_set, moto):
+    outputs = deploy(moto, world.MEMBER, "member.yaml", FOR_MEMBER | {"FactSet": fact_set})
 
     assert outputs == {"RoleArn": world.IAM_LIST_ROLE.arn}
-    assert documents(moto, world.IAM_LIST_ROLE) == (policy("member-trust"), policy("member-permissions"))
+    trust, permissions = documents(moto, world.IAM_LIST_ROLE.arn)
+    assert trust == policy("member-trust")
+    assert permissions["Statement"] == [
+        {"Sid": "AllowReadFacts", "Effect": "Allow", "Action": actions_of(fact_set), "Resource": "*"}
+    ]
 
 
 def test_hub_yaml_creates_the_role_of_the_policies(moto):
     outputs = deploy(moto, world.HUB, "hub.yaml", FOR_HUB)
 
     assert outputs == {"RoleArn": world.LAMBDA_ROLE.arn}
-    assert documents(moto, world.LAMBDA_ROLE) == (policy("hub-trust"), policy("hub-permissions"))
+    assert documents(moto, world.LAMBDA_ROLE.arn) == (policy("hub-trust"), policy("hub-permissions"))
 
 
 def test_member_yaml_requires_the_external_id(moto):
@@ -38,7 +44,23 @@ def test_member_yaml_requires_the_external_id(moto):
 
     expected = policy("member-trust")
     expected["Statement"][0]["Condition"] = {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}
-    assert documents(moto, world.IAM_LIST_ROLE) == (expected, policy("member-permissions"))
+    assert documents(moto, world.IAM_LIST_ROLE.arn)[0] == expected
+
+
+@pytest.mark.parametrize("external_id", [{}, {"ExternalId": EXTERNAL_ID}])
+def test_member_yaml_trusts_the_account_only_with_conditions_for_the_role_and_the_organization(external_id, moto):
+    parameters = FOR_MEMBER | {"HubTrust": "account", "OrganizationId": ORGANIZATION} | external_id
+    deploy(moto, world.MEMBER, "member.yaml", parameters)
+
+    [statement] = documents(moto, world.IAM_LIST_ROLE.arn)[0]["Statement"]
+    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{world.HUB}:root"}
+    expected = {"aws:PrincipalOrgID": ORGANIZATION}
+    if external_id:
+        expected["sts:ExternalId"] = EXTERNAL_ID
+    assert statement["Condition"] == {
+        "StringEquals": expected,
+        "ArnLike": {"aws:PrincipalArn": world.LAMBDA_ROLE.arn},
+    }
 
 
 def test_hub_yaml_accepts_several_members(moto):
@@ -47,22 +69,31 @@ def test_hub_yaml_accepts_several_members(moto):
 
     expected = policy("hub-permissions")
     expected["Statement"][0]["Resource"] = arns
-    assert documents(moto, world.LAMBDA_ROLE) == (policy("hub-trust"), expected)
+    assert documents(moto, world.LAMBDA_ROLE.arn) == (policy("hub-trust"), expected)
 
 
-def test_names_can_be_chosen(moto):
-    lister = world.Role(world.MEMBER, "Lister", "member")
-    caller = world.Role(world.HUB, "Caller", "hub")
-    deploy(moto, world.MEMBER, "member.yaml", FOR_MEMBER | {"RoleName": "Lister", "HubRoleName": "Caller"})
-    deploy(moto, world.HUB, "hub.yaml", FOR_HUB | {"RoleName": "Caller", "FunctionName": "roll"})
+def test_names_paths_and_boundaries_can_be_chosen(moto):
+    boundary = {"PermissionsBoundary": "security/Boundary"}
+    member = {"RoleName": "Lister", "RolePath": "/security/", "HubRoleName": "audit/Caller"} | boundary
+    deploy(moto, world.MEMBER, "member.yaml", FOR_MEMBER | member)
+    deploy(moto, MANAGEMENT, "management.yaml", FOR_MANAGEMENT | {"RoleName": "Org"} | boundary)
+    hub = {"RoleName": "Caller", "FunctionName": "roll", "OrganizationId": ORGANIZATION} | boundary
+    deploy(moto, world.HUB, "hub.yaml", hub | {"MemberRoleName": "Lister", "MemberRolePath": "/security/"})
 
+    lister = f"arn:aws:iam::{world.MEMBER}:role/security/Lister"
+    caller = f"arn:aws:iam::{world.HUB}:role/Caller"
     trust, _ = documents(moto, lister)
-    assert trust["Statement"][0]["Principal"] == {"AWS": caller.arn}
-    _, permissions = documents(moto, caller)
-    assert permissions["Statement"][1]["Resource"] == f"arn:aws:logs:*:{world.HUB}:log-group:/aws/lambda/roll:*"
+    assert trust["Statement"][0]["Principal"] == {"AWS": f"arn:aws:iam::{world.HUB}:role/audit/Caller"}
+    statements = statements_of(moto, caller)
+    assert statements["AllowAssumeRoleInOrganization"]["Resource"] == "arn:aws:iam::*:role/security/Lister"
+    assert statements["AllowWriteOwnLogs"]["Resource"] == f"arn:aws:logs:*:{world.HUB}:log-group:/aws/lambda/roll:*"
+    for arn in (lister, caller, f"arn:aws:iam::{MANAGEMENT}:role/Org"):
+        account_id = arn.split(":")[4]
+        boundary = role(moto, arn)["PermissionsBoundary"]["PermissionsBoundaryArn"]
+        assert boundary == f"arn:aws:iam::{account_id}:policy/security/Boundary"
 
 
-def test_the_roles_may_do_nothing_else():
+def test_the_roles_may_do_nothing_else(moto):
     """The literal list: if a policy and its template were widened together, comparing them would not show it."""
     granted = {name: [statement["Action"] for statement in policy(name)["Statement"]] for name in POLICIES}
     assert granted == {
@@ -71,6 +102,58 @@ def test_the_roles_may_do_nothing_else():
         "hub-permissions": ["sts:AssumeRole", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]],
         "hub-trust": ["sts:AssumeRole"],
     }
+    deploy(moto, world.HUB, "hub.yaml", FOR_HUB | {"OrganizationId": ORGANIZATION})
+    deploy(moto, MANAGEMENT, "management.yaml", FOR_MANAGEMENT | {"FactSet": "all"})
+
+    statements = statements_of(moto, world.LAMBDA_ROLE.arn)
+    assert set(statements) == {
+        "AllowAssumeRoleInOrganization",
+        "AllowAssumeIAMListRole",
+        "AllowListAccountsOfOrganization",
+        "AllowReadFactsOfOwnAccount",
+        "AllowWriteOwnLogs",
+    }
+    assert statements["AllowAssumeRoleInOrganization"]["Condition"] == {
+        "StringEquals": {"aws:ResourceOrgID": ORGANIZATION}
+    }
+    assert statements["AllowReadFactsOfOwnAccount"]["Action"] == actions_of("recommended")
+    assert statements["AllowListAccountsOfOrganization"]["Action"] == ORGANIZATIONS_ACTIONS
+    statements = statements_of(moto, ORGANIZATION_LIST_ROLE)
+    assert {sid: statement["Action"] for sid, statement in statements.items()} == {
+        "AllowListAccountsOfOrganization": ORGANIZATIONS_ACTIONS,
+        "AllowReadRootCredentialsManagement": "iam:ListOrganizationsFeatures",
+    }
+
+
+def test_with_a_role_that_lists_the_accounts_the_hub_role_does_not(moto):
+    deploy(moto, world.HUB, "hub.yaml", {"OrganizationId": ORGANIZATION, "OrganizationRoleArn": ORGANIZATION_LIST_ROLE})
+    statements = statements_of(moto, world.LAMBDA_ROLE.arn)
+    assert "AllowListAccountsOfOrganization" not in statements
+    assert statements["AllowAssumeOrganizationListRole"]["Resource"] == ORGANIZATION_LIST_ROLE
+
+
+@pytest.mark.parametrize("fact_set", FACT_SETS)
+def test_each_template_has_the_actions_of_the_fact_sets(fact_set):
+    for template in ("hub.yaml", "member.yaml"):
+        assert read(template)["Mappings"]["FactSets"][fact_set]["Actions"] == actions_of(fact_set), template
+
+
+def test_the_fact_set_is_the_same_parameter_in_all_templates_with_the_default_of_init(rolecall, tmp_path):
+    subprocess.run([rolecall, "init"], cwd=tmp_path, check=True, capture_output=True)
+    [collect] = re.findall(r'^collect = "(\w+)"$', (tmp_path / "rolecall.toml").read_text(), re.MULTILINE)
+    for template in TEMPLATES:
+        declared = read(template)["Parameters"]["FactSet"]
+        assert declared["Default"] == collect
+        assert declared["AllowedValues"] == list(FACT_SETS)
+
+
+def test_the_names_that_init_and_the_templates_use_are_the_same(rolecall, tmp_path):
+    subprocess.run([rolecall, "init"], cwd=tmp_path, check=True, capture_output=True)
+    [name] = re.findall(r'^role_name = "(\w+)"$', (tmp_path / "rolecall.toml").read_text(), re.MULTILINE)
+    assert read("member.yaml")["Parameters"]["RoleName"]["Default"] == name
+    assert read("hub.yaml")["Parameters"]["MemberRoleName"]["Default"] == name
+    for template in ("member.yaml", "management.yaml"):
+        assert read(template)["Parameters"]["HubRoleName"]["Default"] == world.LAMBDA_ROLE.name
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -81,19 +164,67 @@ def test_cfn_lint_finds_nothing(template):
     assert (done.returncode, done.stdout.strip()) == (0, "")
 
 
+def test_checkov_finds_nothing():
+    """Without skips: no check that applies to the templates fails."""
+    venv = subprocess.check_output([INFRA.parent / "tools/venv", "checkov"], text=True).strip()
+    command = [f"{venv}/bin/checkov", "--framework", "cloudformation", "--skip-download", "--output", "json", "-d", INFRA]
+    done = subprocess.run(command, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert report["results"]["failed_checks"] == []
+    summary = report["summary"]
+    assert (summary["failed"], summary["skipped"], summary["parsing_errors"]) == (0, 0, 0)
+    assert {check["file_path"] for check in report["results"]["passed_checks"]} == {f"/{name}" for name in TEMPLATES}
+
+
+SSO_ROLE = "aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Audit_"
+HUB_ROLE_NAMES = (
+    ["LambdaRole", "a,b", "security/audit/Role", f"{SSO_ROLE}0123456789abcdef", SSO_ROLE + "?" * 16],
+    ["", "*", "/path/role", "path/", "Lambda*", f"{SSO_ROLE}*", "????????????????", "other/AWSReservedSSO_Audit_" + "?" * 16],
+)
+BOUNDARIES = (["", "Boundary", "security/Boundary"], ["arn:aws:iam::aws:policy/ReadOnlyAccess", "*", "/Boundary"])
+ORGANIZATIONS = (["o-example001", "o-a1b2c3d4e5"], ["o-*", "r-abcd", "o-short", "O-EXAMPLE001"])
+PATHS = (["/", "/security/", "/a/b/"], ["", "security/", "/security", "/*/", "//"])
+
+
 @pytest.mark.parametrize(
     ("template", "parameter", "valid", "invalid"),
     [
         ("member.yaml", "HubAccountId", [world.HUB, "012345678901"], ["", "1234567890", "1234-5678-9012", "22222222222a"]),
         ("member.yaml", "ExternalId", ["", "ab", EXTERNAL_ID, "x" * 1224], ["x", "x" * 1225, "a b", "a'b", "a*"]),
         ("member.yaml", "RoleName", ["IAMListRole", "a.b-c_d"], ["", "a,b", "path/role", "x" * 65]),
-        ("member.yaml", "HubRoleName", ["LambdaRole", "a,b"], ["", "*", "path/role"]),
+        ("member.yaml", "RolePath", *PATHS),
+        ("member.yaml", "HubRoleName", *HUB_ROLE_NAMES),
+        ("member.yaml", "PermissionsBoundary", *BOUNDARIES),
+        ("member.yaml", "OrganizationId", ["", *ORGANIZATIONS[0]], ORGANIZATIONS[1]),
+        ("management.yaml", "HubAccountId", [world.HUB], ["", "1234567890"]),
+        ("management.yaml", "HubRoleName", *HUB_ROLE_NAMES),
+        ("management.yaml", "OrganizationId", ORGANIZATIONS[0], ["", *ORGANIZATIONS[1]]),
+        ("management.yaml", "PermissionsBoundary", *BOUNDARIES),
         (
             "hub.yaml",
             "MemberRoleArns",
-            [world.IAM_LIST_ROLE.arn, "arn:aws-us-gov:iam::012345678901:role/security/Lister"],
-            ["", "arn:aws:iam::*:role/IAMListRole", "arn:aws:iam::1234567890:role/R", "arn:aws:iam::111111111111:role/*"],
+            [
+                "",
+                world.IAM_LIST_ROLE.arn,
+                "arn:aws-us-gov:iam::012345678901:role/security/Lister",
+                f"{world.IAM_LIST_ROLE.arn},{world.CROWD_ROLE.arn}",
+            ],
+            [
+                "arn:aws:iam::*:role/IAMListRole",
+                "arn:aws:iam::1234567890:role/R",
+                "arn:aws:iam::111111111111:role/*",
+                f"{world.IAM_LIST_ROLE.arn}, {world.CROWD_ROLE.arn}",
+                f"{world.IAM_LIST_ROLE.arn},",
+                f"{world.IAM_LIST_ROLE.arn},*",
+            ],
         ),
+        ("hub.yaml", "OrganizationId", ["", *ORGANIZATIONS[0]], ORGANIZATIONS[1]),
+        ("hub.yaml", "OrganizationRoleArn", ["", ORGANIZATION_LIST_ROLE], ["*", "OrganizationListRole", "arn:aws:iam::*:role/R"]),
+        ("hub.yaml", "CiRoleArn", ["", "arn:aws:iam::222222222222:role/ci/Role"], ["*", "arn:aws:iam::222222222222:role/*"]),
+        ("hub.yaml", "SsoPermissionSet", ["", "SecurityAudit"], ["*", "Audit*", "Audit?", "a/b", "x" * 33]),
+        ("hub.yaml", "MemberRoleName", ["IAMListRole"], ["", "*", "a,b", "path/role"]),
+        ("hub.yaml", "MemberRolePath", *PATHS),
+        ("hub.yaml", "PermissionsBoundary", *BOUNDARIES),
         ("hub.yaml", "FunctionName", ["rolecall", "a_b-C"], ["", "*", "a/b"]),
     ],
 )
@@ -104,6 +235,32 @@ def test_parameters_reject_invalid_values(template, parameter, valid, invalid):
         assert re.fullmatch(declared["AllowedPattern"], value, re.ASCII), value
     for value in invalid:
         assert not re.fullmatch(declared["AllowedPattern"], value, re.ASCII), value
+
+
+@pytest.mark.parametrize(
+    ("template", "parameters", "violated"),
+    [
+        ("hub.yaml", FOR_HUB, []),
+        ("hub.yaml", {"OrganizationId": ORGANIZATION}, []),
+        ("hub.yaml", {}, ["SomeAccounts"]),
+        ("hub.yaml", FOR_HUB | {"OrganizationRoleArn": ORGANIZATION_LIST_ROLE}, ["OrganizationOfItsRole"]),
+        ("member.yaml", FOR_MEMBER, []),
+        ("member.yaml", FOR_MEMBER | {"HubTrust": "account", "OrganizationId": ORGANIZATION}, []),
+        ("member.yaml", FOR_MEMBER | {"HubTrust": "account"}, ["OrganizationOfTheAccount"]),
+    ],
+)
+def test_rules_reject_parameters_that_do_not_fit_together(template, parameters, violated):
+    assert violated_rules(template, parameters) == violated
+
+
+def test_every_wildcard_has_a_comment():
+    for template in TEMPLATES:
+        lines = (INFRA / template).read_text().splitlines()
+        body = lines.index("Resources:")
+        for number, line in enumerate(lines[body:], body):
+            if not line.lstrip().startswith("#") and re.search(r"[*?]", line):
+                above = [text.lstrip() for text in lines[number - 3 : number]]
+                assert any(text.startswith("#") for text in above), f"{template}:{number + 1}: {line}"
 
 
 def test_no_account_is_trusted_by_default():
@@ -117,43 +274,15 @@ def test_the_external_id_is_not_shown_with_the_stack():
 
 
 POLICIES = ("member-permissions", "member-trust", "hub-permissions", "hub-trust")
+ORGANIZATIONS_ACTIONS = [
+    "organizations:DescribeOrganization",
+    "organizations:ListAccounts",
+    "organizations:ListAccountsForParent",
+    "organizations:ListOrganizationalUnitsForParent",
+    "organizations:ListRoots",
+    "organizations:ListTagsForResource",
+]
 
 
-def policy(name):
-    return json.loads((INFRA / "policies" / f"{name}.json").read_text())
-
-
-def deploy(endpoint, account_id, template, parameters):
-    """Creates a stack from the template and returns its outputs."""
-    cloudformation = world.client(endpoint, "cloudformation", world.administrator(endpoint, account_id))
-    cloudformation.create_stack(
-        StackName="rolecall",
-        TemplateBody=(INFRA / template).read_text(),
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
-    [stack] = cloudformation.describe_stacks(StackName="rolecall")["Stacks"]
-    assert stack["StackStatus"] == "CREATE_COMPLETE"
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-
-
-def documents(endpoint, role):
-    """A role's trust policy and its only inline policy. It must have no attached policies."""
-    iam = world.client(endpoint, "iam", world.administrator(endpoint, role.account_id))
-    trust = iam.get_role(RoleName=role.name)["Role"]["AssumeRolePolicyDocument"]
-    [name] = iam.list_role_policies(RoleName=role.name)["PolicyNames"]
-    assert iam.list_attached_role_policies(RoleName=role.name)["AttachedPolicies"] == []
-    permissions = iam.get_role_policy(RoleName=role.name, PolicyName=name)["PolicyDocument"]
-    # moto stores this document as Python prints it, not as JSON.
-    return trust, ast.literal_eval(permissions) if isinstance(permissions, str) else permissions
-
-
-class Template(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions. Their values are dropped, because no test reads them."""
-
-
-Template.add_multi_constructor("!", lambda loader, tag, node: tag)
-
-
-def read(template):
-    return yaml.load((INFRA / template).read_text(), Template)
+def statements_of(endpoint, arn):
+    return {statement["Sid"]: statement for statement in documents(endpoint, arn)[1]["Statement"]}

@@ -18,7 +18,7 @@ LOCALSTACK = Path(__file__).resolve().parents[1]
 ROOT = LOCALSTACK.parent
 SCRIPTS = [
     *(LOCALSTACK / name for name in ("start", "stop", "ready.d/load-world.sh")),
-    *(ROOT / name for name in ("infra/roles.sh", "tools/venv", "tools/python3.13")),
+    *(ROOT / name for name in ("infra/common.sh", "infra/organization.sh", "infra/roles.sh", "tools/venv", "tools/python3.13")),
 ]
 
 
@@ -165,6 +165,6 @@ def test_with_a_docker_engine_it_runs_there(shell, docker):
 
 def test_shellcheck_finds_nothing():
     shellcheck = shutil.which("shellcheck", path=Path(sys.executable).parent)
-    command = [shellcheck, "--external-sources", "--source-path", LOCALSTACK, *SCRIPTS]
+    command = [shellcheck, "--external-sources", "--source-path", LOCALSTACK, "--source-path", ROOT, *SCRIPTS]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
