@@ -4,7 +4,7 @@
 //! AWS responds to a rejected signature with the headers that were signed, the session token among them.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
 
 use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
@@ -13,7 +13,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
+use jiff::Timestamp;
 use rolecall_roll::{ErrorKind, Side};
+use rustls::CertificateError;
+use rustls_pki_types::UnixTime;
 
 use crate::secrets::{Redactor, redact_unknown};
 
@@ -52,7 +55,7 @@ impl CallError {
             request_id: None,
         };
         let credentials = |error: &(dyn Error + 'static)| {
-            let details = error_chain(error);
+            let details = certificate_validity(error).unwrap_or_else(|| error_chain(error));
             if !are_not_found(error) {
                 return without_code(ErrorKind::Credentials, details);
             }
@@ -81,7 +84,7 @@ impl CallError {
                     return credentials(error);
                 }
                 let kind = if error.is_timeout() { ErrorKind::TimedOut } else { ErrorKind::Transport };
-                without_code(kind, error_chain(error))
+                without_code(kind, certificate_validity(error).unwrap_or_else(|| error_chain(error)))
             }
             other => {
                 if let Some(problem) = source::<MalformedAnswer>(other) {
@@ -303,6 +306,37 @@ fn error_chain(error: &(dyn Error + 'static)) -> String {
         messages.remove(0);
     }
     messages.join(": ")
+}
+
+/// How the message begins where a server's certificate is not valid now.
+pub(crate) const BY_THE_CLOCK: &str = "by this machine's clock, the server's TLS certificate";
+
+/// The message where the TLS handshake failed because the server's certificate is not valid now. It has no time of now, so
+/// that it is the same for all accounts.
+fn certificate_validity(error: &(dyn Error + 'static)) -> Option<String> {
+    let Some(rustls::Error::InvalidCertificate(problem)) = tls_error(error) else { return None };
+    let date = |time: &UnixTime| {
+        let second =
+            i64::try_from(time.as_secs()).ok().and_then(|second| Timestamp::from_second(second).ok());
+        second.map_or("a time that no calendar has".to_owned(), |time| time.to_string())
+    };
+    let problem = match problem {
+        CertificateError::ExpiredContext { not_after, .. } => format!("expired at {}", date(not_after)),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("is not valid before {}", date(not_before))
+        }
+        CertificateError::Expired => "has expired".to_owned(),
+        CertificateError::NotValidYet => "is not valid yet".to_owned(),
+        _ => return None,
+    };
+    Some(format!("{BY_THE_CLOCK} {problem}"))
+}
+
+/// The TLS error in an error or its sources. An I/O error is not the source of what it wraps.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let wrapped = wrapped.map(|wrapped| -> &(dyn Error + 'static) { wrapped });
+    error.downcast_ref().or_else(|| tls_error(wrapped.or_else(|| error.source())?))
 }
 
 /// What a `credential_process` printed to stderr, in one line. It may print anything, secrets too.

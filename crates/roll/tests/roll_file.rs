@@ -344,6 +344,7 @@ fn remedies() -> Vec<Remedy> {
         Remedy::ResumeRun,
         Remedy::CheckNetwork,
         Remedy::CheckProxy,
+        Remedy::CheckClockAndCertificate,
         Remedy::RetryLater,
         Remedy::Retry,
         Remedy::ReadDocumentation,
@@ -368,6 +369,7 @@ fn remedies() -> Vec<Remedy> {
             | Remedy::ResumeRun
             | Remedy::CheckNetwork
             | Remedy::CheckProxy
+            | Remedy::CheckClockAndCertificate
             | Remedy::RetryLater
             | Remedy::Retry
             | Remedy::ReadDocumentation
