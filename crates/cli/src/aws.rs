@@ -6,6 +6,7 @@ use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_types::os_shim_internal::{Env, Fs};
 use rolecall_core::RunOptions;
 use rolecall_core::call::CallError;
+use rolecall_core::cancellation::StopReason;
 use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
 use rolecall_core::run::RunError;
 use rolecall_core::scan::Scanner;
@@ -100,7 +101,11 @@ pub(crate) fn run_failure(error: &RunError, caller: &CallerArgs, options: &RunOp
         RunError::Plan(error) => targets::failure(error, options),
         RunError::Caller(error) => no_caller(error, caller),
         RunError::Organization(error) => organization_failure(error, options),
-        RunError::Stopped(_) => Failure::incomplete(format!("no account was read: {error}")),
+        RunError::Stopped(reason) => Failure::incomplete(format!("no account was read: {error}"))
+            .with_remedy(match reason {
+                StopReason::Deadline(_) => "nothing was written; raise --deadline",
+                StopReason::AccountTimeout(_) | StopReason::Cancelled => "nothing was written; run it again",
+            }),
     }
 }
 
@@ -111,8 +116,11 @@ pub(crate) fn no_caller(error: &CallError, caller: &CallerArgs) -> Failure {
     }
     let has_no_credentials = error.error_kind == ErrorKind::Credentials;
     let reason = match (has_no_credentials, &caller.profile) {
-        (true, Some(profile)) => format!("AWS accepts no credentials of profile {profile:?}"),
-        (true, None) => "the caller has no credentials, or AWS does not accept them".to_owned(),
+        // Without a code of AWS, the source of the credentials failed, and AWS was not called.
+        (true, Some(profile)) if error.code.is_none() => format!("profile {profile:?} gives no credentials"),
+        (true, Some(profile)) => format!("AWS does not accept the credentials of profile {profile:?}"),
+        (true, None) if error.code.is_none() => "the caller has no credentials".to_owned(),
+        (true, None) => "AWS does not accept the caller's credentials".to_owned(),
         (false, _) => "AWS did not answer".to_owned(),
     };
     let mut remedy = error.remedy().to_text(&FlagTerms);

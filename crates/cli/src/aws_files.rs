@@ -102,6 +102,15 @@ impl AwsFiles {
     /// Refuses what would fail later without naming its line: in the profile, and in those that it takes its credentials from.
     pub(crate) fn check(&self, profile: &str) -> Result<(), Failure> {
         for name in self.chain(profile) {
+            if let Some(source) = self.property(&name, "source_profile")
+                && !self.sections.iter().any(|section| section.profile.as_ref() == Some(&source.value))
+            {
+                let problem =
+                    format!("{}: there is no profile {} (source_profile)", source.place, source.value);
+                return Err(
+                    Failure::usage(problem).with_remedy("name a profile of the AWS configuration files")
+                );
+            }
             for property in self.properties(&name) {
                 let Property { place, name: key, value } = property;
                 if let Some(problem) = unprintable_in(value).filter(|_| CREDENTIALS.contains(&key.as_str())) {
@@ -182,7 +191,10 @@ fn parse(path: &Path, kind: FileKind, text: &str, sections: &mut Vec<Section>) -
         }
         if text.starts_with('[') {
             let Some(name) = section_name(text) else {
-                return refuse("text behind ], or no ] at all", "write [profile NAME] alone on its line");
+                return refuse(
+                    "a section without ], or with text behind it",
+                    "write [default] or [profile NAME] alone on its line",
+                );
             };
             sections.push(Section::new(place, kind, name));
             continue;
@@ -313,9 +325,12 @@ mod tests {
             ),
             (b"\xef\xbb\xbf[default]\n", "config, line 1: a byte order mark"),
             (b"[default]\nregion = \xff\n", "config, line 2: not UTF-8"),
-            (b"[profile hub] x\n", "config, line 1: text behind ]"),
-            (b"[profile hub\n", "config, line 1: text behind ]"),
-            (b"[default]\rregion = us-east-1\r", "config, line 1: text behind ]"),
+            (b"[profile hub] x\n", "config, line 1: a section without ], or with text behind it"),
+            (b"[profile hub\n", "config, line 1: a section without ], or with text behind it"),
+            (
+                b"[default]\rregion = us-east-1\r",
+                "config, line 1: a section without ], or with text behind it",
+            ),
             (b"region = us-east-1\n", "config, line 1: a property before the first section"),
             (b"[default]\n\nregion: us-east-1\n", "config, line 3: no NAME = VALUE"),
             (b"[default]\n= us-east-1\n", "config, line 2: no NAME = VALUE"),
@@ -355,6 +370,8 @@ mod tests {
         assert!(problem.contains("line 6: profile mid needs an MFA code"), "{problem}");
         assert!(problem.contains("export-credentials --profile hub"), "{problem}");
         check("[default]\nmfa_serial = m\n", "", "default").unwrap();
+        let problem = check("[profile a]\nrole_arn = r\nsource_profile = nobody\n", "", "a").unwrap_err();
+        assert!(problem.contains("line 3: there is no profile nobody (source_profile)"), "{problem}");
         for (credentials, expected) in [
             (
                 "[default]\naws_access_key_id = AKIA\rS3CRET\n",

@@ -112,7 +112,18 @@ pub(crate) fn check_credentials() -> Result<(), Failure> {
                 .with_remedy("set the variable again, without that character"));
         }
     }
-    Ok(())
+    // The SDK would ignore the one that is set.
+    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let [id, secret] = [text(names[0])?, text(names[1])?];
+    match (id, secret) {
+        (Some(_), None) => Err(lone_variable(names)),
+        (None, Some(_)) => Err(lone_variable([names[1], names[0]])),
+        _ => Ok(()),
+    }
+}
+
+fn lone_variable([set, missing]: [&str; 2]) -> Failure {
+    Failure::usage(format!("{set} is set, but {missing} is not")).with_remedy("set both, or neither")
 }
 
 /// Whether `AWS_ACCESS_KEY_ID` is set.

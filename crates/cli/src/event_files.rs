@@ -16,9 +16,8 @@ pub(crate) fn list(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             continue;
         }
         let before = files.len();
-        add_folder(path, &mut files).map_err(|(folder, error)| {
-            Failure::usage(format!("--cloudtrail {}: {error}", folder.display()))
-        })?;
+        add_folder(path, &mut files)
+            .map_err(|(folder, error)| Failure::cannot_read("--cloudtrail", &folder, &error))?;
         if files.len() == before {
             let problem = format!("--cloudtrail {}: no file of events in this folder", path.display());
             return Err(Failure::usage(problem).with_remedy(REMEDY));
@@ -58,6 +57,11 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
         return Ok(Box::new(io::stdin().lock()));
     }
     Ok(Box::new(File::open(path)?))
+}
+
+/// The failure for a file that is not one of events.
+pub(crate) fn invalid(name: &str, problem: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(format!("--cloudtrail {name}: {problem}")).with_remedy(REMEDY)
 }
 
 /// The failure where no file has an event.

@@ -26,11 +26,11 @@ use RolecallExitCode::{Findings, Incomplete, Success, Unexpected, Usage};
 
 /// The general meaning of each exit code. A command may give a more precise one.
 const MEANINGS: [(RolecallExitCode, &str); 5] = [
-    (Success, "all accounts read completely, except for accepted gaps"),
+    (Success, "all accounts read completely, except for gaps that rolecall.toml accepts"),
     (Unexpected, "unexpected error, such as a full disk"),
     (Usage, "invalid arguments, configuration or input file"),
-    (Findings, "findings, differences or other problems to report"),
-    (Incomplete, "not everything could be read, and code 10 does not apply"),
+    (Findings, "what the command is to report: --fail-on, a difference, a changed file"),
+    (Incomplete, "not everything could be read or evaluated, and code 10 does not apply"),
 ];
 
 impl From<RolecallExitCode> for ExitCode {

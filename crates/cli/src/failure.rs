@@ -1,7 +1,9 @@
 //! A command that fails: its message, its remedy and its exit code.
 
 use std::fmt::Display;
+use std::io;
 use std::panic::UnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 
 use rolecall_report::render::sanitize_lines;
@@ -35,6 +37,24 @@ impl Failure {
     /// A run that did not read everything.
     pub(crate) fn incomplete(message: impl Display) -> Self {
         Self::new(RolecallExitCode::Incomplete, message)
+    }
+
+    /// An input file that cannot be read. `name` is what names it, such as `--accounts-file`; empty for an argument without a
+    /// flag.
+    pub(crate) fn cannot_read(name: &str, path: &Path, error: &io::Error) -> Self {
+        let name = format!("{name} {}", path.display());
+        let failure = Self::usage(format!("{}: cannot be read: {error}", name.trim_start()));
+        match error.kind() {
+            io::ErrorKind::NotFound if path.is_relative() => {
+                let folder = std::env::current_dir().unwrap_or_default();
+                failure.with_remedy(format!("check the path; the current folder is {}", folder.display()))
+            }
+            io::ErrorKind::NotFound => failure.with_remedy("check the path"),
+            io::ErrorKind::PermissionDenied => {
+                failure.with_remedy("let this user read the file, and enter its folders")
+            }
+            _ => failure,
+        }
     }
 
     /// A failure that prints nothing.

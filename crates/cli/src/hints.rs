@@ -19,6 +19,10 @@ pub(crate) fn explain(mut error: Error, arguments: impl Iterator<Item = OsString
     };
     let Some(ContextValue::String(text)) = error.get(context) else { return error };
     let text = text.clone();
+    if text.starts_with('-') {
+        // clap proposes to pass the flag as a value.
+        error.remove(ContextKind::Suggested);
+    }
     let tip = if may_be_secret(&text) {
         error.insert(context, ContextValue::String("(a value that may be a secret)".to_owned()));
         Some(

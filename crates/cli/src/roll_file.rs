@@ -5,23 +5,50 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rolecall_roll::{ReadError, ResumableRoll, RollFile};
+use rolecall_roll::{OpenRoll, ReadError, ResumableRoll, RollFile};
 
 use crate::failure::Failure;
 use crate::output;
 
 /// Reads a roll file; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
-    let invalid = |problem: &dyn std::fmt::Display| {
-        Failure::usage(format!("{}: {problem}", path.display()))
-            .with_remedy("name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one")
-    };
+    RollFile::read(regular_file(path)?).map_err(|error| not_a_roll(path, error))
+}
+
+/// Opens a roll file, to work on its accounts while they are read; `-` is stdin.
+pub(crate) fn open(path: &Path) -> Result<OpenRoll, Failure> {
+    OpenRoll::new(regular_file(path)?).map_err(|error| not_a_roll(path, error))
+}
+
+const REMEDY: &str = "name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one";
+
+fn regular_file(path: &Path) -> Result<File, Failure> {
     let file = if path == Path::new("-") { copy_of_stdin() } else { File::open(path) };
-    let file = file.map_err(|error| invalid(&error))?;
+    let file = file.map_err(|error| Failure::cannot_read("", path, &error))?;
     if file.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(invalid(&"not a regular file"));
+        return Err(Failure::usage(format!("{}: not a regular file", path.display())).with_remedy(REMEDY));
     }
-    RollFile::read(file).map_err(|error| invalid(&error))
+    Ok(file)
+}
+
+/// The failure for a file that cannot be read as a roll.
+pub(crate) fn not_a_roll(path: &Path, error: ReadError) -> Failure {
+    unreadable("", path, error, REMEDY)
+}
+
+/// The failure for a file that is no roll, or a damaged one. `remedy` is for the former.
+fn unreadable(name: &str, path: &Path, error: ReadError, remedy: &str) -> Failure {
+    let place = format!("{name} {}", path.display());
+    let failure = Failure::usage(format!("{}: {error}", place.trim_start()));
+    match error {
+        ReadError::Io(error) => Failure::cannot_read(name, path, &error),
+        ReadError::Line { line: 2.., .. } => failure.with_remedy(
+            "the file was changed after Rolecall wrote it: use an unchanged copy, or scan again into another file",
+        ),
+        // The error names the remedy itself.
+        ReadError::Locked | ReadError::Version(_) => failure,
+        ReadError::Empty | ReadError::Line { .. } => failure.with_remedy(remedy),
+    }
 }
 
 /// Whether the file begins as a roll file does.
@@ -84,13 +111,12 @@ pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<(ResumableRoll, Opt
     let file = file.map_err(|error| output::cannot_write("--roll", path, &error))?;
     let read = ResumableRoll::read(file).map(|roll| (roll, new_file));
     read.map_err(|error| {
-        let failure = Failure::usage(format!("--roll {}: {error}", path.display()));
-        match error {
-            ReadError::Locked => failure,
-            _ => {
-                failure.with_remedy("name the roll file of a previous run, or a file that does not exist yet")
-            }
-        }
+        unreadable(
+            "--roll",
+            path,
+            error,
+            "name the roll file of a previous run, or a file that does not exist yet",
+        )
     })
 }
 

@@ -77,10 +77,14 @@ fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
         io::ErrorKind::InvalidData => {
             invalid(&"the file is not UTF-8; save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")
         }
-        _ => invalid(&error),
+        _ => Failure::cannot_read("--accounts-file", file, &error),
     })?;
     parser::parse(&text).map_err(|error| {
-        invalid(&error).with_remedy(
+        let failure = invalid(&error);
+        if !error.is_of_unknown_format {
+            return failure;
+        }
+        failure.with_remedy(
             "write CSV with a header, such as account_id,role_name, one account id on each line, or one JSON object on each line",
         )
     })

@@ -19,7 +19,7 @@ impl Terms for FlagTerms {
     }
 
     fn resume(&self) -> &'static str {
-        "run the same command with --roll FILE: it scans only what is missing"
+        "run the same command again: if both runs have the same --roll FILE, it scans only what is missing"
     }
 
     fn renew_credentials(&self) -> &'static str {

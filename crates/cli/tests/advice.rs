@@ -76,7 +76,13 @@ async fn each_missing_permission_of_the_flow_has_its_own_advice() {
             &[],
             "AWS does not say which side denied it",
         ),
-        ("member-trust.json", "\"Action\": \"sts:AssumeRole\"", external_id, &[], "the same external id"),
+        (
+            "member-trust.json",
+            "\"Action\": \"sts:AssumeRole\"",
+            external_id,
+            &[],
+            "requires the external id that was passed",
+        ),
         (
             "member-permissions.json",
             "iam:ListUsers",

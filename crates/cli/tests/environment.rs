@@ -295,6 +295,9 @@ async fn an_invalid_variable_is_named_with_a_valid_value() {
         ("AWS_ENDPOINT_URL_STS", "", 2, "AWS_ENDPOINT_URL_STS is set and empty"),
         // Empty is not set.
         ("AWS_REGION", "", 0, ""),
+        ("AWS_ACCESS_KEY_ID", "", 2, "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not"),
+        ("AWS_SECRET_ACCESS_KEY", "", 2, "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", 11, "GetCallerIdentity: 127.0.0.1:9: "),
         ("ROLECALL_SESSION_DURATION", "0", 2, "15m to 12h"),
         ("HTTPS_PROXY", "http://user:pa55 wd@127.0.0.1:3128", 2, "HTTPS_PROXY"),
         ("all_proxy", "::nonsense::", 2, "all_proxy"),
@@ -305,7 +308,7 @@ async fn an_invalid_variable_is_named_with_a_valid_value() {
     ] {
         let mut command = rolecall(&aws.uri(), &["scan", "--role-arn", ROLE_ARN, "--initial-backoff", "1ms"]);
         if name == "AWS_PROFILE" {
-            command.env_remove("AWS_ACCESS_KEY_ID");
+            command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         }
         let ended = ended(command.env(name, value)).await;
         assert_eq!(ended.code, Some(code), "{name}={value}: {}", ended.stderr);

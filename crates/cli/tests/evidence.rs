@@ -322,7 +322,7 @@ async fn events_are_in_many_files_and_the_roll_of_another_run_explains_its_calls
     fs::create_dir(path.join("empty")).unwrap();
     for (arguments, words) in [
         (&["roll.jsonl", "--cloudtrail", "empty"][..], "no file of events in this folder"),
-        (&["roll.jsonl", "--cloudtrail", "absent.json"], "absent.json: No such file"),
+        (&["roll.jsonl", "--cloudtrail", "absent.json"], "absent.json: cannot be read: No such file"),
         (&["roll.jsonl", "--cloudtrail", "first.json", "--out", "first.json"], "are both"),
         (&["roll.jsonl", "--other-roll", "other.jsonl"], "--cloudtrail"),
     ] {

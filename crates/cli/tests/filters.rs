@@ -168,6 +168,11 @@ async fn a_filter_changes_no_exit_code_and_one_that_matches_nothing_says_so() {
     }
     let medium = report(&emulator, folder.path(), &["--fail-on", "medium", "--owner", "nobody"]).await;
     assert_eq!(medium.code, Some(10), "{}", medium.stderr);
+    for format in ["jsonl", "roll-csv"] {
+        let shows_no_findings = ["--format", format, "--fail-on", "medium"];
+        let ended = report(&emulator, folder.path(), &shows_no_findings).await;
+        assert_eq!(ended.code, Some(10), "{format}: {}", ended.stderr);
+    }
     let markdown = report(&emulator, folder.path(), &["--format", "markdown", "--owner", "nobody"]).await;
     assert_eq!(markdown.stdout.matches("the filter matches no finding").count(), 2, "{}", markdown.stdout);
 
@@ -203,7 +208,9 @@ async fn a_scan_is_filtered_the_same_and_not_where_it_applies_no_rules() {
     assert!(no_rules.stderr.contains("--no-rules"), "{}", no_rules.stderr);
     let help = run(&emulator, folder.path(), &["scan", "--help"]).await.stdout;
     assert!(
-        help.contains("Filters (change only what is shown, not the roll, its coverage or --fail-on):"),
+        help.contains(
+            "Filters of findings (the list of keys, the roll, its coverage and --fail-on do not change):"
+        ),
         "{help}"
     );
 }

@@ -235,7 +235,9 @@ async fn two_rolls_are_compared() {
     assert_eq!(json["keys_changed"][0]["before"], "Inactive");
     let none = diff(&["roll.jsonl", "none.jsonl"]).await;
     assert_eq!(none.code, Some(2));
-    assert!(none.stderr.contains("none.jsonl: No such file"), "{}", none.stderr);
+    for words in ["none.jsonl: cannot be read: No such file", "check the path; the current folder is"] {
+        assert!(none.stderr.contains(words), "{}", none.stderr);
+    }
 }
 
 #[tokio::test]
@@ -284,4 +286,27 @@ async fn one_missing_permission_is_one_reason_however_many_users_there_are() {
     let administrators: Vec<_> =
         unknown.iter().filter(|it| it["rule"] == "administrator-access-key").collect();
     assert_eq!(administrators.len(), 1, "one for all users: {administrators:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_line_is_an_error_and_nothing_is_written() {
+    let (emulator, folder) = roll().await;
+    let path = folder.path().join("roll.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    // The last line contradicts the lines before it, whose accounts are evaluated by then.
+    let damaged = text.replace("\"counts\":{\"accounts\":1,", "\"counts\":{\"accounts\":2,");
+    assert_ne!(damaged, text);
+    fs::write(&path, damaged).unwrap();
+    let out = folder.path().join("out");
+    fs::write(&out, "previous").unwrap();
+    let files = fs::read_dir(folder.path()).unwrap().count();
+    for format in ["table", "json", "jsonl", "csv", "roll-csv", "markdown", "html", "ocsf"] {
+        for to in ["-", "out"] {
+            let ended = report(&emulator, folder.path(), &["--format", format, "--out", to]).await;
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{format}: {}", ended.stderr);
+            assert!(ended.stderr.contains("the trailer counts 2 accounts"), "{format}: {}", ended.stderr);
+        }
+        assert_eq!(fs::read_to_string(&out).unwrap(), "previous", "{format}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files, "{format} left a temporary file");
+    }
 }

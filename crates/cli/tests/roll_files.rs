@@ -105,7 +105,7 @@ async fn a_partial_roll_does_not_say_that_a_key_belongs_to_no_user() {
         (
             "e",
             &["--collect", "all", "--user-source", "credential-report"][..],
-            "covers only keys that the credential report lists",
+            "covers only keys of users who have keys in the credential report, and of newer users",
         ),
     ] {
         let with = [&ORGANIZATION[..], &all, &["--roll", name], more].concat();
@@ -149,11 +149,7 @@ async fn a_resumed_roll_says_what_a_previous_run_read_and_when() {
     let asked = asked[before..].iter().filter(|line| line.operation == "ListUsers");
     assert_eq!(asked.count(), 0);
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
-    assert!(
-        report.stdout.contains("21 resumed     of them read by previous runs since "),
-        "{}",
-        report.stdout
-    );
+    assert!(report.stdout.contains("21 of them read by previous runs since "), "{}", report.stdout);
 
     let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
     let other = in_folder(&emulator, folder.path(), &role).await;
@@ -185,6 +181,30 @@ async fn a_roll_with_old_accounts_is_resumed_only_if_the_maximum_age_allows_it()
     assert_eq!(resumed.code, Some(11), "{}", resumed.stderr);
     let head: Vec<&str> = resumed.stdout.lines().take(2).collect();
     assert!(head[1].contains("oldest account: read 40 days before this run"), "{head:?}");
+}
+
+#[tokio::test]
+async fn a_roll_with_an_account_of_unknown_age_is_not_resumed() {
+    let world = recipe("accounts=20,users=3,seed=8,denied=0,suspended=300").world().unwrap();
+    let emulator = start(world).await;
+    let folder = tempfile::tempdir().unwrap();
+    let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--max-age", "9999d"]].concat();
+    assert_eq!(in_folder(&emulator, folder.path(), &with_roll).await.code, Some(11));
+    let path = folder.path().join("roll.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (outcome, is_resumed) in [("complete", false), ("skipped", false), ("failed", true)] {
+        let is_of_outcome = |line: &&str| line.contains(&format!("\"outcome\":\"{outcome}\""));
+        let line = text.lines().find(is_of_outcome).unwrap_or_else(|| panic!("no account is {outcome}"));
+        let mut account: Value = serde_json::from_str(line).unwrap();
+        assert!(account.as_object_mut().unwrap().remove("as_of").is_some());
+        std::fs::write(&path, text.replace(line, &account.to_string())).unwrap();
+        let again = in_folder(&emulator, folder.path(), &with_roll).await;
+        assert_eq!(again.code, Some(if is_resumed { 11 } else { 2 }), "{outcome}: {}", again.stderr);
+        let id = account["account_id"].as_str().unwrap();
+        let words = [format!("the line of account {id} has no `as_of`"), "name another file".to_owned()];
+        let is_named = words.iter().all(|words| again.stderr.contains(words));
+        assert_eq!(is_named, !is_resumed, "{outcome}: {}", again.stderr);
+    }
 }
 
 #[tokio::test]
@@ -244,7 +264,7 @@ async fn an_interrupted_roll_says_which_accounts_are_missing() {
         "{}",
         report.stdout
     );
-    assert!(report.stdout.contains("   run interrupted"), "{}", report.stdout);
+    assert!(report.stdout.contains("   duration unknown: the roll has no trailer"), "{}", report.stdout);
 
     for (text, words) in [
         (whole.replacen("\"schema_version\":3", "\"schema_version\":4", 1), "schema version 4"),
@@ -276,7 +296,9 @@ async fn an_interrupted_roll_says_which_accounts_are_missing() {
         let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
         assert_eq!(report.code, Some(2), "{words}: {}{}", report.stdout, report.stderr);
         assert!(report.stderr.contains(words), "{words} is not in {}", report.stderr);
-        assert!(report.stderr.contains("name a roll file"), "{}", report.stderr);
+        let remedies = ["name a roll file", "use an unchanged copy", "use a newer Rolecall"];
+        let given = remedies.iter().filter(|remedy| report.stderr.contains(**remedy)).count();
+        assert_eq!(given, 1, "{words}: {}", report.stderr);
     }
 }
 

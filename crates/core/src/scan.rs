@@ -275,7 +275,7 @@ impl Scanner {
             return AccountRecord::skipped(target.to_roll_target(), why);
         }
         if let Some(reason) = cancellation.stop_reason() {
-            let message = format!("{reason} before this account was read");
+            let message = format!("{reason} before the account was started");
             return AccountRecord::failed(target.to_roll_target(), stop_gap(reason, Stage::Session, message));
         }
         let Settings { selection, limits, .. } = &context.settings;

@@ -94,19 +94,20 @@ settings! {
         name (session_name): Option<RoleSessionName> = None, Text("NAME"), "session.name",
             |texts| one(texts, |text| text.parse().map(Some)), example "\"rolecall\"";
 
-        /// Duration of a session, 15m to 12h, up to the role's maximum session duration; 1h at most with role chaining
+        /// Duration of a session, 15m to 12h, up to the role's maximum session duration; 1h at most with role chaining: if
+        /// the caller is itself an assumed role (Lambda, SSO), or with an intermediate role
         duration (session_duration): Duration = Duration::from_hours(1), Text("TIME"), "session.duration",
             |texts| one(texts, parse_session_duration);
 
         /// Send no session policy: the session may do all that the role allows, not only what the scan needs
         no_policy (no_session_policy): bool = false, Switch(""), "session.no_policy", switch;
 
-        /// Source identity to set on the session, as CloudTrail shows it; the roles' trust policies must allow
-        /// sts:SetSourceIdentity
+        /// Source identity to set on the session, as CloudTrail shows it; the caller's policies and the roles' trust policies
+        /// must allow sts:SetSourceIdentity
         source_identity (source_identity): Option<RoleSessionName> = None, Text("NAME"), "session.source_identity",
             |texts| one(texts, |text| text.parse().map(Some)), example "\"j.ruiz\"";
 
-        /// Session tag to set; the roles' trust policies must allow sts:TagSession
+        /// Session tag to set; the caller's policies and the roles' trust policies must allow sts:TagSession
         tags (session_tag): Vec<(String, String)> = Vec::new(), Pairs("KEY=VALUE"), "session.tags",
             |texts| each(texts, parse_tag), example "{ purpose = \"roll-call\" }";
     }
@@ -117,7 +118,7 @@ settings! {
         /// Maximum number of accounts to read at a time
         concurrency (concurrency): usize = 64, Number("N"), "limits.concurrency", |texts| one(texts, parse_concurrency);
 
-        /// Maximum number of calls in flight in one account; a small account is read with fewer
+        /// Maximum number of calls in flight in one account
         account_concurrency (account_concurrency): usize = 8, Number("N"), "limits.account_concurrency",
             |texts| one(texts, parse_concurrency);
 
@@ -161,8 +162,8 @@ settings! {
         /// check off
         canary (canary): usize = 5, Number("N"), "limits.canary", |texts| one(texts, parse_canary);
 
-        /// Do not resume a roll file if one of its accounts was read longer ago than this: accounts that are complete in the
-        /// file are not read again
+        /// Refuse to resume a roll file that has an account which was read longer ago than this: resuming does not read it
+        /// again
         max_age (max_age): Duration = Duration::from_hours(24), Text("TIME"), "limits.max_age",
             |texts| one(texts, parse_age);
     }

@@ -305,7 +305,7 @@ async fn the_gap_of_a_timeout_names_the_fact_that_was_not_read() {
     assert!(account.users().unwrap().iter().all(|user| user.access_keys.is_some()), "{account:?}");
     let [gap] = account.gaps() else { panic!("{:?}", account.gaps()) };
     assert_eq!((gap.stage, gap.error_kind), (FactKind::CredentialReport.into(), ErrorKind::TimedOut));
-    assert!(gap.message.contains("not fully read: credential report"), "{}", gap.message);
+    assert!(gap.message.contains("credential report not fully read"), "{}", gap.message);
 }
 
 #[tokio::test]

@@ -23,6 +23,12 @@ pub struct JsonError {
 }
 
 impl JsonError {
+    /// Whether the error is about the text as a whole, and not about a field in it.
+    #[must_use]
+    pub fn is_about_the_text(&self) -> bool {
+        self.path.is_none()
+    }
+
     /// The error of one line of a file, with the line's number in the file.
     #[must_use]
     pub fn on_line(self, line: usize) -> Self {

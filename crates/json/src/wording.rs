@@ -34,6 +34,10 @@ pub(crate) fn of_value(message: &str) -> String {
     if let Some((value, expected)) = split_at_comma(message, "unknown variant ") {
         return format!("{} is not valid; {}", quoted(value), quoted(expected));
     }
+    // jiff's parser of times.
+    if message.starts_with("failed to parse") {
+        return "not a time; expected one such as \"2024-01-31T08:00:00Z\"".to_owned();
+    }
     message.to_owned()
 }
 

@@ -1,5 +1,6 @@
 //! One recommendation per user, from all its access keys and its password together, and one per finding about a root user.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -13,7 +14,7 @@ pub struct Advice {
     /// The recommended action.
     pub action: Action,
     /// Why it is recommended, for people.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
 }
 
 /// An action that can be recommended for a user or a root user.
@@ -169,6 +170,6 @@ pub(crate) fn advise_root(account: &AccountView<'_>, remedy: Remedy) -> Advice {
     }
 }
 
-fn advice(action: Action, reason: &str) -> Advice {
-    Advice { action, reason: reason.to_owned() }
+fn advice(action: Action, reason: &'static str) -> Advice {
+    Advice { action, reason: reason.into() }
 }

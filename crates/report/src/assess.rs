@@ -1,5 +1,6 @@
 //! Evaluating the rules over accounts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rolecall_roll::{AccessKeyId, AccountId, AccountRecord, Coverage, FactKind, Header, Outcome};
@@ -15,8 +16,9 @@ use crate::rules::{RuleOutcome, Violation};
 use crate::score::Score;
 use crate::settings::{EffectiveRule, Exception, Settings};
 
-/// Evaluates the rules over accounts, one account at a time, and counts the results.
-#[derive(Debug)]
+/// Evaluates the rules over accounts, one account at a time, and counts the results. Several assessors of the same roll can evaluate
+/// accounts at the same time; their results are added up.
+#[derive(Debug, Clone)]
 pub(crate) struct Assessor<'a> {
     header: &'a Header,
     settings: &'a Settings,
@@ -196,9 +198,22 @@ impl<'a> Assessor<'a> {
         evaluation.findings
     }
 
+    /// Adds the results of another assessor, for other accounts of the same roll.
+    pub(crate) fn add_results(&mut self, other: Self) {
+        let Self { results, unknown, exception_counts, owners_uncertain, .. } = other;
+        self.results.iter_mut().zip(results).for_each(|(sums, result)| sums.add(&result));
+        self.unknown.extend(unknown);
+        for (sums, (matched, undetermined)) in self.exception_counts.iter_mut().zip(exception_counts) {
+            sums.0 += matched;
+            sums.1 += undetermined;
+        }
+        self.owners_uncertain += owners_uncertain;
+    }
+
     /// The results of all rules over the accounts that were assessed, `assessed` in number.
     #[must_use]
     pub(crate) fn finish(mut self, assessed: usize, coverage: &Coverage) -> Assessment {
+        self.unknown.sort_by(|a, b| a.account_id.cmp(&b.account_id));
         let pending = coverage.accounts.saturating_sub(assessed);
         self.results.iter_mut().for_each(|result| result.conclude(pending, coverage.read > 0));
         let as_of = self.header.as_of;
@@ -249,8 +264,7 @@ impl<'a> Assessor<'a> {
                 evaluation.findings.push(finding);
             }
             Err(MissingFact { fact, reason: None, .. }) => {
-                result.not_collected += 1;
-                result.missing_fact = Some(fact);
+                result.add_not_collected(1, Some(fact));
             }
             Err(MissingFact { fact, missing, reason: Some(reason) }) => {
                 result.unknown += 1;
@@ -261,7 +275,7 @@ impl<'a> Assessor<'a> {
                     rule: rule.rule.id,
                     fact,
                     missing,
-                    reason,
+                    reason: reason.into_owned(),
                     count: 0,
                     examples: Vec::new(),
                 });
@@ -279,7 +293,7 @@ impl<'a> Assessor<'a> {
 /// The findings of one account, and what could not be evaluated in it by rule, missing fact and reason.
 struct AccountEvaluation {
     findings: Vec<Finding>,
-    unknown: BTreeMap<(usize, &'static str, String), Undetermined>,
+    unknown: BTreeMap<(usize, &'static str, Cow<'static, str>), Undetermined>,
 }
 
 impl RuleResult {
@@ -293,6 +307,26 @@ impl RuleResult {
     #[must_use]
     pub fn is_evaluated(&self) -> bool {
         self.open != Count::NotEvaluated
+    }
+
+    /// Adds the result over other accounts.
+    fn add(&mut self, other: &Self) {
+        self.evaluated += other.evaluated;
+        self.open = Count::Exact(self.open.number() + other.open.number());
+        self.suppressed += other.suppressed;
+        self.unknown += other.unknown;
+        self.add_not_collected(other.not_collected, other.missing_fact);
+        self.accounts_not_read += other.accounts_not_read;
+    }
+
+    /// Adds subjects for which a fact was not requested. What a subject lacks is said rather than what the header does not request; of
+    /// several facts the first, so that the order of the accounts does not matter.
+    fn add_not_collected(&mut self, number: usize, fact: Option<FactKind>) {
+        if number > 0 {
+            let others = self.missing_fact.filter(|_| self.not_collected > 0);
+            self.missing_fact = others.into_iter().chain(fact).min();
+            self.not_collected += number;
+        }
     }
 
     /// Says how exact the number of findings is, when all accounts are assessed. `pending` targets have no record.

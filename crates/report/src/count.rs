@@ -49,6 +49,7 @@ impl Count {
     pub fn of(self, noun: &str) -> String {
         match self {
             Self::Exact(number) => count_of(number, noun),
+            Self::AtLeast(0) => format!("number of {noun}s unknown"),
             Self::AtLeast(number) => format!("at least {}", count_of(number, noun)),
             Self::NotEvaluated => format!("{noun}s not evaluated"),
         }
@@ -59,6 +60,7 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(number) => f.pad(&with_thousands_separator(number)),
+            Self::AtLeast(0) => f.pad("0 or more"),
             Self::AtLeast(number) => f.pad(&format!("at least {}", with_thousands_separator(number))),
             Self::NotEvaluated => f.pad("–"),
         }

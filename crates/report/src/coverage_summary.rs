@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms};
+use rolecall_roll::{Coverage, FactKind, Header, Missing, RollFile, Statistics, Terms, clock_difference};
 
 use crate::assess::RuleResult;
 use crate::count::Count;
@@ -18,7 +18,8 @@ pub struct CoverageSummary {
     pub is_complete: bool,
     /// What the verdict is about: the facts, how many of the rules, and each limit of the roll.
     pub scope: Vec<String>,
-    /// Whether the verdict is true only within limits: the roll is narrowed, a gap is accepted, or a rule was not evaluated.
+    /// Whether the verdict is true only within limits: the roll is narrowed, a gap is accepted, a rule was not evaluated, or
+    /// the clock was wrong.
     pub is_limited: bool,
     /// The organization's id; `None` where the run did not read AWS Organizations.
     pub organization: Option<String>,
@@ -54,7 +55,7 @@ impl CoverageSummary {
     #[must_use]
     pub fn new(roll: &RollFile, coverage: &Coverage, report: Option<&Report>, terms: &dyn Terms) -> Self {
         let header = &roll.header;
-        let mut rows = account_rows(coverage);
+        let mut rows = account_rows(coverage, &header.collect.user_limits());
         let mut notes = Vec::new();
         for gap in &coverage.expired_accepted_gaps {
             let (account, owner, until) = (&gap.account_id, &gap.owner, gap.until);
@@ -78,13 +79,20 @@ impl CoverageSummary {
             let uncertain = report.assessment.owners_uncertain;
             if uncertain > 0 {
                 let findings = count_of(uncertain, "finding");
-                notes.push(format!("the owners of {findings} are uncertain: the users' tags are unknown"));
+                notes.push(format!(
+                    "{findings} may have another owner: the users' tags, which take precedence, are unknown{}",
+                    if header.reads(FactKind::Policies) {
+                        String::new()
+                    } else {
+                        format!("; {} reads them", terms.assignment("collect", "recommended"))
+                    }
+                ));
             }
         }
         Self {
             is_complete: coverage.is_complete,
-            scope: scope(header, coverage, report),
-            is_limited: is_limited(coverage, report),
+            scope: clock_limit(roll).into_iter().chain(scope(header, coverage, report)).collect(),
+            is_limited: is_limited(coverage, report) || clock_limit(roll).is_some(),
             organization: header.organization.as_ref().map(|it| it.id.clone()),
             run_id: header.run_id.to_string(),
             as_of: header.as_of.strftime("%Y-%m-%dT%H:%MZ").to_string(),
@@ -111,7 +119,8 @@ impl CoverageSummary {
     #[must_use]
     pub fn origin(&self) -> Vec<String> {
         let run = format!("run {}", self.run_id);
-        let elapsed = self.elapsed.clone().unwrap_or_else(|| "run interrupted".to_owned());
+        let elapsed =
+            self.elapsed.clone().unwrap_or_else(|| "duration unknown: the roll has no trailer".to_owned());
         self.organization.iter().cloned().chain([run, self.as_of.clone(), elapsed]).collect()
     }
 
@@ -147,23 +156,28 @@ pub fn summary(coverage: &Coverage) -> String {
     for (number, outcome) in others.iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {} {outcome}", with_thousands_separator(number));
     }
-    format!("{text}: {}", users_and_keys(coverage, "access key"))
+    format!("{text}: {}", users_and_keys(coverage, "access key", false, &coverage.narrowed_by))
 }
 
-/// The numbers of users and keys, each only as exact as it is known, and to what they are limited.
-fn users_and_keys(coverage: &Coverage, key: &str) -> String {
+/// The numbers of users and keys, each only as exact as it is known, and to what they are limited. `is_exact` is for those of
+/// complete accounts. `limits` are what is counted, where that is not all.
+fn users_and_keys(coverage: &Coverage, key: &str, is_exact: bool, limits: &[String]) -> String {
     let Some(users) = coverage.users else {
         return format!("users and {key}s unknown: no account was read");
     };
-    let keys = match coverage.access_keys {
+    let users = Count::new(users, is_exact || !coverage.users_at_least).of("user");
+    format!("{users}, {}{}", access_keys(coverage, key, is_exact), counting_only(limits))
+}
+
+fn access_keys(coverage: &Coverage, key: &str, is_exact: bool) -> String {
+    match coverage.access_keys {
         None => format!("{key}s not requested"),
-        Some(keys) => Count::new(keys, !coverage.access_keys_at_least).of(key),
-    };
-    let only = match coverage.narrowed_by.as_slice() {
-        [] => String::new(),
-        limits => format!(", counting only {}", limits.join(", ")),
-    };
-    format!("{}, {keys}{only}", Count::new(users, !coverage.users_at_least).of("user"))
+        Some(keys) => Count::new(keys, is_exact || !coverage.access_keys_at_least).of(key),
+    }
+}
+
+fn counting_only(limits: &[String]) -> String {
+    if limits.is_empty() { String::new() } else { format!(", counting only {}", limits.join(", ")) }
 }
 
 /// What a verdict is about: which facts, how many of the rules, and each limit of the roll.
@@ -172,9 +186,13 @@ fn scope(header: &Header, coverage: &Coverage, report: Option<&Report>) -> Vec<S
     scope.push(format!("facts: {}", header.collect.names().replace(',', ", ")));
     if let Some(report) = report {
         scope.push(format!(
-            "rules: {} of {} evaluated",
+            "rules: {} of {} evaluated{}",
             report.evaluated_rules(),
-            report.assessment.rules.len()
+            report.assessment.rules.len(),
+            match report.rules_evaluated_in_part() {
+                0 => String::new(),
+                in_part => format!(", {in_part} of them in part"),
+            }
         ));
     }
     scope.extend(coverage.narrowed_by.iter().map(|to| format!("narrowed: this roll covers only {to}")));
@@ -184,6 +202,14 @@ fn scope(header: &Header, coverage: &Coverage, report: Option<&Report>) -> Vec<S
         scope.push(format!("accepted gaps: {accounts} ({})", first_of(&accepted)));
     }
     scope
+}
+
+/// That the clock of the last run was wrong: `as_of` and all ages are, too.
+fn clock_limit(roll: &RollFile) -> Option<String> {
+    let difference = clock_difference(roll.statistics.as_ref()?.clock_ahead_s?);
+    Some(format!(
+        "clock: that of the scanning machine was {difference}, so the time of the roll and all ages are wrong"
+    ))
 }
 
 /// The age of the oldest account at the time of the roll, from one hour on.
@@ -257,7 +283,8 @@ pub fn may_hold_other_keys(header: &Header, coverage: &Coverage) -> Option<Strin
         .then(|| format!("does not cover skipped accounts: {}", summary(coverage)))
 }
 
-fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
+/// The accounts by outcome, and the users and keys. The numbers of accounts below the first row add up to it.
+fn account_rows(coverage: &Coverage, user_limits: &[String]) -> Vec<SummaryRow> {
     let mut rows = Vec::new();
     let mut add_row = |count, label, details: Vec<String>| {
         rows.push(SummaryRow { count: Count::Exact(count), label, details });
@@ -272,19 +299,25 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         Some(listed) => add_row(listed, accounts(listed), vec!["listed by AWS Organizations".to_owned()]),
         None => add_row(coverage.accounts, accounts(coverage.accounts), Vec::new()),
     }
-    let users_and_keys = users_and_keys(coverage, "key") + &control_total(coverage);
-    if coverage.partial > 0 {
-        // The users are those of complete and of partial accounts.
-        add_row(coverage.read, "read", vec![users_and_keys]);
-        add_row(coverage.complete, "complete", Vec::new());
-    } else {
-        add_row(coverage.complete, "complete", vec![users_and_keys]);
+    // The users and keys of the roll are those of the complete accounts, unless others were read too: then they have a row.
+    let are_all_complete = coverage.read == coverage.complete;
+    let mut details = Vec::new();
+    if are_all_complete {
+        details.push(users_and_keys(coverage, "key", true, user_limits) + &control_total(coverage));
     }
+    if let Some(resumed) = coverage.resumed {
+        let (number, time) =
+            (with_thousands_separator(resumed.accounts), resumed.as_of.strftime("%Y-%m-%dT%H:%MZ"));
+        details.push(format!("{number} of them read by previous runs since {time}"));
+    }
+    add_row(coverage.complete, "complete", details);
     if coverage.partial > 0 {
         // The most frequent reason first; a reason may be that of some of these accounts only.
         let mut reasons: Vec<(&String, &Missing)> = coverage.partial_reasons.iter().collect();
         reasons.sort_by_key(|(_, missing)| std::cmp::Reverse(missing.accounts));
-        let reasons = reasons.into_iter().map(|(reason, missing)| with_unknown_count(reason, *missing));
+        let reasons = reasons
+            .into_iter()
+            .map(|(reason, missing)| with_unknown_count(reason, *missing, coverage.access_keys_at_least));
         add_row(coverage.partial, "partial", reasons.collect());
     }
     let groups = [("denied", &coverage.denied), ("failed", &coverage.failed), ("skipped", &coverage.skipped)];
@@ -292,14 +325,20 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
         let details = sorted(reasons.iter().map(|(reason, number)| (reason.clone(), *number)));
         add_row(reasons.values().sum(), outcome, details);
     }
-    if let Some(resumed) = coverage.resumed {
-        let time = resumed.as_of.strftime("%Y-%m-%dT%H:%MZ");
-        add_row(resumed.accounts, "resumed", vec![format!("of them read by previous runs since {time}")]);
-    }
     if !coverage.accepted_gaps.is_empty() {
         let gaps = coverage.accepted_gaps.iter();
         let gaps = gaps.map(|gap| format!("gap: {}, owner {}, until {}", gap.reason, gap.owner, gap.until));
         add_row(coverage.accepted_gaps.len(), "accepted", gaps.collect());
+    }
+    if let (false, Some(users)) = (are_all_complete, coverage.users) {
+        let keys = access_keys(coverage, "key", false);
+        let details = format!("{keys}{}{}", counting_only(user_limits), control_total(coverage));
+        let label = if users == 1 { "user" } else { "users" };
+        rows.push(SummaryRow {
+            count: Count::new(users, !coverage.users_at_least),
+            label,
+            details: vec![details],
+        });
     }
     rows
 }
@@ -308,12 +347,10 @@ fn account_rows(coverage: &Coverage) -> Vec<SummaryRow> {
 fn control_total(coverage: &Coverage) -> String {
     let (Some(total), Some(users)) = (coverage.control_total, coverage.users) else { return String::new() };
     if u64::try_from(users) == Ok(total) {
-        ", as many users as the account summaries count".to_owned()
+        "; GetAccountSummary counts the same number of users".to_owned()
     } else {
-        format!(
-            " (account summaries count {})",
-            count_of(usize::try_from(total).unwrap_or(usize::MAX), "user")
-        )
+        let users = count_of(usize::try_from(total).unwrap_or(usize::MAX), "user");
+        format!("; GetAccountSummary counts {users}")
     }
 }
 
@@ -322,7 +359,7 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
     let by_severity: Vec<String> = by_severity
         .map(|(severity, count)| format!("{} {severity}", with_thousands_separator(count.number())))
         .collect();
-    let causes = not_evaluated(&report.assessment.rules, terms);
+    let causes = not_evaluated(&report.assessment.rules, coverage, terms);
     let all = report.assessment.rules.len();
     let evaluated = report.evaluated_rules();
     let is_any_read = coverage.read > 0;
@@ -332,6 +369,11 @@ fn finding_rows(report: &Report, coverage: &Coverage, terms: &dyn Terms) -> Vec<
         [] if !is_any_read => "no rule was evaluated: no account was read".to_owned(),
         [] if all == 0 => format!("no rule{benchmark} is enabled"),
         [] if evaluated == 0 => format!("no rule{benchmark} was evaluated"),
+        [] if matches!(report.open_total(), Count::AtLeast(_)) => format!(
+            "none was found by the {}{benchmark} that {} evaluated",
+            count_of(evaluated, "rule"),
+            if evaluated == 1 { "was" } else { "were" }
+        ),
         [] if evaluated == all => format!("by {}{benchmark}", count_of(all, "rule")),
         [] => format!(
             "by the {}{benchmark} that {} evaluated",
@@ -383,18 +425,18 @@ fn severities_not_evaluated(report: &Report) -> Option<String> {
         severities.map(|(severity, _)| severity.as_str()).collect()
     };
     let (none, in_part) = (with(Count::NotEvaluated), with(Count::AtLeast(0)));
-    let texts = [("no rule was evaluated for", none), ("rules were evaluated only in part for", in_part)];
+    let texts = [("no rule was evaluated for", none), ("not all rules or results are known for", in_part)];
     let texts = texts.iter().filter(|(_, names)| !names.is_empty());
     let texts: Vec<String> =
         texts.map(|(text, names)| format!("{text} {} findings", enumerate(names))).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
-/// The results that are unknown, by missing fact and reason. A rule that was not evaluated has no result.
+/// The results that are unknown, by missing fact and reason. The rules that were evaluated for nothing have a row of their own.
 fn unknown_row(report: &Report) -> Option<SummaryRow> {
     let mut unknown: BTreeMap<(&str, &str), (usize, BTreeSet<&str>)> = BTreeMap::new();
     let is_evaluated =
-        |id: &str| report.assessment.rules.iter().any(|result| result.rule.id == id && !result.lacks_facts());
+        |id: &str| report.assessment.rules.iter().any(|result| result.rule.id == id && result.is_evaluated());
     for it in report.assessment.unknown.iter().filter(|it| is_evaluated(it.rule)) {
         let (number, rules) = unknown.entry((it.missing, &it.reason)).or_default();
         *number += it.count;
@@ -406,28 +448,33 @@ fn unknown_row(report: &Report) -> Option<SummaryRow> {
     let count = unknown.values().map(|(number, _)| number).sum();
     let details = unknown.into_iter().map(|((missing, reason), (number, rules))| {
         let rules = match rules.len() {
-            1 => rules.into_iter().collect::<String>(),
+            1 => format!("rule {}", rules.into_iter().collect::<String>()),
             several => format!("{several} rules"),
         };
         let results = if number == 1 { "result" } else { "results" };
-        (format!("{results} of {rules}: {missing} unknown: {reason}"), number)
+        (format!("{results} of {rules}: {missing} unknown ({reason})"), number)
     });
     Some(SummaryRow { count: Count::Exact(count), label: "unknown", details: sorted(details) })
 }
 
 /// The number of rules that were not evaluated, by cause: the run did not request a fact that they need, or nothing that they
 /// could be evaluated for was read.
-fn not_evaluated(results: &[RuleResult], terms: &dyn Terms) -> Vec<(usize, String)> {
+fn not_evaluated(results: &[RuleResult], coverage: &Coverage, terms: &dyn Terms) -> Vec<(usize, String)> {
     let missing: Vec<FactKind> =
         results.iter().filter(|it| it.lacks_facts()).filter_map(|it| it.missing_fact).collect();
     let facts: BTreeSet<FactKind> = missing.iter().copied().collect();
     let facts: Vec<String> = facts.iter().map(ToString::to_string).collect();
     let they_need = if missing.len() == 1 { "it needs" } else { "they need" };
     let collect = terms.assignment("collect", "recommended");
-    let unread = results.iter().filter(|it| !it.lacks_facts() && !it.is_evaluated()).count();
+    let others = || results.iter().filter(|it| !it.lacks_facts() && !it.is_evaluated());
+    // Complete accounts without users have nothing that a rule could be evaluated for.
+    let is_unread = |it: &&RuleResult| it.unknown > 0 || coverage.read > coverage.complete;
+    let unread = others().filter(is_unread).count();
+    let without_subjects = others().count() - unread;
     let causes = [
         (missing.len(), format!("{they_need} {}; use {collect}", facts.join(", "))),
         (unread, format!("what {} could not be read", if unread == 1 { "it needs" } else { "they need" })),
+        (without_subjects, "the accounts that were read have nothing to evaluate".to_owned()),
     ];
     causes.into_iter().filter(|(count, _)| *count > 0).collect()
 }
@@ -499,12 +546,12 @@ fn sorted(reasons: impl Iterator<Item = (String, usize)>) -> Vec<String> {
 
 /// Adds to a reason for how many users or keys the fact is unknown, and in how many accounts: `last use unknown for 41 keys in
 /// 2 accounts: throttled`.
-fn with_unknown_count(reason: &str, missing: Missing) -> String {
+fn with_unknown_count(reason: &str, missing: Missing, are_keys_at_least: bool) -> String {
     let (fact, cause) = reason.split_once(": ").unwrap_or((reason, ""));
     let accounts = count_of(missing.accounts, "account");
     let with_count = |count: String| format!("{fact} for {count} in {accounts}: {cause}");
     match missing {
-        Missing { access_keys: keys @ 1.., .. } => with_count(count_of(keys, "key")),
+        Missing { access_keys: keys @ 1.., .. } => with_count(Count::new(keys, !are_keys_at_least).of("key")),
         Missing { users: users @ 1.., .. } => with_count(count_of(users, "user")),
         _ => format!("{fact} in {accounts}: {cause}"),
     }
@@ -519,7 +566,7 @@ fn elapsed_text(elapsed_ms: u64, coverage: &Coverage) -> String {
         // Nothing was left to read, or `report --as-of` changed the time of the roll.
         0 => elapsed,
         last_run => format!(
-            "{} in {elapsed}; {} read by previous runs since {}",
+            "{} tried in {elapsed}; {} read by previous runs since {}",
             count_of(last_run, "account"),
             with_thousands_separator(resumed.accounts),
             resumed.as_of.strftime("%Y-%m-%dT%H:%MZ")

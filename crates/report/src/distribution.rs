@@ -85,6 +85,15 @@ impl Tally {
         } += 1;
     }
 
+    fn add_all(&mut self, other: Self) {
+        for (days, number) in other.by_days {
+            *self.by_days.entry(days).or_default() += number;
+        }
+        for (without, number) in other.without_days {
+            *self.without_days.entry(without).or_default() += number;
+        }
+    }
+
     /// The groups that begin at these days and at as many further ones as the oldest key needs, then those without days.
     fn into_bars(self, edges: &[i64], without_days: &[WithoutDays]) -> Vec<Bar> {
         let oldest = self.by_days.last_key_value().map_or(0, |(days, _)| *days);
@@ -137,13 +146,19 @@ impl DistributionBuilder {
                 Fact::Known { value: Some(last), .. } => Ok(days_since(last.date)),
                 Fact::Known { value: None, .. } => Err(match NoLastUse::of_access_key(key.create_date) {
                     NoLastUse::NeverUsed => WithoutDays::NeverUsed,
-                    NoLastUse::NotUsedSince(_) => WithoutDays::NotUsedSinceRecorded,
+                    _ => WithoutDays::NotUsedSinceRecorded,
                 }),
                 Fact::Unknown { .. } => Err(WithoutDays::Unknown),
                 Fact::Unavailable { .. } => Err(WithoutDays::Unavailable),
                 Fact::NotRequested => Err(WithoutDays::NotRequested),
             });
         }
+    }
+
+    /// Adds the keys that another builder counted.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        self.age.add_all(other.age);
+        self.last_use.add_all(other.last_use);
     }
 
     /// The distributions of the keys that were added.

@@ -43,6 +43,10 @@ impl Evidence {
 
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.value, self.origin())
+        f.write_str(&self.value)?;
+        match self.source {
+            Source::Live => write!(f, " ({}, live)", self.fact.name()),
+            Source::CredentialReport(_) => write!(f, " ({})", self.origin()),
+        }
     }
 }

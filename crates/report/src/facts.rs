@@ -1,7 +1,10 @@
 //! The facts that rules evaluate. Each is known with its source, unknown with the reason, or not requested. Where several
 //! sources give the same fact, the live API call takes precedence over the credential report.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
+use jiff::tz::Offset;
 use rolecall_roll::{
     AccessKey, AccessKeyStatus, AccountId, AccountRecord, Fact, FactKind, Header, LastUsed, Organization,
     Policies, Source, User,
@@ -15,14 +18,14 @@ pub(crate) struct MissingFact {
     /// What exactly is missing, for people: `key age`.
     pub missing: &'static str,
     /// Why it is unknown; `None` where the run did not request it.
-    pub reason: Option<String>,
+    pub reason: Option<Cow<'static, str>>,
 }
 
 impl MissingFact {
     /// A fact that is unknown for this reason.
     #[must_use]
-    pub(crate) fn unknown(fact: FactKind, reason: String) -> Self {
-        Self { fact, missing: fact.label(), reason: Some(reason) }
+    pub(crate) fn unknown(fact: FactKind, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { fact, missing: fact.label(), reason: Some(reason.into()) }
     }
 }
 
@@ -76,7 +79,7 @@ pub fn days(from: Timestamp, to: Timestamp) -> i64 {
 /// The date in UTC for people: `2026-11-25`.
 #[must_use]
 pub(crate) fn date(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d").to_string()
+    Offset::UTC.to_datetime(at).date().to_string()
 }
 
 /// The time in UTC in whole seconds: `2026-11-25T12:00:00Z`.
@@ -160,7 +163,7 @@ impl<'a> AccountView<'a> {
         if !has_mfa && has_password.is_none() && self.is_root_managed().known() == Some(&true) {
             let reason = "root credentials are managed centrally, and AWS does not report whether this account still \
                           has a root password";
-            let unknown = MissingFact::unknown(FactKind::ControlTotal, reason.to_owned());
+            let unknown = MissingFact::unknown(FactKind::ControlTotal, reason);
             return Err(MissingFact { missing: "root user's password", ..unknown });
         }
         Ok((has_mfa || has_password == Some(false), source))
@@ -240,7 +243,7 @@ impl<'a> UserView<'a> {
         self.user.mfa_devices.as_ref().map(|devices| !devices.is_empty()).or(report)
     }
 
-    /// When the console password was last used; `None` where it was never used, or not since AWS began to record it.
+    /// When the console password was last used; `None` where AWS has no record of it: see [`NoLastUse`](crate::last_use::NoLastUse).
     #[must_use]
     pub(crate) fn password_last_used(&self) -> Option<Timestamp> {
         let report = self.user.report.known().and_then(|row| row.password_last_used);
@@ -316,9 +319,9 @@ impl<'a> KeyView<'a> {
     /// # Errors
     /// [`MissingFact`] where AWS did not return the creation date, or returned one that is later than the roll.
     pub(crate) fn created(&self) -> Result<(Timestamp, i64), MissingFact> {
-        let unknown = |reason: &str| MissingFact {
+        let unknown = |reason: &'static str| MissingFact {
             missing: "key age",
-            ..MissingFact::unknown(FactKind::AccessKeys, reason.to_owned())
+            ..MissingFact::unknown(FactKind::AccessKeys, reason)
         };
         let created =
             self.key.create_date.ok_or_else(|| unknown("AWS did not return when the key was created"))?;

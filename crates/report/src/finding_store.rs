@@ -3,17 +3,18 @@
 
 use std::cmp::Reverse;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_roll::{AccessKeyId, FactKind, Source};
+use rolecall_roll::{AccessKeyId, AccountId, FactKind, Source};
 
 use crate::advice::{Action, Advice};
 use crate::evidence::Evidence;
 use crate::finding::{Finding, Owner, Subject, Suppression};
 use crate::remedy::{Guard, Remediation, Step};
+use crate::report::FindingList;
 use crate::rules::{CATALOG, Severity};
 use crate::score::{Score, ScoreComponent};
 
@@ -26,46 +27,71 @@ pub(crate) struct FindingStore {
     suppressed: Vec<Place>,
 }
 
-/// Where a finding is in the file. The order of places is that of urgency: findings are added in the order of their ids.
+/// Where a finding is in the file. The order of places is that of urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    // Both together are `Finding::urgency`. As one field they would need a third more memory.
+pub(crate) struct Place {
+    // Both together are `Finding::urgency`. As one field they would need more memory.
     points: Reverse<u32>,
     key_created: i64,
+    /// The digits of the account id.
+    account: u64,
+    /// In an account, findings are in the order of their ids.
     offset: u64,
     length: u32,
 }
 
-/// Adds findings, account by account.
-pub(crate) struct FindingStoreBuilder {
-    file: BufWriter<File>,
-    offset: u64,
+/// The findings of an account, as they are stored.
+#[derive(Debug)]
+pub(crate) struct EncodedFindings {
     bytes: Vec<u8>,
+    /// With offsets in `bytes`.
     open: Vec<Place>,
     suppressed: Vec<Place>,
 }
 
+/// Adds findings, account by account, in any order.
+#[derive(Debug)]
+pub(crate) struct FindingStoreBuilder {
+    file: File,
+    length: u64,
+    open: Vec<Place>,
+    suppressed: Vec<Place>,
+}
+
+impl EncodedFindings {
+    pub(crate) fn new(account_id: &AccountId, findings: &[Finding]) -> Self {
+        let mut in_order: Vec<&Finding> = findings.iter().collect();
+        in_order.sort_by(|a, b| a.id.cmp(&b.id));
+        // An account id has 12 digits.
+        let account = account_id.as_str().parse().unwrap_or_default();
+        let (mut bytes, mut open, mut suppressed) = (Vec::new(), Vec::new(), Vec::new());
+        for finding in in_order {
+            let offset = bytes.len();
+            encode(finding, &mut bytes);
+            let (points, key_created) = finding.urgency();
+            // A finding is much smaller than 4 GB.
+            let length = u32::try_from(bytes.len() - offset).unwrap_or(u32::MAX);
+            let offset = offset as u64;
+            let place = Place { points, key_created, account, offset, length };
+            (if finding.is_open() { &mut open } else { &mut suppressed }).push(place);
+        }
+        Self { bytes, open, suppressed }
+    }
+}
+
 impl FindingStoreBuilder {
     pub(crate) fn new() -> io::Result<Self> {
-        let file = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
-        Ok(Self { file, offset: 0, bytes: Vec::new(), open: Vec::new(), suppressed: Vec::new() })
+        Ok(Self { file: tempfile::tempfile()?, length: 0, open: Vec::new(), suppressed: Vec::new() })
     }
 
-    /// Adds the findings of an account. Accounts must come in the order of their ids.
-    pub(crate) fn add_account(&mut self, mut findings: Vec<Finding>) -> io::Result<()> {
-        findings.sort_by(|a, b| a.id.cmp(&b.id));
-        findings.iter().try_for_each(|finding| self.add(finding))
-    }
-
-    fn add(&mut self, finding: &Finding) -> io::Result<()> {
-        self.bytes.clear();
-        encode(finding, &mut self.bytes);
-        self.file.write_all(&self.bytes)?;
-        let length = u32::try_from(self.bytes.len()).map_err(io::Error::other)?;
-        let (points, key_created) = finding.urgency();
-        let place = Place { points, key_created, offset: self.offset, length };
-        (if finding.is_open() { &mut self.open } else { &mut self.suppressed }).push(place);
-        self.offset += u64::from(length);
+    pub(crate) fn add(&mut self, findings: EncodedFindings) -> io::Result<()> {
+        let EncodedFindings { bytes, open, suppressed } = findings;
+        self.file.write_all(&bytes)?;
+        let begin = self.length;
+        let moved = |place: Place| Place { offset: begin + place.offset, ..place };
+        self.open.extend(open.into_iter().map(moved));
+        self.suppressed.extend(suppressed.into_iter().map(moved));
+        self.length += u64::try_from(bytes.len()).map_err(io::Error::other)?;
         Ok(())
     }
 
@@ -73,8 +99,7 @@ impl FindingStoreBuilder {
         let Self { file, mut open, mut suppressed, .. } = self;
         open.sort_unstable();
         suppressed.sort_unstable();
-        let file = Arc::new(file.into_inner().map_err(io::IntoInnerError::into_error)?);
-        Ok(FindingStore { file, open, suppressed })
+        Ok(FindingStore { file: Arc::new(file), open, suppressed })
     }
 }
 
@@ -83,10 +108,17 @@ impl FindingStore {
         self.open.len()
     }
 
-    /// The open findings, or the suppressed ones, the most urgent first.
-    pub(crate) fn findings(&self, is_open: bool) -> impl Iterator<Item = io::Result<Finding>> + '_ {
+    /// The places of the open findings, or of the suppressed ones, the most urgent first.
+    pub(crate) fn places(&self, list: FindingList) -> &[Place] {
+        match list {
+            FindingList::Open => &self.open,
+            FindingList::Suppressed => &self.suppressed,
+        }
+    }
+
+    /// Reads the findings at these places.
+    pub(crate) fn read<'a>(&'a self, places: &'a [Place]) -> impl Iterator<Item = io::Result<Finding>> + 'a {
         let mut bytes = Vec::new();
-        let places = if is_open { &self.open } else { &self.suppressed };
         places.iter().map(move |place| {
             bytes.resize(usize::try_from(place.length).map_err(io::Error::other)?, 0);
             self.file.read_exact_at(&mut bytes, place.offset)?;
@@ -187,7 +219,7 @@ fn decode(bytes: &[u8]) -> Option<Finding> {
     let key_created = input.time()?;
     let points = input.points()?;
     let components =
-        input.list(|input| Some(ScoreComponent { points: input.points()?, reason: input.text()? }))?;
+        input.list(|input| Some(ScoreComponent { points: input.points()?, reason: input.text()?.into() }))?;
     let (action, advice_reason) = (input.optional()?, input.text()?);
     let action = action.map(|action| Action::ALL.into_iter().find(|it| it.as_str() == action));
     let (owner, from) = (input.optional()?, input.text()?);
@@ -199,7 +231,7 @@ fn decode(bytes: &[u8]) -> Option<Finding> {
     };
     let advice = match action {
         None => None,
-        Some(action) => Some(Advice { action: action?, reason: advice_reason }),
+        Some(action) => Some(Advice { action: action?, reason: advice_reason.into() }),
     };
     Some(Finding {
         id,

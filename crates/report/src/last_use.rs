@@ -17,6 +17,22 @@ const ACCESS_KEY_USES_SINCE: Date = civil::date(2015, 4, 22);
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html>
 const PASSWORD_USES_SINCE: Date = civil::date(2014, 10, 20);
 
+/// Until when sign-ins may be missing in IAM's records: those from 3 May 2018 22:50 PDT to 23 May 2018 14:08 PDT were not
+/// recorded.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html>
+const PASSWORD_USES_COMPLETE_SINCE: Timestamp = Timestamp::constant(1_527_109_680, 0);
+
+/// What is missing in the records, for people.
+const MISSING_PASSWORD_USES: &str = "AWS did not record sign-ins from 3 to 23 May 2018";
+
+/// What AWS's records lack about a password whose last recorded use was at this time; `None` where they lack nothing.
+#[must_use]
+pub(crate) fn missing_after_password_use(last_used: Timestamp) -> Option<&'static str> {
+    // AWS returns no date from within the gap. If one is there all the same, later sign-ins may be missing.
+    (last_used < PASSWORD_USES_COMPLETE_SINCE).then_some(MISSING_PASSWORD_USES)
+}
+
 /// Why AWS has no date of a last use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoLastUse {
@@ -25,6 +41,8 @@ pub enum NoLastUse {
     /// The credential is older than AWS's records, or its age is unknown: it was not used since this day, and may have been
     /// used before.
     NotUsedSince(Date),
+    /// The password was set before or in the time in which AWS did not record sign-ins: it may have been used then.
+    NoRecordedSignIn,
 }
 
 impl NoLastUse {
@@ -37,7 +55,12 @@ impl NoLastUse {
     /// A console password without a last use that was set at this time; `None` where that is unknown.
     #[must_use]
     pub(crate) fn of_password(set: Option<Timestamp>) -> Self {
-        Self::new(set, PASSWORD_USES_SINCE)
+        match Self::new(set, PASSWORD_USES_SINCE) {
+            Self::NeverUsed if set.is_none_or(|set| set < PASSWORD_USES_COMPLETE_SINCE) => {
+                Self::NoRecordedSignIn
+            }
+            other => other,
+        }
     }
 
     fn new(created: Option<Timestamp>, recorded_since: Date) -> Self {
@@ -51,6 +74,7 @@ impl NoLastUse {
         match self {
             Self::NeverUsed => "never".to_owned(),
             Self::NotUsedSince(day) => format!("not since {day}"),
+            Self::NoRecordedSignIn => "not since 2018-05-23".to_owned(),
         }
     }
 
@@ -62,6 +86,7 @@ impl NoLastUse {
             Self::NotUsedSince(day) => {
                 format!("not since AWS began to record it ({})", day.strftime("%-d %B %Y"))
             }
+            Self::NoRecordedSignIn => format!("no recorded sign-in ({MISSING_PASSWORD_USES})"),
         }
     }
 }
@@ -74,13 +99,14 @@ impl fmt::Display for NoLastUse {
             Self::NotUsedSince(day) => {
                 write!(f, "not used since AWS began to record it ({})", day.strftime("%-d %B %Y"))
             }
+            Self::NoRecordedSignIn => write!(f, "not used as far as AWS recorded ({MISSING_PASSWORD_USES})"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::NoLastUse;
+    use super::{NoLastUse, missing_after_password_use};
 
     #[test]
     fn a_credential_that_is_older_than_the_records_of_aws_was_not_never_used() {
@@ -92,7 +118,15 @@ mod tests {
                 "not used since AWS began to record it (22 April 2015)",
             ),
             (NoLastUse::of_access_key(None), "not used since AWS began to record it (22 April 2015)"),
-            (NoLastUse::of_password(at("2014-10-20T00:00:00Z")), "never used"),
+            (
+                NoLastUse::of_password(at("2014-10-20T00:00:00Z")),
+                "not used as far as AWS recorded (AWS did not record sign-ins from 3 to 23 May 2018)",
+            ),
+            (
+                NoLastUse::of_password(at("2018-05-23T21:07:59Z")),
+                "not used as far as AWS recorded (AWS did not record sign-ins from 3 to 23 May 2018)",
+            ),
+            (NoLastUse::of_password(at("2018-05-23T21:08:00Z")), "never used"),
             (
                 NoLastUse::of_password(at("2014-10-19T23:59:59Z")),
                 "not used since AWS began to record it (20 October 2014)",
@@ -104,5 +138,8 @@ mod tests {
         assert_eq!(NoLastUse::of_access_key(None).short(), "not since 2015-04-22");
         assert_eq!(NoLastUse::of_access_key(None).long(), "not since AWS began to record it (22 April 2015)");
         assert_eq!(NoLastUse::NeverUsed.short(), "never");
+        for (last_used, is_certain) in [("2018-05-03T00:00:00Z", false), ("2018-05-23T21:08:00Z", true)] {
+            assert_eq!(missing_after_password_use(last_used.parse().unwrap()).is_none(), is_certain);
+        }
     }
 }

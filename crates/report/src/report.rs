@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
+use rolecall_roll::parallel::{lock, map_in_order};
 use rolecall_roll::{AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, Header, RollFile};
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use crate::count::Count;
 use crate::distribution::{DistributionBuilder, Distributions};
 use crate::filter::AppliedFilter;
 use crate::finding::Finding;
-use crate::finding_store::{FindingStore, FindingStoreBuilder};
+use crate::finding_store::{EncodedFindings, FindingStore, FindingStoreBuilder, Place};
 use crate::rules::{Benchmark, Severity};
 use crate::settings::Settings;
 
@@ -101,6 +103,27 @@ impl UnreadItem {
     }
 }
 
+/// A list of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingList {
+    /// Those that no exception suppresses.
+    Open,
+    /// Those that an exception suppresses.
+    Suppressed,
+}
+
+/// Findings, read from where they are kept.
+pub type FindingIterator<'a> = Box<dyn Iterator<Item = io::Result<Cow<'a, Finding>>> + 'a>;
+
+/// The number of findings that are rendered at a time. All of them are in memory, on each core.
+const CHUNK: usize = 256;
+
+/// Some findings that follow each other.
+enum Chunk<'a> {
+    Kept(&'a [Finding]),
+    Stored(&'a [Place]),
+}
+
 /// How many findings a report keeps. With a limit, memory does not grow with the size of the organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingLimit {
@@ -116,8 +139,6 @@ pub enum FindingLimit {
 impl Report {
     /// Evaluates the rules over the accounts of a roll.
     ///
-    /// With [`FindingLimit::Stored`], `accounts` must be sorted by id.
-    ///
     /// # Errors
     /// The first error that `accounts` returns, or that of the temporary file.
     pub fn from_roll(
@@ -126,89 +147,68 @@ impl Report {
         settings: &Settings,
         limit: FindingLimit,
     ) -> io::Result<Self> {
-        let mut coverage = CoverageBuilder::new(header);
-        let mut assessor = Assessor::new(header, settings);
-        let mut open: BTreeMap<Severity, usize> =
-            Severity::ALL.into_iter().map(|severity| (severity, 0)).collect();
-        let (mut suppressed_count, mut not_read) = (0, Vec::new());
-        let mut distributions = DistributionBuilder::default();
-        let mut assessed = 0;
-        let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
-        let mut store = (limit == FindingLimit::Stored).then(FindingStoreBuilder::new).transpose()?;
+        let builder = ReportBuilder::new(header, settings, limit)?;
         for account in accounts {
-            let account = account?;
-            assessed += 1;
-            coverage.add(&account);
-            distributions.add(header, &account);
-            if matches!(limit, FindingLimit::All | FindingLimit::Stored) {
-                not_read.extend(UnreadItem::from_account(&account));
-            }
-            let found = assessor.assess_account(&account);
-            for finding in &found {
-                if finding.is_open() {
-                    *open.entry(finding.severity).or_default() += 1;
-                } else {
-                    suppressed_count += 1;
-                }
-            }
-            if let Some(store) = &mut store {
-                store.add_account(found)?;
-            } else {
-                let (open, closed): (Vec<Finding>, Vec<Finding>) =
-                    found.into_iter().partition(Finding::is_open);
-                findings.extend(open);
-                suppressed.extend(closed);
-            }
-            if let FindingLimit::MostUrgent(number) = limit {
-                // Not after each account: sorting that often costs more time than some extra findings cost memory.
-                for list in [&mut findings, &mut suppressed] {
-                    if list.len() > 2 * number + 1000 {
-                        sort_and_limit(list, limit);
-                    }
-                }
-            }
+            builder.add(&account?);
         }
-        sort_and_limit(&mut findings, limit);
-        sort_and_limit(&mut suppressed, limit);
-        let (coverage, benchmark) = (coverage.finish(), settings.benchmark);
-        let assessment = assessor.finish(assessed, &coverage);
-        let open: BTreeMap<Severity, Count> = open
-            .into_iter()
-            .map(|(severity, number)| (severity, assessment.open_of(severity, number)))
-            .collect();
-        let open_at_least = open.iter().filter(|(_, count)| matches!(count, Count::AtLeast(_)));
-        Ok(Self {
-            open_at_least: open_at_least.map(|(severity, _)| *severity).collect(),
-            distributions: coverage.access_keys.map(|_| distributions.finish()),
-            coverage,
-            benchmark,
-            open,
-            suppressed_count,
-            not_read,
-            filter: None,
-            findings,
-            suppressed,
-            stored: store.map(FindingStoreBuilder::finish).transpose()?,
-            assessment,
-        })
+        builder.finish()
     }
 
-    /// Evaluates the rules over the accounts of a roll file.
+    /// Evaluates the rules over the accounts of a roll file, on all cores.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// Where the file cannot be read, or the temporary file cannot be written.
     pub fn from_file(roll: &RollFile, settings: &Settings, limit: FindingLimit) -> io::Result<Self> {
-        Self::from_roll(&roll.header, roll.accounts(), settings, limit)
+        let builder = ReportBuilder::new(&roll.header, settings, limit)?;
+        roll.for_each_account(|account| builder.add(account))?;
+        builder.finish()
     }
 
     /// The open findings, the most urgent first, wherever they are kept.
     pub fn open_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
-        ranked(&self.findings, self.stored.as_ref().map(|store| store.findings(true)))
+        self.chunks(FindingList::Open, usize::MAX).flat_map(|chunk| self.read(chunk))
     }
 
     /// The findings that an exception suppresses, the most urgent first, wherever they are kept.
     pub fn suppressed_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
-        ranked(&self.suppressed, self.stored.as_ref().map(|store| store.findings(false)))
+        self.chunks(FindingList::Suppressed, usize::MAX).flat_map(|chunk| self.read(chunk))
+    }
+
+    /// Calls `work` with at most `limit` findings of a list, the most urgent first, some at a time on all cores, and `take` with each
+    /// result, in the order of the findings.
+    ///
+    /// # Errors
+    /// The first error of `take`, which also gets those of `work`.
+    pub fn map_findings<T: Send, E>(
+        &self,
+        list: FindingList,
+        limit: usize,
+        work: impl Fn(&mut FindingIterator<'_>) -> io::Result<T> + Sync,
+        take: impl FnMut(io::Result<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        map_in_order(self.chunks(list, limit), |chunk| work(&mut self.read(chunk)), take)
+    }
+
+    /// The findings of a list, in parts that are rendered at a time. They are either kept in memory or stored.
+    fn chunks(&self, list: FindingList, limit: usize) -> impl Iterator<Item = Chunk<'_>> {
+        let kept = match list {
+            FindingList::Open => &self.findings,
+            FindingList::Suppressed => &self.suppressed,
+        };
+        let stored = self.stored.as_ref().map_or(&[][..], |store| store.places(list));
+        let kept = kept.get(..limit).unwrap_or(kept).chunks(CHUNK).map(Chunk::Kept);
+        let stored = stored.get(..limit).unwrap_or(stored).chunks(CHUNK).map(Chunk::Stored);
+        kept.chain(stored)
+    }
+
+    fn read<'a>(&'a self, chunk: Chunk<'a>) -> FindingIterator<'a> {
+        match (chunk, &self.stored) {
+            (Chunk::Stored(places), Some(store)) => {
+                Box::new(store.read(places).map(|finding| finding.map(Cow::Owned)))
+            }
+            (Chunk::Stored(_), None) => Box::new(std::iter::empty()),
+            (Chunk::Kept(findings), _) => Box::new(findings.iter().map(|finding| Ok(Cow::Borrowed(finding)))),
+        }
     }
 
     /// The number of findings that [`Report::open_findings`] has: with a filter, less than all.
@@ -234,6 +234,13 @@ impl Report {
     pub fn evaluated_rules(&self) -> usize {
         let rules = self.assessment.rules.iter();
         rules.filter(|result| result.is_evaluated() && !result.lacks_facts()).count()
+    }
+
+    /// How many of the evaluated rules have a result that is unknown, in an account that was read.
+    #[must_use]
+    pub(crate) fn rules_evaluated_in_part(&self) -> usize {
+        let rules = self.assessment.rules.iter();
+        rules.filter(|result| result.is_evaluated() && !result.lacks_facts() && result.unknown > 0).count()
     }
 
     /// The open findings in groups, the most urgent first, with the name of each group. Without a grouping, one group
@@ -275,12 +282,159 @@ impl Report {
     }
 }
 
-fn ranked<'a>(
-    kept: &'a [Finding],
-    stored: Option<impl Iterator<Item = io::Result<Finding>> + 'a>,
-) -> impl Iterator<Item = io::Result<Cow<'a, Finding>>> + 'a {
-    let stored = stored.into_iter().flatten().map(|finding| finding.map(Cow::Owned));
-    kept.iter().map(|finding| Ok(Cow::Borrowed(finding))).chain(stored)
+/// Evaluates the rules over the accounts of a roll, which may come in any order and from several threads.
+#[derive(Debug)]
+pub struct ReportBuilder<'a> {
+    header: &'a Header,
+    settings: &'a Settings,
+    limit: FindingLimit,
+    /// Without results: each account is evaluated with a copy of it.
+    assessor: Assessor<'a>,
+    totals: Mutex<Totals<'a>>,
+}
+
+/// The sums over the accounts so far, and their findings.
+#[derive(Debug)]
+struct Totals<'a> {
+    coverage: CoverageBuilder,
+    assessor: Assessor<'a>,
+    assessed: usize,
+    distributions: DistributionBuilder,
+    open: BTreeMap<Severity, usize>,
+    suppressed_count: usize,
+    not_read: Vec<UnreadItem>,
+    findings: Vec<Finding>,
+    suppressed: Vec<Finding>,
+    store: Option<FindingStoreBuilder>,
+    /// The first error of the temporary file.
+    error: Option<io::Error>,
+}
+
+impl<'a> ReportBuilder<'a> {
+    /// Begins the report of the roll with this header.
+    ///
+    /// # Errors
+    /// Where no temporary file can be created.
+    pub fn new(header: &'a Header, settings: &'a Settings, limit: FindingLimit) -> io::Result<Self> {
+        let assessor = Assessor::new(header, settings);
+        let totals = Totals {
+            coverage: CoverageBuilder::new(header),
+            assessor: assessor.clone(),
+            assessed: 0,
+            distributions: DistributionBuilder::default(),
+            open: Severity::ALL.into_iter().map(|severity| (severity, 0)).collect(),
+            suppressed_count: 0,
+            not_read: Vec::new(),
+            findings: Vec::new(),
+            suppressed: Vec::new(),
+            store: (limit == FindingLimit::Stored).then(FindingStoreBuilder::new).transpose()?,
+            error: None,
+        };
+        Ok(Self { header, settings, limit, assessor, totals: Mutex::new(totals) })
+    }
+
+    /// Evaluates an account and adds its findings. Each account must be added only once.
+    pub fn add(&self, account: &AccountRecord) {
+        let mut assessor = self.assessor.clone();
+        let findings = assessor.assess_account(account);
+        let mut distributions = DistributionBuilder::default();
+        distributions.add(self.header, account);
+        if self.limit == FindingLimit::Stored {
+            let encoded = EncodedFindings::new(account.account_id(), &findings);
+            let mut totals = lock(&self.totals);
+            totals.count(account, &findings, assessor, distributions);
+            totals.not_read.extend(UnreadItem::from_account(account));
+            let stored = totals.store.as_mut().map_or(Ok(()), |store| store.add(encoded));
+            if let Err(error) = stored {
+                totals.error.get_or_insert(error);
+            }
+        } else {
+            let mut totals = lock(&self.totals);
+            totals.count(account, &findings, assessor, distributions);
+            totals.keep(account, findings, self.limit);
+        }
+    }
+
+    /// The report of the accounts that were added.
+    ///
+    /// # Errors
+    /// That of the temporary file.
+    pub fn finish(self) -> io::Result<Report> {
+        let Self { settings, limit, totals, .. } = self;
+        let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Totals { coverage, assessor, assessed, distributions, open, suppressed_count, .. } = totals;
+        let Totals { mut not_read, mut findings, mut suppressed, store, error, .. } = totals;
+        if let Some(error) = error {
+            return Err(error);
+        }
+        not_read.sort_by(|a, b| a.account_id.cmp(&b.account_id));
+        sort_and_limit(&mut findings, limit);
+        sort_and_limit(&mut suppressed, limit);
+        let (coverage, benchmark) = (coverage.finish(), settings.benchmark);
+        let assessment = assessor.finish(assessed, &coverage);
+        let open: BTreeMap<Severity, Count> = open
+            .into_iter()
+            .map(|(severity, number)| (severity, assessment.open_of(severity, number)))
+            .collect();
+        let open_at_least = open.iter().filter(|(_, count)| matches!(count, Count::AtLeast(_)));
+        Ok(Report {
+            open_at_least: open_at_least.map(|(severity, _)| *severity).collect(),
+            distributions: coverage.access_keys.map(|_| distributions.finish()),
+            coverage,
+            benchmark,
+            open,
+            suppressed_count,
+            not_read,
+            filter: None,
+            findings,
+            suppressed,
+            stored: store.map(FindingStoreBuilder::finish).transpose()?,
+            assessment,
+        })
+    }
+}
+
+impl<'a> Totals<'a> {
+    /// Adds what was counted in an account.
+    fn count(
+        &mut self,
+        account: &AccountRecord,
+        findings: &[Finding],
+        assessor: Assessor<'a>,
+        distributions: DistributionBuilder,
+    ) {
+        self.coverage.add(account);
+        self.assessor.add_results(assessor);
+        self.assessed += 1;
+        self.distributions.add_all(distributions);
+        for finding in findings {
+            if finding.is_open() {
+                *self.open.entry(finding.severity).or_default() += 1;
+            } else {
+                self.suppressed_count += 1;
+            }
+        }
+    }
+
+    /// Keeps the findings of an account in memory.
+    fn keep(&mut self, account: &AccountRecord, findings: Vec<Finding>, limit: FindingLimit) {
+        let (open, closed): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_open);
+        self.findings.extend(open);
+        self.suppressed.extend(closed);
+        match limit {
+            FindingLimit::All | FindingLimit::Stored => {
+                self.not_read.extend(UnreadItem::from_account(account));
+            }
+            FindingLimit::MostUrgent(number) => {
+                // Not after each account: sorting that often costs more time than some extra findings cost memory.
+                for list in [&mut self.findings, &mut self.suppressed] {
+                    if list.len() > 2 * number + 1000 {
+                        sort_and_limit(list, limit);
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn sort_and_limit(findings: &mut Vec<Finding>, limit: FindingLimit) {

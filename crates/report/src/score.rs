@@ -1,5 +1,7 @@
 //! The urgency score of a finding: points, each with the reason.
 
+use std::borrow::Cow;
+
 use rolecall_roll::{AccessKeyStatus, Fact};
 use serde::Serialize;
 
@@ -22,26 +24,26 @@ pub struct ScoreComponent {
     /// The points that this part adds.
     pub points: u32,
     /// Why it adds them, for people: `administrator access`.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
 }
 
 impl Score {
     /// The score of a finding of this severity, before anything else is known.
     #[must_use]
     pub(crate) fn new(severity: Severity) -> Self {
-        let points = match severity {
-            Severity::Critical => 80,
-            Severity::High => 40,
-            Severity::Medium => 20,
-            Severity::Low => 5,
-            Severity::Informational => 1,
+        let (points, reason) = match severity {
+            Severity::Critical => (80, "critical severity"),
+            Severity::High => (40, "high severity"),
+            Severity::Medium => (20, "medium severity"),
+            Severity::Low => (5, "low severity"),
+            Severity::Informational => (1, "informational severity"),
         };
         let mut score = Self::default();
-        score.add(points, format!("{severity} severity"));
+        score.add(points, reason);
         score
     }
 
-    fn add(&mut self, points: u32, reason: impl Into<String>) {
+    fn add(&mut self, points: u32, reason: impl Into<Cow<'static, str>>) {
         self.points += points;
         self.components.push(ScoreComponent { points, reason: reason.into() });
     }
@@ -79,9 +81,7 @@ impl Score {
         match &key.key.last_used {
             Fact::Known { value: None, .. } => match NoLastUse::of_access_key(key.key.create_date) {
                 NoLastUse::NeverUsed => self.add(10, "never used: nothing depends on the key"),
-                no_use @ NoLastUse::NotUsedSince(_) => {
-                    self.add(8, format!("{no_use}: little depends on the key"));
-                }
+                no_use => self.add(8, format!("{no_use}: little depends on the key")),
             },
             Fact::Known { value: Some(last), .. } => {
                 let idle = key.user.days_idle(last.date);

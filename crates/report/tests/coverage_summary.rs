@@ -15,7 +15,7 @@ use rolecall_report::settings::RuleOverride;
 use rolecall_report::{CATALOG, Report, Settings};
 use rolecall_roll::{
     AcceptedGap, AccessKey, AccountRecord, Coverage, Fact, FactKind, FactSelection, Facts, Gap, Header,
-    NeutralTerms, Stage, TargetScope, User, UserSource,
+    NeutralTerms, RollFile, Stage, TargetScope, User, UserSource,
 };
 
 fn accounts() -> Vec<AccountRecord> {
@@ -55,6 +55,27 @@ fn a_summary_counts_and_knows_singular_and_plural() {
         summary(&Coverage::from_accounts(&header(), &denied)),
         "0 of 1 account complete, 1 denied: users and access keys unknown: no account was read"
     );
+}
+
+#[test]
+fn a_wrong_clock_is_a_limit_in_every_format_for_people() {
+    let mut roll = roll_file_of(&header(), &accounts());
+    let summary = |roll: &RollFile| {
+        let coverage = Coverage::from_accounts(&roll.header, &accounts());
+        CoverageSummary::new(roll, &coverage, None, &NeutralTerms)
+    };
+    assert!(!summary(&roll).is_limited);
+    let words = "clock: that of the scanning machine was 30 hours behind that of AWS, so the time of the roll and all \
+                 ages are wrong";
+    for (format, text) in rendered(&roll, &Settings::default()) {
+        assert!(!text.contains("clock"), "{format}");
+    }
+    roll.statistics.as_mut().unwrap().clock_ahead_s = Some(-30 * 60 * 60);
+    assert!(summary(&roll).is_limited);
+    for (format, text) in rendered(&roll, &Settings::default()) {
+        // These two are for programs: the first has the number in its statistics.
+        assert!(format == "json" || format == "roll-csv" || text.contains(words), "{format}: {text}");
+    }
 }
 
 /// What says that there is nothing. The word before must not be part of a larger number.
@@ -138,15 +159,15 @@ fn numbers_are_lower_bounds_where_something_was_not_read() {
     let roll = roll_file_of(&header(), &accounts());
     let all = rendered(&roll, &Settings::default());
     for (format, words) in [
-        ("csv", "at least 1 user, at least 1 key"),
-        ("roll-csv", "at least 1 user, at least 1 key"),
+        ("csv", "1 complete: 1 user, 1 key"),
+        ("roll-csv", "1 complete: 1 user, 1 key"),
         ("markdown", "| at least 2 | findings | 2 medium"),
         (
             "html",
             "<span class=\"count\">at least 2</span><span>medium</span><span class=\"small\">not all evaluated</span>",
         ),
         ("html", "in 1 of 2 accounts"),
-        ("ocsf", "at least 1 user, at least 1 key"),
+        ("ocsf", "1 complete: 1 user, 1 key"),
         ("json", "\"users_at_least\": true"),
         ("json", "\"open_at_least\": ["),
     ] {
@@ -170,7 +191,11 @@ fn every_format_says_that_a_roll_is_narrowed() {
             "accounts selected by filters (units Workloads/Prod)",
             "no users",
         ),
-        (Header { collect: source, ..header() }, "keys that the credential report lists", "no users"),
+        (
+            Header { collect: source, ..header() },
+            "keys of users who have keys in the credential report, and of newer users",
+            "no users",
+        ),
     ] {
         let roll = roll_file_of(&header, &[account("111111111111", Vec::new())]);
         for (format, text) in rendered(&roll, &Settings::default()) {
@@ -182,7 +207,8 @@ fn every_format_says_that_a_roll_is_narrowed() {
             assert!(!text.contains("verdict complete"), "{format}");
             if format == "roll-csv" {
                 assert!(text.contains(&format!("{none},\r\n")), "{text}");
-                assert!(text.contains(&format!("counting only {limit}")), "{text}");
+                let is_of_users = limit.starts_with("user");
+                assert_eq!(text.contains(&format!("counting only {limit}")), is_of_users, "{text}");
             }
         }
     }
@@ -270,7 +296,7 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &Settings::default()),
         [
-            "at least 0 findings by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; rules were evaluated only in part for medium findings",
+            "0 or more findings none was found by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; not all rules or results are known for medium findings",
             "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
              use collect = recommended"
         ]

@@ -438,3 +438,35 @@ proptest! {
         prop_assert!(page.select(&Selector::parse("#rows bdi").unwrap()).any(|it| it.text().collect::<String>() == shown));
     }
 }
+
+/// The ids of the OCSF events of a roll with one account.
+fn ocsf_uids(record: AccountRecord) -> Vec<String> {
+    let texts = rendered(&roll_file_of(&header(), &[record]), &Settings::default());
+    let events = texts["ocsf"].lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.map(|event| event["finding_info"]["uid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_ids_of_ocsf_events_are_unique_and_do_not_depend_on_a_reason_or_on_other_gaps() {
+    let unknown = |id: &str, reason: &str| AccessKey {
+        last_used: Fact::Unknown { unknown: reason.to_owned() },
+        ..key(id, 500, None)
+    };
+    let record = |reasons: [&str; 2], gaps: &[Gap]| {
+        let keys = vec![unknown("AKIAONE", reasons[0]), unknown("AKIATWO", reasons[1])];
+        let users = vec![user("ann", keys)];
+        AccountRecord::read(role_arn("111111111111"), users, gaps.to_vec(), Vec::new())
+    };
+    let gap = |user: &str| gap(FactKind::LastUsed, Some(user), "Rate exceeded");
+    let uids = ocsf_uids(record(["throttled", "access denied"], &[gap("ann"), gap("ann")]));
+    let distinct: BTreeSet<&String> = uids.iter().collect();
+    assert_eq!(distinct.len(), uids.len(), "{uids:#?}");
+    let is_about_unknown = |uid: &&String| uid.contains("/unknown/") || uid.contains("/not-read/");
+    let others = ocsf_uids(record(["timed out", "another reason"], &[gap("aaron"), gap("ann"), gap("ann")]));
+    for uid in uids.iter().filter(is_about_unknown) {
+        assert!(!uid.contains(' ') && !uid.contains("throttled"), "{uid}");
+        assert!(others.contains(uid), "{uid} is not in {others:#?}");
+    }
+    assert!(uids.contains(&"111111111111/access-key-unused/unknown/last_used".to_owned()), "{uids:#?}");
+    assert!(uids.contains(&"111111111111/not-read/last_used/ListAccessKeys/ann/2".to_owned()), "{uids:#?}");
+}

@@ -177,7 +177,11 @@ fn a_credential_that_is_older_than_the_records_of_aws_is_not_called_never_used()
     }
     for (day, used) in [
         ("2014-10-19T23:59:59Z", "not used since AWS began to record it (20 October 2014)"),
-        ("2014-10-20T00:00:00Z", "never used"),
+        (
+            "2014-10-20T00:00:00Z",
+            "not used as far as AWS recorded (AWS did not record sign-ins from 3 to 23 May 2018)",
+        ),
+        ("2018-05-23T21:08:00Z", "never used"),
     ] {
         let set = ConsolePassword { create_date: Some(at(day)), password_reset_required: false };
         let ann = User { console_password: Fact::live(Some(set)), ..user("ann", Vec::new()) };
@@ -199,7 +203,7 @@ fn a_value_that_aws_does_not_have_is_not_called_unread() {
         &only(rules::find("access-key-age").unwrap()),
     );
     let reasons: Vec<&str> =
-        report.findings[0].score.components.iter().map(|component| component.reason.as_str()).collect();
+        report.findings[0].score.components.iter().map(|component| &*component.reason).collect();
     assert!(reasons.contains(&"AWS has no value for the last use"), "{reasons:?}");
     let bars = &report.distributions.as_ref().unwrap().last_use;
     assert!(bars.iter().any(|bar| bar.label == "unavailable" && bar.number == 1));
@@ -588,7 +592,7 @@ fn an_administrator_who_is_not_recognized_is_unknown() {
     assert_eq!(
         user_verdict(id, with(Fact::live(grouped))),
         Unknown(
-            "policies: none of the user's policies is recognized as full administrator access".to_owned()
+            "policies: whether the user's policies together give administrator access is not evaluated; only a policy that gives it alone is recognized, and another scan does not change this".to_owned()
         )
     );
     let limited = Policies {
@@ -599,7 +603,7 @@ fn an_administrator_who_is_not_recognized_is_unknown() {
     };
     assert_eq!(
         user_verdict(id, with(Fact::live(limited))),
-        Unknown("policies: a permissions boundary limits the administrator policy".to_owned())
+        Unknown("policies: a permissions boundary limits the administrator policy; to which actions is not evaluated".to_owned())
     );
     assert_eq!(
         user_verdict(id, with(Fact::live(Policies::default()))),

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use crate::account::AccountRecord;
 use crate::coverage::{Coverage, CoverageBuilder};
 use crate::file::{
-    AccountIndex, AccountLine, Counts, ParsedFile, ReadError, RollWriter, Run, Statistics, read_records,
+    AccountIndex, AccountLine, CheckedLine, Counts, Headers, ParsedFile, ReadError, RollWriter, Run,
+    Statistics, check_records, read_records,
 };
 use crate::header::Header;
 use crate::ids::AccountId;
+use crate::parallel::{lock, map_in_order};
 
 /// A roll file that a run can resume: locked, and read.
 #[derive(Debug)]
@@ -40,8 +43,7 @@ struct Line {
 
 impl Line {
     fn new(account: &AccountRecord, (begin, length): (u64, usize)) -> Self {
-        let has_remarks = !account.gaps().is_empty() || !account.notes().is_empty();
-        Self { begin, length, has_remarks }
+        Self { begin, length, has_remarks: account.has_remarks() }
     }
 }
 
@@ -91,9 +93,10 @@ impl ResumableRoll {
         self.index.is_done(account_id)
     }
 
-    /// The `as_of` of the earliest run that read an account which need not be read again.
+    /// Of the accounts that need not be read again, the one that was read first, and the `as_of` of that run. One whose line
+    /// has no time comes before all others.
     #[must_use]
-    pub fn oldest_done(&self) -> Option<Timestamp> {
+    pub fn oldest_done(&self) -> Option<(&AccountId, Option<Timestamp>)> {
         self.index.oldest_done()
     }
 
@@ -167,6 +170,56 @@ impl RollAppender {
     }
 }
 
+/// A roll file that is open to be read; of its contents, only the header is known.
+#[derive(Debug)]
+pub struct OpenRoll {
+    file: File,
+    /// The header of the last run.
+    pub header: Header,
+    /// Whether no other run wrote to the file.
+    is_of_one_run: bool,
+    /// The number of bytes up to the last newline. A run may append more meanwhile.
+    length: u64,
+}
+
+impl OpenRoll {
+    /// Finds the header of the last run.
+    ///
+    /// # Errors
+    /// Those of [`RollFile::read`], where there is no header. Other damage is found by [`OpenRoll::read`].
+    pub fn new(file: File) -> Result<Self, ReadError> {
+        let found = Headers::find(BufReader::new(&file))?;
+        (&file).rewind()?;
+        match found {
+            Some(Headers { last, is_only, length }) => {
+                Ok(Self { file, header: last, is_of_one_run: is_only, length })
+            }
+            None => Err(RollFile::read(file).err().unwrap_or(ReadError::Empty)),
+        }
+    }
+
+    /// Reads the file as [`RollFile::read`] does, on all cores, and calls `on_account` with each account, in any order. What
+    /// was made of the accounts is worth nothing if there is an error: it may be about a line before theirs.
+    ///
+    /// # Errors
+    /// [`ReadError`] names the line.
+    pub fn read(self, on_account: impl Fn(&AccountRecord) + Sync) -> Result<RollFile, ReadError> {
+        let Self { file, header, is_of_one_run, length } = self;
+        if !is_of_one_run {
+            // Which line of an account counts is known at the end.
+            let roll = RollFile::read_up_to(length, file)?;
+            roll.for_each_account(on_account)?;
+            return Ok(roll);
+        }
+        let mut lines = BTreeMap::new();
+        let read = check_records(BufReader::new((&file).take(length)), &header, on_account, |line| {
+            let CheckedLine { account_id, range: (begin, length), has_remarks, .. } = line;
+            lines.insert(account_id, Line { begin, length, has_remarks });
+        })?;
+        Ok(RollFile::new(read, file, lines))
+    }
+}
+
 /// A roll file that is only read.
 #[derive(Debug)]
 pub struct RollFile {
@@ -186,11 +239,20 @@ impl RollFile {
     /// # Errors
     /// [`ReadError`] names the line.
     pub fn read(file: File) -> Result<Self, ReadError> {
+        Self::read_up_to(u64::MAX, file)
+    }
+
+    /// As [`RollFile::read`], but only this number of bytes.
+    fn read_up_to(length: u64, file: File) -> Result<Self, ReadError> {
         let mut lines = BTreeMap::new();
-        let read = read_records(BufReader::new(&file), |line| insert(&mut lines, &line))?;
+        let read = read_records(BufReader::new((&file).take(length)), |line| insert(&mut lines, &line))?;
+        Ok(Self::new(read, file, lines))
+    }
+
+    fn new(read: ParsedFile, file: File, lines: BTreeMap<AccountId, Line>) -> Self {
         let ParsedFile { header, trailer, index, .. } = read;
         let statistics = trailer.map(|trailer| trailer.statistics);
-        Ok(Self { header, counts: index.counts(), statistics, file, lines })
+        Self { header, counts: index.counts(), statistics, file, lines }
     }
 
     /// The ids of the accounts that have a line, sorted.
@@ -240,16 +302,38 @@ impl RollFile {
         }
     }
 
-    /// Calculates the coverage of the roll; reads all accounts, one at a time.
+    /// Calculates the coverage of the roll; reads all accounts.
     ///
     /// # Errors
     /// The I/O errors of the file.
     pub fn coverage(&self) -> io::Result<Coverage> {
-        let mut coverage = CoverageBuilder::new(&self.header);
-        for account in self.accounts() {
-            coverage.add(&account?);
-        }
-        Ok(coverage.finish())
+        let coverage = Mutex::new(CoverageBuilder::new(&self.header));
+        self.for_each_account(|account| lock(&coverage).add(account))?;
+        Ok(coverage.into_inner().unwrap_or_else(PoisonError::into_inner).finish())
+    }
+
+    /// Calls `on_account` with each account, on all cores and in any order.
+    ///
+    /// # Errors
+    /// The I/O errors of the file.
+    pub fn for_each_account(&self, on_account: impl Fn(&AccountRecord) + Sync) -> io::Result<()> {
+        let work = |account| {
+            on_account(&account);
+            Ok(())
+        };
+        self.map_accounts(work, |result| result)
+    }
+
+    /// Calls `work` with each account, on all cores, and `take` with each result, in the order of the account ids.
+    ///
+    /// # Errors
+    /// The first error of `take`, which also gets those of reading the file.
+    pub fn map_accounts<T: Send, E>(
+        &self,
+        work: impl Fn(AccountRecord) -> io::Result<T> + Sync,
+        take: impl FnMut(io::Result<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        map_in_order(self.lines.values(), |line| read_account(&self.file, *line).and_then(&work), take)
     }
 
     /// The accounts, sorted by id. Each is read from the file when the iterator reaches it.

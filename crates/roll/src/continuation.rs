@@ -40,6 +40,12 @@ pub enum Discontinuity {
         /// The maximum age.
         max_age: SignedDuration,
     },
+    /// The line of an account that would not be read again does not say when it was read.
+    #[error("the line of account {account_id} has no `as_of`, so its age is unknown")]
+    UnknownAge {
+        /// The account.
+        account_id: AccountId,
+    },
     /// The organizations differ, or only one of the two reads an organization.
     #[error("the roll is of {}, but this run reads {}", organization(.previous.as_deref()), organization(.next.as_deref()))]
     Organization {
@@ -117,17 +123,21 @@ pub fn check(previous: &Header, next: &Header) -> Result<(), Discontinuity> {
     Ok(())
 }
 
-/// Checks that no account which would not be read again is older than the maximum age when the run starts, at `now`.
+/// Checks that no account which would not be read again is older than the maximum age when the run starts, at `now`, or of
+/// unknown age. `oldest_done` is the one of them that was read first.
 ///
 /// # Errors
-/// [`Discontinuity::TooOld`].
+/// [`Discontinuity::TooOld`] or [`Discontinuity::UnknownAge`].
 pub fn check_age(
-    oldest_done: Option<Timestamp>,
+    oldest_done: Option<(&AccountId, Option<Timestamp>)>,
     now: Timestamp,
     max_age: SignedDuration,
 ) -> Result<(), Discontinuity> {
     match oldest_done {
-        Some(as_of) if now.duration_since(as_of) > max_age => Err(Discontinuity::TooOld { as_of, max_age }),
+        Some((account_id, None)) => Err(Discontinuity::UnknownAge { account_id: account_id.clone() }),
+        Some((_, Some(as_of))) if now.duration_since(as_of) > max_age => {
+            Err(Discontinuity::TooOld { as_of, max_age })
+        }
         _ => Ok(()),
     }
 }

@@ -133,9 +133,7 @@ impl Coverage {
     /// Adds an account in which nothing was read, by the reason of its first gap.
     fn add_failed(&mut self, account: &AccountRecord, is_management: bool) {
         let (reasons, reason) = match account.gaps().first() {
-            Some(gap) if gap.error_kind == ErrorKind::Denied => {
-                (&mut self.denied, denial_reason(gap, is_management))
-            }
+            Some(gap) if account.is_denied() => (&mut self.denied, denial_reason(gap, is_management)),
             Some(gap) => (&mut self.failed, failure_reason(gap)),
             None => (&mut self.failed, String::new()),
         };
@@ -181,7 +179,7 @@ impl CoverageBuilder {
         }
     }
 
-    /// Adds an account; each account must be added only once.
+    /// Adds an account; each account must be added only once, in any order.
     pub fn add(&mut self, account: &AccountRecord) {
         self.pending.remove(account.account_id());
         self.coverage.count(account);
@@ -240,6 +238,10 @@ impl CoverageBuilder {
     #[must_use]
     pub fn finish(self) -> Coverage {
         let Self { mut coverage, pending, accepted_gaps, .. } = self;
+        // Accounts are added in any order.
+        for gaps in [&mut coverage.accepted_gaps, &mut coverage.expired_accepted_gaps] {
+            gaps.sort_by(|a, b| a.account_id.cmp(&b.account_id));
+        }
         let is_used = |gap: &AcceptedGap| {
             coverage.accepted_gaps.contains(gap) || coverage.expired_accepted_gaps.contains(gap)
         };
@@ -274,14 +276,14 @@ fn denial_reason(gap: &Gap, is_management: bool) -> String {
         Some((policy @ (PolicyType::ServiceControl | PolicyType::ResourceControl), Effect::ExplicitDeny)) => {
             let id = denial.policy_arn.and_then(|arn| arn.rsplit('/').next());
             let id = id.filter(|id| id.starts_with("p-")).map_or(String::new(), |id| format!(" {id}"));
-            format!("{}{id} (named by AWS)", policy.name())
+            format!("{operation} denied by {}{id} (named by AWS)", policy.name())
         }
         Some((policy, Effect::NotAllowed)) => format!("no {} allows {operation}", policy.name()),
         Some((policy, Effect::ExplicitDeny)) => {
             format!("{operation} denied by an explicit deny in the {}", policy.name())
         }
         None if gap.stage == Stage::Session && is_management => {
-            "management account (StackSets create no role there): access denied, AWS gave no reason"
+            "access denied in the management account (StackSets create no role in it), AWS gave no reason"
                 .to_owned()
         }
         None => format!("{operation}: access denied, AWS gave no reason"),
@@ -290,6 +292,15 @@ fn denial_reason(gap: &Gap, is_management: bool) -> String {
 
 /// Why nothing was read in an account, for reasons other than access denied.
 fn failure_reason(gap: &Gap) -> String {
+    // The message begins with what stopped the account: its timeout, the run's time limit or a signal.
+    if let (None, ErrorKind::TimedOut | ErrorKind::Interrupted) = (&gap.operation, gap.error_kind) {
+        let (cause, rest) = gap.message.split_once(": ").unwrap_or((&gap.message, ""));
+        return if rest.is_empty() {
+            cause.to_owned()
+        } else {
+            format!("{cause} while the account was read")
+        };
+    }
     let operation = gap.operation.as_deref().map_or(String::new(), |operation| format!("{operation}: "));
     let code = gap.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
     format!("{operation}{}{code}", gap.error_kind)
@@ -383,9 +394,12 @@ mod tests {
             denied,
             [
                 ("AssumeRole: access denied, AWS gave no reason", 2),
-                ("management account (StackSets create no role there): access denied, AWS gave no reason", 1),
+                ("ListUsers denied by service control policy p-2kgnabcd (named by AWS)", 1),
+                (
+                    "access denied in the management account (StackSets create no role in it), AWS gave no reason",
+                    1
+                ),
                 ("no identity-based policy allows ListUsers", 1),
-                ("service control policy p-2kgnabcd (named by AWS)", 1),
             ]
         );
         let missing = Missing { accounts: 1, users: 1, access_keys: 0 };

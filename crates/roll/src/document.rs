@@ -9,6 +9,7 @@ use crate::appender::RollFile;
 use crate::coverage::Coverage;
 use crate::file::{Counts, Roll, Statistics};
 use crate::header::Header;
+use crate::json;
 
 /// The document that the output format `json` writes.
 #[derive(Debug, Serialize)]
@@ -33,7 +34,8 @@ impl<'a> From<&'a Roll> for Document<'a, Vec<&'a AccountRecord>> {
 }
 
 impl<'a> Document<'a, StreamedAccounts<'a>> {
-    /// Creates the document of a roll file. Serializing it reads one account at a time.
+    /// Creates the document of a roll file, to be written with [`json::to_writer_pretty`]. Serializing it reads some accounts at
+    /// a time, on all cores.
     #[must_use]
     pub fn from_file(file: &'a RollFile, coverage: Coverage) -> Self {
         let RollFile { header, counts, statistics, .. } = file;
@@ -54,9 +56,8 @@ pub struct StreamedAccounts<'a>(&'a RollFile);
 impl Serialize for StreamedAccounts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        for account in self.0.accounts() {
-            list.serialize_element(&account.map_err(S::Error::custom)?)?;
-        }
+        let write = |account| json::to_indented_element(&account);
+        self.0.map_accounts(write, |account| list.serialize_element(&account.map_err(S::Error::custom)?))?;
         list.end()
     }
 }

@@ -46,7 +46,7 @@ fact_kinds! {
     /// When, for which service and in which region the keys were last used: `iam:GetAccessKeyLastUsed`.
     LastUsed = "last_used", "last use";
     /// Whether all users were listed: `iam:GetAccountSummary`.
-    ControlTotal = "control_total", "number of users";
+    ControlTotal = "control_total", "account summary";
     /// The users' console passwords: `iam:GetLoginProfile`.
     ConsolePassword = "console_password", "console passwords";
     /// The users' MFA devices: `iam:ListMFADevices`.
@@ -165,7 +165,7 @@ impl FactSelection {
     #[must_use]
     pub(crate) fn limits(&self) -> Vec<String> {
         let source = (self.user_source == UserSource::CredentialReport)
-            .then(|| "keys that the credential report lists".to_owned());
+            .then(|| "keys of users who have keys in the credential report, and of newer users".to_owned());
         source.into_iter().chain(self.user_limits()).collect()
     }
 

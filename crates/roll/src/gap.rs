@@ -173,7 +173,7 @@ impl fmt::Display for ErrorKind {
             Self::Transport => "no response",
             Self::Malformed => "malformed response",
             Self::Internal => "internal error in rolecall",
-            Self::Other => "other AWS error",
+            Self::Other => "AWS error",
         })
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
+use serde_json::value::RawValue;
 
 /// Writes a value on one line.
 ///
@@ -23,6 +24,20 @@ pub fn to_writer(out: impl Write, value: &impl Serialize) -> io::Result<()> {
 pub fn to_writer_pretty(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     let mut serializer = Serializer::with_formatter(out, Escaping(PrettyFormatter::new()));
     value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// Writes a value as an element of a list in an indented document, with the indentation that it has there. So the elements of a long
+/// list can be written on several cores.
+///
+/// # Errors
+/// Values that cannot be serialized as JSON.
+pub fn to_indented_element(value: &impl Serialize) -> io::Result<Box<RawValue>> {
+    let mut bytes = Vec::new();
+    // An element of a list in a list has the same indentation as one of a list in an object.
+    to_writer_pretty(&mut bytes, &[[value]])?;
+    let list = String::from_utf8(bytes).map_err(io::Error::other)?;
+    let element = list.strip_prefix("[\n  [\n    ").and_then(|rest| rest.strip_suffix("\n  ]\n]"));
+    RawValue::from_string(element.unwrap_or(&list).to_owned()).map_err(io::Error::from)
 }
 
 /// Whether a character can change how the text around it is displayed: control characters, line separators, and the
@@ -102,7 +117,21 @@ impl<F: Formatter> Formatter for Escaping<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::{to_writer, to_writer_pretty};
+    use super::{to_indented_element, to_writer, to_writer_pretty};
+
+    #[test]
+    fn an_element_is_indented_as_in_its_document() {
+        let values = [
+            serde_json::json!({"a": [1, {"b": "\u{202e}\n"}], "c": {}}),
+            serde_json::json!([]),
+            serde_json::json!(1),
+        ];
+        let elements: Vec<_> = values.iter().map(|value| to_indented_element(value).unwrap()).collect();
+        let (mut expected, mut written) = (Vec::new(), Vec::new());
+        to_writer_pretty(&mut expected, &std::collections::BTreeMap::from([("list", &values)])).unwrap();
+        to_writer_pretty(&mut written, &std::collections::BTreeMap::from([("list", &elements)])).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8(expected).unwrap());
+    }
 
     #[test]
     fn unsafe_characters_are_escaped_and_parse_to_the_same_text() {

@@ -49,11 +49,12 @@ pub mod gap;
 pub mod header;
 pub mod ids;
 pub mod json;
+pub mod parallel;
 pub mod remedy;
 pub mod user;
 
 pub use account::{Account, AccountRecord, Contradiction, Facts, IssuedSession, Outcome, Root, Summary};
-pub use appender::{ResumableRoll, RollAppender, RollFile};
+pub use appender::{OpenRoll, ResumableRoll, RollAppender, RollFile};
 pub use coverage::{Coverage, CoverageBuilder, Missing};
 pub use denial::{Denial, Effect, PolicyType};
 pub use document::Document;
@@ -61,6 +62,7 @@ pub use fact::{Fact, Source};
 pub use fact_kind::{FactKind, FactSelection, UserSource};
 pub use file::{
     Calls, Counts, IntermediateSession, LineProblem, ReadError, Roll, RollWriter, Run, Statistics, Trailer,
+    clock_difference,
 };
 pub use gap::{ErrorKind, Gap, Note, Stage};
 pub use header::{AcceptedGap, Caller, Header, Organization, Target, TargetScope};

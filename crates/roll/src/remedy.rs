@@ -147,7 +147,14 @@ impl Remedy {
             Self::AllowActions { side, principal, actions, resource } => {
                 let resource = resource.as_deref().unwrap_or("*");
                 let principal = PrincipalLabel(*side, principal);
-                format!("allow {} on {resource} in a policy of {principal}", actions.join(" and "))
+                let is_role_named =
+                    actions.iter().any(|action| action == "sts:AssumeRole") && resource != "*";
+                let or_correct =
+                    if is_role_named { "; or correct the role's name, if it is wrong" } else { "" };
+                format!(
+                    "allow {} on {resource} in a policy of {principal}{or_correct}",
+                    actions.join(" and ")
+                )
             }
             Self::AllowInPolicy { policy, side, principal, action } => {
                 allow_in_policy(*policy, PrincipalLabel(*side, principal), action.as_deref(), terms)
@@ -259,7 +266,8 @@ fn trust_caller(action: &str, terms: &dyn Terms) -> String {
 fn check_both_sides(action: &str, terms: &dyn Terms) -> String {
     match session_setting(action) {
         None => "AWS does not say which side denied it: check that the role exists, that its trust policy names the \
-                 caller and the same external id, and that the caller's own policy allows sts:AssumeRole on it"
+                 caller, that it requires the external id that was passed, or none if none was, and that the caller's own \
+                 policy allows sts:AssumeRole on it"
             .to_owned(),
         Some((setting, sent)) => format!(
             "AWS does not say which side denied it: the role's trust policy and the caller's own policy must both allow \

@@ -1,14 +1,17 @@
 //! The roll file: it is read as it was written, also where it was cut off, and it matches the schema.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue panics")]
 
+use std::io::{Seek, Write};
+use std::sync::Mutex;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rolecall_roll::{
     AcceptedGap, AccessKey, Account, AccountRecord, Caller, Calls, ConsolePassword, Counts, Document,
     ErrorKind, Fact, FactKind, FactSelection, Facts, Gap, Header, IntermediateSession, IssuedSession,
-    LastUsed, MfaDevice, Note, Organization, Policies, PolicyType, ReadError, Remedy, ReportKey, ReportRow,
-    ResumableRoll, RoleArn, Roll, RollWriter, Root, RunId, Side, Source, Stage, Statistics, Summary, Target,
-    TargetScope, User, UserSource,
+    LastUsed, MfaDevice, Note, OpenRoll, Organization, Policies, PolicyType, ReadError, Remedy, ReportKey,
+    ReportRow, ResumableRoll, RoleArn, Roll, RollFile, RollWriter, Root, RunId, Side, Source, Stage,
+    Statistics, Summary, Target, TargetScope, User, UserSource,
 };
 use serde_json::Value;
 
@@ -202,6 +205,20 @@ fn roll_file(header: &Header, accounts: &[AccountRecord]) -> Vec<u8> {
         .unwrap()
 }
 
+/// The accounts that are given away while a file is read on all cores, sorted; they must be those that can be read afterwards.
+fn read_on_all_cores(bytes: &[u8]) -> Result<Vec<AccountRecord>, ReadError> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file.rewind().unwrap();
+    let given = Mutex::new(Vec::new());
+    let roll: RollFile = OpenRoll::new(file)?.read(|account| given.lock().unwrap().push(account.clone()))?;
+    let mut given = given.into_inner().unwrap();
+    given.sort_by(|a, b| a.account_id().cmp(b.account_id()));
+    assert_eq!(given, roll.accounts().map(Result::unwrap).collect::<Vec<_>>());
+    assert_eq!(roll.counts, given.iter().collect());
+    Ok(given)
+}
+
 fn schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(include_str!("../schema/roll.schema.json")).unwrap();
     jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
@@ -224,6 +241,7 @@ proptest! {
         prop_assert_eq!(&roll.header, &header);
         prop_assert_eq!(&roll.accounts, &accounts);
         prop_assert_eq!(roll.trailer.unwrap().counts.accounts, accounts.len());
+        prop_assert_eq!(&read_on_all_cores(&file).unwrap(), &accounts);
     }
 
     #[test]
@@ -287,12 +305,14 @@ fn an_invalid_roll_is_an_error_with_the_line() {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let error = Roll::read(text.as_bytes()).unwrap_err().to_string();
         assert!(error.starts_with(problem), "{error}");
+        assert_eq!(read_on_all_cores(text.as_bytes()).unwrap_err().to_string(), error);
     }
     for (version, remedy) in [(2, "scan again"), (4, "use a newer Rolecall")] {
         // The version is read first, as another version may have other fields.
         for text in [file.clone(), file.replace("\"collect\":", "\"gather\":")] {
             let other = text.replace("\"schema_version\":3", &format!("\"schema_version\":{version}"));
             let error = Roll::read(other.as_bytes()).unwrap_err();
+            assert_eq!(read_on_all_cores(other.as_bytes()).unwrap_err().to_string(), error.to_string());
             assert!(matches!(error, ReadError::Version(found) if found == version), "{error}");
             assert!(error.to_string().ends_with(remedy), "{error}");
         }
@@ -309,6 +329,8 @@ fn the_field_that_names_the_record_may_be_anywhere_but_once() {
     let read = |account: String| Roll::read(format!("{}\n{account}\n", lines[0]).as_bytes());
     let last = read(format!("{{{fields},\"record\":\"account\"}}")).unwrap();
     assert_eq!(last.accounts, accounts);
+    let line = format!("{}\n{{{fields},\"record\":\"account\"}}\n", lines[0]);
+    assert_eq!(read_on_all_cores(line.as_bytes()).unwrap(), accounts);
     for twice in ["account", "trailer"] {
         let error = read(format!("{{\"record\":\"account\",{fields},\"record\":\"{twice}\"}}")).unwrap_err();
         assert!(error.to_string().contains("duplicate field `record`"), "{error}");
@@ -524,8 +546,10 @@ fn a_run_that_was_interrupted_at_any_byte_is_resumed_to_the_same_roll() {
         std::fs::write(&path, &bytes[..end]).unwrap();
         let resumed: Vec<_> = run(&path, &accounts).accounts().map(Result::unwrap).collect();
         assert_eq!(resumed, uninterrupted, "cut off at {end}");
-        let read = Roll::read(&std::fs::read(&path).unwrap()[..]).unwrap();
+        let file = std::fs::read(&path).unwrap();
+        let read = Roll::read(&file[..]).unwrap();
         assert_eq!((read.accounts.len(), read.trailer.unwrap().counts.users), (3, 3));
+        assert_eq!(read_on_all_cores(&file).unwrap(), uninterrupted);
     }
 }
 
@@ -546,9 +570,12 @@ fn an_incomplete_account_is_read_again_and_no_data_is_lost() {
         for account in runs {
             drop(run(&path, std::slice::from_ref(account)));
         }
+        let file = std::fs::read(&path).unwrap();
+        assert_eq!(&Roll::read(&file[..]).unwrap().accounts, std::slice::from_ref(kept));
         assert_eq!(
-            &Roll::read(&std::fs::read(&path).unwrap()[..]).unwrap().accounts,
-            std::slice::from_ref(kept)
+            read_on_all_cores(&file).unwrap(),
+            std::slice::from_ref(kept),
+            "each account is given once"
         );
     }
 }

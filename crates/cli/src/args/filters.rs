@@ -10,7 +10,9 @@ use rolecall_roll::AccountId;
 /// Filters of the findings that are shown. No variable and no key of `rolecall.toml` sets them, so that a forgotten one hides
 /// no findings.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Filters (change only what is shown, not the roll, its coverage or --fail-on)")]
+#[command(
+    next_help_heading = "Filters of findings (the list of keys, the roll, its coverage and --fail-on do not change)"
+)]
 pub(crate) struct FilterArgs {
     /// Show findings of this severity or worse: critical, high, medium, low, informational
     #[arg(long, value_name = "SEVERITY")]

@@ -79,7 +79,11 @@ impl FlagSet for TargetFlags {
     type Options = TargetOptions;
 
     fn heading(row: &OptionRow) -> &'static str {
-        if ROLE_KEYS.contains(&row.key) { "Role to assume" } else { "Target accounts" }
+        if ROLE_KEYS.contains(&row.key) {
+            "Role to assume"
+        } else {
+            "Target accounts (these options may be combined)"
+        }
     }
 
     fn is_common(key: &str) -> bool {

@@ -9,7 +9,7 @@ pub(crate) struct GlobalArgs {
     #[command(flatten)]
     pub(crate) color: colorchoice_clap::Color,
 
-    /// Print more on stderr. -v: which configuration file, source of credentials and accounts are used, never a secret. -vv: also
+    /// Print more on stderr. -v: the configuration file, the accounts, and where the credentials come from, never a secret. -vv: also
     /// debug lines of the AWS SDK
     #[arg(long, short, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: u8,

@@ -11,7 +11,7 @@ use crate::output::{self, Sink};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Outputs {
-    /// Output format; repeat with an --out for each [default: by the extension of --out, else table]
+    /// Output format; for several, give --format and --out in pairs [default: by the extension of --out, else table]
     #[arg(long, value_enum)]
     pub(crate) format: Vec<Format>,
 
@@ -109,9 +109,9 @@ pub(crate) enum Format {
     Json,
     /// The roll file, as JSON lines: a header, a line for each account as it completes, a trailer
     Jsonl,
-    /// Findings as CSV, one row for each
+    /// Findings as CSV, one row for each, and rows for what is unknown or not evaluated
     Csv,
-    /// The roll as CSV, one row for each access key
+    /// The roll as CSV, one row for each access key, and rows for users without keys and for what is unknown
     RollCsv,
     /// Findings as Markdown, for tickets and wikis
     Markdown,
@@ -133,6 +133,14 @@ impl Format {
     /// Whether it can group findings.
     pub(crate) fn groups(self) -> bool {
         matches!(self, Self::Table | Self::Markdown)
+    }
+
+    /// Whether it shows findings, and not only the roll.
+    pub(crate) fn shows_findings(self) -> bool {
+        match self {
+            Self::Table | Self::Json | Self::Csv | Self::Markdown | Self::Html | Self::Ocsf => true,
+            Self::Jsonl | Self::RollCsv => false,
+        }
     }
 
     /// Whether it shows all findings, and not only the most urgent.

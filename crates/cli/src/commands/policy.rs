@@ -74,7 +74,7 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
 fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let file = arguments.file.display();
     let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{file}: {problem}"));
-    let text = read(&arguments.file).map_err(|error| invalid(&error))?;
+    let text = read(&arguments.file).map_err(|error| Failure::cannot_read("", &arguments.file, &error))?;
     let not_cases = |problem: &dyn std::fmt::Display| {
         invalid(problem)
             .with_remedy("write a JSON list of cases; `rolecall policy evaluate --help` shows one")

@@ -11,7 +11,7 @@ use crate::args::{ConfigurationArgs, FilterArgs, Format, JudgingArgs, Outputs};
 use crate::configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
-use crate::output::{self, Destinations, RenderOptions, Spinner};
+use crate::output::{self, Destinations, Evaluation, RenderOptions, Spinner};
 use crate::roll_file;
 
 const HELP: &str = "\
@@ -26,7 +26,7 @@ roll apply.";
 const EXIT_CODES: [(RolecallExitCode, &str); 3] = [
     (RolecallExitCode::Usage, "invalid arguments, or not a roll file"),
     (RolecallExitCode::Findings, "a finding at or above --fail-on, also in an incomplete roll"),
-    (RolecallExitCode::Incomplete, "the roll is incomplete, or --fail-on cannot be decided"),
+    (RolecallExitCode::Incomplete, "the roll is incomplete, or a rule for --fail-on was not evaluated"),
 ];
 
 /// The arguments of `rolecall report`.
@@ -86,15 +86,15 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
         roll_file::ensure_distinct("the configuration file", path, &arguments.outputs.out)?;
     }
     let spinner = Spinner::start(format!("Reading {}", arguments.roll.display()));
-    let mut roll = roll_file::read(&arguments.roll)?;
-    drop(spinner);
+    let roll = roll_file::open(&arguments.roll)?;
+    let mut header = roll.header.clone();
     let destinations = Destinations::open(&arguments.outputs, false)?;
     if let Some(formats) = destinations.formats_without_groups().filter(|_| arguments.group_by.is_some()) {
         return Err(Failure::usage(format!("--group-by has no effect on the output ({formats})"))
             .with_remedy("remove it, or use one of the formats that it groups: table, markdown"));
     }
     if let Some(as_of) = arguments.as_of {
-        let taken = roll.header.as_of;
+        let taken = header.as_of;
         if as_of < taken {
             let problem = format!("--as-of {as_of} is before the time of the roll, {taken:.0}");
             return Err(
@@ -107,23 +107,33 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<ExitCode, Failure> {
             )
             .with_remedy("pass --as-of without --format jsonl"));
         }
-        roll.header.as_of = as_of;
+        header.as_of = as_of;
     }
     if configuration.path.is_some() {
-        roll.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
+        header.accepted_gaps.clone_from(&configuration.accepted_gaps);
     }
     let judging = arguments.judging.benchmark.apply_to(configuration.judging);
     let files = destinations.files.clone();
     let grouping = arguments.group_by.map(Into::into);
+    let filter = arguments.filters.filter();
+    // Rules take longer than reading the roll.
+    let needs_report =
+        destinations.show_findings() || arguments.judging.fail_on.is_some() || !filter.is_empty();
     let options = RenderOptions {
-        judging: Some(&judging),
+        judging: needs_report.then_some(&judging),
         grouping,
         keys: false,
         all: arguments.outputs.all,
-        filter: arguments.filters.filter(),
+        filter,
         retry: None,
     };
-    let outcome = output::show(&roll, destinations, &options)?;
+    let evaluation = Evaluation::begin(&header, &destinations, &options)?;
+    let read = roll.read(|account| evaluation.add(account));
+    let mut roll = read.map_err(|error| roll_file::not_a_roll(&arguments.roll, error))?;
+    let evaluated = evaluation.finish()?;
+    drop(spinner);
+    roll.header = header;
+    let outcome = output::write(&roll, evaluated, destinations, &options)?;
     outcome.report_files(&files);
     Ok(outcome.exit_code(arguments.judging.fail_on))
 }

@@ -46,7 +46,8 @@ Credentials, region, proxies (HTTPS_PROXY, NO_PROXY), AWS_CA_BUNDLE and AWS_ENDP
 them. Results go to stdout, notes and errors to stderr.
 
 A TIME is written as 90s, 500ms, 10m or 1h30m; a bare number is seconds. Most flags can also be set by a variable, shown as \
-[env: …], or in rolecall.toml. A flag takes precedence over a variable, and a variable over rolecall.toml. `rolecall config` \
+[env: …], or in rolecall.toml. A flag takes precedence over a variable, and a variable over rolecall.toml; what a row of --accounts-file or an \
+[[account]] section sets for its account takes precedence over all of them. `rolecall config` \
 lists all options, their values and where each was set.";
 
 /// The columns that fit every terminal.
@@ -66,14 +67,14 @@ fn long_help() -> String {
     });
     let facts: String = facts.collect();
     format!(
-        "{EXAMPLES}\n\n{NOTES}\n\nFACTS for --collect, each with the smallest set that has it (recommended includes default, all includes \
-         recommended). The session policy of each session allows only the IAM actions that the facts need.{facts}"
+        "{EXAMPLES}\n\n{NOTES}\n\nFACTS for --collect. The second column is the smallest set that includes the fact (recommended includes default, all \
+         includes recommended). The session policy of each session allows only the IAM actions that the facts need.{facts}"
     )
 }
 
 const EXIT_CODES: [(RolecallExitCode, &str); 2] = [
-    (RolecallExitCode::Findings, "a finding at or above --fail-on, also if not everything was read"),
-    (RolecallExitCode::Incomplete, "not everything could be read, or --fail-on cannot be decided"),
+    (RolecallExitCode::Findings, "a finding at or above --fail-on, or no account has the user of --user"),
+    (RolecallExitCode::Incomplete, "not everything could be read, or a rule for --fail-on was not evaluated"),
 ];
 
 /// The arguments of `rolecall scan`.
@@ -93,7 +94,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, help_heading = "Rules", conflicts_with_all = ["benchmark", "fail_on", "FilterArgs"])]
     pub(crate) no_rules: bool,
 
-    /// Write results to this roll file as accounts complete; if it exists, resume: scan only missing accounts
+    /// Write results to this roll file as accounts complete; if it exists, resume: read only the accounts that are not complete in it
     #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub(crate) roll: Option<PathBuf>,
 
@@ -182,8 +183,9 @@ struct Scan<'a> {
 const FEW: usize = 5;
 
 /// How to scan the missing accounts.
-const RETRY: &str = "run the same command again: it scans only what is missing";
-const KEEP: &str = "scan again; with --roll FILE, a scan that was not completed can be resumed";
+const RETRY: &str = "correct the causes below and run the same command again: it reads only what is missing";
+const KEEP: &str =
+    "correct the causes below and scan again; with --roll FILE, later scans read only what is missing";
 
 impl Scan<'_> {
     async fn run(
@@ -206,7 +208,7 @@ impl Scan<'_> {
         let files = destinations.files.clone();
         let store = earlier.resume(run.header()).map_err(|error| output::not_written(&error))?;
         let progress = Progress::begin(
-            run.remaining_targets().len(),
+            run.remaining_count(),
             is_long && !output::is_quiet(),
             scanner.call_metrics().clone(),
         );
@@ -242,10 +244,16 @@ impl Scan<'_> {
     fn resume(&self, run: &mut Run<'_>, earlier: &ResumableRoll) -> Result<(), Failure> {
         run.resume(earlier).map_err(|problem| {
             let roll = self.arguments.roll.iter().map(|roll| roll.display().to_string()).collect::<String>();
-            if let Discontinuity::TooOld { .. } = problem {
-                return Failure::usage(format!("--roll {roll}: {problem}, and would not be read again")).with_remedy(
+            let remedy = match problem {
+                Discontinuity::TooOld { .. } => Some(
                     "for a current inventory, name another file; to resume this one, set a larger --max-age",
-                );
+                ),
+                Discontinuity::UnknownAge { .. } => Some("for a current inventory, name another file"),
+                _ => None,
+            };
+            if let Some(remedy) = remedy {
+                let problem = format!("--roll {roll}: {problem}, and would not be read again");
+                return Failure::usage(problem).with_remedy(remedy);
             }
             let (problem, same_options) = other_options(&problem, self.options);
             Failure::usage(format!("--roll {roll} was written by a scan with other options: {problem}"))
@@ -333,5 +341,7 @@ fn canary_denied(denial: &CanaryDenial) -> Failure {
         gap.to_line()
     );
     let remedy = gap.remedy.to_text(&FlagTerms);
-    Failure::incomplete(message).with_remedy(format!("{remedy}; --canary 0 scans all accounts regardless"))
+    Failure::incomplete(message).with_remedy(format!(
+        "the cause may be the same in all accounts: {remedy}; --canary 0 scans all accounts regardless"
+    ))
 }

@@ -44,7 +44,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(crate) cloudtrail: Vec<PathBuf>,
 
-    /// Roll of another run with the same session name, to explain its calls. Repeatable
+    /// Roll of another run with the same session name, to explain its calls; repeat for several
     #[arg(long, value_name = "ROLL", requires = "cloudtrail")]
     pub(crate) other_roll: Vec<PathBuf>,
 
@@ -61,8 +61,8 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
     if path.is_dir() {
         return check_folder(path, &arguments.output);
     }
-    if !path.exists() {
-        return Err(Failure::usage(format!("{}: does not exist", path.display())));
+    if let Err(error) = path.metadata() {
+        return Err(Failure::cannot_read("", path, &error));
     }
     let problem = format!("{}: not a folder of evidence", path.display());
     Err(Failure::usage(problem).with_remedy(
@@ -76,7 +76,9 @@ fn check_folder(folder: &Path, output: &OutputArgs<OutputFormat>) -> Result<Exit
         match error {
             CheckError::Io(_) => Failure::unexpected(problem),
             CheckError::Sums(_) | CheckError::Line(..) => {
-                Failure::usage(problem).with_remedy("name the folder that `rolecall evidence` wrote")
+                Failure::usage(problem).with_remedy(
+                    "SHA256SUMS was changed, or `rolecall evidence` did not write this folder: use an unchanged copy",
+                )
             }
         }
     })?;
@@ -143,7 +145,10 @@ fn check_roll(arguments: &VerifyArgs) -> Result<ExitCode, Failure> {
         let name = file.display().to_string();
         let added = event_files::open(file).map_err(EventsError::Io);
         let added = added.and_then(|input| reconciler.add_file(&name, input));
-        added.map_err(|error| Failure::usage(format!("--cloudtrail {name}: {error}")))?;
+        added.map_err(|error| match &error {
+            EventsError::Io(error) => Failure::cannot_read("--cloudtrail", file, error),
+            EventsError::Json(_) => event_files::invalid(&name, &error),
+        })?;
     }
     if !reconciler.has_events() {
         return Err(event_files::without_events(cloudtrail));

@@ -64,13 +64,13 @@ pub(crate) fn read(arguments: &ConfigurationArgs) -> Result<Configuration, Failu
     let Some(path) = given.or_else(find::find) else { return Ok(Configuration::default()) };
     let text = fs::read_to_string(&path);
     let text = text.map_err(|error| {
-        // Without the number of the operating system's error.
-        let problem = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file".to_owned(),
-            kind => std::io::Error::from(kind).to_string(),
-        };
-        Failure::usage(format!("configuration file {}: {problem}", path.display()))
-            .with_remedy("`rolecall init FILE` writes one")
+        let failure = Failure::cannot_read("configuration file", &path, &error);
+        match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                failure.with_remedy("check the path; `rolecall init FILE` writes a new file")
+            }
+            _ => failure,
+        }
     })?;
     output::say(&format!("using {}", path.display()));
     parse(&text, &path).map_err(|problem| {

@@ -52,6 +52,11 @@ impl Destinations {
         (!self.each.iter().any(|(format, _)| format.groups())).then(|| names.join(", "))
     }
 
+    /// Whether one of the outputs shows findings.
+    pub(crate) fn show_findings(&self) -> bool {
+        self.each.iter().any(|(format, _)| format.shows_findings())
+    }
+
     /// Whether one of the outputs shows all findings, and not only the most urgent.
     pub(super) fn show_all(&self) -> bool {
         self.each.iter().any(|(format, _)| format.shows_all_findings())

@@ -1,10 +1,9 @@
 //! The table of findings, the most urgent first.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use rolecall_report::coverage_summary::with_thousands_separator;
-use rolecall_report::report::Grouping;
+use rolecall_report::report::{FindingIterator, FindingList, Grouping};
 use rolecall_report::{Finding, Report};
 use rolecall_roll::AccessKeyId;
 
@@ -21,12 +20,17 @@ pub(super) fn render(
     terminal: TerminalStyle,
 ) -> io::Result<()> {
     if grouping.is_none() {
-        write_table(out, terminal, || report.open_findings().take(limit))?;
+        write_most_urgent(out, report, limit, terminal)?;
     }
     for (group, findings) in report.most_urgent_groups(grouping, limit) {
         let Some(group) = group else { continue };
         writeln!(out, "{}", hanging(&printable(&group), terminal.width, 2))?;
-        write_table(out, terminal, || findings.iter().map(|finding| Ok(Cow::Borrowed(*finding))))?;
+        let mut measured = Measured::new(columns());
+        findings.iter().for_each(|finding| measured.add(&row(finding)));
+        let layout = Layout::new(measured, terminal);
+        layout.write_header(out)?;
+        findings.iter().try_for_each(|finding| layout.write_row(out, &row(finding)))?;
+        writeln!(out)?;
     }
     // Filtered findings are all kept, not only the most urgent.
     let shown = if report.filter.is_some() { report.findings.len() } else { report.open_count() };
@@ -41,23 +45,30 @@ pub(super) fn render(
 }
 
 /// Reads the findings twice, to measure the rows and to write them: all rows may need more memory than there is.
-fn write_table<'a, I: Iterator<Item = io::Result<Cow<'a, Finding>>>>(
+fn write_most_urgent(
     out: &mut impl Write,
+    report: &Report,
+    limit: usize,
     terminal: TerminalStyle,
-    findings: impl Fn() -> I,
 ) -> io::Result<()> {
+    let measure = |findings: &mut FindingIterator<'_>| -> io::Result<Measured> {
+        let mut measured = Measured::new(columns());
+        findings.try_for_each(|finding| finding.map(|finding| measured.add(&row(&finding))))?;
+        Ok(measured)
+    };
     let mut measured = Measured::new(columns());
-    for finding in findings() {
-        measured.add(&row(finding?.as_ref()));
-    }
+    report.map_findings(FindingList::Open, limit, measure, |some| some.map(|some| measured.add_all(some)))?;
     if measured.rows == 0 {
         return Ok(());
     }
     let layout = Layout::new(measured, terminal);
     layout.write_header(out)?;
-    for finding in findings() {
-        layout.write_row(out, &row(finding?.as_ref()))?;
-    }
+    let write_rows = |findings: &mut FindingIterator<'_>| -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        findings.try_for_each(|finding| layout.write_row(&mut text, &row(finding?.as_ref())))?;
+        Ok(text)
+    };
+    report.map_findings(FindingList::Open, limit, write_rows, |text| out.write_all(&text?))?;
     writeln!(out)
 }
 

@@ -179,6 +179,17 @@ impl Measured {
             widths.add(column.kind, &cell.text);
         }
     }
+
+    /// Adds the rows that were measured elsewhere, of the same columns.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        self.rows += other.rows;
+        for ((_, widths), (_, others)) in self.columns.iter_mut().zip(other.columns) {
+            widths.widest = widths.widest.max(others.widest);
+            for (width, number) in others.unbroken {
+                *widths.unbroken.entry(width).or_default() += number;
+            }
+        }
+    }
 }
 
 /// A column in its place.

@@ -36,7 +36,7 @@ pub(crate) use progress::{LogWriter, Progress, Spinner};
 pub(crate) use sink::{Sink, TerminalStyle};
 pub(crate) use verdicts::{CaseResult, verdicts};
 pub(crate) use wrap::hanging;
-pub(crate) use writer::{OutputWriter, RenderOptions, show};
+pub(crate) use writer::{Evaluation, OutputWriter, RenderOptions, write};
 
 /// Opens an output file, or stdout for `-`.
 pub(crate) fn open(path: Option<&Path>) -> Result<Sink, Failure> {

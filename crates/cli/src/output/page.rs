@@ -46,7 +46,7 @@ pub(super) fn render(summary: &CoverageSummary, retry: Option<&str>, terminal: T
         }
     }
     if let (Some(retry), false) = (retry, summary.is_complete) {
-        write(&format!("{:>number$} {retry}", "retry"), number + 1);
+        write(&format!("{:>number$} {retry}", "next"), number + 1);
     }
     for note in &summary.notes {
         write(&printable(note), 2);

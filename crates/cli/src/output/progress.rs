@@ -1,6 +1,7 @@
 //! Progress on stderr: a progress bar on a terminal, else a line every half minute.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -8,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rolecall_core::Scanner;
 use rolecall_core::rate_limiter::CallMetrics;
 use rolecall_core::targets::TargetPlan;
-use rolecall_roll::{AccountRecord, ErrorKind, Outcome};
+use rolecall_roll::{AccountRecord, Outcome};
 
 use super::{count_of, say};
 use rolecall_report::coverage_summary::{format_elapsed, with_thousands_separator};
@@ -31,7 +32,6 @@ struct State {
     partial: usize,
     denied: usize,
     failed: usize,
-    skipped: usize,
     users: usize,
     meter: CallMetrics,
     began: Instant,
@@ -46,7 +46,7 @@ impl Progress {
         }
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::try_from(all).unwrap_or_default());
-            bar.set_style(bar_style("{bar:24} {human_pos}/{human_len} accounts  {msg}"));
+            bar.set_style(bar_style("{bar:16} {human_pos}/{human_len} accounts  {wide_msg}"));
             bar.set_message("reading the first accounts");
             bar.enable_steady_tick(Duration::from_millis(250));
             set_visible(Some(&bar));
@@ -60,7 +60,6 @@ impl Progress {
             partial: 0,
             denied: 0,
             failed: 0,
-            skipped: 0,
             users: 0,
             meter,
             began: now,
@@ -72,21 +71,22 @@ impl Progress {
     pub(crate) fn done(&self, account: &AccountRecord) {
         let Some(state) = &self.0 else { return };
         let mut state = state.borrow_mut();
-        let is_denied = account.gaps().first().is_some_and(|gap| gap.error_kind == ErrorKind::Denied);
+        if account.outcome() == Outcome::Skipped {
+            return;
+        }
         state.done += 1;
         state.users += account.count().0;
         match account.outcome() {
-            Outcome::Complete => {}
+            Outcome::Complete | Outcome::Skipped => {}
             Outcome::Partial => state.partial += 1,
-            Outcome::Failed if is_denied => state.denied += 1,
+            Outcome::Failed if account.is_denied() => state.denied += 1,
             Outcome::Failed => state.failed += 1,
-            Outcome::Skipped => state.skipped += 1,
         }
         match &state.bar {
             Some(bar) => {
                 if state.done == 1 {
                     // Before the first account, the remaining time is unknown.
-                    bar.set_style(bar_style("{bar:24} {human_pos}/{human_len} accounts  {msg}  {eta} left"));
+                    bar.set_style(bar_style("{bar:16} {human_pos}/{human_len} accounts {left} {wide_msg}"));
                 }
                 bar.set_message(state.words());
                 bar.inc(1);
@@ -152,18 +152,18 @@ impl Write for LogWriter {
 }
 
 fn bar_style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    // Nothing while the estimate is zero: an account may hold up the run for any time.
+    style.with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let seconds = state.eta().as_secs();
+        let _ = if seconds == 0 { Ok(()) } else { write!(out, " {} left ", HumanDuration(state.eta())) };
+    })
 }
 
 impl State {
     fn words(&self) -> String {
         let mut words = count_of(self.users, "user");
-        let others = [
-            (self.partial, "partial"),
-            (self.denied, "denied"),
-            (self.failed, "failed"),
-            (self.skipped, "skipped"),
-        ];
+        let others = [(self.partial, "partial"), (self.denied, "denied"), (self.failed, "failed")];
         for (number, word) in others.iter().filter(|(number, _)| *number > 0) {
             words += &format!(", {} {word}", with_thousands_separator(number));
         }

@@ -44,24 +44,22 @@ pub(super) fn render_unread(
     Ok(())
 }
 
-/// Writes the gaps of each account. Accounts that failed without a call to AWS, for example because the run was interrupted, have
-/// the same gap and are written together.
+/// Writes the gaps of each account. Accounts in which nothing was read for the same reason, such as a service control policy, are
+/// written together, with the message for the first of them.
 fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -> io::Result<()> {
     let mut alike: Vec<(AccountRecord, Vec<String>)> = Vec::new();
     for account in roll.accounts_with_remarks() {
         let account = account?;
-        match (account.outcome(), account.gaps()) {
-            (Outcome::Failed, [gap]) if gap.request_id.is_none() => {
+        match account.outcome() {
+            Outcome::Failed => {
                 let id = account.account_id().to_string();
-                match alike.iter_mut().find(|(first, _)| first.gaps() == account.gaps()) {
+                match alike.iter_mut().find(|(first, _)| causes(first) == causes(&account)) {
                     Some((_, ids)) => ids.push(id),
                     None => alike.push((account, vec![id])),
                 }
             }
-            (Outcome::Partial | Outcome::Failed, _) => {
-                writeln!(out, "{}", not_read(&account, &subject(&account), terminal))?;
-            }
-            _ => {}
+            Outcome::Partial => writeln!(out, "{}", not_read(&account, &subject(&account), terminal))?,
+            Outcome::Complete | Outcome::Skipped => {}
         }
     }
     for (account, ids) in alike {
@@ -75,6 +73,15 @@ fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -
         writeln!(out, "{}", not_read(&account, &subject, terminal))?;
     }
     Ok(())
+}
+
+/// Why nothing was read in an account, without what differs in each account: its id, and the ids of requests.
+fn causes(account: &AccountRecord) -> Vec<String> {
+    let cause = |gap: &Gap| {
+        let text = format!("{} {} {}", gap.stage, gap.to_line(), gap.remedy.to_text(&FlagTerms));
+        text.replace(account.account_id().as_str(), "")
+    };
+    account.gaps().iter().map(cause).collect()
 }
 
 /// The account and its role, as a heading of its gaps.
@@ -189,13 +196,16 @@ fn key_cells(key: &AccessKey, as_of: Timestamp) -> Vec<Cell> {
 
 /// The gaps of an account: the message of AWS and the remedy.
 fn not_read(account: &AccountRecord, subject: &str, terminal: TerminalStyle) -> String {
-    let mut rows = vec![vec![Cell::styled(account.outcome(), red().bold()), Cell::bold(subject)]];
+    let outcome = if account.is_denied() { "Denied".to_owned() } else { account.outcome().to_string() };
+    let mut rows = vec![vec![Cell::styled(outcome, red().bold()), Cell::bold(subject)]];
     for gap in group_gaps(account.gaps()) {
         let Gap { stage, operation, code, message, request_id, remedy, .. } = gap.first;
         let call = operation.iter().chain(code).map(String::as_str).collect::<Vec<_>>().join(": ");
         let call = if gap.users.is_empty() { call } else { format!("{call} for {}", first_of(&gap.users)) };
-        rows.push(vec![Cell::new(stage), Cell::new(call)]);
-        rows.push(vec![Cell::default(), Cell::new(message)]);
+        // A gap without a call has only its message.
+        let texts = [call.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty());
+        let labels = std::iter::once(Cell::new(stage)).chain(std::iter::repeat_with(Cell::default));
+        rows.extend(labels.zip(texts).map(|(label, text)| vec![label, Cell::new(text)]));
         if let Some(request_id) = request_id {
             rows.push(vec![Cell::dim("request"), Cell::dim(request_id)]);
         }

@@ -138,6 +138,28 @@ fn report(roll: &RollFile) -> Report {
     Report::from_file(roll, &Settings::default(), FindingLimit::All).unwrap()
 }
 
+#[test]
+fn accounts_that_are_denied_for_the_same_reason_are_listed_together() {
+    let failed = |id: &str, policy: &str| {
+        let message = format!("no sts:AssumeRole on arn:aws:iam::{id}:role/R, by {policy}");
+        let gap = Gap { message, request_id: Some(format!("request-{id}")), ..world()[2].gaps()[0].clone() };
+        AccountRecord::failed(role(id), gap)
+    };
+    let accounts = [
+        failed("444444444444", "p-1"),
+        failed("555555555555", "p-2"),
+        failed("666666666666", "p-1"),
+        failed("777777777777", "p-1"),
+        failed("888888888888", "p-1"),
+    ];
+    let text = text(|out| super::table::render_unread(out, &roll(&accounts), terminal(200)).unwrap());
+    let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("Denied")).collect();
+    assert_eq!(headings.len(), 2, "{text}");
+    assert!(headings[0].contains("4 accounts: 444444444444, 666666666666 and 2 more"), "{text}");
+    assert!(headings[1].contains("arn:aws:iam::555555555555:role/security/audit/IAMListRole"), "{text}");
+    assert!(text.contains("request-444444444444") && !text.contains("request-666666666666"), "{text}");
+}
+
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut bytes = Vec::new();
     write(&mut bytes);

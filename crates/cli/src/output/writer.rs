@@ -3,12 +3,16 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use rolecall_report::coverage_summary::{CoverageSummary, summary};
 use rolecall_report::render;
-use rolecall_report::report::{FindingLimit, Grouping};
+use rolecall_report::report::{FindingLimit, Grouping, ReportBuilder};
 use rolecall_report::{FindingFilter, Report, Settings, Severity};
-use rolecall_roll::{AccountRecord, Coverage, Header, RollAppender, RollFile, RollWriter, Statistics};
+use rolecall_roll::parallel::lock;
+use rolecall_roll::{
+    AccountRecord, Coverage, CoverageBuilder, Header, RollAppender, RollFile, RollWriter, Statistics,
+};
 
 use super::sink::{Sink, TerminalStyle};
 use super::table::KeyListing;
@@ -80,7 +84,7 @@ impl OutputWriter {
             Ok(roll)
         };
         let roll = finish().map_err(|error: io::Error| not_written(&error))?;
-        show(&roll, final_outputs, options)
+        evaluate_and_write(&roll, final_outputs, options)
     }
 }
 
@@ -197,20 +201,84 @@ impl RollOutcome {
     }
 }
 
-/// Writes a roll in all requested formats.
-pub(crate) fn show(
+/// The evaluation of a roll: its coverage, and its report unless no rules are to be evaluated. Accounts are added in any order and
+/// from several threads.
+pub(crate) enum Evaluation<'a> {
+    Coverage(Box<Mutex<CoverageBuilder>>),
+    Report(Box<ReportBuilder<'a>>, &'a FindingFilter),
+}
+
+/// What the evaluation of a roll resulted in.
+pub(crate) struct Evaluated {
+    coverage: Coverage,
+    report: Option<Report>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Begins with what the outputs will show.
+    pub(crate) fn begin(
+        header: &'a Header,
+        destinations: &Destinations,
+        options: &'a RenderOptions<'_>,
+    ) -> Result<Self, Failure> {
+        let Some(settings) = options.judging else {
+            return Ok(Self::Coverage(Box::new(Mutex::new(CoverageBuilder::new(header)))));
+        };
+        let builder = ReportBuilder::new(header, settings, options.finding_limit(destinations));
+        builder.map(|it| Self::Report(Box::new(it), &options.filter)).map_err(|error| not_written(&error))
+    }
+
+    pub(crate) fn add(&self, account: &AccountRecord) {
+        match self {
+            Self::Coverage(coverage) => lock(coverage).add(account),
+            Self::Report(report, _) => report.add(account),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<Evaluated, Failure> {
+        match self {
+            Self::Coverage(coverage) => {
+                let coverage = coverage.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+                Ok(Evaluated { coverage, report: None })
+            }
+            Self::Report(report, filter) => {
+                let mut report = report.finish().map_err(|error| not_written(&error))?;
+                filter.apply_to(&mut report);
+                Ok(Evaluated { coverage: report.coverage.clone(), report: Some(report) })
+            }
+        }
+    }
+}
+
+/// Evaluates a roll, and writes it in all requested formats.
+fn evaluate_and_write(
     roll: &RollFile,
     destinations: Destinations,
     options: &RenderOptions<'_>,
 ) -> Result<RollOutcome, Failure> {
+    let spinner = Spinner::start("Evaluating the roll");
+    let evaluation = Evaluation::begin(&roll.header, &destinations, options)?;
+    roll.for_each_account(|account| evaluation.add(account)).map_err(|error| not_written(&error))?;
+    let evaluated = evaluation.finish()?;
+    drop(spinner);
+    write(roll, evaluated, destinations, options)
+}
+
+/// Writes a roll in all requested formats.
+pub(crate) fn write(
+    roll: &RollFile,
+    evaluated: Evaluated,
+    destinations: Destinations,
+    options: &RenderOptions<'_>,
+) -> Result<RollOutcome, Failure> {
+    let Evaluated { coverage, report } = evaluated;
     let write_all = || {
-        let (coverage, report) = evaluate(roll, &destinations, options)?;
         let formats: Vec<Format> = destinations.each.iter().map(|(format, _)| *format).collect();
         for (format, mut sink) in destinations.each {
             let writing = format!("Writing {}", format.name());
             // stdout may be the same terminal.
             let spinner = (!sink.is_stdout()).then(|| Spinner::start(writing));
-            write(&mut sink, format, roll, &coverage, report.as_ref(), options)?;
+            write_format(&mut sink, format, roll, &coverage, report.as_ref(), options)?;
             sink.finish()?;
             drop(spinner);
         }
@@ -219,19 +287,6 @@ pub(crate) fn show(
         Ok(RollOutcome { coverage, report, requested_user })
     };
     write_all().map_err(|error: io::Error| not_written(&error))
-}
-
-/// The coverage of the roll, and the report unless --no-rules was given.
-fn evaluate(
-    roll: &RollFile,
-    destinations: &Destinations,
-    options: &RenderOptions<'_>,
-) -> io::Result<(Coverage, Option<Report>)> {
-    let _spinner = Spinner::start("Evaluating the roll");
-    let Some(settings) = options.judging else { return Ok((roll.coverage()?, None)) };
-    let mut report = Report::from_file(roll, settings, options.finding_limit(destinations))?;
-    options.filter.apply_to(&mut report);
-    Ok((report.coverage.clone(), Some(report)))
 }
 
 /// Notes which outputs are filtered, if their format has no place to say so, and which are not.
@@ -250,7 +305,7 @@ fn note_filter(formats: &[Format], report: Option<&Report>) {
     }
 }
 
-fn write(
+fn write_format(
     sink: &mut Sink,
     format: Format,
     roll: &RollFile,

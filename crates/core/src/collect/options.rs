@@ -15,12 +15,11 @@ options! {
         collect: BTreeSet<FactKind> = FactSelection::default().facts, Text("FACTS"), Some("collect"),
             |texts| one(texts, parse_facts), initial "\"recommended\"";
 
-        /// Source of the user data. `live` reads each user. `credential-report` makes fewer calls: it reads only the users
-        /// who have access keys in the report or were created after it. A first key that a user got after the report is
-        /// missing
+        /// Source of the user data. `live` reads each user. `credential-report` makes fewer calls: users who had no access
+        /// key in the report are listed without keys, even if they got one after it; all other users are read
         user_source: UserSource = UserSource::default(), Text("live|credential-report"), Some("user_source"), |texts| one(texts, str::parse);
 
-        /// Read only this user
+        /// Read only this user; needs iam:GetUser
         user: String = (), Text("NAME"), None, |texts| one(texts, parse_user_name), narrows true;
 
         /// Read only users under this path, such as /ci/

@@ -71,7 +71,7 @@ impl Progress {
                 Some("the access keys of 1 user were not read".to_owned())
             }
             FactKind::AccessKeys => Some(format!("the access keys of {without_keys} users were not read")),
-            _ => Some(format!("not fully read: {}", fact.label())),
+            _ => Some(format!("{} not fully read", fact.label())),
         };
         unfinished.filter_map(|fact| Some(((*fact).into(), Some(description(fact)?)))).collect()
     }

@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 
 use aws_smithy_http_client::Builder;
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use ipnet::IpNet;
 
@@ -63,7 +65,50 @@ impl HttpConnector for ByRequest {
         } else {
             &self.proxied
         };
-        connector.call(request)
+        let host = host(request.uri()).to_owned();
+        let response = connector.call(request);
+        HttpConnectorFuture::new(async move { response.await.map_err(|error| at_host(error, host)) })
+    }
+}
+
+/// The host of a URI, with its port; empty where it has none.
+fn host(uri: &str) -> &str {
+    let after_scheme = uri.split_once("://").map_or("", |(_, rest)| rest);
+    after_scheme.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// An error of the connection to a host. The client's own errors name none.
+#[derive(Debug, thiserror::Error)]
+#[error("{host}")]
+struct HostError {
+    host: String,
+    source: BoxError,
+}
+
+/// Whether the connection through a proxy could not be made. hyper-util has no type for it.
+fn is_of_tunnel(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.to_string().contains("tunnel error"))
+}
+
+/// The error, with the host in it. The kind stays: it decides whether the SDK tries again.
+fn at_host(error: ConnectorError, host: String) -> ConnectorError {
+    let (is_timeout, is_io, is_user, other) =
+        (error.is_timeout(), error.is_io(), error.is_user(), error.as_other());
+    // With its connection, which the SDK does not use again after an error.
+    let connection = error.connection_metadata().cloned();
+    let source = error.into_source();
+    let host = if is_of_tunnel(&*source) { format!("{host} through the proxy") } else { host };
+    let source: BoxError = Box::new(HostError { host, source });
+    let error = match (is_timeout, is_io, is_user) {
+        (true, ..) => ConnectorError::timeout(source),
+        (_, true, _) => ConnectorError::io(source),
+        (.., true) => ConnectorError::user(source),
+        _ => ConnectorError::other(source, other),
+    };
+    match connection {
+        Some(connection) => error.with_connection(connection),
+        None => error,
     }
 }
 

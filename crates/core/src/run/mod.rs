@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rolecall_roll::continuation::{self, Discontinuity};
 use rolecall_roll::{
     AcceptedGap, AccountId, Calls, Fact, FactKind, Header, ResumableRoll, RoleSessionName, RunId, Statistics,
+    clock_difference,
 };
 use tokio::time::Instant;
 
@@ -92,6 +93,10 @@ impl<'a> Run<'a> {
             (listed, notes, organization) = list_organization(scanner, query, &mut context).await?;
         }
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
+        let outside = plan.outside_units(&listed).into_iter();
+        notes.extend(outside.map(|id| {
+            format!("account {id} of the configuration is not in the selected organizational units: not read")
+        }));
         let unmatched = plan.unmatched_excludes(listed);
         notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
         notes.extend(scanner.call_metrics().clock_ahead_s().map(clock_note));
@@ -220,16 +225,9 @@ async fn list_organization(
 
 /// The warning about a clock that is wrong by `ahead_s` seconds: all ages are computed with it.
 fn clock_note(ahead_s: i64) -> String {
-    let rounded = |seconds: u64| (ahead_s.unsigned_abs() + seconds / 2) / seconds;
-    let (minutes, hours, days) = (rounded(60), rounded(60 * 60), rounded(24 * 60 * 60));
-    let difference = match (days, hours) {
-        (0, 0..=2) => format!("{minutes} minutes"),
-        (0..=2, hours) => format!("{hours} hours"),
-        (days, _) => format!("{days} days"),
-    };
-    let direction = if ahead_s > 0 { "ahead of" } else { "behind" };
+    let difference = clock_difference(ahead_s);
     format!(
-        "this machine's clock is {difference} {direction} that of AWS, so ages and the time of the run are wrong: synchronize it \
+        "this machine's clock is {difference}, so ages and the time of the run are wrong: synchronize it \
          (NTP; `timedatectl set-ntp true` with systemd), then scan again"
     )
 }

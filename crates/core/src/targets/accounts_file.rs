@@ -16,7 +16,7 @@ use std::str::FromStr;
 use rolecall_roll::{Account, AccountId};
 use serde::Deserialize;
 
-use super::TargetSpec;
+use super::{TargetSource, TargetSpec};
 
 /// A line of the file, before its values are validated.
 #[derive(Default, Deserialize)]
@@ -38,8 +38,22 @@ const COLUMNS: [&str; 8] =
 
 /// The accounts file is not valid. The message names the line and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidAccountsFile(String);
+#[error("{problem}")]
+pub struct InvalidAccountsFile {
+    problem: String,
+    /// Whether the text is in none of the formats; else one of its values is invalid.
+    pub is_of_unknown_format: bool,
+}
+
+impl InvalidAccountsFile {
+    fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), is_of_unknown_format: false }
+    }
+
+    fn of_unknown_format(problem: impl Into<String>) -> Self {
+        Self { is_of_unknown_format: true, ..Self::new(problem) }
+    }
+}
 
 /// Parses an accounts file.
 ///
@@ -54,14 +68,14 @@ pub fn parse(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
         first => parse_csv(text, first)?,
     };
     if specs.is_empty() {
-        return Err(InvalidAccountsFile("no account in the file".to_owned()));
+        return Err(InvalidAccountsFile::of_unknown_format("no account in the file"));
     }
     Ok(specs)
 }
 
 fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     if is_list_accounts_output(text) {
-        return Err(InvalidAccountsFile(
+        return Err(InvalidAccountsFile::new(
             "the file is the output of `aws organizations list-accounts`, one document; let AWS Organizations list the \
              accounts, or write one JSON object per account, as `jq -c '.Accounts[] | {account_id: .Id, name: .Name}'` does"
                 .to_owned(),
@@ -74,7 +88,7 @@ fn parse_json_lines(text: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> 
                 "{" => "; write each account as one JSON object on one line",
                 _ => "",
             };
-            InvalidAccountsFile(format!("{}{hint}", error.on_line(index + 1)))
+            InvalidAccountsFile::new(format!("{}{hint}", error.on_line(index + 1)))
         })?;
         row.into_spec(index + 1)
     };
@@ -99,6 +113,7 @@ fn line_of(text: &str, position: Option<&csv::Position>) -> usize {
 
 fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccountsFile> {
     let mut is_header = has_header(first)?;
+    check_quotes(text)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -108,9 +123,9 @@ fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccounts
     let mut columns: Vec<String> = vec!["account_id".to_owned()];
     let mut specs = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| InvalidAccountsFile(error.to_string()))?;
+        let record = record.map_err(|error| InvalidAccountsFile::new(error.to_string()))?;
         let line = line_of(text, record.position());
-        let invalid = |problem: String| InvalidAccountsFile(format!("line {line}: {problem}"));
+        let invalid = |problem: String| InvalidAccountsFile::new(format!("line {line}: {problem}"));
         if is_header {
             is_header = false;
             columns = parse_header(&record).map_err(invalid)?;
@@ -119,6 +134,19 @@ fn parse_csv(text: &str, first: &str) -> Result<Vec<TargetSpec>, InvalidAccounts
         }
     }
     Ok(specs)
+}
+
+/// Refuses a quote that is not closed. The parser would take the rest of the file as one cell.
+fn check_quotes(text: &str) -> Result<(), InvalidAccountsFile> {
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with('#'));
+    let odd: Vec<usize> =
+        lines.filter(|(_, line)| line.matches('"').count() % 2 == 1).map(|(number, _)| number).collect();
+    match odd.last() {
+        Some(line) if odd.len() % 2 == 1 => {
+            Err(InvalidAccountsFile::new(format!("line {line}: a quote is not closed")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the first line names the columns. A list of bare ids needs no header.
@@ -131,7 +159,7 @@ fn has_header(first: &str) -> Result<bool, InvalidAccountsFile> {
             first if first.contains([';', '\t']) => "; separate the cells with commas",
             _ => "",
         };
-        return Err(InvalidAccountsFile(format!(
+        return Err(InvalidAccountsFile::of_unknown_format(format!(
             "line 1: no column account_id or role_arn; the columns are {}{hint}",
             COLUMNS.join(", ")
         )));
@@ -197,7 +225,7 @@ impl Row {
     fn into_spec(self, line: usize) -> Result<TargetSpec, InvalidAccountsFile> {
         let Self { account_id, role_arn, role_name, external_id, via, name, email, tags } = self;
         let invalid = |field: &str, problem: &dyn Display| {
-            InvalidAccountsFile(format!("line {line}: {field}: {problem}"))
+            InvalidAccountsFile::new(format!("line {line}: {field}: {problem}"))
         };
         let role_arn = parse_field("role_arn", role_arn, &invalid)?;
         let external_id = match external_id {
@@ -239,6 +267,7 @@ impl Row {
             .map(|text| parse_field("via", Some(text), &invalid))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(TargetSpec {
+            source: Some(TargetSource::AccountsFileLine(line)),
             role_arn,
             role_name,
             external_id: parse_field("external_id", external_id, &invalid)?,
@@ -325,10 +354,8 @@ mod tests {
                 "account_id,account_id\n111111111111,222222222222\n",
                 "line 1: column \"account_id\" appears twice",
             ),
-            (
-                "account_id,name\n111111111111,\"x\n222222222222,y\n",
-                "line 2: a cell continues on the next line",
-            ),
+            ("account_id,name\n111111111111,\"x\n222222222222,y\n", "line 2: a quote is not closed"),
+            ("account_id,name\n111111111111,\"x\ny\"\n", "line 2: a cell continues on the next line"),
             ("account_id;name\n111111111111;x\n", "separate the cells with commas"),
             ("[{\"account_id\": \"111111111111\"}]", "one JSON object per line"),
             (

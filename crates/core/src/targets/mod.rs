@@ -279,7 +279,9 @@ impl TargetConflict {
                 from(other)
             ),
             Self::InvalidRegion(region) => {
-                format!("{region:?} is not a valid region; expected a name such as us-east-1")
+                format!(
+                    "{region:?} is not a valid region (from --region, AWS_REGION or the profile); expected a name such as us-east-1"
+                )
             }
             Self::Region { region, region_partition, targets_partition } => format!(
                 "region {region} is in partition {region_partition}, but the roles are in {targets_partition}; set a region of \

@@ -36,25 +36,26 @@ options! {
         include_tag: Vec<(String, String)> = (), Pairs("KEY=VALUE"), Some("organization.include_tag"),
             |texts| each(texts, parse_tag), example "{ environment = \"prod\" }", narrows true;
 
-        /// Fetch the tags of the organization's accounts, with one call for each account
+        /// Fetch the tags of the organization's accounts, for owners and exceptions, with one call for each account; a filter by
+        /// tag fetches them anyway
         fetch_account_tags: bool = false, Switch(""), Some("organization.fetch_account_tags"), switch, initial "true";
 
-        /// Read only accounts whose id or name matches this pattern; `*` matches any characters
+        /// Read only accounts whose id or name matches (wildcards: `*`, `?`)
         include: Vec<String> = (), List("ACCOUNT"), Some("include"), |texts| each(texts, parse_non_empty),
             example "[\"*-prod\"]", narrows true;
 
-        /// Exclude accounts whose id or name matches this pattern; `*` matches any characters
+        /// Exclude accounts whose id or name matches (wildcards: `*`, `?`)
         exclude: Vec<String> = (), List("ACCOUNT"), Some("exclude"), |texts| each(texts, parse_non_empty),
             example "[\"123456789012\", \"sandbox-*\"]", narrows true;
 
-        /// Name of the role to assume in each account
+        /// Name of the role to assume in each account; the caller's own is read without it
         role_name: RoleName = (), Text("NAME"), Some("role_name"), |texts| one(texts, str::parse),
             initial "\"IAMListRole\"";
 
         /// Template for the role ARN in each account
         role_template: RoleArnTemplate = RoleArnTemplate::default(), Text("ARN"), Some("role_template"), |texts| one(texts, str::parse);
 
-        /// ARN of an intermediate role to assume before the accounts' roles; several form a chain, in order
+        /// ARN of an intermediate role to assume before the accounts' roles; several are assumed in this order
         via: Vec<RoleArn> = (), Arns("ARN"), Some("via"), |texts| each(texts, str::parse),
             example "[\"arn:aws:iam::222222222222:role/Intermediate\"]";
 

@@ -18,7 +18,7 @@ pub struct TargetPlan {
     /// The accounts that the options or an account list give.
     specs: Vec<TargetSpec>,
     /// The accounts of the configuration file. Their settings take precedence over those of a list, and those that no list
-    /// has are targets themselves.
+    /// has are targets themselves, unless organizational units limit the targets.
     overrides: Vec<TargetSpec>,
     /// `None` where AWS Organizations is not called.
     organization: Option<OrganizationQuery>,
@@ -121,15 +121,14 @@ impl TargetPlan {
         let accounts = accounts.flat_map(|given| &given.value).map(by_id);
         let role_arns = role_arns.flat_map(|given| &given.value).map(TargetSpec::from_role_arn);
         let listed = listed.filter(|listed| takes_precedence(listed.origin));
-        let list_source = match listed.as_ref().map(|listed| listed.origin) {
-            Some(Origin::Event) => TargetSource::Event,
-            _ => TargetSource::Option("accounts_file"),
-        };
+        let is_of_event = listed.as_ref().is_some_and(|listed| listed.origin == Origin::Event);
         let listed = listed.into_iter().flat_map(|it| it.accounts);
+        // An entry of a file knows its line.
+        let listed = listed.map(|spec| if is_of_event { spec.given_in(TargetSource::Event) } else { spec });
         let specs: Vec<TargetSpec> = accounts
             .map(from(TargetSource::Option("account")))
             .chain(role_arns.map(from(TargetSource::Option("role_arn"))))
-            .chain(listed.map(from(list_source)))
+            .chain(listed)
             .collect();
         let configured: Vec<TargetSpec> =
             configured.iter().cloned().map(from(TargetSource::Configuration)).collect();
@@ -269,8 +268,21 @@ impl TargetPlan {
         TargetDefaults { partition, own_account: own_account.cloned(), ..self.defaults.clone() }
     }
 
+    /// The accounts of the configuration file that are no targets, because they are not in the organizational units to
+    /// which the plan is limited, for a note.
+    #[must_use]
+    pub fn outside_units(&self, listed: &[TargetSpec]) -> Vec<&AccountId> {
+        let is_limited = self.organization.as_ref().is_some_and(|query| !query.reads.units.is_empty());
+        let is_target = |id: &AccountId| self.specs.iter().chain(listed).any(|spec| spec.account_id == *id);
+        let configured = self.overrides.iter().map(|spec| &spec.account_id);
+        configured.filter(|id| is_limited && !is_target(id)).collect()
+    }
+
     fn merged_with(&self, listed: Vec<TargetSpec>) -> Vec<TargetSpec> {
-        TargetSpec::with_overrides([self.specs.clone(), listed].concat(), &self.overrides)
+        let outside = self.outside_units(&listed);
+        let is_inside = |spec: &&TargetSpec| !outside.contains(&&spec.account_id);
+        let overrides: Vec<TargetSpec> = self.overrides.iter().filter(is_inside).cloned().collect();
+        TargetSpec::with_overrides([self.specs.clone(), listed].concat(), &overrides)
     }
 }
 
@@ -444,6 +456,30 @@ mod tests {
         assert_eq!(targets(&given, &configured).unwrap(), ["arn:aws:iam::222222222222:role/Audit"]);
         let all = targets(&[("role_name", "R", Origin::File)], &configured).unwrap();
         assert_eq!(all.len(), 2, "without other targets, the file's accounts are the targets");
+    }
+
+    #[test]
+    fn organizational_units_limit_the_accounts_of_the_configuration_too() {
+        let audit = TargetSpec { role_name: Some("Audit".parse().unwrap()), ..spec("222222222222") };
+        let configured = [audit, spec("333333333333")];
+        let organization = [("organization", "true", Origin::Flag), ("role_name", "R", Origin::Flag)];
+        let targets = |more: &[(&str, &str, Origin)]| {
+            let plan =
+                TargetPlan::new(options(&[&organization[..], more].concat()), None, &configured).unwrap();
+            let listed = vec![spec("111111111111"), spec("222222222222")];
+            let outside: Vec<String> = plan.outside_units(&listed).iter().map(ToString::to_string).collect();
+            let targets = plan.resolve(listed, None, None).unwrap();
+            let role = |it: &crate::Target| it.role().unwrap().role_arn.to_string();
+            (targets.as_slice().iter().map(role).collect::<Vec<_>>(), outside)
+        };
+        let [r, audit, other] = [("111111111111", "R"), ("222222222222", "Audit"), ("333333333333", "R")]
+            .map(|(id, name)| format!("arn:aws:iam::{id}:role/{name}"));
+        let ou = ("ou", "Prod", Origin::Flag);
+        let outside = vec!["333333333333".to_owned()];
+        assert_eq!(targets(&[]), (vec![r.clone(), audit.clone(), other.clone()], Vec::new()));
+        assert_eq!(targets(&[ou]), (vec![r.clone(), audit.clone()], outside));
+        let given = ("account", "333333333333", Origin::Flag);
+        assert_eq!(targets(&[ou, given]), (vec![r, audit, other], Vec::new()), "it is given by its id");
     }
 
     #[test]

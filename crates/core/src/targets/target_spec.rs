@@ -13,6 +13,8 @@ use super::{Access, Role, Target};
 pub enum TargetSource {
     /// The option with this key.
     Option(&'static str),
+    /// This line of the accounts file, counted from 1.
+    AccountsFileLine(usize),
     /// A section of the configuration file.
     Configuration,
     /// The event of the Lambda function.
@@ -27,6 +29,7 @@ impl TargetSource {
     pub fn to_text(self, terms: &dyn Terms) -> String {
         match self {
             Self::Option(key) => terms.setting(key),
+            Self::AccountsFileLine(line) => format!("{} line {line}", terms.setting("accounts_file")),
             Self::Configuration => "[[account]] in rolecall.toml".to_owned(),
             Self::Event => "the event".to_owned(),
             Self::Organization => "AWS Organizations".to_owned(),
@@ -175,7 +178,11 @@ impl MissingRole {
     /// The error message, with options named as the front end names them.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
-        format!("no role is given for account {}; set {}", self.0, terms.setting("role_name"))
+        format!(
+            "no role is given for account {0}; set {1}; if another option already names a role of this account, leave {0} out",
+            self.0,
+            terms.setting("role_name")
+        )
     }
 }
 

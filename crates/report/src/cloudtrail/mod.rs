@@ -156,6 +156,12 @@ impl Reconciliation {
         !is_missing && self.unexplained.is_empty() && self.undeclared.is_empty() && self.mismatched.is_empty()
     }
 
+    /// Whether nothing is wrong except that the events lack calls of the roll.
+    #[must_use]
+    pub(crate) fn lacks_calls_only(&self) -> bool {
+        self.unexplained.is_empty() && self.undeclared.is_empty() && self.mismatched.is_empty()
+    }
+
     /// Whether the events are complete, and no call remains undetermined.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -1,10 +1,12 @@
 //! AWS CLI commands, with arguments quoted for bash and zsh.
 
+use std::borrow::Cow;
+
 use crate::facts::{KeyView, UserView};
 
 /// The command that deactivates a key.
 pub(crate) fn deactivate_key(key: &KeyView<'_>) -> String {
-    format!("{} --status Inactive", key_command("update-access-key", key))
+    key_command("update-access-key", key) + " --status Inactive"
 }
 
 /// The command that deletes a key.
@@ -13,11 +15,15 @@ pub(crate) fn delete_key(key: &KeyView<'_>) -> String {
 }
 
 fn key_command(command: &str, key: &KeyView<'_>) -> String {
-    format!(
-        "aws iam {command} {} {}",
-        user_name_option(&key.user),
-        cli_option("--access-key-id", key.key.access_key_id.as_str())
-    )
+    // Long enough for the usual names: a large roll has a million commands.
+    let mut line = String::with_capacity(128);
+    line.push_str("aws iam ");
+    line.push_str(command);
+    line.push(' ');
+    push_option(&mut line, "--user-name", &key.user.user.user_name);
+    line.push(' ');
+    push_option(&mut line, "--access-key-id", key.key.access_key_id.as_str());
+    line
 }
 
 /// The option that names a user.
@@ -27,28 +33,36 @@ pub(crate) fn user_name_option(user: &UserView<'_>) -> String {
 
 /// The command that shows when a key was last used.
 pub(crate) fn key_last_used(key: &KeyView<'_>) -> String {
-    let id = cli_option("--access-key-id", key.key.access_key_id.as_str());
-    format!("aws iam get-access-key-last-used {id}")
+    let mut line = String::from("aws iam get-access-key-last-used ");
+    push_option(&mut line, "--access-key-id", key.key.access_key_id.as_str());
+    line
 }
 
 /// An option and its value, quoted for a shell. A value that begins with a dash is joined by `=`, since the AWS CLI
 /// would take it for an option.
 pub(crate) fn cli_option(name: &str, value: &str) -> String {
-    let separator = if value.starts_with('-') { '=' } else { ' ' };
-    format!("{name}{separator}{}", shell_quote(value))
+    let mut option = String::with_capacity(name.len() + 1 + value.len());
+    push_option(&mut option, name, value);
+    option
+}
+
+fn push_option(line: &mut String, name: &str, value: &str) {
+    line.push_str(name);
+    line.push(if value.starts_with('-') { '=' } else { ' ' });
+    line.push_str(&shell_quote(value));
 }
 
 /// A word, quoted for bash and zsh where it needs to be.
-fn shell_quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/:".contains(c);
+fn shell_quote(word: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-/:".contains(&byte);
     // zsh replaces a word that begins with `=` by the path of a command.
-    if !word.is_empty() && !word.starts_with('=') && word.chars().all(is_plain) {
-        return word.to_owned();
+    if !word.is_empty() && !word.starts_with('=') && word.bytes().all(is_plain) {
+        return word.into();
     }
     // AWS allows no control characters in names; here they could break the line or control a terminal.
     let printable: String =
         word.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    format!("'{}'", printable.replace('\'', r"'\''"))
+    format!("'{}'", printable.replace('\'', r"'\''")).into()
 }
 
 #[cfg(test)]

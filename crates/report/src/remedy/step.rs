@@ -58,25 +58,48 @@ impl Step {
     /// When to take the step, and what it does.
     #[must_use]
     pub fn title(&self) -> String {
-        let warning = if self.cannot_be_undone { ". This cannot be undone" } else { "" };
-        format!("{}{warning}.", self.title)
+        let mut title = String::new();
+        self.push_title(&mut title);
+        title
+    }
+
+    fn push_title(&self, text: &mut String) {
+        text.push_str(&self.title);
+        if self.cannot_be_undone {
+            text.push_str(". This cannot be undone");
+        }
+        text.push('.');
     }
 
     /// The commands of the step, for bash and zsh. They are in a subshell: a command that fails ends it, and not the shell
     /// into which it was pasted.
     #[must_use]
     pub fn block(&self) -> String {
-        format!("{}{}{BLOCK_END}", self.opening(), self.body())
+        let mut block = String::new();
+        self.push_block(&mut block);
+        block
+    }
+
+    fn push_block(&self, text: &mut String) {
+        self.push_opening(text);
+        self.push_body(text);
+        text.push_str(BLOCK_END);
     }
 
     /// The beginning of the block, which is the same for all steps with the same guard.
     #[must_use]
     pub(crate) fn opening(&self) -> String {
-        let mut lines = "(\n  set -e\n".to_owned();
+        let mut opening = String::new();
+        self.push_opening(&mut opening);
+        opening
+    }
+
+    fn push_opening(&self, lines: &mut String) {
+        lines.push_str("(\n  set -e\n");
         match &self.guard {
-            Guard::Account(account) => add_guard(&mut lines, account),
+            Guard::Account(account) => push_guard(lines, account),
             Guard::MemberRoot { management, member, partition, task_policy } => {
-                add_guard(&mut lines, management);
+                push_guard(lines, management);
                 // Writing to a String does not fail.
                 let _ = write!(
                     lines,
@@ -86,16 +109,25 @@ impl Step {
                      read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN <<< \"$session\"\n  \
                      export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN\n"
                 );
-                add_guard(&mut lines, member);
+                push_guard(lines, member);
             }
         }
-        lines
     }
 
     /// The commands without the guard, each on its own line.
     #[must_use]
     pub(crate) fn body(&self) -> String {
-        self.commands.iter().map(|command| format!("  {command}\n")).collect()
+        let mut body = String::new();
+        self.push_body(&mut body);
+        body
+    }
+
+    fn push_body(&self, lines: &mut String) {
+        for command in &self.commands {
+            lines.push_str("  ");
+            lines.push_str(command);
+            lines.push('\n');
+        }
     }
 }
 
@@ -103,14 +135,16 @@ impl Step {
 pub(crate) const BLOCK_END: &str = ")";
 
 /// Ends the subshell unless the credentials are of this account. Also without credentials, and where `set -e` has no effect.
-fn add_guard(lines: &mut String, account: &AccountId) {
-    // Writing to a String does not fail.
-    let _ = write!(
-        lines,
-        "  account=$(aws sts get-caller-identity --query Account --output text)\n  \
-         [ \"$account\" = {account} ] || \
-         {{ echo \"Stopped: the credentials are of account $account, not {account}.\" >&2; exit 1; }}\n"
-    );
+fn push_guard(lines: &mut String, account: &AccountId) {
+    for part in [
+        "  account=$(aws sts get-caller-identity --query Account --output text)\n  [ \"$account\" = ",
+        account.as_str(),
+        " ] || { echo \"Stopped: the credentials are of account $account, not ",
+        account.as_str(),
+        ".\" >&2; exit 1; }\n",
+    ] {
+        lines.push_str(part);
+    }
 }
 
 impl Remediation {
@@ -119,11 +153,16 @@ impl Remediation {
     #[must_use]
     pub fn to_text(&self) -> String {
         let Some((first, later)) = self.steps.split_first() else { return String::new() };
-        let number = if later.is_empty() { "" } else { "Step 1: " };
-        let mut text = format!("# {number}{}\n{}", first.title(), first.block());
+        // Long enough for most: a large roll has a million of these texts.
+        let mut text = String::with_capacity(512);
+        text.push_str(if later.is_empty() { "# " } else { "# Step 1: " });
+        first.push_title(&mut text);
+        text.push('\n');
+        first.push_block(&mut text);
         for (number, step) in (2..).zip(later) {
             // Writing to a String does not fail.
-            let _ = write!(text, "\n# Step {number}: {}", step.title());
+            let _ = write!(text, "\n# Step {number}: ");
+            step.push_title(&mut text);
         }
         if !later.is_empty() {
             text += "\n# The json and html formats have the commands of the later steps.";

@@ -186,6 +186,10 @@ fn write_verdict(out: &mut impl Write, reconciliation: &Reconciliation) -> io::R
         (true, false) => {
             writeln!(out, "Not verified completely: nothing contradicts the roll, and a part is unknown.")
         }
+        (false, _) if reconciliation.lacks_calls_only() => writeln!(
+            out,
+            "Not verified: the events lack calls of the roll. Add the events of the run's time and Region, or the roll is wrong."
+        ),
         (false, _) => writeln!(out, "Not verified: CloudTrail contradicts the roll."),
     }
 }

@@ -15,7 +15,7 @@ use crate::assess::RuleResult;
 use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::facts::seconds;
 use crate::finding::{Finding, Suppression};
-use crate::report::Report;
+use crate::report::{FindingIterator, FindingList, Report};
 use crate::rules::Rule;
 
 /// The names of the columns, in the order of [`Row::cells`].
@@ -76,21 +76,40 @@ struct Row<'a> {
 /// The first error of `out`.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
     let as_of = seconds(roll.header.as_of);
-    let mut rows = Rows::new(out);
-    rows.write(COLUMNS)?;
-    let mut write = |row: &Row<'_>| rows.write(row.cells(&as_of));
+    Rows::write_to(&mut *out, |rows| rows.write(COLUMNS))?;
     let clauses = |rule: &Rule| {
         let clauses = rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}"));
         (clauses.collect::<Vec<_>>().join(", "), rule.security_hub.join(", "))
     };
     let rules: HashMap<&str, (String, String)> =
         report.assessment.rules.iter().map(|it| (it.rule.id, clauses(it.rule))).collect();
-    let open = report.open_findings().map(|finding| ("finding", finding));
-    for (record, finding) in open.chain(report.suppressed_findings().map(|finding| ("suppressed", finding))) {
-        let finding = finding?;
-        let clauses = rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
-        write_finding(record, &finding, clauses, &mut write)?;
+    for (record, list) in [("finding", FindingList::Open), ("suppressed", FindingList::Suppressed)] {
+        let render = |findings: &mut FindingIterator<'_>| -> io::Result<Vec<u8>> {
+            let mut text = Vec::new();
+            Rows::write_to(&mut text, |rows| {
+                findings.try_for_each(|finding| {
+                    let finding = finding?;
+                    let clauses =
+                        rules.get(finding.rule.id).map_or(("", ""), |(clauses, hub)| (clauses, hub));
+                    let mut write = |row: &Row<'_>| rows.write(row.cells(&as_of));
+                    write_finding(record, &finding, clauses, &mut write)
+                })
+            })?;
+            Ok(text)
+        };
+        report.map_findings(list, usize::MAX, render, |text| out.write_all(&text?))?;
     }
+    let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms).to_one_line();
+    Rows::write_to(out, |rows| {
+        let mut write = |row: &Row<'_>| rows.write(row.cells(&as_of));
+        write_others(report, &mut write)?;
+        let json = coverage_json(&report.coverage)?;
+        write(&Row { record: "coverage", message: &summary, coverage: &json, ..Row::default() })
+    })
+}
+
+/// Writes what could not be evaluated, and what could not be read.
+fn write_others(report: &Report, write: &mut impl FnMut(&Row<'_>) -> io::Result<()>) -> io::Result<()> {
     for unknown in &report.assessment.unknown {
         let more = if unknown.count > unknown.examples.len() { ", …" } else { "" };
         let (missing, examples) = (unknown.missing, unknown.examples.join(", "));
@@ -129,10 +148,7 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
             ..Row::default()
         })?;
     }
-    let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms).to_one_line();
-    let json = coverage_json(&report.coverage)?;
-    write(&Row { record: "coverage", message: &summary, coverage: &json, ..Row::default() })?;
-    rows.finish()
+    Ok(())
 }
 
 /// The coverage as the `json` document has it, in one line.
@@ -230,8 +246,13 @@ pub(super) fn gap_text(gap: &Gap) -> String {
 pub(super) struct Rows<W: Write>(Writer<W>);
 
 impl<W: Write> Rows<W> {
-    pub(super) fn new(out: W) -> Self {
-        Self(WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(1 << 16).from_writer(out))
+    /// Writes rows that `write` adds.
+    pub(super) fn write_to(out: W, write: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        let writer =
+            WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(1 << 16).from_writer(out);
+        let mut rows = Self(writer);
+        write(&mut rows)?;
+        rows.0.flush()
     }
 
     pub(super) fn write<'a, T: Into<Cow<'a, str>>>(
@@ -242,10 +263,6 @@ impl<W: Write> Rows<W> {
             self.0.write_field(safe_cell(&cell.into()).as_bytes()).map_err(io::Error::from)?;
         }
         self.0.write_record(None::<&[u8]>).map_err(io::Error::from)
-    }
-
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.0.flush()
     }
 }
 

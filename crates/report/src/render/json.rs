@@ -1,15 +1,14 @@
 //! The roll as one JSON document, followed by the report where rules were evaluated.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use rolecall_roll::{Coverage, Document, RollFile, json};
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::assess::Assessment;
-use crate::finding::Finding;
-use crate::report::Report;
+use crate::report::{FindingIterator, FindingList, Report};
 
 #[derive(Serialize)]
 struct JsonDocument<'a, D> {
@@ -33,22 +32,27 @@ struct Findings<'a> {
 }
 
 fn serialize_open<S: Serializer>(report: &Report, serializer: S) -> Result<S::Ok, S::Error> {
-    serialize_list(report.open_findings(), serializer)
+    serialize_list(report, FindingList::Open, serializer)
 }
 
 fn serialize_suppressed<S: Serializer>(report: &Report, serializer: S) -> Result<S::Ok, S::Error> {
-    serialize_list(report.suppressed_findings(), serializer)
+    serialize_list(report, FindingList::Suppressed, serializer)
 }
 
-fn serialize_list<'a, S: Serializer>(
-    findings: impl Iterator<Item = io::Result<Cow<'a, Finding>>>,
+fn serialize_list<S: Serializer>(
+    report: &Report,
+    list: FindingList,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut list = serializer.serialize_seq(None)?;
-    for finding in findings {
-        list.serialize_element(finding.map_err(S::Error::custom)?.as_ref())?;
-    }
-    list.end()
+    let mut elements = serializer.serialize_seq(None)?;
+    let write = |findings: &mut FindingIterator<'_>| -> io::Result<Vec<Box<RawValue>>> {
+        findings.map(|finding| json::to_indented_element(finding?.as_ref())).collect()
+    };
+    report.map_findings(list, usize::MAX, write, |some| {
+        let some = some.map_err(S::Error::custom)?;
+        some.iter().try_for_each(|element| elements.serialize_element(element))
+    })?;
+    elements.end()
 }
 
 /// Writes the roll, and the report where there is one, as one JSON document.

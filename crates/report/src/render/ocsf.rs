@@ -6,18 +6,20 @@
 //! Source: <https://schema.ocsf.io/1.5.0/classes/compliance_finding>
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use rolecall_roll::{AccessKeyId, AccountId, Coverage, Header, NeutralTerms, RollFile, json};
+use rolecall_roll::{AccessKeyId, AccountId, Coverage, FactKind, Gap, Header, NeutralTerms, RollFile, json};
 use serde::Serialize;
 
 use super::csv::{gap_text, why_not_evaluated};
 use crate::advice::Advice;
+use crate::assess::Undetermined;
 use crate::coverage_summary::CoverageSummary;
 use crate::evidence::Evidence;
 use crate::facts::seconds;
 use crate::finding::{Finding, Suppression};
-use crate::report::Report;
+use crate::report::{FindingIterator, FindingList, Report, UnreadItem};
 use crate::rules::{Rule, Severity, find};
 use crate::score::Score;
 
@@ -187,26 +189,28 @@ struct Common<'a> {
 /// The first error of `out`.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
     let common = Common::new(&roll.header);
-    let mut write = |event: &Event<'_>| {
-        json::to_writer(&mut *out, event)?;
-        out.write_all(b"\n")
-    };
-    for finding in report.open_findings().chain(report.suppressed_findings()) {
-        write(&finding_event(&common, finding?.as_ref()))?;
+    for list in [FindingList::Open, FindingList::Suppressed] {
+        let render = |findings: &mut FindingIterator<'_>| -> io::Result<Vec<u8>> {
+            let mut text = Vec::new();
+            findings
+                .try_for_each(|finding| write_event(&mut text, &finding_event(&common, finding?.as_ref())))?;
+            Ok(text)
+        };
+        report.map_findings(list, usize::MAX, render, |text| out.write_all(&text?))?;
     }
-    for unknown in &report.assessment.unknown {
-        let (fact, reason) = (unknown.fact, unknown.reason.as_str());
-        let message = format!("{} unknown for {}: {reason}", unknown.missing, unknown.count);
-        let uid = format!("{}/{}/unknown/{fact}/{reason}", unknown.account_id, unknown.rule);
-        let rule = find(unknown.rule).ok();
+    let mut write = |event: &Event<'_>| write_event(out, event);
+    for unknown in unknown_facts(report) {
+        let UnknownFact { account_id, rule: rule_id, fact, .. } = unknown;
+        let uid = format!("{account_id}/{rule_id}/unknown/{fact}");
+        let rule = find(rule_id).ok();
         let title = rule.map_or("", |rule| rule.title);
-        let unmapped = Unmapped::Unknown { number: unknown.count, some: &unknown.examples };
+        let unmapped = Unmapped::Unknown { number: unknown.number, some: &unknown.some };
         write(&Event {
-            cloud: Some(common.cloud(&unknown.account_id, unknown.account_name.as_deref())),
-            status_detail: Some(reason),
-            finding_info: FindingInfo { title, types: Some([unknown.rule]), uid: &uid, desc: None },
+            cloud: Some(common.cloud(account_id, unknown.account_name)),
+            status_detail: Some(&unknown.reasons),
+            finding_info: FindingInfo { title, types: Some([rule_id]), uid: &uid, desc: None },
             ..common.event(
-                &message,
+                &unknown.message,
                 Severity::Informational,
                 Compliance::new(Status::Unknown, rule),
                 unmapped,
@@ -228,9 +232,10 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
             )
         })?;
     }
-    for (index, it) in report.not_read.iter().enumerate() {
+    let mut uids = BTreeMap::new();
+    for it in &report.not_read {
         let gap = &it.gap;
-        let uid = format!("{}/not-read/{}/{index}", it.account_id, gap.stage);
+        let uid = gap_uid(&mut uids, it);
         let (message, error_kind) = (gap_text(gap), gap.error_kind.to_string());
         let remedy = gap.remedy.to_text(&NeutralTerms);
         let (aws_error_code, aws_request_id) = (gap.code.as_deref(), gap.request_id.as_deref());
@@ -257,6 +262,58 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         finding_info: FindingInfo { title: "Coverage of the roll", uid: &uid, ..FindingInfo::default() },
         ..common.event(&message, Severity::Informational, Compliance::new(status, None), unmapped)
     })
+}
+
+/// What one rule could not evaluate in one account for lack of one fact.
+struct UnknownFact<'a> {
+    account_id: &'a AccountId,
+    account_name: Option<&'a str>,
+    rule: &'static str,
+    fact: FactKind,
+    /// How many keys, users or root users could not be evaluated.
+    number: usize,
+    /// Some of them.
+    some: Vec<String>,
+    message: String,
+    reasons: String,
+}
+
+/// One event for each account, rule and fact, so that its id needs no reason: a reason is a text, which a later version may
+/// word in another way.
+fn unknown_facts(report: &Report) -> impl Iterator<Item = UnknownFact<'_>> {
+    let mut groups: BTreeMap<(&AccountId, &'static str, FactKind), Vec<&Undetermined>> = BTreeMap::new();
+    for unknown in &report.assessment.unknown {
+        groups.entry((&unknown.account_id, unknown.rule, unknown.fact)).or_default().push(unknown);
+    }
+    groups.into_iter().map(|((account_id, rule, fact), group)| {
+        let messages =
+            group.iter().map(|it| format!("{} unknown for {}: {}", it.missing, it.count, it.reason));
+        let reasons: BTreeSet<&str> = group.iter().map(|it| it.reason.as_str()).collect();
+        UnknownFact {
+            account_id,
+            account_name: group.first().and_then(|it| it.account_name.as_deref()),
+            rule,
+            fact,
+            number: group.iter().map(|it| it.count).sum(),
+            some: group.iter().flat_map(|it| &it.examples).cloned().collect(),
+            message: messages.collect::<Vec<_>>().join("; "),
+            reasons: reasons.into_iter().collect::<Vec<_>>().join("; "),
+        }
+    })
+}
+
+/// The id of a gap: what could not be read. Gaps that are equal in that are numbered, by `uids`.
+fn gap_uid(uids: &mut BTreeMap<String, usize>, it: &UnreadItem) -> String {
+    let Gap { stage, operation, user_name, .. } = &it.gap;
+    let details: String = operation.iter().chain(user_name).map(|part| format!("/{part}")).collect();
+    let uid = format!("{}/not-read/{stage}{details}", it.account_id);
+    let number = uids.entry(uid.clone()).and_modify(|number| *number += 1).or_insert(1);
+    if *number == 1 { uid } else { format!("{uid}/{number}") }
+}
+
+fn write_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
+    json::to_writer(&mut *out, event)?;
+    out.write_all(b"\n")
 }
 
 fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {

@@ -58,21 +58,22 @@ const NO_KEY: [&str; 7] = [""; 7];
 /// # Errors
 /// The first error of `out` or of reading the roll file.
 pub fn render(out: &mut impl Write, roll: &RollFile, coverage: &Coverage) -> io::Result<()> {
-    let mut table = Table(Rows::new(out));
-    table.0.write(COLUMNS)?;
-    for account in roll.accounts() {
-        write_account(&mut table, &account?, &roll.header)?;
-    }
+    Rows::write_to(&mut *out, |rows| rows.write(COLUMNS))?;
+    let render = |account: AccountRecord| -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        Rows::write_to(&mut text, |rows| write_account(&mut Table(rows), &account, &roll.header))?;
+        Ok(text)
+    };
+    roll.map_accounts(render, |text| out.write_all(&text?))?;
     let summary = CoverageSummary::new(roll, coverage, None, &NeutralTerms).to_one_line();
     let json = coverage_json(coverage)?;
     let cells = ["coverage"].into_iter().chain(NO_ACCOUNT).chain(NO_USER).chain(NO_KEY);
-    table.0.write(cells.chain([summary.as_str(), json.as_str()]))?;
-    table.0.finish()
+    Rows::write_to(out, |rows| rows.write(cells.chain([summary.as_str(), json.as_str()])))
 }
 
-struct Table<W: Write>(Rows<W>);
+struct Table<'a, W: Write>(&'a mut Rows<W>);
 
-impl<W: Write> Table<W> {
+impl<W: Write> Table<'_, W> {
     fn write_row(
         &mut self,
         record: &str,
@@ -87,7 +88,11 @@ impl<W: Write> Table<W> {
     }
 }
 
-fn write_account<W: Write>(table: &mut Table<W>, account: &AccountRecord, header: &Header) -> io::Result<()> {
+fn write_account<W: Write>(
+    table: &mut Table<'_, W>,
+    account: &AccountRecord,
+    header: &Header,
+) -> io::Result<()> {
     let details = account.account();
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
     let account_cells = [

@@ -39,8 +39,13 @@ fn check(key: &KeyView<'_>, _: u32) -> RuleOutcome {
             return Ok(None);
         }
         let reason = match policies.is_administrator {
-            Some(true) => "a permissions boundary limits the administrator policy".to_owned(),
-            _ => "none of the user's policies is recognized as full administrator access".to_owned(),
+            Some(true) => {
+                "a permissions boundary limits the administrator policy; to which actions is not evaluated"
+            }
+            _ => {
+                "whether the user's policies together give administrator access is not evaluated; only a policy that gives \
+                  it alone is recognized, and another scan does not change this"
+            }
         };
         let missing = "administrator access";
         return Err(MissingFact { missing, ..MissingFact::unknown(FactKind::Policies, reason) });

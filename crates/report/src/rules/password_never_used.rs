@@ -37,7 +37,7 @@ fn check(user: &UserView<'_>, days: u32) -> RuleOutcome {
         return Ok(None);
     }
     let set_date = password.set_date.ok_or_else(|| {
-        let reason = "AWS did not return when the password was set".to_owned();
+        let reason = "AWS did not return when the password was set";
         MissingFact::unknown(FactKind::ConsolePassword, reason)
     })?;
     let age = user.days_idle(set_date);

@@ -10,6 +10,7 @@ use super::rule::{Check, Rule};
 use super::severity::Severity;
 use crate::evidence::Evidence;
 use crate::facts::{UserView, date, require};
+use crate::last_use::missing_after_password_use;
 use crate::remedy::Remedy;
 
 pub(crate) const RULE: Rule = Rule {
@@ -39,8 +40,11 @@ fn check(user: &UserView<'_>, days: u32) -> RuleOutcome {
     let set_date = password.set_date.filter(|set_date| *set_date > last);
     let newer =
         set_date.map_or(String::new(), |date| format!("; it was set {} days ago", user.days_idle(date)));
+    let missing = missing_after_password_use(last).map_or(String::new(), |missing| format!("; {missing}"));
     Ok(Some(Violation {
-        message: format!("the password was last used {idle} days ago; the limit is {days} days{newer}"),
+        message: format!(
+            "the password was last used {idle} days ago; the limit is {days} days{newer}{missing}"
+        ),
         evidence: vec![
             Evidence::new(FactKind::ConsolePassword, "has a console password", source),
             Evidence::new(FactKind::Users, format!("password last used {}", date(last)), Source::Live),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fact::Fact;
 use crate::fact_kind::{FactKind, FactSelection};
-use crate::gap::{Gap, Note, Stage};
+use crate::gap::{ErrorKind, Gap, Note, Stage};
 use crate::header::Target;
 use crate::ids::{AccessKeyId, AccountId, RoleArn};
 use crate::user::User;
@@ -258,10 +258,23 @@ impl AccountRecord {
         self.outcome
     }
 
+    /// Whether nothing was read because access was denied.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        let is_denied = |gap: &Gap| gap.error_kind == ErrorKind::Denied;
+        self.outcome == Outcome::Failed && self.gaps.first().is_some_and(is_denied)
+    }
+
     /// What could not be read, and why.
     #[must_use]
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
+    }
+
+    /// Whether the account has gaps or notes.
+    #[must_use]
+    pub fn has_remarks(&self) -> bool {
+        !self.gaps.is_empty() || !self.notes.is_empty()
     }
 
     /// Observations that do not change the outcome.

@@ -77,7 +77,7 @@ impl std::fmt::Display for Counts {
 
 /// What one account adds to the counts, and when it was read.
 #[derive(Debug, Clone, Copy)]
-struct AccountCounts {
+pub(super) struct AccountCounts {
     as_of: Option<Timestamp>,
     outcome: Outcome,
     users: usize,
@@ -110,21 +110,20 @@ pub(crate) struct AccountIndex {
 
 impl AccountIndex {
     /// Adds a line of an account. Returns whether it counts: it does not where an earlier line has more of the account.
-    pub(super) fn add(&mut self, account: &AccountRecord) -> bool {
-        let counts = AccountCounts::from(account);
+    pub(super) fn add(&mut self, account_id: &AccountId, counts: AccountCounts) -> bool {
         let rank = |outcome| match outcome {
             Outcome::Complete => 2,
             Outcome::Partial => 1,
             Outcome::Failed | Outcome::Skipped => 0,
         };
-        if let Some(previous) = self.accounts.get(account.account_id()) {
+        if let Some(previous) = self.accounts.get(account_id) {
             if rank(previous.outcome) > rank(counts.outcome) {
                 return false;
             }
             self.sums.subtract(*previous);
         }
         self.sums.add_counts(counts);
-        self.accounts.insert(account.account_id().clone(), counts);
+        self.accounts.insert(account_id.clone(), counts);
         true
     }
 
@@ -137,11 +136,12 @@ impl AccountIndex {
         self.accounts.values().filter_map(|counts| counts.as_of).min()
     }
 
-    /// The `as_of` of the earliest run whose line of an account is kept: complete or skipped.
-    pub(crate) fn oldest_done(&self) -> Option<Timestamp> {
-        let is_done =
-            |counts: &&AccountCounts| matches!(counts.outcome, Outcome::Complete | Outcome::Skipped);
-        self.accounts.values().filter(is_done).filter_map(|counts| counts.as_of).min()
+    /// Of the accounts whose line is kept, complete or skipped, the one that was read first, and the `as_of` of that run. A
+    /// line without a time is of unknown age, and comes before all others.
+    pub(crate) fn oldest_done(&self) -> Option<(&AccountId, Option<Timestamp>)> {
+        let is_done = |counts: &AccountCounts| matches!(counts.outcome, Outcome::Complete | Outcome::Skipped);
+        let done = self.accounts.iter().filter(|(_, counts)| is_done(counts));
+        done.map(|(account_id, counts)| (account_id, counts.as_of)).min_by_key(|(_, as_of)| *as_of)
     }
 
     /// Whether an account is complete or skipped, so that it need not be read again.

@@ -23,9 +23,9 @@ use crate::ids::AccountId;
 
 pub(crate) use counts::AccountIndex;
 pub use counts::Counts;
-pub(crate) use reader::{AccountLine, ParsedFile, read_records};
+pub(crate) use reader::{AccountLine, CheckedLine, Headers, ParsedFile, check_records, read_records};
 pub use reader::{LineProblem, ReadError, Run};
-pub use statistics::{Calls, IntermediateSession, Statistics};
+pub use statistics::{Calls, IntermediateSession, Statistics, clock_difference};
 pub use writer::RollWriter;
 
 /// The last record. It is written when the run has finished, so its absence means that the run was interrupted.

@@ -5,10 +5,12 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
+use super::counts::AccountCounts;
 use super::{AccountIndex, Counts, Statistics, Trailer};
 use crate::account::{AccountRecord, Contradiction};
 use crate::header::{Header, SCHEMA_VERSION};
 use crate::ids::AccountId;
+use crate::parallel::map_in_order;
 
 /// A run that wrote to a roll file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,31 +46,148 @@ pub(crate) struct ParsedFile {
 
 /// Reads the records of a roll file, and calls `on_account` with each account line.
 pub(crate) fn read_records(
-    mut input: impl BufRead,
+    input: impl BufRead,
     mut on_account: impl FnMut(AccountLine),
 ) -> Result<ParsedFile, ReadError> {
     let mut records = Records::default();
-    let mut line = Vec::new();
-    let (mut number, mut length) = (0, 0);
-    loop {
-        line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 || line.last() != Some(&b'\n') {
-            break;
-        }
-        number += 1;
+    for line in lines(input) {
+        let Line { number, begin, bytes } = line?;
         let line_error = |problem: LineProblem| ReadError::Line { line: number, problem };
-        match parse_record(&line, number)? {
+        match parse_record(&bytes, number)? {
             Record::Header(header) => records.add_header(*header).map_err(line_error)?,
             Record::Account(account) => {
-                let counts = records.add_account(&account, number).map_err(line_error)?;
-                on_account(AccountLine { account: *account, range: (length, line.len()), counts });
+                let check = |header: &Header| account.check_against(header);
+                let counts = records
+                    .add_account(account.account_id(), (&*account).into(), check, number)
+                    .map_err(line_error)?;
+                on_account(AccountLine { account: *account, range: (begin, bytes.len()), counts });
             }
             Record::Trailer(trailer) => records.add_trailer(trailer).map_err(line_error)?,
         }
-        length += u64::try_from(line.len()).unwrap_or_default();
+        records.length = begin + bytes.len() as u64;
     }
-    let Records { header, trailer, index, runs, .. } = records;
-    Ok(ParsedFile { header: header.ok_or(ReadError::Empty)?, trailer, index, runs, length })
+    records.finish()
+}
+
+/// An account's line that was parsed and given away, and where it is in the file.
+pub(crate) struct CheckedLine {
+    pub(crate) account_id: AccountId,
+    /// The byte offset and the length of the line.
+    pub(crate) range: (u64, usize),
+    /// Whether the account has gaps or notes.
+    pub(crate) has_remarks: bool,
+    counts: AccountCounts,
+    /// What the line says against the header of its run.
+    contradiction: Result<(), Contradiction>,
+}
+
+/// A line that was parsed on any of the cores.
+enum ParsedLine {
+    Header(Box<Header>),
+    Account(Box<CheckedLine>),
+    Trailer(Trailer),
+}
+
+/// Reads the records of a roll file of a single run, whose header is known, on all cores. Calls `on_account` with each account, in
+/// any order and before the lines in front of it are checked, and `on_line` with each account line in the order of the file.
+pub(crate) fn check_records(
+    input: impl BufRead,
+    header: &Header,
+    on_account: impl Fn(&AccountRecord) + Sync,
+    mut on_line: impl FnMut(CheckedLine),
+) -> Result<ParsedFile, ReadError> {
+    let parse = |line: io::Result<Line>| -> Result<(usize, u64, ParsedLine), ReadError> {
+        let Line { number, begin, bytes } = line?;
+        let end = begin + bytes.len() as u64;
+        let parsed = match parse_record(&bytes, number)? {
+            Record::Header(header) => ParsedLine::Header(header),
+            Record::Trailer(trailer) => ParsedLine::Trailer(trailer),
+            Record::Account(account) => {
+                on_account(&account);
+                ParsedLine::Account(Box::new(CheckedLine {
+                    account_id: account.account_id().clone(),
+                    range: (begin, bytes.len()),
+                    has_remarks: account.has_remarks(),
+                    counts: (&*account).into(),
+                    contradiction: account.check_against(header),
+                }))
+            }
+        };
+        Ok((number, end, parsed))
+    };
+    let mut records = Records::default();
+    map_in_order(lines(input), parse, |parsed| -> Result<(), ReadError> {
+        let (number, end, parsed) = parsed?;
+        match parsed {
+            ParsedLine::Header(header) => records.add_header(*header),
+            ParsedLine::Trailer(trailer) => records.add_trailer(trailer),
+            ParsedLine::Account(line) => {
+                let check = |_: &Header| line.contradiction.clone();
+                let added = records.add_account(&line.account_id, line.counts, check, number);
+                added.map(|_| on_line(*line))
+            }
+        }
+        .map_err(|problem| ReadError::Line { line: number, problem })?;
+        records.length = end;
+        Ok(())
+    })?;
+    records.finish()
+}
+
+/// The headers of a roll file.
+pub(crate) struct Headers {
+    /// The header of the last run.
+    pub(crate) last: Header,
+    /// Whether no other run wrote to the file.
+    pub(crate) is_only: bool,
+    /// The number of bytes up to the last newline.
+    pub(crate) length: u64,
+}
+
+impl Headers {
+    /// Finds the headers without parsing the accounts; `None` where the file has no header. Nothing else is checked.
+    pub(crate) fn find(input: impl BufRead) -> io::Result<Option<Self>> {
+        let (mut last, mut count, mut length) = (None, 0, 0);
+        for line in lines(input) {
+            let Line { number, begin, bytes } = line?;
+            length = begin + bytes.len() as u64;
+            if !bytes.starts_with(ACCOUNT)
+                && let Ok(Record::Header(header)) = parse_record(&bytes, number)
+            {
+                last = Some(*header);
+                count += 1;
+            }
+        }
+        Ok(last.map(|last| Self { last, is_only: count == 1, length }))
+    }
+}
+
+/// A line of a roll file, and where it is.
+struct Line {
+    /// The line number, counted from 1.
+    number: usize,
+    /// The byte offset.
+    begin: u64,
+    /// With the newline.
+    bytes: Vec<u8>,
+}
+
+/// The lines up to the last newline: a run that was interrupted may have written a part of a line after it.
+fn lines(mut input: impl BufRead) -> impl Iterator<Item = io::Result<Line>> {
+    let (mut number, mut end) = (0, 0);
+    std::iter::from_fn(move || {
+        let mut bytes = Vec::new();
+        match input.read_until(b'\n', &mut bytes) {
+            Err(error) => Some(Err(error)),
+            Ok(_) if bytes.last() != Some(&b'\n') => None,
+            Ok(length) => {
+                number += 1;
+                let begin = end;
+                end += length as u64;
+                Some(Ok(Line { number, begin, bytes }))
+            }
+        }
+    })
 }
 
 /// The name of the field that says what a line is, and how the line of an account begins.
@@ -106,6 +225,8 @@ struct Records {
     runs: Vec<Run>,
     /// The accounts of the last run, with their line numbers.
     run_lines: BTreeMap<AccountId, usize>,
+    /// The number of bytes so far.
+    length: u64,
 }
 
 impl Records {
@@ -124,14 +245,19 @@ impl Records {
         Ok(())
     }
 
-    /// Adds an account. Returns whether its line counts.
-    fn add_account(&mut self, account: &AccountRecord, line: usize) -> Result<bool, LineProblem> {
-        account.check_against(self.run_header()?)?;
-        let account_id = account.account_id();
+    /// Adds an account, which `check` compares with the header of its run. Returns whether its line counts.
+    fn add_account(
+        &mut self,
+        account_id: &AccountId,
+        counts: AccountCounts,
+        check: impl FnOnce(&Header) -> Result<(), Contradiction>,
+        line: usize,
+    ) -> Result<bool, LineProblem> {
+        check(self.run_header()?)?;
         if let Some(first) = self.run_lines.insert(account_id.clone(), line) {
             return Err(LineProblem::DuplicateAccount { account_id: account_id.clone(), first });
         }
-        Ok(self.index.add(account))
+        Ok(self.index.add(account_id, counts))
     }
 
     /// Ends a run. The counts of the trailer must equal the sums of the lines.
@@ -146,6 +272,11 @@ impl Records {
         }
         self.trailer = Some(trailer);
         Ok(())
+    }
+
+    fn finish(self) -> Result<ParsedFile, ReadError> {
+        let Self { header, trailer, index, runs, length, .. } = self;
+        Ok(ParsedFile { header: header.ok_or(ReadError::Empty)?, trailer, index, runs, length })
     }
 
     /// The header of the current run, to which a record may be added.
@@ -174,6 +305,10 @@ fn describe_error(line: &[u8], error: &serde_json::Error) -> LineProblem {
     if line.trim_ascii() == b"{" {
         return LineProblem::UnclosedObject;
     }
+    // The line has its line break, which ends the text of a record that was cut.
+    if error.is_eof() || error.column() >= line.trim_ascii_end().len() {
+        return LineProblem::Cut;
+    }
     let text = error.to_string();
     let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
     LineProblem::Malformed(match error.column() {
@@ -197,7 +332,7 @@ pub enum ReadError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The file is empty, or ends within its first line.
-    #[error("not a roll file: it ends before the end of its header; scan again")]
+    #[error("not a roll file: it ends before the end of its header")]
     Empty,
     /// Another run holds the lock of the file.
     #[error("another run is writing to this file; wait until it has finished, or use another file")]
@@ -227,6 +362,9 @@ pub enum LineProblem {
     /// The line has only `{`, as in an indented JSON document.
     #[error("a record is on one line; this looks like a json document, from which a roll cannot be read")]
     UnclosedObject,
+    /// The line ends within a record.
+    #[error("the line ends within a record: a part of it is missing")]
+    Cut,
     /// The line is not a record that Rolecall writes. The text says what is wrong, and at which column.
     #[error("{0}")]
     Malformed(String),

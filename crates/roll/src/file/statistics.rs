@@ -24,6 +24,20 @@ pub struct Statistics {
     pub clock_ahead_s: Option<i64>,
 }
 
+/// A wrong clock for people, such as `2 hours ahead of that of AWS`: by `ahead_s` seconds, or behind if that is negative.
+#[must_use]
+pub fn clock_difference(ahead_s: i64) -> String {
+    let rounded = |seconds: u64| (ahead_s.unsigned_abs() + seconds / 2) / seconds;
+    let (minutes, hours, days) = (rounded(60), rounded(60 * 60), rounded(24 * 60 * 60));
+    let difference = match (days, hours) {
+        (0, 0..=2) => format!("{minutes} minutes"),
+        (0..=2, hours) => format!("{hours} hours"),
+        (days, _) => format!("{days} days"),
+    };
+    let direction = if ahead_s > 0 { "ahead of" } else { "behind" };
+    format!("{difference} {direction} that of AWS")
+}
+
 /// A session of an intermediate role in a role chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntermediateSession {

@@ -38,7 +38,7 @@ impl<W: Write> RollWriter<W> {
     /// The I/O errors of `out`.
     pub fn write_account(&mut self, account: &AccountRecord) -> io::Result<(usize, bool)> {
         let length = self.write_line(&RecordRef::Account(account))?;
-        Ok((length, self.index.add(account)))
+        Ok((length, self.index.add(account.account_id(), account.into())))
     }
 
     pub(crate) fn file(&self) -> &W {

@@ -100,9 +100,9 @@ impl World {
     /// [`InvalidWorld`] names the place in the file, the value, and what to write there.
     pub fn parse(text: &str, open: impl Fn(&str) -> io::Result<String>) -> Result<Self, InvalidWorld> {
         let file: File = rolecall_json::parse(text).map_err(|problem| {
-            InvalidWorld::new(format!(
-                "{problem}; a minimal world is {{\"accounts\": {{\"111111111111\": {{\"roles\": {{}}, \"users\": {{}}}}}}}}"
-            ))
+            let minimal =
+                r#"; a minimal world is {"accounts": {"111111111111": {"roles": {}, "users": {}}}}"#;
+            InvalidWorld::new(format!("{problem}{}", if problem.is_about_the_text() { minimal } else { "" }))
         })?;
         let policies = PolicyLoader { open: &open };
         let fault_injection = file

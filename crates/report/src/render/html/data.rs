@@ -34,7 +34,7 @@ struct Shared {
     /// The beginnings of blocks of commands, which stop where the credentials are of another account.
     openings: IndexTable<String, String>,
     /// The reasons of score components.
-    reasons: IndexTable<String, String>,
+    reasons: IndexTable<Text<'static>, Text<'static>>,
     /// The fact and the source of evidence, by the time of the credential report where it is one.
     sources: IndexTable<(FactKind, Option<Timestamp>), String>,
 }
@@ -200,7 +200,7 @@ fn user_cells(finding: &Finding) -> [String; 8] {
         text(subject.user_name.as_deref()),
         text(Some(&subject.user_arn)),
         text(advice.map(|it| it.action.as_str())),
-        text(advice.map(|it| it.reason.as_str())),
+        text(advice.map(|it| &*it.reason)),
     ]
 }
 
