@@ -498,7 +498,7 @@ async fn a_certificate_that_is_not_valid_now_directs_to_the_clock_and_says_when_
     for (years, problem) in [
         (
             (2001, 2002),
-            "by this machine's clock, the server's TLS certificate expired at 2002-01-01T00:00:00Z",
+            ": by this machine's clock, the server's TLS certificate expired at 2002-01-01T00:00:00Z",
         ),
         (
             (3001, 3002),

@@ -59,7 +59,7 @@ async fn every_account_is_accounted_for_and_what_is_complete_equals_the_world() 
     let recipe = recipe("accounts=150,users=4,seed=11,denied=60,suspended=30,hanging=20");
     let world = recipe.world().unwrap();
     let emulator = start(troubled(&recipe, 3.0)).await;
-    let (ended, document) = document(&emulator, &["--account-timeout", "8s"]).await;
+    let (ended, document) = document(&emulator, &["--account-timeout", "12s"]).await;
     assert_eq!(ended.code, Some(11), "{}", ended.stderr);
     let members = &world.organization.as_ref().unwrap().members;
     let listed: BTreeSet<&str> = members.keys().map(String::as_str).collect();

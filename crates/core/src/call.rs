@@ -55,7 +55,7 @@ impl CallError {
             request_id: None,
         };
         let credentials = |error: &(dyn Error + 'static)| {
-            let details = certificate_validity(error).unwrap_or_else(|| error_chain(error));
+            let details = error_chain(error);
             if !are_not_found(error) {
                 return without_code(ErrorKind::Credentials, details);
             }
@@ -84,7 +84,7 @@ impl CallError {
                     return credentials(error);
                 }
                 let kind = if error.is_timeout() { ErrorKind::TimedOut } else { ErrorKind::Transport };
-                without_code(kind, certificate_validity(error).unwrap_or_else(|| error_chain(error)))
+                without_code(kind, error_chain(error))
             }
             other => {
                 if let Some(problem) = source::<MalformedAnswer>(other) {
@@ -281,6 +281,8 @@ fn error_chain(error: &(dyn Error + 'static)) -> String {
     while let Some(error) = next {
         let text = if let Some(metadata) = error.downcast_ref::<ErrorMetadata>() {
             service_error_text(metadata)
+        } else if let Some(problem) = tls_error(error).and_then(certificate_validity) {
+            problem
         } else {
             let text = error.to_string();
             match text.split_once(" Stderr: ") {
@@ -308,13 +310,13 @@ fn error_chain(error: &(dyn Error + 'static)) -> String {
     messages.join(": ")
 }
 
-/// How the message begins where a server's certificate is not valid now.
+/// How the text begins where a server's certificate is not valid now.
 pub(crate) const BY_THE_CLOCK: &str = "by this machine's clock, the server's TLS certificate";
 
-/// The message where the TLS handshake failed because the server's certificate is not valid now. It has no time of now, so
-/// that it is the same for all accounts.
-fn certificate_validity(error: &(dyn Error + 'static)) -> Option<String> {
-    let Some(rustls::Error::InvalidCertificate(problem)) = tls_error(error) else { return None };
+/// The text where the TLS handshake failed because the server's certificate is not valid now. It has no time of now, so that
+/// it is the same for all accounts.
+fn certificate_validity(error: &rustls::Error) -> Option<String> {
+    let rustls::Error::InvalidCertificate(problem) = error else { return None };
     let date = |time: &UnixTime| {
         let second =
             i64::try_from(time.as_secs()).ok().and_then(|second| Timestamp::from_second(second).ok());
@@ -332,11 +334,11 @@ fn certificate_validity(error: &(dyn Error + 'static)) -> Option<String> {
     Some(format!("{BY_THE_CLOCK} {problem}"))
 }
 
-/// The TLS error in an error or its sources. An I/O error is not the source of what it wraps.
+/// The TLS error that an I/O error wraps, which is not its source.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let wrapped = wrapped.map(|wrapped| -> &(dyn Error + 'static) { wrapped });
-    error.downcast_ref().or_else(|| tls_error(wrapped.or_else(|| error.source())?))
+    error.downcast_ref().or_else(|| tls_error(wrapped?))
 }
 
 /// What a `credential_process` printed to stderr, in one line. It may print anything, secrets too.
