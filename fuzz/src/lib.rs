@@ -6,11 +6,15 @@
 #![allow(clippy::expect_used, reason = "the fuzzer is to find what panics")]
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rolecall::configuration;
 use rolecall_chaos::{IAM, ORGANIZATIONS, scan_with_answer};
+use rolecall_core::RunOptions;
 use rolecall_emulator::World;
+use rolecall_lambda::event;
 use rolecall_policy::{Case, Policy, PolicyType};
 use rolecall_report::cloudtrail;
 use rolecall_roll::{Header, Roll, RollFile, RollWriter, RunId, Statistics};
@@ -20,7 +24,7 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("iam_answer", iam_answer),
     ("organizations_answer", organizations_answer),
     ("credential_report", credential_report),
@@ -30,6 +34,8 @@ pub const TARGETS: [Target; 9] = [
     ("policy_case", policy_case),
     ("policy_document", policy_document),
     ("cloudtrail", cloudtrail),
+    ("rolecall_toml", rolecall_toml),
+    ("lambda_event", lambda_event),
 ];
 
 fn scan(operations: &[&'static str], data: &[u8]) {
@@ -120,4 +126,83 @@ pub fn cloudtrail(data: &[u8]) {
     let mut reconciler = cloudtrail::Reconciler::new(&roll).expect("a roll");
     let _ = reconciler.add_file("events.json", data);
     let _ = reconciler.finish();
+}
+
+/// An external id. The colons are in no name of a role.
+const SECRET: &str = ":zq7S3CR3T:";
+/// An external id that somebody wrote as a number.
+const SECRET_NUMBER: &str = "4917350286";
+
+/// The text with a secret at the beginning of each value of `external_id`.
+fn with_secrets(text: &str) -> String {
+    let mut parts = text.split("external_id");
+    let mut changed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let value = part.trim_start_matches(|c: char| c.is_whitespace() || "\"'=:[".contains(c));
+        let before = part.strip_suffix(value).unwrap_or_default();
+        let is_number = value.starts_with(|c: char| c.is_ascii_digit()) && !before.contains(['"', '\'']);
+        let secret = if is_number { SECRET_NUMBER } else { SECRET };
+        let secret = if before.contains(['=', ':']) { secret } else { "" };
+        changed.extend(["external_id", before, secret, value]);
+    }
+    changed
+}
+
+/// Makes each value of `external_id` a secret.
+fn set_secrets(table: &mut toml::Table) {
+    for (name, value) in table.iter_mut() {
+        match value {
+            toml::Value::Integer(number) if name == "external_id" => {
+                *number = SECRET_NUMBER.parse().expect("a number");
+            }
+            toml::Value::String(text) if name == "external_id" => *text = SECRET.to_owned(),
+            toml::Value::Table(table) => set_secrets(table),
+            toml::Value::Array(values) => {
+                values.iter_mut().filter_map(toml::Value::as_table_mut).for_each(set_secrets);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn assert_no_secret(output: &str) {
+    let has_secret = [SECRET, SECRET_NUMBER].iter().any(|secret| output.contains(secret));
+    assert!(!has_secret, "it holds an external id: {output}");
+}
+
+/// `rolecall.toml`. No error repeats an external id, and neither does what `rolecall config` shows.
+///
+/// # Panics
+/// Where one does.
+pub fn rolecall_toml(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let parse = |text: &str| configuration::parse(text, Path::new("rolecall.toml"));
+    let _ = parse(&text);
+    // In a file that is valid TOML, the values are known; in another one, no message repeats any value.
+    let changed = match text.parse::<toml::Table>() {
+        Ok(mut table) => {
+            set_secrets(&mut table);
+            table.to_string()
+        }
+        Err(_) => with_secrets(&text),
+    };
+    match parse(&changed) {
+        Ok(configuration) => assert_no_secret(&configuration.without_secrets.unwrap_or_default()),
+        Err(problem) => assert_no_secret(&problem),
+    }
+}
+
+/// An event of the Lambda function. No error repeats a text of the event.
+///
+/// # Panics
+/// Where one does.
+pub fn lambda_event(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let environment = RunOptions::default();
+    for text in [&*text, &with_secrets(&text)] {
+        let targets = event::plan(text, &environment).and_then(|event| {
+            event.plan.resolve(Vec::new(), None, None).map_err(|error| event.failure(&error))
+        });
+        assert_no_secret(&format!("{targets:?}"));
+    }
 }

@@ -115,6 +115,8 @@ pub(crate) struct Request {
     pub(crate) parameters: BTreeMap<String, String>,
     /// The account of the credentials; that of the role where one is assumed.
     pub(crate) account_id: String,
+    /// The account of the credentials.
+    pub(crate) caller_account_id: String,
     /// The secrets that the request carries: session token and external id.
     pub(crate) secrets: Vec<String>,
     /// When it was signed.
@@ -139,6 +141,7 @@ impl Request {
             ("UserName", user.name.clone()),
             ("AccessKeyId", key.map_or(String::new(), |key| key.id.clone())),
             ("ParentId", "r-root".to_owned()),
+            ("ResourceId", HUB.to_owned()),
         ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value)).into();
         let (operation, account_id) = (operation.to_owned(), HUB.to_owned());
@@ -178,14 +181,21 @@ fn result(request: &Request, children: impl IntoIterator<Item = Element>) -> Ans
 
 fn assume_role(world: &World, request: &Request, now: Timestamp, session: usize) -> Answer {
     let id = &request.account_id;
-    if !world.accounts.contains_key(id) || request.parameter("ExternalId") != secrets::external_id() {
+    // Where the role is in the chain, and who may assume it: the role before it, with the external id if it is the last.
+    let position = world.chain.iter().position(|it| it == id);
+    let before = &world.chain[..position.unwrap_or(world.chain.len())];
+    let external_id = if position.is_some() { String::new() } else { world.external_id(id) };
+    let exists = position.is_some() || world.accounts.contains_key(id);
+    let is_trusted = request.caller_account_id == *before.last().unwrap_or(&HUB);
+    if !exists || !is_trusted || request.parameter("ExternalId") != external_id {
         return Answer::error(403, "AccessDenied", "User is not authorized to perform: sts:AssumeRole");
     }
+    let role = request.parameter("RoleArn").rsplit('/').next().unwrap_or_default();
     let duration: i64 = request.parameter("DurationSeconds").parse().unwrap_or(3600);
     let expires = Timestamp::from_second(now.as_second() + duration).expect("a time");
     let user = [
         Element::text("AssumedRoleId", "AROA:chaos"),
-        Element::text("Arn", format!("arn:aws:sts::{id}:assumed-role/IAMListRole/chaos")),
+        Element::text("Arn", format!("arn:aws:sts::{id}:assumed-role/{role}/chaos")),
     ];
     let credentials = [
         Element::text("AccessKeyId", format!("ASIA{id}{session:04}")),
@@ -450,6 +460,10 @@ fn organizations(world: &World, request: &Request) -> Answer {
         "ListOrganizationalUnitsForParent" => {
             let children = units.filter(|(.., of)| of.as_ref().is_some_and(|of| unit_of(of) == parent));
             ("OrganizationalUnits", children.map(|(id, name, _)| json!({"Id": id, "Name": name})).collect())
+        }
+        "ListTagsForResource" => {
+            let team = world.teams.get(request.parameter("ResourceId"));
+            ("Tags", team.map(|team| json!({"Key": "team", "Value": team})).into_iter().collect())
         }
         other => return Answer::error(400, "UnknownOperationException", other),
     };

@@ -5,14 +5,21 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::model::{self, UNAVAILABLE};
+use crate::selection::Selection;
 use crate::world::{Account, World};
 
 /// The facts that a run requested, by name.
 pub(crate) type Requested = BTreeSet<String>;
 
 /// The problems of the records of a roll. With `is_cut`, targets may have no record.
-pub(crate) fn records(world: &World, records: &[Value], requested: &Requested, is_cut: bool) -> Vec<String> {
-    let targets = model::targets(world);
+pub(crate) fn records(
+    world: &World,
+    selection: &Selection,
+    records: &[Value],
+    requested: &Requested,
+    is_cut: bool,
+) -> Vec<String> {
+    let targets = model::targets(world, selection);
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
     for record in records {
@@ -25,7 +32,9 @@ pub(crate) fn records(world: &World, records: &[Value], requested: &Requested, i
             (Some(None), Some(account)) => Checker { id, account, record, requested }.problems(),
             _ => vec!["is not a target".to_owned()],
         };
-        problems.extend(of_account.into_iter().map(|problem| format!("account {id}: {problem}")));
+        let details = details(record, &model::account(world, selection, id));
+        problems
+            .extend(of_account.into_iter().chain(details).map(|problem| format!("account {id}: {problem}")));
     }
     let missing = targets.keys().filter(|id| !is_cut && !seen.contains(*id));
     problems.extend(missing.map(|id| format!("account {id} has no record")));
@@ -39,6 +48,18 @@ fn skipped(record: &Value, reason: &str) -> Vec<String> {
     } else {
         vec![format!("is not skipped as {reason}, but {}", record["outcome"])]
     }
+}
+
+/// The problems of what a list of accounts said of an account.
+fn details(record: &Value, expected: &Value) -> Vec<String> {
+    let fields = ["name", "email", "tags"].into_iter();
+    let differing = fields.filter(|field| {
+        let (read, expected) = (&record["account"][field], &expected[field]);
+        read != expected && (!read.is_null() || record["outcome"] == "Complete")
+    });
+    differing
+        .map(|field| format!("{field} is {}, and in AWS {}", record["account"][field], expected[field]))
+        .collect()
 }
 
 struct Checker<'a> {

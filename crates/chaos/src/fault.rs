@@ -32,6 +32,7 @@ pub(crate) enum Fault {
     // Errors of AWS.
     Denied,
     DeniedWithSecrets,
+    DeniedWithEncodedSecrets,
     ErrorWithStatus200,
     ExpiredToken,
     LimitExceeded,
@@ -72,7 +73,7 @@ const PAGED: [&str; 4] = ["ListUsers", "ListAccessKeys", "ListMFADevices", "GetA
 /// The lists of AWS Organizations.
 const TREE: [&str; 3] = ["ListRoots", "ListAccountsForParent", "ListOrganizationalUnitsForParent"];
 /// All operations that a scan calls.
-pub(crate) const OPERATIONS: [&str; 19] = [
+pub(crate) const OPERATIONS: [&str; 20] = [
     "GetCallerIdentity",
     "AssumeRole",
     "ListUsers",
@@ -92,19 +93,21 @@ pub(crate) const OPERATIONS: [&str; 19] = [
     "ListRoots",
     "ListAccountsForParent",
     "ListOrganizationalUnitsForParent",
+    "ListTagsForResource",
 ];
 
 use Fault::{
     AccountOmitted, AccountUnplaced, Chunked, ChunkedAndCut, ColumnMissing, CountWrong, CutBody, Denied,
-    DeniedWithSecrets, DetailOmitted, EmptyBody, EmptyDocument, ErrorWithStatus200, ExpiredToken, Gzip, Hang,
-    InvalidCell, InvalidDate, LastUseWithoutDate, LimitExceeded, Malformed, MarkerAtEnd, NoField, NoList,
-    NoMarker, NoResult, NoSession, NotFound, NotFoundOnce, OtherAccount, OtherOwner, OtherSession, OtherUser,
-    RepeatedItem, RepeatedPage, ReportLate, ResetAtOnce, ResetInBody, ResetInHead, RowMissing, RowTwice,
-    ServerError, Slow, SlowDrip, Throttle, UserOmitted, WebPage, WrongLength,
+    DeniedWithEncodedSecrets, DeniedWithSecrets, DetailOmitted, EmptyBody, EmptyDocument, ErrorWithStatus200,
+    ExpiredToken, Gzip, Hang, InvalidCell, InvalidDate, LastUseWithoutDate, LimitExceeded, Malformed,
+    MarkerAtEnd, NoField, NoList, NoMarker, NoResult, NoSession, NotFound, NotFoundOnce, OtherAccount,
+    OtherOwner, OtherSession, OtherUser, RepeatedItem, RepeatedPage, ReportLate, ResetAtOnce, ResetInBody,
+    ResetInHead, RowMissing, RowTwice, ServerError, Slow, SlowDrip, Throttle, UserOmitted, WebPage,
+    WrongLength,
 };
 
 /// Each fault, with the operations that it is about.
-const FAULTS: [(Fault, &[&str]); 48] = [
+const FAULTS: [(Fault, &[&str]); 49] = [
     (Throttle, &OPERATIONS),
     (ServerError, &OPERATIONS),
     (WebPage, &OPERATIONS),
@@ -123,6 +126,7 @@ const FAULTS: [(Fault, &[&str]); 48] = [
     (ChunkedAndCut, &OPERATIONS),
     (Denied, &OPERATIONS),
     (DeniedWithSecrets, &OPERATIONS),
+    (DeniedWithEncodedSecrets, &OPERATIONS),
     (ErrorWithStatus200, &OPERATIONS),
     (ExpiredToken, &OPERATIONS),
     (LimitExceeded, &OPERATIONS),
@@ -161,6 +165,7 @@ const FAULTS: [(Fault, &[&str]); 48] = [
             "ListAccountsForParent",
             "ListOrganizationalUnitsForParent",
             "DescribeOrganization",
+            "ListTagsForResource",
         ],
     ),
     (AccountOmitted, &["ListAccounts"]),
@@ -238,7 +243,7 @@ fn leave_out_undetectable(rules: &mut Vec<Rule>, facts: &[FactKind]) {
     // Only the tree contradicts a list that lacks an account, and the list a tree.
     if has(rules, AccountOmitted) {
         let may_hide_tree = |rule: &Rule| {
-            matches!(rule.fault, Denied | DeniedWithSecrets)
+            matches!(rule.fault, Denied | DeniedWithSecrets | DeniedWithEncodedSecrets)
                 && rule.operation.is_none_or(|operation| TREE.contains(&operation))
         };
         rules.retain(|rule| rule.fault != AccountUnplaced && !may_hide_tree(rule));

@@ -224,7 +224,13 @@ impl Test<'_> {
         let records: Vec<Value> =
             roll.accounts.iter().map(|account| serde_json::to_value(account).expect("JSON")).collect();
         self.outcome.count_records(&records);
-        let problems = check::records(&self.scenario.world, &records, &self.scenario.requested(), !is_whole);
+        let problems = check::records(
+            &self.scenario.world,
+            &self.scenario.selection,
+            &records,
+            &self.scenario.requested(),
+            !is_whole,
+        );
         self.outcome.add_problems(problems);
         let is_complete = records
             .iter()

@@ -3,7 +3,7 @@
 //! - `world`: what AWS has; `answers`: what it says of it; `server`: how it says so, byte by byte;
 //! - `fault`: what goes wrong, in seeded plans; `lies`: the answers that are then given;
 //! - `model`: what a perfect roll of a world has; `check`: the invariants; `secrets`: the search for secrets;
-//! - `scenario`: how a world is read; `in_process`: runs in this process, in memory with a simulated clock or over TCP;
+//! - `selection`: which accounts a run is given; `scenario`: how a world is read; `in_process`: runs in this process, in memory with a simulated clock or over TCP;
 //!   `process`: runs of the built binaries, with signals, kills and full disks.
 //!
 //! The model shares nothing with `rolecall-core`, so that a mistake there cannot hide in its own mirror.
@@ -27,6 +27,7 @@ mod outcome;
 mod process;
 mod scenario;
 mod secrets;
+mod selection;
 mod server;
 mod wire;
 mod world;
@@ -106,10 +107,11 @@ pub const IAM: [&str; 13] = [
 ];
 
 /// The operations of AWS Organizations that are fuzzed, in the order of their letters.
-pub const ORGANIZATIONS: [&str; 5] = [
+pub const ORGANIZATIONS: [&str; 6] = [
     "ListAccounts",
     "ListAccountsForParent",
     "ListOrganizationalUnitsForParent",
     "ListRoots",
     "DescribeOrganization",
+    "ListTagsForResource",
 ];

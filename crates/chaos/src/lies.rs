@@ -1,7 +1,7 @@
 //! Changes answers as faults demand.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(crate) fn apply(
     world: &World,
     rng: &mut Rng,
 ) -> bool {
-    match replacement(fault, request) {
+    match replacement(fault, request, rng) {
         Some(error) => {
             // An error of a kind that AWS could have given anyway is no lie, and no fault.
             *answer = error;
@@ -33,7 +33,7 @@ pub(crate) fn apply(
 }
 
 /// The error that stands in the place of an answer.
-fn replacement(fault: Fault, request: &Request) -> Option<Answer> {
+fn replacement(fault: Fault, request: &Request, rng: &mut Rng) -> Option<Answer> {
     let user = request.parameter("UserName");
     Some(match fault {
         Fault::Throttle if request.is_json => Answer::error(400, "TooManyRequestsException", "Rate exceeded"),
@@ -59,6 +59,12 @@ fn replacement(fault: Fault, request: &Request) -> Option<Answer> {
                 format!("{} of {secrets} '{secrets}'\n\nThe Canonical String\n{secrets}", request.operation),
             )
         }
+        Fault::DeniedWithEncodedSecrets => {
+            let secrets: Vec<String> = request.secrets.iter().map(|secret| encoded(secret, rng)).collect();
+            // The code of an error may be what something in between made of the request, too.
+            let code = secrets.first().filter(|_| rng.u8(..8) == 0).map_or("AccessDenied", String::as_str);
+            Answer::error(403, code, format!("{} of {}", request.operation, secrets.join(" ")))
+        }
         Fault::ExpiredToken if request.is_json => Answer::error(
             400,
             "ExpiredTokenException",
@@ -81,6 +87,25 @@ fn replacement(fault: Fault, request: &Request) -> Option<Answer> {
     })
 }
 
+/// A secret, or half of it, as a log or a program in between may write it.
+fn encoded(secret: &str, rng: &mut Rng) -> String {
+    let half = if rng.u8(..4) == 0 { secret.len() / 2 } else { secret.len() };
+    let secret = &secret[..half];
+    // What stands before it moves the boundaries of base64.
+    let text = format!("{}{secret}", &"id="[..rng.usize(..4)]);
+    let each = |bytes: &dyn Fn(u8) -> String| secret.bytes().map(bytes).collect::<String>();
+    match rng.u8(..8) {
+        0 => STANDARD.encode(&text),
+        1 => URL_SAFE_NO_PAD.encode(&text),
+        2 => form_urlencoded::byte_serialize(STANDARD.encode(&text).as_bytes()).collect(),
+        3 => each(&|byte| format!("{byte:02x}")),
+        4 => each(&|byte| format!("{byte:02X}")),
+        5 => each(&|byte| format!("\\u{byte:04x}")),
+        6 => each(&|byte| format!("&#{byte};")),
+        _ => format!("{{\"id\": \"{}\"}}", URL_SAFE_NO_PAD.encode(&text)),
+    }
+}
+
 /// The list or structure of a result.
 fn list_of(operation: &str) -> &'static str {
     match operation {
@@ -101,6 +126,7 @@ fn list_of(operation: &str) -> &'static str {
         "DescribeOrganization" => "Organization",
         "ListRoots" => "Roots",
         "ListOrganizationalUnitsForParent" => "OrganizationalUnits",
+        "ListTagsForResource" => "Tags",
         _ => "Accounts",
     }
 }
@@ -290,6 +316,10 @@ fn change_json(fault: Fault, document: &mut Value, request: &Request, rng: &mut 
         Fault::NoField => match &mut document[list] {
             Value::Array(items) if !items.is_empty() => {
                 let index = rng.usize(..items.len());
+                if list == "Tags" {
+                    let field = rng.choice(["Key", "Value"]).expect("a field");
+                    return items[index].as_object_mut().and_then(|tag| tag.remove(field)).is_some();
+                }
                 items[index]["Id"] = if rng.bool() { Value::Null } else { json!("") };
             }
             Value::Object(organization) => drop(organization.remove("MasterAccountId")),

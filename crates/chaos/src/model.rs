@@ -4,18 +4,45 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::selection::Selection;
 use crate::world::{ADMINISTRATOR, Account, BOUNDARY, Key, User, World};
 
 /// What stands in the place of a value that AWS has for nobody, such as the row of a user who is younger than the report.
 pub(crate) const UNAVAILABLE: &str = "unavailable";
 
-/// The targets of a world: those that are skipped with the reason, and those that are read with `None`.
-pub(crate) fn targets(world: &World) -> BTreeMap<&str, Option<String>> {
+/// The selected targets of a world: those that are skipped with the reason, and those that are read with `None`.
+pub(crate) fn targets<'a>(world: &'a World, selection: &Selection) -> BTreeMap<&'a str, Option<String>> {
     let read = world.accounts.keys().map(|id| (id.as_str(), None));
     let members = world.organization.iter().flat_map(|it| &it.members);
     let skipped = members.filter(|(_, (state, _))| *state != "ACTIVE");
     let reason = |state: &str| Some(state.to_lowercase().replace('_', " "));
-    read.chain(skipped.map(|(id, (state, _))| (id.as_str(), reason(state)))).collect()
+    let all = read.chain(skipped.map(|(id, (state, _))| (id.as_str(), reason(state))));
+    all.filter(|(id, _)| is_selected(world, selection, id)).collect()
+}
+
+fn is_selected(world: &World, selection: &Selection, id: &str) -> bool {
+    let is_in = |units: Vec<usize>| units.iter().any(|unit| selection.units.contains(unit));
+    let begins = |prefix: &String| id.starts_with(prefix);
+    let organization = world.organization.as_ref().filter(|_| !selection.units.is_empty());
+    organization.is_none_or(|it| is_in(it.with_parents(id)))
+        && selection.team.is_none_or(|team| world.teams.get(id) == Some(&team))
+        && selection.include.as_ref().is_none_or(begins)
+        && !selection.exclude.as_ref().is_some_and(begins)
+}
+
+/// What a list of accounts has of an account: its name, its email address and its tags.
+pub(crate) fn account(world: &World, selection: &Selection, id: &str) -> Value {
+    let is_organization = world.organization.is_some();
+    let is_listed = is_organization || selection.is_file();
+    let team = world.teams.get(id);
+    let tags = team.map_or(json!({}), |team| json!({ "team": team }));
+    // A file says of an account without a tag nothing, and AWS Organizations that it has none.
+    let has_tags = selection.has_tags(world) && (is_organization || team.is_some());
+    json!({
+        "name": is_listed.then(|| format!("Account {id}")),
+        "email": is_organization.then(|| format!("{id}@example.com")),
+        "tags": has_tags.then_some(tags),
+    })
 }
 
 /// The facts of an account as a whole.

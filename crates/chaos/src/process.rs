@@ -18,8 +18,8 @@ use crate::fault::Plan;
 use crate::outcome::Outcome;
 use crate::scenario::Scenario;
 use crate::secrets;
+use crate::selection::List;
 use crate::server::{CALLER_KEY, Server};
-use crate::world::ROLE_NAME;
 
 /// What happens to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ impl Disturbance {
     }
 }
 
+/// The name of the accounts file.
+const ACCOUNTS_FILE: &str = "accounts";
 /// The longest time that a process may take.
 const LONGEST: Duration = Duration::from_mins(4);
 
@@ -93,6 +95,9 @@ impl<'a> Test<'a> {
         let server = Server::new(Arc::clone(&scenario.world), plan, jiff::Timestamp::now());
         let endpoint = format!("http://{}", server.clone().listen().await.expect("loopback"));
         let folder = tempfile::tempdir().expect("a folder");
+        if let Some(text) = scenario.selection.file(&scenario.world) {
+            fs::write(folder.path().join(ACCOUNTS_FILE), text).expect("a file");
+        }
         Self { scenario, server, endpoint, program, folder, is_faultless, outcome }
     }
 
@@ -112,7 +117,6 @@ impl<'a> Test<'a> {
             ("AWS_ACCESS_KEY_ID", CALLER_KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", secrets::caller_secret_access_key()),
             ("AWS_SESSION_TOKEN", secrets::caller_session_token()),
-            ("ROLECALL_ROLE_NAME", ROLE_NAME.to_owned()),
             ("ROLECALL_EXTERNAL_ID", secrets::external_id()),
             ("ROLECALL_COLLECT", selection.names()),
             ("ROLECALL_USER_SOURCE", selection.user_source.name().to_owned()),
@@ -127,13 +131,23 @@ impl<'a> Test<'a> {
             ("RUST_LOG", "trace".to_owned()),
             ("PATH", "/usr/bin:/bin".to_owned()),
         ]);
-        if self.scenario.world.organization.is_some() {
-            variables.push(("ROLECALL_ORGANIZATION", "true".to_owned()));
-        } else {
-            let ids: Vec<&str> = self.scenario.world.accounts.keys().map(String::as_str).collect();
-            variables.push(("ROLECALL_ACCOUNT", ids.join(",")));
-        }
         variables
+    }
+
+    /// The flags that give the targets.
+    fn flags(&self) -> Vec<String> {
+        let mut options = self.scenario.selection.options(&self.scenario.world);
+        if self.path(ACCOUNTS_FILE).exists() {
+            options.push(("accounts_file", vec![ACCOUNTS_FILE.to_owned()]));
+        }
+        let flag = |(key, values): (&str, Vec<String>)| {
+            let flag = format!("--{}", key.replace('_', "-"));
+            let is_switch = values == ["true"];
+            values
+                .into_iter()
+                .map(move |value| if is_switch { flag.clone() } else { format!("{flag}={value}") })
+        };
+        options.into_iter().flat_map(flag).collect()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -207,7 +221,9 @@ impl<'a> Test<'a> {
 
     async fn disturbed(&mut self, disturbance: Disturbance, after: Duration) -> Option<ExitStatus> {
         let out = if disturbance == Disturbance::FullDisk { "/dev/full" } else { "-" };
-        let arguments = ["scan", "-vvv", "--roll", "roll.jsonl", "--format", "json", "--out", out];
+        let flags = self.flags();
+        let mut arguments = vec!["scan", "-vvv", "--roll", "roll.jsonl", "--format", "json", "--out", out];
+        arguments.extend(flags.iter().map(String::as_str));
         let program = self.program.clone();
         let mut command = match disturbance {
             Disturbance::FileSizeLimit => {
@@ -256,8 +272,13 @@ impl<'a> Test<'a> {
         let records: Vec<Value> = accounts.map(|account| account.expect("JSON")).collect();
         self.outcome.count_records(&records);
         let is_finished = matches!(code, Some(0 | 10));
-        let problems =
-            check::records(&self.scenario.world, &records, &self.scenario.requested(), !is_finished);
+        let problems = check::records(
+            &self.scenario.world,
+            &self.scenario.selection,
+            &records,
+            &self.scenario.requested(),
+            !is_finished,
+        );
         self.outcome.add_problems(problems);
         let is_complete = roll.coverage().expect("lines").is_complete;
         let is_true = match code {
@@ -301,10 +322,21 @@ impl<'a> Test<'a> {
     /// Invokes the function, and checks its response.
     async fn invoke(&mut self) {
         self.outcome.figures.runs.insert("function", 1);
-        let api = RuntimeApi::start(&["{}"], Duration::from_secs(30)).await;
+        let Scenario { world, selection, .. } = &mut self.scenario;
+        if selection.is_file() {
+            // The function reads no files, and an event has no tags.
+            (selection.team, selection.list) = (None, List::Event);
+        }
+        let event = selection.event(world);
+        let options = selection
+            .options(world)
+            .into_iter()
+            .map(|(key, values)| (format!("ROLECALL_{}", key.to_uppercase()), values.join(",")));
+        let options: Vec<(String, String)> = options.collect();
+        let api = RuntimeApi::start(&[event.as_str()], Duration::from_secs(30)).await;
         let program = self.program.clone();
         let mut command = self.command(&program, &[], "function");
-        let child = command.envs(api.environment()).spawn().expect("the program starts");
+        let child = command.envs(options).envs(api.environment()).spawn().expect("the program starts");
         let answers = api.answers(1).await;
         drop(child);
         self.search("function");
@@ -320,7 +352,13 @@ impl<'a> Test<'a> {
         let document: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         let records = document["accounts"].as_array().cloned().unwrap_or_default();
         self.outcome.count_records(&records);
-        let problems = check::records(&self.scenario.world, &records, &self.scenario.requested(), false);
+        let problems = check::records(
+            &self.scenario.world,
+            &self.scenario.selection,
+            &records,
+            &self.scenario.requested(),
+            false,
+        );
         self.outcome.add_problems(problems);
     }
 }

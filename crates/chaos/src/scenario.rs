@@ -11,21 +11,24 @@ use fastrand::Rng;
 use rolecall_core::collect::parse_facts;
 use rolecall_core::connect::ClientConfig;
 use rolecall_core::option_rows::{OptionSet, Origin};
-use rolecall_core::targets::TargetPlan;
 use rolecall_core::targets::options::TargetOptions;
+use rolecall_core::targets::plan::ListedAccounts;
+use rolecall_core::targets::{TargetPlan, accounts_file};
 use rolecall_core::{Limits, Scanner, Settings};
 use rolecall_roll::{FactKind, FactSelection, Partition, UserSource};
 
 use crate::check::Requested;
 use crate::fault::Plan;
 use crate::secrets;
+use crate::selection::Selection;
 use crate::server::{CALLER_KEY, Server};
-use crate::world::{ROLE_NAME, World};
+use crate::world::World;
 
 /// How a run of a seed goes.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) world: Arc<World>,
+    pub(crate) selection: Selection,
     pub(crate) plan: Plan,
     pub(crate) settings: Settings,
     /// What the caller's clock is ahead of AWS's, in seconds.
@@ -50,6 +53,7 @@ impl Scenario {
     pub(crate) fn generate(seed: u64, is_real_time: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let world = World::generate(&mut rng);
+        let selection = Selection::generate(&mut rng, &world);
         let facts = if rng.u8(..8) == 0 { "default" } else { "all" };
         let facts = parse_facts(facts).expect("names of sets");
         let plan = Plan::generate(&mut rng, &world, &facts.iter().copied().collect::<Vec<_>>());
@@ -72,23 +76,24 @@ impl Scenario {
             2 | 3 => Stop::Killed(rng.usize(..4)),
             _ => Stop::Never,
         };
-        let selection = FactSelection { facts, user_source, ..FactSelection::default() };
-        let mut settings = Settings { limits, selection, ..Settings::default() };
+        let facts = FactSelection { facts, user_source, ..FactSelection::default() };
+        let mut settings = Settings { limits, selection: facts, ..Settings::default() };
         settings.session.duration = Duration::from_mins(rng.u64(15..60));
         let skew =
             if rng.u8(..16) == 0 { *rng.choice(&[-1200, -600, 600, 1200]).expect("a number") } else { 0 };
-        Self { world: Arc::new(world), plan, settings, skew, stop, rng }
+        Self { world: Arc::new(world), selection, plan, settings, skew, stop, rng }
     }
 
-    /// A small world without faults, of which everything is read with the caller's credentials.
+    /// A small world without faults, of which everything, the tags of its accounts too, is read with the caller's credentials.
     pub(crate) fn small(has_organization: bool) -> Self {
         let facts = parse_facts("all").expect("names of sets");
         let limits = Limits { max_attempts: 1, ..Limits::default() };
-        let selection = FactSelection { facts, ..FactSelection::default() };
+        let facts = FactSelection { facts, ..FactSelection::default() };
         Self {
             world: Arc::new(World::small(has_organization)),
+            selection: Selection { fetches_tags: has_organization, ..Selection::default() },
             plan: Plan::none(0),
-            settings: Settings { limits, selection, ..Settings::default() },
+            settings: Settings { limits, selection: facts, ..Settings::default() },
             skew: 0,
             stop: Stop::Never,
             rng: Rng::with_seed(0),
@@ -113,14 +118,14 @@ impl Scenario {
         let mut options = TargetOptions::default();
         let mut set =
             |key, values: &[String]| options.set(key, values, Origin::Flag).expect("a valid option");
-        if self.world.organization.is_some() {
-            set("organization", &["true".to_owned()]);
-        } else {
-            set("account", &self.world.accounts.keys().cloned().collect::<Vec<_>>());
+        for (key, values) in self.selection.options(&self.world) {
+            set(key, &values);
         }
-        set("role_name", &[ROLE_NAME.to_owned()]);
         set("external_id", &[secrets::external_id()]);
-        TargetPlan::new(options, None, &[]).expect("targets")
+        let accounts =
+            self.selection.file(&self.world).map(|text| accounts_file::parse(&text).expect("accounts"));
+        let listed = accounts.map(|accounts| ListedAccounts { accounts, origin: Origin::Flag });
+        TargetPlan::new(options, listed, &[]).expect("targets")
     }
 
     /// A scanner over this client, whose clock follows that of the server.

@@ -22,6 +22,11 @@ pub(crate) fn external_id() -> String {
     secret("external")
 }
 
+/// The external id of an account that has its own.
+pub(crate) fn external_id_of(account_id: &str) -> String {
+    secret(&format!("{account_id}external"))
+}
+
 pub(crate) fn secret_access_key(account_id: &str) -> String {
     secret(account_id)
 }
@@ -30,7 +35,7 @@ pub(crate) fn session_token(account_id: &str) -> String {
     secret(&format!("{account_id}token"))
 }
 
-/// A secret in plain form and as a form body, base64 and hex encode it, by name.
+/// A secret in plain form and as a form body, JSON, XML, base64 and hex encode it, by name.
 fn forms() -> Vec<(&'static str, String)> {
     let hex: String = MARKER.bytes().map(|byte| format!("{byte:02x}")).collect();
     let percent = |[slash, plus, equals]: [&str; 3]| {
@@ -41,6 +46,8 @@ fn forms() -> Vec<(&'static str, String)> {
         ("plain", MARKER.get(..10).unwrap_or_default().to_owned()),
         ("percent-encoded", percent(["%2f", "%2b", "%3d"])),
         ("percent-encoded", percent(["%2F", "%2B", "%3D"])),
+        ("JSON-escaped", MARKER.bytes().map(|byte| format!("\\u{byte:04x}")).collect()),
+        ("XML-escaped", MARKER.bytes().map(|byte| format!("&#{byte};")).collect()),
         ("hex", hex.to_uppercase()),
         ("hex", hex),
     ];

@@ -354,7 +354,8 @@ fn parse(head: &str, body: &[u8]) -> Request {
     Request {
         operation: target.map_or(action, |(_, operation)| operation.to_owned()),
         is_json: target.is_some(),
-        account_id: of_role.or(of_session).unwrap_or_else(|| HUB.to_owned()),
+        account_id: of_role.or(of_session.clone()).unwrap_or_else(|| HUB.to_owned()),
+        caller_account_id: of_session.unwrap_or_else(|| HUB.to_owned()),
         secrets: token.into_iter().chain(parameters.get("ExternalId").cloned()).collect(),
         signed: date.and_then(|date| jiff::tz::Offset::UTC.to_timestamp(date).ok()),
         access_key_id,

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use jiff::Timestamp;
 
+use crate::secrets;
+
 /// The time at which every run begins.
 pub(crate) const BEGIN: &str = "2026-11-25T08:00:00Z";
 /// The account of the caller.
 pub(crate) const HUB: &str = "222222222222";
 /// The management account of every organization.
 pub(crate) const MANAGEMENT: &str = "999999999999";
+/// The accounts of intermediate roles.
+const CHAIN: [&str; 2] = ["333333333333", "444444444444"];
 /// The name of the role in every account.
 pub(crate) const ROLE_NAME: &str = "IAMListRole";
 
@@ -25,6 +29,12 @@ pub(crate) struct World {
     pub(crate) page_size: usize,
     /// Whether lists begin with an empty page, as AWS Organizations may return.
     pub(crate) has_empty_pages: bool,
+    /// The value of the tag `team`, by account id.
+    pub(crate) teams: BTreeMap<String, &'static str>,
+    /// The accounts of the intermediate roles that lead to the accounts' roles, in order.
+    pub(crate) chain: Vec<&'static str>,
+    /// Whether the role of each account requires an external id of its own.
+    pub(crate) has_own_external_ids: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +90,11 @@ pub(crate) const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAcc
 /// The ARN of the permissions boundary of all users who have one.
 pub(crate) const BOUNDARY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
 
+/// The ARN of the intermediate role in an account.
+pub(crate) fn intermediate_role(account_id: &str) -> String {
+    format!("arn:aws:iam::{account_id}:role/Intermediate")
+}
+
 pub(crate) fn begin() -> Timestamp {
     BEGIN.parse().expect("a time")
 }
@@ -94,7 +109,7 @@ impl World {
         let count = if rng.u8(..8) == 0 { rng.usize(8..20) } else { rng.usize(1..6) };
         let mut ids: Vec<String> =
             (0..count).map(|_| format!("{:012}", rng.u64(1..1_000_000_000_000))).collect();
-        ids.retain(|id| ![HUB, MANAGEMENT].contains(&id.as_str()));
+        ids.retain(|id| ![HUB, MANAGEMENT].contains(&id.as_str()) && !CHAIN.contains(&id.as_str()));
         if rng.u8(..3) == 0 {
             ids.push(HUB.to_owned());
         }
@@ -110,12 +125,30 @@ impl World {
         if ids.is_empty() {
             ids.push("000000000001".to_owned());
         }
+        let with_team = |id: &String| {
+            rng.choice([None, Some("search"), Some("billing & <co>")])
+                .flatten()
+                .map(|team| (id.clone(), team))
+        };
+        let members = organization.iter().flat_map(|it| it.members.keys());
+        let teams = ids.iter().chain(members).filter_map(with_team).collect();
         let accounts = ids.into_iter().map(|id| (id, Account::generate(rng))).collect();
-        Self { accounts, organization, page_size: rng.usize(1..5), has_empty_pages: rng.u8(..4) == 0 }
+        Self {
+            accounts,
+            page_size: rng.usize(1..5),
+            has_empty_pages: rng.u8(..4) == 0,
+            teams,
+            chain: CHAIN[..*rng.choice(&[0, 0, 0, 1, 2]).expect("a number")].to_vec(),
+            has_own_external_ids: organization.is_none() && rng.u8(..3) == 0,
+            organization,
+        }
     }
-}
 
-impl World {
+    /// The external id that the role of an account requires.
+    pub(crate) fn external_id(&self, account_id: &str) -> String {
+        if self.has_own_external_ids { secrets::external_id_of(account_id) } else { secrets::external_id() }
+    }
+
     /// The caller's own account with at most two users, alone or in an organization.
     pub(crate) fn small(has_organization: bool) -> Self {
         let mut rng = Rng::with_seed(7);
@@ -124,7 +157,15 @@ impl World {
             vec![User::generate(&mut rng, 0, account.report), User::generate(&mut rng, 1, account.report)];
         let organization = has_organization.then(|| Organization::generate(&mut rng, &[HUB.to_owned()]));
         let accounts = BTreeMap::from([(HUB.to_owned(), account)]);
-        Self { accounts, organization, page_size: 5, has_empty_pages: false }
+        Self {
+            accounts,
+            organization,
+            page_size: 5,
+            has_empty_pages: false,
+            teams: [(HUB.to_owned(), "search")].into(),
+            chain: Vec::new(),
+            has_own_external_ids: false,
+        }
     }
 }
 
@@ -146,6 +187,20 @@ impl Organization {
             members.insert(id.clone(), (state, rng.usize(..units.len())));
         }
         Self { members, units, manages_root_credentials: rng.bool() }
+    }
+
+    /// The unit of a member, and those that it is in, from the inside to the root.
+    pub(crate) fn with_parents(&self, account_id: &str) -> Vec<usize> {
+        let unit = self.members.get(account_id).map(|(_, unit)| *unit);
+        std::iter::successors(unit, |unit| self.units[*unit].2).collect()
+    }
+
+    /// The names of a unit and of those that it is in, below the root.
+    pub(crate) fn path(&self, unit: usize) -> String {
+        match self.units[unit].2 {
+            None | Some(0) => self.units[unit].1.clone(),
+            Some(parent) => format!("{}/{}", self.path(parent), self.units[unit].1),
+        }
     }
 }
 

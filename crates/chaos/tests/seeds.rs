@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rolecall_chaos::{Figures, run_in_memory};
 
 /// The number of seeds: some seconds in a debug build.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 60;
 
 #[test]
 fn what_a_roll_says_is_true_and_what_it_lacks_has_a_gap() {

@@ -491,6 +491,33 @@ async fn a_private_ca_is_trusted_only_if_the_bundle_or_the_system_has_it() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_not_valid_now_directs_to_the_clock_and_says_when_it_is_valid() {
+    let aws = FakeAws::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    for (years, problem) in [
+        (
+            (2001, 2002),
+            ": by this machine's clock, the server's TLS certificate expired at 2002-01-01T00:00:00Z",
+        ),
+        (
+            (3001, 3002),
+            "by this machine's clock, the server's TLS certificate is not valid before 3001-01-01T00:00:00Z",
+        ),
+    ] {
+        let front = wire::tls_front_valid_in(years, *aws.server.address()).await;
+        fs::write(&ca, &front.ca_pem).unwrap();
+        let endpoint = format!("https://localhost:{}", front.address.port());
+        let ended =
+            ended(rolecall(&endpoint, &SCAN).args(["--initial-backoff", "1ms"]).env("AWS_CA_BUNDLE", &ca))
+                .await;
+        assert_eq!(ended.code, Some(11));
+        assert!(ended.stderr.contains(problem), "{}", ended.stderr);
+        assert!(ended.stderr.contains("check this machine's clock; if it is right"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn the_proxy_is_used_and_no_proxy_is_obeyed() {
     let aws = FakeAws::start().await;
     let front = wire::tls_front(*aws.server.address()).await;

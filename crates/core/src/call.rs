@@ -4,7 +4,7 @@
 //! AWS responds to a rejected signature with the headers that were signed, the session token among them.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
 
 use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
@@ -13,7 +13,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
+use jiff::Timestamp;
 use rolecall_roll::{ErrorKind, Side};
+use rustls::CertificateError;
+use rustls_pki_types::UnixTime;
 
 use crate::secrets::{Redactor, redact_unknown};
 
@@ -278,6 +281,8 @@ fn error_chain(error: &(dyn Error + 'static)) -> String {
     while let Some(error) = next {
         let text = if let Some(metadata) = error.downcast_ref::<ErrorMetadata>() {
             service_error_text(metadata)
+        } else if let Some(problem) = tls_error(error).and_then(certificate_validity) {
+            problem
         } else {
             let text = error.to_string();
             match text.split_once(" Stderr: ") {
@@ -303,6 +308,37 @@ fn error_chain(error: &(dyn Error + 'static)) -> String {
         messages.remove(0);
     }
     messages.join(": ")
+}
+
+/// How the text begins where a server's certificate is not valid now.
+pub(crate) const BY_THE_CLOCK: &str = "by this machine's clock, the server's TLS certificate";
+
+/// The text where the TLS handshake failed because the server's certificate is not valid now. It has no time of now, so that
+/// it is the same for all accounts.
+fn certificate_validity(error: &rustls::Error) -> Option<String> {
+    let rustls::Error::InvalidCertificate(problem) = error else { return None };
+    let date = |time: &UnixTime| {
+        let second =
+            i64::try_from(time.as_secs()).ok().and_then(|second| Timestamp::from_second(second).ok());
+        second.map_or("a time that no calendar has".to_owned(), |time| time.to_string())
+    };
+    let problem = match problem {
+        CertificateError::ExpiredContext { not_after, .. } => format!("expired at {}", date(not_after)),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("is not valid before {}", date(not_before))
+        }
+        CertificateError::Expired => "has expired".to_owned(),
+        CertificateError::NotValidYet => "is not valid yet".to_owned(),
+        _ => return None,
+    };
+    Some(format!("{BY_THE_CLOCK} {problem}"))
+}
+
+/// The TLS error that an I/O error wraps, which is not its source.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let wrapped = wrapped.map(|wrapped| -> &(dyn Error + 'static) { wrapped });
+    error.downcast_ref().or_else(|| tls_error(wrapped?))
 }
 
 /// What a `credential_process` printed to stderr, in one line. It may print anything, secrets too.

@@ -2,7 +2,7 @@
 
 use rolecall_roll::{Denial, Effect, ErrorKind, Gap, PolicyType, Remedy, Side, Stage};
 
-use crate::call::CallError;
+use crate::call::{BY_THE_CLOCK, CallError};
 
 impl CallError {
     /// What to do about the error.
@@ -33,6 +33,10 @@ fn for_error(error: &CallError) -> Remedy {
     let message_has = |text: &str| error.message.contains(text);
     match error.error_kind {
         ErrorKind::Denied => for_denial(error),
+        // Of the caller's credentials too: a source such as IAM Identity Center is reached over TLS.
+        ErrorKind::Transport | ErrorKind::Credentials if message_has(BY_THE_CLOCK) => {
+            Remedy::CheckClockAndCertificate
+        }
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/signing-elements.html
         ErrorKind::Credentials if message_has("Credential should be scoped to") => {
             Remedy::UseRegionOfEndpoint

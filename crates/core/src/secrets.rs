@@ -143,6 +143,19 @@ impl Secret {
         }
         found
     }
+
+    /// Where parts of the secret are in `bytes`: an answer may end within it, or have a character changed.
+    fn find_parts_in(&self, bytes: &Searchable) -> Vec<Range<usize>> {
+        if self.text.len() < RANDOM_LENGTH {
+            return Vec::new();
+        }
+        let mut found = find_parts(&bytes.plain, &self.text, PART_LENGTH);
+        found.extend(find_parts(&bytes.lowercase, &self.hex, PART_LENGTH * 2));
+        // Four characters of Base64 are three bytes.
+        let base64 = self.base64.iter();
+        found.extend(base64.flat_map(|form| find_parts(&bytes.base64, form, PART_LENGTH * 4 / 3)));
+        found
+    }
 }
 
 /// A part of a long secret of at least this number of bytes is in no text by chance.
@@ -152,16 +165,11 @@ const PART_LENGTH: usize = 12;
 /// words that other texts have too.
 const RANDOM_LENGTH: usize = 36;
 
-/// The places of parts of a secret: an answer may end within it, or have a character changed.
-fn find_parts(haystack: &[u8], secret: &str) -> Vec<Range<usize>> {
+/// The places of parts of a text that are at least this long.
+fn find_parts(haystack: &[u8], text: &str, length: usize) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    if secret.len() < RANDOM_LENGTH {
-        return found;
-    }
-    let parts: HashSet<&[u8]> = secret.as_bytes().windows(PART_LENGTH).collect();
-    for (start, window) in
-        haystack.windows(PART_LENGTH).enumerate().filter(|(_, window)| parts.contains(window))
-    {
+    let parts: HashSet<&[u8]> = text.as_bytes().windows(length).collect();
+    for (start, window) in haystack.windows(length).enumerate().filter(|(_, window)| parts.contains(window)) {
         let end = start + window.len();
         match found.last_mut().filter(|last| last.end >= start) {
             Some(last) => last.end = end,
@@ -247,7 +255,7 @@ fn redact<'a>(text: &'a str, secrets: &[&Arc<Secret>], parts: bool) -> Cow<'a, s
         for secret in secrets {
             let mut places = secret.find_in(&searchable);
             if parts {
-                places.extend(find_parts(&searchable.plain, &secret.text));
+                places.extend(secret.find_parts_in(&searchable));
             }
             let start =
                 |index: usize| starts.as_ref().map_or(Some(index), |starts| starts.get(index).copied());
@@ -476,6 +484,17 @@ mod tests {
             for text in [&secret[..length], &secret[secret.len() - length..]] {
                 let redacted = redactor.free_text(text);
                 assert_eq!(redacted, "[redacted]", "{text}");
+            }
+        }
+        for length in 18..secret.len() {
+            for text in [&secret[..length], &secret[secret.len() - length..]] {
+                let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+                let base64 = ["", "i", "id", "id="].map(|before| STANDARD.encode(format!("{before}{text}")));
+                for form in base64.into_iter().chain([hex.to_uppercase(), hex]) {
+                    let redacted = redactor.free_text(&form).into_owned();
+                    assert!(redacted.contains(REDACTED), "{text} as {form}");
+                    assert!(redacted.replace(REDACTED, "").len() <= 12, "{text} as {form} leaves {redacted}");
+                }
             }
         }
         let changed = format!("x {}?{} y", &secret[..20], &secret[21..]);

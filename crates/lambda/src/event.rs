@@ -35,14 +35,18 @@ struct TargetEvent {
 
 /// The targets of an invocation, and whether the event or the environment names them.
 #[derive(Debug)]
-pub(crate) struct EventPlan {
-    pub(crate) plan: TargetPlan,
+pub struct EventPlan {
+    /// The targets.
+    pub plan: TargetPlan,
     /// Whether the event sets a field. Errors of the targets are then errors of the event, not of the settings.
     is_from_event: bool,
 }
 
 /// Plans the targets of an event. The environment sets the fields that the event does not have.
-pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, Failure> {
+///
+/// # Errors
+/// Where the event is invalid, or event and environment together name no targets. The message repeats no text of the event.
+pub fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, Failure> {
     let event = parse(event)?;
     let is_from_event = event != Event::default();
     let switches_off = event.organization == Some(false);
@@ -75,7 +79,8 @@ pub(crate) fn plan(event: &str, environment: &RunOptions) -> Result<EventPlan, F
 
 impl EventPlan {
     /// The failure for an error of the targets: of the event or of the settings, wherever the targets come from.
-    pub(crate) fn failure(&self, error: &PlanError) -> Failure {
+    #[must_use]
+    pub fn failure(&self, error: &PlanError) -> Failure {
         plan_failure(error, self.is_from_event)
     }
 }

@@ -5,7 +5,7 @@ use lambda_runtime::Diagnostic;
 /// A Lambda error. The name of the variant is the `errorType` that the invoker gets. The runtime logs the error with
 /// `{:?}`, so it never contains a secret.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The event is invalid, or requests something that the function cannot do.
     #[error("{0}")]
     InvalidEvent(String),

@@ -30,7 +30,10 @@ const RESPONSE_TIME: Duration = Duration::from_secs(2);
 
 /// Serves invocations until Lambda shuts the execution environment down. Where the settings are invalid, every
 /// invocation returns the error, so that the invoker sees it, and not only the log.
-pub(crate) fn serve() -> Result<(), lambda_runtime::Error> {
+///
+/// # Errors
+/// Where the program does not run in Lambda, or Lambda's runtime API fails.
+pub fn serve() -> Result<(), lambda_runtime::Error> {
     let logs = environment::init_logs();
     if !environment::is_on_lambda() {
         return Err(

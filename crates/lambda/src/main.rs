@@ -1,17 +1,9 @@
-//! `rolecall-lambda`: scans accounts as a Lambda function. The event names the targets; the response is the roll as one
-//! JSON document.
-
-mod answer;
-mod environment;
-mod event;
-mod failure;
-mod function;
-mod terms;
+//! `rolecall-lambda`: scans accounts as a Lambda function.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match function::serve() {
+    match rolecall_lambda::serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the function cannot start");

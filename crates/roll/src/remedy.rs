@@ -82,6 +82,8 @@ pub enum Remedy {
     CheckNetwork,
     /// Check what responds in place of AWS: a proxy, a gateway or a custom endpoint.
     CheckProxy,
+    /// Set this machine's clock, or renew the TLS certificate of what responds.
+    CheckClockAndCertificate,
     /// Try again later; contact AWS Support if it persists.
     RetryLater,
     /// Try again: the entity was deleted while it was read.
@@ -196,6 +198,7 @@ impl Remedy {
             | Self::SetClock
             | Self::CheckNetwork
             | Self::CheckProxy
+            | Self::CheckClockAndCertificate
             | Self::RetryLater
             | Self::Retry
             | Self::ReadDocumentation
@@ -221,6 +224,10 @@ impl Remedy {
             Self::CheckProxy => {
                 "a proxy or gateway may respond in place of AWS: check HTTPS_PROXY, NO_PROXY and AWS_ENDPOINT_URL, and \
                  try again"
+            }
+            Self::CheckClockAndCertificate => {
+                "check this machine's clock; if it is right, the certificate must be renewed: that of a proxy that inspects \
+                 TLS (HTTPS_PROXY), or of AWS_ENDPOINT_URL"
             }
             Self::RetryLater => "try again later; if it persists, contact AWS Support",
             Self::Retry => "it no longer exists: try again",

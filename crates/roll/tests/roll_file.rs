@@ -366,6 +366,7 @@ fn remedies() -> Vec<Remedy> {
         Remedy::ResumeRun,
         Remedy::CheckNetwork,
         Remedy::CheckProxy,
+        Remedy::CheckClockAndCertificate,
         Remedy::RetryLater,
         Remedy::Retry,
         Remedy::ReadDocumentation,
@@ -390,6 +391,7 @@ fn remedies() -> Vec<Remedy> {
             | Remedy::ResumeRun
             | Remedy::CheckNetwork
             | Remedy::CheckProxy
+            | Remedy::CheckClockAndCertificate
             | Remedy::RetryLater
             | Remedy::Retry
             | Remedy::ReadDocumentation

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -22,14 +22,25 @@ pub struct TlsFront {
     pub ca_pem: String,
 }
 
+/// The years in which a certificate is valid: from the first of January of one to that of the other.
+pub type Years = (i32, i32);
+
 /// Puts TLS in front of `plain`, for `localhost` and `aws.test`.
 pub async fn tls_front(plain: SocketAddr) -> TlsFront {
+    tls_front_valid_in((1975, 4096), plain).await
+}
+
+/// Puts TLS in front of `plain`, with a certificate that is valid in these years only.
+pub async fn tls_front_valid_in((first, end): Years, plain: SocketAddr) -> TlsFront {
     let mut ca = CertificateParams::new(Vec::new()).expect("a CA has no names");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("a CA");
     let leaf_key = KeyPair::generate().expect("a key");
     let names = vec!["localhost".to_owned(), "aws.test".to_owned()];
-    let leaf = CertificateParams::new(names).expect("names").signed_by(&leaf_key, &ca).expect("a leaf");
+    let mut leaf = CertificateParams::new(names).expect("names");
+    leaf.not_before = date_time_ymd(first, 1, 1);
+    leaf.not_after = date_time_ymd(end, 1, 1);
+    let leaf = leaf.signed_by(&leaf_key, &ca).expect("a leaf");
     let key = PrivateKeyDer::try_from(leaf_key.serialize_der()).expect("a PKCS#8 key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

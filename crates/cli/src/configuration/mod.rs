@@ -33,19 +33,19 @@ pub(crate) const FILE: &str = "rolecall.toml";
 
 /// The contents of the file; the default where there is none.
 #[derive(Debug, Default)]
-pub(crate) struct Configuration {
+pub struct Configuration {
     /// The path of the file; `None` where there is none.
-    pub(crate) path: Option<PathBuf>,
+    pub path: Option<PathBuf>,
     /// The options that it sets.
-    pub(crate) options: RunOptions,
+    pub options: RunOptions,
     /// Accounts with their own settings, or accounts that are listed nowhere else.
-    pub(crate) accounts: Vec<TargetSpec>,
+    pub accounts: Vec<TargetSpec>,
     /// Gaps that do not make a roll incomplete.
-    pub(crate) accepted_gaps: Vec<AcceptedGap>,
+    pub accepted_gaps: Vec<AcceptedGap>,
     /// Rules, exceptions and owners.
-    pub(crate) judging: rolecall_report::Settings,
+    pub judging: rolecall_report::Settings,
     /// The file without its secrets and its comments.
-    pub(crate) without_secrets: Option<String>,
+    pub without_secrets: Option<String>,
 }
 
 /// An error, and the bytes of the file that it is about.
@@ -78,8 +78,23 @@ pub(crate) fn read(arguments: &ConfigurationArgs) -> Result<Configuration, Failu
     })
 }
 
-/// A message of the TOML reader without the names of Rust's types.
+/// A message of the TOML reader without the names of Rust's types, and without the value that has the wrong type: it may be
+/// an external id in the wrong place.
 fn in_toml_terms(message: &str) -> String {
+    const KINDS: [(&str, &str); 4] = [
+        ("string", "a text"),
+        ("integer", "a number"),
+        ("floating point", "a number"),
+        ("boolean", "true or false"),
+    ];
+    let wrong_type = message.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once(", expected "));
+    let message = match wrong_type {
+        Some((found, expected)) => {
+            let kind = KINDS.iter().find(|(name, _)| found.starts_with(name)).map_or(found, |(_, kind)| kind);
+            format!("found {kind}, expected {expected}")
+        }
+        None => message.to_owned(),
+    };
     let names = [
         ("expected i64", "expected a number without quotes"),
         ("expected usize", "expected a number without quotes"),
@@ -88,14 +103,16 @@ fn in_toml_terms(message: &str) -> String {
         ("expected a boolean", "expected true or false, without quotes"),
         ("expected a sequence", "expected a list, such as [\"a\", \"b\"]"),
         ("expected a string", "expected a text in quotes"),
-        ("invalid type: ", "found "),
         ("sequence", "list"),
-        ("string \"", "the text \""),
     ];
-    names.iter().fold(message.to_owned(), |text, (from, to)| text.replace(from, to))
+    names.iter().fold(message, |text, (from, to)| text.replace(from, to))
 }
 
-pub(crate) fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
+/// Reads the text of a file. The path is for messages.
+///
+/// # Errors
+/// Where the text is not valid. The message names the place, and never repeats an external id.
+pub fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
     // The line itself is not printed: it may hold an external id.
     let at = |span: Option<Range<usize>>, problem: &str| {
         let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -186,6 +203,12 @@ mod tests {
             ("external_id = \"s3cret", "rolecall.toml:1:"),
             ("external_id = 73317331", "external_id: not a text"),
             ("external_id = [\"s3cret\"]", "external_id: not a text"),
+            ("[rules]\nexternal_id = \"s3cret\"", "rolecall.toml:2:15: found a text, expected a section"),
+            ("[rules]\nexternal_id = 73317331", "rolecall.toml:2:15: found a number, expected a section"),
+            (
+                "[[account]]\naccount_id = \"111111111111\"\ntags = { external_id = 73317331 }",
+                "rolecall.toml:3:24: found a number, expected a text in quotes",
+            ),
             ("include = []", "rolecall.toml:1:11: include: the list is empty"),
             ("[limits]\nconcurrency = 0", "rolecall.toml:2:15: 0: not a number from 1"),
             ("[limits]\nread_timeout = \"soon\"", "rolecall.toml:2:16: \"soon\": not a time"),

@@ -345,6 +345,11 @@ mod tests {
         {
             assert!(matches!(check(body), Err(MalformedAnswer::Missing(_))), "{body}");
         }
+        let tags = |body: &str| super::check("ListTagsForResource", body.as_bytes(), None, None);
+        tags(r#"{"Tags": [{"Key": "team", "Value": ""}]}"#).unwrap();
+        for body in [r#"{"Tags": [{"Key": "team"}]}"#, r#"{"Tags": [{"Value": "a"}]}"#, "{}"] {
+            assert!(matches!(tags(body), Err(MalformedAnswer::Missing(_))), "{body}");
+        }
         let error = r#"{"__type": "TooManyRequestsException", "message": "later"}"#;
         assert!(matches!(check(error), Err(MalformedAnswer::ErrorDocument)));
         assert!(matches!(check(r#"{"Accounts": ["#), Err(MalformedAnswer::Incomplete)));

@@ -141,7 +141,7 @@ pub(super) static SHAPES: [Shape; 21] = [
         &["OrganizationalUnits/member/Id", "OrganizationalUnits/member/Name"],
     ),
     shape("ListAccountsForParent", &["Accounts"], &["Accounts/member/Id"]),
-    shape("ListTagsForResource", &["Tags"], &["Tags/member/Key"]),
+    shape("ListTagsForResource", &["Tags", "Tags/member/Value"], &["Tags/member/Key"]),
 ];
 
 #[cfg(test)]
