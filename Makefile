@@ -38,14 +38,14 @@ test: build-dev ## run all tests; those that need Python 3.13, Node or Chromium 
 	cargo test --workspace
 	@if tools/python3.13 >/dev/null 2>&1; then $(MAKE) --no-print-directory test-python; \
 	elif [ -n "$$CI" ]; then tools/python3.13; \
-	else echo "skipped: the tests with LocalStack, moto, Prowler and Cloud Custodian; $$(tools/python3.13 2>&1)"; fi
+	else echo "skipped: the tests with LocalStack, moto, Prowler, Cloud Custodian and botocove; $$(tools/python3.13 2>&1)"; fi
 	@if tools/chromium >/dev/null 2>&1 && node --version >/dev/null 2>&1; then \
 	    $(MAKE) --no-print-directory test-report; \
 	elif [ -n "$$CI" ]; then tools/chromium && node --version; \
 	else echo "skipped: the browser tests of the HTML report, which need Node 20 and Chromium; $$(tools/chromium 2>&1)"; fi
 
 .PHONY: test-python
-test-python: build-dev ## run the tests with LocalStack, moto, Prowler and Cloud Custodian
+test-python: build-dev ## run the tests with LocalStack, moto, Prowler, Cloud Custodian and botocove
 	PATH="$$(tools/venv cargo-lambda)/bin:$$PATH" "$$(tools/venv tests)/bin/python" -m pytest
 
 .PHONY: test-report

@@ -106,6 +106,56 @@ def test_cloud_custodian_sees_all_users_and_keys(emulate, tmp_path):
     assert names("groups", "GroupName") == {"developers"}
 
 
+# A program of botocove's users: the names of the users in each account, as JSON.
+COVE = """
+import json, sys
+from botocove import cove
+
+@cove(rolename="SecurityAudit", target_ids=sys.argv[1:] or None)
+def users(session):
+    pages = session.client("iam").get_paginator("list_users").paginate()
+    return [user["UserName"] for page in pages for user in page["Users"]]
+
+print(json.dumps(users(), default=str))
+"""
+
+
+def test_botocove_sees_the_accounts_of_the_organization_and_of_a_unit(rolecall, tmp_path):
+    world = json.loads(WORLD.read_text())
+    accounts, root = world["accounts"], world["organization"]["root"]
+    accounts["333333333333"] = {
+        "name": "payments-test",
+        "roles": {"SecurityAudit": accounts[ACCOUNT]["roles"]["SecurityAudit"]},
+        "users": {"dave": {"create_date": "2026-01-05T12:00:00Z"}},
+    }
+    accounts["444444444444"] = {"state": "SUSPENDED"}
+    root["accounts"].append("444444444444")
+    root["units"][0]["units"] = [{"id": "ou-peer-22222222", "accounts": ["333333333333"]}]
+    # botocove 1.7 reads `Status`, in place of which AWS returns `State` since September 2026.
+    world["fault_injection"] = {"old_status": True}
+    file, script = tmp_path / "world.json", tmp_path / "users.py"
+    file.write_text(json.dumps(world))
+    script.write_text(COVE)
+
+    def run(*targets: str) -> tuple[dict[str, set[str]], set[str]]:
+        """The users of each account that botocove read, and the accounts whose role it could not assume."""
+        role = "arn:aws:iam::222222222222:role/Auditor"
+        emulator = [rolecall, "emulator", "--world", file, "--as", role, "--", venv("botocove") / "python", script, *targets]
+        done = subprocess.run(emulator, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        seen = json.loads(done.stdout)
+        assert seen["Exceptions"] == [], done.stdout
+        names = {entry["Id"]: entry["Name"] for entry in seen["Results"]}
+        assert names == {account: accounts[account]["name"] for account in names}
+        return {it["Id"]: set(it["Result"]) for it in seen["Results"]}, {it["Id"] for it in seen["FailedAssumeRole"]}
+
+    expected = {ACCOUNT: set(USERS), "333333333333": {"dave"}}
+    # Its own account it never reads, and in the management account there is no such role.
+    assert run() == (expected, {"999999999999"})
+    assert run("ou-peer-11111111") == (expected, set())
+    assert run("ou-peer-22222222") == ({"333333333333": {"dave"}}, set())
+
+
 def read(operation: str, **parameters):
     return pytest.param(operation, parameters, id=operation)
 

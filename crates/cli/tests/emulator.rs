@@ -150,8 +150,8 @@ async fn every_changed_permission_is_reported_and_the_log_shows_which_policy_den
             (Some(step), Some(code)),
             "{what}"
         );
-        // Several calls at a time may be denied: the line is that of the gap's request.
-        let is_of_gap = |line: &RequestLogEntry| Some(line.request_id.as_str()) == gap["request_id"].as_str();
+        // Several requests at a time may be denied; the gap is about one of them.
+        let is_of_gap = |line: &RequestLogEntry| gap["request_id"] == line.request_id.as_str();
         let denied = emulator.requests().into_iter().find(is_of_gap).unwrap();
         assert_eq!(denied.verdict, "Denied", "{denied:?}");
         assert!(denied.decided_by.as_deref().unwrap().contains(decided_by), "{denied:?}");
@@ -303,6 +303,51 @@ async fn the_env_file_exists_while_the_emulator_listens_and_only_the_user_may_re
         let value = secret.split('\'').nth(1).unwrap();
         assert!(!said.contains(value) && !lines.contains(value) && !scanned.stderr.contains(value));
     }
+}
+
+/// The processor time of a process so far, in clock ticks of 10 ms.
+#[cfg(target_os = "linux")]
+fn processor_ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The name in parentheses may have spaces. User and system time are the fields 14 and 15.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn without_file_descriptors_the_emulator_waits_and_answers_again_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let env_file = folder.path().join("aws.env");
+    let script = "ulimit -n 24 && exec \"$0\" emulator --listen 127.0.0.1:0 --env-file \"$1\"";
+    let mut shell = tokio::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_rolecall")]).arg(&env_file).stderr(Stdio::null());
+    let mut emulator = shell.kill_on_drop(true).spawn().unwrap();
+    let pid = emulator.id().unwrap();
+    while !env_file.exists() {
+        assert_eq!(emulator.try_wait().unwrap(), None);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let settings = fs::read_to_string(&env_file).unwrap();
+    let address = settings.split("http://").nth(1).unwrap().split(['\'', '\n']).next().unwrap();
+    let mut connections = Vec::new();
+    for _ in 0..40 {
+        connections.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    // It has no file descriptor left; the other connections wait.
+    while fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() < 24 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let before = processor_ticks(pid);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let ticks = processor_ticks(pid) - before;
+    assert!(ticks < 30, "{ticks} of 100 ticks: it tries to accept again and again");
+    drop(connections);
+
+    let script = format!(". {} && exec \"$0\" scan --role-arn {ROLE_ARN}", env_file.display());
+    let mut scan = tokio::process::Command::new("sh");
+    let scanned = ended(scan.args(["-c", &script, env!("CARGO_BIN_EXE_rolecall")])).await;
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
 }
 
 #[tokio::test]

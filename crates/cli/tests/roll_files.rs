@@ -188,11 +188,11 @@ async fn a_roll_with_an_account_of_unknown_age_is_not_resumed() {
     let world = recipe("accounts=20,users=3,seed=8,denied=0,suspended=300").world().unwrap();
     let emulator = start(world).await;
     let folder = tempfile::tempdir().unwrap();
-    let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--max-age", "9999d"]].concat();
+    let with_roll = [&ORGANIZATION[..], &["--roll", "roll.jsonl", "--max-age", "41d"]].concat();
     assert_eq!(in_folder(&emulator, folder.path(), &with_roll).await.code, Some(11));
     let path = folder.path().join("roll.jsonl");
     let text = std::fs::read_to_string(&path).unwrap();
-    for (outcome, is_resumed) in [("complete", false), ("skipped", false), ("failed", true)] {
+    for (outcome, is_resumed) in [("Complete", false), ("Skipped", false), ("Failed", true)] {
         let is_of_outcome = |line: &&str| line.contains(&format!("\"outcome\":\"{outcome}\""));
         let line = text.lines().find(is_of_outcome).unwrap_or_else(|| panic!("no account is {outcome}"));
         let mut account: Value = serde_json::from_str(line).unwrap();
@@ -344,10 +344,17 @@ async fn the_deadline_applies_while_the_organization_is_listed() {
 async fn the_organization_settings_of_rolecall_toml_apply_with_the_organization_flag_too() {
     let emulator = start(world()).await;
     let (_, document) = document(&emulator, &[]).await;
-    let first = document["accounts"][0]["account_id"].as_str().unwrap().to_owned();
+    let accounts = document["accounts"].as_array().unwrap();
+    let in_sandbox = |account: &&Value| account["account"]["organizational_unit"] == "Sandbox";
+    let first = accounts.iter().find(in_sandbox).unwrap();
+    let name = first["account"]["name"].as_str().unwrap();
+    let first = first["account_id"].as_str().unwrap();
+    let elsewhere = accounts.iter().find(|account| !in_sandbox(account)).unwrap();
+    let elsewhere = elsewhere["account_id"].as_str().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let toml = format!(
         "role_name = \"IAMListRole\"\n[organization]\nou = [\"Sandbox\"]\n\
+         [[account]]\naccount_id = \"{elsewhere}\"\nrole_name = \"Elsewhere\"\n\
          [[account]]\naccount_id = \"{first}\"\nrole_name = \"Otherwise\"\n\
          [[account]]\naccount_id = \"123456789012\"\nname = \"acquired\"\n"
     );
@@ -356,6 +363,10 @@ async fn the_organization_settings_of_rolecall_toml_apply_with_the_organization_
     assert!(listed.stdout.contains("123456789012  acquired"), "{}", listed.stdout);
     assert!(listed.stdout.contains(&format!("arn:aws:iam::{first}:role/Otherwise")), "{}", listed.stdout);
     assert!(listed.stdout.contains("Sandbox") && !listed.stdout.contains("Workloads"), "{}", listed.stdout);
+    assert!(!listed.stdout.contains(elsewhere), "a section is no way around the filter: {}", listed.stdout);
+    let note =
+        format!("account {elsewhere} of the configuration is not in the selected organizational units");
+    assert!(listed.stderr.contains(&note), "{}", listed.stderr);
 
     // One that the organisation lists keeps what the organisation says of it.
     fs::write(folder.path().join("rolecall.toml"), toml.replace("ou = [\"Sandbox\"]", "enabled = true"))
@@ -363,8 +374,7 @@ async fn the_organization_settings_of_rolecall_toml_apply_with_the_organization_
     for arguments in [&["accounts"][..], &["accounts", "--organization"]] {
         let listed = in_folder(&emulator, folder.path(), arguments).await;
         assert_eq!(listed.code, Some(0), "{}", listed.stderr);
-        let line = listed.stdout.lines().find(|line| line.starts_with(&first)).unwrap();
-        let name = document["accounts"][0]["account"]["name"].as_str().unwrap();
+        let line = listed.stdout.lines().find(|line| line.starts_with(first)).unwrap();
         assert!(line.contains(name) && line.contains("role/Otherwise"), "{line}");
     }
     let unit = in_folder(&emulator, folder.path(), &["accounts", "--ou", "Sandbox"]).await;

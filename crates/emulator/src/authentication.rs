@@ -19,13 +19,15 @@ use crate::presigned;
 use crate::protocol::ApiError;
 use crate::world::{AccessKey, World};
 
-/// The user or the role session whose key signed a request.
+/// The user or the session whose key signed a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
     /// An IAM user; the world has its policies. `session` is `None` if the user signed with an access key of its own.
     User { account_id: String, user_name: String, session: Option<UserSession> },
     /// A role session; it carries what `AssumeRole` gave it.
     Session(Box<Session>),
+    /// A session that a user created with `GetFederationToken`.
+    FederatedUser(Box<FederatedUserSession>),
 }
 
 /// A session that a user created with `GetSessionToken`.
@@ -35,6 +37,36 @@ pub(crate) struct UserSession {
     pub(crate) expires: Timestamp,
     /// Whether the user authenticated with an MFA device, when the session was issued.
     pub(crate) has_mfa: bool,
+}
+
+/// A session that a user created with `GetFederationToken`. It has what both the user's policies and the session
+/// policies allow.
+#[derive(Debug, Clone)]
+pub(crate) struct FederatedUserSession {
+    /// The account of the user who created it.
+    pub(crate) account_id: String,
+    /// The user who created it.
+    pub(crate) user_name: String,
+    /// `Name` of the request, which need not be the name of a user.
+    pub(crate) name: String,
+    /// The session policies, inline and managed. `None` if the request passed none: then the session has no permissions.
+    pub(crate) policies: Option<Vec<NamedPolicy>>,
+    /// The session tags.
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) issued: Timestamp,
+    pub(crate) expires: Timestamp,
+}
+
+impl FederatedUserSession {
+    /// The ARN of the session, `arn:aws:sts::…:federated-user/NAME`.
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:sts::{}:federated-user/{}", self.account_id, self.name)
+    }
+
+    /// `FederatedUserId` of `GetFederationToken`, and `UserId` of `GetCallerIdentity`.
+    pub(crate) fn user_id(&self) -> String {
+        format!("{}:{}", self.account_id, self.name)
+    }
 }
 
 /// A role session: an assumed role with the properties that `AssumeRole` gave it.
@@ -98,6 +130,7 @@ impl Identity {
         match self {
             Self::User { account_id, .. } => account_id,
             Self::Session(session) => session.account_id(),
+            Self::FederatedUser(session) => &session.account_id,
         }
     }
 
@@ -106,6 +139,7 @@ impl Identity {
         match self {
             Self::User { session, .. } => session.map(|session| session.expires),
             Self::Session(session) => Some(session.expires),
+            Self::FederatedUser(session) => Some(session.expires),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize};
 
-use crate::authentication::{Identity, Session, UserSession, invalid_token};
+use crate::authentication::{FederatedUserSession, Identity, Session, UserSession, invalid_token};
 use crate::protocol::ApiError;
 use crate::world::{Role, User, World};
 
@@ -27,13 +27,14 @@ pub(crate) struct RequestOrigin {
 pub(crate) struct AuthenticatedCaller {
     /// As policies match it. For a session it also has the ARN of its role, with the path.
     pub(crate) principal: Principal,
-    /// `UserId` of `GetCallerIdentity`: `AIDA…` of a user, `AROA…:SESSION` of a session.
+    /// `UserId` of `GetCallerIdentity`: `AIDA…` of a user, `AROA…:SESSION` of a role session, `ACCOUNT:NAME` of a
+    /// session of `GetFederationToken`.
     pub(crate) user_id: String,
-    /// `None` if the caller is a role session.
+    /// `None` if the caller is a role session, or a session of `GetFederationToken`.
     pub(crate) user_name: Option<String>,
-    /// `None` if the caller is a user.
+    /// `None` if the caller is not a role session.
     pub(crate) session: Option<Box<Session>>,
-    /// `None` if the caller is a role session, or a user who signed with an access key of its own.
+    /// `None` if the caller is not a session of `GetSessionToken`.
     pub(crate) user_session: Option<UserSession>,
     /// The condition keys that are the same for everything the caller requests.
     context: Context,
@@ -91,6 +92,10 @@ impl AuthenticatedCaller {
             Identity::Session(session) => {
                 world.role(&session.role_arn).and_then(|role| Self::from_session(session, &role))
             }
+            Identity::FederatedUser(session) => {
+                let user = world.user(&session.account_id, &session.user_name);
+                user.and_then(|user| Self::from_federated_user(&session, &user, world))
+            }
         };
         let mut caller = caller.ok_or_else(invalid_token)?;
         caller.set_request_keys(origin, now);
@@ -124,11 +129,7 @@ impl AuthenticatedCaller {
                 context.set("aws:MultiFactorAuthAge", age.to_string());
             }
         }
-        let account = world.account(principal.account_id());
-        let groups =
-            account.iter().flat_map(|account| user.groups.iter().filter_map(|it| account.groups.get(it)));
-        let of_groups = groups.flat_map(|group| &group.policies);
-        let identity = user.policies.iter().chain(of_groups).cloned().collect();
+        let policies = user_policies(user, principal.account_id(), world);
         Some(Self {
             principal,
             user_id: user.user_id.clone(),
@@ -136,11 +137,34 @@ impl AuthenticatedCaller {
             session: None,
             user_session: session,
             context,
-            policies: PolicySet {
-                identity,
-                boundaries: user.permissions_boundary.clone().map(|boundary| vec![boundary]),
-                ..PolicySet::default()
-            },
+            policies,
+        })
+    }
+
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getfederationtoken.html>
+    fn from_federated_user(session: &FederatedUserSession, user: &User, world: &World) -> Option<Self> {
+        let (arn, user_id) = (session.arn(), session.user_id());
+        let mut context = Context::from_iter([
+            ("aws:PrincipalArn", arn.as_str()),
+            ("aws:PrincipalType", "FederatedUser"),
+            ("aws:userid", &user_id),
+            ("aws:TokenIssueTime", &session.issued.to_string()),
+            ("aws:MultiFactorAuthPresent", "false"),
+        ]);
+        // Session tags override the user's tags.
+        for (key, value) in user.tags.iter().chain(&session.tags) {
+            context.set(&format!("aws:PrincipalTag/{key}"), value);
+        }
+        let session_policies = session.policies.clone();
+        let policies = user_policies(user, &session.account_id, world);
+        Some(Self {
+            principal: arn.parse().ok()?,
+            user_id,
+            user_name: None,
+            session: None,
+            user_session: None,
+            context,
+            policies: PolicySet { session: session_policies, ..policies },
         })
     }
 
@@ -199,15 +223,19 @@ impl AuthenticatedCaller {
     /// Requires credentials that may call an operation of a service, whatever the policies say.
     ///
     /// # Errors
-    /// With AWS's codes, for a session of `GetSessionToken`: it can call IAM only with MFA, and of STS only
-    /// `AssumeRole` and `GetCallerIdentity`.
+    /// With AWS's codes. A session of `GetSessionToken` can call IAM only with MFA, and of STS only `AssumeRole` and
+    /// `GetCallerIdentity`. A session of `GetFederationToken` cannot call IAM, and of STS only `GetCallerIdentity`.
     ///
-    /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>
     pub(crate) fn require_credentials_for(&self, service: &str, operation: &str) -> Result<(), ApiError> {
-        let Some(UserSession { has_mfa, .. }) = self.user_session else { return Ok(()) };
+        let (can_call_iam, sts_operations): (bool, &[&str]) = match self.user_session {
+            Some(UserSession { has_mfa, .. }) => (has_mfa, &["AssumeRole", "GetCallerIdentity"]),
+            None if self.principal.is_federated_user() => (false, &["GetCallerIdentity"]),
+            None => return Ok(()),
+        };
         match service {
-            "iam" if !has_mfa => Err(invalid_token()),
-            "sts" if !["AssumeRole", "GetCallerIdentity"].contains(&operation) => Err(ApiError::new(
+            "iam" if !can_call_iam => Err(invalid_token()),
+            "sts" if !sts_operations.contains(&operation) => Err(ApiError::new(
                 403,
                 "AccessDenied",
                 format!("Cannot call {operation} with session credentials"),
@@ -325,10 +353,25 @@ impl AuthenticatedCaller {
     }
 }
 
+/// The identity policies of a user, those of its groups, and its permissions boundary.
+fn user_policies(user: &User, account_id: &str, world: &World) -> PolicySet {
+    let account = world.account(account_id);
+    let groups =
+        account.iter().flat_map(|account| user.groups.iter().filter_map(|it| account.groups.get(it)));
+    let of_groups = groups.flat_map(|group| &group.policies);
+    PolicySet {
+        identity: user.policies.iter().chain(of_groups).cloned().collect(),
+        boundaries: user.permissions_boundary.clone().map(|boundary| vec![boundary]),
+        ..PolicySet::default()
+    }
+}
+
 /// The id of the account that owns a resource. `None` where the ARN has none, and for a policy of AWS, which belongs to
-/// each account.
+/// each account. `None` also for what an organization has: its ARNs name the management account, but the caller's own
+/// policies decide for a delegated administrator, too.
 pub(crate) fn owner(resource: &str) -> Option<&str> {
-    resource.split(':').nth(4).filter(|id| !id.is_empty() && *id != "aws")
+    let is_of_organization = resource.split(':').nth(2) == Some("organizations");
+    resource.split(':').nth(4).filter(|id| !id.is_empty() && *id != "aws" && !is_of_organization)
 }
 
 /// A policy type as the message of a denial names it.

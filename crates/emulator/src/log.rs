@@ -73,6 +73,7 @@ impl RequestLogEntry {
         let caller_account = principal.and_then(|arn| arn.split(':').nth(4));
         let identity_type = match principal {
             Some(arn) if arn.contains(":assumed-role/") => "AssumedRole",
+            Some(arn) if arn.contains(":federated-user/") => "FederatedUser",
             Some(_) => "IAMUser",
             None => "Unknown",
         };

@@ -36,6 +36,7 @@ const STS: &[(&str, Handler)] = &[
     ("AssumeRole", Query(sts::assume_role)),
     ("GetCallerIdentity", Query(sts::get_caller_identity)),
     ("GetAccessKeyInfo", Query(sts::get_access_key_info)),
+    ("GetFederationToken", Query(sts::get_federation_token)),
     ("GetSessionToken", Query(sts::get_session_token)),
 ];
 
@@ -92,11 +93,14 @@ const ORGANIZATIONS: &[(&str, Handler)] = &[
     ("DescribeAccount", Json(organizations::describe_account)),
     ("DescribeOrganization", Json(organizations::describe_organization)),
     ("DescribeOrganizationalUnit", Json(organizations::describe_organizational_unit)),
+    ("DescribePolicy", Json(organizations::describe_policy)),
     ("ListAccounts", Json(organizations::list_accounts)),
     ("ListAccountsForParent", Json(organizations::list_accounts_for_parent)),
+    ("ListChildren", Json(organizations::list_children)),
     ("ListDelegatedAdministrators", Json(organizations::list_delegated_administrators)),
     ("ListOrganizationalUnitsForParent", Json(organizations::list_organizational_units_for_parent)),
     ("ListParents", Json(organizations::list_parents)),
+    ("ListPoliciesForTarget", Json(organizations::list_policies_for_target)),
     ("ListRoots", Json(organizations::list_roots)),
     ("ListTagsForResource", Json(organizations::list_tags_for_resource)),
 ];

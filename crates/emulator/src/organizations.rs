@@ -4,18 +4,35 @@
 
 use std::collections::BTreeMap;
 
+use rolecall_policy::PolicyType;
 use serde_json::{Value, json};
 
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
 use crate::protocol::ApiError;
-use crate::world::{Member, Organization, Unit};
+use crate::world::{Member, Organization, OrganizationPolicy, Unit};
 
 /// The service and API version that `X-Amz-Target` names.
 pub(crate) const VERSION: &str = "AWSOrganizationsV20161128";
 
 /// The largest page that AWS returns, and the default.
 const MAX_RESULTS: usize = 20;
+
+/// The types of policies that a world does not have.
+const OTHER_POLICY_TYPES: [&str; 12] = [
+    "AISERVICES_OPT_OUT_POLICY",
+    "BACKUP_POLICY",
+    "BEDROCK_POLICY",
+    "CHATBOT_POLICY",
+    "DECLARATIVE_POLICY_EC2",
+    "GUARDDUTY_POLICY",
+    "INSPECTOR_POLICY",
+    "NETWORK_SECURITY_DIRECTOR_POLICY",
+    "S3_POLICY",
+    "SECURITYHUB_POLICY",
+    "TAG_POLICY",
+    "UPGRADE_ROLLOUT_POLICY",
+];
 
 /// `organizations:DescribeOrganization`, the only operation here that any member account may call.
 pub(crate) fn describe_organization(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -55,6 +72,59 @@ pub(crate) fn list_organizational_units_for_parent(call: &mut Call<'_>) -> Resul
     let (organization, parent) = parent(call, "organizations:ListOrganizationalUnitsForParent")?;
     let children = organization.units.iter().filter(|unit| unit.parent == Some(parent));
     page(call, "OrganizationalUnits", children.map(|unit| unit_summary(organization, unit)))
+}
+
+/// `organizations:ListChildren`.
+pub(crate) fn list_children(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let child_type = required(call, "ChildType")?;
+    let (organization, parent) = parent(call, "organizations:ListChildren")?;
+    let child = |id: &String| json!({ "Id": id, "Type": child_type });
+    match child_type.as_str() {
+        "ACCOUNT" => {
+            let accounts = organization.members.iter().filter(|(_, member)| member.unit == parent);
+            page(call, "Children", accounts.map(|(id, _)| child(id)))
+        }
+        "ORGANIZATIONAL_UNIT" => {
+            let units = organization.units.iter().filter(|unit| unit.parent == Some(parent));
+            page(call, "Children", units.map(|unit| child(&unit.id)))
+        }
+        _ => Err(invalid("ChildType")),
+    }
+}
+
+/// `organizations:ListPoliciesForTarget`. A world has SCPs and RCPs, and no policies of the other types.
+pub(crate) fn list_policies_for_target(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let (target, filter) = (required(call, "TargetId")?, required(call, "Filter")?);
+    let resource = organization(call).ok().and_then(|it| target_arn(it, &target));
+    let resource_arn = resource.as_deref().unwrap_or("*");
+    let mut request =
+        AuthorizationRequest::new("organizations:ListPoliciesForTarget", resource_arn, resource_arn);
+    request.context.extend(policy_type_key(&filter));
+    let organization = administered_organization_of(call, &request)?;
+    let policies = match filter.as_str() {
+        "SERVICE_CONTROL_POLICY" => organization.policies_of(&target, PolicyType::Scp),
+        "RESOURCE_CONTROL_POLICY" => organization.policies_of(&target, PolicyType::Rcp),
+        other if OTHER_POLICY_TYPES.contains(&other) => resource.map(|_| Vec::new()),
+        _ => return Err(invalid("Filter")),
+    };
+    page(call, "Policies", policies.ok_or_else(target_not_found)?.iter().map(policy_summary))
+}
+
+/// `organizations:DescribePolicy`.
+pub(crate) fn describe_policy(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let policy_id = required(call, "PolicyId")?;
+    let policy = organization(call).ok().and_then(|it| it.policy(&policy_id));
+    let resource = policy.as_ref().map_or("*", |policy| policy.arn.as_str());
+    let policy_type = policy.as_ref().map(|policy| policy_type_key(policy.type_name()));
+    let mut request = AuthorizationRequest::new("organizations:DescribePolicy", resource, resource);
+    request.context.extend(policy_type.into_iter().flatten());
+    administered_organization_of(call, &request)?;
+    let policy = policy.ok_or_else(|| {
+        let message = "You specified a policy that doesn't exist.";
+        ApiError::new(400, "PolicyNotFoundException", message)
+    })?;
+    let content = policy.content.to_string();
+    Ok(json!({ "Policy": { "PolicySummary": policy_summary(&policy), "Content": content } }))
 }
 
 /// `organizations:ListRoots`.
@@ -140,10 +210,7 @@ pub(crate) fn list_tags_for_resource(call: &mut Call<'_>) -> Result<Value, ApiEr
     let organization = administered_organization(call, "organizations:ListTagsForResource", "*")?;
     let is_unit = organization.units.iter().any(|unit| unit.id == resource_id);
     let tags = organization.members.get(&resource_id).map(|member| member.tags.clone());
-    let tags = tags.or_else(|| is_unit.then(BTreeMap::new)).ok_or_else(|| {
-        let message = "You specified a target that doesn't exist.";
-        ApiError::new(400, "TargetNotFoundException", message)
-    })?;
+    let tags = tags.or_else(|| is_unit.then(BTreeMap::new)).ok_or_else(target_not_found)?;
     page(call, "Tags", tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })))
 }
 
@@ -167,7 +234,15 @@ fn administered_organization<'a>(
     action: &str,
     resource: &str,
 ) -> Result<&'a Organization, ApiError> {
-    allow(call, action, resource)?;
+    administered_organization_of(call, &AuthorizationRequest::new(action, resource, resource))
+}
+
+/// The same, with the condition keys of a request.
+fn administered_organization_of<'a>(
+    call: &mut Call<'a>,
+    request: &AuthorizationRequest<'_>,
+) -> Result<&'a Organization, ApiError> {
+    call.allow(request)?;
     let organization = organization(call)?;
     let Organization { management_account, delegated_administrators, .. } = organization;
     let account_id = call.caller.account_id();
@@ -175,6 +250,21 @@ fn administered_organization<'a>(
         return Ok(organization);
     }
     Err(ApiError::new(400, "AccessDeniedException", "You don't have permissions to access this resource."))
+}
+
+/// The condition key of the operations about policies.
+///
+/// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
+fn policy_type_key(type_name: &str) -> BTreeMap<String, Vec<String>> {
+    BTreeMap::from([("organizations:PolicyType".to_owned(), vec![type_name.to_owned()])])
+}
+
+fn target_not_found() -> ApiError {
+    ApiError::new(400, "TargetNotFoundException", "You specified a target that doesn't exist.")
+}
+
+fn invalid(name: &str) -> ApiError {
+    ApiError::new(400, "InvalidInputException", format!("You specified an invalid value for {name}."))
 }
 
 fn required(call: &Call<'_>, name: &str) -> Result<String, ApiError> {
@@ -185,16 +275,35 @@ fn required(call: &Call<'_>, name: &str) -> Result<String, ApiError> {
     })
 }
 
-/// The organization, and the index of the unit that the request names as `ParentId`.
+/// The organization, and the index of the unit that the request names as `ParentId`. The action is on that unit.
 fn parent<'a>(call: &mut Call<'a>, action: &str) -> Result<(&'a Organization, usize), ApiError> {
     let parent_id = required(call, "ParentId")?;
-    let organization = administered_organization(call, action, "*")?;
+    let resource = organization(call).ok().and_then(|it| target_arn(it, &parent_id));
+    let organization = administered_organization(call, action, resource.as_deref().unwrap_or("*"))?;
     let parent = organization.units.iter().position(|unit| unit.id == parent_id);
     let parent = parent.ok_or_else(|| {
         let message = "You specified a root or organizational unit that doesn't exist.";
         ApiError::new(400, "ParentNotFoundException", message)
     })?;
     Ok((organization, parent))
+}
+
+/// The ARN of the root, the organizational unit or the account with this id.
+fn target_arn(organization: &Organization, id: &str) -> Option<String> {
+    let unit = organization.units.iter().find(|unit| unit.id == id);
+    let is_member = organization.members.contains_key(id);
+    unit.map(|unit| unit_arn(organization, unit)).or_else(|| is_member.then(|| account_arn(organization, id)))
+}
+
+fn policy_summary(policy: &OrganizationPolicy) -> Value {
+    json!({
+        "Id": policy.id(),
+        "Arn": policy.arn,
+        "Name": policy.name,
+        "Description": "",
+        "Type": policy.type_name(),
+        "AwsManaged": policy.is_aws_managed(),
+    })
 }
 
 fn account(organization: &Organization, account_id: &str, member: &Member, old_status: bool) -> Value {
@@ -233,9 +342,6 @@ fn unit_arn(organization: &Organization, unit: &Unit) -> String {
 
 /// The page of a list that a request asks for, with the token of the next page.
 fn page(call: &Call<'_>, name: &str, items: impl Iterator<Item = Value>) -> Result<Value, ApiError> {
-    let invalid = |name: &str| {
-        ApiError::new(400, "InvalidInputException", format!("You specified an invalid value for {name}."))
-    };
     let parameters = call.parameters;
     let size = match parameters.get("MaxResults").map(str::parse::<usize>) {
         None => MAX_RESULTS,

@@ -77,7 +77,7 @@ impl Emulator {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(world, clock, observer));
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared), REQUEST_TIMEOUT));
         Ok(Self { address, shared, server })
     }
 
@@ -164,7 +164,7 @@ impl Drop for Emulator {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>, request_timeout: Duration) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             // For example, this process has no file descriptor left: another connection must close first.
@@ -175,13 +175,13 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         let service = service_fn(move |request| {
             let shared = Arc::clone(&shared);
-            async move { respond(request, peer, &shared).await }
+            async move { respond(request, peer, &shared, request_timeout).await }
         });
         tokio::spawn(async move {
             // An error here is a client that closed the connection, or an injected connection reset.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST_TIMEOUT)
+                .header_read_timeout(request_timeout)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
@@ -193,10 +193,11 @@ async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,
     shared: &Shared,
+    request_timeout: Duration,
 ) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let collected =
-        tokio::time::timeout(REQUEST_TIMEOUT, Limited::new(body, MAX_REQUEST_BYTES).collect()).await;
+        tokio::time::timeout(request_timeout, Limited::new(body, MAX_REQUEST_BYTES).collect()).await;
     let mut log_entry = RequestLogEntry::new(shared.clock.now(), peer.ip().to_string());
     let fault_injection = &shared.world.fault_injection;
     if fault_injection.latency_ms > 0 {
@@ -230,4 +231,78 @@ async fn respond(
         headers.insert("x-amzn-requestid", request_id);
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use jiff::Timestamp;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::serve;
+    use crate::clock::Clock;
+    use crate::state::Shared;
+    use crate::world::World;
+
+    const TIMEOUT: Duration = Duration::from_millis(300);
+
+    async fn start() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Shared::new(World::tutorial().unwrap(), Clock::new(|| Timestamp::UNIX_EPOCH), None);
+        tokio::spawn(serve(listener, Arc::new(shared), TIMEOUT));
+        address
+    }
+
+    /// Sends the beginning of a request, then one byte at a time, until the server answers or closes the connection.
+    async fn trickle(address: SocketAddr, begin: &str, pause: Option<Duration>) -> String {
+        let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
+        writer.write_all(begin.as_bytes()).await.unwrap();
+        let rest = async {
+            while let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+                if writer.write_all(b"a").await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let mut answer = Vec::new();
+        let mut buffer = [0; 4096];
+        let read = async {
+            // A reset, after bytes that nobody reads any more, is an end too.
+            while let Ok(length @ 1..) = reader.read(&mut buffer).await {
+                answer.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            }
+        };
+        tokio::select! {
+            () = rest => {}
+            () = read => {}
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_that_arrives_slowly_or_never_is_ended_by_a_timeout() {
+        let address = start().await;
+        let head = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000000\r\n\r\n";
+        for (begin, pause, answer) in [
+            (head, None, "HTTP/1.1 408 "),
+            (head, Some(Duration::from_millis(20)), "HTTP/1.1 408 "),
+            ("POST / HTTP/1.1\r\nhost: x\r\nx: ", None, ""),
+            ("POST / HTTP/1.1\r\nhost: x\r\nx: ", Some(Duration::from_millis(20)), ""),
+            ("", None, ""),
+        ] {
+            let started = Instant::now();
+            let trickled = tokio::time::timeout(Duration::from_secs(20), trickle(address, begin, pause));
+            let received = trickled.await.unwrap();
+            let is_expected = received.starts_with(answer) && received.is_empty() == answer.is_empty();
+            assert!(is_expected, "{begin:?} {pause:?}: {received:?}");
+            assert!(started.elapsed() >= TIMEOUT, "{begin:?} {pause:?}: {:?}", started.elapsed());
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 
-use crate::authentication::{Credentials, Identity, Session, UserSession};
+use crate::authentication::{Credentials, FederatedUserSession, Identity, Session, UserSession};
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
 use crate::protocol::{ApiError, TextConstraint, Xml};
@@ -29,6 +29,9 @@ const EXTERNAL_ID: TextConstraint = TextConstraint {
 /// The source identity has the same constraint.
 const ROLE_SESSION_NAME: TextConstraint =
     TextConstraint { min_length: 2, max_length: 64, other_characters: "_+=,.@-", pattern: "[\\w+=,.@-]*" };
+
+const FEDERATED_USER_NAME: TextConstraint =
+    TextConstraint { min_length: 2, max_length: 32, other_characters: "_+=,.@-", pattern: "[\\w+=,.@-]*" };
 
 /// `sts:GetCallerIdentity`, which needs no permission.
 #[expect(clippy::unnecessary_wraps, reason = "all operations have this signature")]
@@ -77,6 +80,39 @@ pub(crate) fn get_session_token(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let identity = Identity::User { account_id, user_name, session: Some(session) };
     let credentials = call.sessions.issue(identity, call.now);
     Ok(Xml::new().element("Credentials", &credentials_xml(&credentials)))
+}
+
+/// `sts:GetFederationToken`.
+///
+/// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html>
+pub(crate) fn get_federation_token(call: &mut Call<'_>) -> Result<Xml, ApiError> {
+    let parameters = call.parameters;
+    parameters.required("Name")?;
+    let name = parameters.text("Name", FEDERATED_USER_NAME)?.unwrap_or_default().to_owned();
+    let duration_s = parameters.number("DurationSeconds", 900, 129_600)?.unwrap_or(43_200);
+    let tags = tags(call)?;
+    let inline = session_policy(call)?;
+    let arns = policy_arns(call)?;
+    let Some(user_name) = call.caller.user_name.clone() else {
+        let message = "Cannot call GetFederationToken with session credentials";
+        return Err(ApiError::new(403, "AccessDenied", message));
+    };
+    let account_id = call.caller.account_id().to_owned();
+    let expires = call.now.saturating_add(SignedDuration::from_secs(duration_s.into())).unwrap_or(call.now);
+    let policies = session_policies(call, &account_id, inline, arns)?;
+    let session =
+        FederatedUserSession { account_id, user_name, name, policies, tags, issued: call.now, expires };
+    let arn = session.arn();
+    let tag_session = (!session.tags.is_empty()).then_some("sts:TagSession");
+    let mut context = BTreeMap::new();
+    add_tags(&mut context, &session.tags);
+    for action in std::iter::once("sts:GetFederationToken").chain(tag_session) {
+        let context = context.clone();
+        call.allow(&AuthorizationRequest { context, ..AuthorizationRequest::new(action, &arn, &arn) })?;
+    }
+    let user = Xml::new().text("FederatedUserId", session.user_id()).text("Arn", &arn);
+    let credentials = call.sessions.issue(Identity::FederatedUser(Box::new(session)), call.now);
+    Ok(Xml::new().element("Credentials", &credentials_xml(&credentials)).element("FederatedUser", &user))
 }
 
 /// Whether the caller authenticates with an MFA device, by `SerialNumber` and `TokenCode`. Each code is valid once.
@@ -239,20 +275,14 @@ impl<'a> AssumeRoleRequest<'a> {
     fn into_session(self, call: &Call<'_>, role: &Role) -> Result<Session, ApiError> {
         let account_id = self.role_arn.split(':').nth(4).unwrap_or_default();
         let now = call.now;
-        let mut policies: Vec<NamedPolicy> = self.session_policy.into_iter().collect();
-        for arn in self.policy_arns {
-            let policy = call.world.managed_policy(account_id, arn).ok_or_else(|| {
-                ApiError::new(400, "MalformedPolicyDocument", format!("The policy {arn} does not exist."))
-            })?;
-            policies.push(policy.document.clone());
-        }
+        let policies = session_policies(call, account_id, self.session_policy, self.policy_arns)?;
         let duration = SignedDuration::from_secs(self.duration_s.into());
         let SessionAttributes { source_identity, tags, transitive_tags, .. } = self.attributes;
         Ok(Session {
             role_arn: role.arn.clone(),
             role_id: role.unique_id.clone(),
             role_session_name: self.role_session_name.to_owned(),
-            policies: (!policies.is_empty()).then_some(policies),
+            policies,
             source_identity,
             tags,
             transitive_tags,
@@ -324,18 +354,23 @@ impl SessionAttributes {
 
     /// Adds the condition keys for tags and source identity.
     fn add_to(&self, context: &mut BTreeMap<String, Vec<String>>) {
-        let mut set = |key: String, values: Vec<String>| {
+        let mut set = |key: &str, values: Vec<String>| {
             if !values.is_empty() {
-                context.insert(key, values);
+                context.insert(key.to_owned(), values);
             }
         };
-        set("sts:SourceIdentity".to_owned(), self.source_identity.iter().cloned().collect());
-        set("sts:TransitiveTagKeys".to_owned(), self.transitive_keys.clone());
-        set("aws:TagKeys".to_owned(), self.passed_tags.keys().cloned().collect());
-        for (key, value) in &self.passed_tags {
-            set(format!("aws:RequestTag/{key}"), vec![value.clone()]);
-        }
+        set("sts:SourceIdentity", self.source_identity.iter().cloned().collect());
+        set("sts:TransitiveTagKeys", self.transitive_keys.clone());
+        add_tags(context, &self.passed_tags);
     }
+}
+
+/// Adds the condition keys for the session tags of a request.
+fn add_tags(context: &mut BTreeMap<String, Vec<String>>, tags: &BTreeMap<String, String>) {
+    if !tags.is_empty() {
+        context.insert("aws:TagKeys".to_owned(), tags.keys().cloned().collect());
+    }
+    context.extend(tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), vec![value.clone()])));
 }
 
 /// Checks that a text is the ARN of a role, which need not exist.
@@ -425,7 +460,27 @@ fn policy_arns<'a>(call: &Call<'a>) -> Result<Vec<&'a str>, ApiError> {
     Ok(arns)
 }
 
-/// The session policy of a request; `None` if it passes none.
+/// The session policies of a request, inline and managed; `None` if it passes none.
+///
+/// # Errors
+/// `MalformedPolicyDocument` if the account cannot have one of the managed policies.
+fn session_policies(
+    call: &Call<'_>,
+    account_id: &str,
+    inline: Option<NamedPolicy>,
+    arns: Vec<&str>,
+) -> Result<Option<Vec<NamedPolicy>>, ApiError> {
+    let mut policies: Vec<NamedPolicy> = inline.into_iter().collect();
+    for arn in arns {
+        let policy = call.world.managed_policy(account_id, arn).ok_or_else(|| {
+            ApiError::new(400, "MalformedPolicyDocument", format!("The policy {arn} does not exist."))
+        })?;
+        policies.push(policy.document.clone());
+    }
+    Ok((!policies.is_empty()).then_some(policies))
+}
+
+/// The inline session policy of a request; `None` if it passes none.
 ///
 /// # Errors
 /// `MalformedPolicyDocument`, with the place in the policy.

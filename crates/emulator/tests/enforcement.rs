@@ -539,6 +539,13 @@ fn documents_above_iams_quotas_are_rejected_with_the_size() {
         statement[element] = value;
         json!({ "Version": "2012-10-17", "Statement": [statement] })
     };
+    let rcp = |length: usize| {
+        let mut rcp = document(length, true);
+        rcp["Statement"][0]["Effect"] = json!("Deny");
+        rcp["Statement"][0]["Resource"] = json!("*");
+        rcp["Statement"][0]["Principal"] = json!("*");
+        rcp
+    };
     let at = "2026-01-05T12:00:00Z";
     let problem = |account: Value| {
         let file = json!({ "accounts": { "111111111111": account } }).to_string();
@@ -556,6 +563,14 @@ fn documents_above_iams_quotas_are_rejected_with_the_size() {
         (
             json!({ "managed_policies": { "P": { "document": document(6144, false) } } }),
             "a managed policy can have 6144",
+        ),
+        (
+            json!({ "scps": [document(1, false), document(10_240, false)] }),
+            "accounts.111111111111.scps[1]: the document has 10347 characters; a service control policy can have 10240",
+        ),
+        (
+            json!({ "rcps": [rcp(5120)] }),
+            "accounts.111111111111.rcps[0]: the document has 5242 characters; a resource control policy can have 5120",
         ),
     ] {
         let problem = problem(account).unwrap_err();

@@ -220,3 +220,127 @@ async fn throttling_errors_and_connection_resets_are_injected_at_the_configured_
     let reset = outcomes(|fault_injection| fault_injection.reset_rate = 1.0, 2).await;
     assert_eq!(reset, ["reset", "reset"]);
 }
+
+#[tokio::test]
+async fn the_children_of_a_unit_are_listed_by_type() {
+    let emulator = start(world(|file| {
+        file["organization"]["root"]["units"][0]["accounts"] = json!(["333333333333", "444444444444"]);
+    }))
+    .await;
+    let client = client(&emulator, LAMBDA_ROLE);
+    let children = async |parent: &str, child_type: &str| {
+        let request = client.list_children().parent_id(parent).child_type(child_type.into());
+        let mut pages = request.into_paginator().page_size(1).send();
+        let mut children = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| error.code().unwrap_or_default().to_owned())?;
+            for child in page.children.unwrap() {
+                assert_eq!(child.r#type(), Some(&child_type.into()));
+                children.push(child.id.unwrap());
+            }
+        }
+        Ok::<_, String>(children)
+    };
+    let list = |ids: &[&str]| Ok(ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+    assert_eq!(children("r-1", "ORGANIZATIONAL_UNIT").await, list(&["ou-1"]));
+    assert_eq!(children("r-1", "ACCOUNT").await, list(&["222222222222"]));
+    assert_eq!(children("ou-1", "ORGANIZATIONAL_UNIT").await, list(&["ou-2"]));
+    assert_eq!(children("ou-1", "ACCOUNT").await, list(&["333333333333", "444444444444"]));
+    assert_eq!(children("ou-2", "ORGANIZATIONAL_UNIT").await, list(&[]));
+    assert_eq!(children("ou-9", "ACCOUNT").await, Err("ParentNotFoundException".to_owned()));
+    assert_eq!(children("ou-1", "ROOT").await, Err("InvalidInputException".to_owned()));
+}
+
+#[tokio::test]
+async fn the_policies_of_each_target_are_listed_and_described() {
+    let statement = |effect: &str, action: &str| json!({ "Statement": { "Effect": effect, "Action": action, "Resource": "*" } });
+    let denies_sts =
+        json!({ "Statement": { "Effect": "Deny", "Action": "sts:*", "Resource": "*", "Principal": "*" } });
+    let emulator = start(world(|file| {
+        file["organization"]["root"]["units"][0]["scps"] =
+            json!([statement("Allow", "*"), statement("Deny", "iam:*")]);
+        file["accounts"]["111111111111"]["rcps"] = json!([denies_sts]);
+        file["accounts"]["333333333333"]["scps"] = json!([]);
+    }))
+    .await;
+    let client = client(&emulator, LAMBDA_ROLE);
+    let policies = async |target: &str, filter: &str| {
+        let listed = client.list_policies_for_target().target_id(target).filter(filter.into()).send().await;
+        listed.map(|listed| listed.policies.unwrap()).map_err(|it| it.code().unwrap_or_default().to_owned())
+    };
+    let names = async |target: &str, filter: &str| {
+        let names = |it: Vec<aws_sdk_organizations::types::PolicySummary>| {
+            it.into_iter().map(|policy| policy.name.unwrap()).collect::<Vec<_>>().join(", ")
+        };
+        policies(target, filter).await.map(names)
+    };
+    let (scp, rcp) = ("SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY");
+    for (target, filter, expected) in [
+        ("r-1", scp, Ok("FullAWSAccess")),
+        ("ou-1", scp, Ok("organization.root.units[0].scps[0], organization.root.units[0].scps[1]")),
+        ("ou-2", scp, Ok("FullAWSAccess")),
+        ("111111111111", scp, Ok("FullAWSAccess")),
+        ("333333333333", scp, Ok("")),
+        ("r-1", rcp, Ok("RCPFullAWSAccess")),
+        ("111111111111", rcp, Ok("RCPFullAWSAccess, accounts.111111111111.rcps[0]")),
+        ("111111111111", "TAG_POLICY", Ok("")),
+        ("111111111111", "OTHER", Err("InvalidInputException")),
+        ("ou-9", scp, Err("TargetNotFoundException")),
+    ] {
+        let expected = expected.map(str::to_owned).map_err(str::to_owned);
+        assert_eq!(names(target, filter).await, expected, "{target} {filter}");
+    }
+    let full_access = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    for (target, filter, expected) in [
+        ("ou-1", scp, statement("Deny", "iam:*")["Statement"].clone()),
+        ("ou-2", scp, json!([full_access])),
+        ("111111111111", rcp, denies_sts["Statement"].clone()),
+    ] {
+        let summary = policies(target, filter).await.unwrap().pop().unwrap();
+        let id = summary.id().unwrap();
+        assert_eq!(summary.arn().unwrap().rsplit('/').next(), Some(id));
+        assert_eq!(summary.aws_managed(), summary.arn().unwrap().starts_with("arn:aws:organizations::aws:"));
+        let described = client.describe_policy().policy_id(id).send().await.unwrap().policy.unwrap();
+        let content: Value = serde_json::from_str(described.content().unwrap()).unwrap();
+        assert_eq!(content["Statement"], expected);
+        assert_eq!(described.policy_summary(), Some(&summary));
+    }
+    let missing = client.describe_policy().policy_id("p-0000000000").send().await.unwrap_err();
+    assert_eq!(missing.code(), Some("PolicyNotFoundException"));
+}
+
+#[tokio::test]
+async fn reads_of_a_unit_or_a_policy_are_authorized_for_it_alone() {
+    let only = |action: &str, resource: &str, condition: &Value| {
+        world(|file| {
+            let statement =
+                &mut file["accounts"]["222222222222"]["roles"]["LambdaRole"]["policies"][0]["Statement"];
+            *statement =
+                json!({ "Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition });
+        })
+    };
+    let unit = "arn:aws:organizations::222222222222:ou/o-abc123/ou-1";
+    let emulator = start(only("organizations:List*", unit, &json!({}))).await;
+    let client_of_unit = client(&emulator, LAMBDA_ROLE);
+    for (parent, is_allowed) in [("ou-1", true), ("ou-2", false)] {
+        let children = client_of_unit.list_children().parent_id(parent).child_type("ACCOUNT".into());
+        assert_eq!(children.send().await.is_ok(), is_allowed, "{parent}");
+        let policies = client_of_unit.list_policies_for_target().target_id(parent);
+        let policies = policies.filter("SERVICE_CONTROL_POLICY".into());
+        assert_eq!(policies.send().await.is_ok(), is_allowed, "{parent}");
+    }
+    let administered =
+        world(|file| file["organization"]["delegated_administrators"] = json!(["111111111111"]));
+    let emulator = start(administered).await;
+    let administrator = client(&emulator, "arn:aws:iam::111111111111:role/R");
+    let children = administrator.list_children().parent_id("ou-1").child_type("ACCOUNT".into()).send().await;
+    assert!(children.is_ok(), "an ARN with the id of the management account is not another account's");
+
+    let scps_only = json!({ "StringEquals": { "organizations:PolicyType": "SERVICE_CONTROL_POLICY" } });
+    let emulator = start(only("organizations:DescribePolicy", "*", &scps_only)).await;
+    let client_of_scps = client(&emulator, LAMBDA_ROLE);
+    for (id, is_allowed) in [("p-FullAWSAccess", true), ("p-RCPFullAWSAccess", false)] {
+        let described = client_of_scps.describe_policy().policy_id(id).send().await;
+        assert_eq!(described.is_ok(), is_allowed, "{id}");
+    }
+}

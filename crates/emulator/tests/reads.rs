@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 const READER: &str = "arn:aws:iam::111111111111:role/Reader";
 const IAM: &str = "2010-05-08";
 const STS: &str = "2011-06-15";
+const EC2: &str = "2016-11-15";
 
 /// A moment with a known MFA code: appendix B of RFC 6238.
 const MFA_SECOND: i64 = 1_111_111_109;
@@ -82,7 +83,14 @@ fn world(permissions: &Value) -> World {
                         "service_specific_credentials": [{ "id": "ACCAEXAMPLE", "create_date": at,
                                                            "service_name": "bedrock.amazonaws.com" }],
                     },
-                    "bob": { "create_date": at },
+                    "bob": {
+                        "create_date": at, "access_keys": [key("AKIABOBBOBBOBBOBBOB1")],
+                        "policies": [policy(&json!([
+                            statement("Allow", &json!(["sts:*", "iam:*", "ec2:DescribeRegions", "ec2:DescribeVpcs"])),
+                            { "Effect": "Deny", "Action": "sts:GetFederationToken",
+                              "Resource": "arn:aws:sts::111111111111:federated-user/nobody" },
+                        ]))],
+                    },
                 },
                 "saml_providers": { "okta": { "create_date": at, "valid_until": at, "tags": { "team": "sso" } } },
                 "server_certificates": { "www": { "upload_date": at, "expiration": at, "tags": { "team": "web" } } },
@@ -372,7 +380,7 @@ async fn a_user_has_the_permissions_of_its_groups() {
     let client = Client::of_user(&emulator, "AKIAALICEALICEALICE1");
     // By IAMReadOnlyAccess, which the group has attached.
     assert_eq!(client.iam("Action=GetAccountSummary").await.0, 200);
-    let (_, body) = client.post("ec2", "2016-11-15", "Action=DescribeRegions").await;
+    let (_, body) = client.post("ec2", EC2, "Action=DescribeRegions").await;
     assert_eq!(element(&body, "Code"), "UnauthorizedOperation");
 }
 
@@ -408,7 +416,7 @@ async fn regions_are_those_that_need_no_opt_in_unless_all_are_requested() {
     let emulator = start_now(&everything()).await;
     let client = Client::of_role(&emulator, READER);
     let regions = async |form: &str| {
-        let (status, body) = client.post("ec2", "2016-11-15", &format!("Action=DescribeRegions{form}")).await;
+        let (status, body) = client.post("ec2", EC2, &format!("Action=DescribeRegions{form}")).await;
         (status, body.matches("<item>").count())
     };
     assert_eq!(regions("").await, (200, 17));
@@ -477,6 +485,76 @@ async fn get_session_token_with_mfa_opens_iam_and_each_code_is_valid_once() {
 
     let role = Client { time, ..Client::of_role(&emulator, READER) };
     assert_eq!(role.sts("Action=GetSessionToken").await.0, 403);
+}
+
+#[tokio::test]
+async fn a_federated_user_has_what_both_the_user_and_the_session_policy_allow() {
+    let emulator = start_now(&everything()).await;
+    let user = Client::of_user(&emulator, "AKIABOBBOBBOBBOBBOB1");
+    let session = async |form: &str| user.sts(&format!("Action=GetFederationToken&Name=Bob{form}")).await;
+    let parameter = |policy: &Value| {
+        let text = policy.to_string();
+        format!("&Policy={}", form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>())
+    };
+    let allows = |action: &str| parameter(&policy(&json!([statement("Allow", &json!(action))])));
+    let all_but_ec2 =
+        parameter(&policy(&json!([statement("Allow", &json!("*")), statement("Deny", &json!("ec2:*")),])));
+    let of_regions = "Action=DescribeRegions";
+    let access = "&PolicyArns.member.1.arn=arn:aws:iam::aws:policy/AdministratorAccess";
+    for (form, is_allowed) in [
+        (String::new(), false),
+        (allows("*"), true),
+        (allows("ec2:Describe*"), true),
+        (allows("ec2:DescribeVpcs"), false),
+        (all_but_ec2, false),
+        (access.to_owned(), true),
+        (format!("{}&Tags.member.1.Key=team&Tags.member.1.Value=ops", allows("*")), true),
+    ] {
+        let (status, body) = session(&form).await;
+        assert_eq!(status, 200, "{form}: {body}");
+        assert_eq!(element(&body, "Arn"), "arn:aws:sts::111111111111:federated-user/Bob");
+        assert_eq!(element(&body, "FederatedUserId"), "111111111111:Bob");
+        let federated = Client::new(&emulator, key_in(&body));
+        let (status, body) = federated.post("ec2", EC2, of_regions).await;
+        assert_eq!(status == 200, is_allowed, "{form}: {body}");
+        let (status, body) = federated.sts("Action=GetCallerIdentity").await;
+        assert_eq!((status, element(&body, "UserId")), (200, "111111111111:Bob"), "{body}");
+        let (status, body) = federated.iam("Action=ListUsers").await;
+        assert_eq!((status, element(&body, "Code")), (403, "InvalidClientTokenId"), "{body}");
+        let assume = "Action=AssumeRole&RoleSessionName=s1&RoleArn=arn:aws:iam::111111111111:role/Admin";
+        for form in [assume, "Action=GetFederationToken&Name=Bob", "Action=GetSessionToken"] {
+            let (status, body) = federated.sts(form).await;
+            assert_eq!((status, element(&body, "Code")), (403, "AccessDenied"), "{form}: {body}");
+        }
+    }
+    let users_own = user.post("ec2", EC2, of_regions).await;
+    assert_eq!(users_own.0, 200, "{}", users_own.1);
+}
+
+#[tokio::test]
+async fn get_federation_token_is_for_users_with_permission_and_a_name() {
+    let emulator = start_now(&everything()).await;
+    let user = Client::of_user(&emulator, "AKIABOBBOBBOBBOBBOB1");
+    for (form, status, code) in [
+        ("&Name=Bob&DurationSeconds=129600", 200, ""),
+        ("&Name=Bob&DurationSeconds=129601", 400, "ValidationError"),
+        ("", 400, "ValidationError"),
+        ("&Name=B", 400, "ValidationError"),
+        ("&Name=abcdefghijklmnopqrstuvwxyz0123456", 400, "ValidationError"),
+        ("&Name=Bob&Policy=no", 400, "MalformedPolicyDocument"),
+        ("&Name=nobody", 403, "AccessDenied"),
+    ] {
+        let (found, body) = user.sts(&format!("Action=GetFederationToken{form}")).await;
+        assert_eq!((found, element(&body, "Code")), (status, code), "{form}: {body}");
+    }
+    let (_, body) = user.sts("Action=GetFederationToken&Name=nobody").await;
+    let resource = "sts:GetFederationToken on resource: arn:aws:sts::111111111111:federated-user/nobody";
+    assert!(body.contains(resource), "{body}");
+    let role = Client::of_role(&emulator, READER);
+    assert_eq!(role.sts("Action=GetFederationToken&Name=Bob").await.0, 403);
+    let (_, body) = user.sts("Action=GetSessionToken").await;
+    let session = Client::new(&emulator, key_in(&body));
+    assert_eq!(session.sts("Action=GetFederationToken&Name=Bob").await.0, 403);
 }
 
 #[tokio::test]

@@ -134,7 +134,8 @@ impl Principal {
     }
 
     /// Whether the principal is a session that a user created with `sts:GetFederationToken`.
-    pub(crate) fn is_federated_user(&self) -> bool {
+    #[must_use]
+    pub fn is_federated_user(&self) -> bool {
         self.kind == Kind::FederatedUser
     }
 

@@ -22,10 +22,17 @@ impl Policy {
         if self.statements.is_empty() {
             errors.push(PolicyError::new("Statement", "a policy needs at least one statement"));
         }
-        let size = self.size();
+        let size = self.size(policy_type);
         if let Some(quota) = policy_type.size_quota().filter(|quota| size > *quota) {
+            let (counted, more) = match policy_type {
+                PolicyType::Scp | PolicyType::Rcp => ("", ""),
+                PolicyType::Trust => {
+                    (", not counting white space", " by default, and 8192 at most with Service Quotas")
+                }
+                _ => (", not counting white space", ""),
+            };
             let problem = format!(
-                "the document has {size} characters, not counting white space; a {policy_type} can have {quota}"
+                "the document has {size} characters{counted}; a {policy_type} can have {quota}{more}"
             );
             errors.push(PolicyError::new("", problem));
         }
@@ -42,12 +49,16 @@ impl Policy {
         errors
     }
 
-    /// The number of characters of the document. IAM does not count white space.
+    /// The number of characters of the document, without white space between its elements. IAM does not count white space
+    /// within texts either; AWS Organizations does.
     ///
-    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>,
+    /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.source().to_string().chars().filter(|c| !c.is_whitespace()).count()
+    pub fn size(&self, policy_type: PolicyType) -> usize {
+        let counts_white_space = matches!(policy_type, PolicyType::Scp | PolicyType::Rcp);
+        let text = self.source().to_string();
+        text.chars().filter(|c| counts_white_space || !c.is_whitespace()).count()
     }
 }
 
@@ -55,14 +66,18 @@ impl PolicyType {
     /// The largest size of one document of this type, in characters. `None` where it depends on more than the document:
     /// the quota of inline policies is for all of a user's or a role's together.
     ///
-    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>,
+    /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>
     #[must_use]
     pub const fn size_quota(self) -> Option<usize> {
         match self {
             Self::Trust | Self::Session => Some(2048),
             // A permissions boundary is a managed policy.
             Self::Boundary => Some(6144),
-            Self::Identity | Self::Scp | Self::Rcp => None,
+            // Twice as large as that of an RCP since May 2026.
+            Self::Scp => Some(10_240),
+            Self::Rcp => Some(5120),
+            Self::Identity => None,
         }
     }
 }
@@ -325,11 +340,11 @@ mod tests {
         };
         let rest =
             Policy::parse(&json!({ "Version": "2012-10-17", "Statement": document(0) }), PolicyType::Trust);
-        let rest = rest.unwrap().size();
+        let rest = rest.unwrap().size(PolicyType::Trust);
         assert_eq!(errors(PolicyType::Trust, &document(2048 - rest)), "");
         let too_large = errors(PolicyType::Trust, &document(2049 - rest));
         assert!(too_large.contains("the document has 2049 characters"), "{too_large}");
-        assert!(too_large.contains("a trust policy can have 2048"), "{too_large}");
+        assert!(too_large.contains("a trust policy can have 2048 by default"), "{too_large}");
         let spaced = json!({ "StringEquals": { "aws:x": " ".repeat(3000) } });
         assert_eq!(
             errors(PolicyType::Trust, &json!([with(document(0)[0].clone(), "Condition", &spaced)])),
@@ -340,6 +355,26 @@ mod tests {
             assert!(errors(policy_type, &json!([statement])).contains(quota), "{policy_type}");
         }
         assert_eq!(errors(PolicyType::Identity, &json!([statement])), "");
+    }
+
+    #[test]
+    fn the_policies_of_an_organization_have_quotas_that_count_white_space_in_texts() {
+        let scp = json!({ "Effect": "Deny", "Action": "iam:*", "Resource": "*" });
+        let rcp = json!({ "Effect": "Deny", "Action": "sts:*", "Resource": "*", "Principal": "*" });
+        for (policy_type, statement, quota) in [(PolicyType::Scp, scp, 10_240), (PolicyType::Rcp, rcp, 5_120)]
+        {
+            let document = |length: usize| {
+                let condition = json!({ "StringEquals": { "aws:x": " ".repeat(length) } });
+                json!([with(statement.clone(), "Condition", &condition)])
+            };
+            let policy = json!({ "Version": "2012-10-17", "Statement": document(0) });
+            let rest = Policy::parse(&policy, policy_type).unwrap().size(policy_type);
+            assert_eq!(errors(policy_type, &document(quota - rest)), "");
+            let too_large = errors(policy_type, &document(quota - rest + 1));
+            let expected =
+                format!("the document has {} characters; a {policy_type} can have {quota}", quota + 1);
+            assert!(too_large.contains(&expected), "{too_large}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::cancellation::{Cancellation, StopReason};
 use crate::collect;
 use crate::scan::{ScanContext, Scanner};
 use crate::settings::Settings;
-use crate::targets::organization::{self, OrganizationError};
+use crate::targets::organization::{self, OrganizationAccounts, OrganizationError};
 use crate::targets::plan::{OrganizationQuery, PlanError};
 use crate::targets::{Access, Target, TargetPlan, Targets};
 pub use canary::{AccountRecords, CanaryDenial};
@@ -87,16 +87,17 @@ impl<'a> Run<'a> {
         let own_account = caller.as_ref().map(|caller| &caller.account_id);
         let mut context = ScanContext::new(settings);
         let (mut listed, mut notes, mut organization) = (Vec::new(), Vec::new(), None);
+        let mut plan = plan.clone();
         if let Some(query) = plan.organization() {
             // A session name per run, so that CloudTrail tells the runs over an organization apart.
             context.settings.session.name.get_or_insert_with(|| session_name_from(start.run_id));
-            (listed, notes, organization) = list_organization(scanner, query, &mut context).await?;
+            let found = list_organization(scanner, query, &mut context).await?;
+            let (inside, outside) = plan.without_sections_of(&found.others);
+            plan = inside;
+            (listed, notes, organization) = (found.specs, found.notes, Some(found.organization));
+            notes.extend(outside.iter().map(outside_units_note));
         }
         let targets = plan.resolve(listed.clone(), Some(region), own_account)?;
-        let outside = plan.outside_units(&listed).into_iter();
-        notes.extend(outside.map(|id| {
-            format!("account {id} of the configuration is not in the selected organizational units: not read")
-        }));
         let unmatched = plan.unmatched_excludes(listed);
         notes.extend(unmatched.iter().map(|name| format!("exclude {name}: no account has this id or name")));
         notes.extend(scanner.call_metrics().clock_ahead_s().map(clock_note));
@@ -198,9 +199,10 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The accounts that AWS Organizations lists, notes about them, and the organization.
-type OrganizationAccounts =
-    (Vec<crate::targets::TargetSpec>, Vec<String>, Option<rolecall_roll::Organization>);
+/// The note about an account that has a section in the configuration, and is not in the selected units.
+fn outside_units_note(account_id: &AccountId) -> String {
+    format!("account {account_id} of the configuration is not in the selected organizational units: not read")
+}
 
 async fn list_organization(
     scanner: &Scanner,
@@ -211,16 +213,15 @@ async fn list_organization(
         .organization(&query.via, context)
         .await
         .map_err(|error| RunError::Organization(error.into()))?;
-    let found = client.list(&query.reads).await.map_err(RunError::Organization)?;
-    let (mut organization, mut notes) = (found.organization, found.notes);
+    let mut found = client.list(&query.reads).await.map_err(RunError::Organization)?;
     // Read once for the organization, and not in each account.
     if context.settings.selection.facts.remove(&FactKind::RootCredentials) {
-        organization.root_credentials_managed = client.root_credentials_managed().await;
-        if let Fact::Unknown { unknown } = &organization.root_credentials_managed {
-            notes.push(format!("whether root credentials are managed centrally is unknown: {unknown}"));
+        found.organization.root_credentials_managed = client.root_credentials_managed().await;
+        if let Fact::Unknown { unknown } = &found.organization.root_credentials_managed {
+            found.notes.push(format!("whether root credentials are managed centrally is unknown: {unknown}"));
         }
     }
-    Ok((found.specs, notes, Some(organization)))
+    Ok(found)
 }
 
 /// The warning about a clock that is wrong by `ahead_s` seconds: all ages are computed with it.

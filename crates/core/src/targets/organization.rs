@@ -41,6 +41,8 @@ pub struct OrganizationAccounts {
     pub organization: Organization,
     /// The selected accounts. Those that are not active have the reason why they are skipped.
     pub specs: Vec<TargetSpec>,
+    /// The accounts of the organization that are not in the selected units.
+    pub others: BTreeSet<AccountId>,
     /// Notes for the user: facts that could not be read.
     pub notes: Vec<String>,
 }
@@ -133,7 +135,7 @@ impl OrganizationsClient {
         let organization = Organization {
             id,
             management_account_id,
-            accounts: accounts.all,
+            accounts: accounts.all.len(),
             root_credentials_managed: Fact::NotRequested,
         };
         if accounts.selected.is_empty() {
@@ -142,7 +144,9 @@ impl OrganizationsClient {
         if reads.tags {
             self.add_tags(&mut accounts.selected).boxed_local().await?;
         }
-        Ok(OrganizationAccounts { organization, specs: accounts.selected.into_values().collect(), notes })
+        let ListedAccounts { mut all, selected } = accounts;
+        all.retain(|account_id| !selected.contains_key(account_id));
+        Ok(OrganizationAccounts { organization, specs: selected.into_values().collect(), others: all, notes })
     }
 
     /// Lists the accounts and the units once.
@@ -366,8 +370,8 @@ struct Listing {
 
 /// The accounts of an organization, after the list and the tree were compared.
 struct ListedAccounts {
-    /// The number of all accounts.
-    all: usize,
+    /// All accounts.
+    all: BTreeSet<AccountId>,
     /// The accounts in the selected units.
     selected: BTreeMap<AccountId, TargetSpec>,
 }
@@ -424,7 +428,8 @@ impl Listing {
                 .push(format!("the organizational unit of {unplaced} is unknown: no unit lists the account"));
         }
         self.accounts.extend(unlisted);
-        let mut listed = ListedAccounts { all: self.accounts.len(), selected: self.accounts };
+        let mut listed =
+            ListedAccounts { all: self.accounts.keys().cloned().collect(), selected: self.accounts };
         match &self.units {
             Ok(units) => {
                 for unit in units {

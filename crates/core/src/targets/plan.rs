@@ -1,6 +1,7 @@
 //! Decides which accounts a run reads, and through which roles, from the options and account lists. It makes no calls: the
 //! run calls AWS Organizations between making the plan and resolving its targets.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use rolecall_roll::{AccountId, NeutralTerms, Partition, RoleArn, TargetScope, Terms};
@@ -18,7 +19,7 @@ pub struct TargetPlan {
     /// The accounts that the options or an account list give.
     specs: Vec<TargetSpec>,
     /// The accounts of the configuration file. Their settings take precedence over those of a list, and those that no list
-    /// has are targets themselves, unless organizational units limit the targets.
+    /// has are targets themselves.
     overrides: Vec<TargetSpec>,
     /// `None` where AWS Organizations is not called.
     organization: Option<OrganizationQuery>,
@@ -268,21 +269,19 @@ impl TargetPlan {
         TargetDefaults { partition, own_account: own_account.cloned(), ..self.defaults.clone() }
     }
 
-    /// The accounts of the configuration file that are no targets, because they are not in the organizational units to
-    /// which the plan is limited, for a note.
+    /// The plan without the sections of these accounts of the organization, which are not in the selected units, and the
+    /// accounts that have such a section. An account outside of the organization is in no unit, and stays a target.
     #[must_use]
-    pub fn outside_units(&self, listed: &[TargetSpec]) -> Vec<&AccountId> {
-        let is_limited = self.organization.as_ref().is_some_and(|query| !query.reads.units.is_empty());
-        let is_target = |id: &AccountId| self.specs.iter().chain(listed).any(|spec| spec.account_id == *id);
-        let configured = self.overrides.iter().map(|spec| &spec.account_id);
-        configured.filter(|id| is_limited && !is_target(id)).collect()
+    pub fn without_sections_of(mut self, others: &BTreeSet<AccountId>) -> (Self, Vec<AccountId>) {
+        let is_given = |spec: &TargetSpec| self.specs.iter().any(|given| given.account_id == spec.account_id);
+        let is_outside = |spec: &TargetSpec| others.contains(&spec.account_id) && !is_given(spec);
+        let (outside, overrides): (Vec<_>, Vec<_>) = self.overrides.into_iter().partition(is_outside);
+        self.overrides = overrides;
+        (self, outside.into_iter().map(|spec| spec.account_id).collect())
     }
 
     fn merged_with(&self, listed: Vec<TargetSpec>) -> Vec<TargetSpec> {
-        let outside = self.outside_units(&listed);
-        let is_inside = |spec: &&TargetSpec| !outside.contains(&&spec.account_id);
-        let overrides: Vec<TargetSpec> = self.overrides.iter().filter(is_inside).cloned().collect();
-        TargetSpec::with_overrides([self.specs.clone(), listed].concat(), &overrides)
+        TargetSpec::with_overrides([self.specs.clone(), listed].concat(), &self.overrides)
     }
 }
 
@@ -459,27 +458,27 @@ mod tests {
     }
 
     #[test]
-    fn organizational_units_limit_the_accounts_of_the_configuration_too() {
+    fn a_section_of_an_account_outside_of_the_selected_units_adds_no_target() {
         let audit = TargetSpec { role_name: Some("Audit".parse().unwrap()), ..spec("222222222222") };
-        let configured = [audit, spec("333333333333")];
+        let configured = [audit, spec("333333333333"), spec("444444444444")];
         let organization = [("organization", "true", Origin::Flag), ("role_name", "R", Origin::Flag)];
         let targets = |more: &[(&str, &str, Origin)]| {
-            let plan =
-                TargetPlan::new(options(&[&organization[..], more].concat()), None, &configured).unwrap();
-            let listed = vec![spec("111111111111"), spec("222222222222")];
-            let outside: Vec<String> = plan.outside_units(&listed).iter().map(ToString::to_string).collect();
-            let targets = plan.resolve(listed, None, None).unwrap();
+            let given = options(&[&organization[..], more].concat());
+            let plan = TargetPlan::new(given, None, &configured).unwrap();
+            let others = ["333333333333".parse().unwrap()].into();
+            let (plan, outside) = plan.without_sections_of(&others);
+            let targets = plan.resolve(vec![spec("111111111111"), spec("222222222222")], None, None).unwrap();
             let role = |it: &crate::Target| it.role().unwrap().role_arn.to_string();
             (targets.as_slice().iter().map(role).collect::<Vec<_>>(), outside)
         };
-        let [r, audit, other] = [("111111111111", "R"), ("222222222222", "Audit"), ("333333333333", "R")]
-            .map(|(id, name)| format!("arn:aws:iam::{id}:role/{name}"));
-        let ou = ("ou", "Prod", Origin::Flag);
-        let outside = vec!["333333333333".to_owned()];
-        assert_eq!(targets(&[]), (vec![r.clone(), audit.clone(), other.clone()], Vec::new()));
-        assert_eq!(targets(&[ou]), (vec![r.clone(), audit.clone()], outside));
+        let [r, audit, other, acquired] =
+            [("111111111111", "R"), ("222222222222", "Audit"), ("333333333333", "R"), ("444444444444", "R")]
+                .map(|(id, name)| format!("arn:aws:iam::{id}:role/{name}"));
+        let outside: AccountId = "333333333333".parse().unwrap();
+        let without = vec![r.clone(), audit.clone(), acquired.clone()];
+        assert_eq!(targets(&[]), (without, vec![outside]), "the last is in no organization");
         let given = ("account", "333333333333", Origin::Flag);
-        assert_eq!(targets(&[ou, given]), (vec![r, audit, other], Vec::new()), "it is given by its id");
+        assert_eq!(targets(&[given]), (vec![r, audit, other, acquired], Vec::new()), "it is given by its id");
     }
 
     #[test]

@@ -3,18 +3,20 @@
 //! 1. `file`: a world from a JSON file that people write;
 //! 2. `generate`: a world of any size from a seed, each account generated when a request needs it;
 //! 3. `managed_policies`: the managed policies of AWS and of accounts;
-//! 4. `fault_injection`: latency, throttling and errors.
+//! 4. `organization_policies`: the SCPs and RCPs as AWS Organizations describes them;
+//! 5. `fault_injection`: latency, throttling and errors.
 
 mod fault_injection;
 mod file;
 mod generate;
 mod managed_policies;
+mod organization_policies;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_policy::{NamedPolicy, PolicyType};
+use rolecall_policy::NamedPolicy;
 use serde::Deserialize;
 
 use crate::mfa::MfaSeed;
@@ -24,6 +26,7 @@ pub use file::InvalidWorld;
 pub(crate) use generate::splitmix64;
 pub use generate::{ParseWorldSpecError, WorldSpec};
 pub(crate) use managed_policies::{ManagedPolicy, aws_managed_policies};
+pub(crate) use organization_policies::OrganizationPolicy;
 
 /// All that the emulator answers from. Requests do not change it.
 #[derive(Debug, Default)]
@@ -478,21 +481,6 @@ impl World {
             std::iter::successors(own, |unit| organization.units.get(unit.parent?)).collect();
         path.reverse();
         path
-    }
-}
-
-impl Organization {
-    /// The ARN of an SCP or RCP, by the name of its document. Its id is made from the name.
-    ///
-    /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
-    #[must_use]
-    pub(crate) fn policy_arn(&self, policy_type: PolicyType, document: &str) -> String {
-        let Self { id, management_account, .. } = self;
-        let policy_type =
-            if policy_type == PolicyType::Rcp { "resource_control_policy" } else { "service_control_policy" };
-        let policy_id = unique_id("p-", id, document).to_ascii_lowercase();
-        let policy_id = policy_id.get(..12).unwrap_or_default();
-        format!("arn:aws:organizations::{management_account}:policy/{id}/{policy_type}/{policy_id}")
     }
 }
 

@@ -73,10 +73,6 @@ impl FileUnit {
         units: &mut Vec<Unit>,
         place_account: &mut dyn FnMut(&str, usize) -> Result<(), InvalidWorld>,
     ) -> Result<(), InvalidWorld> {
-        let full_access = || {
-            let statement = serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
-            vec![serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] })]
-        };
         let index = units.len();
         if let Some(other) = units.iter().find(|unit| unit.id == self.id) {
             return Err(InvalidWorld::new(format!(
@@ -84,15 +80,15 @@ impl FileUnit {
                 other.id
             )));
         }
+        let scps = match self.scps {
+            Some(scps) => policies.load_all(&format!("{at}.scps"), scps, PolicyType::Scp)?,
+            None => vec![policies.load_full_access()?],
+        };
         units.push(Unit {
             name: self.name.unwrap_or_else(|| self.id.clone()),
             id: self.id,
             parent,
-            scps: policies.load_all(
-                &format!("{at}.scps"),
-                self.scps.unwrap_or_else(full_access),
-                PolicyType::Scp,
-            )?,
+            scps,
             rcps: policies.load_all(&format!("{at}.rcps"), self.rcps, PolicyType::Rcp)?,
         });
         self.accounts.iter().try_for_each(|account_id| place_account(account_id, index))?;

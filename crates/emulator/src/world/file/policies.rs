@@ -8,6 +8,7 @@ use rolecall_policy::{NamedPolicy, Policy, PolicyType};
 use serde_json::Value;
 
 use super::InvalidWorld;
+use crate::world::organization_policies::{FULL_ACCESS_SCP, full_access};
 use crate::world::{ManagedPolicy, aws_managed_policies};
 
 /// The managed policies of an account, by ARN.
@@ -31,7 +32,7 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
     /// A policy from its document, or from the path of a file. `at` is its place in the world file, and the name of an
     /// inline policy in the request log.
     pub(super) fn load(&self, at: &str, value: Value, kind: PolicyType) -> Result<NamedPolicy, InvalidWorld> {
-        let (name, value) = match value {
+        let (place, name, value) = match value {
             Value::String(path) => {
                 let text = (self.open)(&path).map_err(|error| {
                     InvalidWorld::new(format!(
@@ -42,11 +43,11 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
                 let value = rolecall_json::parse(&text).map_err(|error| {
                     InvalidWorld::new(format!("{at}: the policy file {path} is not valid: {error}"))
                 })?;
-                (path.trim_start_matches("../").to_owned(), value)
+                (format!("{at}: the policy file {path}"), path.trim_start_matches("../").to_owned(), value)
             }
-            inline => (at.to_owned(), inline),
+            inline => (at.to_owned(), at.to_owned(), inline),
         };
-        let invalid = |problem| InvalidWorld::new(format!("{at}: {problem}"));
+        let invalid = |problem| InvalidWorld::new(format!("{place}: {problem}"));
         let policy = Policy::parse(&value, kind).map_err(invalid)?;
         // A policy that AWS would not store is an error here, because in the emulator it would seem to work.
         policy
@@ -67,6 +68,11 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
         numbered.map(|(number, value)| self.load(&format!("{at}[{number}]"), value, kind)).collect()
     }
 
+    /// The SCP of a unit to which the file attaches none.
+    pub(super) fn load_full_access(&self) -> Result<NamedPolicy, InvalidWorld> {
+        self.load(FULL_ACCESS_SCP, full_access(), PolicyType::Scp)
+    }
+
     /// The inline policies of an entity and its attached managed ones. `quota` is IAM's limit of the inline ones
     /// together, in characters.
     ///
@@ -80,7 +86,7 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
         managed: &ManagedPolicies,
     ) -> Result<EntityPolicies, InvalidWorld> {
         let mut evaluated = self.load_all(&format!("{at}.policies"), policies, PolicyType::Identity)?;
-        let size: usize = evaluated.iter().map(|inline| inline.policy.size()).sum();
+        let size: usize = evaluated.iter().map(|inline| inline.policy.size(PolicyType::Identity)).sum();
         if size > quota {
             return Err(InvalidWorld::new(format!(
                 "{at}.policies: the inline policies have {size} characters together, not counting white space; IAM \

@@ -14,7 +14,7 @@ mod dice;
 mod policies;
 mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) use users::account_of_key;
 /// The size and the mix of a generated world. Its text form is `accounts=600,users=50,seed=7`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorldSpec {
-    /// The number of accounts, up to 100,000, in addition to the two that are always there: the management account and
+    /// The number of accounts, 1 to 100,000, in addition to the two that are always there: the management account and
     /// the hub account.
     pub accounts: u32,
     /// The number of users in each account, up to 5,000.
@@ -63,21 +63,25 @@ pub enum ParseWorldSpecError {
          accounts=600,users=50,seed=7"
     )]
     UnknownName(String),
-    /// A value that is not a whole number, or that is too large.
-    #[error("{name}: {value:?} is not a whole number from 0 to {max}; write it as {name}=NUMBER")]
+    /// A value that is not a whole number, or that is too small or too large.
+    #[error("{name}: {value:?} is not a whole number from {min} to {max}; write it as {name}=NUMBER")]
     Number {
         /// The field.
         name: String,
         /// As given; empty if the `=` is missing.
         value: String,
+        /// The smallest value of this field.
+        min: u64,
         /// The largest value of this field.
         max: u64,
     },
     /// `denied`, `suspended` and `hanging` together are more than 1,000.
     #[error(
-        "denied, suspended and hanging are {total} of 1000 accounts together; lower them to 1000 or less"
+        "{parts} are {total} of 1000 accounts together; lower one of them, so that they are 1000 or less"
     )]
     MoreThanAll {
+        /// Those that are not 0, each with its value, and whether that is a default.
+        parts: String,
         /// The sum of the three.
         total: u32,
     },
@@ -89,31 +93,42 @@ impl FromStr for WorldSpec {
     /// Parses fields such as `accounts=600,users=50,seed=7`; a field that is not named keeps its default.
     fn from_str(text: &str) -> Result<Self, ParseWorldSpecError> {
         let mut spec = Self::default();
+        let mut given = BTreeSet::new();
         let mut set = |name: &str, value: &str| {
-            let number = |max: u64| match value.parse::<u64>() {
-                Ok(number) if number <= max => Ok(number),
-                _ => Err(ParseWorldSpecError::Number { name: name.to_owned(), value: value.to_owned(), max }),
+            let number = |min: u64, max: u64| match value.parse::<u64>() {
+                Ok(number) if (min..=max).contains(&number) => Ok(number),
+                _ => {
+                    let (name, value) = (name.to_owned(), value.to_owned());
+                    Err(ParseWorldSpecError::Number { name, value, min, max })
+                }
             };
-            let small_number = |max| number(max).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+            let small = |min, max| number(min, max).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
             match name {
-                "accounts" => spec.accounts = small_number(100_000)?,
-                "users" => spec.users = small_number(5_000)?,
-                "seed" => spec.seed = number(u64::MAX)?,
-                "with_keys" => spec.with_keys = small_number(100)?,
-                "denied" => spec.denied = small_number(1_000)?,
-                "suspended" => spec.suspended = small_number(1_000)?,
-                "hanging" => spec.hanging = small_number(1_000)?,
+                "accounts" => spec.accounts = small(1, 100_000)?,
+                "users" => spec.users = small(0, 5_000)?,
+                "seed" => spec.seed = number(0, u64::MAX)?,
+                "with_keys" => spec.with_keys = small(0, 100)?,
+                "denied" => spec.denied = small(0, 1_000)?,
+                "suspended" => spec.suspended = small(0, 1_000)?,
+                "hanging" => spec.hanging = small(0, 1_000)?,
                 _ => return Err(ParseWorldSpecError::UnknownName(name.to_owned())),
             }
+            given.insert(name.to_owned());
             Ok(())
         };
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             set(name.trim(), value.trim())?;
         }
-        let total = spec.denied + spec.suspended + spec.hanging;
+        let fates = [("denied", spec.denied), ("suspended", spec.suspended), ("hanging", spec.hanging)];
+        let total = fates.iter().map(|(_, number)| number).sum();
         if total > 1_000 {
-            return Err(ParseWorldSpecError::MoreThanAll { total });
+            let part = |(name, number): &(&str, u32)| {
+                let default = if given.contains(*name) { "" } else { " (the default)" };
+                format!("{name}={number}{default}")
+            };
+            let parts: Vec<String> = fates.iter().filter(|(_, number)| *number > 0).map(part).collect();
+            return Err(ParseWorldSpecError::MoreThanAll { parts: parts.join(" and "), total });
         }
         Ok(spec)
     }
@@ -230,7 +245,13 @@ mod tests {
             ("accounts=many", "\"many\""),
             ("users=5001", "from 0 to 5000"),
             ("acounts=1", "unknown name \"acounts\"; expected accounts,"),
-            ("denied=600,suspended=600", "1200 of 1000 accounts"),
+            ("accounts=0", "accounts: \"0\" is not a whole number from 1 to 100000"),
+            ("denied=600,suspended=600", "denied=600 and suspended=600 are 1200 of 1000 accounts"),
+            ("denied=1000", "denied=1000 and suspended=15 (the default) are 1015 of 1000 accounts"),
+            (
+                "hanging=1000,denied=1",
+                "denied=1 and suspended=15 (the default) and hanging=1000 are 1016 of 1000 accounts",
+            ),
         ] {
             let problem = text.parse::<WorldSpec>().unwrap_err().to_string();
             assert!(problem.contains(words), "{problem}");
