@@ -363,7 +363,7 @@ fn features(world: &World, account: &Account, request: &Request) -> Answer {
                 [Element::text("OrganizationId", "o-chaos00000"), Element::node("EnabledFeatures", feature)],
             )
         }
-        None => Answer::error(400, "CallerIsNotManagementAccountException", "no"),
+        None => Answer::error(400, "AccountNotManagementOrDelegatedAdministratorException", "no"),
     }
 }
 

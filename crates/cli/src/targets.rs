@@ -102,7 +102,15 @@ pub(crate) fn failure(error: &PlanError, options: &RunOptions) -> Failure {
         PlanError::NeedsOrganization(_) => {
             failure.with_remedy("pass --organization, or set `[organization] enabled = true` in rolecall.toml")
         }
-        PlanError::MissingRole(_) => Failure::usage(format!("{text}, or role_name in rolecall.toml")),
+        PlanError::MissingRole(_) => {
+            let failure = Failure::usage(format!("{text}, or role_name in rolecall.toml"));
+            match (options.given("account"), options.given("role_arn"), options.given("accounts_file")) {
+                (Some(_), Some(_), _) | (Some(_), _, Some(_)) => failure.with_remedy(
+                    "an account that --role-arn or the accounts file already has is not given with --account again",
+                ),
+                _ => failure,
+            }
+        }
         PlanError::Filter(EmptySelection::NothingLeft { .. }) => {
             failure.with_remedy("change a filter; `rolecall accounts` with the same targets and no filter lists all accounts")
         }

@@ -149,7 +149,11 @@ async fn a_resumed_roll_says_what_a_previous_run_read_and_when() {
     let asked = asked[before..].iter().filter(|line| line.operation == "ListUsers");
     assert_eq!(asked.count(), 0);
     let report = in_folder(&emulator, folder.path(), &["report", "roll.jsonl"]).await;
-    assert!(report.stdout.contains("21 of them read by previous runs since "), "{}", report.stdout);
+    assert!(
+        report.stdout.contains("21 of 21 accounts were read by previous runs, the first at "),
+        "{}",
+        report.stdout
+    );
 
     let role = [&ORGANIZATION[..3], &["OtherRole", "--roll", "roll.jsonl"]].concat();
     let other = in_folder(&emulator, folder.path(), &role).await;

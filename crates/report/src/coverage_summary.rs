@@ -80,7 +80,7 @@ impl CoverageSummary {
             if uncertain > 0 {
                 let findings = count_of(uncertain, "finding");
                 notes.push(format!(
-                    "{findings} may have another owner: the users' tags, which take precedence, are unknown{}",
+                    "the owners of {findings} are those of the accounts: the users' tags, which take precedence, are unknown{}",
                     if header.reads(FactKind::Policies) {
                         String::new()
                     } else {
@@ -155,6 +155,9 @@ pub fn summary(coverage: &Coverage) -> String {
     ];
     for (number, outcome) in others.iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {} {outcome}", with_thousands_separator(number));
+    }
+    if !coverage.organization_gaps.is_empty() {
+        text += &format!(", {} of the organization", count_of(coverage.organization_gaps.len(), "gap"));
     }
     format!("{text}: {}", users_and_keys(coverage, "access key", false, &coverage.narrowed_by))
 }
@@ -306,9 +309,13 @@ fn account_rows(coverage: &Coverage, user_limits: &[String]) -> Vec<SummaryRow> 
         details.push(users_and_keys(coverage, "key", true, user_limits) + &control_total(coverage));
     }
     if let Some(resumed) = coverage.resumed {
-        let (number, time) =
-            (with_thousands_separator(resumed.accounts), resumed.as_of.strftime("%Y-%m-%dT%H:%MZ"));
-        details.push(format!("{number} of them read by previous runs since {time}"));
+        let (read, time) = (count_of(coverage.read, "account"), resumed.as_of.strftime("%Y-%m-%dT%H:%MZ"));
+        let by =
+            if resumed.accounts == 1 { "was read by a previous run" } else { "were read by previous runs" };
+        details.push(format!(
+            "{} of {read} {by}, the first at {time}",
+            with_thousands_separator(resumed.accounts)
+        ));
     }
     add_row(coverage.complete, "complete", details);
     if coverage.partial > 0 {
@@ -329,6 +336,12 @@ fn account_rows(coverage: &Coverage, user_limits: &[String]) -> Vec<SummaryRow> 
         let gaps = coverage.accepted_gaps.iter();
         let gaps = gaps.map(|gap| format!("gap: {}, owner {}, until {}", gap.reason, gap.owner, gap.until));
         add_row(coverage.accepted_gaps.len(), "accepted", gaps.collect());
+    }
+    let organization_gaps =
+        coverage.organization_gaps.iter().map(|gap| format!("of the organization: {gap}"));
+    if !coverage.organization_gaps.is_empty() {
+        let label = if coverage.organization_gaps.len() == 1 { "gap" } else { "gaps" };
+        add_row(coverage.organization_gaps.len(), label, organization_gaps.collect());
     }
     if let (false, Some(users)) = (are_all_complete, coverage.users) {
         let keys = access_keys(coverage, "key", false);
@@ -419,13 +432,14 @@ fn severities_not_evaluated(report: &Report) -> Option<String> {
     }
     let is_enabled =
         |severity: Severity| report.assessment.rules.iter().any(|rule| rule.applied_severity == severity);
-    let with = |count: Count| -> Vec<&str> {
+    let with = |is_meant: fn(Count) -> bool| -> Vec<&str> {
         let severities = report.open.iter().rev();
-        let severities = severities.filter(|(severity, it)| **it == count && is_enabled(**severity));
+        let severities = severities.filter(|(severity, it)| is_meant(**it) && is_enabled(**severity));
         severities.map(|(severity, _)| severity.as_str()).collect()
     };
-    let (none, in_part) = (with(Count::NotEvaluated), with(Count::AtLeast(0)));
-    let texts = [("no rule was evaluated for", none), ("not all rules or results are known for", in_part)];
+    let none = with(|count| count == Count::NotEvaluated);
+    let in_part = with(|count| matches!(count, Count::AtLeast(_)));
+    let texts = [("no rule was evaluated for", none), ("some rules or results are missing for", in_part)];
     let texts = texts.iter().filter(|(_, names)| !names.is_empty());
     let texts: Vec<String> =
         texts.map(|(text, names)| format!("{text} {} findings", enumerate(names))).collect();

@@ -55,6 +55,8 @@ pub struct Coverage {
     pub expired_accepted_gaps: Vec<AcceptedGap>,
     /// Accepted gaps that apply to no gap: the account is complete, or not in the roll.
     pub unused_accepted_gaps: Vec<AcceptedGap>,
+    /// Facts of the organization that were requested and are unknown, each with the reason.
+    pub organization_gaps: Vec<String>,
     /// What limits the accounts, users and keys of the roll, as noun phrases such as `user alice`; empty where nothing does.
     pub narrowed_by: Vec<String>,
     /// Accounts that a previous run read; `None` where this run read all of them.
@@ -146,10 +148,15 @@ impl CoverageBuilder {
     #[must_use]
     pub fn new(header: &Header) -> Self {
         let organization = header.organization.as_ref();
+        let managed = organization.and_then(|it| it.root_credentials_managed.unknown());
+        let organization_gaps: Vec<String> = managed
+            .map(|reason| format!("{} unknown: {reason}", FactKind::RootCredentials.label()))
+            .into_iter()
+            .collect();
         let accepted_gaps =
             header.accepted_gaps.iter().map(|gap| (gap.clone(), gap.is_active(header.as_of))).collect();
         let coverage = Coverage {
-            is_complete: true,
+            is_complete: organization_gaps.is_empty(),
             listed: organization.map(|it| it.accounts),
             accounts: 0,
             complete: 0,
@@ -167,6 +174,7 @@ impl CoverageBuilder {
             accepted_gaps: Vec::new(),
             expired_accepted_gaps: Vec::new(),
             unused_accepted_gaps: Vec::new(),
+            organization_gaps,
             narrowed_by: header.limits(),
             resumed: None,
         };
@@ -335,6 +343,29 @@ mod tests {
             message: message.to_owned(),
             request_id: None,
             remedy: Remedy::Retry,
+        }
+    }
+
+    #[test]
+    fn a_fact_of_the_organization_that_is_unknown_makes_the_roll_incomplete() {
+        let organization = |managed| Organization {
+            id: "o-rolecall00".to_owned(),
+            management_account_id: "999999999999".parse().unwrap(),
+            accounts: 1,
+            root_credentials_managed: managed,
+        };
+        let coverage = |managed| {
+            let run_id: RunId = "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f".parse().unwrap();
+            let header = Header::new(run_id, Timestamp::UNIX_EPOCH, None, Vec::new());
+            let header = Header { organization: Some(organization(managed)), ..header };
+            let complete = AccountRecord::read(role_arn(1), Vec::new(), Vec::new(), Vec::new());
+            super::Coverage::from_accounts(&header, [&complete])
+        };
+        let denied = coverage(Fact::Unknown { unknown: "access denied".to_owned() });
+        assert!(!denied.is_complete);
+        assert_eq!(denied.organization_gaps, ["management of root credentials unknown: access denied"]);
+        for managed in [Fact::live(true), Fact::NotRequested] {
+            assert!(coverage(managed).is_complete);
         }
     }
 

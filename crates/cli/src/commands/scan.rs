@@ -32,7 +32,7 @@ const USAGE: &str = "\
 rolecall scan [OPTIONS] --role-arn <ARN>...
        rolecall scan [OPTIONS] --account <ID>... --role-name <NAME>
        rolecall scan [OPTIONS] --accounts-file <FILE>
-       rolecall scan [OPTIONS] --organization";
+       rolecall scan [OPTIONS] --organization --role-name <NAME>";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -28,7 +28,9 @@ pub const COLLECTOR: Collector = Collector {
 async fn collect(session: &Session<'_>, progress: &Progress) {
     let managed = match read(session).await {
         // Only other accounts of the organization may read it: that is no gap of this account.
-        Err(error) if error.code.as_deref() == Some("CallerIsNotManagementAccountException") => {
+        Err(error)
+            if error.code.as_deref() == Some("AccountNotManagementOrDelegatedAdministratorException") =>
+        {
             Fact::Unavailable {
                 unavailable: "only the management account or a delegated administrator can read this"
                     .to_owned(),

@@ -48,7 +48,8 @@ options! {
         exclude: Vec<String> = (), List("ACCOUNT"), Some("exclude"), |texts| each(texts, parse_non_empty),
             example "[\"123456789012\", \"sandbox-*\"]", narrows true;
 
-        /// Name of the role to assume in each account; the caller's own is read without it
+        /// Name of the role to assume in each account; no role is assumed in the caller's own account, which is read with the
+        /// caller's credentials
         role_name: RoleName = (), Text("NAME"), Some("role_name"), |texts| one(texts, str::parse),
             initial "\"IAMListRole\"";
 

@@ -178,11 +178,7 @@ impl MissingRole {
     /// The error message, with options named as the front end names them.
     #[must_use]
     pub fn to_text(&self, terms: &dyn Terms) -> String {
-        format!(
-            "no role is given for account {0}; set {1}; if another option already names a role of this account, leave {0} out",
-            self.0,
-            terms.setting("role_name")
-        )
+        format!("no role is given for account {}; set {}", self.0, terms.setting("role_name"))
     }
 }
 

@@ -331,7 +331,7 @@ pub(crate) fn list_organizations_features(call: &mut Call<'_>) -> Result<Xml, Ap
     if !is_authorized {
         let message = "The request was rejected because the account making the request is not the management account \
                        or delegated administrator account for centralized root access.";
-        return Err(ApiError::new(400, "CallerIsNotManagementAccountException", message));
+        return Err(ApiError::new(400, "AccountNotManagementOrDelegatedAdministratorException", message));
     }
     let features: &[&str] =
         if organization.manages_root_credentials { &["RootCredentialsManagement"] } else { &[] };
