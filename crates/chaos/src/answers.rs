@@ -164,6 +164,8 @@ pub(crate) fn answer(world: &World, request: &Request, now: Timestamp, session: 
             ],
         ),
         "AssumeRole" => assume_role(world, request, now, session),
+        // The caller may be in an account that no run reads.
+        "ListOrganizationsFeatures" if world.organization.is_some() => features(world, None, request),
         _ => match world.accounts.get(&request.account_id) {
             Some(account) => iam(world, account, request),
             None => Answer::error(
@@ -254,7 +256,7 @@ fn iam(world: &World, account: &Account, request: &Request) -> Answer {
             let aliases = account.alias.iter().map(|alias| Element::text("member", alias));
             result(request, [Element::node("AccountAliases", aliases), Element::text("IsTruncated", false)])
         }
-        ("ListOrganizationsFeatures", _) => features(world, account, request),
+        ("ListOrganizationsFeatures", _) => features(world, Some(account), request),
         ("GenerateCredentialReport", _) => result(request, [Element::text("State", "STARTED")]),
         ("GetCredentialReport", _) => result(
             request,
@@ -353,9 +355,9 @@ fn detail(id: &str, user: &User) -> Element {
     detail
 }
 
-fn features(world: &World, account: &Account, request: &Request) -> Answer {
-    let of_organization = world.organization.as_ref().map(|it| Some(it.manages_root_credentials));
-    match of_organization.unwrap_or(account.manages_root_credentials) {
+fn features(world: &World, account: Option<&Account>, request: &Request) -> Answer {
+    let of_organization = world.organization.as_ref().map(|it| it.manages_root_credentials);
+    match of_organization.or(account.and_then(|account| account.manages_root_credentials)) {
         Some(is_managed) => {
             let feature = is_managed.then(|| Element::text("member", "RootCredentialsManagement"));
             result(
