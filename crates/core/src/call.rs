@@ -160,8 +160,8 @@ impl CallError {
     #[must_use]
     pub(crate) fn redact(mut self, redactor: &Redactor) -> Self {
         self.message = redactor.free_text(&self.message).into_owned();
-        self.code = self.code.filter(|code| !redactor.is_in(code));
-        self.request_id = self.request_id.filter(|id| !redactor.is_in(id));
+        self.code = self.code.filter(|code| !redactor.is_in_identifier(code));
+        self.request_id = self.request_id.filter(|id| !redactor.is_in_identifier(id));
         // The message is cut only now: cut before, a part of a secret could remain.
         if let Some((end, _)) = self.message.char_indices().nth(MAX_MESSAGE_CHARS) {
             self.message.truncate(end);

@@ -233,6 +233,14 @@ impl Redactor {
         redact(text, &self.0.iter().filter(|secret| secret.is_distinctive).collect::<Vec<_>>(), false)
     }
 
+    /// Whether an identifier that AWS makes, such as an error code, has a distinctive secret or a part of it: the form of
+    /// such an identifier admits Base64 and hexadecimal digits.
+    #[must_use]
+    pub(crate) fn is_in_identifier(&self, identifier: &str) -> bool {
+        let secrets: Vec<&Arc<Secret>> = self.0.iter().filter(|secret| secret.is_distinctive).collect();
+        matches!(redact(identifier, &secrets, true), Cow::Owned(_))
+    }
+
     /// Whether [`Redactor::field`] would change the text.
     #[must_use]
     pub(crate) fn is_in(&self, text: &str) -> bool {
@@ -491,6 +499,7 @@ mod tests {
                 let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
                 let base64 = ["", "i", "id", "id="].map(|before| STANDARD.encode(format!("{before}{text}")));
                 for form in base64.into_iter().chain([hex.to_uppercase(), hex]) {
+                    assert!(redactor.is_in_identifier(&form), "{text} as {form}");
                     let redacted = redactor.free_text(&form).into_owned();
                     assert!(redacted.contains(REDACTED), "{text} as {form}");
                     assert!(redacted.replace(REDACTED, "").len() <= 12, "{text} as {form} leaves {redacted}");
@@ -501,6 +510,9 @@ mod tests {
         assert_eq!(redactor.free_text(&changed), "x [redacted]?[redacted] y");
         let words = "role ExampleCorp-between-them does not trust the caller";
         assert_eq!(redactor.free_text(words), words);
+        for identifier in ["AccessDenied", "ExampleCorp-between-them", "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f"] {
+            assert!(!redactor.is_in_identifier(identifier), "{identifier}");
+        }
     }
 
     #[test]
