@@ -2,6 +2,12 @@
 //!
 //! `corpus/NAME` has the seeds of each. `tests/corpora.rs` runs them with `cargo test`, and `make fuzz TARGET=NAME` goes on
 //! from there; its programs are in `libfuzzer/`, which needs a nightly toolchain.
+//!
+//! ```
+//! for (name, call) in rolecall_fuzz::TARGETS {
+//!     call(name.as_bytes());
+//! }
+//! ```
 
 #![allow(clippy::expect_used, reason = "the fuzzer is to find what panics")]
 

@@ -7,6 +7,11 @@
 //!   `process`: runs of the built binaries, with signals, kills and full disks.
 //!
 //! The model shares nothing with `rolecall-core`, so that a mistake there cannot hide in its own mirror.
+//!
+//! ```
+//! let outcome = rolecall_chaos::run_in_memory(1);
+//! assert_eq!(outcome.problems, [""; 0]);
+//! ```
 
 #![allow(
     clippy::expect_used,

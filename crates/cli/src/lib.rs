@@ -1,6 +1,15 @@
 //! The command line of Rolecall.
 //!
 //! The binary `rolecall` calls [`main`]. The reader of `rolecall.toml` is public so that the fuzzer reaches it.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use rolecall::configuration;
+//!
+//! let problem = configuration::parse("role_name = 7\n", Path::new("rolecall.toml")).unwrap_err();
+//! assert!(problem.starts_with("rolecall.toml:1:"), "{problem}");
+//! ```
 
 #![expect(
     clippy::doc_markdown,

@@ -426,6 +426,14 @@ fn every_test_that_a_document_names_exists() {
 }
 
 #[test]
+fn every_crate_opens_with_an_example_that_runs() {
+    let crates = fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path());
+    let libraries = crates.map(|folder| folder.join("src/lib.rs")).filter(|library| library.exists());
+    let lacks_example = |library: &PathBuf| !fs::read_to_string(library).unwrap().contains("\n//! ```\n");
+    assert_eq!(libraries.filter(lacks_example).collect::<Vec<_>>(), [PathBuf::new(); 0]);
+}
+
+#[test]
 fn every_page_has_one_title_and_is_in_the_summary() {
     let summary = Page::read("docs/SUMMARY.md");
     let listed: Vec<String> = summary.links().into_iter().map(|(_, link)| format!("docs/{link}")).collect();

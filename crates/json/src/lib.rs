@@ -2,6 +2,11 @@
 //!
 //! 1. `distinct_names`: no object has a name twice;
 //! 2. `wording`: what is wrong, in words that need no knowledge of Rust.
+//!
+//! ```
+//! let problem = rolecall_json::parse::<Vec<u8>>("[1,\n \"two\"]").unwrap_err().to_string();
+//! assert_eq!(problem, "line 2, column 6: [1]: found a string, expected a whole number, 0 or more; remove the quotes");
+//! ```
 
 mod distinct_names;
 mod wording;

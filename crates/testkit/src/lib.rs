@@ -10,6 +10,14 @@
 //!
 //! The crate is a workspace member, not only a dev-dependency, so that tests and `cargo build --workspace` share one set
 //! of features and the AWS SDK is compiled once for both.
+//!
+//! ```
+//! use rolecall_testkit::secrets;
+//!
+//! secrets::assert_no_secret_in("AccessDenied");
+//! let leaks = || secrets::assert_no_secret_in(secrets::EXTERNAL_ID);
+//! assert!(std::panic::catch_unwind(leaks).is_err());
+//! ```
 
 #![expect(
     clippy::disallowed_methods,
