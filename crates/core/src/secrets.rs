@@ -510,7 +510,8 @@ mod tests {
         assert_eq!(redactor.free_text(&changed), "x [redacted]?[redacted] y");
         let words = "role ExampleCorp-between-them does not trust the caller";
         assert_eq!(redactor.free_text(words), words);
-        for identifier in ["AccessDenied", "ExampleCorp-between-them", "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f"] {
+        for identifier in ["AccessDenied", "ExampleCorp-between-them", "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f"]
+        {
             assert!(!redactor.is_in_identifier(identifier), "{identifier}");
         }
     }
