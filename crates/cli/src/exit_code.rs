@@ -30,7 +30,7 @@ const MEANINGS: [(RolecallExitCode, &str); 5] = [
     (Unexpected, "unexpected error, such as a full disk"),
     (Usage, "invalid arguments, configuration or input file"),
     (Findings, "what the command is to report: --fail-on, a difference, a changed file"),
-    (Incomplete, "not everything could be read or evaluated, and code 10 does not apply"),
+    (Incomplete, "not everything could be read, or --fail-on could not be evaluated"),
 ];
 
 impl From<RolecallExitCode> for ExitCode {

@@ -59,7 +59,7 @@ fn note_accounts_beyond_the_organization(plan: &TargetPlan, options: &RunOptions
     let (given, organization) = (given.join(", "), terms.setting("organization"));
     output::say(&format!(
         "note: the targets are the accounts of the organization and also those of {given}; to read only the latter, leave out \
-         {organization}, or select among the organization's accounts with --include"
+         {organization}. --include and --exclude apply to all targets"
     ));
 }
 
@@ -85,7 +85,8 @@ fn read_accounts(file: &Path) -> Result<Vec<TargetSpec>, Failure> {
             return failure;
         }
         failure.with_remedy(
-            "write CSV with a header, such as account_id,role_name, one account id on each line, or one JSON object on each line",
+            "write one of: CSV with a header, such as account_id,role_name; a plain list of account ids, one on each line, without a \
+             header; JSON lines, one object on each line",
         )
     })
 }

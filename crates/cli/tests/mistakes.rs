@@ -74,7 +74,7 @@ async fn a_wrong_shape_in_the_accounts_file_is_named_with_its_place_and_the_reme
         let refused =
             in_folder(folder.path(), &["accounts", "--accounts-file", name, "--role-name", "R"]).await;
         assert_refused(&refused, &[&format!("--accounts-file {name}: {words}")]);
-        let is_of_unknown_format = refused.stderr.contains("write CSV with a header");
+        let is_of_unknown_format = refused.stderr.contains("CSV with a header");
         assert_eq!(is_of_unknown_format, name == "c.csv", "{}", refused.stderr);
     }
 }

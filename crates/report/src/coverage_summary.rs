@@ -432,14 +432,19 @@ fn severities_not_evaluated(report: &Report) -> Option<String> {
     }
     let is_enabled =
         |severity: Severity| report.assessment.rules.iter().any(|rule| rule.applied_severity == severity);
-    let with = |is_meant: fn(Count) -> bool| -> Vec<&str> {
-        let severities = report.open.iter().rev();
-        let severities = severities.filter(|(severity, it)| is_meant(**it) && is_enabled(**severity));
-        severities.map(|(severity, _)| severity.as_str()).collect()
+    let severities = |is_meant: &dyn Fn(Severity, Count) -> bool| -> Vec<&str> {
+        let all = report.open.iter().rev().map(|(severity, count)| (*severity, *count));
+        let meant = all.filter(|(severity, count)| is_enabled(*severity) && is_meant(*severity, *count));
+        meant.map(|(severity, _)| severity.as_str()).collect()
     };
-    let none = with(|count| count == Count::NotEvaluated);
-    let in_part = with(|count| matches!(count, Count::AtLeast(_)));
-    let texts = [("no rule was evaluated for", none), ("some rules or results are missing for", in_part)];
+    // Unknown results and accounts that were not read have rows of their own.
+    let lacks_a_rule = |severity: Severity| {
+        let mut rules = report.assessment.rules.iter().filter(|rule| rule.applied_severity == severity);
+        rules.any(|rule| rule.lacks_facts() || !rule.is_evaluated())
+    };
+    let none = severities(&|_, count| count == Count::NotEvaluated);
+    let in_part = severities(&|severity, count| count != Count::NotEvaluated && lacks_a_rule(severity));
+    let texts = [("no rule was evaluated for", none), ("some rules were not evaluated for", in_part)];
     let texts = texts.iter().filter(|(_, names)| !names.is_empty());
     let texts: Vec<String> =
         texts.map(|(text, names)| format!("{text} {} findings", enumerate(names))).collect();

@@ -296,7 +296,7 @@ fn no_findings_are_reported_only_for_the_rules_that_were_evaluated() {
     assert_eq!(
         finding_rows(&facts, &Settings::default()),
         [
-            "0 or more findings none was found by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; some rules or results are missing for medium findings",
+            "0 or more findings none was found by the 2 rules that were evaluated, no rule was evaluated for critical, high, low and informational findings; some rules were not evaluated for medium findings",
             "12 rules not evaluated: they need last_used, control_total, console_password, policies; \
              use collect = recommended"
         ]
