@@ -245,6 +245,10 @@ fn only_a_complete_roll_of_an_organization_has_all_keys() {
     let header = organization_header();
     let complete = Coverage::from_accounts(&header, &accounts());
     assert_eq!(may_hold_other_keys(&header, &complete), None);
+    let organization_gaps = vec!["management of root credentials unknown: access denied".to_owned()];
+    let with_gap = Coverage { is_complete: false, organization_gaps, ..complete.clone() };
+    assert_eq!(may_hold_other_keys(&header, &with_gap), None, "the gap hides no key");
+    assert!(summary(&with_gap).contains("2 of 2 accounts complete, 1 gap of the organization: "));
     let reason = |coverage: Coverage| may_hold_other_keys(&header, &coverage).unwrap();
     let without_keys = FactSelection { facts: [FactKind::Users].into(), ..FactSelection::default() };
     let without_keys = Header { collect: without_keys, ..header.clone() };
@@ -261,7 +265,8 @@ fn only_a_complete_roll_of_an_organization_has_all_keys() {
         reason(Coverage { listed: Some(3), ..complete.clone() })
             .contains("covers only 2 accounts of the 3 in the organization")
     );
-    assert!(reason(Coverage { is_complete: false, ..complete.clone() }).contains("is not complete: "));
+    let denied = Coverage { is_complete: false, complete: complete.complete - 1, ..complete.clone() };
+    assert!(reason(denied).contains("is not complete: "));
     let mut skipped = complete;
     skipped.skipped.insert("suspended".to_owned(), 1);
     assert!(reason(skipped).contains("does not cover skipped accounts"));

@@ -155,8 +155,10 @@ fn bar_style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     // Nothing while the estimate is zero: an account may hold up the run for any time.
     style.with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let seconds = state.eta().as_secs();
-        let _ = if seconds == 0 { Ok(()) } else { write!(out, " {} left ", HumanDuration(state.eta())) };
+        if state.eta().as_secs() > 0 {
+            // The terminal's text is a string, to which writing does not fail.
+            let _ = write!(out, " {} left ", HumanDuration(state.eta()));
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! The gaps and the notes of each account, and the table of access keys.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -48,12 +49,14 @@ pub(super) fn render_unread(
 /// written together, with the message for the first of them.
 fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -> io::Result<()> {
     let mut alike: Vec<(AccountRecord, Vec<String>)> = Vec::new();
+    let mut indexes: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for account in roll.accounts_with_remarks() {
         let account = account?;
         match account.outcome() {
             Outcome::Failed => {
                 let id = account.account_id().to_string();
-                match alike.iter_mut().find(|(first, _)| causes(first) == causes(&account)) {
+                let index = *indexes.entry(causes(&account)).or_insert(alike.len());
+                match alike.get_mut(index) {
                     Some((_, ids)) => ids.push(id),
                     None => alike.push((account, vec![id])),
                 }

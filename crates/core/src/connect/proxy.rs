@@ -71,10 +71,11 @@ impl HttpConnector for ByRequest {
     }
 }
 
-/// The host of a URI, with its port; empty where it has none.
+/// The host of a URI, with its port and without user and password; empty where it has none.
 fn host(uri: &str) -> &str {
     let after_scheme = uri.split_once("://").map_or("", |(_, rest)| rest);
-    after_scheme.split(['/', '?', '#']).next().unwrap_or_default()
+    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 /// An error of the connection to a host. The client's own errors name none.
@@ -185,7 +186,20 @@ fn is_excluded(host: &str, rules: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, is_excluded, is_for_credentials};
+    use super::{check, host, is_excluded, is_for_credentials};
+
+    #[test]
+    fn the_host_in_an_error_has_no_password() {
+        for (uri, expected) in [
+            ("https://sts.eu-central-1.amazonaws.com/", "sts.eu-central-1.amazonaws.com"),
+            ("http://127.0.0.1:9?x=http://y", "127.0.0.1:9"),
+            ("http://[fd00:ec2::23]:80/v1/credentials", "[fd00:ec2::23]:80"),
+            ("http://user:pa55@w@localhost:1/v1", "localhost:1"),
+            ("/v1", ""),
+        ] {
+            assert_eq!(host(uri), expected);
+        }
+    }
 
     #[test]
     fn requests_for_credentials_are_those_over_http_without_a_signature() {
