@@ -1,4 +1,4 @@
-"""LocalStack and moto without containers: background processes that listen on 127.0.0.1 only.
+"""LocalStack, moto and ministack without containers: background processes that listen on 127.0.0.1 only.
 
 usage: emulators.py up HOME PORT [LEASH] | endpoint HOME | linger HOME | down HOME
 
@@ -94,6 +94,20 @@ def up_moto(home: Path, leash: Path, python: str = sys.executable) -> str:
     port = free_port()
     command = [python, "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     return up(home, port, command, {}, lambda url: bool(get(f"{url}/moto-api/data.json")), leash)
+
+
+def up_ministack(home: Path, leash: Path, python: str, settings: dict[str, str] | None = None) -> str:
+    """Starts an empty ministack on a free port. Its functions inherit these settings as environment variables."""
+    port = free_port()
+    here = {
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "TMPDIR": str(home),
+        "S3_DATA_DIR": str(home / "s3"),
+    }
+    command = [python, "ministack"]
+    return up(home, port, command, here | (settings or {}), lambda url: bool(get(f"{url}/_ministack/health")), leash)
 
 
 def up(
