@@ -156,15 +156,22 @@ build: ## build the function for arm64: target/lambda/rolecall-lambda/bootstrap.
 	$(BUILD_FUNCTION)
 
 .PHONY: deploy
-deploy: ## build and deploy the function: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]; DRY=1 only prints
-	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles or" \
-	    "make deploy-hub creates in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
+ifdef ROLE
+deploy: ## deploy the function to the stack of deploy-hub: [ZIP=… DISTRIBUTED=1 EMAIL=…]; ROLE=… without a stack; DRY=1 prints
+	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles" \
+	    "creates in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
 	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which cannot be" \
 	    "read; name a file with lines NAME=value" >&2; exit 2; }
 	@case "$(DRY)" in ''|0|1) ;; *) echo "DRY is '$(DRY)'; set DRY=1 to print the commands, or leave it out to run" \
 	    "them" >&2; exit 2 ;; esac
-	$(call unless_dry,$(BUILD_FUNCTION))
-	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
+	$(if $(ZIP),,$(call unless_dry,$(BUILD_FUNCTION)))
+	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ZIP),--binary-path "$(ZIP)") \
+	    $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
+else
+deploy:
+	$(if $(ZIP),,$(call unless_dry,$(BUILD_FUNCTION)))
+	@ZIP="$(or $(ZIP),$(BUILD)/lambda/rolecall-lambda/bootstrap.zip)" infra/deploy.sh
+endif
 
 # Runs a command, or with DRY=1 prints it.
 unless_dry = $(if $(filter 1,$(DRY)),@printf '%s\n' '$(subst ','\'',$(1))',$(1))
