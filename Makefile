@@ -2,6 +2,8 @@
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_CYCLONEDX := .tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 MDBOOK_VERSION := 0.5.4
 MDBOOK := .tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 
@@ -115,6 +117,10 @@ build-dev:
 $(CARGO_DENY):
 	cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
 
+$(CARGO_CYCLONEDX):
+	cargo install cargo-cyclonedx --locked --version $(CARGO_CYCLONEDX_VERSION) \
+	    --root .tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)
+
 # Without its web server and its file watcher, which nothing here uses.
 $(MDBOOK):
 	cargo install mdbook --locked --version $(MDBOOK_VERSION) --no-default-features --features search \
@@ -125,6 +131,10 @@ $(MDBOOK):
 .PHONY: install
 install: ## install rolecall, with the list of its dependencies in it if cargo-auditable is installed
 	cargo $(AUDITABLE) install --locked --profile fast --path crates/cli
+
+.PHONY: release
+release: $(CARGO_CYCLONEDX) ## build the zips, static binaries, SBOMs and checksums of a release into target/dist
+	PATH="$$(tools/venv release)/bin:$(abspath $(dir $(CARGO_CYCLONEDX))):$$PATH" tools/release "$(BUILD)/dist"
 
 ## LocalStack
 

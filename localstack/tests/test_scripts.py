@@ -19,7 +19,7 @@ ROOT = LOCALSTACK.parent
 SCRIPTS = [
     *(LOCALSTACK / name for name in ("start", "stop", "ready.d/load-world.sh")),
     *(ROOT / "infra" / name for name in ("common.sh", "deploy.sh", "organization.sh", "roles.sh")),
-    *(ROOT / name for name in ("tools/venv", "tools/python3.13")),
+    *(ROOT / name for name in ("tools/release", "tools/venv", "tools/python3.13")),
 ]
 
 
