@@ -9,10 +9,10 @@ import subprocess
 
 import pytest
 import world
+from sweep import STACK, HubStack
 from templates import INFRA, Values, read
 
 REGION = "eu-central-1"
-STACK = "rolecall-hub"
 ORGANIZATION = {"OrganizationId": "o-example001"}
 CODE = {"CodeKey": "code/0123456789abcdef"}
 KEY = f"arn:aws:kms:{REGION}:{world.HUB}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -47,40 +47,7 @@ ZIP = b"PK\x05\x06" + bytes(18)
 SWEEP = (INFRA / "sweep.asl.json").read_text()
 
 
-class Hub:
-    """The stack of hub.yaml in ministack."""
-
-    def __init__(self, endpoint):
-        self.endpoint, self.parameters = endpoint, {}
-
-    def client(self, service):
-        credentials = {"aws_access_key_id": world.HUB, "aws_secret_access_key": "test"}
-        return world.client(self.endpoint, service, credentials, REGION)
-
-    def deploy(self, parameters):
-        """Creates the stack without a function first, as a person does, since the code is in the stack's bucket."""
-        self.put("create", parameters | {"CodeKey": ""})
-        if key := parameters.get("CodeKey"):
-            s3 = self.client("s3")
-            s3.put_object(Bucket=self.physical_ids()["Bucket"], Key=f"{key}.zip", Body=ZIP)
-            s3.put_object(Bucket=self.physical_ids()["Bucket"], Key=f"{key}.asl.json", Body=SWEEP.encode())
-            self.put("update", parameters)
-
-    def put(self, action, parameters):
-        cloudformation = self.client("cloudformation")
-        getattr(cloudformation, f"{action}_stack")(
-            StackName=STACK,
-            TemplateBody=(INFRA / "hub.yaml").read_text(),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        cloudformation.get_waiter(f"stack_{action}_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
-        self.parameters = parameters
-
-    def physical_ids(self):
-        resources = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        return {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in resources}
-
+class Hub(HubStack):
     def declared(self):
         """The properties that the template declares, by the resource's name."""
         file, ids = read("hub.yaml"), self.physical_ids()
@@ -107,12 +74,12 @@ ROLES = ("LambdaRole", "StateMachineRole", "ScheduleRole")
 
 @pytest.fixture
 def hub(ministack):
-    return Hub(ministack)
+    return Hub(ministack, REGION)
 
 
 @pytest.mark.parametrize("parameters", STACKS.values(), ids=STACKS)
 def test_each_declared_resource_is_made_as_declared(parameters, hub):
-    hub.deploy(parameters)
+    hub.deploy(parameters, ZIP)
     ids, declared = hub.physical_ids(), hub.declared()
     assert set(ids) == set(declared)
     for name, (type_name, properties) in declared.items():
@@ -121,7 +88,7 @@ def test_each_declared_resource_is_made_as_declared(parameters, hub):
 
 
 def test_the_stack_needs_no_function_and_gives_up_the_function_without_its_code(hub):
-    hub.deploy(ORGANIZATION | CODE | {"Distributed": "true"})
+    hub.deploy(ORGANIZATION | CODE | {"Distributed": "true"}, ZIP)
     hub.put("update", ORGANIZATION | {"CodeKey": ""})
     assert hub.client("lambda").list_functions()["Functions"] == []
     assert hub.client("scheduler").list_schedules()["Schedules"] == []
@@ -130,7 +97,7 @@ def test_the_stack_needs_no_function_and_gives_up_the_function_without_its_code(
 
 
 def test_the_rolls_outlive_the_stack(hub):
-    hub.deploy(ORGANIZATION | CODE)
+    hub.deploy(ORGANIZATION | CODE, ZIP)
     bucket = hub.physical_ids()["Bucket"]
     hub.client("cloudformation").delete_stack(StackName=STACK)
     hub.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
@@ -140,7 +107,7 @@ def test_the_rolls_outlive_the_stack(hub):
 
 
 def test_the_environment_of_the_function(hub):
-    hub.deploy(ORGANIZATION | CODE | EVERYTHING)
+    hub.deploy(ORGANIZATION | CODE | EVERYTHING, ZIP)
     ids = hub.physical_ids()
     variables = hub.client("lambda").get_function_configuration(FunctionName="roll")["Environment"]["Variables"]
     assert variables == {
@@ -193,7 +160,7 @@ DECISIONS = [
 
 def test_each_role_may_do_what_its_part_needs_and_nothing_near_to_it(hub, rolecall):
     """As IAM decides it: `rolecall policy` with the policies that were made."""
-    hub.deploy(ORGANIZATION | CODE | EVERYTHING)
+    hub.deploy(ORGANIZATION | CODE | EVERYTHING, ZIP)
     ids = hub.physical_ids()
     policies = {role: made_policies(hub, ids[role]) for role in ROLES}
     cases = [
@@ -217,7 +184,7 @@ def test_each_role_may_do_what_its_part_needs_and_nothing_near_to_it(hub, roleca
 
 
 def test_the_role_of_the_schedule_invokes_the_function_where_there_is_no_state_machine(hub):
-    hub.deploy(ORGANIZATION | CODE)
+    hub.deploy(ORGANIZATION | CODE, ZIP)
     [statement] = made_policies(hub, hub.physical_ids()["ScheduleRole"])["StartRun"]["Statement"]
     assert (statement["Action"], statement["Resource"]) == (
         "lambda:InvokeFunction",
@@ -226,7 +193,7 @@ def test_the_role_of_the_schedule_invokes_the_function_where_there_is_no_state_m
 
 
 def test_what_ministack_does_not_apply_is_declared(hub):
-    hub.deploy(ORGANIZATION | CODE | EVERYTHING)
+    hub.deploy(ORGANIZATION | CODE | EVERYTHING, ZIP)
     declared = hub.declared()
     assert declared["Function"][1]["ReservedConcurrentExecutions"] == "50"
     assert declared["Schedule"][1]["ScheduleExpressionTimezone"] == "Europe/Berlin"
