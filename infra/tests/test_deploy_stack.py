@@ -1,6 +1,8 @@
 """`make deploy-hub`, `make deploy` and `make destroy` in one hub account; ministack replaces AWS."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -117,6 +119,42 @@ def test_the_function_is_deployed_into_the_stack_and_destroyed_with_it(way, shel
     assert [it["RoleName"] for it in aws("iam").list_roles()["Roles"]] == []
     [bucket] = aws("s3").list_buckets()["Buckets"]
     assert bucket["Name"].startswith("rolecall-hub-bucket-")
+
+
+def documented(page, section):
+    """The commands of a section of a page that deploy the stack, each as words."""
+    text = (ROOT / page).read_text().split(f"\n{section}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [words for words in commands if words[:1] == ["make"] and "deploy" in words[1] and "ROLE=" not in str(words)]
+
+
+@pytest.mark.parametrize(
+    ("page", "section", "number"), [("README.md", "## Run it in Lambda", 3), ("docs/install.md", "## Deploy the function", 4)]
+)
+def test_the_documented_commands_work_as_they_are_written(page, section, number, shell, aws, tmp_path):
+    """With the zip of this test, because another test builds it."""
+    zip_file = function_zip(tmp_path / "function.zip")
+    run("deploy-hub", shell, **ORGANIZATION, RUN="1")
+    commands = documented(page, section)
+    assert len(commands) == number
+    for _, target, *settings in commands:
+        run(target, shell, **dict(setting.split("=", 1) for setting in settings) | {"ZIP": zip_file})
+    assert list(functions(aws)) == ["rolecall"]
+    assert len(aws("stepfunctions").list_state_machines()["stateMachines"]) == 1
+    topic = aws("sns").list_topics()["Topics"][0]["TopicArn"]
+    [subscription] = aws("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert subscription["Endpoint"] == "security@example.com"
+
+
+def test_the_documented_commands_of_the_aws_cli_create_the_roles_of_single_accounts(shell, aws, ministack):
+    text = (ROOT / "docs/install.md").read_text().split("### With CloudFormation")[1]
+    block = re.search(r"^```sh[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+    profile = {"AWS_PROFILE": "hub", "AWS_REGION": REGION}
+    done = subprocess.run(["sh", "-eu"], input=block, cwd=ROOT, env=shell | profile, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # Both in one account here: the commands have no profile.
+    assert {it["RoleName"] for it in aws("iam").list_roles()["Roles"]} == {"LambdaRole", "IAMListRole"}
 
 
 def test_with_a_zip_nothing_is_compiled(shell, tmp_path):
