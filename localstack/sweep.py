@@ -1,10 +1,16 @@
-"""A distributed run on this machine: the function's zip and the state machine of infra/ in ministack, which reads the world of
+"""A distributed run on this machine: the function's zip and the state machine of infra/ in ministack, which read the world of
 `rolecall emulator`. Used by the tests of infra/ and by `make sweep`.
+
+usage: sweep.py ROLECALL FUNCTION FOLDER WORLD, which reads a world such as accounts=200,denied=60,hanging=10 and writes the
+files of the run to FOLDER. FUNCTION is a zip, or the program in it.
 """
 
 import contextlib
 import json
+import os
+import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import zipfile
@@ -59,10 +65,10 @@ class HubStack:
 class Sweep:
     """A stack with the state machine and the function, and the emulator that the function reads."""
 
-    def __init__(self, stack: HubStack):
-        self.stack = stack
+    def __init__(self, stack: HubStack, home: Path):
+        self.stack, self.home = stack, home
         ids = stack.physical_ids()
-        self.bucket, self.machine = ids["Bucket"], ids["StateMachine"]
+        self.bucket, self.machine = ids["Bucket"], ids.get("StateMachine")
 
     def start(self, **event: object) -> str:
         """Starts an execution and returns its ARN."""
@@ -117,6 +123,58 @@ def running(
         stack = HubStack(url)
         settings = {"OrganizationId": ORGANIZATION, "CodeKey": "code/0123456789abcdef", "Distributed": "true"}
         stack.deploy(settings | (parameters or {}), function)
-        yield Sweep(stack)
+        yield Sweep(stack, home)
     finally:
         emulators.down(home)
+
+
+# An account that hangs is given up after this time, and not after the 15 minutes of an invocation.
+ACCOUNT_TIMEOUT = "15s"
+# Calls a second and account: all accounts are throttled.
+IAM_RATE = "15"
+
+
+def main(rolecall: Path, function: Path, folder: Path, spec: str) -> None:
+    code = function.read_bytes() if function.suffix == ".zip" else function_zip(function)
+    emulator = [rolecall, "emulator", "--generate", spec, "--iam-rate", IAM_RATE]
+    home = Path(tempfile.mkdtemp(prefix="rolecall-sweep-"))
+    leash = home / "leash"
+    os.mkfifo(leash)
+    holder = os.open(leash, os.O_RDWR)
+    try:
+        with running(home, leash, code, emulator, ROLECALL_ACCOUNT_TIMEOUT=ACCOUNT_TIMEOUT) as sweep:
+            began = time.monotonic()
+            execution = sweep.start()
+            while (state := sweep.state_of(execution))["status"] == "RUNNING":
+                show_progress(sweep, time.monotonic() - began)
+                time.sleep(0.5)
+            show_progress(sweep, time.monotonic() - began)
+            if state["status"] != "SUCCEEDED":
+                sys.exit(f"\nthe execution failed: {state.get('error')}: {state.get('cause')}")
+            answer = json.loads(state["output"])
+            save(sweep, f"store/rolls/{answer['run']}/", folder)
+    finally:
+        os.close(holder)
+        shutil.rmtree(home, ignore_errors=True)
+    print(f"\n{answer['coverage']}; report: {folder / 'report.html'}")
+
+
+def show_progress(sweep: Sweep, seconds: float) -> None:
+    keys = sweep.keys()
+    batches = len([key for key in keys if "/batches/" in key])
+    read = {key.split("/accounts/")[1].split("/")[0] for key in keys if key.endswith("/complete.json")}
+    line = f"{seconds:4.0f} s  {batches} batches, {len(read)} accounts read completely"
+    print(f"\r{line}", end="", file=sys.stderr, flush=True) if sys.stderr.isatty() else print(line, file=sys.stderr)
+
+
+def save(sweep: Sweep, prefix: str, folder: Path) -> None:
+    """Writes the files of the run, without the parts that they were made of."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for key in sweep.keys(prefix):
+        if "/" not in (name := key.removeprefix(prefix)):
+            (folder / name).write_bytes(sweep.get(key))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

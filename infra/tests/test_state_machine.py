@@ -31,7 +31,7 @@ def sweep(tmp_path_factory, leash, folder):
     program = Path(__file__).with_name("scripted_function.py")
     parameters = {"OrganizationId": "o-example001", "CodeKey": "code/0123456789abcdef", "Distributed": "true"}
     stack.deploy(parameters, function_zip(program))
-    yield Sweep(stack)
+    yield Sweep(stack, home)
     emulators.down(home)
 
 
@@ -39,7 +39,7 @@ class MotoSweep(Sweep):
     """The state machine in moto, which calls the function and the bucket of ministack."""
 
     def __init__(self, sweep, moto):
-        super().__init__(sweep.stack)
+        super().__init__(sweep.stack, sweep.home)
         self.moto = moto
         definition = (INFRA / "sweep.asl.json").read_text().replace("${FunctionArn}", "rolecall")
         role = f"arn:aws:iam::{world.HUB}:role/Sweep"
