@@ -78,10 +78,11 @@ msrv: ## compile everything with the oldest supported version of Rust; needs rus
 	cargo +$(MSRV) check --workspace --all-targets --locked --target-dir "$(BUILD)/msrv"
 
 .PHONY: docs
-docs: build-dev $(MDBOOK) ## generate the reference pages of docs/ from the code, and build docs/ as a site
+docs: build-dev $(MDBOOK) ## generate the reference pages and tables of docs/, and build docs/ as a site
 	"$(BUILD)/debug/rolecall" config --config /dev/null --format reference --out docs/configuration.md
 	"$(BUILD)/debug/rolecall" config --config /dev/null --format schema --out docs/rolecall.schema.json
 	"$(BUILD)/debug/rolecall" man --format markdown > docs/cli.md
+	python3 bench/scale/model.py --write docs/scale.md
 	$(MDBOOK) build docs --dest-dir "$(BUILD)/book"
 
 .PHONY: referee

@@ -486,7 +486,9 @@ async fn every_flag_that_the_documentation_names_is_one() {
     const COMMANDS: &str =
         "accounts completions config diff emulator evidence find-key init report rules scan verify";
     let mut flags = BTreeSet::from(["--help".to_owned(), "--version".to_owned()]);
-    let commands = COMMANDS.split(' ').map(|command| vec![command]).chain([vec!["policy", "evaluate"]]);
+    let nested = ["policy evaluate", "sweep plan", "sweep collect", "sweep merge", "sweep run"];
+    let nested = nested.map(|command| command.split(' ').collect::<Vec<_>>());
+    let commands = COMMANDS.split(' ').map(|command| vec![command]).chain(nested);
     for command in commands {
         let arguments = [&command[..], &["--help"]].concat();
         let help = common::ended(&mut common::rolecall("http://127.0.0.1:1", &arguments)).await.stdout;

@@ -18,7 +18,7 @@ use rolecall_roll::{ErrorKind, Side};
 use rustls::CertificateError;
 use rustls_pki_types::UnixTime;
 
-use crate::secrets::{Redactor, redact_unknown};
+use crate::secrets::{Redactor, Secrets, redact_unknown};
 
 /// The error of a call, after its last attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct CallError {
 
 impl CallError {
     /// Reads the SDK's error. No other function does.
-    pub(crate) fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
@@ -167,6 +167,12 @@ impl CallError {
             self.message.truncate(end);
         }
         self
+    }
+
+    /// The error without these secrets, for calls that other crates make.
+    #[must_use]
+    pub fn without(self, secrets: &Secrets) -> Self {
+        self.redact(&secrets.redactor([]))
     }
 
     /// Sets which credentials the call was made with.

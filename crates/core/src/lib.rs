@@ -11,7 +11,7 @@
 //! [`run`] prepares a run over all of these, resumes a previous one and reads it to its end; [`cancellation`] stops it
 //! early.
 //!
-//! Beside these, [`key_lookup`] finds the user of one access key, [`call`] is the one place that reads the SDK's errors,
+//! Beside these, [`delivery`] has the options of what happens to a roll afterwards, [`key_lookup`] finds the user of one access key, [`call`] is the one place that reads the SDK's errors,
 //! [`secrets`] keeps secrets out of messages and records, [`remedy`] says what to do about an error, and [`logs`] says
 //! what may be logged.
 //!
@@ -40,6 +40,7 @@ mod caller_credentials;
 pub mod cancellation;
 pub mod collect;
 pub mod connect;
+pub mod delivery;
 pub mod key_lookup;
 pub mod logs;
 pub mod option_rows;

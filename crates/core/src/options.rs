@@ -1,6 +1,7 @@
 //! All options of a run: targets, selection and settings.
 
 use crate::collect::options::SelectionOptions;
+use crate::delivery::DeliveryOptions;
 use crate::option_rows::{InvalidVariable, OptionRow, OptionSet, Origin};
 use crate::settings::{ConflictingOptions, SettingOptions, Settings};
 use crate::targets::options::TargetOptions;
@@ -14,12 +15,16 @@ pub struct RunOptions {
     pub selection: SelectionOptions,
     /// Which accounts are read, through which roles.
     pub targets: TargetOptions,
+    /// Where rolls are stored, and who is notified of them.
+    pub delivery: DeliveryOptions,
 }
 
 impl RunOptions {
     /// The declarations of all options.
     pub fn rows() -> impl Iterator<Item = &'static OptionRow> {
-        TargetOptions::rows().iter().chain(SelectionOptions::rows()).chain(SettingOptions::rows())
+        let reading =
+            TargetOptions::rows().iter().chain(SelectionOptions::rows()).chain(SettingOptions::rows());
+        reading.chain(DeliveryOptions::rows())
     }
 
     /// Reads the options from the environment.
@@ -31,6 +36,7 @@ impl RunOptions {
             settings: SettingOptions::from_variables(&variable)?,
             selection: SelectionOptions::from_variables(&variable)?,
             targets: TargetOptions::from_variables(&variable)?,
+            delivery: DeliveryOptions::from_variables(&variable)?,
         })
     }
 
@@ -44,6 +50,8 @@ impl RunOptions {
             self.selection.set(key, texts, origin)
         } else if has_key(TargetOptions::rows()) {
             self.targets.set(key, texts, origin)
+        } else if has_key(DeliveryOptions::rows()) {
+            self.delivery.set(key, texts, origin)
         } else {
             self.settings.set(key, texts, origin)
         }
@@ -56,14 +64,15 @@ impl RunOptions {
             settings: self.settings.combine(lower.settings),
             selection: self.selection.combine(lower.selection),
             targets: self.targets.combine(lower.targets),
+            delivery: self.delivery.combine(lower.delivery),
         }
     }
 
     /// The text that an option was set from, and where it came from; `None` where it is not set.
     #[must_use]
     pub fn given(&self, key: &str) -> Option<(&str, Origin)> {
-        let in_targets = || self.targets.given(key);
-        self.settings.given(key).or_else(|| self.selection.given(key)).or_else(in_targets)
+        let of_run = self.settings.given(key).or_else(|| self.selection.given(key));
+        of_run.or_else(|| self.targets.given(key)).or_else(|| self.delivery.given(key))
     }
 
     /// The settings: the options that are set, and the defaults of the others.

@@ -1,5 +1,6 @@
 //! Reads each account into one record of the roll, whatever fails.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use rolecall_roll::{AccountId, AccountRecord, Caller, ErrorKind, FactKind, Gap, Remedy, RoleArn, Stage};
+use rolecall_roll::{
+    AccountId, AccountRecord, Caller, ErrorKind, FactKind, Gap, Remedy, RoleArn, Stage, User,
+};
 use tokio::sync::{OnceCell, watch};
 
 use crate::call::CallError;
@@ -47,6 +50,8 @@ pub struct Scanner {
 pub struct ScanContext {
     /// The settings of the run.
     pub settings: Settings,
+    /// The users of accounts that an earlier invocation of the same run has read in part.
+    previous: BTreeMap<AccountId, Vec<User>>,
     /// Becomes true when an account was read through its role.
     first_success: watch::Sender<bool>,
 }
@@ -55,7 +60,14 @@ impl ScanContext {
     /// A context for a run that has read no account yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, first_success: watch::Sender::new(false) }
+        Self { settings, previous: BTreeMap::new(), first_success: watch::Sender::new(false) }
+    }
+
+    /// Continues accounts that an earlier invocation of the same run has read in part: what it knows of each user is not read
+    /// again, if the user still exists.
+    #[must_use]
+    pub fn continuing(self, previous: BTreeMap<AccountId, Vec<User>>) -> Self {
+        Self { previous, ..self }
     }
 
     /// Waits until an account was read through its role; if none ever is, it waits forever.
@@ -101,6 +113,11 @@ impl Scanner {
     #[must_use]
     pub fn role_chain(&self) -> Vec<rolecall_roll::IntermediateSession> {
         self.role_chain.sessions()
+    }
+
+    /// Lowers the rate of `AssumeRole` calls to this many per second, for a scanner that shares the account's rate with others.
+    pub fn lower_sts_rate(&self, rate: f64) {
+        self.sts_rate_limiter.lower_to(rate);
     }
 
     /// The SDK's configuration, with the caller's credentials.
@@ -279,7 +296,11 @@ impl Scanner {
             return AccountRecord::failed(target.to_roll_target(), stop_gap(reason, Stage::Session, message));
         }
         let Settings { selection, limits, .. } = &context.settings;
-        let options = ReadOptions { selection, max_concurrent_calls: limits.account_concurrency };
+        let options = ReadOptions {
+            selection,
+            max_concurrent_calls: limits.account_concurrency,
+            previous: context.previous.get(&target.account_id).map_or(&[][..], Vec::as_slice),
+        };
         let progress = Progress::default();
         let session_secrets = OnceCell::new();
         let work = async {

@@ -2,6 +2,7 @@
 
 use rolecall_core::run::CanaryDenial;
 use rolecall_roll::{AccountId, Document, Gap, Roll};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
@@ -29,6 +30,12 @@ pub(crate) fn to_json(roll: &Roll) -> Result<Box<RawValue>, Failure> {
             text.len()
         )));
     }
+    RawValue::from_string(text).map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// Writes the answer of an action.
+pub(crate) fn of_action(answer: &impl Serialize) -> Result<Box<RawValue>, Failure> {
+    let text = serde_json::to_string(answer).map_err(|error| Failure::Internal(error.to_string()))?;
     RawValue::from_string(text).map_err(|error| Failure::Internal(error.to_string()))
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rolecall_core::{RunOptions, connect, logs};
+use rolecall_delivery::metrics::Metrics;
+use rolecall_report::bundle::sha256;
 use tracing_subscriber::filter::{FilterFn, Targets};
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -94,6 +96,17 @@ pub(crate) fn time_left(deadline: u64) -> Option<Duration> {
     const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
     let now = u64::try_from(now().as_millisecond()).unwrap_or_default();
     (deadline > YEAR_MS).then(|| Duration::from_millis(deadline.saturating_sub(now)))
+}
+
+/// Writes metrics to the standard output, where CloudWatch finds them in the function's log.
+#[expect(clippy::print_stdout, reason = "the log of a function is its standard output")]
+pub(crate) fn print_metrics(metrics: &Metrics, now: Timestamp) {
+    println!("{}", metrics.to_line(now));
+}
+
+/// The SHA-256 checksum of this program, in hexadecimal digits.
+pub(crate) fn checksum_of_this_program() -> std::io::Result<String> {
+    env::current_exe().and_then(std::fs::File::open).and_then(sha256)
 }
 
 /// The value of an environment variable; `None` where it is empty or not set.

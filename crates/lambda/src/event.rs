@@ -9,6 +9,7 @@ use rolecall_core::RunOptions;
 use rolecall_core::option_rows::{OptionSet, Origin};
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
 use rolecall_core::targets::{TargetConflict, TargetPlan, TargetSpec};
+use rolecall_delivery::{CollectRequest, Cursor, RunKey};
 use rolecall_roll::{ExternalId, ParseIdError, RoleArn};
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -16,6 +17,34 @@ use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 use crate::terms::VariableTerms;
+
+/// What an invocation does.
+#[derive(Debug)]
+pub enum Request {
+    /// Everything in one invocation. The targets are those of this event, as JSON.
+    Scan(String),
+    /// Plans a distributed run.
+    Plan(PlanEvent),
+    /// Collects a batch.
+    Collect(CollectRequest),
+    /// Merges a run.
+    Merge(RunKey),
+}
+
+/// The event of the action `plan`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PlanEvent {
+    /// The name of the execution of the state machine; `None` for an invocation by hand.
+    pub execution: Option<String>,
+    /// The time of the schedule that started it, as the schedule writes it.
+    pub scheduled_time: Option<String>,
+    /// The number of batches that are collected at the same time.
+    pub max_concurrency: Option<usize>,
+    /// The number of accounts of a batch.
+    pub batch: Option<usize>,
+    /// The event with the targets, as JSON.
+    pub targets: String,
+}
 
 /// An event: `{}`, `{"role_arn": …}`, `{"organization": true}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
 #[derive(Default, PartialEq)]
@@ -171,6 +200,101 @@ impl Fields {
         }
         Ok(())
     }
+}
+
+/// Reads which action an event requests.
+///
+/// # Errors
+/// Where the action or one of its fields is not valid. The message repeats no text of the event.
+pub fn request(event: &str) -> Result<Request, Failure> {
+    let Ok(fields) = serde_json::from_str::<Fields>(event) else {
+        return Ok(Request::Scan(event.to_owned()));
+    };
+    let Some((_, action)) = fields.0.iter().find(|(name, _)| name == "action") else {
+        return Ok(Request::Scan(event.to_owned()));
+    };
+    match text("action", action)?.as_deref() {
+        Some("plan") => plan_event(fields).map(Request::Plan),
+        Some("collect") => collect_event(fields).map(Request::Collect),
+        Some("merge") => merge_event(fields).map(Request::Merge),
+        _ => Err(Failure::InvalidEvent(
+            "the action is not one of plan, collect and merge; without an action, the function does everything in one invocation"
+                .to_owned(),
+        )),
+    }
+}
+
+fn plan_event(fields: Fields) -> Result<PlanEvent, Failure> {
+    let mut plan = PlanEvent { targets: "{}".to_owned(), ..PlanEvent::default() };
+    let mut input = None;
+    fields.each("the event", &["action", "execution", "max_concurrency", "input"], |field, value| {
+        match field {
+            "execution" => plan.execution = text(field, value)?,
+            "max_concurrency" => plan.max_concurrency = parse_as(field, value, "a number")?,
+            "input" => input = parse_as::<Fields>(field, value, "a JSON object")?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let Some(Fields(input)) = input else { return Ok(plan) };
+    let mut targets = Vec::new();
+    for (name, value) in input {
+        match name.as_str() {
+            "scheduled_time" => plan.scheduled_time = text("input.scheduled_time", &value)?,
+            "batch" => plan.batch = parse_as("input.batch", &value, "a number")?,
+            _ => targets.push((name, value)),
+        }
+    }
+    // Step Functions keeps the input of an execution readable for 90 days.
+    let has_external_id = |(name, value): &(String, Box<RawValue>)| {
+        name == "external_id" || value.get().contains("\"external_id\"")
+    };
+    if targets.iter().any(has_external_id) {
+        return Err(Failure::InvalidEvent(
+            "the input of an execution has an external id, which Step Functions would keep; set ROLECALL_EXTERNAL_ID instead"
+                .to_owned(),
+        ));
+    }
+    let members: Vec<String> = targets
+        .iter()
+        .map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get()))
+        .collect();
+    plan.targets = format!("{{{}}}", members.join(","));
+    Ok(plan)
+}
+
+fn collect_event(fields: Fields) -> Result<CollectRequest, Failure> {
+    let (mut run, mut batch, mut cursor) = (None, None, Cursor::default());
+    fields.each("the event", &["action", "run", "batch", "cursor"], |field, value| {
+        match field {
+            "run" => run = run_key(value)?,
+            "batch" => batch = parse_as(field, value, "the number of a batch")?,
+            "cursor" => {
+                cursor = parse_as(field, value, "a cursor that collect returned")?.unwrap_or_default();
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    match (run, batch) {
+        (Some(run), Some(batch)) => Ok(CollectRequest { run, batch, cursor }),
+        _ => Err(Failure::InvalidEvent("the action collect needs run and batch".to_owned())),
+    }
+}
+
+fn merge_event(fields: Fields) -> Result<RunKey, Failure> {
+    let mut run = None;
+    fields.each("the event", &["action", "run"], |field, value| {
+        if field == "run" {
+            run = run_key(value)?;
+        }
+        Ok(())
+    })?;
+    run.ok_or_else(|| Failure::InvalidEvent("the action merge needs run".to_owned()))
+}
+
+fn run_key(value: &RawValue) -> Result<Option<RunKey>, Failure> {
+    parse_as("run", value, "the key of a run, dt=YYYY-MM-DD/run=UUID, which plan returns")
 }
 
 fn parse(event: &str) -> Result<Event, Failure> {

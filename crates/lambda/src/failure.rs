@@ -24,6 +24,12 @@ pub enum Failure {
     /// No account could be read.
     #[error("{0}")]
     AllAccountsFailed(String),
+    /// The store or a recipient cannot be used.
+    #[error("{0}")]
+    StoreUnavailable(String),
+    /// Accounts of the plan have no record, so the run cannot be merged.
+    #[error("{0}")]
+    PartsMissing(String),
     /// The roll is larger than Lambda's limit for a response.
     #[error("{0}")]
     AnswerTooLarge(String),
@@ -41,6 +47,8 @@ impl Failure {
             Self::OrganizationUnknown(_) => "OrganizationUnknown",
             Self::OutOfTime(_) => "OutOfTime",
             Self::AllAccountsFailed(_) => "AllAccountsFailed",
+            Self::StoreUnavailable(_) => "StoreUnavailable",
+            Self::PartsMissing(_) => "PartsMissing",
             Self::AnswerTooLarge(_) => "AnswerTooLarge",
             Self::Internal(_) => "Internal",
         }

@@ -13,14 +13,15 @@ use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::scan::Scanner;
 use rolecall_core::targets::organization::OrganizationError;
-use rolecall_core::{CallError, Run};
+use rolecall_core::{CallError, Run, Settings};
 use rolecall_roll::{Partition, Roll, RunId};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::action::StoreInvocation;
 use crate::environment::{self, Environment};
-use crate::event::EventPlan;
+use crate::event::{EventPlan, Request};
 use crate::failure::Failure;
 use crate::terms::VariableTerms;
 use crate::{answer, event};
@@ -108,21 +109,49 @@ impl Function {
     }
 
     async fn invoke(&self, event: Payload, context: Context) -> Result<Box<RawValue>, Failure> {
-        let invalid = |error: &dyn std::fmt::Display| Failure::InvalidSettings(error.to_string());
-        let event = event::plan(event.text(), &self.environment.options)?;
-        let settings = self.environment.options.resolve().map_err(|error| invalid(&error))?;
+        let request = event::request(event.text())?;
+        let options = &self.environment.options;
+        let settings = options.resolve().map_err(|error| Failure::InvalidSettings(error.to_string()))?;
         let time_left = environment::time_left(context.deadline);
         let time_to_read = time_left.map(|time| time.saturating_sub(RESPONSE_TIME));
         let deadline = time_to_read.into_iter().chain(settings.limits.deadline).min();
-        let is_own_deadline = deadline == settings.limits.deadline;
+        let stop_terms = StopReasonTerms { is_own_deadline: deadline == settings.limits.deadline };
         let cancellation = Cancellation::new(deadline);
+        let scan_event = match &request {
+            Request::Scan(event) => Some(event::plan(event, options)?),
+            _ => None,
+        };
+        if let Some(event) = scan_event.as_ref().filter(|_| options.delivery.store.is_none()) {
+            return self.scan(event, settings, &cancellation, stop_terms).boxed_local().await;
+        }
+        let scanner = &self.scanner;
+        let invocation = StoreInvocation::open(options, settings, scanner, &cancellation, stop_terms)?;
+        match (&request, &scan_event) {
+            (_, Some(event)) => answer::of_action(&invocation.run_all(event).boxed_local().await?),
+            (Request::Plan(event), _) => answer::of_action(&invocation.plan(event).boxed_local().await?),
+            (Request::Collect(request), _) => {
+                answer::of_action(&invocation.collect(request).boxed_local().await?)
+            }
+            (Request::Merge(run), _) => answer::of_action(&invocation.merge(*run).boxed_local().await?),
+            (Request::Scan(_), None) => Err(Failure::Internal("an event without a plan".to_owned())),
+        }
+    }
+
+    /// Reads all accounts, and returns the roll.
+    async fn scan(
+        &self,
+        event: &EventPlan,
+        settings: Settings,
+        cancellation: &Cancellation,
+        stop_terms: StopReasonTerms,
+    ) -> Result<Box<RawValue>, Failure> {
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
-        let run = Run::prepare(&self.scanner, &event.plan, settings, start, &cancellation).await;
-        let run = run.map_err(|error| run_failure(&error, &event, is_own_deadline))?;
+        let run = Run::prepare(&self.scanner, &event.plan, settings, start, cancellation).await;
+        let run = run.map_err(|error| run_failure(&error, event, stop_terms))?;
         for note in run.notes() {
             tracing::warn!("{note}");
         }
-        let mut records = run.records(&cancellation);
+        let mut records = run.records(cancellation);
         let mut accounts = Vec::new();
         while let Some(account) = records.next().await {
             accounts.push(account);
@@ -134,9 +163,20 @@ impl Function {
     }
 }
 
+/// How to say why an invocation had no more time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StopReasonTerms {
+    /// Whether the deadline is that of the settings, and not that of the function.
+    is_own_deadline: bool,
+}
+
+/// The error with its remedy.
+pub(crate) fn with_remedy(error: &CallError) -> String {
+    format!("{error}; {}", error.remedy().to_text(&VariableTerms))
+}
+
 /// The failure for an error that occurs before any account is read.
-fn run_failure(error: &RunError, event: &EventPlan, is_own_deadline: bool) -> Failure {
-    let with_remedy = |error: &CallError| format!("{error}; {}", error.remedy().to_text(&VariableTerms));
+pub(crate) fn run_failure(error: &RunError, event: &EventPlan, stop_terms: StopReasonTerms) -> Failure {
     match error {
         RunError::Plan(error) => event.failure(error),
         RunError::Caller(error) => Failure::NoCaller(with_remedy(error)),
@@ -146,7 +186,7 @@ fn run_failure(error: &RunError, event: &EventPlan, is_own_deadline: bool) -> Fa
         RunError::Organization(error) => Failure::OrganizationUnknown(error.to_string()),
         RunError::Stopped(_) => Failure::OutOfTime(format!(
             "{error}; {}",
-            if is_own_deadline {
+            if stop_terms.is_own_deadline {
                 "increase ROLECALL_DEADLINE"
             } else {
                 "increase the timeout of the function (`aws lambda update-function-configuration --timeout`), and check that it \

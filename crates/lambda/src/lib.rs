@@ -11,6 +11,7 @@
 //! assert!(event::plan("{}", &RunOptions::default()).is_err(), "it names no target");
 //! ```
 
+mod action;
 mod answer;
 mod environment;
 pub mod event;

@@ -260,6 +260,11 @@ impl RollFile {
         self.lines.keys()
     }
 
+    /// The ids of the target accounts, and of all accounts that have a line.
+    pub fn target_ids(&self) -> impl Iterator<Item = &AccountId> {
+        self.header.targets.iter().map(|target| &target.account_id).chain(self.lines.keys())
+    }
+
     /// Reads one account; `None` where the file has no line for it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 use rolecall_core::collect::options::SelectionOptions;
+use rolecall_core::delivery::DeliveryOptions;
 use rolecall_core::option_rows::{OptionRow, OptionSet, Origin, Shape};
 use rolecall_core::settings::SettingOptions;
 use rolecall_core::targets::options::TargetOptions;
@@ -38,6 +39,18 @@ pub(crate) struct SettingFlags;
 #[derive(Debug, Clone)]
 pub(crate) struct SelectionFlags;
 
+/// Where rolls are stored.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreFlags;
+
+/// Where rolls are stored, and in what parts they are read.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanFlags;
+
+/// Where rolls are stored, and who is notified of them.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryFlags;
+
 /// The target accounts and the roles to assume in them.
 #[derive(Debug, Clone)]
 pub(crate) struct TargetFlags;
@@ -70,6 +83,44 @@ impl FlagSet for SelectionFlags {
 
     fn is_common(key: &str) -> bool {
         key == "collect"
+    }
+}
+
+const STORE_HEADING: &str = "Store and recipients";
+
+impl FlagSet for StoreFlags {
+    type Options = DeliveryOptions;
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        STORE_HEADING
+    }
+
+    fn has(key: &str) -> bool {
+        ["store", "bucket_owner"].contains(&key)
+    }
+}
+
+impl FlagSet for PlanFlags {
+    type Options = DeliveryOptions;
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        STORE_HEADING
+    }
+
+    fn has(key: &str) -> bool {
+        ["store", "bucket_owner", "batch_size"].contains(&key)
+    }
+}
+
+impl FlagSet for DeliveryFlags {
+    type Options = DeliveryOptions;
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        STORE_HEADING
+    }
+
+    fn has(key: &str) -> bool {
+        key != "batch_size"
     }
 }
 
@@ -213,11 +264,9 @@ mod tests {
     }
 
     fn rows_of_settings() -> impl Iterator<Item = &'static OptionRow> {
-        let is_target = |row: &&OptionRow| {
-            use rolecall_core::option_rows::OptionSet;
-            rolecall_core::targets::options::TargetOptions::rows().iter().any(|it| it.key == row.key)
-        };
-        RunOptions::rows().filter(move |row| !is_target(row))
+        use rolecall_core::option_rows::OptionSet;
+        use rolecall_core::settings::SettingOptions;
+        super::SelectionOptions::rows().iter().chain(SettingOptions::rows())
     }
 
     fn example(row: &OptionRow) -> &'static str {

@@ -12,7 +12,9 @@ mod sensitive;
 pub(crate) use caller::CallerArgs;
 pub(crate) use configuration::ConfigurationArgs;
 pub(crate) use filters::FilterArgs;
-pub(crate) use flags::{Flags, RoleFlags, SelectionFlags, SettingFlags, TargetFlags};
+pub(crate) use flags::{
+    DeliveryFlags, Flags, PlanFlags, RoleFlags, SelectionFlags, SettingFlags, StoreFlags, TargetFlags,
+};
 pub(crate) use global::GlobalArgs;
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};
 pub(crate) use outputs::{Format, OutputArgs, OutputFormat, Outputs};

@@ -14,6 +14,7 @@ mod policy;
 mod report;
 mod rules;
 mod scan;
+mod sweep;
 mod verify;
 
 use std::process::ExitCode;
@@ -56,6 +57,11 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     /// List the target accounts of a scan, without scanning them
     Accounts(Box<accounts::AccountsArgs>),
+    /// Scan in steps that run in several invocations, and store the roll with its reports
+    Sweep {
+        #[command(subcommand)]
+        command: sweep::SweepCommand,
+    },
     /// Find the account and the user of an access key
     #[command(visible_alias = "whose")]
     FindKey(Box<find_key::FindKeyArgs>),
@@ -95,6 +101,7 @@ impl Arguments {
             Command::Evidence(arguments) => evidence::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::Accounts(arguments) => accounts::run(arguments),
+            Command::Sweep { command } => sweep::run(command),
             Command::FindKey(arguments) => find_key::run(arguments),
             Command::Init(arguments) => init::run(arguments),
             Command::Config(arguments) => config::run(arguments),

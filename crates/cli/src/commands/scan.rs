@@ -121,6 +121,7 @@ impl ScanArgs {
             settings: self.settings.options()?,
             selection: self.selection.options()?,
             targets: self.targets.options()?,
+            ..RunOptions::default()
         })
     }
 }
@@ -333,7 +334,8 @@ fn other_options(problem: &Discontinuity, options: &RunOptions) -> (String, Stri
     )
 }
 
-fn canary_denied(denial: &CanaryDenial) -> Failure {
+/// The failure of a run whose first accounts were all denied.
+pub(super) fn canary_denied(denial: &CanaryDenial) -> Failure {
     let CanaryDenial { denied, not_read, account_id, gap } = denial;
     let [denied, not_read] = [denied, not_read].map(with_thousands_separator);
     let message = format!(

@@ -14,10 +14,14 @@ const HEAD: &str = "\
 const SECTIONS: &str = include_str!("sections.toml");
 
 /// A comment for each section.
-const TITLES: [(&str, &str); 3] = [
+const TITLES: [(&str, &str); 4] = [
     ("organization", "AWS Organizations: used if no other target accounts are given."),
     ("session", "The sessions in the accounts."),
     ("limits", "Rates, attempts and timeouts."),
+    (
+        "delivery",
+        "Runs that are distributed over invocations (`rolecall sweep`), and the delivery of their rolls.",
+    ),
 ];
 
 /// The file.

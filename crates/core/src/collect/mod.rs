@@ -112,6 +112,13 @@ pub(crate) enum Read {
     Key(ReadUser, fn(&mut AccessKey, &str)),
 }
 
+impl Collector {
+    /// Whether it takes calls for each user.
+    fn is_of_user(&self) -> bool {
+        matches!(self.read, Read::User(..) | Read::Key(..))
+    }
+}
+
 /// Marks nothing, for values whose absence already means that they are unknown.
 fn mark_nothing<T>(_: &mut T, _: &str) {}
 

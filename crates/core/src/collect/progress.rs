@@ -1,7 +1,7 @@
 //! What was read of an account so far. It is kept outside of the future that reads, so that a stop keeps it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rolecall_roll::{
     AccessKey, AccessKeyId, AccountRecord, Fact, FactKind, FactSelection, Facts, Gap, Note, Stage, Target,
@@ -27,6 +27,8 @@ pub struct Progress {
     /// Users in the response of another call that are not listed.
     unlisted: RefCell<BTreeSet<String>>,
     finished: RefCell<BTreeSet<FactKind>>,
+    /// The names of the users that an earlier invocation has read.
+    taken_over: RefCell<BTreeSet<String>>,
 }
 
 impl Progress {
@@ -155,6 +157,27 @@ impl Progress {
     /// Takes the users that are in a response and not listed.
     pub(super) fn take_unlisted(&self) -> BTreeSet<String> {
         self.unlisted.take()
+    }
+
+    /// Takes what an earlier invocation of the same run has read of each listed user, where it has all of these facts.
+    pub(super) fn take_over(&self, previous: &[User], facts: &BTreeSet<FactKind>) {
+        let is_whole = |user: &&User| user.missing_facts(facts).is_empty();
+        // By the unique id: a user that was deleted and created again has another one.
+        let previous: HashMap<&str, &User> =
+            previous.iter().filter(is_whole).map(|user| (user.user_id.as_str(), user)).collect();
+        for user in self.users.borrow_mut().iter_mut().flatten() {
+            let Some(before) = previous.get(user.user_id.as_str()) else { continue };
+            user.access_keys.clone_from(&before.access_keys);
+            user.no_access_keys_source = before.no_access_keys_source;
+            user.console_password.clone_from(&before.console_password);
+            user.mfa_devices.clone_from(&before.mfa_devices);
+            self.taken_over.borrow_mut().insert(user.user_name.clone());
+        }
+    }
+
+    /// Whether an earlier invocation has read a user.
+    pub(super) fn is_taken_over(&self, user_name: &str) -> bool {
+        self.taken_over.borrow().contains(user_name)
     }
 
     /// Changes a user. Returns whether the user is there.

@@ -1,8 +1,10 @@
 //! Reads an account, fact by fact, with the selected collectors.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt, join, stream};
-use rolecall_roll::{ErrorKind, Fact, FactKind, FactSelection, Source, UserSource};
+use rolecall_roll::{ErrorKind, Fact, FactKind, FactSelection, Source, User, UserSource};
 
 use super::credential_report::{self, Report};
 use super::{Collector, Progress, Read, second_look, selected};
@@ -15,12 +17,20 @@ pub struct ReadOptions<'a> {
     pub selection: &'a FactSelection,
     /// The maximum number of users that are read at a time, each with one call in flight.
     pub max_concurrent_calls: usize,
+    /// The users that an earlier invocation of the same run has read.
+    pub previous: &'a [User],
 }
 
 impl ReadOptions<'_> {
     /// Whether a fact is selected.
     pub(super) fn is_selected(self, fact: FactKind) -> bool {
         self.selection.contains(fact)
+    }
+
+    /// The selected facts that are read with calls for each user.
+    fn facts_of_users(self) -> BTreeSet<FactKind> {
+        let of_user = self.collectors().filter(|collector| collector.is_of_user());
+        of_user.map(|collector| collector.fact).collect()
     }
 
     fn collectors(self) -> impl Iterator<Item = &'static Collector> {
@@ -37,6 +47,7 @@ pub async fn collect(session: &Session<'_>, options: ReadOptions<'_>, progress: 
                 progress.finish(collector.fact);
             }
         }
+        progress.take_over(options.previous, &options.facts_of_users());
         progress.set_listed();
     };
     let account = async {
@@ -111,8 +122,7 @@ async fn read_users(
         );
         progress.push_note(FactKind::CredentialReport, None, message);
     }
-    let per_user =
-        || options.collectors().filter(|collector| matches!(collector.read, Read::User(..) | Read::Key(..)));
+    let per_user = || options.collectors().filter(|collector| collector.is_of_user());
     if per_user().next().is_none() {
         return;
     }
@@ -138,7 +148,8 @@ struct UserToRead {
 /// device. All else is read live: of a password, for example, the report lacks what `GetLoginProfile` returns.
 fn users_to_read(options: ReadOptions<'_>, report: Option<&Report>, progress: &Progress) -> Vec<UserToRead> {
     let mut all = Vec::new();
-    for user in progress.users.borrow_mut().iter_mut().flatten() {
+    let is_to_be_read = |user: &&mut User| !progress.is_taken_over(&user.user_name);
+    for user in progress.users.borrow_mut().iter_mut().flatten().filter(is_to_be_read) {
         let row = report.and_then(|report| Some((report, report.row_of(user)?.as_ref().ok()?)));
         match row {
             Some((report, row))

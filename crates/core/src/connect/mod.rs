@@ -29,8 +29,15 @@ pub use proxy::PROXY_VARIABLES;
 pub use trust_store::{InvalidCaBundle, RootCertificates};
 
 /// The environment variables that set an endpoint, among those that the SDK reads.
-const ENDPOINT_VARIABLES: [&str; 4] =
-    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_ORGANIZATIONS"];
+const ENDPOINT_VARIABLES: [&str; 7] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_ORGANIZATIONS",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
+];
 
 /// Checks the proxy and endpoint addresses in the environment. Without this check an invalid proxy address would be
 /// ignored silently, and an invalid endpoint would fail later with a message that names no variable.
@@ -188,18 +195,27 @@ impl ClientConfig {
     }
 }
 
+/// The endpoint that the environment or the profile sets for a service, or for all of them; `None` where AWS's own is used.
+#[must_use]
+pub fn endpoint_of(config: &SdkConfig, service_id: &str) -> Option<String> {
+    own_endpoint_of(config, service_id).or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// The endpoint that is set for this service alone.
+fn own_endpoint_of(config: &SdkConfig, service_id: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service_id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    config.service_config()?.load_config(key.ok()?)
+}
+
 /// Checks that the endpoints are valid URLs, in the environment and in the profile.
 fn check_endpoints(config: &SdkConfig) -> Result<(), InvalidEndpoint> {
-    let endpoint_of = |id| {
-        let key = ServiceConfigKey::builder()
-            .service_id(id)
-            .env("AWS_ENDPOINT_URL")
-            .profile("endpoint_url")
-            .build();
-        config.service_config()?.load_config(key.ok()?)
-    };
     let all = config.endpoint_url().map(str::to_owned);
-    let services = ["STS", "IAM", "Organizations"].map(|id| (id, endpoint_of(id)));
+    let services = ["STS", "IAM", "Organizations", "S3", "SNS", "EventBridge"];
+    let services = services.map(|id| (id, own_endpoint_of(config, id)));
     for (service, url) in [("all services", all)].into_iter().chain(services) {
         if let Some(problem) = url.and_then(|url| check_url(&url).err()) {
             return Err(InvalidEndpoint(format!(

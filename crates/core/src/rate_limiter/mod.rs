@@ -109,6 +109,12 @@ impl RateLimiter {
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
+    /// Lowers the rate to this one, in calls per second; a lower rate stays.
+    pub(crate) fn lower_to(&self, rate: f64) {
+        let mut state = self.state();
+        state.rate = Some(state.rate.map_or(rate, |current| current.min(rate)));
+    }
+
     /// Waits until a call may be sent. It counts as in flight until [`RateLimiter::release`].
     pub(crate) async fn acquire(&self) {
         loop {

@@ -106,6 +106,11 @@ impl<'r> AccountRecords<'r> {
         }
     }
 
+    /// Whether the other accounts are not read yet, because no canary was.
+    pub(super) fn waits_for_canaries(&self) -> bool {
+        !self.is_open
+    }
+
     /// Why the other accounts were not read; `None` where they were.
     #[must_use]
     pub fn denial(&self) -> Option<&CanaryDenial> {

@@ -48,9 +48,7 @@ pub struct Run<'a> {
     notes: Vec<String>,
     /// The accounts that a previous run has read, which are not read again.
     done: BTreeSet<AccountId>,
-    started: Instant,
-    /// The calls and the intermediate sessions of the scanner's earlier runs.
-    before: (BTreeMap<String, Calls>, usize),
+    span: RunSpan,
 }
 
 impl<'a> Run<'a> {
@@ -65,8 +63,8 @@ impl<'a> Run<'a> {
         start: RunStart,
         cancellation: &Cancellation,
     ) -> Result<Self, RunError> {
-        let began = (Instant::now(), (scanner.call_metrics().calls(), scanner.role_chain().len()));
-        let preparing = Self::prepare_from(scanner, plan, settings, start, began).boxed_local();
+        let span = RunSpan::begin(scanner);
+        let preparing = Self::prepare_from(scanner, plan, settings, start, span).boxed_local();
         tokio::select! {
             run = preparing => run,
             reason = cancellation.cancelled() => Err(RunError::Stopped(reason)),
@@ -78,7 +76,7 @@ impl<'a> Run<'a> {
         plan: &TargetPlan,
         settings: Settings,
         start: RunStart,
-        (started, before): (Instant, (BTreeMap<String, Calls>, usize)),
+        span: RunSpan,
     ) -> Result<Self, RunError> {
         let region = scanner.sdk_config().region().map_or("", AsRef::as_ref);
         // Conflicts are reported before the first call.
@@ -110,7 +108,7 @@ impl<'a> Run<'a> {
         header.organization = organization;
         header.scope = plan.scope();
         header.accepted_gaps = start.accepted;
-        Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), started, before })
+        Ok(Self { scanner, context, header, targets, notes, done: BTreeSet::new(), span })
     }
 
     /// The header of the roll that the run writes.
@@ -181,20 +179,63 @@ impl<'a> Run<'a> {
         )
     }
 
+    /// Reads canary accounts until one of them answers. Nothing of what was read is kept.
+    ///
+    /// Returns why no account would be read; `None` where accounts can be read, or the canaries take too long to say.
+    pub async fn try_canaries(&self, cancellation: &Cancellation) -> Option<CanaryDenial> {
+        let mut records = self.records(cancellation);
+        let denial = async {
+            while records.denial().is_none() && records.waits_for_canaries() {
+                records.next().await?;
+            }
+            records.denial().cloned()
+        };
+        tokio::select! {
+            denial = denial => denial,
+            () = self.context.wait_for_first_success() => None,
+            _ = cancellation.cancelled() => None,
+        }
+    }
+
     /// The time and the calls that the run has taken so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
+        self.span.statistics(self.scanner)
+    }
+}
+
+/// What a scanner has done since the span began: several runs use the same scanner, one after the other.
+#[derive(Debug)]
+pub struct RunSpan {
+    started: Instant,
+    calls_before: BTreeMap<String, Calls>,
+    sessions_before: usize,
+}
+
+impl RunSpan {
+    /// Begins a span now.
+    #[must_use]
+    pub fn begin(scanner: &Scanner) -> Self {
+        Self {
+            started: Instant::now(),
+            calls_before: scanner.call_metrics().calls(),
+            sessions_before: scanner.role_chain().len(),
+        }
+    }
+
+    /// The time, the calls and the intermediate sessions since the span began.
+    #[must_use]
+    pub fn statistics(&self, scanner: &Scanner) -> Statistics {
         let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (calls_before, sessions_before) = &self.before;
-        let mut calls = self.scanner.call_metrics().calls();
-        for (operation, before) in calls_before {
+        let mut calls = scanner.call_metrics().calls();
+        for (operation, before) in &self.calls_before {
             if let Some(calls) = calls.get_mut(operation) {
                 *calls = calls.since(*before);
             }
         }
         calls.retain(|_, calls| calls.attempts > 0);
-        let intermediate_sessions = self.scanner.role_chain().split_off(*sessions_before);
-        let clock_ahead_s = self.scanner.call_metrics().clock_ahead_s();
+        let intermediate_sessions = scanner.role_chain().split_off(self.sessions_before);
+        let clock_ahead_s = scanner.call_metrics().clock_ahead_s();
         Statistics { elapsed_ms, calls, intermediate_sessions, clock_ahead_s }
     }
 }

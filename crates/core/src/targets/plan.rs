@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use rolecall_roll::{AccountId, NeutralTerms, Partition, RoleArn, TargetScope, Terms};
+use rolecall_roll::{AccountId, ExternalId, NeutralTerms, Partition, RoleArn, TargetScope, Terms};
 
 use super::account_filter::EmptySelection;
 use super::options::TargetOptions;
@@ -247,6 +247,17 @@ impl TargetPlan {
     #[must_use]
     pub fn unmatched_excludes(&self, listed: Vec<TargetSpec>) -> Vec<String> {
         self.filter.unmatched_excludes(&self.merged_with(listed))
+    }
+
+    /// The external id that an account's role requires, from the options and the configuration.
+    ///
+    /// A run that is distributed over invocations stores its targets without external ids, and finds them again with this.
+    #[must_use]
+    pub fn external_id_of(&self, account_id: &AccountId) -> Option<&ExternalId> {
+        let mut specs = self.overrides.iter().chain(&self.specs);
+        let own =
+            specs.find(|spec| spec.account_id == *account_id).and_then(|spec| spec.external_id.as_ref());
+        own.or(self.defaults.external_id.as_ref())
     }
 
     /// How one account would be read.

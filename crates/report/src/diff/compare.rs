@@ -62,12 +62,7 @@ impl Diff {
         };
         diff.facts_only_in_old = only_in(&old.header, &new.header);
         diff.facts_only_in_new = only_in(&new.header, &old.header);
-        let targets = |roll: &'_ RollFile| -> Vec<AccountId> {
-            roll.header.targets.iter().map(|target| target.account_id.clone()).collect()
-        };
-        let target_ids = [targets(old), targets(new)].concat();
-        let ids: BTreeSet<&AccountId> =
-            old.account_ids().chain(new.account_ids()).chain(&target_ids).collect();
+        let ids: BTreeSet<&AccountId> = old.target_ids().chain(new.target_ids()).collect();
         let (mut old_assessor, mut new_assessor) =
             (Assessor::new(&old.header, settings), Assessor::new(&new.header, settings));
         for id in ids {
@@ -104,6 +99,24 @@ impl Diff {
             list.sort_by(Finding::by_urgency);
         }
         Ok(diff)
+    }
+
+    /// Replaces what changed in the outcomes of accounts by the comparison with another older roll. A comparison with a baseline,
+    /// which has each account as it was last read, needs that: its accounts have the outcomes of several runs.
+    ///
+    /// # Errors
+    /// The I/O errors of the files.
+    pub fn with_outcomes_since(mut self, old: &RollFile, new: &RollFile) -> io::Result<Self> {
+        self.old = side(old)?;
+        self.accounts.clear();
+        self.accounts_not_compared = 0;
+        (self.accounts_in_common, self.accounts_only_in_old, self.accounts_only_in_new) = (0, 0, 0);
+        let ids: BTreeSet<&AccountId> = old.target_ids().chain(new.target_ids()).collect();
+        for id in ids {
+            let (old_account, new_account) = (old.account(id)?, new.account(id)?);
+            self.compare_account(id, (old, old_account.as_ref()), (new, new_account.as_ref()));
+        }
+        Ok(self)
     }
 
     fn compare_account(

@@ -16,12 +16,16 @@ use super::csv::{gap_text, why_not_evaluated};
 use crate::advice::Advice;
 use crate::assess::Undetermined;
 use crate::coverage_summary::CoverageSummary;
+use crate::diff::Diff;
 use crate::evidence::Evidence;
 use crate::facts::seconds;
 use crate::finding::{Finding, Suppression};
 use crate::report::{FindingIterator, FindingList, Report, UnreadItem};
 use crate::rules::{Rule, Severity, find};
 use crate::score::Score;
+
+/// Compliance Finding.
+const CLASS_UID: u32 = 2003;
 
 /// An event. Values for which OCSF has no field are in `unmapped`.
 #[derive(Serialize)]
@@ -188,12 +192,37 @@ struct Common<'a> {
 /// # Errors
 /// The first error of `out`.
 pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Result<()> {
+    render_changes(out, roll, report, None)
+}
+
+/// Writes the report as OCSF events. With the changes since an earlier roll, a finding that was open before is an update, and one
+/// that is resolved is closed. What could not be evaluated is not closed.
+///
+/// # Errors
+/// The first error of `out`.
+pub fn render_changes(
+    out: &mut impl Write,
+    roll: &RollFile,
+    report: &Report,
+    changes: Option<&Diff>,
+) -> io::Result<()> {
     let common = Common::new(&roll.header);
+    let opened = changes.iter().flat_map(|diff| diff.opened.iter().chain(&diff.newly_known));
+    let opened: BTreeSet<&str> = opened.map(|finding| finding.id.as_str()).collect();
+    let activity_of = |finding: &Finding| match changes {
+        Some(_) if !opened.contains(finding.id.as_str()) => Activity::Update,
+        _ => Activity::Create,
+    };
+    for finding in changes.iter().flat_map(|diff| &diff.resolved) {
+        write_event(out, &finding_event(&common, finding, Activity::Close))?;
+    }
     for list in [FindingList::Open, FindingList::Suppressed] {
         let render = |findings: &mut FindingIterator<'_>| -> io::Result<Vec<u8>> {
             let mut text = Vec::new();
-            findings
-                .try_for_each(|finding| write_event(&mut text, &finding_event(&common, finding?.as_ref())))?;
+            findings.try_for_each(|finding| {
+                let finding = finding?;
+                write_event(&mut text, &finding_event(&common, &finding, activity_of(&finding)))
+            })?;
             Ok(text)
         };
         report.map_findings(list, usize::MAX, render, |text| out.write_all(&text?))?;
@@ -316,7 +345,34 @@ fn write_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
+/// What happened to a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Activity {
+    Create,
+    Update,
+    Close,
+}
+
+impl Activity {
+    fn id(self) -> u32 {
+        match self {
+            Self::Create => 1,
+            Self::Update => 2,
+            Self::Close => 3,
+        }
+    }
+
+    /// The names of the activity and of the type of event.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Create => ("Create", "Compliance Finding: Create"),
+            Self::Update => ("Update", "Compliance Finding: Update"),
+            Self::Close => ("Close", "Compliance Finding: Close"),
+        }
+    }
+}
+
+fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding, activity: Activity) -> Event<'a> {
     let Finding { rule, subject, score, .. } = finding;
     let cloud = common.cloud(&subject.account_id, subject.account_name.as_deref());
     let owner = finding.owner.as_ref().map(|owner| User {
@@ -338,8 +394,18 @@ fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> 
         organizational_unit: subject.organizational_unit.as_deref(),
         exception: finding.exception.as_ref(),
     };
-    let (status, status_id) = if finding.is_open() { ("New", 1) } else { ("Suppressed", 3) };
+    let (status, status_id) = match activity {
+        Activity::Close => ("Resolved", 4),
+        _ if !finding.is_open() => ("Suppressed", 3),
+        Activity::Create | Activity::Update => ("New", 1),
+    };
+    let compliance = if activity == Activity::Close { Status::Pass } else { Status::Fail };
+    let (activity_name, type_name) = activity.names();
     Event {
+        activity_id: activity.id(),
+        activity_name,
+        type_name,
+        type_uid: CLASS_UID * 100 + activity.id(),
         cloud: Some(cloud),
         finding_info: FindingInfo {
             desc: Some(rule.why),
@@ -351,12 +417,7 @@ fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> 
         resources,
         status,
         status_id,
-        ..common.event(
-            &finding.message,
-            finding.severity,
-            Compliance::new(Status::Fail, Some(rule)),
-            unmapped,
-        )
+        ..common.event(&finding.message, finding.severity, Compliance::new(compliance, Some(rule)), unmapped)
     }
 }
 
@@ -393,7 +454,7 @@ impl<'a> Common<'a> {
             category_name: "Findings",
             category_uid: 2,
             class_name: "Compliance Finding",
-            class_uid: 2003,
+            class_uid: CLASS_UID,
             cloud: None,
             compliance,
             finding_info: FindingInfo::default(),
@@ -409,7 +470,7 @@ impl<'a> Common<'a> {
             time: self.time,
             time_dt: &self.time_dt,
             type_name: "Compliance Finding: Create",
-            type_uid: 200_301,
+            type_uid: CLASS_UID * 100 + 1,
             unmapped,
         }
     }

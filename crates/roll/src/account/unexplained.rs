@@ -99,6 +99,16 @@ impl AccountRecord {
     }
 }
 
+impl User {
+    /// Those of the `requested` facts that the user does not have, be they unknown or not read.
+    #[must_use]
+    pub fn missing_facts(&self, requested: &BTreeSet<FactKind>) -> BTreeSet<FactKind> {
+        let unknown = unknown_of_user(self, |fact| requested.contains(&fact)).into_iter();
+        let missing = unknown.filter(|(_, reason)| reason.is_some()).map(|(fact, _)| fact);
+        missing.filter(|fact| requested.contains(fact)).collect()
+    }
+}
+
 /// The facts of a user, each with the reason where it is unknown.
 fn unknown_of_user(user: &User, is_requested: impl Fn(FactKind) -> bool) -> [(FactKind, Option<&str>); 6] {
     let keys = user.access_keys.is_none() && is_requested(FactKind::AccessKeys);

@@ -1,0 +1,225 @@
+//! The last step of a run: checks the records against the plan, and stores the roll, its reports, and what changed since the last roll.
+//!
+//! `latest.json` is written last. Whoever reads it finds a run that is whole.
+
+mod baseline;
+mod files;
+mod parts;
+
+use std::fs::File;
+use std::io;
+
+use jiff::Timestamp;
+use rolecall_report::Settings;
+use rolecall_report::bundle::{Program, WriteError};
+use rolecall_report::diff::NotComparable;
+use rolecall_roll::{AcceptedGap, Counts, ReadError, RollFile};
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Metrics;
+use crate::notify::{Message, NotifyError, Recipients};
+use crate::plan::Plan;
+use crate::run_key::RunKey;
+use crate::store::{Store, StoreError, to_json};
+
+pub use parts::MissingPart;
+
+/// What to merge, and how it is evaluated.
+#[derive(Debug)]
+pub struct MergeRequest<'a> {
+    /// The run.
+    pub run: RunKey,
+    /// The settings under which rules are evaluated.
+    pub settings: &'a Settings,
+    /// The accepted gaps of the configuration; `None` for those of the plan.
+    pub accepted: Option<&'a [AcceptedGap]>,
+    /// The text of the configuration file without its secrets; `None` where there is none.
+    pub configuration: Option<&'a str>,
+    /// The program that merges.
+    pub program: Program<'a>,
+    /// The time now.
+    pub now: Timestamp,
+    /// Who is notified; `None` for nobody.
+    pub recipients: Option<&'a Recipients>,
+}
+
+/// A merged run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Merged {
+    /// The run.
+    pub run: RunKey,
+    /// Whether the roll has no gap except accepted ones.
+    pub complete: bool,
+    /// The coverage in one line.
+    pub coverage: String,
+    /// The accounts by outcome, the users and the keys.
+    pub counts: Counts,
+    /// What changed since the last roll; `None` where there is none to compare with.
+    pub changes: Option<Changes>,
+    /// The keys of the objects that were stored.
+    pub files: Vec<String>,
+    /// What the user should know: why there is no comparison, for example.
+    pub notes: Vec<String>,
+    /// The metrics of the roll.
+    pub metrics: Metrics,
+}
+
+/// The numbers of findings that changed since the last roll.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// New findings.
+    pub opened: usize,
+    /// Findings that were suppressed before and are open now.
+    pub reopened: usize,
+    /// Resolved findings.
+    pub resolved: usize,
+    /// Accounts that the last roll read and this one did not, or only in part.
+    pub became_unreadable: usize,
+}
+
+/// The last merged run, as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Latest {
+    run: RunKey,
+    as_of: Timestamp,
+    complete: bool,
+    /// The run that was the latest before, which it was compared with.
+    previous: Option<RunKey>,
+}
+
+const LATEST: &str = "latest.json";
+
+/// Why a run was not merged.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no plan of this run.
+    #[error("there is no plan of run {0}")]
+    NoPlan(RunKey),
+    /// Accounts of the plan have no record, so the run is not whole.
+    #[error("{}", parts::describe(.missing, *.accounts))]
+    PartsMissing {
+        /// The accounts without a record, with their batches.
+        missing: Vec<MissingPart>,
+        /// The number of accounts of the plan.
+        accounts: usize,
+    },
+    /// A record is of an account or a role that the plan does not have.
+    #[error("{0}")]
+    OtherPart(String),
+    /// The merged roll is not valid.
+    #[error("the merged roll: {0}")]
+    Roll(#[from] ReadError),
+    /// A temporary file could not be read or written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The reports could not be written.
+    #[error("{0}")]
+    Write(#[from] WriteError),
+    /// A recipient could not be notified.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
+}
+
+/// Merges a run. A run that is merged again gives the same objects, and notifies nobody twice once `latest.json` is written.
+///
+/// # Errors
+/// [`MergeError`]. `latest.json` still names the run before.
+pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, MergeError> {
+    let MergeRequest { run, now, .. } = request;
+    let plan: Plan = store.get_json(&run.plan()).await?.ok_or(MergeError::NoPlan(*run))?;
+    let latest = store.get(LATEST).await?;
+    let version = latest.as_ref().map(|object| object.version.clone());
+    let latest = latest.map(|object| serde_json::from_slice::<Latest>(&object.bytes));
+    let latest = latest.transpose().map_err(|error| store.damaged(LATEST, &error))?;
+    let is_repeated = latest.as_ref().is_some_and(|latest| latest.run == *run);
+    if is_repeated && let Some(merged) = store.get_json(&run.object(files::MERGED)).await? {
+        return Ok(merged);
+    }
+
+    let folder = tempfile::tempdir()?;
+    let roll_path = folder.path().join("roll.jsonl");
+    parts::write_roll(store, run, &plan, *now, &roll_path).await?;
+    let mut roll = RollFile::read(File::open(&roll_path)?)?;
+    if let Some(accepted) = request.accepted {
+        roll.header.accepted_gaps = accepted.to_vec();
+    }
+    // A run that ends after a later one is stored, and changes nothing else.
+    let is_superseded = latest.as_ref().is_some_and(|latest| latest.as_of > plan.header.as_of);
+    let previous = match &latest {
+        _ if is_superseded => None,
+        Some(latest) if is_repeated => latest.previous,
+        other => other.as_ref().map(|latest| latest.run),
+    };
+    let mut notes = Vec::new();
+    if is_superseded {
+        notes.push("a later run was merged before, so this one is compared with none".to_owned());
+    }
+    let comparison = match previous {
+        Some(previous) => baseline::compare(store, &previous, &roll, request.settings, folder.path()).await?,
+        None => baseline::Comparison::first(),
+    };
+    notes.extend(comparison.not_compared.as_ref().map(NotComparable::to_string));
+
+    let written = files::write(folder.path(), &roll, &roll_path, &comparison, request)?;
+    let mut merged = Merged {
+        run: *run,
+        complete: written.report.coverage.is_complete,
+        coverage: rolecall_report::coverage_summary::summary(&written.report.coverage),
+        counts: roll.counts,
+        changes: comparison.diff.as_ref().map(Changes::from),
+        files: Vec::new(),
+        notes,
+        metrics: Metrics::new(&roll, &written.report),
+    };
+    merged.files = files::store(store, run, &written, &merged).await?;
+    if !is_superseded {
+        if let Some(recipients) = request.recipients {
+            let message = Message::new(&roll, &written.report, comparison.diff.as_ref(), &merged);
+            recipients.notify(&message).await?;
+        }
+        let latest = Latest { run: *run, as_of: plan.header.as_of, complete: merged.complete, previous };
+        set_latest(store, &latest, version).await?;
+    }
+    Ok(merged)
+}
+
+/// Writes `latest.json`, unless another merge did meanwhile: its run is the latest then.
+async fn set_latest(store: &Store, latest: &Latest, version: Option<String>) -> Result<(), StoreError> {
+    let is_written = match version {
+        Some(version) => store.replace(LATEST, to_json(latest), &version).await?,
+        None => store.put_new(LATEST, to_json(latest)).await?,
+    };
+    if !is_written {
+        tracing::warn!("another run was merged at the same time; latest.json names that one");
+    }
+    Ok(())
+}
+
+/// The run that was merged last; `None` where none was.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn latest_run(store: &Store) -> Result<Option<RunKey>, StoreError> {
+    Ok(store.get_json::<Latest>(LATEST).await?.map(|latest| latest.run))
+}
+
+impl From<&rolecall_report::Diff> for Changes {
+    fn from(diff: &rolecall_report::Diff) -> Self {
+        use rolecall_roll::Outcome::{Complete, Failed, Partial};
+        let became_unreadable = diff.accounts.iter().filter(|account| {
+            matches!(
+                (account.before, account.now),
+                (Some(Complete), Some(Partial | Failed)) | (Some(Partial), Some(Failed))
+            )
+        });
+        Self {
+            opened: diff.opened.len() + diff.newly_known.len(),
+            reopened: diff.reopened.len(),
+            resolved: diff.resolved.len(),
+            became_unreadable: became_unreadable.count(),
+        }
+    }
+}
