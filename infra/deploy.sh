@@ -10,6 +10,7 @@ usage="usage: make deploy [ZIP=bootstrap.zip] [DISTRIBUTED=1] [DRY=1]
   SCHEDULE      when to run, such as 'cron(0 3 * * ? *)'
   EMAIL         address for summaries and alarms
   KMS_KEY       ARN of the KMS key for the bucket's objects
+  PARAMETERS    other parameters of infra/hub.yaml, such as 'MemorySize=2048 EphemeralStorageSize=2048'
   STACK         stack of infra/hub.yaml (default: rolecall-hub)
   HUB_PROFILE   AWS CLI profile for the hub account (default: hub)
   REGION        Region of the stack (default: us-east-1)
@@ -20,6 +21,7 @@ infra=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=infra/common.sh
 . "$infra/common.sh"
 ZIP=${ZIP:-} DISTRIBUTED=${DISTRIBUTED:-} SCHEDULE=${SCHEDULE:-} EMAIL=${EMAIL:-} KMS_KEY=${KMS_KEY:-}
+PARAMETERS=${PARAMETERS:-}
 STACK=${STACK:-rolecall-hub} HUB_PROFILE=${HUB_PROFILE:-hub} REGION=${REGION:-us-east-1} DRY=${DRY:-0}
 target=deploy definition=$infra/sweep.asl.json
 hub="--profile $HUB_PROFILE --region $REGION"
@@ -38,6 +40,10 @@ deploy() {
     [ -z "$SCHEDULE" ] || set -- "$@" ScheduleExpression="$SCHEDULE"
     [ -z "$EMAIL" ] || set -- "$@" NotificationEmail="$EMAIL"
     [ -z "$KMS_KEY" ] || set -- "$@" KmsKeyArn="$KMS_KEY"
+    set -f # words, in which `*` is no pattern of files
+    # shellcheck disable=SC2086
+    set -- "$@" $PARAMETERS
+    set +f
     # shellcheck disable=SC2086 # words
     step aws cloudformation deploy $hub --stack-name "$STACK" --template-file "$infra/hub.yaml" \
         --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides "$@"
@@ -101,6 +107,12 @@ check_settings() {
     '' | 0 | 1) ;;
     *) usage_error "DISTRIBUTED is '$DISTRIBUTED'; set it to 1 for the state machine, or to 0 for one invocation" ;;
     esac
+    for parameter in $PARAMETERS; do
+        case $parameter in
+        [A-Z]*=*) ;;
+        *) usage_error "PARAMETERS has '$parameter'; write NAME=value, such as MemorySize=2048" ;;
+        esac
+    done
     case $STACK$HUB_PROFILE$REGION in
     *[!A-Za-z0-9_.@-]*) usage_error "STACK, HUB_PROFILE and REGION must not have blanks or other special characters" ;;
     esac

@@ -110,7 +110,9 @@ def test_the_function_is_deployed_into_the_stack_and_destroyed_with_it(way, shel
     step("deploy-hub", **ORGANIZATION, FACTS="all")
     assert functions(aws)["rolecall"]["Environment"]["Variables"]["ROLECALL_COLLECT"] == "all"
     assert functions(aws)["rolecall"]["CodeSha256"] == second["CodeSha256"]
-    step("deploy", ZIP=zip_file, DISTRIBUTED="0")
+    step("deploy", ZIP=zip_file, DISTRIBUTED="0", PARAMETERS="MemorySize=2048 ExcludeAccounts=sandbox-*")
+    assert functions(aws)["rolecall"]["MemorySize"] == 2048
+    assert functions(aws)["rolecall"]["Environment"]["Variables"]["ROLECALL_EXCLUDE"] == "sandbox-*"
     assert aws("stepfunctions").list_state_machines()["stateMachines"] == []
 
     done = step("destroy", **ORGANIZATION)
@@ -187,6 +189,7 @@ def test_a_stack_that_does_not_exist_is_named_with_what_creates_it(shell, tmp_pa
         ({"ZIP": __file__}, "which has no program 'bootstrap' for arm64 or x86_64"),
         ({"DRY": "yes"}, "DRY is 'yes'"),
         ({"DISTRIBUTED": "yes"}, "DISTRIBUTED is 'yes'"),
+        ({"PARAMETERS": "memory"}, "PARAMETERS has 'memory'"),
         ({"STACK": "a b"}, "STACK, HUB_PROFILE and REGION"),
         ({"ROLE": "LambdaRole"}, "ROLE is 'LambdaRole'"),
     ],
