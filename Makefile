@@ -2,6 +2,8 @@
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_CYCLONEDX := .tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 MDBOOK_VERSION := 0.5.4
 MDBOOK := .tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 
@@ -116,6 +118,10 @@ build-dev:
 $(CARGO_DENY):
 	cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
 
+$(CARGO_CYCLONEDX):
+	cargo install cargo-cyclonedx --locked --version $(CARGO_CYCLONEDX_VERSION) \
+	    --root .tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)
+
 # Without its web server and its file watcher, which nothing here uses.
 $(MDBOOK):
 	cargo install mdbook --locked --version $(MDBOOK_VERSION) --no-default-features --features search \
@@ -126,6 +132,16 @@ $(MDBOOK):
 .PHONY: install
 install: ## install rolecall, with the list of its dependencies in it if cargo-auditable is installed
 	cargo $(AUDITABLE) install --locked --profile fast --path crates/cli
+
+.PHONY: sweep
+sweep: build-dev ## run the state machine and the function on this machine: ACCOUNTS=200 [ZIP=…]; writes report.html
+	"$$(tools/venv tests)/bin/python" localstack/sweep.py "$(BUILD)/debug/rolecall" \
+	    "$(or $(ZIP),$(BUILD)/debug/rolecall-lambda)" "$(BUILD)/sweep" \
+	    "accounts=$(or $(ACCOUNTS),200),users=8,denied=60,suspended=20,hanging=10"
+
+.PHONY: release
+release: $(CARGO_CYCLONEDX) ## build the zips, static binaries, SBOMs and checksums of a release into target/dist
+	PATH="$$(tools/venv release)/bin:$(abspath $(dir $(CARGO_CYCLONEDX))):$$PATH" tools/release "$(BUILD)/dist"
 
 ## LocalStack
 
@@ -157,15 +173,22 @@ build: ## build the function for arm64: target/lambda/rolecall-lambda/bootstrap.
 	$(BUILD_FUNCTION)
 
 .PHONY: deploy
-deploy: ## build and deploy the function: ROLE=arn:…:role/LambdaRole [ENV_FILE=rolecall.env]; DRY=1 only prints
-	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles or" \
-	    "make deploy-hub creates in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
+ifdef ROLE
+deploy: ## deploy the function to the stack of deploy-hub: [ZIP=… DISTRIBUTED=1 EMAIL=…]; ROLE=… without a stack; DRY=1 prints
+	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles" \
+	    "creates in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
 	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which cannot be" \
 	    "read; name a file with lines NAME=value" >&2; exit 2; }
 	@case "$(DRY)" in ''|0|1) ;; *) echo "DRY is '$(DRY)'; set DRY=1 to print the commands, or leave it out to run" \
 	    "them" >&2; exit 2 ;; esac
-	$(call unless_dry,$(BUILD_FUNCTION))
-	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
+	$(if $(ZIP),,$(call unless_dry,$(BUILD_FUNCTION)))
+	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ZIP),--binary-path "$(ZIP)") \
+	    $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
+else
+deploy:
+	$(if $(ZIP),,$(call unless_dry,$(BUILD_FUNCTION)))
+	@ZIP="$(or $(ZIP),$(BUILD)/lambda/rolecall-lambda/bootstrap.zip)" infra/deploy.sh
+endif
 
 # Runs a command, or with DRY=1 prints it.
 unless_dry = $(if $(filter 1,$(DRY)),@printf '%s\n' '$(subst ','\'',$(1))',$(1))

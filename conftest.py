@@ -66,6 +66,25 @@ def moto(moto_server):
 
 
 @pytest.fixture(scope="session")
+def ministack_home(tmp_path_factory):
+    return tmp_path_factory.mktemp("ministack")
+
+
+@pytest.fixture(scope="session")
+def ministack_server(ministack_home, leash):
+    venv = subprocess.check_output([ROOT / "tools/venv", "ministack"], text=True).strip()
+    yield emulators.up_ministack(ministack_home, leash, f"{venv}/bin/python")
+    emulators.down(ministack_home)
+
+
+@pytest.fixture
+def ministack(ministack_server):
+    """The endpoint of an empty ministack."""
+    emulators.get(f"{ministack_server}/_ministack/reset", method="POST")
+    return ministack_server
+
+
+@pytest.fixture(scope="session")
 def rolecall():
     target = subprocess.check_output([ROOT / "tools/target"], text=True).strip()
     binary = Path(os.environ.get("ROLECALL_BIN", f"{target}/debug/rolecall"))
@@ -99,7 +118,7 @@ def scan(rolecall, tmp_path):
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.failed:
-        for name in ("localstack_home", "moto_home"):
+        for name in ("localstack_home", "moto_home", "ministack_home"):
             if home := item.funcargs.get(name):
                 report.sections.append((f"{home / 'log'}", emulators.tail(home / "log")))
     return report

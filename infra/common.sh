@@ -1,4 +1,4 @@
-# Functions of roles.sh and organization.sh, which print AWS CLI commands, or run them with RUN=1. `target` is the target
+# Functions of roles.sh, organization.sh and deploy.sh, which print AWS CLI commands, or run them with RUN=1. `target` is the target
 # of make that is run.
 # shellcheck shell=sh
 
@@ -96,6 +96,8 @@ print_command() {
     for word; do
         case $word in
         --*) printf ' \\\n    %s' "$word" ;;
+        # A variable that a printed command has set.
+        \$bucket) printf ' "%s"' "$word" ;;
         *[!A-Za-z0-9_.:/-]* | '') printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")" ;;
         aws) printf %s "$word" ;;
         *) printf ' %s' "$word" ;;

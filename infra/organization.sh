@@ -38,8 +38,8 @@ deploy_hub() {
     say "hub account, $HUB: LambdaRole, which assumes IAMListRole in the accounts of $ORGANIZATION"
     deploy_stack "$HUB_PROFILE" rolecall-hub hub.yaml OrganizationId="$ORGANIZATION" \
         OrganizationRoleArn="$(organization_role)" FactSet="$FACTS" SsoPermissionSet="$SSO_PERMISSION_SET" \
-        CiRoleArn="$CI_ROLE" FunctionName="$FUNCTION"
-    say "use the role: make deploy ROLE=arn:$(partition):iam::$HUB:role/LambdaRole, or as role_arn of an AWS CLI profile"
+        CiRoleArn="$CI_ROLE" FunctionName="$FUNCTION" ExternalId="$EXTERNAL_ID"
+    say "deploy the function: make deploy; or use arn:$(partition):iam::$HUB:role/LambdaRole as role_arn of an AWS CLI profile"
 }
 
 deploy_members() {
@@ -74,7 +74,8 @@ destroy() {
         delete_stack "$MANAGEMENT_PROFILE" rolecall-organization
     fi
     delete_stack "$HUB_PROFILE" rolecall-hub
-    say "if you deployed the function: aws lambda delete-function --function-name $FUNCTION --profile $HUB_PROFILE"
+    say "the rolls stay in the bucket rolecall-hub-bucket-…, which you may delete; a function that was deployed with ROLE" \
+        "stays too: aws lambda delete-function --function-name $FUNCTION --profile $HUB_PROFILE"
 }
 
 check_settings() {

@@ -1,4 +1,4 @@
-"""LocalStack and moto without containers: background processes that listen on 127.0.0.1 only.
+"""LocalStack, moto and ministack without containers: background processes that listen on 127.0.0.1 only.
 
 usage: emulators.py up HOME PORT [LEASH] | endpoint HOME | linger HOME | down HOME
 
@@ -89,11 +89,36 @@ def localstack_is_ready(url: str) -> bool:
     return True
 
 
-def up_moto(home: Path, leash: Path, python: str = sys.executable) -> str:
-    """Starts an empty moto on a free port."""
+def up_moto(home: Path, leash: Path, python: str = sys.executable, functions: str | None = None) -> str:
+    """Starts an empty moto on a free port; its Step Functions call the Lambda and the S3 of the endpoint `functions`."""
     port = free_port()
-    command = [python, "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    return up(home, port, command, {}, lambda url: bool(get(f"{url}/moto-api/data.json")), leash)
+    module = "moto_launcher" if functions else "moto.server"
+    settings = {"PYTHONPATH": str(HERE), "FUNCTIONS_ENDPOINT": functions} if functions else {}
+    command = [python, module, "-H", "127.0.0.1", "-p", str(port)]
+    return up(home, port, command, settings, lambda url: bool(get(f"{url}/moto-api/data.json")), leash)
+
+
+def up_ministack(home: Path, leash: Path, python: str, under: list[str] | None = None, **variables: str) -> str:
+    """Starts an empty ministack on a free port, whose functions inherit these variables.
+
+    `under` is a command that runs ministack with credentials and endpoints, `rolecall emulator … --`.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    # Of the functions: ministack has what they store and send, and the emulator the rest.
+    endpoints = {f"AWS_ENDPOINT_URL_{service}": url for service in ("S3", "SNS", "EVENTBRIDGE")}
+    settings = variables | (endpoints | {"PYTHONPATH": str(HERE)} if under else {})
+    settings |= {
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        # The account of all credentials that do not name one: the hub account.
+        "MINISTACK_ACCOUNT_ID": "222222222222",
+        "GATEWAY_PORT": str(port),
+        "TMPDIR": str(home),
+        "S3_DATA_DIR": str(home / "s3"),
+    }
+    command = [python, "ministack_launcher" if under else "ministack"]
+    return up(home, port, command, settings, lambda url: bool(get(f"{url}/_ministack/health")), leash, under=under or [])
 
 
 def up(
@@ -104,6 +129,7 @@ def up(
     is_ready: Callable[[str], bool],
     leash: Path | None,
     prepare: Callable[[], None] = lambda: None,
+    under: list[str] | None = None,
 ) -> str:
     home.mkdir(parents=True, exist_ok=True)
     (home / ".gitignore").write_text("*\n")
@@ -119,7 +145,7 @@ def up(
         run = ["-m"] if leash is None else [str(HERE / "leashed.py"), str(leash)]
         with open(log, "wb") as output:
             server = subprocess.Popen(
-                [python, "-P", *run, *module],
+                [*(under or []), python, "-P", *run, *module],
                 cwd=home,
                 env=environment(home, python) | settings,
                 stdin=subprocess.DEVNULL,
@@ -212,10 +238,14 @@ def wait_until(condition: Callable[[], bool], seconds: float, error: str) -> Non
         time.sleep(0.1)
 
 
-def get(url: str, method: str = "GET") -> bytes:
+def post(url: str, document: dict) -> bytes:
+    return get(url, "POST", json.dumps(document).encode())
+
+
+def get(url: str, method: str = "GET", body: bytes | None = None) -> bytes:
     # Without the proxies of the environment, which must not get requests to this machine's own address.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(url, method=method), timeout=5) as answer:
+    with opener.open(urllib.request.Request(url, body, method=method), timeout=5) as answer:
         return answer.read()
 
 

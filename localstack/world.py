@@ -113,11 +113,11 @@ def assume(endpoint: str, credentials: dict, role_arn: str) -> dict:
     }
 
 
-def client(endpoint: str, service: str, credentials: dict):
+def client(endpoint: str, service: str, credentials: dict, region: str = "us-east-1"):
     # Calls to the loopback address must not use a proxy or a profile of the person who runs this.
     settings = Config(proxies={}, retries={"total_max_attempts": 1})
     credentials = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", config=settings, **credentials)
+    return boto3.client(service, endpoint_url=endpoint, region_name=region, config=settings, **credentials)
 
 
 if __name__ == "__main__":

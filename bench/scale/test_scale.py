@@ -177,7 +177,7 @@ def test_the_state_machine_is_that_of_the_template():
     assert sum(state["Type"] != "Succeed" for state in states.values()) == c.PARENT_TRANSITIONS
     assert len(collect["ItemProcessor"]["States"]) - 1 == c.CHILD_TRANSITIONS
     hub = text("infra/hub.yaml")
-    assert int(re.search(r"MemorySize: (\d+)", hub)[1]) == c.MEMORY
+    assert int(re.search(r"MemorySize:.*?Default: (\d+)", hub, re.DOTALL)[1]) == c.MEMORY
     assert int(re.search(r"RetentionDays:.*?Default: (\d+)", hub, re.DOTALL)[1]) == c.RETENTION
 
 

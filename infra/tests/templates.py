@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import world
@@ -48,17 +49,21 @@ def role(endpoint, arn):
     return role
 
 
-def documents(endpoint, arn):
-    """A role's trust policy and its only inline policy. It must have no attached policies."""
+def documents(endpoint, arn, policy_name="Rolecall"):
+    """A role's trust policy and its inline policy of this name. It must have no attached policies."""
     iam = world.client(endpoint, "iam", world.administrator(endpoint, arn.split(":")[4]))
     trust = role(endpoint, arn)["AssumeRolePolicyDocument"]
     of_role = {"RoleName": arn.rpartition("/")[2]}
-    [name] = iam.list_role_policies(**of_role)["PolicyNames"]
     assert iam.list_attached_role_policies(**of_role)["AttachedPolicies"] == []
-    permissions = iam.get_role_policy(**of_role, PolicyName=name)["PolicyDocument"]
+    permissions = iam.get_role_policy(**of_role, PolicyName=policy_name)["PolicyDocument"]
     # moto stores this document as Python prints it, not as JSON.
     permissions = ast.literal_eval(permissions) if isinstance(permissions, str) else permissions
     return without_null(trust), without_null(permissions)
+
+
+def policy_names(endpoint, arn):
+    iam = world.client(endpoint, "iam", world.administrator(endpoint, arn.split(":")[4]))
+    return iam.list_role_policies(RoleName=arn.rpartition("/")[2])["PolicyNames"]
 
 
 def without_null(node):
@@ -90,24 +95,53 @@ def read(template):
 def violated_rules(template, parameters):
     """The rules that reject these parameters. moto does not check rules."""
     file = read(template)
-    values = {name: declared.get("Default") for name, declared in file["Parameters"].items()} | parameters
-
-    def value(node):
-        match node:
-            case ("Ref", name):
-                return values[name]
-            case ("Equals", [left, right]):
-                return value(left) == value(right)
-            case ("Not", [condition]):
-                return not value(condition)
-            case ("And", conditions):
-                return all(value(condition) for condition in conditions)
-            case str():
-                return node
-        raise AssertionError(f"{node} is not allowed in a rule")
-
+    value = Values(file, parameters)
     return [
         name
         for name, rule in file["Rules"].items()
         if value(rule.get("RuleCondition", "true")) and not all(value(it["Assert"]) for it in rule["Assertions"])
     ]
+
+
+class Values:
+    """What CloudFormation makes of a template's functions, given the parameters and the stack's resources."""
+
+    def __init__(self, file, parameters, pseudo=None, physical_ids=None, attributes=None):
+        declared = {name: it.get("Default") for name, it in file.get("Parameters", {}).items()}
+        self.file, self.values = file, declared | parameters | (pseudo or {}) | (physical_ids or {})
+        self.attributes = attributes or {}
+
+    def __call__(self, node):
+        match node:
+            case ("Ref", "AWS::NoValue"):
+                return None
+            case ("Ref", name):
+                return self.values[name]
+            case ("GetAtt", name):
+                return self.attributes[name]
+            case ("Sub", text):
+                return re.sub(r"\$\{([\w:.]+)\}", lambda it: str((self.values | self.attributes)[it[1]]), text)
+            case ("Split", [separator, text]):
+                return self(text).split(separator)
+            case ("FindInMap", [name, key, field]):
+                return self.file["Mappings"][name][self(key)][field]
+            case ("If", [condition, then, otherwise]):
+                return self(then if self.condition(condition) else otherwise)
+            case ("Equals", [left, right]):
+                return str(self(left)) == str(self(right))
+            case ("Not", [condition]):
+                return not self(condition)
+            case ("And", conditions):
+                return all(self(condition) for condition in conditions)
+            case {"Condition": str(name)} if len(node) == 1:
+                return self.condition(name)
+            case dict():
+                return {name: made for name, it in node.items() if (made := self(it)) is not None}
+            case list():
+                return [made for it in node if (made := self(it)) is not None]
+            case str() | bool() | int() | float():
+                return node
+        raise AssertionError(f"{node} is not known here")
+
+    def condition(self, name):
+        return self(self.file["Conditions"][name])

@@ -47,7 +47,10 @@ def roles(moto_server):
             ("member", world.MEMBER, "member.yaml", trust | {"RolePath": role_path}),
             ("management", MANAGEMENT, "management.yaml", trust),
         ):
-            made[name] = documents(moto_server, deploy(moto_server, account_id, template, parameters)["RoleArn"])
+            arn = deploy(moto_server, account_id, template, parameters)["RoleArn"]
+            made[name] = documents(moto_server, arn)
+            if name == "hub":
+                made["store"] = documents(moto_server, arn, "RolecallStore")[1]
         return made
 
     return lambda **parameters: copy.deepcopy(make(**parameters))
@@ -213,6 +216,40 @@ def test_the_hub_role_assumes_no_role_of_another_name_and_none_outside_of_the_or
     assert "no identity-based policy allows the sts:AssumeRole action" in done.stdout
 
 
+@pytest.fixture
+def find_key(rolecall, tmp_path):
+    """Runs `rolecall find-key` for the key of a member account's user, as LambdaRole."""
+
+    def run(roles):
+        (tmp_path / "world.json").write_text(json.dumps(organization(roles, "delegated")))
+        key = users(world.MEMBER)["alice"]["access_keys"][0]["access_key_id"]
+        return subprocess.run(
+            [rolecall, "emulator", "--world", "world.json", "--"]
+            + [rolecall, "find-key", key, "--role-name", "IAMListRole"],
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def test_the_hub_role_finds_the_user_of_a_key(roles, find_key):
+    done = find_key(roles())
+    assert done.returncode == 0, done.stderr
+    assert "alice" in done.stdout and world.MEMBER in done.stdout
+
+
+def test_without_its_action_the_hub_role_finds_no_user_of_a_key(roles, find_key):
+    made = roles()
+    remove(made["hub"], "sts:GetAccessKeyInfo")
+    done = find_key(made)
+    assert done.returncode == 11, done.stdout
+    assert "sts:GetAccessKeyInfo" in done.stderr
+
+
 PROFILE = f"""
 [profile rolecall]
 region = us-east-1
@@ -259,6 +296,7 @@ def organization(roles, listing):
         for trust, permissions in (roles[name] for name in ("hub", "member", "management"))
     )
     member["path"] = roles["path"]
+    hub["policies"].append(roles["store"])
     lambda_trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     other = {"trust_policy": {"Statement": [lambda_trust]}, "policies": [EVERYTHING]}
     hub_account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{world.HUB}:root"}}

@@ -18,7 +18,8 @@ LOCALSTACK = Path(__file__).resolve().parents[1]
 ROOT = LOCALSTACK.parent
 SCRIPTS = [
     *(LOCALSTACK / name for name in ("start", "stop", "ready.d/load-world.sh")),
-    *(ROOT / name for name in ("infra/common.sh", "infra/organization.sh", "infra/roles.sh", "tools/venv", "tools/python3.13")),
+    *(ROOT / "infra" / name for name in ("common.sh", "deploy.sh", "organization.sh", "roles.sh")),
+    *(ROOT / name for name in ("tools/release", "tools/venv", "tools/python3.13")),
 ]
 
 
