@@ -218,6 +218,11 @@ bench-cold: ## measure cold start, warm invocation and memory, compared with the
 	cargo build --release -p rolecall-lambda
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary "$(BUILD)/release/rolecall-lambda"
 
+.PHONY: hot-functions
+hot-functions: ## list the functions that an invocation runs, which the linker puts side by side; needs valgrind
+	CARGO_PROFILE_RELEASE_STRIP=false cargo build --release -p rolecall-lambda
+	"$$(tools/venv bench)/bin/python" bench/cold/hot_functions.py --binary "$(BUILD)/release/rolecall-lambda"
+
 .PHONY: bench
 bench: bench-sweep bench-cold bench-emulator bench-report bench-render ## run all benchmarks, one after the other
 
