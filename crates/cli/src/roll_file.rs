@@ -1,21 +1,27 @@
-//! Roll files on disk: opening one to read or to resume, and keeping outputs from overwriting it.
+//! Roll files: opening one to read, on disk or in S3, or to resume, and keeping outputs from overwriting it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rolecall_core::Limits;
+use rolecall_core::targets::TargetPlan;
+use rolecall_core::targets::options::TargetOptions;
+use rolecall_delivery::{Store, StoreError, StoreLocation};
 use rolecall_roll::{OpenRoll, ReadError, ResumableRoll, RollFile};
 
+use crate::args::CallerArgs;
 use crate::failure::Failure;
-use crate::output;
+use crate::runtime::in_runtime;
+use crate::{aws, output};
 
-/// Reads a roll file; `-` is stdin.
+/// Reads a roll file; `-` is stdin, and `s3://…` an object.
 pub(crate) fn read(path: &Path) -> Result<RollFile, Failure> {
     RollFile::read(regular_file(path)?).map_err(|error| not_a_roll(path, error))
 }
 
-/// Opens a roll file, to work on its accounts while they are read; `-` is stdin.
+/// Opens a roll file, to work on its accounts while they are read; `-` is stdin, and `s3://…` an object.
 pub(crate) fn open(path: &Path) -> Result<OpenRoll, Failure> {
     OpenRoll::new(regular_file(path)?).map_err(|error| not_a_roll(path, error))
 }
@@ -23,12 +29,57 @@ pub(crate) fn open(path: &Path) -> Result<OpenRoll, Failure> {
 const REMEDY: &str = "name a roll file: `rolecall scan --roll FILE` or --format jsonl writes one";
 
 fn regular_file(path: &Path) -> Result<File, Failure> {
+    if let Some(address) = s3_address(path) {
+        return copy_of_object(address);
+    }
     let file = if path == Path::new("-") { copy_of_stdin() } else { File::open(path) };
     let file = file.map_err(|error| Failure::cannot_read("", path, &error))?;
     if file.metadata().is_ok_and(|there| !there.is_file()) {
         return Err(Failure::usage(format!("{}: not a regular file", path.display())).with_remedy(REMEDY));
     }
     Ok(file)
+}
+
+/// The address of an object in S3: `s3://BUCKET/KEY`.
+fn s3_address(path: &Path) -> Option<&str> {
+    path.to_str().filter(|path| path.starts_with("s3://"))
+}
+
+/// An object of S3 in an unnamed temporary file.
+fn copy_of_object(address: &str) -> Result<File, Failure> {
+    let location: StoreLocation =
+        address.parse().map_err(|problem| Failure::usage(format!("{address}: {problem}")))?;
+    let StoreLocation::S3 { bucket, prefix: key } = location else {
+        return Err(Failure::usage(format!("{address}: not an object in S3")));
+    };
+    let bucket = StoreLocation::S3 { bucket, prefix: String::new() };
+    let download = async || {
+        let caller = CallerArgs::default();
+        let plan = TargetPlan::for_one_account(TargetOptions::default(), &[]);
+        let scanner = aws::connect(&caller, &plan, &Limits::default()).await?;
+        let mut file = tempfile::tempfile().map_err(Failure::unexpected)?;
+        let found = Store::open(&bucket, &scanner, None).get_file(&key, &mut file).await;
+        if !found.map_err(|error| store_failure(&error))? {
+            return Err(
+                Failure::usage(format!("{address}: there is no such object")).with_remedy("check the key")
+            );
+        }
+        file.rewind().map_err(Failure::unexpected)?;
+        Ok(file)
+    };
+    // A thread of its own: the command may be in a runtime already.
+    let downloaded = std::thread::scope(|scope| scope.spawn(|| in_runtime(download())).join());
+    downloaded
+        .unwrap_or_else(|_| Err(Failure::unexpected("internal error in rolecall while an object was read")))
+}
+
+/// The failure for a store that cannot be used.
+pub(crate) fn store_failure(error: &StoreError) -> Failure {
+    let failure = Failure::incomplete(error);
+    match &error.remedy {
+        Some(remedy) => failure.with_remedy(remedy),
+        None => failure,
+    }
 }
 
 /// The failure for a file that cannot be read as a roll.
@@ -92,6 +143,12 @@ pub(crate) fn open_to_resume(named: Option<&Path>) -> Result<(ResumableRoll, Opt
         let file: File = tempfile::tempfile().map_err(unexpected)?;
         return ResumableRoll::read(file).map(|roll| (roll, None)).map_err(Failure::unexpected);
     };
+    if s3_address(path).is_some() {
+        let problem =
+            format!("--roll {}: a scan appends to its roll file, and S3 cannot append", path.display());
+        return Err(Failure::usage(problem)
+            .with_remedy("name a local file; `rolecall sweep run --store s3://BUCKET` scans into a bucket"));
+    }
     let is_special = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
     if is_special || path == Path::new("-") {
         let problem = format!("--roll {}: not a regular file", path.display());

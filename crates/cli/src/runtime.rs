@@ -1,7 +1,6 @@
 //! The async runtime of commands that call AWS, and the signals that interrupt them.
 
 use std::future::{Future, poll_fn};
-use std::process::ExitCode;
 use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,7 +9,7 @@ use crate::environment;
 use crate::failure::Failure;
 
 /// Runs a command's work on one thread: the work is mostly waiting, and on two cores one thread measured faster than two.
-pub(crate) fn in_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+pub(crate) fn in_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::unexpected)?;
     runtime.block_on(Box::pin(work))

@@ -151,7 +151,7 @@ impl<'a> StoreInvocation<'a> {
             accepted: None,
             configuration: None,
             program: Program {
-                version: env!("CARGO_PKG_VERSION"),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
                 sha256: sha256.map_err(|error| Failure::Internal(error.to_string()))?,
             },
             now,
@@ -201,7 +201,7 @@ fn merge_failure(error: &MergeError) -> Failure {
             Some(remedy) => format!("{notify}; {remedy}"),
             None => notify.to_string(),
         }),
-        MergeError::OtherPart(_) | MergeError::Roll(_) | MergeError::Io(_) | MergeError::Write(_) => {
+        MergeError::OtherPart(_) | MergeError::Roll(_) | MergeError::Io(_) => {
             Failure::Internal(error.to_string())
         }
     }

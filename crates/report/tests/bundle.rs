@@ -4,42 +4,38 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::io::{Seek, Write};
 
 use common::{account, header, key, roll_file_of, user};
 use rolecall_report::Settings;
-use rolecall_report::bundle::{
-    self, BundleContents, CheckError, Program, REQUIRED_FILES, SUMS_FILE, WriteError,
-};
+use rolecall_report::bundle::{self, Bundle, CheckError, Program, REQUIRED_FILES, SUMS_FILE, WriteError};
+use rolecall_roll::RollFile;
 
-/// Writes a bundle of one account to `folder`.
-fn write(folder: &Path, roll_file: &Path) -> Result<usize, WriteError> {
-    let roll = roll_file_of(
-        &header(),
-        &[account("111111111111", vec![user("alice", vec![key("AKIAIOSFODNN7EXAMPLE", 400, None)])])],
-    );
-    let contents = BundleContents {
-        roll: &roll,
-        roll_file,
-        settings: &Settings::default(),
-        configuration: Some("role_name = \"IAMListRole\"\n"),
-        program: Program { version: "1.2.3", sha256: "0".repeat(64) },
-    };
-    bundle::write(folder, &contents)
+/// A bundle of one account.
+fn one_account() -> Bundle {
+    let users = vec![user("alice", vec![key("AKIAIOSFODNN7EXAMPLE", 400, None)])];
+    bundle_of(roll_file_of(&header(), &[account("111111111111", users)]))
+}
+
+fn bundle_of(roll: RollFile) -> Bundle {
+    let program = Program { version: "1.2.3".to_owned(), sha256: "0".repeat(64) };
+    let configuration = Some("role_name = \"IAMListRole\"\n".to_owned());
+    Bundle::new(roll, &Settings::default(), configuration, program).unwrap()
 }
 
 #[test]
 fn a_bundle_is_unchanged_as_written_and_has_the_same_bytes_each_time() {
     let parent = tempfile::tempdir().unwrap();
-    let roll_file = parent.path().join("roll.jsonl");
-    fs::write(&roll_file, "any bytes\n").unwrap();
     let (first, second) = (parent.path().join("first"), parent.path().join("second"));
-    assert_eq!(write(&first, &roll_file).unwrap(), REQUIRED_FILES.len() + 1);
-    write(&second, &roll_file).unwrap();
+    let bundle = one_account();
+    assert_eq!(bundle.write(&first).unwrap(), REQUIRED_FILES.len() + 1);
+    bundle.write(&second).unwrap();
     let checked = bundle::check(&first).unwrap();
     assert!(checked.is_unchanged(), "{checked:?}");
     assert_eq!(fs::read(first.join(SUMS_FILE)).unwrap(), fs::read(second.join(SUMS_FILE)).unwrap());
-    assert_eq!(fs::read(first.join("roll.jsonl")).unwrap(), b"any bytes\n");
+    let mut roll = Vec::new();
+    bundle.roll.copy_to(&mut roll).unwrap();
+    assert_eq!(fs::read(first.join("roll.jsonl")).unwrap(), roll);
     let program = fs::read_to_string(first.join("rolecall.json")).unwrap();
     assert!(program.contains("\"version\": \"1.2.3\"") && program.contains(&"0".repeat(64)), "{program}");
 }
@@ -48,20 +44,27 @@ fn a_bundle_is_unchanged_as_written_and_has_the_same_bytes_each_time() {
 fn a_bundle_is_not_overwritten_and_a_failed_one_leaves_nothing() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("bundle");
-    assert!(matches!(write(&folder, Path::new("/no/such/roll")), Err(WriteError::Io(_))));
+    let mut roll = Vec::new();
+    one_account().roll.copy_to(&mut roll).unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&roll).unwrap();
+    file.rewind().unwrap();
+    let broken = bundle_of(RollFile::read(file.try_clone().unwrap()).unwrap());
+    file.set_len(10).unwrap();
+    assert!(matches!(broken.write(&folder), Err(WriteError::Io(_))));
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     // A dangling link exists too.
     std::os::unix::fs::symlink("nowhere", &folder).unwrap();
-    assert!(matches!(write(&folder, Path::new("/dev/null")), Err(WriteError::Exists)));
+    assert!(matches!(one_account().write(&folder), Err(WriteError::Exists)));
     let nowhere = parent.path().join("no/such/bundle");
-    assert!(matches!(write(&nowhere, Path::new("/dev/null")), Err(WriteError::Parent(_))));
+    assert!(matches!(one_account().write(&nowhere), Err(WriteError::Parent(_))));
 }
 
 #[test]
 fn every_change_of_a_file_is_reported() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("bundle");
-    write(&folder, Path::new("/dev/null")).unwrap();
+    one_account().write(&folder).unwrap();
     for name in REQUIRED_FILES {
         let path = folder.join(name);
         let bytes = fs::read(&path).unwrap();

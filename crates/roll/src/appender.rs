@@ -307,6 +307,16 @@ impl RollFile {
         }
     }
 
+    /// Copies the file as it is.
+    ///
+    /// # Errors
+    /// The I/O errors of either file.
+    pub fn copy_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let mut file = &self.file;
+        file.rewind()?;
+        io::copy(&mut file, out).map(|_| ())
+    }
+
     /// Calculates the coverage of the roll; reads all accounts.
     ///
     /// # Errors

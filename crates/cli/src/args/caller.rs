@@ -3,7 +3,7 @@
 use clap::Args;
 
 /// The caller's credentials and region.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "AWS credentials and region")]
 pub(crate) struct CallerArgs {
     /// Profile of the AWS configuration files; takes precedence over all other credentials

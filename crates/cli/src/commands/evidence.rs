@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use rolecall_report::bundle::{self, BundleContents, Program, SUMS_FILE, WriteError};
+use rolecall_report::bundle::{self, Bundle, Program, SUMS_FILE, WriteError};
 
 use crate::args::ConfigurationArgs;
 use crate::configuration;
@@ -51,24 +51,20 @@ pub(crate) fn run(arguments: &EvidenceArgs) -> Result<ExitCode, Failure> {
         roll.header.accepted_gaps.clone_from(&configuration.accepted_gaps);
     }
     let this_program = std::env::current_exe().and_then(File::open).and_then(bundle::sha256);
-    let contents = BundleContents {
-        roll: &roll,
-        roll_file: &arguments.roll,
-        settings: &configuration.judging,
-        configuration: configuration.without_secrets.as_deref(),
-        program: Program {
-            version: env!("CARGO_PKG_VERSION"),
-            sha256: this_program.map_err(Failure::unexpected)?,
-        },
+    let program = Program {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sha256: this_program.map_err(Failure::unexpected)?,
     };
+    let bundle = Bundle::new(roll, &configuration.judging, configuration.without_secrets, program);
+    let bundle = bundle.map_err(|error| output::not_written(&error))?;
     let out = &arguments.out;
-    let number = bundle::write(out, &contents).map_err(|error| match error {
+    let number = bundle.write(out).map_err(|error| match error {
         WriteError::Exists => Failure::usage(format!("--out {}: {error}", out.display()))
             .with_remedy("name a folder that does not exist yet: evidence is not overwritten"),
         WriteError::Parent(error) => output::cannot_write("--out", out, &error),
         WriteError::Io(error) => output::not_written(&error),
     })?;
-    if !roll.coverage().map_err(|error| output::not_written(&error))?.is_complete {
+    if !bundle.report.coverage.is_complete {
         output::say("note: the roll is incomplete; coverage.json lists what is missing, and why");
     }
     output::say(&format!(

@@ -13,7 +13,7 @@ use rolecall_delivery::merge::MergeRequest;
 use rolecall_delivery::notify::Addresses;
 use rolecall_delivery::{
     CollectError, CollectRequest, Collected, Cursor, MergeError, Merged, PlanFailure, PlanRequest, Planned,
-    Recipients, RunKey, Store, StoreError,
+    Recipients, RunKey, Store,
 };
 use rolecall_report::bundle::{Program, sha256};
 use rolecall_roll::RunId;
@@ -27,6 +27,7 @@ use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output::{self, Spinner, count_of};
+use crate::roll_file::store_failure;
 use crate::runtime::{StopSignals, in_runtime};
 use crate::{aws, environment, targets};
 
@@ -385,7 +386,7 @@ impl<'a> Sweep<'a> {
             accepted: self.configuration.path.is_some().then_some(&self.configuration.accepted_gaps),
             configuration: self.configuration.without_secrets.as_deref(),
             program: Program {
-                version: env!("CARGO_PKG_VERSION"),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
                 sha256: this_program.map_err(Failure::unexpected)?,
             },
             now,
@@ -424,15 +425,7 @@ fn merge_failure(error: &MergeError) -> Failure {
         }
         MergeError::OtherPart(_) | MergeError::Roll(_) => Failure::incomplete(error)
             .with_remedy("the store was changed after Rolecall wrote it: plan a new run"),
-        MergeError::Io(_) | MergeError::Write(_) => Failure::unexpected(error),
-    }
-}
-
-fn store_failure(error: &StoreError) -> Failure {
-    let failure = Failure::incomplete(error);
-    match &error.remedy {
-        Some(remedy) => failure.with_remedy(remedy),
-        None => failure,
+        MergeError::Io(_) => Failure::unexpected(error),
     }
 }
 

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
 use rolecall_report::diff::NotComparable;
 use rolecall_report::{Diff, Settings};
-use rolecall_roll::{AccountRecord, FactKind, Facts, Outcome, RollFile, RollWriter, Statistics, User};
+use rolecall_roll::{
+    AccountRecord, FactKind, Facts, Outcome, ReadError, ResumableRoll, RollFile, RollWriter, Statistics, User,
+};
 
 use super::MergeError;
 use crate::run_key::RunKey;
@@ -24,8 +26,8 @@ pub(super) const BASELINE: &str = "baseline.jsonl";
 pub(super) struct Comparison {
     /// The differences; `None` where there is nothing to compare with.
     pub(super) diff: Option<Diff>,
-    /// Why the rolls could not be compared.
-    pub(super) not_compared: Option<NotComparable>,
+    /// Why the roll could not be compared with the last one.
+    pub(super) not_compared: Option<String>,
     /// What was known before.
     before: Option<RollFile>,
 }
@@ -34,6 +36,10 @@ impl Comparison {
     /// That of the first roll.
     pub(super) fn first() -> Self {
         Self { diff: None, not_compared: None, before: None }
+    }
+
+    fn not_compared(reason: String) -> Self {
+        Self { not_compared: Some(reason), ..Self::first() }
     }
 
     /// Writes the accounts that the roll did not read completely, as they are last known.
@@ -61,24 +67,45 @@ pub(super) async fn compare(
     settings: &Settings,
     folder: &Path,
 ) -> Result<Comparison, MergeError> {
+    let [roll_key, baseline_key] = ["roll.jsonl", BASELINE].map(|name| previous.object(name));
     let path = folder.join("before.jsonl");
-    let mut file = File::options().append(true).create_new(true).open(&path)?;
-    if !store.get_file(&previous.object("roll.jsonl"), &mut file).await? {
-        return Ok(Comparison::first());
+    if !store.get_file(&roll_key, &mut File::create_new(&path)?).await? {
+        return Ok(Comparison::not_compared(format!("the roll of the last run, {roll_key}, does not exist")));
     }
-    let last = RollFile::read(File::open(&path)?)?;
-    // As if the last run had been resumed: of two lines of an account, the one with more of it counts. The lines of the last roll
-    // stay where they are.
-    store.get_file(&previous.object(BASELINE), &mut file).await?;
-    let before = RollFile::read(File::open(&path)?)?;
+    let mut known = tempfile::tempfile_in(folder)?;
+    let has_baseline = store.get_file(&baseline_key, &mut known).await?;
+    let last = match RollFile::read(File::open(&path)?) {
+        Ok(last) => last,
+        Err(error) => {
+            return Ok(Comparison::not_compared(format!("the roll of the last run, {roll_key}: {error}")));
+        }
+    };
+    let before = match last_known_roll(&path, has_baseline.then_some(known)) {
+        Ok(before) => before,
+        Err(error) => return Ok(Comparison::not_compared(format!("the last run, {baseline_key}: {error}"))),
+    };
     match Diff::compare(&before, roll, settings, false) {
         Ok(diff) => {
-            let diff = Some(diff.with_outcomes_since(&last, roll)?);
-            Ok(Comparison { diff, not_compared: None, before: Some(before) })
+            let diff = diff.with_outcomes_since(&last, roll)?;
+            Ok(Comparison { diff: Some(diff), not_compared: None, before: Some(before) })
         }
         Err(NotComparable::Io(error)) => Err(error.into()),
-        Err(other) => Ok(Comparison { not_compared: Some(other), ..Comparison::first() }),
+        Err(other) => Ok(Comparison::not_compared(other.to_string())),
     }
+}
+
+/// The last roll, with what was known before of the accounts that it does not have completely. It is as if the run had been resumed: of
+/// two lines of an account, the one with more of it counts.
+fn last_known_roll(path: &Path, known: Option<File>) -> Result<RollFile, ReadError> {
+    let Some(mut known) = known else { return RollFile::read(File::open(path)?) };
+    known.rewind()?;
+    let known = RollFile::read(known)?;
+    let roll = ResumableRoll::read(File::options().read(true).write(true).open(path)?)?;
+    let mut roll = roll.resume(&known.header)?;
+    for account in known.accounts() {
+        roll.add(&account?)?;
+    }
+    Ok(roll.finish(Statistics::default())?)
 }
 
 /// An account as it is last known: what was read today, and where that is unknown, what was known before.

@@ -8,11 +8,11 @@ mod parts;
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rolecall_report::Settings;
-use rolecall_report::bundle::{Program, WriteError};
-use rolecall_report::diff::NotComparable;
+use rolecall_report::bundle::{Bundle, Program};
+use rolecall_report::{Settings, coverage_summary};
 use rolecall_roll::{AcceptedGap, Counts, ReadError, RollFile};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ use crate::notify::{Message, NotifyError, Recipients};
 use crate::plan::Plan;
 use crate::run_key::RunKey;
 use crate::store::{Store, StoreError, to_json};
+use files::Files;
 
 pub use parts::MissingPart;
 
@@ -36,7 +37,7 @@ pub struct MergeRequest<'a> {
     /// The text of the configuration file without its secrets; `None` where there is none.
     pub configuration: Option<&'a str>,
     /// The program that merges.
-    pub program: Program<'a>,
+    pub program: Program,
     /// The time now.
     pub now: Timestamp,
     /// Who is notified; `None` for nobody.
@@ -115,9 +116,6 @@ pub enum MergeError {
     /// A temporary file could not be read or written.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The reports could not be written.
-    #[error("{0}")]
-    Write(#[from] WriteError),
     /// A recipient could not be notified.
     #[error(transparent)]
     Notify(#[from] NotifyError),
@@ -161,24 +159,27 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
         Some(previous) => baseline::compare(store, &previous, &roll, request.settings, folder.path()).await?,
         None => baseline::Comparison::first(),
     };
-    notes.extend(comparison.not_compared.as_ref().map(NotComparable::to_string));
+    let not_compared = comparison.not_compared.as_ref();
+    notes.extend(not_compared.map(|reason| format!("compared with no earlier roll: {reason}")));
 
-    let written = files::write(folder.path(), &roll, &roll_path, &comparison, request)?;
+    let configuration = request.configuration.map(str::to_owned);
+    let bundle = Bundle::new(roll, request.settings, configuration, request.program.clone())?;
+    let files = Arc::new(Files { bundle, comparison });
+    let Files { bundle: Bundle { roll, report, .. }, comparison } = &*files;
     let mut merged = Merged {
         run: *run,
-        complete: written.report.coverage.is_complete,
-        coverage: rolecall_report::coverage_summary::summary(&written.report.coverage),
+        complete: report.coverage.is_complete,
+        coverage: coverage_summary::summary(&report.coverage),
         counts: roll.counts,
         changes: comparison.diff.as_ref().map(Changes::from),
         files: Vec::new(),
         notes,
-        metrics: Metrics::new(&roll, &written.report),
+        metrics: Metrics::new(roll, report),
     };
-    merged.files = files::store(store, run, &written, &merged).await?;
+    merged.files = files::store(store, run, &files, &merged).await?;
     if !is_superseded {
         if let Some(recipients) = request.recipients {
-            let message = Message::new(&roll, &written.report, comparison.diff.as_ref(), &merged);
-            recipients.notify(&message).await?;
+            recipients.notify(&Message::new(roll, report, comparison.diff.as_ref(), &merged)).await?;
         }
         let latest = Latest { run: *run, as_of: plan.header.as_of, complete: merged.complete, previous };
         set_latest(store, &latest, version).await?;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rolecall_report::bundle::sha256;
 use tempfile::NamedTempFile;
+use tokio::sync::mpsc::Receiver;
 
+use super::stream::Part;
 use super::{Object, StoreError};
 
 #[derive(Debug)]
@@ -61,14 +63,18 @@ impl Folder {
         written.map(|_| ()).map_err(|error| failure(&path, &error))
     }
 
-    pub(super) fn put_file(&self, key: &str, from: &Path) -> Result<(), StoreError> {
+    pub(super) async fn put_parts(&self, key: &str, mut parts: Receiver<Part>) -> Result<(), StoreError> {
         let path = self.path(key);
-        let copy = || {
-            let mut file = self.unnamed(&path, &[])?;
-            io::copy(&mut File::open(from)?, &mut file)?;
-            file.persist(&path).map_err(io::Error::from)
-        };
-        copy().map(|_| ()).map_err(|error| failure(&path, &error))
+        let mut file = self.unnamed(&path, &[]).map_err(|error| failure(&path, &error))?;
+        while let Some(part) = parts.recv().await {
+            let (Part::Some(bytes) | Part::Last(bytes)) = &part;
+            file.write_all(bytes).map_err(|error| failure(&path, &error))?;
+            if matches!(part, Part::Last(_)) {
+                return file.persist(&path).map(|_| ()).map_err(|error| failure(&path, &error.into()));
+            }
+        }
+        // The thread that makes the bytes says why.
+        Ok(())
     }
 
     pub(super) fn replace(&self, key: &str, bytes: &[u8], version: &str) -> Result<bool, StoreError> {

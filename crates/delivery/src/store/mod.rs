@@ -2,10 +2,10 @@
 
 mod folder;
 mod s3;
+mod stream;
 
 use std::fmt;
 use std::fs::File;
-use std::path::Path;
 
 use rolecall_core::Scanner;
 pub use rolecall_core::delivery::StoreLocation;
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use folder::Folder;
 use s3::Bucket;
+pub(crate) use stream::MakeBytes;
 
 /// A store of objects by key.
 #[derive(Debug)]
@@ -99,14 +100,23 @@ impl Store {
         }
     }
 
-    /// Writes a file as an object, replacing one that is there.
+    /// Writes an object while its bytes are made, by a thread of its own, and replaces one that is there. Memory holds a few parts of
+    /// it. Returns its SHA-256 checksum, in hexadecimal digits.
     ///
     /// # Errors
-    /// Where the file cannot be read, or the store cannot be written.
-    pub async fn put_file(&self, key: &str, path: &Path) -> Result<(), StoreError> {
-        match &self.0 {
-            Backend::Folder(folder) => folder.put_file(key, path),
-            Backend::S3(bucket) => bucket.put_file(key, path).await,
+    /// Where the bytes cannot be made, or the store cannot be written. Nothing is replaced then.
+    pub async fn put_stream(&self, key: &str, make: MakeBytes) -> Result<String, StoreError> {
+        let (parts, making) = stream::start(make);
+        let written = match &self.0 {
+            Backend::Folder(folder) => folder.put_parts(key, parts).await,
+            Backend::S3(bucket) => bucket.put_parts(key, parts).await,
+        };
+        let problem = |problem: String| StoreError { place: self.place(key), problem, remedy: None };
+        // What went wrong where the bytes are made is the cause of what went wrong here.
+        match making.await {
+            Ok(Ok(sum)) => written.map(|()| sum),
+            Ok(Err(error)) => Err(written.err().unwrap_or_else(|| problem(error.to_string()))),
+            Err(_) => Err(problem("internal error in rolecall while the object was made".to_owned())),
         }
     }
 

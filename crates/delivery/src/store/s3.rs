@@ -3,17 +3,19 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use rolecall_core::secrets::Secrets;
 use rolecall_core::{CallError, Scanner, connect};
 use rolecall_roll::ErrorKind;
+use tokio::sync::mpsc::Receiver;
 
+use super::stream::Part;
 use super::{Object, StoreError};
 
 #[derive(Debug)]
@@ -116,11 +118,64 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn put_file(&self, key: &str, path: &Path) -> Result<(), StoreError> {
-        let body = ByteStream::from_path(path).await.map_err(|error| self.local(key, &error))?;
-        let request = self.client.put_object().bucket(&self.name).key(self.full_key(key)).body(body);
-        let sent = request.set_expected_bucket_owner(self.owner.clone()).send().await;
-        sent.map(|_| ()).map_err(|error| self.failure("PutObject", key, &error))
+    /// Writes an object in parts; in one call if it has one part.
+    pub(super) async fn put_parts(&self, key: &str, mut parts: Receiver<Part>) -> Result<(), StoreError> {
+        let first = match parts.recv().await {
+            Some(Part::Last(bytes)) => return self.put(key, bytes).await,
+            Some(Part::Some(bytes)) => bytes,
+            // The thread that makes the bytes says why.
+            None => return Ok(()),
+        };
+        let request = self.client.create_multipart_upload().bucket(&self.name).key(self.full_key(key));
+        let upload = request.set_expected_bucket_owner(self.owner.clone()).send().await;
+        let upload = upload.map_err(|error| self.failure("CreateMultipartUpload", key, &error))?;
+        let upload_id = upload.upload_id.unwrap_or_default();
+        let written = self.upload_parts(key, &upload_id, first, parts).await;
+        if !matches!(written, Ok(true)) {
+            // If this fails too, the bucket's lifecycle rule deletes the parts.
+            let request = self.client.abort_multipart_upload().bucket(&self.name).key(self.full_key(key));
+            let aborted =
+                request.upload_id(upload_id).set_expected_bucket_owner(self.owner.clone()).send().await;
+            if let Err(error) = aborted {
+                tracing::warn!("{}", self.failure("AbortMultipartUpload", key, &error));
+            }
+        }
+        written.map(|_| ())
+    }
+
+    /// Uploads all parts. Returns whether the object is whole.
+    async fn upload_parts(
+        &self,
+        key: &str,
+        upload_id: &str,
+        first: Vec<u8>,
+        mut parts: Receiver<Part>,
+    ) -> Result<bool, StoreError> {
+        let mut done = Vec::new();
+        let mut part = Part::Some(first);
+        loop {
+            let is_last = matches!(part, Part::Last(_));
+            let (Part::Some(bytes) | Part::Last(bytes)) = part;
+            let number = i32::try_from(done.len() + 1).unwrap_or(i32::MAX);
+            let request = self.client.upload_part().bucket(&self.name).key(self.full_key(key));
+            let request = request.upload_id(upload_id).part_number(number).body(ByteStream::from(bytes));
+            let sent = request.set_expected_bucket_owner(self.owner.clone()).send().await;
+            let sent = sent.map_err(|error| self.failure("UploadPart", key, &error))?;
+            let completed = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
+            done.push(completed.set_checksum_crc32(sent.checksum_crc32).build());
+            if is_last {
+                break;
+            }
+            match parts.recv().await {
+                Some(next) => part = next,
+                None => return Ok(false),
+            }
+        }
+        let whole = CompletedMultipartUpload::builder().set_parts(Some(done)).build();
+        let request = self.client.complete_multipart_upload().bucket(&self.name).key(self.full_key(key));
+        let request = request.upload_id(upload_id).multipart_upload(whole);
+        let completed = request.set_expected_bucket_owner(self.owner.clone()).send().await;
+        completed.map(|_| true).map_err(|error| self.failure("CompleteMultipartUpload", key, &error))
     }
 
     pub(super) async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {

@@ -1,5 +1,5 @@
 //! Evidence bundles for an auditor: a directory with the roll, the report in all formats, and `SHA256SUMS` with the checksums
-//! of all files, which is the one file to sign. [`write()`] writes a bundle, [`check()`] finds what was changed since.
+//! of all files, which is the one file to sign. [`Bundle`] writes one, [`check()`] finds what was changed since.
 //!
 //! The same roll, configuration and program give the same bytes.
 
@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use sha2::{Digest, Sha256};
 
 pub use check::{CheckError, CheckedBundle, check};
-pub use write::{BundleContents, Program, WriteError, write};
+pub use write::{Bundle, Program, WriteError};
 
 /// The file with the SHA-256 checksums, in the format that `sha256sum --check` reads.
 pub const SUMS_FILE: &str = "SHA256SUMS";
@@ -35,20 +35,34 @@ pub const REQUIRED_FILES: [&str; 10] = [
 /// # Errors
 /// The first error of the reader.
 pub fn sha256(mut bytes: impl Read) -> io::Result<String> {
-    let mut sink = HashingWriter { inner: io::sink(), sum: Sha256::new() };
+    let mut sink = HashingWriter::new(io::sink());
     io::copy(&mut bytes, &mut sink)?;
     Ok(sink.finish().1)
 }
 
+/// Writes a line of [`SUMS_FILE`].
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_sum(out: &mut impl Write, name: &str, sum: &str) -> io::Result<()> {
+    writeln!(out, "{sum}  {name}")
+}
+
 /// A writer that computes the checksum of what is written.
-struct HashingWriter<W> {
+#[derive(Debug)]
+pub struct HashingWriter<W> {
     inner: W,
     sum: Sha256,
 }
 
 impl<W> HashingWriter<W> {
+    /// A writer to `inner`.
+    pub fn new(inner: W) -> Self {
+        Self { inner, sum: Sha256::new() }
+    }
+
     /// The writer, and the checksum in hexadecimal digits.
-    fn finish(self) -> (W, String) {
+    pub fn finish(self) -> (W, String) {
         let digits = self.sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         (self.inner, digits)
     }

@@ -9,32 +9,27 @@ use std::path::Path;
 use rolecall_roll::{Account, AccountId, Organization, Outcome, RollFile, json};
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use super::{HashingWriter, SUMS_FILE};
+use super::{HashingWriter, REQUIRED_FILES, SUMS_FILE, write_sum};
 use crate::report::FindingLimit;
 use crate::{Report, Settings, render};
 
-/// What a bundle is made from.
+/// A bundle that is ready to be written, file by file.
 #[derive(Debug)]
-pub struct BundleContents<'a> {
-    /// The roll, parsed.
-    pub roll: &'a RollFile,
-    /// The path of the file that the roll was read from; the bundle contains an exact copy.
-    pub roll_file: &'a Path,
-    /// The settings under which the rules are evaluated.
-    pub settings: &'a Settings,
-    /// The text of the configuration file without its secrets; `None` where there is no configuration file.
-    pub configuration: Option<&'a str>,
-    /// The Rolecall program that writes the bundle.
-    pub program: Program<'a>,
+pub struct Bundle {
+    /// The roll; the bundle has an exact copy of its file.
+    pub roll: RollFile,
+    /// The report of the roll.
+    pub report: Report,
+    configuration: Option<String>,
+    program: Program,
 }
 
 /// The identity of the program that writes a bundle.
-#[derive(Debug, Clone)]
-pub struct Program<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
     /// The version of Rolecall.
-    pub version: &'a str,
+    pub version: String,
     /// The SHA-256 checksum of its executable, in hexadecimal digits.
     pub sha256: String,
 }
@@ -53,80 +48,113 @@ pub enum WriteError {
     Io(#[from] io::Error),
 }
 
-/// Writes a bundle into a new directory, completely or not at all. Returns the number of files without [`SUMS_FILE`].
-///
-/// # Errors
-/// See [`WriteError`].
-pub fn write(folder: &Path, contents: &BundleContents<'_>) -> Result<usize, WriteError> {
-    if folder.symlink_metadata().is_ok() {
-        return Err(WriteError::Exists);
+impl Bundle {
+    /// Evaluates the rules over a roll, with these settings. `configuration` is the text of the configuration file without its
+    /// secrets; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the roll cannot be read.
+    pub fn new(
+        roll: RollFile,
+        settings: &Settings,
+        configuration: Option<String>,
+        program: Program,
+    ) -> io::Result<Self> {
+        let report = Report::from_file(&roll, settings, FindingLimit::All)?;
+        Ok(Self { roll, report, configuration, program })
     }
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Only the owner can read it, and the files in it: a bundle names users and keys.
-    let private = Permissions::from_mode(0o700);
-    let unfinished = tempfile::Builder::new().prefix(".rolecall-").permissions(private).tempdir_in(parent);
-    let unfinished = unfinished.map_err(WriteError::Parent)?;
-    let file_count = write_files(unfinished.path(), contents)?;
-    fs::rename(unfinished.path(), folder)?;
-    // The directory was renamed, so there is nothing to delete.
-    let _ = unfinished.keep();
-    Ok(file_count)
-}
 
-fn write_files(folder: &Path, contents: &BundleContents<'_>) -> io::Result<usize> {
-    let BundleContents { roll, roll_file, settings, configuration, program } = contents;
-    let report = Report::from_file(roll, settings, FindingLimit::All)?;
-    let mut sums: BTreeMap<String, String> = BTreeMap::new();
-    let mut write_file =
-        |name: &str, write: &mut dyn FnMut(&mut Output) -> io::Result<()>| -> io::Result<()> {
+    /// The names of the files, without [`SUMS_FILE`].
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        let configuration = self.configuration.is_some().then_some(CONFIGURATION);
+        REQUIRED_FILES.into_iter().chain(configuration).collect()
+    }
+
+    /// Writes the file of this name.
+    ///
+    /// # Errors
+    /// Where the roll cannot be read, `out` cannot be written, or the bundle has no such file.
+    pub fn write_file(&self, name: &str, mut out: &mut dyn Write) -> io::Result<()> {
+        let Self { roll, report, configuration, program } = self;
+        let out = &mut out;
+        match name {
+            "roll.jsonl" => roll.copy_to(out),
+            "accounts.json" => write_json(out, &Accounts::from_roll(roll)?),
+            "coverage.json" => write_json(out, &report.coverage),
+            "rules.json" => {
+                let rules = json!({
+                    "benchmark": report.benchmark,
+                    "rules": report.assessment.rules,
+                    "unknown": report.assessment.unknown,
+                });
+                write_json(out, &rules)
+            }
+            "exceptions.json" => {
+                let exceptions = json!({
+                    "exceptions": report.assessment.exceptions, "accepted_gaps": roll.header.accepted_gaps,
+                });
+                write_json(out, &exceptions)
+            }
+            "requests.json" => write_json(out, &requests(roll)?),
+            "rolecall.json" => write_json(out, &origin(roll, program)),
+            "report.json" => render::json::render(out, roll, &report.coverage, Some(report)),
+            "report.html" => render::html::render(out, roll, report),
+            "findings.csv" => render::csv::render(out, roll, report),
+            CONFIGURATION => out.write_all(configuration.as_deref().unwrap_or_default().as_bytes()),
+            other => Err(io::Error::new(io::ErrorKind::NotFound, format!("a bundle has no file {other}"))),
+        }
+    }
+
+    /// Writes the bundle into a new directory, completely or not at all. Returns the number of files without [`SUMS_FILE`].
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub fn write(&self, folder: &Path) -> Result<usize, WriteError> {
+        if folder.symlink_metadata().is_ok() {
+            return Err(WriteError::Exists);
+        }
+        let parent =
+            folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Only the owner can read it, and the files in it: a bundle names users and keys.
+        let private = Permissions::from_mode(0o700);
+        let unfinished =
+            tempfile::Builder::new().prefix(".rolecall-").permissions(private).tempdir_in(parent);
+        let unfinished = unfinished.map_err(WriteError::Parent)?;
+        let file_count = self.write_files(unfinished.path())?;
+        fs::rename(unfinished.path(), folder)?;
+        // The directory was renamed, so there is nothing to delete.
+        let _ = unfinished.keep();
+        Ok(file_count)
+    }
+
+    fn write_files(&self, folder: &Path) -> io::Result<usize> {
+        let mut sums: BTreeMap<&str, String> = BTreeMap::new();
+        for name in self.names() {
             let inner = create(&folder.join(name))?;
-            let mut file = BufWriter::new(HashingWriter { inner, sum: Sha256::new() });
-            write(&mut file)?;
+            let mut file = BufWriter::new(HashingWriter::new(inner));
+            self.write_file(name, &mut file)?;
             let (file, sum) = file.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
             file.sync_all()?;
-            sums.insert(name.to_owned(), sum);
-            Ok(())
-        };
-    write_file("roll.jsonl", &mut |out| io::copy(&mut File::open(roll_file)?, out).map(|_| ()))?;
-    write_file("accounts.json", &mut |out| write_json(out, &Accounts::from_roll(roll)?))?;
-    write_file("coverage.json", &mut |out| write_json(out, &report.coverage))?;
-    write_file("rules.json", &mut |out| {
-        let rules = json!({
-            "benchmark": report.benchmark, "rules": report.assessment.rules, "unknown": report.assessment.unknown,
-        });
-        write_json(out, &rules)
-    })?;
-    write_file("exceptions.json", &mut |out| {
-        let exceptions = json!({
-            "exceptions": report.assessment.exceptions, "accepted_gaps": roll.header.accepted_gaps,
-        });
-        write_json(out, &exceptions)
-    })?;
-    write_file("requests.json", &mut |out| write_json(out, &requests(roll)?))?;
-    write_file("rolecall.json", &mut |out| write_json(out, &origin(roll, program)))?;
-    if let Some(text) = configuration {
-        write_file("rolecall.toml", &mut |out| out.write_all(text.as_bytes()))?;
+            sums.insert(name, sum);
+        }
+        let mut file = create(&folder.join(SUMS_FILE))?;
+        sums.iter().try_for_each(|(name, sum)| write_sum(&mut file, name, sum))?;
+        file.sync_all()?;
+        Ok(sums.len())
     }
-    write_file("report.json", &mut |out| render::json::render(out, roll, &report.coverage, Some(&report)))?;
-    write_file("report.html", &mut |out| render::html::render(out, roll, &report))?;
-    write_file("findings.csv", &mut |out| render::csv::render(out, roll, &report))?;
-    let lines: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
-    let mut file = create(&folder.join(SUMS_FILE))?;
-    file.write_all(lines.as_bytes())?;
-    file.sync_all()?;
-    Ok(sums.len())
 }
+
+/// The configuration file, which a bundle only has if it was made with one.
+const CONFIGURATION: &str = "rolecall.toml";
 
 /// Creates a file that only its owner can read.
 fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// A file of the bundle while it is written, with its checksum.
-type Output = BufWriter<HashingWriter<File>>;
-
-fn write_json(out: &mut Output, value: &impl Serialize) -> io::Result<()> {
-    json::to_writer_pretty(&mut *out, value)?;
+fn write_json(mut out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    json::to_writer_pretty(&mut out, value)?;
     out.write_all(b"\n")
 }
 
@@ -197,7 +225,7 @@ fn requests(roll: &RollFile) -> io::Result<serde_json::Value> {
 }
 
 /// The program that writes the bundle, and the run that the roll is from.
-fn origin(roll: &RollFile, program: &Program<'_>) -> serde_json::Value {
+fn origin(roll: &RollFile, program: &Program) -> serde_json::Value {
     json!({
         "version": program.version,
         "sha256": program.sha256,
