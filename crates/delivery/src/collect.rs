@@ -12,7 +12,7 @@ use rolecall_core::run::RunSpan;
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan, target_spec};
 use rolecall_core::{Scanner, Settings, Target};
-use rolecall_roll::{AccountId, AccountRecord, ErrorKind, Outcome, Remedy, RunId, User};
+use rolecall_roll::{AccountId, AccountRecord, ErrorKind, FactSelection, Outcome, Remedy, RunId, User};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Batch, BatchAccess, BatchTarget};
@@ -124,6 +124,7 @@ pub async fn collect(
     };
     let facts = &context.settings.selection;
     let mut collected = Collected::default();
+    let mut unfinished = Vec::new();
     let mut records = scanner
         .scan(&context, left, cancellation)
         .map(|record| store_record(record.with_as_of(batch.as_of)))
@@ -132,23 +133,62 @@ pub async fn collect(
     while let Some(record) = records.next().await.transpose()? {
         if is_finished(&record) {
             collected.complete += 1;
-            continue;
-        }
-        collected.incomplete += 1;
-        let before = cursor.0.get(record.account_id()).copied().unwrap_or_default();
-        let is_whole = |user: &&User| user.missing_facts(&facts.facts).is_empty();
-        let users = record.users().unwrap_or_default().iter().filter(is_whole).count();
-        let stalled = if users > before.users { 0 } else { before.stalled + 1 };
-        if may_get_further(&record) && stalled < MAX_STALLED {
-            collected.cursor.0.insert(record.account_id().clone(), AccountCursor { users, stalled });
+        } else {
+            unfinished.push(Unfinished::new(&record, facts));
         }
     }
     drop(records);
+    collected.incomplete = unfinished.len();
+    collected.cursor = cursor.advanced(&unfinished, collected.complete > 0);
     collected.left = collected.cursor.0.len();
     let name = format!("{number:05}-{}.json", RunId::random());
     let statistics = format!("{}{name}", run.statistics());
     store.put(&statistics, to_json(&span.statistics(scanner))).await?;
     Ok(collected)
+}
+
+/// An account that an invocation did not finish.
+#[derive(Debug, Clone)]
+struct Unfinished {
+    account_id: AccountId,
+    /// The number of users of whom everything is read.
+    users: usize,
+    /// Whether another attempt may read more.
+    may_get_further: bool,
+    /// Whether the deadline of the invocation ended the attempt, or came before it.
+    is_out_of_time: bool,
+}
+
+impl Unfinished {
+    fn new(record: &AccountRecord, selection: &FactSelection) -> Self {
+        let is_whole = |user: &&User| user.missing_facts(&selection.facts).is_empty();
+        Self {
+            account_id: record.account_id().clone(),
+            users: record.users().unwrap_or_default().iter().filter(is_whole).count(),
+            may_get_further: may_get_further(record),
+            is_out_of_time: record.gaps().iter().any(|gap| gap.remedy == Remedy::ResumeRun),
+        }
+    }
+}
+
+impl Cursor {
+    /// The accounts that are left after an invocation. An account for which it had no time is not stalled, as long as the
+    /// invocation got further with others: the accounts before it in the batch took the time.
+    fn advanced(&self, unfinished: &[Unfinished], has_finished: bool) -> Self {
+        let before = |it: &Unfinished| self.0.get(&it.account_id).copied().unwrap_or_default();
+        let got_further = |it: &Unfinished| !it.may_get_further || it.users > before(it).users;
+        let has_progress = has_finished || unfinished.iter().any(got_further);
+        let left = unfinished.iter().filter(|it| it.may_get_further).map(|it| {
+            let AccountCursor { users, stalled } = before(it);
+            let stalled = match it {
+                it if it.users > users => 0,
+                it if it.is_out_of_time && has_progress => stalled,
+                _ => stalled + 1,
+            };
+            (it.account_id.clone(), AccountCursor { users: it.users, stalled })
+        });
+        Self(left.filter(|(_, account)| account.stalled < MAX_STALLED).collect())
+    }
 }
 
 /// The targets to read: those of the cursor, or all of the batch, the least stalled first.
@@ -256,5 +296,41 @@ async fn put_record(
     } else {
         let key = format!("{folder}/attempt-{attempt:04}-{}.json", RunId::random());
         store.put(&key, to_json(record)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cursor, MAX_STALLED, Unfinished};
+
+    fn unfinished(account_id: &str, users: usize, is_out_of_time: bool) -> Unfinished {
+        let account_id = account_id.parse().unwrap();
+        Unfinished { account_id, users, may_get_further: true, is_out_of_time }
+    }
+
+    fn after(number: u32, unfinished: &[Unfinished], has_finished: bool) -> Cursor {
+        (0..number).fold(Cursor::default(), |cursor, _| cursor.advanced(unfinished, has_finished))
+    }
+
+    #[test]
+    fn an_account_that_waits_for_its_turn_is_left_as_long_as_others_are_read() {
+        let waiting = [unfinished("111111111111", 0, true)];
+        assert_eq!(after(10, &waiting, true).0.len(), 1);
+        // Others may be denied, or be read in part.
+        let mut denied = unfinished("333333333333", 0, false);
+        denied.may_get_further = false;
+        assert_eq!(after(10, &[waiting[0].clone(), denied], false).0.len(), 1);
+    }
+
+    #[test]
+    fn an_account_that_gets_no_further_is_given_up() {
+        for is_out_of_time in [false, true] {
+            let stalled = [unfinished("111111111111", 4, is_out_of_time)];
+            // The first attempt read users.
+            assert_eq!(after(MAX_STALLED, &stalled, false).0.len(), 1);
+            assert_eq!(after(MAX_STALLED + 1, &stalled, false).0.len(), 0);
+        }
+        // One that hangs does not wait for its turn.
+        assert_eq!(after(MAX_STALLED, &[unfinished("111111111111", 0, false)], true).0.len(), 0);
     }
 }

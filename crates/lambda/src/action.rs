@@ -13,6 +13,7 @@ use rolecall_delivery::{
 };
 use rolecall_report::bundle::Program;
 use rolecall_roll::RunId;
+use serde::Serialize;
 
 use crate::event::{EventPlan, PlanEvent};
 use crate::failure::Failure;
@@ -51,12 +52,15 @@ impl<'a> StoreInvocation<'a> {
     }
 
     /// Plans, collects and merges. What is not read in time is a gap in the roll.
-    pub(crate) async fn run_all(&self, event: &EventPlan) -> Result<Merged, Failure> {
+    pub(crate) async fn run_all(&self, event: &EventPlan, claim: Option<Claim>) -> Result<RunAnswer, Failure> {
         // One batch, so that all accounts share the limits of this process.
-        let planned = self.plan_run(event, None, usize::MAX, 1).await?;
+        let planned = self.plan_run(event, claim, usize::MAX, 1).await?;
+        if planned.duplicate {
+            return Ok(RunAnswer::Duplicate(planned));
+        }
         let request = CollectRequest { run: planned.run, batch: 0, cursor: Cursor::default() };
         self.collect_with(&event.plan, &request).await?;
-        self.merge(planned.run).await
+        self.merge(planned.run).await.map(RunAnswer::Merged)
     }
 
     pub(crate) async fn plan(&self, request: &PlanEvent) -> Result<Planned, Failure> {
@@ -65,17 +69,7 @@ impl<'a> StoreInvocation<'a> {
         if !(1..=1000).contains(&batch_size) {
             return Err(Failure::InvalidEvent("input.batch is not a number from 1 to 1000".to_owned()));
         }
-        let claim = match (&request.scheduled_time, &request.execution) {
-            (None, None) => None,
-            (Some(time), execution) => {
-                let time: jiff::Timestamp = time.parse().map_err(|_| {
-                    let problem = "input.scheduled_time is not a time such as 2026-11-26T03:00:00Z; in a schedule, write \
-                                   <aws.scheduler.scheduled-time>";
-                    Failure::InvalidEvent(problem.to_owned())
-                })?;
-                let execution = execution.clone().unwrap_or_default();
-                Some(Claim { name: format!("schedule={time:.0}"), execution })
-            }
+        let claim = match (request.scheduled_time.as_deref(), &request.execution) {
             (None, Some(execution)) => {
                 let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
                 if execution.is_empty() || !execution.chars().all(is_safe) {
@@ -85,6 +79,7 @@ impl<'a> StoreInvocation<'a> {
                 }
                 Some(Claim { name: format!("execution={execution}"), execution: execution.clone() })
             }
+            (time, execution) => claim(time, execution.as_deref().unwrap_or_default())?,
         };
         self.plan_run(&event, claim, batch_size, request.max_concurrency.unwrap_or(1)).await
     }
@@ -172,6 +167,27 @@ impl<'a> StoreInvocation<'a> {
         }
         Ok(merged)
     }
+}
+
+/// The answer of an invocation that does everything.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum RunAnswer {
+    Merged(Merged),
+    /// Another invocation has the run of this time.
+    Duplicate(Planned),
+}
+
+/// Claims the time of a schedule, which delivers at least once. A retry with the name of the same execution, or of the same
+/// request, gets the same run.
+pub(crate) fn claim(scheduled_time: Option<&str>, execution: &str) -> Result<Option<Claim>, Failure> {
+    let Some(time) = scheduled_time else { return Ok(None) };
+    let time: jiff::Timestamp = time.parse().map_err(|_| {
+        let problem = "scheduled_time is not a time such as 2026-11-26T03:00:00Z; in a schedule, write \
+                       <aws.scheduler.scheduled-time>";
+        Failure::InvalidEvent(problem.to_owned())
+    })?;
+    Ok(Some(Claim { name: format!("schedule={time:.0}"), execution: execution.to_owned() }))
 }
 
 fn merge_failure(error: &MergeError) -> Failure {

@@ -21,14 +21,23 @@ use crate::terms::VariableTerms;
 /// What an invocation does.
 #[derive(Debug)]
 pub enum Request {
-    /// Everything in one invocation. The targets are those of this event, as JSON.
-    Scan(String),
+    /// Everything in one invocation.
+    Scan(ScanEvent),
     /// Plans a distributed run.
     Plan(PlanEvent),
     /// Collects a batch.
     Collect(CollectRequest),
     /// Merges a run.
     Merge(RunKey),
+}
+
+/// An event without an action.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ScanEvent {
+    /// The time of the schedule that sent it, as the schedule writes it.
+    pub scheduled_time: Option<String>,
+    /// The event with the targets, as JSON.
+    pub targets: String,
 }
 
 /// The event of the action `plan`.
@@ -208,10 +217,10 @@ impl Fields {
 /// Where the action or one of its fields is not valid. The message repeats no text of the event.
 pub fn request(event: &str) -> Result<Request, Failure> {
     let Ok(fields) = serde_json::from_str::<Fields>(event) else {
-        return Ok(Request::Scan(event.to_owned()));
+        return Ok(Request::Scan(ScanEvent { targets: event.to_owned(), scheduled_time: None }));
     };
     let Some((_, action)) = fields.0.iter().find(|(name, _)| name == "action") else {
-        return Ok(Request::Scan(event.to_owned()));
+        return scan_event(event, fields).map(Request::Scan);
     };
     match text("action", action)?.as_deref() {
         Some("plan") => plan_event(fields).map(Request::Plan),
@@ -222,6 +231,24 @@ pub fn request(event: &str) -> Result<Request, Failure> {
                 .to_owned(),
         )),
     }
+}
+
+fn scan_event(event: &str, Fields(fields): Fields) -> Result<ScanEvent, Failure> {
+    let is_time = |(name, _): &(String, Box<RawValue>)| name == "scheduled_time";
+    let (times, targets): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_time);
+    match &times[..] {
+        [] => Ok(ScanEvent { scheduled_time: None, targets: event.to_owned() }),
+        [(name, value)] => Ok(ScanEvent { scheduled_time: text(name, value)?, targets: object(&targets) }),
+        _ => Err(Failure::InvalidEvent("the event has the field scheduled_time twice".to_owned())),
+    }
+}
+
+/// A JSON object of these members.
+fn object(members: &[(String, Box<RawValue>)]) -> String {
+    let member = |(name, value): &(String, Box<RawValue>)| {
+        format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())
+    };
+    format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
 }
 
 fn plan_event(fields: Fields) -> Result<PlanEvent, Failure> {
@@ -255,11 +282,7 @@ fn plan_event(fields: Fields) -> Result<PlanEvent, Failure> {
                 .to_owned(),
         ));
     }
-    let members: Vec<String> = targets
-        .iter()
-        .map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get()))
-        .collect();
-    plan.targets = format!("{{{}}}", members.join(","));
+    plan.targets = object(&targets);
     Ok(plan)
 }
 
@@ -399,7 +422,7 @@ mod tests {
     use rolecall_core::RunOptions;
     use rolecall_core::option_rows::{OptionSet, Origin};
 
-    use super::plan;
+    use super::{Request, plan, request};
     use crate::failure::Failure;
 
     fn environment(variables: &[(&str, &str)]) -> RunOptions {
@@ -427,6 +450,22 @@ mod tests {
             (role.role_arn.to_string(), id)
         };
         targets.as_slice().iter().map(target).collect()
+    }
+
+    #[test]
+    fn the_time_of_a_schedule_is_no_target() {
+        let Request::Scan(scan) = request(
+            r#"{"organization": true, "scheduled_time": "2026-11-26T03:00:00Z", "role_name": "R"}"#,
+        )
+        .unwrap() else {
+            panic!("an event without an action is a scan");
+        };
+        assert_eq!(scan.scheduled_time.as_deref(), Some("2026-11-26T03:00:00Z"));
+        assert_eq!(scan.targets, r#"{"organization":true,"role_name":"R"}"#);
+        let twice = r#"{"scheduled_time": "2026-11-26T03:00:00Z", "scheduled_time": "2026-11-27T03:00:00Z"}"#;
+        for invalid in [twice, r#"{"scheduled_time": 3}"#] {
+            assert!(matches!(request(invalid), Err(Failure::InvalidEvent(_))), "{invalid}");
+        }
     }
 
     #[test]

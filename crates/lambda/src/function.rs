@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::action::StoreInvocation;
+use crate::action::{self, StoreInvocation};
 use crate::environment::{self, Environment};
 use crate::event::{EventPlan, Request};
 use crate::failure::Failure;
@@ -118,7 +118,7 @@ impl Function {
         let stop_terms = StopReasonTerms { is_own_deadline: deadline == settings.limits.deadline };
         let cancellation = Cancellation::new(deadline);
         let scan_event = match &request {
-            Request::Scan(event) => Some(event::plan(event, options)?),
+            Request::Scan(event) => Some(event::plan(&event.targets, options)?),
             _ => None,
         };
         if let Some(event) = scan_event.as_ref().filter(|_| options.delivery.store.is_none()) {
@@ -127,7 +127,10 @@ impl Function {
         let scanner = &self.scanner;
         let invocation = StoreInvocation::open(options, settings, scanner, &cancellation, stop_terms)?;
         match (&request, &scan_event) {
-            (_, Some(event)) => answer::of_action(&invocation.run_all(event).boxed_local().await?),
+            (Request::Scan(scan), Some(event)) => {
+                let claim = action::claim(scan.scheduled_time.as_deref(), &context.request_id)?;
+                answer::of_action(&invocation.run_all(event, claim).boxed_local().await?)
+            }
             (Request::Plan(event), _) => answer::of_action(&invocation.plan(event).boxed_local().await?),
             (Request::Collect(request), _) => {
                 answer::of_action(&invocation.collect(request).boxed_local().await?)
