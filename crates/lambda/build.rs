@@ -36,5 +36,7 @@ fn linker_script(hot_functions: &str) -> String {
     };
     let hot: String = hot_functions.lines().map(pattern).collect();
     // `INSERT` adds to the linker's own script.
-    format!("SECTIONS\n{{\n  .text.hot : {{\n{hot}    *libring*(.text .text.*)\n  }}\n}}\nINSERT BEFORE .text;\n")
+    format!(
+        "SECTIONS\n{{\n  .text.hot : {{\n{hot}    *libring*(.text .text.*)\n  }}\n}}\nINSERT BEFORE .text;\n"
+    )
 }

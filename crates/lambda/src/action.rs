@@ -52,7 +52,11 @@ impl<'a> StoreInvocation<'a> {
     }
 
     /// Plans, collects and merges. What is not read in time is a gap in the roll.
-    pub(crate) async fn run_all(&self, event: &EventPlan, claim: Option<Claim>) -> Result<RunAnswer, Failure> {
+    pub(crate) async fn run_all(
+        &self,
+        event: &EventPlan,
+        claim: Option<Claim>,
+    ) -> Result<RunAnswer, Failure> {
         // One batch, so that all accounts share the limits of this process.
         let planned = self.plan_run(event, claim, usize::MAX, 1).await?;
         if planned.duplicate {

@@ -454,10 +454,10 @@ mod tests {
 
     #[test]
     fn the_time_of_a_schedule_is_no_target() {
-        let Request::Scan(scan) = request(
-            r#"{"organization": true, "scheduled_time": "2026-11-26T03:00:00Z", "role_name": "R"}"#,
-        )
-        .unwrap() else {
+        let Request::Scan(scan) =
+            request(r#"{"organization": true, "scheduled_time": "2026-11-26T03:00:00Z", "role_name": "R"}"#)
+                .unwrap()
+        else {
             panic!("an event without an action is a scan");
         };
         assert_eq!(scan.scheduled_time.as_deref(), Some("2026-11-26T03:00:00Z"));

@@ -26,8 +26,18 @@ use crate::failure::Failure;
 use crate::terms::VariableTerms;
 use crate::{answer, event};
 
-/// The part of an invocation's time that is reserved for writing the roll.
+/// The least part of an invocation's time that is reserved for writing what was read.
 const RESPONSE_TIME: Duration = Duration::from_secs(2);
+
+/// The part of the time that is left which is reserved for writing what was read: of 15 minutes, half a minute for the records of a batch,
+/// and a minute and a half to merge all accounts.
+fn time_to_write(request: &Request, has_store: bool, time_left: Duration) -> Duration {
+    match request {
+        Request::Scan(_) if has_store => RESPONSE_TIME.max(time_left / 10),
+        Request::Collect(_) => RESPONSE_TIME.max(time_left / 30),
+        Request::Scan(_) | Request::Plan(_) | Request::Merge(_) => RESPONSE_TIME,
+    }
+}
 
 /// Serves invocations until Lambda shuts the execution environment down. Where the settings are invalid, every
 /// invocation returns the error, so that the invoker sees it, and not only the log.
@@ -113,7 +123,9 @@ impl Function {
         let options = &self.environment.options;
         let settings = options.resolve().map_err(|error| Failure::InvalidSettings(error.to_string()))?;
         let time_left = environment::time_left(context.deadline);
-        let time_to_read = time_left.map(|time| time.saturating_sub(RESPONSE_TIME));
+        let has_store = options.delivery.store.is_some();
+        let time_to_read =
+            time_left.map(|time| time.saturating_sub(time_to_write(&request, has_store, time)));
         let deadline = time_to_read.into_iter().chain(settings.limits.deadline).min();
         let stop_terms = StopReasonTerms { is_own_deadline: deadline == settings.limits.deadline };
         let cancellation = Cancellation::new(deadline);
