@@ -4,12 +4,16 @@ use std::io::{self, Write};
 
 use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_report::report::{FindingIterator, FindingList, Grouping};
-use rolecall_report::{Finding, Report};
+use rolecall_report::{Finding, FindingDetails, Report};
 use rolecall_roll::AccessKeyId;
 
 use super::grid::{Cell, Column, Layout, Measured};
 use super::sink::TerminalStyle;
 use super::{hanging, printable};
+
+/// What the table shows of a finding beside its subject and message.
+pub(crate) const DETAILS: FindingDetails =
+    FindingDetails { evidence: false, score_components: false, remedy: false };
 
 /// Writes at most `limit` findings, the most urgent first, in groups if a grouping is given.
 pub(super) fn render(
@@ -86,7 +90,7 @@ fn columns() -> [Column; 7] {
     ]
 }
 
-fn row(finding: &Finding) -> Vec<Cell> {
+fn row(finding: &Finding<'_>) -> Vec<Cell> {
     let subject = &finding.subject;
     let advice = finding.advice.as_ref().map(|advice| advice.action.to_string());
     let expired = finding.exception.as_ref().map_or(String::new(), |exception| {

@@ -18,10 +18,13 @@ use crate::assess::Undetermined;
 use crate::coverage_summary::CoverageSummary;
 use crate::evidence::Evidence;
 use crate::facts::seconds;
-use crate::finding::{Finding, Suppression};
+use crate::finding::{Finding, FindingDetails, Suppression};
 use crate::report::{FindingIterator, FindingList, Report, UnreadItem};
 use crate::rules::{Rule, Severity, find};
 use crate::score::Score;
+
+/// What the format shows of a finding beside its subject and message.
+pub const DETAILS: FindingDetails = FindingDetails::ALL;
 
 /// An event. Values for which OCSF has no field are in `unmapped`.
 #[derive(Serialize)]
@@ -145,11 +148,11 @@ struct User<'a> {
 #[serde(untagged)]
 enum Unmapped<'a> {
     Finding {
-        score: &'a Score,
-        advice: Option<&'a Advice>,
-        evidence: &'a [Evidence],
+        score: &'a Score<'a>,
+        advice: Option<&'a Advice<'a>>,
+        evidence: &'a [Evidence<'a>],
         organizational_unit: Option<&'a str>,
-        exception: Option<&'a Suppression>,
+        exception: Option<&'a Suppression<'a>>,
     },
     Unknown {
         number: usize,
@@ -316,7 +319,7 @@ fn write_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding) -> Event<'a> {
+fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding<'_>) -> Event<'a> {
     let Finding { rule, subject, score, .. } = finding;
     let cloud = common.cloud(&subject.account_id, subject.account_name.as_deref());
     let owner = finding.owner.as_ref().map(|owner| User {
