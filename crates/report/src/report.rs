@@ -191,23 +191,55 @@ impl Report {
         work: impl Fn(&mut FindingIterator<'_>) -> io::Result<T> + Sync,
         take: impl FnMut(io::Result<T>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.map_chunks(self.chunks(list, limit), work, take)
+    }
+
+    /// As [`Report::map_findings`], for results that do not depend on the order: the findings come in the order in which they are
+    /// stored, which is faster.
+    ///
+    /// # Errors
+    /// Those of [`Report::map_findings`].
+    pub fn map_findings_unordered<T: Send, E>(
+        &self,
+        list: FindingList,
+        limit: usize,
+        work: impl Fn(&mut FindingIterator<'_>) -> io::Result<T> + Sync,
+        take: impl FnMut(io::Result<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let stored = FindingStore::in_file_order(self.stored(list, limit));
+        let stored = stored.chunks(CHUNK).map(Chunk::Stored);
+        self.map_chunks(self.kept(list, limit).chain(stored), work, take)
+    }
+
+    fn map_chunks<'a, T: Send, E>(
+        &self,
+        chunks: impl Iterator<Item = Chunk<'a>>,
+        work: impl Fn(&mut FindingIterator<'_>) -> io::Result<T> + Sync,
+        take: impl FnMut(io::Result<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let work = |chunk| {
             let mut bytes = Vec::new();
             work(&mut self.read(chunk, &mut bytes)?)
         };
-        map_in_order(self.chunks(list, limit), work, take)
+        map_in_order(chunks, work, take)
     }
 
     /// The findings of a list, in parts that are rendered at a time. They are either kept in memory or stored.
     fn chunks(&self, list: FindingList, limit: usize) -> impl Iterator<Item = Chunk<'_>> {
+        self.kept(list, limit).chain(self.stored(list, limit).chunks(CHUNK).map(Chunk::Stored))
+    }
+
+    fn kept(&self, list: FindingList, limit: usize) -> impl Iterator<Item = Chunk<'_>> {
         let kept = match list {
             FindingList::Open => &self.findings,
             FindingList::Suppressed => &self.suppressed,
         };
+        kept.get(..limit).unwrap_or(kept).chunks(CHUNK).map(Chunk::Kept)
+    }
+
+    fn stored(&self, list: FindingList, limit: usize) -> &[Place] {
         let stored = self.stored.as_ref().map_or(&[][..], |store| store.places(list));
-        let kept = kept.get(..limit).unwrap_or(kept).chunks(CHUNK).map(Chunk::Kept);
-        let stored = stored.get(..limit).unwrap_or(stored).chunks(CHUNK).map(Chunk::Stored);
-        kept.chain(stored)
+        stored.get(..limit).unwrap_or(stored)
     }
 
     /// The findings of a chunk, which may borrow their texts from `bytes`.
