@@ -1,20 +1,26 @@
 //! One recommendation per user, from all its access keys and its password together, and one per finding about a root user.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use crate::facts::{AccountView, KeyView, UserView};
+use crate::finding::{Text, owned};
 use crate::remedy::{AgeThresholds, Remedy};
 
 /// What to do with a user or a root user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Advice {
+pub struct Advice<'a> {
     /// The recommended action.
     pub action: Action,
     /// Why it is recommended, for people.
-    pub reason: Cow<'static, str>,
+    pub reason: Text<'a>,
+}
+
+impl Advice<'_> {
+    pub(crate) fn into_owned(self) -> Advice<'static> {
+        Advice { action: self.action, reason: owned(self.reason) }
+    }
 }
 
 /// An action that can be recommended for a user or a root user.
@@ -82,7 +88,7 @@ const USER_IDLE_DAYS: u32 = 365;
 /// Recommends an action for a user. Unknown never counts as unused: deleting the user is recommended only where all facts
 /// are known, and an old key whose last use is unknown is to be rotated.
 #[must_use]
-pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice {
+pub(crate) fn advise(user: &UserView<'_>, thresholds: AgeThresholds) -> Advice<'static> {
     let AgeThresholds { idle, age } = thresholds;
     let long = idle.max(age);
     let password = user.password();
@@ -135,7 +141,7 @@ fn advise_without_active_credentials<'a, K: Iterator<Item = KeyView<'a>>>(
     user: &UserView<'_>,
     keys: impl Fn() -> K,
     long: u32,
-) -> Advice {
+) -> Advice<'static> {
     let is_in_use = user.latest_use().is_some_and(|last| user.days_idle(last) < i64::from(USER_IDLE_DAYS));
     if keys().all(|key| key.is_idle(long) == Some(true)) && !is_in_use {
         return if user.days_since(user.user.create_date) < i64::from(long) {
@@ -159,7 +165,7 @@ fn advise_without_active_credentials<'a, K: Iterator<Item = KeyView<'a>>>(
 
 /// Recommends an action for the root user of an account, for a finding with this remedy.
 #[must_use]
-pub(crate) fn advise_root(account: &AccountView<'_>, remedy: Remedy) -> Advice {
+pub(crate) fn advise_root(account: &AccountView<'_>, remedy: Remedy) -> Advice<'static> {
     match remedy {
         Remedy::DeleteRootKeys => advice(Action::DeleteKey, "no IAM policy limits a root user's key"),
         // In a member account the password can be deleted instead: then nobody can sign in as the root user.
@@ -170,6 +176,6 @@ pub(crate) fn advise_root(account: &AccountView<'_>, remedy: Remedy) -> Advice {
     }
 }
 
-fn advice(action: Action, reason: &'static str) -> Advice {
+fn advice(action: Action, reason: &'static str) -> Advice<'static> {
     Advice { action, reason: reason.into() }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::advice::{self, Advice};
 use crate::count::Count;
 use crate::facts::{AccountView, KeyView, MissingFact, UserView, require};
-use crate::finding::{Finding, Subject};
+use crate::finding::{Finding, FindingDetails, Subject, Text};
 use crate::remedy::{self, AgeThresholds};
 use crate::rules::{Check, Rule, Severity, access_key_age, access_key_unused};
 use crate::rules::{RuleOutcome, Violation};
@@ -22,6 +22,8 @@ use crate::settings::{EffectiveRule, Exception, Settings};
 pub(crate) struct Assessor<'a> {
     header: &'a Header,
     settings: &'a Settings,
+    /// What findings have beside their subject and message.
+    pub(crate) details: FindingDetails,
     thresholds: AgeThresholds,
     rules: Vec<EffectiveRule>,
     /// The results of `rules`, in the same order.
@@ -119,11 +121,11 @@ impl Assessment {
 
 /// The user or key that is evaluated; the root user where both are `None`.
 #[derive(Clone, Copy)]
-struct EvaluatedSubject<'a> {
-    user: Option<&'a UserView<'a>>,
-    key: Option<&'a KeyView<'a>>,
+struct EvaluatedSubject<'a, 'r> {
+    user: Option<&'a UserView<'r>>,
+    key: Option<&'a KeyView<'r>>,
     /// The advice for the user; that for the root user depends on the finding.
-    advice: Option<&'a Advice>,
+    advice: Option<&'a Advice<'static>>,
 }
 
 /// How many examples are kept of what could not be evaluated.
@@ -141,11 +143,25 @@ impl<'a> Assessor<'a> {
             age: settings.days(&access_key_age::RULE),
         };
         let (unknown, owners_uncertain) = (Vec::new(), 0);
-        Self { header, settings, thresholds, rules, results, unknown, exception_counts, owners_uncertain }
+        let details = FindingDetails::ALL;
+        Self {
+            header,
+            settings,
+            details,
+            thresholds,
+            rules,
+            results,
+            unknown,
+            exception_counts,
+            owners_uncertain,
+        }
     }
 
     /// The findings of an account, suppressed ones included.
-    pub(crate) fn assess_account(&mut self, record: &AccountRecord) -> Vec<Finding> {
+    pub(crate) fn assess_account<'r>(&mut self, record: &'r AccountRecord) -> Vec<Finding<'r>>
+    where
+        'a: 'r,
+    {
         match record.outcome() {
             Outcome::Skipped => return Vec::new(),
             Outcome::Failed => {
@@ -235,14 +251,16 @@ impl<'a> Assessor<'a> {
     }
 
     /// Counts the outcome of the rule at this index for a subject, and keeps the finding or the reason why there is none.
-    fn record(
+    fn record<'r>(
         &mut self,
         index: usize,
-        account: &AccountView<'_>,
+        account: &AccountView<'r>,
         outcome: RuleOutcome,
-        subject: EvaluatedSubject<'_>,
-        evaluation: &mut AccountEvaluation,
-    ) {
+        subject: EvaluatedSubject<'_, 'r>,
+        evaluation: &mut AccountEvaluation<'r>,
+    ) where
+        'a: 'r,
+    {
         let (Some(rule), Some(result)) = (self.rules.get(index).copied(), self.results.get_mut(index)) else {
             return;
         };
@@ -250,8 +268,9 @@ impl<'a> Assessor<'a> {
             Ok(None) => result.evaluated += 1,
             Ok(Some(violation)) => {
                 result.evaluated += 1;
+                let (settings, thresholds, details) = (self.settings, self.thresholds, self.details);
                 let mut finding =
-                    new_finding(rule, account, violation, subject, self.settings, self.thresholds);
+                    new_finding(rule, account, violation, subject, settings, thresholds, details);
                 let exceptions = &self.settings.exceptions;
                 apply_exceptions(exceptions, &mut self.exception_counts, &mut finding, account, subject.user);
                 self.owners_uncertain +=
@@ -291,8 +310,8 @@ impl<'a> Assessor<'a> {
 }
 
 /// The findings of one account, and what could not be evaluated in it by rule, missing fact and reason.
-struct AccountEvaluation {
-    findings: Vec<Finding>,
+struct AccountEvaluation<'r> {
+    findings: Vec<Finding<'r>>,
     unknown: BTreeMap<(usize, &'static str, Cow<'static, str>), Undetermined>,
 }
 
@@ -362,27 +381,21 @@ impl RuleResult {
     }
 }
 
-fn new_finding(
+fn new_finding<'r>(
     rule: EffectiveRule,
-    view @ AccountView { record, .. }: &AccountView<'_>,
+    view @ AccountView { record, .. }: &AccountView<'r>,
     violation: Violation,
-    subject: EvaluatedSubject<'_>,
+    subject: EvaluatedSubject<'_, 'r>,
     settings: &Settings,
     thresholds: AgeThresholds,
-) -> Finding {
+    FindingDetails { evidence, score_components, remedy }: FindingDetails,
+) -> Finding<'r> {
     let EffectiveRule { rule, severity, .. } = rule;
     let account_id = record.account_id();
     let account = record.account();
     let user = subject.user.map(|view| view.user);
     let access_key_id = subject.key.map(|view| view.key.access_key_id.clone());
-    let mut score = Score::new(severity);
-    match subject.user {
-        None => score.add_root(),
-        Some(user) => score.add_user(user),
-    }
-    if let Some(key) = subject.key {
-        score.add_key(key);
-    }
+    let score = Score::new(severity, subject.user, subject.key, score_components);
     let advice = subject.advice.cloned().unwrap_or_else(|| advice::advise_root(view, violation.remedy));
     // A user that was deleted and created again under the same name is another user: only the id differs.
     let subject_id = access_key_id
@@ -390,27 +403,31 @@ fn new_finding(
         .map(AccessKeyId::as_str)
         .or(user.map(|user| user.user_id.as_str()))
         .unwrap_or("root");
+    let remedy = remedy
+        .then(|| remedy::remediation(violation.remedy, view, subject.user, subject.key, &advice, thresholds));
     Finding {
-        id: format!("{account_id}/{}/{subject_id}", rule.id),
+        id: [account_id.as_str(), "/", rule.id, "/", subject_id].concat().into(),
         rule,
         title: rule.title,
         severity,
         subject: Subject {
             account_id: account_id.clone(),
-            account_name: account.and_then(|account| account.name.clone()),
-            organizational_unit: account.and_then(|account| account.organizational_unit.clone()),
-            user_name: user.map(|user| user.user_name.clone()),
+            account_name: account.and_then(|account| account.name.as_deref()).map(Text::from),
+            organizational_unit: account
+                .and_then(|account| account.organizational_unit.as_deref())
+                .map(Text::from),
+            user_name: user.map(|user| Text::from(&user.user_name)),
             user_arn: user.map_or_else(
-                || format!("arn:{}:iam::{account_id}:root", view.partition()),
-                |user| user.arn.clone(),
+                || format!("arn:{}:iam::{account_id}:root", view.partition()).into(),
+                |user| Text::from(&user.arn),
             ),
             access_key_id,
         },
-        user_id: user.map(|user| user.user_id.clone()),
-        message: violation.message,
-        evidence: violation.evidence,
+        user_id: user.map(|user| Text::from(&user.user_id)),
+        message: violation.message.into(),
+        evidence: if evidence { violation.evidence } else { Vec::new() },
         key_created: subject.key.and_then(|view| view.created().ok()).map(|(created, _)| created),
-        remedy: remedy::remediation(violation.remedy, view, subject.user, subject.key, &advice, thresholds),
+        remedy: remedy.unwrap_or_default(),
         score,
         advice: Some(advice),
         owner: settings.owner(record, subject.user),
@@ -420,10 +437,10 @@ fn new_finding(
 }
 
 /// Sets the exception that a finding falls under, if any, and counts the matches of each exception.
-fn apply_exceptions(
-    exceptions: &[Exception],
+fn apply_exceptions<'r>(
+    exceptions: &'r [Exception],
     counts: &mut [(usize, usize)],
-    finding: &mut Finding,
+    finding: &mut Finding<'r>,
     account: &AccountView<'_>,
     user: Option<&UserView<'_>>,
 ) {

@@ -124,9 +124,9 @@ impl<'a> Patterns<'a> {
         }
     }
 
-    fn match_finding(&self, finding: &Finding) -> bool {
+    fn match_finding(&self, finding: &Finding<'_>) -> bool {
         let subject = &finding.subject;
-        let owner = finding.owner.as_ref().map(|owner| owner.name.as_str());
+        let owner = finding.owner.as_ref().map(|owner| &*owner.name);
         let account = [Some(subject.account_id.as_str()), subject.account_name.as_deref()];
         self.filter.severity.is_none_or(|lowest| finding.severity >= lowest)
             && matches_any(&self.rules, &[Some(finding.rule.id)])

@@ -77,7 +77,7 @@ pub mod settings;
 
 pub use diff::Diff;
 pub use filter::FindingFilter;
-pub use finding::Finding;
+pub use finding::{Finding, FindingDetails};
 pub use report::Report;
 pub use rules::{Benchmark, CATALOG, Rule, Severity};
 pub use settings::Settings;

@@ -13,7 +13,7 @@ use crate::assess::{Assessment, Assessor};
 use crate::count::Count;
 use crate::distribution::{DistributionBuilder, Distributions};
 use crate::filter::AppliedFilter;
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingDetails};
 use crate::finding_store::{EncodedFindings, FindingStore, FindingStoreBuilder, Place};
 use crate::rules::{Benchmark, Severity};
 use crate::settings::Settings;
@@ -30,12 +30,10 @@ pub enum Grouping {
 }
 
 impl Grouping {
-    fn group_name(self, finding: &Finding) -> String {
+    fn group_name(self, finding: &Finding<'_>) -> String {
         let subject = &finding.subject;
         match self {
-            Self::Owner => {
-                finding.owner.as_ref().map_or_else(|| "no owner".to_owned(), |owner| owner.name.clone())
-            }
+            Self::Owner => finding.owner.as_ref().map_or("no owner", |owner| &*owner.name).to_owned(),
             Self::Account => subject.account_label(),
             Self::Rule => finding.title.to_owned(),
         }
@@ -64,12 +62,12 @@ pub struct Report {
     /// Which findings the two lists below show, where a filter was applied; the numbers are those of all findings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<AppliedFilter>,
-    /// The open findings, the most urgent first; empty where they are stored: [`Report::open_findings`] has both.
+    /// The open findings, the most urgent first; empty where they are stored: [`Report::for_each_finding`] has both.
     #[serde(skip)]
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Finding<'static>>,
     /// The findings that an exception suppresses, the most urgent first; empty where they are stored.
     #[serde(skip)]
-    pub suppressed: Vec<Finding>,
+    pub suppressed: Vec<Finding<'static>>,
     /// The findings of [`FindingLimit::Stored`].
     #[serde(skip)]
     stored: Option<FindingStore>,
@@ -113,14 +111,14 @@ pub enum FindingList {
 }
 
 /// Findings, read from where they are kept.
-pub type FindingIterator<'a> = Box<dyn Iterator<Item = io::Result<Cow<'a, Finding>>> + 'a>;
+pub type FindingIterator<'a> = Box<dyn Iterator<Item = io::Result<Cow<'a, Finding<'a>>>> + 'a>;
 
 /// The number of findings that are rendered at a time. All of them are in memory, on each core.
 const CHUNK: usize = 256;
 
 /// Some findings that follow each other.
 enum Chunk<'a> {
-    Kept(&'a [Finding]),
+    Kept(&'a [Finding<'static>]),
     Stored(&'a [Place]),
 }
 
@@ -129,8 +127,8 @@ enum Chunk<'a> {
 pub enum FindingLimit {
     /// All findings.
     All,
-    /// All findings, in a temporary file, so that memory does not grow with them. [`Report::open_findings`] and
-    /// [`Report::suppressed_findings`] read them.
+    /// All findings, in a temporary file, so that memory does not grow with them. [`Report::map_findings`] and
+    /// [`Report::for_each_finding`] read them.
     Stored,
     /// This number of the most urgent open findings, and of the suppressed ones.
     MostUrgent(usize),
@@ -164,14 +162,21 @@ impl Report {
         builder.finish()
     }
 
-    /// The open findings, the most urgent first, wherever they are kept.
-    pub fn open_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
-        self.chunks(FindingList::Open, usize::MAX).flat_map(|chunk| self.read(chunk))
-    }
-
-    /// The findings that an exception suppresses, the most urgent first, wherever they are kept.
-    pub fn suppressed_findings(&self) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> + '_ {
-        self.chunks(FindingList::Suppressed, usize::MAX).flat_map(|chunk| self.read(chunk))
+    /// Calls `take` with at most `limit` findings of a list, the most urgent first, wherever they are kept.
+    ///
+    /// # Errors
+    /// The first error of `take`, which also gets those of reading the findings.
+    pub fn for_each_finding<E>(
+        &self,
+        list: FindingList,
+        limit: usize,
+        mut take: impl FnMut(io::Result<Cow<'_, Finding<'_>>>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut bytes = Vec::new();
+        self.chunks(list, limit).try_for_each(|chunk| match self.read(chunk, &mut bytes) {
+            Ok(mut findings) => findings.try_for_each(&mut take),
+            Err(error) => take(Err(error)),
+        })
     }
 
     /// Calls `work` with at most `limit` findings of a list, the most urgent first, some at a time on all cores, and `take` with each
@@ -186,32 +191,69 @@ impl Report {
         work: impl Fn(&mut FindingIterator<'_>) -> io::Result<T> + Sync,
         take: impl FnMut(io::Result<T>) -> Result<(), E>,
     ) -> Result<(), E> {
-        map_in_order(self.chunks(list, limit), |chunk| work(&mut self.read(chunk)), take)
+        self.map_chunks(self.chunks(list, limit), work, take)
+    }
+
+    /// As [`Report::map_findings`], for results that do not depend on the order: the findings come in the order in which they are
+    /// stored, which is faster.
+    ///
+    /// # Errors
+    /// Those of [`Report::map_findings`].
+    pub fn map_findings_unordered<T: Send, E>(
+        &self,
+        list: FindingList,
+        limit: usize,
+        work: impl Fn(&mut FindingIterator<'_>) -> io::Result<T> + Sync,
+        take: impl FnMut(io::Result<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let stored = FindingStore::in_file_order(self.stored(list, limit));
+        let stored = stored.chunks(CHUNK).map(Chunk::Stored);
+        self.map_chunks(self.kept(list, limit).chain(stored), work, take)
+    }
+
+    fn map_chunks<'a, T: Send, E>(
+        &self,
+        chunks: impl Iterator<Item = Chunk<'a>>,
+        work: impl Fn(&mut FindingIterator<'_>) -> io::Result<T> + Sync,
+        take: impl FnMut(io::Result<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let work = |chunk| {
+            let mut bytes = Vec::new();
+            work(&mut self.read(chunk, &mut bytes)?)
+        };
+        map_in_order(chunks, work, take)
     }
 
     /// The findings of a list, in parts that are rendered at a time. They are either kept in memory or stored.
     fn chunks(&self, list: FindingList, limit: usize) -> impl Iterator<Item = Chunk<'_>> {
+        self.kept(list, limit).chain(self.stored(list, limit).chunks(CHUNK).map(Chunk::Stored))
+    }
+
+    fn kept(&self, list: FindingList, limit: usize) -> impl Iterator<Item = Chunk<'_>> {
         let kept = match list {
             FindingList::Open => &self.findings,
             FindingList::Suppressed => &self.suppressed,
         };
-        let stored = self.stored.as_ref().map_or(&[][..], |store| store.places(list));
-        let kept = kept.get(..limit).unwrap_or(kept).chunks(CHUNK).map(Chunk::Kept);
-        let stored = stored.get(..limit).unwrap_or(stored).chunks(CHUNK).map(Chunk::Stored);
-        kept.chain(stored)
+        kept.get(..limit).unwrap_or(kept).chunks(CHUNK).map(Chunk::Kept)
     }
 
-    fn read<'a>(&'a self, chunk: Chunk<'a>) -> FindingIterator<'a> {
-        match (chunk, &self.stored) {
+    fn stored(&self, list: FindingList, limit: usize) -> &[Place] {
+        let stored = self.stored.as_ref().map_or(&[][..], |store| store.places(list));
+        stored.get(..limit).unwrap_or(stored)
+    }
+
+    /// The findings of a chunk, which may borrow their texts from `bytes`.
+    fn read<'a>(&self, chunk: Chunk<'a>, bytes: &'a mut Vec<u8>) -> io::Result<FindingIterator<'a>> {
+        Ok(match (chunk, &self.stored) {
             (Chunk::Stored(places), Some(store)) => {
-                Box::new(store.read(places).map(|finding| finding.map(Cow::Owned)))
+                Box::new(store.read(places, bytes)?.map(|finding| finding.map(Cow::Owned)))
             }
             (Chunk::Stored(_), None) => Box::new(std::iter::empty()),
             (Chunk::Kept(findings), _) => Box::new(findings.iter().map(|finding| Ok(Cow::Borrowed(finding)))),
-        }
+        })
     }
 
-    /// The number of findings that [`Report::open_findings`] has: with a filter, less than all.
+    /// The number of open findings that the outputs show: with a filter, less than all.
     #[must_use]
     pub fn shown_count(&self) -> usize {
         self.stored.as_ref().map_or(self.findings.len(), FindingStore::open_count)
@@ -246,7 +288,7 @@ impl Report {
     /// The open findings in groups, the most urgent first, with the name of each group. Without a grouping, one group
     /// without a name.
     #[must_use]
-    pub fn groups(&self, grouping: Option<Grouping>) -> Vec<(Option<String>, Vec<&Finding>)> {
+    pub fn groups(&self, grouping: Option<Grouping>) -> Vec<(Option<String>, Vec<&Finding<'static>>)> {
         self.most_urgent_groups(grouping, usize::MAX)
     }
 
@@ -256,12 +298,12 @@ impl Report {
         &self,
         grouping: Option<Grouping>,
         limit: usize,
-    ) -> Vec<(Option<String>, Vec<&Finding>)> {
+    ) -> Vec<(Option<String>, Vec<&Finding<'static>>)> {
         let findings = self.findings.iter().take(limit);
         let Some(grouping) = grouping else {
             return vec![(None, findings.collect())];
         };
-        let mut groups: Vec<(Option<String>, Vec<&Finding>)> = Vec::new();
+        let mut groups: Vec<(Option<String>, Vec<&Finding<'static>>)> = Vec::new();
         let mut indexes: BTreeMap<String, usize> = BTreeMap::new();
         for finding in findings {
             let name = grouping.group_name(finding);
@@ -303,8 +345,8 @@ struct Totals<'a> {
     open: BTreeMap<Severity, usize>,
     suppressed_count: usize,
     not_read: Vec<UnreadItem>,
-    findings: Vec<Finding>,
-    suppressed: Vec<Finding>,
+    findings: Vec<Finding<'static>>,
+    suppressed: Vec<Finding<'static>>,
     store: Option<FindingStoreBuilder>,
     /// The first error of the temporary file.
     error: Option<io::Error>,
@@ -333,6 +375,13 @@ impl<'a> ReportBuilder<'a> {
         Ok(Self { header, settings, limit, assessor, totals: Mutex::new(totals) })
     }
 
+    /// Makes findings with these details only; otherwise they have all.
+    #[must_use]
+    pub fn with_details(mut self, details: FindingDetails) -> Self {
+        self.assessor.details = details;
+        self
+    }
+
     /// Evaluates an account and adds its findings. Each account must be added only once.
     pub fn add(&self, account: &AccountRecord) {
         let mut assessor = self.assessor.clone();
@@ -349,6 +398,7 @@ impl<'a> ReportBuilder<'a> {
                 totals.error.get_or_insert(error);
             }
         } else {
+            let findings: Vec<_> = findings.into_iter().map(Finding::into_owned).collect();
             let mut totals = lock(&self.totals);
             totals.count(account, &findings, assessor, distributions);
             totals.keep(account, findings, self.limit);
@@ -399,7 +449,7 @@ impl<'a> Totals<'a> {
     fn count(
         &mut self,
         account: &AccountRecord,
-        findings: &[Finding],
+        findings: &[Finding<'_>],
         assessor: Assessor<'a>,
         distributions: DistributionBuilder,
     ) {
@@ -417,8 +467,8 @@ impl<'a> Totals<'a> {
     }
 
     /// Keeps the findings of an account in memory.
-    fn keep(&mut self, account: &AccountRecord, findings: Vec<Finding>, limit: FindingLimit) {
-        let (open, closed): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_open);
+    fn keep(&mut self, account: &AccountRecord, findings: Vec<Finding<'static>>, limit: FindingLimit) {
+        let (open, closed): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_open);
         self.findings.extend(open);
         self.suppressed.extend(closed);
         match limit {
@@ -437,7 +487,7 @@ impl<'a> Totals<'a> {
     }
 }
 
-fn sort_and_limit(findings: &mut Vec<Finding>, limit: FindingLimit) {
+fn sort_and_limit(findings: &mut Vec<Finding<'static>>, limit: FindingLimit) {
     findings.sort_by(Finding::by_urgency);
     if let FindingLimit::MostUrgent(number) = limit {
         findings.truncate(number);

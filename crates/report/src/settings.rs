@@ -89,7 +89,11 @@ impl Settings {
 
     /// The owner of a user, or of the root user where `user` is `None`.
     #[must_use]
-    pub(crate) fn owner(&self, account: &AccountRecord, user: Option<&UserView<'_>>) -> Option<Owner> {
+    pub(crate) fn owner<'a>(
+        &self,
+        account: &'a AccountRecord,
+        user: Option<&UserView<'a>>,
+    ) -> Option<Owner<'a>> {
         let user_tags = user.map(|view| view.policies().known().map(|policies| &policies.tags));
         let mut is_uncertain = false;
         self.owners.iter().find_map(|source| {
@@ -103,8 +107,8 @@ impl Settings {
                 }
                 OwnerSource::AccountEmail => account.account().and_then(|it| it.email.as_ref()),
             };
-            let name = name.filter(|name| !name.trim().is_empty())?.clone();
-            Some(Owner { name, from: source.to_string(), is_uncertain })
+            let name = name.filter(|name| !name.trim().is_empty())?.into();
+            Some(Owner { name, from: source.to_string().into(), is_uncertain })
         })
     }
 }
@@ -175,7 +179,7 @@ impl Exception {
     #[must_use]
     pub(crate) fn matches(
         &self,
-        finding: &Finding,
+        finding: &Finding<'_>,
         account: Option<&Account>,
         user: Option<&UserView<'_>>,
     ) -> Option<bool> {
@@ -220,9 +224,9 @@ impl Exception {
 
     /// What a finding that falls under the exception carries of it.
     #[must_use]
-    pub(crate) fn to_suppression(&self, as_of: Timestamp) -> Suppression {
+    pub(crate) fn to_suppression(&self, as_of: Timestamp) -> Suppression<'_> {
         let Self { owner, reason, until, .. } = self;
-        let (owner, reason, until) = (owner.clone(), reason.clone(), *until);
+        let (owner, reason, until) = (owner.into(), reason.into(), *until);
         Suppression { owner, reason, until, is_expired: self.is_expired(as_of) }
     }
 }

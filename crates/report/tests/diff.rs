@@ -28,7 +28,7 @@ fn diff(old: Vec<User>, new: Vec<User>) -> Diff {
     compared(&[account(A, old)], &[account(A, new)], &Settings::default(), false)
 }
 
-fn rules(findings: &[Finding]) -> Vec<&str> {
+fn rules<'a>(findings: &'a [Finding<'_>]) -> Vec<&'a str> {
     let mut ids: Vec<&str> = findings.iter().map(|finding| finding.rule.id).collect();
     ids.sort_unstable();
     ids

@@ -187,7 +187,7 @@ fn reports() -> Vec<(Header, Report)> {
 }
 
 /// Each different remedy, with a finding that has it.
-fn different_remedies() -> Vec<Finding> {
+fn different_remedies() -> Vec<Finding<'static>> {
     let mut seen = BTreeSet::new();
     let findings = reports().into_iter().flat_map(|(_, report)| report.findings);
     findings.filter(|finding| seen.insert(finding.remedy.to_text_and_blocks())).collect()
@@ -197,7 +197,7 @@ trait Texts {
     fn to_text_and_blocks(&self) -> String;
 }
 
-impl Texts for rolecall_report::remedy::Remediation {
+impl Texts for rolecall_report::remedy::Remediation<'_> {
     fn to_text_and_blocks(&self) -> String {
         self.steps.iter().map(|step| format!("{}\n{}\n", step.title(), step.block())).collect()
     }
@@ -208,7 +208,7 @@ fn deletes(call: &[String]) -> bool {
 }
 
 /// The account whose credentials the block asks for first.
-fn expected_account(step: &Step) -> String {
+fn expected_account(step: &Step<'_>) -> String {
     let block = step.block();
     let (_, rest) = block.split_once("[ \"$account\" = ").unwrap();
     rest[..12].to_owned()

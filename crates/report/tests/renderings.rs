@@ -9,6 +9,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use common::{
     account, days_ago, header, key, known, mfa, organization, password, rendered, role_arn, roll_file_of,
@@ -17,7 +18,7 @@ use common::{
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rolecall_report::advice::Action;
-use rolecall_report::report::FindingLimit;
+use rolecall_report::report::{FindingLimit, FindingList};
 use rolecall_report::settings::{Exception, OwnerSource};
 use rolecall_report::{Finding, Report, Settings};
 use rolecall_roll::{
@@ -147,15 +148,23 @@ fn findings_from_a_file_equal_those_in_memory_and_of_equal_scores_the_older_key_
     let roll = roll_file_of(&header, &all);
     let [in_memory, stored] = [FindingLimit::All, FindingLimit::Stored].map(|limit| {
         let report = Report::from_file(&roll, &settings(), limit).unwrap();
-        let findings = report.open_findings().chain(report.suppressed_findings());
-        findings.map(|finding| finding.unwrap().into_owned()).collect::<Vec<Finding>>()
+        let mut findings: Vec<Finding<'static>> = Vec::new();
+        for list in [FindingList::Open, FindingList::Suppressed] {
+            let read = report.for_each_finding(list, usize::MAX, |finding| -> io::Result<()> {
+                findings.push(finding?.into_owned().into_owned());
+                Ok(())
+            });
+            read.unwrap();
+        }
+        findings
     });
     for (in_memory, stored) in in_memory.iter().zip(&stored) {
         assert_eq!(in_memory, stored);
     }
     assert_eq!(in_memory.len(), stored.len());
     let by_age = stored.iter().filter(|finding| finding.rule.id == "access-key-age");
-    let equal: Vec<&Finding> = by_age.filter(|finding| finding.subject.account_id.as_str() > "6").collect();
+    let equal: Vec<&Finding<'_>> =
+        by_age.filter(|finding| finding.subject.account_id.as_str() > "6").collect();
     let names: Vec<_> = equal.iter().filter_map(|finding| finding.subject.user_name.as_deref()).collect();
     assert_eq!(names, ["B", "C", "A"]);
     assert!(equal.iter().all(|finding| finding.score.points == equal[0].score.points));

@@ -50,7 +50,7 @@ fn verdict(id: &str, account: AccountRecord, header: &Header) -> Verdict {
     );
     assert_eq!(result.open.number(), report.findings.len());
     match (report.findings.as_slice(), report.assessment.unknown.as_slice()) {
-        ([finding], []) => Fail(finding.message.clone()),
+        ([finding], []) => Fail(finding.message.to_string()),
         ([], [unknown]) => Unknown(format!("{}: {}", unknown.fact, unknown.reason)),
         ([], []) if result.not_collected == 1 => NotRequested(result.missing_fact.unwrap()),
         ([], []) => Pass,
@@ -286,7 +286,7 @@ fn one_active_key_is_enough() {
 fn remedies(user: User) -> BTreeMap<(&'static str, String), String> {
     let header = header();
     let report = report(&header, vec![account("111111111111", vec![user])], &Settings::default());
-    let rule_and_key = |it: &Finding| {
+    let rule_and_key = |it: &Finding<'_>| {
         let id = it.subject.access_key_id.as_ref();
         (it.rule.id, id.map(|id| shortened(id.as_str())).unwrap_or_default())
     };
@@ -294,7 +294,7 @@ fn remedies(user: User) -> BTreeMap<(&'static str, String), String> {
 }
 
 /// The title and the commands of each step of a remedy, without the guard.
-fn outline(finding: &Finding) -> String {
+fn outline(finding: &Finding<'_>) -> String {
     let steps = finding.remedy.steps.iter().map(|step| {
         let block = step.block();
         let commands =
@@ -724,7 +724,7 @@ fn shop_report(header: &Header, settings: &Settings) -> Report {
     report(header, shop(), settings)
 }
 
-fn ids(findings: &[Finding]) -> Vec<String> {
+fn ids(findings: &[Finding<'_>]) -> Vec<String> {
     findings.iter().map(|finding| shortened(&finding.id)).collect()
 }
 
@@ -864,7 +864,7 @@ fn unknown_tags_do_not_count_as_no_tags() {
         (0, 1)
     );
     let owner = finding.owner.as_ref().unwrap();
-    assert_eq!((owner.from.as_str(), owner.is_uncertain), ("account_email", true));
+    assert_eq!((&*owner.from, owner.is_uncertain), ("account_email", true));
     assert_eq!(report.assessment.owners_uncertain, 1);
     // A tag of the account is known, also where the user's tags are not.
     assert_eq!(report_of(&with(exceptions)).suppressed.len(), 1);

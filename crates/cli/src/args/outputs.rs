@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use rolecall_report::{FindingDetails, render};
 
 use crate::failure::Failure;
 use crate::output::{self, Sink};
@@ -148,6 +149,19 @@ impl Format {
         match self {
             Self::Json | Self::Csv | Self::Markdown | Self::Html | Self::Ocsf => true,
             Self::Table | Self::Jsonl | Self::RollCsv => false,
+        }
+    }
+
+    /// What it shows of a finding beside its subject and message.
+    pub(crate) fn finding_details(self) -> FindingDetails {
+        match self {
+            Self::Table => output::TABLE_DETAILS,
+            Self::Json => render::json::DETAILS,
+            Self::Csv => render::csv::DETAILS,
+            Self::Markdown => render::markdown::DETAILS,
+            Self::Html => render::html::DETAILS,
+            Self::Ocsf => render::ocsf::DETAILS,
+            Self::Jsonl | Self::RollCsv => FindingDetails::default(),
         }
     }
 

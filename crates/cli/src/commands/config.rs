@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &ConfigArgs) -> Result<ExitCode, Failure> {
         View::Json => output::write_json(&mut out, &as_json(&options)),
         View::Table => {
             let columns = [Column::id("OPTION"), Column::text("VALUE"), Column::text("SOURCE")];
-            let rows: Vec<Vec<Cell>> = RunOptions::rows().map(|row| as_row(row, &options)).collect();
+            let rows: Vec<Vec<Cell<'_>>> = RunOptions::rows().map(|row| as_row(row, &options)).collect();
             out.write_all(output::table(out.terminal_style(), columns, &rows).as_bytes())
         }
     };
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &ConfigArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_row(row: &OptionRow, options: &RunOptions) -> Vec<Cell> {
+fn as_row(row: &OptionRow, options: &RunOptions) -> Vec<Cell<'static>> {
     let (value, source) = value_and_source(row, options);
     vec![Cell::new(row.key), Cell::new(value.unwrap_or_default()), Cell::new(source)]
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &RulesArgs) -> Result<ExitCode, Failure> {
                     Cell::new(it.rule.title),
                 ]
             };
-            let rows: Vec<Vec<Cell>> = applied.iter().map(row).collect();
+            let rows: Vec<Vec<Cell<'_>>> = applied.iter().map(row).collect();
             out.write_all(output::table(out.terminal_style(), columns, &rows).as_bytes())
         }
     };

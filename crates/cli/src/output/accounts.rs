@@ -27,7 +27,7 @@ pub(crate) fn accounts(targets: &[Target], terminal: TerminalStyle) -> String {
             Cell::new(how),
         ]
     };
-    let rows: Vec<Vec<Cell>> = targets.iter().map(row).collect();
+    let rows: Vec<Vec<Cell<'_>>> = targets.iter().map(row).collect();
     let skipped = targets.iter().filter(|target| matches!(target.access, Access::Skipped(_))).count();
     let [read, skipped] = [targets.len() - skipped, skipped].map(with_thousands_separator);
     format!("{}\n{read} to scan, {skipped} skipped\n", table(terminal, columns, &rows))

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rolecall_report::FindingDetails;
+
 use super::open;
 use super::sink::Sink;
 use crate::args::{Format, Outputs};
@@ -55,6 +57,12 @@ impl Destinations {
     /// Whether one of the outputs shows findings.
     pub(crate) fn show_findings(&self) -> bool {
         self.each.iter().any(|(format, _)| format.shows_findings())
+    }
+
+    /// What the outputs show of a finding beside its subject and message.
+    pub(super) fn finding_details(&self) -> FindingDetails {
+        let details = self.each.iter().map(|(format, _)| format.finding_details());
+        details.fold(FindingDetails::default(), FindingDetails::or)
     }
 
     /// Whether one of the outputs shows all findings, and not only the most urgent.

@@ -20,7 +20,7 @@ pub(crate) fn diff(diff: &Diff, terminal: TerminalStyle) -> String {
         text += &format!("\n{}: {}\n", section.title, with_thousands_separator(section.rows.len()));
         let columns: Vec<Column> = section.columns.iter().map(|name| column(name)).collect();
         let cells = |row: &Vec<String>| section.columns.iter().zip(row).map(cell).collect();
-        let rows: Vec<Vec<Cell>> = section.rows.iter().map(cells).collect();
+        let rows: Vec<Vec<Cell<'_>>> = section.rows.iter().map(cells).collect();
         text += &table(terminal, columns, &rows);
     }
     text
@@ -35,7 +35,7 @@ fn column(name: &str) -> Column {
     }
 }
 
-fn cell((name, text): (&&str, &String)) -> Cell {
+fn cell((name, text): (&&str, &String)) -> Cell<'static> {
     match text.parse::<Severity>() {
         Ok(severity) if *name == "severity" => Cell::severity(severity),
         _ => Cell::new(text),

@@ -3,13 +3,18 @@
 use std::io::{self, Write};
 
 use rolecall_report::coverage_summary::with_thousands_separator;
+use rolecall_report::finding::Suppression;
 use rolecall_report::report::{FindingIterator, FindingList, Grouping};
-use rolecall_report::{Finding, Report};
+use rolecall_report::{Finding, FindingDetails, Report};
 use rolecall_roll::AccessKeyId;
 
 use super::grid::{Cell, Column, Layout, Measured};
 use super::sink::TerminalStyle;
 use super::{hanging, printable};
+
+/// What the table shows of a finding beside its subject and message.
+pub(crate) const DETAILS: FindingDetails =
+    FindingDetails { evidence: false, score_components: false, remedy: false };
 
 /// Writes at most `limit` findings, the most urgent first, in groups if a grouping is given.
 pub(super) fn render(
@@ -59,7 +64,9 @@ fn write_most_urgent(
         Ok(measured)
     };
     let mut measured = Measured::new(columns());
-    report.map_findings(FindingList::Open, limit, measure, |some| some.map(|some| measured.add_all(some)))?;
+    report.map_findings_unordered(FindingList::Open, limit, measure, |some| {
+        some.map(|some| measured.add_all(some))
+    })?;
     if measured.rows == 0 {
         return Ok(());
     }
@@ -86,19 +93,22 @@ fn columns() -> [Column; 7] {
     ]
 }
 
-fn row(finding: &Finding) -> Vec<Cell> {
+fn row<'a>(finding: &'a Finding<'_>) -> [Cell<'a>; 7] {
     let subject = &finding.subject;
-    let advice = finding.advice.as_ref().map(|advice| advice.action.to_string());
-    let expired = finding.exception.as_ref().map_or(String::new(), |exception| {
-        format!(" (the exception of {} expired on {})", exception.owner, exception.until)
-    });
-    vec![
+    let key = subject.access_key_id.as_ref().map(AccessKeyId::as_str);
+    let message = match &finding.exception {
+        None => Cell::borrowed(&finding.message),
+        Some(Suppression { owner, until, .. }) => {
+            Cell::new(format!("{} (the exception of {owner} expired on {until})", finding.message))
+        }
+    };
+    [
         Cell::new(finding.score.points),
         Cell::severity(finding.severity),
         Cell::new(subject.account_label()),
-        Cell::new(subject.user_name.as_deref().unwrap_or("root user")),
-        Cell::new(subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default()),
-        Cell::new(format!("{}{expired}", finding.message)),
-        Cell::new(advice.unwrap_or_default()),
+        Cell::borrowed(subject.user_name.as_deref().unwrap_or("root user")),
+        Cell::borrowed(key.unwrap_or_default()),
+        message,
+        Cell::borrowed(finding.advice.as_ref().map_or("", |advice| advice.action.as_str())),
     ]
 }

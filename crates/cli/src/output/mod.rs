@@ -31,6 +31,7 @@ use crate::failure::Failure;
 pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
+pub(crate) use findings::DETAILS as TABLE_DETAILS;
 pub(crate) use grid::{Cell, Column, table};
 pub(crate) use progress::{LogWriter, Progress, Spinner};
 pub(crate) use sink::{Sink, TerminalStyle};

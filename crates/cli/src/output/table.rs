@@ -146,7 +146,7 @@ fn columns() -> [Column; 7] {
 fn add_rows(
     account: &AccountRecord,
     header: &Header,
-    add: &mut dyn FnMut(Vec<Cell>) -> io::Result<()>,
+    add: &mut dyn FnMut(Vec<Cell<'_>>) -> io::Result<()>,
 ) -> io::Result<()> {
     let name = account.account().and_then(|account| account.name.as_deref());
     let label = Cell::new(account_label(account.account_id(), name));
@@ -158,14 +158,15 @@ fn add_rows(
 }
 
 fn add_user(
-    add: &mut dyn FnMut(Vec<Cell>) -> io::Result<()>,
+    add: &mut dyn FnMut(Vec<Cell<'_>>) -> io::Result<()>,
     account: &Cell,
     user: &User,
     as_of: Timestamp,
 ) -> io::Result<()> {
     // The name without the path, as in --user, exceptions and findings.
-    let row =
-        |cells: Vec<Cell>| [account.clone(), Cell::new(&user.user_name)].into_iter().chain(cells).collect();
+    let row = |cells: Vec<Cell<'static>>| {
+        [account.clone(), Cell::new(&user.user_name)].into_iter().chain(cells).collect()
+    };
     match user.access_keys.as_deref() {
         None => add(row(vec![Cell::styled("unknown", red())])),
         Some([]) => add(row(vec![Cell::dim("no keys")])),
@@ -173,7 +174,7 @@ fn add_user(
     }
 }
 
-fn key_cells(key: &AccessKey, as_of: Timestamp) -> Vec<Cell> {
+fn key_cells(key: &AccessKey, as_of: Timestamp) -> Vec<Cell<'static>> {
     let status = key.status.as_str();
     let status = match key.status {
         AccessKeyStatus::Active => Cell::new(status),
@@ -228,7 +229,7 @@ fn notes(account: &AccountRecord, terminal: TerminalStyle) -> String {
 }
 
 /// Rows of a label and a text.
-fn labeled(terminal: TerminalStyle, rows: &[Vec<Cell>]) -> String {
+fn labeled(terminal: TerminalStyle, rows: &[Vec<Cell<'_>>]) -> String {
     grid::table(terminal, [Column::id(""), Column::text("")], rows)
 }
 

@@ -427,7 +427,7 @@ proptest! {
             Column::number("SCORE"), Column::account("ACCOUNT"), Column::id("USER"), Column::id("ACCESS KEY"),
             Column::text("FINDING"), Column::id("ADVICE"),
         ];
-        let cells: Vec<Vec<Cell>> = rows.iter().map(|(id, name, user, key, message)| {
+        let cells: Vec<Vec<Cell<'_>>> = rows.iter().map(|(id, name, user, key, message)| {
             let account = rolecall_report::finding::account_label(&id.parse().unwrap(), Some(name.trim()));
             vec![Cell::new(7), Cell::new(account), Cell::new(user), Cell::new(key), Cell::new(message.trim()), Cell::new("rotate")]
         }).collect();

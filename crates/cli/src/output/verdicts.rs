@@ -45,7 +45,7 @@ pub(crate) fn verdicts(results: &[CaseResult], terminal: TerminalStyle) -> Strin
             Cell::new(case.problem.as_ref().or(case.decided_by.as_ref()).map_or("", String::as_str)),
         ]
     };
-    let rows: Vec<Vec<Cell>> = results.iter().map(row).collect();
+    let rows: Vec<Vec<Cell<'_>>> = results.iter().map(row).collect();
     let unexpected = results.iter().filter(|case| !case.is_as_expected()).count();
     let count = |verdict| results.iter().filter(|case| case.verdict == verdict).count();
     let [all, allowed, denied, invalid, unexpected] =

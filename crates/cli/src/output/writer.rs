@@ -225,7 +225,9 @@ impl<'a> Evaluation<'a> {
             return Ok(Self::Coverage(Box::new(Mutex::new(CoverageBuilder::new(header)))));
         };
         let builder = ReportBuilder::new(header, settings, options.finding_limit(destinations));
-        builder.map(|it| Self::Report(Box::new(it), &options.filter)).map_err(|error| not_written(&error))
+        let builder =
+            builder.map_err(|error| not_written(&error))?.with_details(destinations.finding_details());
+        Ok(Self::Report(Box::new(builder), &options.filter))
     }
 
     pub(crate) fn add(&self, account: &AccountRecord) {

@@ -29,7 +29,7 @@ struct Detail<'a> {
     /// The kind of change.
     change: &'static str,
     #[serde(flatten)]
-    finding: &'a Finding,
+    finding: &'a Finding<'a>,
 }
 
 /// Sends the events. An event may be sent again by a later attempt; its id stays the same.
@@ -67,7 +67,7 @@ fn entry(
         .source("rolecall")
         .detail_type(detail_type)
         .time(DateTime::from_secs(header.as_of.as_second()))
-        .resources(&finding.subject.user_arn)
+        .resources(finding.subject.user_arn.as_ref())
         // No map of a finding has keys that are not texts.
         .detail(serde_json::to_string(&detail).unwrap_or_default())
         .build()

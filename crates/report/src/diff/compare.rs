@@ -75,9 +75,10 @@ impl Diff {
             }
             let findings = |assessor: &mut Assessor<'_>,
                             account: Option<&AccountRecord>|
-             -> BTreeMap<String, Finding> {
+             -> BTreeMap<String, Finding<'static>> {
                 let findings = account.map(|account| assessor.assess_account(account)).unwrap_or_default();
-                findings.into_iter().map(|finding| (finding.id.clone(), finding)).collect()
+                let findings = findings.into_iter().map(Finding::into_owned);
+                findings.map(|finding| (finding.id.to_string(), finding)).collect()
             };
             let old_findings = findings(&mut old_assessor, old_account.as_ref());
             let new_findings = findings(&mut new_assessor, new_account.as_ref());
@@ -276,8 +277,8 @@ impl Diff {
     fn compare_findings(
         &mut self,
         rolls: &RollPair<'_>,
-        (old_account, old): (Option<&AccountRecord>, BTreeMap<String, Finding>),
-        (new_account, new): (Option<&AccountRecord>, BTreeMap<String, Finding>),
+        (old_account, old): (Option<&AccountRecord>, BTreeMap<String, Finding<'static>>),
+        (new_account, new): (Option<&AccountRecord>, BTreeMap<String, Finding<'static>>),
     ) {
         for (id, finding) in &new {
             match old.get(id) {
@@ -308,7 +309,7 @@ impl Diff {
         }
     }
 
-    fn add_not_compared(&mut self, finding: &Finding, fact: FactKind) {
+    fn add_not_compared(&mut self, finding: &Finding<'_>, fact: FactKind) {
         let not_compared = self.not_compared.entry(finding.rule.id).or_default();
         not_compared.findings += 1;
         not_compared.needs.insert(fact);
@@ -329,7 +330,7 @@ struct RollPair<'a> {
 
 impl RollPair<'_> {
     /// The result of the rule of a finding for the same subject in an account of the other roll.
-    fn verdict(&self, header: &Header, account: Option<&AccountRecord>, finding: &Finding) -> Verdict {
+    fn verdict(&self, header: &Header, account: Option<&AccountRecord>, finding: &Finding<'_>) -> Verdict {
         // An account that is not in the roll or was not read is unknown, not empty.
         let Some(record) = account.filter(|account| account.users().is_some()) else {
             return Verdict::Unknown;
@@ -341,7 +342,7 @@ impl RollPair<'_> {
             return Verdict::from_outcome(check(&account));
         }
         let users = record.users().unwrap_or_default();
-        let Some(user) = users.iter().find(|user| Some(&user.user_id) == finding.user_id.as_ref()) else {
+        let Some(user) = users.iter().find(|user| Some(&*user.user_id) == finding.user_id.as_deref()) else {
             let is_incomplete = record.gaps().iter().any(|gap| gap.stage == FactKind::Users.into());
             return if is_incomplete { Verdict::Unknown } else { Verdict::Absent };
         };

@@ -41,17 +41,17 @@ pub struct Diff {
     /// Access keys whose last use changed; empty where last use is not compared.
     pub keys_used: Vec<KeyUse>,
     /// New findings.
-    pub opened: Vec<Finding>,
+    pub opened: Vec<Finding<'static>>,
     /// Findings that were suppressed before and are open now.
-    pub reopened: Vec<Finding>,
+    pub reopened: Vec<Finding<'static>>,
     /// Resolved findings, as they were in the older roll.
-    pub resolved: Vec<Finding>,
+    pub resolved: Vec<Finding<'static>>,
     /// Findings that were open before and are suppressed now.
-    pub newly_suppressed: Vec<Finding>,
+    pub newly_suppressed: Vec<Finding<'static>>,
     /// Open findings that the older roll could not evaluate.
-    pub newly_known: Vec<Finding>,
+    pub newly_known: Vec<Finding<'static>>,
     /// Findings that the newer roll could not evaluate, as they were in the older roll.
-    pub now_unknown: Vec<Finding>,
+    pub now_unknown: Vec<Finding<'static>>,
     /// By rule id, the findings that were not compared, because one of the rolls did not request a fact that the rule or an
     /// exception needs.
     pub not_compared: BTreeMap<&'static str, NotCompared>,

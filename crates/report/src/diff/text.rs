@@ -134,14 +134,14 @@ fn account(change: &AccountChange) -> Vec<String> {
 
 const FINDING: &[&str] = &["severity", "account", "user", "access key", "finding"];
 
-fn finding(finding: &Finding) -> Vec<String> {
+fn finding(finding: &Finding<'_>) -> Vec<String> {
     let subject = &finding.subject;
     vec![
         finding.severity.to_string(),
         subject.account_label(),
-        subject.user_name.clone().unwrap_or_else(|| "root user".to_owned()),
+        subject.user_name.as_deref().unwrap_or("root user").to_owned(),
         subject.access_key_id.clone().map(String::from).unwrap_or_default(),
-        finding.message.clone(),
+        finding.message.to_string(),
     ]
 }
 

@@ -8,30 +8,30 @@ use super::{AgeThresholds, guard};
 use crate::facts::{KeyView, UserView};
 
 /// Deactivates a key, and deletes it later.
-pub(super) fn deactivate(key: &KeyView<'_>) -> Vec<Step> {
+pub(super) fn deactivate(key: &KeyView<'_>) -> Vec<Step<'static>> {
     deactivate_when(format!("Deactivate {}", key.key.access_key_id), key)
 }
 
 /// As [`deactivate`], for a key that was created together with the user and was not used.
-pub(super) fn deactivate_unplanned(key: &KeyView<'_>) -> Vec<Step> {
+pub(super) fn deactivate_unplanned(key: &KeyView<'_>) -> Vec<Step<'static>> {
     deactivate_when(format!("If nobody plans to use it, deactivate {}", key.key.access_key_id), key)
 }
 
-fn deactivate_when(title: String, key: &KeyView<'_>) -> Vec<Step> {
+fn deactivate_when(title: String, key: &KeyView<'_>) -> Vec<Step<'static>> {
     let later = format!("After 30 days, if nothing has failed without it, delete {}", key.key.access_key_id);
     vec![
-        Step::new(title, guard(&key.user), vec![deactivate_key(key)]),
-        Step::deleting(later, guard(&key.user), vec![delete_key(key)]),
+        Step::new(title, guard(&key.user), [deactivate_key(key)]),
+        Step::deleting(later, guard(&key.user), [delete_key(key)]),
     ]
 }
 
 /// Deactivates the key of an administrator, once a role replaces it.
-pub(super) fn replace_by_role(key: &KeyView<'_>) -> Vec<Step> {
+pub(super) fn replace_by_role(key: &KeyView<'_>) -> Vec<Step<'static>> {
     let id = &key.key.access_key_id;
     let look = Step::new(
         "Find out which workload uses the key, and let it assume an IAM role instead",
         guard(&key.user),
-        vec![key_last_used(key)],
+        [key_last_used(key)],
     );
     let deactivated =
         deactivate_when(format!("Once the workload assumes the role instead, deactivate {id}"), key);
@@ -39,32 +39,32 @@ pub(super) fn replace_by_role(key: &KeyView<'_>) -> Vec<Step> {
 }
 
 /// Deletes an inactive key.
-pub(super) fn delete_inactive(key: &KeyView<'_>) -> Vec<Step> {
+pub(super) fn delete_inactive(key: &KeyView<'_>) -> Vec<Step<'static>> {
     let id = &key.key.access_key_id;
     let list = format!("aws iam list-access-keys {}", user_name_option(&key.user));
     vec![
         Step::new(
             format!("Check that {id} is still inactive and was not used since the report"),
             guard(&key.user),
-            vec![list, key_last_used(key)],
+            [list, key_last_used(key)],
         ),
         Step::deleting(
             format!("If nothing has failed without it, delete {id}"),
             guard(&key.user),
-            vec![delete_key(key)],
+            [delete_key(key)],
         ),
     ]
 }
 
 /// Replaces a key by another one that the user already has, or else by a new one.
-pub(super) fn rotate(key: &KeyView<'_>, thresholds: AgeThresholds) -> Vec<Step> {
+pub(super) fn rotate(key: &KeyView<'_>, thresholds: AgeThresholds) -> Vec<Step<'static>> {
     let id = &key.key.access_key_id;
     if let Some(kept) = key_to_keep(&key.user, thresholds).filter(|kept| &kept.key.access_key_id != id) {
         let kept_id = &kept.key.access_key_id;
         let look = Step::new(
             format!("Check that the workload uses {kept_id} and no longer {id}"),
             guard(&key.user),
-            vec![key_last_used(&kept), key_last_used(key)],
+            [key_last_used(&kept), key_last_used(key)],
         );
         let title = format!("Once the workload uses {kept_id} instead, deactivate {id}");
         return [vec![look], deactivate_when(title, key)].concat();
@@ -79,10 +79,10 @@ pub(super) fn rotate(key: &KeyView<'_>, thresholds: AgeThresholds) -> Vec<Step> 
                 steps.push(Step::new(
                     format!("IAM allows two access keys per user. Check that the inactive {other_id} is not needed"),
                     guard(&key.user),
-                    vec![key_last_used(&other)],
+                    [key_last_used(&other)],
                 ));
                 let title = format!("To make room for a new key, delete {other_id}");
-                steps.push(Step::deleting(title, guard(&key.user), vec![delete_key(&other)]));
+                steps.push(Step::deleting(title, guard(&key.user), [delete_key(&other)]));
             }
             _ => before = format!("IAM allows two access keys per user. Once {other_id} is deleted, "),
         }
@@ -91,7 +91,7 @@ pub(super) fn rotate(key: &KeyView<'_>, thresholds: AgeThresholds) -> Vec<Step> 
     steps.push(Step::new(
         format!("{before}{create} the new key and give it to the workload. AWS shows its secret only now"),
         guard(&key.user),
-        vec![format!("aws iam create-access-key {}", user_name_option(&key.user))],
+        [format!("aws iam create-access-key {}", user_name_option(&key.user))],
     ));
     steps
         .extend(deactivate_when(format!("Once the workload uses the new key instead, deactivate {id}"), key));
@@ -99,26 +99,26 @@ pub(super) fn rotate(key: &KeyView<'_>, thresholds: AgeThresholds) -> Vec<Step> 
 }
 
 /// Deactivates all active keys except one.
-pub(super) fn keep_one(user: &UserView<'_>, thresholds: AgeThresholds) -> Vec<Step> {
+pub(super) fn keep_one(user: &UserView<'_>, thresholds: AgeThresholds) -> Vec<Step<'static>> {
     let kept = key_to_keep(user, thresholds);
     let active = || keys(user).filter(|key| key.is_active() == Ok(true));
     let others = active()
         .filter(|key| kept.as_ref().is_none_or(|kept| kept.key.access_key_id != key.key.access_key_id));
     let (idle, others): (Vec<_>, Vec<_>) = others.partition(|key| key.is_active_and_idle(thresholds.idle));
-    let mut steps: Vec<Step> = idle
+    let mut steps: Vec<Step<'static>> = idle
         .iter()
         .map(|key| {
             let title = format!("Deactivate {}, which is not in use", key.key.access_key_id);
-            Step::new(title, guard(user), vec![deactivate_key(key)])
+            Step::new(title, guard(user), [deactivate_key(key)])
         })
         .collect();
     let Some(kept) = kept.filter(|_| !others.is_empty()) else { return steps };
     let kept_id = &kept.key.access_key_id;
-    let look = active().map(|key| key_last_used(&key)).collect();
+    let look = active().map(|key| key_last_used(&key));
     steps.push(Step::new(format!("Check that all workloads use {kept_id}"), guard(user), look));
     steps.extend(others.iter().map(|key| {
         let title = format!("Once the workload uses {kept_id} instead, deactivate {}", key.key.access_key_id);
-        Step::new(title, guard(user), vec![deactivate_key(key)])
+        Step::new(title, guard(user), [deactivate_key(key)])
     }));
     steps
 }

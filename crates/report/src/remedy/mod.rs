@@ -63,7 +63,7 @@ pub(crate) fn remediation(
     key: Option<&KeyView<'_>>,
     advice: &Advice,
     thresholds: AgeThresholds,
-) -> Remediation {
+) -> Remediation<'static> {
     let steps = match user {
         None => root::steps(remedy, account),
         Some(user) if advice.action == Action::DeleteUser => user::delete(user),
@@ -88,6 +88,6 @@ pub(crate) fn remediation(
 }
 
 /// The guard for commands in the account of a user.
-fn guard(user: &UserView<'_>) -> Guard {
+fn guard(user: &UserView<'_>) -> Guard<'static> {
     Guard::Account(user.account.record.account_id().clone())
 }

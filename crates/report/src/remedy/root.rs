@@ -17,7 +17,7 @@ const DEACTIVATE_KEY: &str = "aws iam update-access-key --access-key-id KEY_ID -
 const DELETE_KEY: &str = "aws iam delete-access-key --access-key-id KEY_ID";
 
 /// The steps for a finding about the root user.
-pub(super) fn steps(remedy: Remedy, account: &AccountView<'_>) -> Vec<Step> {
+pub(super) fn steps(remedy: Remedy, account: &AccountView<'_>) -> Vec<Step<'static>> {
     let management = account.management_account_of_member();
     match (remedy, management) {
         (Remedy::DeleteRootKeys, Some(management)) => delete_member_keys(account, management),
@@ -29,7 +29,7 @@ pub(super) fn steps(remedy: Remedy, account: &AccountView<'_>) -> Vec<Step> {
 
 /// Enables central management of root credentials, which sessions as the root user of a member account need. Nothing, where it
 /// is known to be enabled.
-fn enable_management(account: &AccountView<'_>, management: &AccountId) -> Option<Step> {
+fn enable_management(account: &AccountView<'_>, management: &AccountId) -> Option<Step<'static>> {
     (account.is_root_managed().known() != Some(&true)).then(|| {
         Step::new(
             format!(
@@ -37,15 +37,19 @@ fn enable_management(account: &AccountView<'_>, management: &AccountId) -> Optio
                  the organization, and enable central management of root credentials"
             ),
             Guard::Account(management.clone()),
-            vec![
-                "aws organizations enable-aws-service-access --service-principal iam.amazonaws.com".to_owned(),
-                "aws iam enable-organizations-root-credentials-management".to_owned(),
+            [
+                "aws organizations enable-aws-service-access --service-principal iam.amazonaws.com",
+                "aws iam enable-organizations-root-credentials-management",
             ],
         )
     })
 }
 
-fn member_root(account: &AccountView<'_>, management: &AccountId, task_policy: &'static str) -> Guard {
+fn member_root(
+    account: &AccountView<'_>,
+    management: &AccountId,
+    task_policy: &'static str,
+) -> Guard<'static> {
     Guard::MemberRoot {
         management: management.clone(),
         member: account.record.account_id().clone(),
@@ -54,32 +58,32 @@ fn member_root(account: &AccountView<'_>, management: &AccountId, task_policy: &
     }
 }
 
-fn delete_member_keys(account: &AccountView<'_>, management: &AccountId) -> Vec<Step> {
+fn delete_member_keys(account: &AccountView<'_>, management: &AccountId) -> Vec<Step<'static>> {
     let id = account.record.account_id();
     let look = Step::new(
         format!("With credentials of {management}, list the access keys of the root user of {id}"),
         member_root(account, management, "IAMAuditRootUserCredentials"),
-        vec![LIST_KEYS.to_owned()],
+        [LIST_KEYS],
     );
     let delete = Step::deleting(
         "Once nothing uses the key any more, delete it. Replace KEY_ID by its id",
         member_root(account, management, "IAMDeleteRootUserCredentials"),
-        vec![DELETE_KEY.to_owned()],
+        [DELETE_KEY],
     );
     enable_management(account, management).into_iter().chain([look, delete]).collect()
 }
 
-fn delete_member_password(account: &AccountView<'_>, management: &AccountId) -> Vec<Step> {
+fn delete_member_password(account: &AccountView<'_>, management: &AccountId) -> Vec<Step<'static>> {
     let id = account.record.account_id();
     let look = Step::new(
         format!("With credentials of {management}, show the password date of the root user of {id}"),
         member_root(account, management, "IAMAuditRootUserCredentials"),
-        vec!["aws iam get-login-profile".to_owned()],
+        ["aws iam get-login-profile"],
     );
     let delete = Step::deleting(
         "If nobody signs in as the root user, delete its password",
         member_root(account, management, "IAMDeleteRootUserCredentials"),
-        vec!["aws iam delete-login-profile".to_owned()],
+        ["aws iam delete-login-profile"],
     );
     enable_management(account, management).into_iter().chain([look, delete]).collect()
 }
@@ -96,31 +100,31 @@ fn as_root(account: &AccountView<'_>) -> String {
     }
 }
 
-fn delete_own_keys(account: &AccountView<'_>) -> Vec<Step> {
+fn delete_own_keys(account: &AccountView<'_>) -> Vec<Step<'static>> {
     let guard = || Guard::Account(account.record.account_id().clone());
     let list = format!("{}, for example in AWS CloudShell, list its access keys", as_root(account));
     vec![
-        Step::new(list, guard(), vec![LIST_KEYS.to_owned()]),
+        Step::new(list, guard(), [LIST_KEYS]),
         Step::new(
             "Once nothing uses the key any more, deactivate it. Replace KEY_ID by its id",
             guard(),
-            vec![DEACTIVATE_KEY.to_owned()],
+            [DEACTIVATE_KEY],
         ),
         Step::deleting(
             "After 30 days, if nothing has failed without it, delete the key",
             guard(),
-            vec![DELETE_KEY.to_owned()],
+            [DELETE_KEY],
         ),
     ]
 }
 
-fn assign_mfa(account: &AccountView<'_>) -> Vec<Step> {
+fn assign_mfa(account: &AccountView<'_>) -> Vec<Step<'static>> {
     vec![Step::new(
         format!(
             "{}, assign an MFA device in the console, under Security credentials. Then this shows 1",
             as_root(account)
         ),
         Guard::Account(account.record.account_id().clone()),
-        vec!["aws iam get-account-summary --query SummaryMap.AccountMFAEnabled".to_owned()],
+        ["aws iam get-account-summary --query SummaryMap.AccountMFAEnabled"],
     )]
 }

@@ -1,33 +1,34 @@
 //! A step of a remedy: commands to paste into bash or zsh, which stop where the credentials are of another account.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use rolecall_roll::AccountId;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::finding::{Text, owned};
+
 /// How to fix a finding, step by step. Each step is pasted by itself, after the step before it has had its effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Remediation {
+pub struct Remediation<'a> {
     /// The steps in their order. The first one deletes nothing.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Step<'a>>,
 }
 
 /// One step of a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    pub(crate) title: Cow<'static, str>,
+pub struct Step<'a> {
+    pub(crate) title: Text<'a>,
     /// Whether it deletes something that nobody can bring back.
     pub cannot_be_undone: bool,
-    pub(crate) guard: Guard,
-    pub(crate) commands: Vec<String>,
+    pub(crate) guard: Guard<'a>,
+    pub(crate) commands: Vec<Text<'a>>,
 }
 
 /// The account whose credentials the commands of a step need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Guard {
+pub(crate) enum Guard<'a> {
     /// This account.
     Account(AccountId),
     /// The management account, from which the commands get a session as the root user of a member account.
@@ -37,22 +38,43 @@ pub(crate) enum Guard {
         /// The member account.
         member: AccountId,
         /// The partition of both, such as `aws`.
-        partition: Cow<'static, str>,
+        partition: Text<'a>,
         /// The AWS managed policy that limits the session.
-        task_policy: Cow<'static, str>,
+        task_policy: Text<'a>,
     },
 }
 
-impl Step {
+impl<'a> Step<'a> {
     /// A step whose effect can be undone. The title is a sentence without a full stop, and without characters that a shell
     /// interprets.
-    pub(super) fn new(title: impl Into<Cow<'static, str>>, guard: Guard, commands: Vec<String>) -> Self {
+    pub(super) fn new<T: Into<Text<'a>>>(
+        title: impl Into<Text<'a>>,
+        guard: Guard<'a>,
+        commands: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let commands = commands.into_iter().map(Into::into).collect();
         Self { title: title.into(), cannot_be_undone: false, guard, commands }
     }
 
     /// A step that deletes something.
-    pub(super) fn deleting(title: impl Into<Cow<'static, str>>, guard: Guard, commands: Vec<String>) -> Self {
+    pub(super) fn deleting<T: Into<Text<'a>>>(
+        title: impl Into<Text<'a>>,
+        guard: Guard<'a>,
+        commands: impl IntoIterator<Item = T>,
+    ) -> Self {
         Self { cannot_be_undone: true, ..Self::new(title, guard, commands) }
+    }
+
+    fn into_owned(self) -> Step<'static> {
+        let guard = match self.guard {
+            Guard::Account(account) => Guard::Account(account),
+            Guard::MemberRoot { management, member, partition, task_policy } => {
+                let [partition, task_policy] = [partition, task_policy].map(owned);
+                Guard::MemberRoot { management, member, partition, task_policy }
+            }
+        };
+        let commands = self.commands.into_iter().map(owned).collect();
+        Step { title: owned(self.title), cannot_be_undone: self.cannot_be_undone, guard, commands }
     }
 
     /// When to take the step, and what it does.
@@ -147,7 +169,11 @@ fn push_guard(lines: &mut String, account: &AccountId) {
     }
 }
 
-impl Remediation {
+impl Remediation<'_> {
+    pub(crate) fn into_owned(self) -> Remediation<'static> {
+        Remediation { steps: self.steps.into_iter().map(Step::into_owned).collect() }
+    }
+
     /// The remedy as one text, for formats that have one text for it. Who pastes all of it runs the first step only: of the
     /// later steps it has the titles.
     #[must_use]
@@ -171,7 +197,7 @@ impl Remediation {
     }
 }
 
-impl Serialize for Step {
+impl Serialize for Step<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut step = serializer.serialize_struct("Step", 3)?;
         step.serialize_field("title", &self.title())?;

@@ -11,42 +11,42 @@ const UNREAD_CREDENTIALS: [&str; 3] =
     ["list-ssh-public-keys", "list-service-specific-credentials", "list-signing-certificates"];
 
 /// Deletes a console password that is not in use.
-pub(super) fn remove_password(user: &UserView<'_>) -> Vec<Step> {
+pub(super) fn remove_password(user: &UserView<'_>) -> Vec<Step<'static>> {
     let option = user_name_option(user);
     vec![
         Step::new(
             "Check that the password was not used or set again since the report",
             guard(user),
-            vec![format!("aws iam get-user {option}"), format!("aws iam get-login-profile {option}")],
+            [format!("aws iam get-user {option}"), format!("aws iam get-login-profile {option}")],
         ),
         Step::deleting(
             "If nobody needs the password, delete it",
             guard(user),
-            vec![format!("aws iam delete-login-profile {option}")],
+            [format!("aws iam delete-login-profile {option}")],
         ),
     ]
 }
 
 /// Lets a user register an MFA device, which takes codes that only the user has.
-pub(super) fn assign_mfa(user: &UserView<'_>) -> Vec<Step> {
+pub(super) fn assign_mfa(user: &UserView<'_>) -> Vec<Step<'static>> {
     vec![Step::new(
         "Let the user register an MFA device in the console, under Security credentials. Then this lists it",
         guard(user),
-        vec![format!("aws iam list-mfa-devices {}", user_name_option(user))],
+        [format!("aws iam list-mfa-devices {}", user_name_option(user))],
     )]
 }
 
 /// Gives a user permissions through a group, and then removes the policies from the user.
-pub(super) fn move_policies_to_group(user: &UserView<'_>) -> Vec<Step> {
+pub(super) fn move_policies_to_group(user: &UserView<'_>) -> Vec<Step<'static>> {
     let option = user_name_option(user);
     let mut steps = vec![Step::new(
         "Put the user into a group that has the permissions. Replace GROUP_NAME by its name",
         guard(user),
-        vec![format!("aws iam add-user-to-group {option} --group-name GROUP_NAME")],
+        [format!("aws iam add-user-to-group {option} --group-name GROUP_NAME")],
     )];
     let policies = user.policies();
     let Some(policies) = policies.known() else { return steps };
-    let for_inline = |command: &str| {
+    let for_inline = |command: &str| -> Vec<String> {
         let names = policies.inline_policies.iter();
         names
             .map(|name| format!("aws iam {command} {option} {}", cli_option("--policy-name", name)))
@@ -59,7 +59,7 @@ pub(super) fn move_policies_to_group(user: &UserView<'_>) -> Vec<Step> {
         steps.push(Step::new(
             "Once the group has the permissions, detach the managed policies from the user",
             guard(user),
-            detach.collect(),
+            detach,
         ));
     }
     if !policies.inline_policies.is_empty() {
@@ -78,14 +78,14 @@ pub(super) fn move_policies_to_group(user: &UserView<'_>) -> Vec<Step> {
 }
 
 /// Lists the credentials of a user that Rolecall does not read.
-pub(super) fn list_unread_credentials(user: &UserView<'_>) -> Vec<Step> {
+pub(super) fn list_unread_credentials(user: &UserView<'_>) -> Vec<Step<'static>> {
     let option = user_name_option(user);
     let lists = UNREAD_CREDENTIALS.iter().map(|command| format!("aws iam {command} {option}"));
     let last_uses = keys(user).map(|key| key_last_used(&key));
     vec![Step::new(
         "List the credentials that Rolecall does not read: SSH keys, service-specific credentials and signing certificates",
         guard(user),
-        lists.chain(last_uses).collect(),
+        lists.chain(last_uses),
     )]
 }
 
@@ -93,7 +93,7 @@ pub(super) fn list_unread_credentials(user: &UserView<'_>) -> Vec<Step> {
 /// the credentials that Rolecall does not read, IAM refuses.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html>
-pub(super) fn delete(user: &UserView<'_>) -> Vec<Step> {
+pub(super) fn delete(user: &UserView<'_>) -> Vec<Step<'static>> {
     let option = user_name_option(user);
     let devices = user.user.mfa_devices.known();
     let policies = user.policies();

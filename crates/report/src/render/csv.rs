@@ -14,9 +14,12 @@ use super::sanitize_lines;
 use crate::assess::RuleResult;
 use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::facts::seconds;
-use crate::finding::{Finding, Suppression};
+use crate::finding::{Finding, FindingDetails, Suppression};
 use crate::report::{FindingIterator, FindingList, Report};
 use crate::rules::Rule;
+
+/// What the format shows of a finding beside its subject and message.
+pub const DETAILS: FindingDetails = FindingDetails { evidence: true, score_components: false, remedy: true };
 
 /// The names of the columns, in the order of [`Row::cells`].
 const COLUMNS: [&str; 23] = [
@@ -66,7 +69,7 @@ struct Row<'a> {
     remedy: &'a str,
     clauses: &'a str,
     security_hub: &'a str,
-    exception: Option<&'a Suppression>,
+    exception: Option<&'a Suppression<'a>>,
     coverage: &'a str,
 }
 
@@ -168,7 +171,7 @@ pub(super) fn why_not_evaluated(result: &RuleResult) -> String {
 
 fn write_finding(
     record: &str,
-    finding: &Finding,
+    finding: &Finding<'_>,
     (clauses, security_hub): (&str, &str),
     write: &mut impl FnMut(&Row<'_>) -> io::Result<()>,
 ) -> io::Result<()> {

@@ -6,7 +6,6 @@
 
 mod data;
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use askama::Template;
@@ -19,9 +18,12 @@ use super::sanitize;
 use crate::count::Count;
 use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::distribution::Bar;
-use crate::finding::Finding;
-use crate::report::Report;
+use crate::finding::{Finding, FindingDetails};
+use crate::report::{FindingList, Report};
 use crate::rules::Severity;
+
+/// What the format shows of a finding beside its subject and message.
+pub const DETAILS: FindingDetails = FindingDetails::ALL;
 
 const STYLE: &str = include_str!("../../templates/report.css");
 const SCRIPT: &str = include_str!("../../templates/report.js");
@@ -47,7 +49,7 @@ struct Page<'a> {
     charts: Vec<Chart>,
     /// Why there are no charts, or what they do not count.
     charts_note: Option<String>,
-    first: Vec<Row<'a>>,
+    first: Vec<Row>,
     /// The number of findings that the page has.
     shown: usize,
     report: &'a Report,
@@ -74,8 +76,8 @@ struct UnreadRow {
 }
 
 /// A finding in the HTML itself.
-struct Row<'a> {
-    finding: Cow<'a, Finding>,
+struct Row {
+    finding: Finding<'static>,
     account: String,
     user: String,
     key: String,
@@ -119,7 +121,11 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
             remedy: text(&gap.remedy.to_text(&NeutralTerms)),
         }
     });
-    let first = report.open_findings().take(WITHOUT_SCRIPTS).map(|finding| finding.map(Row::from_finding));
+    let mut first = Vec::new();
+    report.for_each_finding(FindingList::Open, WITHOUT_SCRIPTS, |finding| -> io::Result<()> {
+        first.push(Row::from_finding(finding?.into_owned().into_owned()));
+        Ok(())
+    })?;
     let page = Page {
         content_security_policy: content_security_policy(),
         style: STYLE,
@@ -131,7 +137,7 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
         not_read: unread.collect(),
         charts: charts(report),
         charts_note: charts_note(roll, report),
-        first: first.collect::<io::Result<_>>()?,
+        first,
         shown: report.shown_count(),
         report,
         data: DATA,
@@ -144,8 +150,8 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
     out.write_all(after.as_bytes())
 }
 
-impl<'a> Row<'a> {
-    fn from_finding(finding: Cow<'a, Finding>) -> Self {
+impl Row {
+    fn from_finding(finding: Finding<'static>) -> Self {
         let subject = &finding.subject;
         let account = sanitize(&subject.account_label()).into_owned();
         let user = sanitize(subject.user_name.as_deref().unwrap_or("root user")).into_owned();

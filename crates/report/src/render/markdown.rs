@@ -14,8 +14,12 @@ use super::{are_all, sanitize};
 use crate::count::Count;
 use crate::coverage_summary::{CoverageSummary, with_thousands_separator};
 use crate::diff::{Diff, Section};
-use crate::finding::{Finding, Suppression};
-use crate::report::{Grouping, Report};
+use crate::finding::{Finding, FindingDetails};
+use crate::report::{FindingIterator, FindingList, Grouping, Report};
+
+/// What the format shows of a finding beside its subject and message.
+pub const DETAILS: FindingDetails =
+    FindingDetails { evidence: false, score_components: false, remedy: false };
 
 /// Writes the report as Markdown, the findings in groups where a grouping is given.
 ///
@@ -59,76 +63,92 @@ pub fn render(
         match &report.filter {
             Some(filter) if report.shown_count() == 0 => writeln!(out, "{}", escaped(&filter.to_text()))?,
             _ if report.open_total() == Count::NotEvaluated => writeln!(out, "No rule was evaluated.")?,
-            _ => write_findings(out, report.open_findings())?,
+            _ => write_open(out, report)?,
         }
     }
     for (group, findings) in groups {
         let Some(group) = group else { continue };
         writeln!(out, "\n## {}\n", escaped(&group))?;
-        write_findings(out, findings.into_iter().map(|finding| Ok(Cow::Borrowed(finding))))?;
-    }
-    write_suppressed(out, report.suppressed_findings())
-}
-
-fn write_suppressed<'a>(
-    out: &mut impl Write,
-    findings: impl Iterator<Item = io::Result<Cow<'a, Finding>>>,
-) -> io::Result<()> {
-    let mut findings = findings.peekable();
-    if findings.peek().is_none() {
-        return Ok(());
-    }
-    writeln!(out, "\n## Suppressed findings\n")?;
-    writeln!(out, "| account | user | access key | finding | exception owner | reason | until |")?;
-    writeln!(out, "|---|---|---|---|---|---|---|")?;
-    for finding in findings {
-        let finding = finding?;
-        let exception = finding.exception.as_ref();
-        let text = |text: fn(&Suppression) -> String| exception.map(text).unwrap_or_default();
-        let [account, user, key] = subject_cells(&finding);
-        let (owner, reason) = (text(|it| it.owner.clone()), text(|it| it.reason.clone()));
-        let until = text(|it| it.until.to_string());
-        let cells = [&account, &user, &key, &finding.message, &owner, &reason, &until];
-        writeln!(out, "| {} |", cells.map(|cell| escaped(cell)).join(" | "))?;
-    }
-    Ok(())
-}
-
-fn write_findings<'a>(
-    out: &mut impl Write,
-    findings: impl Iterator<Item = io::Result<Cow<'a, Finding>>>,
-) -> io::Result<()> {
-    let mut findings = findings.peekable();
-    if findings.peek().is_none() {
-        return writeln!(out, "No open findings by the rules that were evaluated.");
-    }
-    writeln!(out, "| score | severity | account | user | access key | finding | owner | advice |")?;
-    writeln!(out, "|--:|---|---|---|---|---|---|---|")?;
-    let mut row = String::new();
-    for finding in findings {
-        let finding = finding?;
-        let subject = &finding.subject;
-        row.clear();
-        // Writing to a String does not fail.
-        let (points, severity) = (finding.score.points, finding.severity.as_str());
-        let _ = write!(row, "| {points} | {severity} | {}", subject.account_id.as_str());
-        let mut add_cell = |separator: &str, text: &str| {
-            row.push_str(separator);
-            row.push_str(&escaped(text));
-        };
-        if let Some(name) = &subject.account_name {
-            add_cell(" ", name);
+        let mut rows = String::from(OPEN_HEADER);
+        for finding in findings {
+            push_open(&mut rows, finding);
         }
-        add_cell(" | ", subject.user_name.as_deref().unwrap_or("root user"));
-        add_cell(" | ", subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default());
-        add_cell(" | ", &finding.message);
-        add_cell(" | ", finding.owner.as_ref().map_or("", |owner| &owner.name));
-        row.push_str(" | ");
-        row.push_str(finding.advice.as_ref().map_or("", |advice| advice.action.as_str()));
-        row.push_str(" |\n");
-        out.write_all(row.as_bytes())?;
+        out.write_all(rows.as_bytes())?;
+    }
+    write_rows(out, report, FindingList::Suppressed, SUPPRESSED_HEADER, push_suppressed).map(|_| ())
+}
+
+const OPEN_HEADER: &str = "\
+| score | severity | account | user | access key | finding | owner | advice |
+|--:|---|---|---|---|---|---|---|
+";
+
+const SUPPRESSED_HEADER: &str = "
+## Suppressed findings
+
+| account | user | access key | finding | exception owner | reason | until |
+|---|---|---|---|---|---|---|
+";
+
+/// Writes the header, and a row for each finding of a list; nothing where there are none. Returns whether there are any.
+fn write_rows(
+    out: &mut impl Write,
+    report: &Report,
+    list: FindingList,
+    header: &str,
+    push: fn(&mut String, &Finding<'_>),
+) -> io::Result<bool> {
+    let mut has_rows = false;
+    let render = |findings: &mut FindingIterator<'_>| -> io::Result<String> {
+        let mut rows = String::new();
+        findings.try_for_each(|finding| finding.map(|finding| push(&mut rows, &finding)))?;
+        Ok(rows)
+    };
+    report.map_findings(list, usize::MAX, render, |rows| -> io::Result<()> {
+        if !has_rows {
+            out.write_all(header.as_bytes())?;
+        }
+        has_rows = true;
+        out.write_all(rows?.as_bytes())
+    })?;
+    Ok(has_rows)
+}
+
+fn write_open(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    if !write_rows(out, report, FindingList::Open, OPEN_HEADER, push_open)? {
+        writeln!(out, "No open findings by the rules that were evaluated.")?;
     }
     Ok(())
+}
+
+fn push_suppressed(rows: &mut String, finding: &Finding<'_>) {
+    let exception = finding.exception.as_ref();
+    let until = exception.map(|it| it.until.to_string()).unwrap_or_default();
+    let (owner, reason) = exception.map_or(("", ""), |it| (&it.owner, &it.reason));
+    let [account, user, key] = subject_cells(finding);
+    let cells = [&*account, &user, &key, &finding.message, owner, reason, &until];
+    rows.push_str(&format!("| {} |\n", cells.map(escaped).join(" | ")));
+}
+
+fn push_open(rows: &mut String, finding: &Finding<'_>) {
+    let subject = &finding.subject;
+    let (points, severity) = (finding.score.points, finding.severity.as_str());
+    // Writing to a String does not fail.
+    let _ = write!(rows, "| {points} | {severity} | {}", subject.account_id.as_str());
+    let mut add_cell = |separator: &str, text: &str| {
+        rows.push_str(separator);
+        rows.push_str(&escaped(text));
+    };
+    if let Some(name) = &subject.account_name {
+        add_cell(" ", name);
+    }
+    add_cell(" | ", subject.user_name.as_deref().unwrap_or("root user"));
+    add_cell(" | ", subject.access_key_id.as_ref().map(AccessKeyId::as_str).unwrap_or_default());
+    add_cell(" | ", &finding.message);
+    add_cell(" | ", finding.owner.as_ref().map_or("", |owner| &owner.name));
+    rows.push_str(" | ");
+    rows.push_str(finding.advice.as_ref().map_or("", |advice| advice.action.as_str()));
+    rows.push_str(" |\n");
 }
 
 /// Writes the differences between two rolls as Markdown.
@@ -160,11 +180,11 @@ pub fn render_diff(out: &mut impl Write, diff: &Diff) -> io::Result<()> {
 }
 
 /// The account, user and key of a finding, as cells.
-fn subject_cells(finding: &Finding) -> [String; 3] {
+fn subject_cells(finding: &Finding<'_>) -> [String; 3] {
     let subject = &finding.subject;
     let name = subject.account_name.as_deref().unwrap_or_default();
     let account = format!("{} {name}", subject.account_id).trim_end().to_owned();
-    let user = subject.user_name.clone().unwrap_or_else(|| "root user".to_owned());
+    let user = subject.user_name.as_deref().unwrap_or("root user").to_owned();
     [account, user, subject.access_key_id.clone().map(String::from).unwrap_or_default()]
 }
 

@@ -19,13 +19,16 @@ use crate::coverage_summary::CoverageSummary;
 use crate::diff::Diff;
 use crate::evidence::Evidence;
 use crate::facts::seconds;
-use crate::finding::{Finding, Suppression};
+use crate::finding::{Finding, FindingDetails, Suppression};
 use crate::report::{FindingIterator, FindingList, Report, UnreadItem};
 use crate::rules::{Rule, Severity, find};
 use crate::score::Score;
 
 /// Compliance Finding.
 const CLASS_UID: u32 = 2003;
+
+/// What the format shows of a finding beside its subject and message.
+pub const DETAILS: FindingDetails = FindingDetails::ALL;
 
 /// An event. Values for which OCSF has no field are in `unmapped`.
 #[derive(Serialize)]
@@ -149,11 +152,11 @@ struct User<'a> {
 #[serde(untagged)]
 enum Unmapped<'a> {
     Finding {
-        score: &'a Score,
-        advice: Option<&'a Advice>,
-        evidence: &'a [Evidence],
+        score: &'a Score<'a>,
+        advice: Option<&'a Advice<'a>>,
+        evidence: &'a [Evidence<'a>],
         organizational_unit: Option<&'a str>,
-        exception: Option<&'a Suppression>,
+        exception: Option<&'a Suppression<'a>>,
     },
     Unknown {
         number: usize,
@@ -208,9 +211,9 @@ pub fn render_changes(
 ) -> io::Result<()> {
     let common = Common::new(&roll.header);
     let opened = changes.iter().flat_map(|diff| diff.opened.iter().chain(&diff.newly_known));
-    let opened: BTreeSet<&str> = opened.map(|finding| finding.id.as_str()).collect();
+    let opened: BTreeSet<&str> = opened.map(|finding| &*finding.id).collect();
     let activity_of = |finding: &Finding| match changes {
-        Some(_) if !opened.contains(finding.id.as_str()) => Activity::Update,
+        Some(_) if !opened.contains(&*finding.id) => Activity::Update,
         _ => Activity::Create,
     };
     for finding in changes.iter().flat_map(|diff| &diff.resolved) {
@@ -372,7 +375,7 @@ impl Activity {
     }
 }
 
-fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding, activity: Activity) -> Event<'a> {
+fn finding_event<'a>(common: &'a Common<'_>, finding: &'a Finding<'_>, activity: Activity) -> Event<'a> {
     let Finding { rule, subject, score, .. } = finding;
     let cloud = common.cloud(&subject.account_id, subject.account_name.as_deref());
     let owner = finding.owner.as_ref().map(|owner| User {

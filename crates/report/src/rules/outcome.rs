@@ -14,7 +14,7 @@ pub(crate) struct Violation {
     /// What is wrong, as a clause: `the key is 412 days old; the limit is 90 days`.
     pub message: String,
     /// The facts that prove it.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<Evidence<'static>>,
     /// How to fix it.
     pub remedy: Remedy,
 }

@@ -27,7 +27,7 @@ impl Severity {
 
     /// The name in settings, flags and outputs, in lower case.
     #[must_use]
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
             Self::High => "high",

@@ -11,8 +11,8 @@ use std::io::{self, Seek};
 
 use jiff::{Timestamp, ToSpan};
 use rolecall_report::render;
-use rolecall_report::report::{FindingLimit, Grouping};
-use rolecall_report::{Report, Settings};
+use rolecall_report::report::{FindingLimit, Grouping, ReportBuilder};
+use rolecall_report::{FindingDetails, Report, Settings};
 use rolecall_roll::{
     AccessKey, AccessKeyId, Account, AccountRecord, Caller, ConsolePassword, ErrorKind, Fact, Gap, Header,
     LastUsed, MfaDevice, Organization, Policies, Remedy, RoleArn, RollFile, RollWriter, RunId, Stage,
@@ -162,22 +162,32 @@ pub(crate) fn rendered(roll: &RollFile, settings: &Settings) -> BTreeMap<&'stati
         write(&mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     };
-    let stored = Report::from_file(roll, settings, FindingLimit::Stored).unwrap();
-    let streamed = |write: &dyn Fn(&mut Vec<u8>, &Report) -> io::Result<()>| {
+    let streamed = |details: FindingDetails, write: &dyn Fn(&mut Vec<u8>, &Report) -> io::Result<()>| {
+        let builder = ReportBuilder::new(&roll.header, settings, FindingLimit::Stored).unwrap();
+        let builder = builder.with_details(details);
+        roll.for_each_account(|account| builder.add(account)).unwrap();
+        let stored = builder.finish().unwrap();
         let in_memory = text(&|out| write(out, &report));
         assert_eq!(text(&|out| write(out, &stored)), in_memory, "findings in a file are the same");
         in_memory
     };
     [
-        ("json", streamed(&|out, report| render::json::render(out, roll, &report.coverage, Some(report)))),
-        ("csv", streamed(&|out, report| render::csv::render(out, roll, report))),
+        (
+            "json",
+            streamed(render::json::DETAILS, &|out, report| {
+                render::json::render(out, roll, &report.coverage, Some(report))
+            }),
+        ),
+        ("csv", streamed(render::csv::DETAILS, &|out, report| render::csv::render(out, roll, report))),
         ("roll-csv", text(&|out| render::roll_csv::render(out, roll, &report.coverage))),
         ("markdown", {
-            streamed(&|out, report| render::markdown::render(out, roll, report, None));
+            streamed(render::markdown::DETAILS, &|out, report| {
+                render::markdown::render(out, roll, report, None)
+            });
             text(&|out| render::markdown::render(out, roll, &report, Some(Grouping::Owner)))
         }),
-        ("html", streamed(&|out, report| render::html::render(out, roll, report))),
-        ("ocsf", streamed(&|out, report| render::ocsf::render(out, roll, report))),
+        ("html", streamed(render::html::DETAILS, &|out, report| render::html::render(out, roll, report))),
+        ("ocsf", streamed(render::ocsf::DETAILS, &|out, report| render::ocsf::render(out, roll, report))),
     ]
     .into()
 }

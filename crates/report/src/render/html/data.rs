@@ -10,13 +10,13 @@ use std::io::{self, BufWriter, Write};
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use rolecall_roll::{AccessKeyId, AccountId, FactKind, Source, json};
-use serde::ser::{Error, SerializeMap};
+use serde::ser::{Error, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use crate::finding::Finding;
 use crate::remedy::BLOCK_END;
 use crate::render::{sanitize, sanitize_lines};
-use crate::report::Report;
+use crate::report::{FindingList, Report};
 use crate::rules::Severity;
 
 type Text<'a> = Cow<'a, str>;
@@ -34,7 +34,7 @@ struct Shared {
     /// The beginnings of blocks of commands, which stop where the credentials are of another account.
     openings: IndexTable<String, String>,
     /// The reasons of score components.
-    reasons: IndexTable<Text<'static>, Text<'static>>,
+    reasons: IndexTable<String, String>,
     /// The fact and the source of evidence, by the time of the credential report where it is one.
     sources: IndexTable<(FactKind, Option<Timestamp>), String>,
 }
@@ -92,21 +92,9 @@ struct Data<'a>(&'a Report);
 impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let shared = RefCell::new(Shared::default());
-        let findings = self.0.open_findings().chain(self.0.suppressed_findings());
-        let failure = RefCell::new(None);
-        let rows = findings.map_while(|finding| match finding {
-            Ok(finding) => Some(RowOf { shared: &shared, finding }),
-            Err(error) => {
-                failure.replace(Some(error));
-                None
-            }
-        });
         let mut data = serializer.serialize_map(None)?;
         data.serialize_entry("severities", &Severity::ALL.map(Severity::as_str))?;
-        data.serialize_entry("findings", &StreamedRows(RefCell::new(rows)))?;
-        if let Some(error) = failure.take() {
-            return Err(S::Error::custom(error));
-        }
+        data.serialize_entry("findings", &StreamedRows { report: self.0, shared: &shared })?;
         let Shared { rules, users, titles, openings, reasons, sources } = shared.take();
         data.serialize_entry("rules", &rules.values)?;
         data.serialize_entry("users", &users.values)?;
@@ -119,31 +107,30 @@ impl Serialize for Data<'_> {
     }
 }
 
-/// A list that is serialized while it is made.
-struct StreamedRows<I>(RefCell<I>);
-
-impl<T: Serialize, I: Iterator<Item = T>> Serialize for StreamedRows<I> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&mut *self.0.borrow_mut())
-    }
-}
-
-/// A row that is made when it is serialized.
-struct RowOf<'a> {
+/// The rows of all findings, which are made while they are serialized.
+struct StreamedRows<'a> {
+    report: &'a Report,
     shared: &'a RefCell<Shared>,
-    finding: Cow<'a, Finding>,
 }
 
-impl Serialize for RowOf<'_> {
+impl Serialize for StreamedRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        row(&mut self.shared.borrow_mut(), &self.finding).serialize(serializer)
+        let mut rows = serializer.serialize_seq(None)?;
+        for list in [FindingList::Open, FindingList::Suppressed] {
+            self.report.for_each_finding(list, usize::MAX, |finding| {
+                let finding = finding.map_err(S::Error::custom)?;
+                rows.serialize_element(&row(&mut self.shared.borrow_mut(), &finding))
+            })?;
+        }
+        rows.end()
     }
 }
 
-fn row<'a>(shared: &mut Shared, finding: &'a Finding) -> Row<'a> {
+fn row<'a>(shared: &mut Shared, finding: &'a Finding<'_>) -> Row<'a> {
     let Finding { rule, subject, score, .. } = finding;
     let advice = finding.advice.as_ref().map(|it| it.action.as_str()).unwrap_or_default();
-    let user_key = (subject.account_id.clone(), finding.user_id.clone().unwrap_or_default(), advice);
+    let user_id = finding.user_id.as_deref().unwrap_or_default().to_owned();
+    let user_key = (subject.account_id.clone(), user_id, advice);
     let steps = finding.remedy.steps.iter().map(|step| {
         let (title, opening) = (step.title(), step.opening());
         (
@@ -156,7 +143,7 @@ fn row<'a>(shared: &mut Shared, finding: &'a Finding) -> Row<'a> {
     let components = score
         .components
         .iter()
-        .map(|it| (it.points, shared.reasons.index_of(it.reason.clone(), || it.reason.clone())));
+        .map(|it| (it.points, shared.reasons.index_of(it.reason.to_string(), || it.reason.to_string())));
     let evidence = finding.evidence.iter().map(|it| {
         let generated = match it.source {
             Source::Live => None,
@@ -189,14 +176,14 @@ fn sanitize_owned(text: String) -> String {
     }
 }
 
-fn user_cells(finding: &Finding) -> [String; 8] {
+fn user_cells(finding: &Finding<'_>) -> [String; 8] {
     let (subject, advice) = (&finding.subject, finding.advice.as_ref());
     let text = |text: Option<&str>| sanitize(text.unwrap_or_default()).into_owned();
     [
         text(Some(subject.account_id.as_str())),
         text(subject.account_name.as_deref()),
         text(subject.organizational_unit.as_deref()),
-        text(finding.owner.as_ref().map(|owner| owner.name.as_str())),
+        text(finding.owner.as_ref().map(|owner| &*owner.name)),
         text(subject.user_name.as_deref()),
         text(Some(&subject.user_arn)),
         text(advice.map(|it| it.action.as_str())),
@@ -204,7 +191,7 @@ fn user_cells(finding: &Finding) -> [String; 8] {
     ]
 }
 
-fn clauses(finding: &Finding) -> String {
+fn clauses(finding: &Finding<'_>) -> String {
     let benchmarks =
         finding.rule.benchmarks.iter().map(|(benchmark, clause)| format!("{benchmark} {clause}"));
     let security_hub = finding.rule.security_hub.iter().map(|control| format!("Security Hub {control}"));
