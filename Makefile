@@ -174,16 +174,16 @@ build: ## build the function for arm64: target/lambda/rolecall-lambda/bootstrap.
 
 .PHONY: deploy
 ifdef ROLE
-deploy: ## deploy the function to the stack of deploy-hub: [ZIP=… DISTRIBUTED=1 EMAIL=…]; ROLE=… without a stack; DRY=1 prints
+deploy: ## deploy the function to the stack of deploy-hub: [ZIP=… DISTRIBUTED=1], or with ROLE=… alone; DRY=1 prints
 	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles" \
 	    "creates in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
 	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which cannot be" \
 	    "read; name a file with lines NAME=value" >&2; exit 2; }
 	@case "$(DRY)" in ''|0|1) ;; *) echo "DRY is '$(DRY)'; set DRY=1 to print the commands, or leave it out to run" \
 	    "them" >&2; exit 2 ;; esac
-	$(if $(ZIP),,$(call unless_dry,$(BUILD_FUNCTION)))
-	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ZIP),--binary-path "$(ZIP)") \
-	    $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
+	@test -z "$(ZIP)" || { echo "ZIP is for the stack of make deploy-hub; with ROLE, the function is built" >&2; exit 2; }
+	$(call unless_dry,$(BUILD_FUNCTION))
+	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
 else
 deploy:
 	$(if $(ZIP),,$(call unless_dry,$(BUILD_FUNCTION)))

@@ -192,6 +192,7 @@ def test_a_stack_that_does_not_exist_is_named_with_what_creates_it(shell, tmp_pa
         ({"PARAMETERS": "memory"}, "PARAMETERS has 'memory'"),
         ({"STACK": "a b"}, "STACK, HUB_PROFILE and REGION"),
         ({"ROLE": "LambdaRole"}, "ROLE is 'LambdaRole'"),
+        ({"ROLE": world.LAMBDA_ROLE.arn}, "ZIP is for the stack of make deploy-hub"),
     ],
 )
 def test_invalid_settings_are_rejected_with_a_message(settings, message, shell, tmp_path):
