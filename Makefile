@@ -219,7 +219,7 @@ bench-cold: ## measure cold start, warm invocation and memory, compared with the
 	"$$(tools/venv bench)/bin/python" bench/cold/bench.py --binary "$(BUILD)/release/rolecall-lambda"
 
 .PHONY: hot-functions
-hot-functions: ## list the functions that an invocation runs, which the linker puts side by side; needs valgrind
+hot-functions: ## list the functions that an invocation runs, which the linker puts next to each other; needs valgrind
 	CARGO_PROFILE_RELEASE_STRIP=false cargo build --release -p rolecall-lambda
 	"$$(tools/venv bench)/bin/python" bench/cold/hot_functions.py --binary "$(BUILD)/release/rolecall-lambda"
 

@@ -1,6 +1,6 @@
 """Writes crates/lambda/hot_functions.txt: the functions that an invocation of rolecall-lambda runs, from valgrind.
 
-The linker puts them side by side (crates/lambda/build.rs). A page that is in memory has 64 KiB around it mapped with it, so that a
+The linker puts them next to each other (crates/lambda/build.rs). A page that is in memory has 64 KiB around it mapped with it, so that a
 program whose functions lie scattered is in memory as a whole. A name that the program no longer has does nothing, and a function that
 is missing costs memory, but nothing else: run this again when `make bench-cold` shows that the memory grew.
 """

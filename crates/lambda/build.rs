@@ -25,7 +25,7 @@ fn main() {
     }
 }
 
-/// A linker script that puts the functions of an invocation side by side. Linux maps 64 KiB around each page of a program that is
+/// A linker script that puts the functions of an invocation next to each other. Linux maps 64 KiB around each page of a program that is
 /// used; where the functions lie scattered, all of the program is in memory, although an invocation runs a quarter of it.
 fn linker_script(hot_functions: &str) -> String {
     // Brackets would be a set of characters.

@@ -45,7 +45,7 @@ pub struct Cursor(BTreeMap<AccountId, AccountCursor>);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccountCursor {
-    /// The number of users of whom everything is read.
+    /// The number of users that were read completely.
     users: usize,
     /// The number of attempts that did not increase it.
     stalled: u32,
@@ -151,7 +151,7 @@ pub async fn collect(
 #[derive(Debug, Clone)]
 struct Unfinished {
     account_id: AccountId,
-    /// The number of users of whom everything is read.
+    /// The number of users that were read completely.
     users: usize,
     /// Whether another attempt may read more.
     may_get_further: bool,
