@@ -135,6 +135,7 @@ def test_the_environment_of_the_function(hub):
     }
 
 
+BUS = f"arn:aws:events:{REGION}:{world.HUB}:event-bus/findings"
 OBJECT = "arn:aws:s3:::{Bucket}/{key}"
 TO_STORE = "store/rolls/dt=2026-11-26/run=0b1c/plan.json"
 BATCHES = "store/rolls/dt=2026-11-26/run=0b1c/batches.json"
@@ -150,8 +151,8 @@ DECISIONS = [
     ("LambdaRole", "kms:Decrypt", KEY, {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}, False),
     ("LambdaRole", "sns:Publish", "{Topic}", {}, True),
     ("LambdaRole", "sns:Publish", f"arn:aws:sns:{REGION}:{world.HUB}:another", {}, False),
-    ("LambdaRole", "events:PutEvents", f"arn:aws:events:{REGION}:{world.HUB}:event-bus/findings", {"events:source": "rolecall"}, True),
-    ("LambdaRole", "events:PutEvents", f"arn:aws:events:{REGION}:{world.HUB}:event-bus/findings", {"events:source": "aws.ec2"}, False),
+    ("LambdaRole", "events:PutEvents", BUS, {"events:source": "rolecall"}, True),
+    ("LambdaRole", "events:PutEvents", BUS, {"events:source": "aws.ec2"}, False),
     ("LambdaRole", "sts:GetAccessKeyInfo", "*", {}, True),
     ("LambdaRole", "lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{world.HUB}:function:roll", {}, False),
     ("StateMachineRole", "lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{world.HUB}:function:roll", {}, True),

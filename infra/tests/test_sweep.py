@@ -307,16 +307,12 @@ def test_the_external_id_is_only_in_the_environment_of_the_function(swept, plain
 def test_the_alarms_look_at_the_metric_that_the_run_publishes(swept):
     run = swept()
     ended_well(run, run.start(**EVENT))
-    metrics = [
-        (declared["Namespace"], [tuple(dimensions) for dimensions in declared["Dimensions"]], {it["Name"] for it in declared["Metrics"]}, line)
-        for line in embedded_metrics(run)
-        for declared in line["_aws"]["CloudWatchMetrics"]
-    ]
-    [(namespace, dimensions, names, line)] = [it for it in metrics if "RollComplete" in it[2]]
+    published = [(line, declared) for line in embedded_metrics(run) for declared in line["_aws"]["CloudWatchMetrics"]]
+    [(line, declared)] = [it for it in published if "RollComplete" in [metric["Name"] for metric in it[1]["Metrics"]]]
     assert line["RollComplete"] == 0, "some accounts deny access"
     for alarm in run.stack.client("cloudwatch").describe_alarms()["MetricAlarms"]:
         if alarm["MetricName"] == "RollComplete":
-            assert (alarm["Namespace"], [tuple(alarm["Dimensions"])]) == (namespace, dimensions)
+            assert (alarm["Namespace"], [alarm["Dimensions"]]) == (declared["Namespace"], declared["Dimensions"])
 
 
 def embedded_metrics(run):
