@@ -143,12 +143,12 @@ def main(rolecall: Path, function: Path, folder: Path, spec: str) -> None:
     holder = os.open(leash, os.O_RDWR)
     try:
         with running(home, leash, code, emulator, ROLECALL_ACCOUNT_TIMEOUT=ACCOUNT_TIMEOUT) as sweep:
-            began = time.monotonic()
+            began, shown = time.monotonic(), ""
             execution = sweep.start()
             while (state := sweep.state_of(execution))["status"] == "RUNNING":
-                show_progress(sweep, time.monotonic() - began)
+                shown = show_progress(sweep, time.monotonic() - began, shown)
                 time.sleep(0.5)
-            show_progress(sweep, time.monotonic() - began)
+            show_progress(sweep, time.monotonic() - began, shown)
             if state["status"] != "SUCCEEDED":
                 sys.exit(f"\nthe execution failed: {state.get('error')}: {state.get('cause')}")
             answer = json.loads(state["output"])
@@ -156,15 +156,23 @@ def main(rolecall: Path, function: Path, folder: Path, spec: str) -> None:
     finally:
         os.close(holder)
         shutil.rmtree(home, ignore_errors=True)
-    print(f"\n{answer['coverage']}; report: {folder / 'report.html'}")
+    print(file=sys.stderr)
+    # As `rolecall scan` prints it.
+    subprocess.run([rolecall, "report", folder / "roll.jsonl"], check=False)
+    print(f"report: {folder / 'report.html'}")
 
 
-def show_progress(sweep: Sweep, seconds: float) -> None:
+def show_progress(sweep: Sweep, seconds: float, shown: str) -> str:
+    """Shows how far the run is; not in a terminal, only if that is not what was shown last."""
     keys = sweep.keys()
     batches = len([key for key in keys if "/batches/" in key])
     read = {key.split("/accounts/")[1].split("/")[0] for key in keys if key.endswith("/complete.json")}
-    line = f"{seconds:4.0f} s  {batches} batches, {len(read)} accounts read completely"
-    print(f"\r{line}", end="", file=sys.stderr, flush=True) if sys.stderr.isatty() else print(line, file=sys.stderr)
+    state = f"{batches} batches, {len(read)} accounts read completely"
+    if sys.stderr.isatty():
+        print(f"\r{seconds:4.0f} s  {state}", end="", file=sys.stderr, flush=True)
+    elif state != shown:
+        print(f"{seconds:4.0f} s  {state}", file=sys.stderr, flush=True)
+    return state
 
 
 def save(sweep: Sweep, prefix: str, folder: Path) -> None:

@@ -8,11 +8,12 @@ use rolecall_core::RunOptions;
 use rolecall_core::call::CallError;
 use rolecall_core::cancellation::StopReason;
 use rolecall_core::connect::{ClientConfig, RootCertificates, http_client};
-use rolecall_core::run::RunError;
+use rolecall_core::run::{CanaryDenial, RunError};
 use rolecall_core::scan::Scanner;
 use rolecall_core::settings::Limits;
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::targets::organization::OrganizationError;
+use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_roll::{ErrorKind, Terms};
 
 use crate::args::CallerArgs;
@@ -191,4 +192,18 @@ fn organization_failure(error: &OrganizationError, options: &RunOptions) -> Fail
     };
     let message = format!("no account was read: the organization's accounts are unknown: {error}");
     Failure::incomplete(message).with_remedy(remedy)
+}
+
+/// The failure of a run whose first accounts were all denied.
+pub(crate) fn canary_denied(denial: &CanaryDenial) -> Failure {
+    let CanaryDenial { denied, not_read, account_id, gap } = denial;
+    let [denied, not_read] = [denied, not_read].map(with_thousands_separator);
+    let message = format!(
+        "none of the first {denied} accounts could be read, so the other {not_read} were not tried; account {account_id}: {}",
+        gap.to_line()
+    );
+    let remedy = gap.remedy.to_text(&FlagTerms);
+    Failure::incomplete(message).with_remedy(format!(
+        "the cause may be the same in all accounts: {remedy}; --canary 0 scans all accounts regardless"
+    ))
 }

@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use clap::Args;
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::collect::{Collector, collectors, expected_calls};
-use rolecall_core::run::{CanaryDenial, RunStart};
+use rolecall_core::run::RunStart;
 use rolecall_core::targets::{Access, TargetPlan};
 use rolecall_core::{Run, RunOptions, Settings, Target};
-use rolecall_report::coverage_summary::with_thousands_separator;
 use rolecall_roll::continuation::{Discontinuity, OptionDifference};
 use rolecall_roll::{ResumableRoll, RunId, Terms};
 
@@ -224,7 +223,7 @@ impl Scan<'_> {
         progress.end();
         drop(spinner);
         if let Some(denial) = records.denial() {
-            return Err(canary_denied(denial));
+            return Err(aws::canary_denied(denial));
         }
 
         let judging = arguments.judging.benchmark.apply_to(configuration.judging.clone());
@@ -332,18 +331,4 @@ fn other_options(problem: &Discontinuity, options: &RunOptions) -> (String, Stri
         join(differences.iter().map(describe).collect(), "; "),
         join(differences.iter().map(restore).collect(), " and "),
     )
-}
-
-/// The failure of a run whose first accounts were all denied.
-pub(super) fn canary_denied(denial: &CanaryDenial) -> Failure {
-    let CanaryDenial { denied, not_read, account_id, gap } = denial;
-    let [denied, not_read] = [denied, not_read].map(with_thousands_separator);
-    let message = format!(
-        "none of the first {denied} accounts could be read, so the other {not_read} were not tried; account {account_id}: {}",
-        gap.to_line()
-    );
-    let remedy = gap.remedy.to_text(&FlagTerms);
-    Failure::incomplete(message).with_remedy(format!(
-        "the cause may be the same in all accounts: {remedy}; --canary 0 scans all accounts regardless"
-    ))
 }

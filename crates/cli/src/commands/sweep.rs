@@ -18,7 +18,6 @@ use rolecall_delivery::{
 use rolecall_report::bundle::{Program, sha256};
 use rolecall_roll::RunId;
 
-use super::scan;
 use crate::args::{
     BenchmarkArgs, CallerArgs, ConfigurationArgs, DeliveryFlags, Flags, PlanFlags, RoleFlags, SelectionFlags,
     SettingFlags, StoreFlags, TargetFlags,
@@ -326,7 +325,7 @@ impl<'a> Sweep<'a> {
         let planned = planned.map_err(|error| match error {
             PlanFailure::Store(error) => store_failure(&error),
             PlanFailure::Run(error) => aws::run_failure(&error, self.caller, &self.options),
-            PlanFailure::Denied(denial) => scan::canary_denied(&denial),
+            PlanFailure::Denied(denial) => aws::canary_denied(&denial),
         })?;
         planned.notes.iter().for_each(|note| output::say(&format!("note: {note}")));
         Ok(planned)
