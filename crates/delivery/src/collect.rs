@@ -3,6 +3,8 @@
 //! A finished account is stored once, as `complete.json`. An account that is not finished is stored as an attempt, so that no
 //! attempt hides a better one. An account that denies access is data, and no failure.
 
+use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -12,7 +14,7 @@ use rolecall_core::run::RunSpan;
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan, target_spec};
 use rolecall_core::{Scanner, Settings, Target};
-use rolecall_roll::{AccountId, AccountRecord, ErrorKind, FactSelection, Outcome, Remedy, RunId, User};
+use rolecall_roll::{AccountId, AccountRecord, ErrorKind, FactKind, Outcome, Remedy, RunId, User};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Batch, BatchAccess, BatchTarget};
@@ -105,7 +107,8 @@ pub async fn collect(
     settings.selection = batch.collect.clone();
     settings.session.name.clone_from(&batch.session_name);
     scanner.lower_sts_rate(batch.sts_rate);
-    let earlier = stream::iter(&targets).map(|target| Earlier::read(store, run, &target.account_id));
+    let facts = &batch.collect.facts;
+    let earlier = stream::iter(&targets).map(|target| Earlier::read(store, run, &target.account_id, facts));
     let earlier: Vec<Earlier> = earlier.buffered(CONCURRENT_OBJECTS).try_collect().await?;
     let of_account: BTreeMap<&AccountId, &Earlier> =
         targets.iter().map(|target| &target.account_id).zip(&earlier).collect();
@@ -122,14 +125,20 @@ pub async fn collect(
         let attempts = of_account.get(record.account_id()).map_or(0, |earlier| earlier.attempts);
         put_record(store, run, &record, attempts + 1).await.map(|()| record)
     };
-    let facts = &context.settings.selection;
+    // The scanner takes a target when it begins to read it. Those that it takes after the end of the time are not read.
+    let started = RefCell::new(BTreeSet::new());
+    let left = left.into_iter().inspect(|target| {
+        if cancellation.stop_reason().is_none() {
+            started.borrow_mut().insert(&target.account_id);
+        }
+    });
     let mut collected = Collected::default();
-    let mut unfinished = Vec::new();
     let mut records = scanner
         .scan(&context, left, cancellation)
         .map(|record| store_record(record.with_as_of(batch.as_of)))
         .buffer_unordered(CONCURRENT_OBJECTS)
         .boxed_local();
+    let mut unfinished = Vec::new();
     while let Some(record) = records.next().await.transpose()? {
         if is_finished(&record) {
             collected.complete += 1;
@@ -139,7 +148,7 @@ pub async fn collect(
     }
     drop(records);
     collected.incomplete = unfinished.len();
-    collected.cursor = cursor.advanced(&unfinished, collected.complete > 0);
+    collected.cursor = next_cursor(cursor, unfinished, &started.borrow());
     collected.left = collected.cursor.0.len();
     let name = format!("{number:05}-{}.json", RunId::random());
     let statistics = format!("{}{name}", run.statistics());
@@ -148,47 +157,44 @@ pub async fn collect(
 }
 
 /// An account that an invocation did not finish.
-#[derive(Debug, Clone)]
 struct Unfinished {
     account_id: AccountId,
-    /// The number of users that were read completely.
-    users: usize,
-    /// Whether another attempt may read more.
+    whole_users: usize,
     may_get_further: bool,
-    /// Whether the deadline of the invocation ended the attempt, or came before it.
-    is_out_of_time: bool,
 }
 
 impl Unfinished {
-    fn new(record: &AccountRecord, selection: &FactSelection) -> Self {
-        let is_whole = |user: &&User| user.missing_facts(&selection.facts).is_empty();
+    fn new(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> Self {
         Self {
             account_id: record.account_id().clone(),
-            users: record.users().unwrap_or_default().iter().filter(is_whole).count(),
+            whole_users: whole_users(record, facts),
             may_get_further: may_get_further(record),
-            is_out_of_time: record.gaps().iter().any(|gap| gap.remedy == Remedy::ResumeRun),
         }
     }
 }
 
-impl Cursor {
-    /// The accounts that are left after an invocation. An account for which it had no time is not stalled, as long as the
-    /// invocation got further with others: the accounts before it in the batch took the time.
-    fn advanced(&self, unfinished: &[Unfinished], has_finished: bool) -> Self {
-        let before = |it: &Unfinished| self.0.get(&it.account_id).copied().unwrap_or_default();
-        let got_further = |it: &Unfinished| !it.may_get_further || it.users > before(it).users;
-        let has_progress = has_finished || unfinished.iter().any(got_further);
-        let left = unfinished.iter().filter(|it| it.may_get_further).map(|it| {
-            let AccountCursor { users, stalled } = before(it);
-            let stalled = match it {
-                it if it.users > users => 0,
-                it if it.is_out_of_time && has_progress => stalled,
-                _ => stalled + 1,
-            };
-            (it.account_id.clone(), AccountCursor { users: it.users, stalled })
-        });
-        Self(left.filter(|(_, account)| account.stalled < MAX_STALLED).collect())
-    }
+/// The accounts that are left for the next invocation. An account that this one did not start has not stalled, as long as it
+/// started any: each invocation brings at least one account nearer to its end.
+fn next_cursor(before: &Cursor, unfinished: Vec<Unfinished>, started: &BTreeSet<&AccountId>) -> Cursor {
+    let entry = |account: Unfinished| {
+        let Unfinished { account_id, whole_users, may_get_further } = account;
+        let AccountCursor { users, stalled } = before.0.get(&account_id).copied().unwrap_or_default();
+        let stalled = match () {
+            () if whole_users > users => 0,
+            () if !started.is_empty() && !started.contains(&account_id) => stalled,
+            () => stalled + 1,
+        };
+        // What a later attempt did not reach again is not lost.
+        let users = users.max(whole_users);
+        (may_get_further && stalled < MAX_STALLED).then_some((account_id, AccountCursor { users, stalled }))
+    };
+    Cursor(unfinished.into_iter().filter_map(entry).collect())
+}
+
+/// The number of users of whom all these facts are read.
+fn whole_users(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> usize {
+    let is_whole = |user: &&User| user.missing_facts(facts).is_empty();
+    record.users().unwrap_or_default().iter().filter(is_whole).count()
 }
 
 /// The targets to read: those of the cursor, or all of the batch, the least stalled first.
@@ -230,12 +236,17 @@ struct Earlier {
 }
 
 impl Earlier {
-    async fn read(store: &Store, run: &RunKey, account_id: &AccountId) -> Result<Self, StoreError> {
+    async fn read(
+        store: &Store,
+        run: &RunKey,
+        account_id: &AccountId,
+        facts: &BTreeSet<FactKind>,
+    ) -> Result<Self, StoreError> {
         let keys = store.list(&run.account(account_id)).await?;
         if keys.iter().any(|key| key.ends_with(COMPLETE)) {
             return Ok(Self { is_finished: true, ..Self::default() });
         }
-        let best = best_record(store, &keys).await?;
+        let best = best_record(store, &keys, facts).await?;
         Ok(Self { is_finished: false, attempts: keys.len(), best })
     }
 }
@@ -244,28 +255,35 @@ impl Earlier {
 pub(crate) const COMPLETE: &str = "/complete.json";
 
 /// The best record among these objects of one account; `None` where there is none.
-pub(crate) async fn best_record(store: &Store, keys: &[String]) -> Result<Option<AccountRecord>, StoreError> {
+pub(crate) async fn best_record(
+    store: &Store,
+    keys: &[String],
+    facts: &BTreeSet<FactKind>,
+) -> Result<Option<AccountRecord>, StoreError> {
     let finished: Vec<&String> = keys.iter().filter(|key| key.ends_with(COMPLETE)).collect();
     let keys = if finished.is_empty() { keys.iter().collect() } else { finished };
     let mut best: Option<AccountRecord> = None;
     for key in keys {
         let Some(record) = store.get_json::<AccountRecord>(key).await? else { continue };
-        if best.as_ref().is_none_or(|best| rank(&record) >= rank(best)) {
+        if best.as_ref().is_none_or(|best| rank(&record, facts) >= rank(best, facts)) {
             best = Some(record);
         }
     }
     Ok(best)
 }
 
-/// How much of an account a record has; of two with equally much, the later counts.
-fn rank(record: &AccountRecord) -> (u8, usize, usize, std::cmp::Reverse<usize>) {
+/// How much of an account a record has; of two with equally much, the later counts. Users of whom all is read come first: a
+/// list of many users whose keys are unknown is less than one without a user who was deleted since.
+fn rank(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> impl Ord + use<> {
     let outcome = match record.outcome() {
         Outcome::Complete | Outcome::Skipped => 2,
         Outcome::Partial => 1,
         Outcome::Failed => 0,
     };
     let (users, keys) = record.count();
-    (outcome, users, keys, std::cmp::Reverse(record.gaps().len()))
+    let missing = |user: &User| user.missing_facts(facts).len();
+    let missing: usize = record.users().unwrap_or_default().iter().map(missing).sum();
+    (outcome, whole_users(record, facts), users, keys, Reverse(missing), Reverse(record.gaps().len()))
 }
 
 /// Whether an account need not be read again.
@@ -296,41 +314,5 @@ async fn put_record(
     } else {
         let key = format!("{folder}/attempt-{attempt:04}-{}.json", RunId::random());
         store.put(&key, to_json(record)).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Cursor, MAX_STALLED, Unfinished};
-
-    fn unfinished(account_id: &str, users: usize, is_out_of_time: bool) -> Unfinished {
-        let account_id = account_id.parse().unwrap();
-        Unfinished { account_id, users, may_get_further: true, is_out_of_time }
-    }
-
-    fn after(number: u32, unfinished: &[Unfinished], has_finished: bool) -> Cursor {
-        (0..number).fold(Cursor::default(), |cursor, _| cursor.advanced(unfinished, has_finished))
-    }
-
-    #[test]
-    fn an_account_that_waits_for_its_turn_is_left_as_long_as_others_are_read() {
-        let waiting = [unfinished("111111111111", 0, true)];
-        assert_eq!(after(10, &waiting, true).0.len(), 1);
-        // Others may be denied, or be read in part.
-        let mut denied = unfinished("333333333333", 0, false);
-        denied.may_get_further = false;
-        assert_eq!(after(10, &[waiting[0].clone(), denied], false).0.len(), 1);
-    }
-
-    #[test]
-    fn an_account_that_gets_no_further_is_given_up() {
-        for is_out_of_time in [false, true] {
-            let stalled = [unfinished("111111111111", 4, is_out_of_time)];
-            // The first attempt read users.
-            assert_eq!(after(MAX_STALLED, &stalled, false).0.len(), 1);
-            assert_eq!(after(MAX_STALLED + 1, &stalled, false).0.len(), 0);
-        }
-        // One that hangs does not wait for its turn.
-        assert_eq!(after(MAX_STALLED, &[unfinished("111111111111", 0, false)], true).0.len(), 0);
     }
 }
