@@ -222,7 +222,7 @@ async fn interrupted(aws: &FakeAws, arguments: &[&str]) -> Ended {
 
 #[tokio::test]
 async fn an_interrupted_step_stores_what_was_read_and_is_resumed() {
-    let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(15));
     for all_steps in [false, true] {
         let aws = aws(3).await;
         let bob = |request: &Request| String::from_utf8_lossy(&request.body).contains("UserName=bob");
