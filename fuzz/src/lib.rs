@@ -20,7 +20,7 @@ use rolecall::configuration;
 use rolecall_chaos::{IAM, ORGANIZATIONS, scan_with_answer};
 use rolecall_core::RunOptions;
 use rolecall_emulator::World;
-use rolecall_lambda::event;
+use rolecall_lambda::event::{self, Request};
 use rolecall_policy::{Case, Policy, PolicyType};
 use rolecall_report::cloudtrail;
 use rolecall_roll::{Header, Roll, RollFile, RollWriter, RunId, Statistics};
@@ -210,5 +210,13 @@ pub fn lambda_event(data: &[u8]) {
             event.plan.resolve(Vec::new(), None, None).map_err(|error| event.failure(&error))
         });
         assert_no_secret(&format!("{targets:?}"));
+        match event::request(text) {
+            Ok(Request::Plan(request)) => {
+                let plan = event::plan(request.targets.as_str(), &environment);
+                assert_no_secret(&format!("{plan:?}"));
+            }
+            Ok(_) => {}
+            Err(failure) => assert_no_secret(&format!("{failure:?} {failure}")),
+        }
     }
 }

@@ -136,6 +136,21 @@ impl CallError {
         }
     }
 
+    /// The error of one entry of a batch, of which AWS took the others.
+    #[must_use]
+    pub fn of_entry(operation: &'static str, code: Option<&str>, message: &str) -> Self {
+        let code = code.and_then(valid_code);
+        Self {
+            operation,
+            side: Side::Caller,
+            error_kind: error_kind(code.as_deref().unwrap_or_default(), 200),
+            code,
+            message: first_paragraph(message),
+            has_no_credentials: false,
+            request_id: None,
+        }
+    }
+
     /// The error of a response that AWS would not send, such as one without a required field.
     #[must_use]
     pub(crate) fn malformed(

@@ -3,6 +3,8 @@
 //! A finished account is stored once, as `complete.json`. An account that is not finished is stored as an attempt, so that no
 //! attempt hides a better one. An account that denies access is data, and no failure.
 
+use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -12,7 +14,7 @@ use rolecall_core::run::RunSpan;
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::{Access, TargetPlan, target_spec};
 use rolecall_core::{Scanner, Settings, Target};
-use rolecall_roll::{AccountId, AccountRecord, ErrorKind, Outcome, Remedy, RunId, User};
+use rolecall_roll::{AccountId, AccountRecord, ErrorKind, FactKind, Outcome, Remedy, RunId, User};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Batch, BatchAccess, BatchTarget};
@@ -105,7 +107,8 @@ pub async fn collect(
     settings.selection = batch.collect.clone();
     settings.session.name.clone_from(&batch.session_name);
     scanner.lower_sts_rate(batch.sts_rate);
-    let earlier = stream::iter(&targets).map(|target| Earlier::read(store, run, &target.account_id));
+    let facts = &batch.collect.facts;
+    let earlier = stream::iter(&targets).map(|target| Earlier::read(store, run, &target.account_id, facts));
     let earlier: Vec<Earlier> = earlier.buffered(CONCURRENT_OBJECTS).try_collect().await?;
     let of_account: BTreeMap<&AccountId, &Earlier> =
         targets.iter().map(|target| &target.account_id).zip(&earlier).collect();
@@ -122,33 +125,76 @@ pub async fn collect(
         let attempts = of_account.get(record.account_id()).map_or(0, |earlier| earlier.attempts);
         put_record(store, run, &record, attempts + 1).await.map(|()| record)
     };
-    let facts = &context.settings.selection;
+    // The scanner takes a target when it begins to read it. Those that it takes after the end of the time are not read.
+    let started = RefCell::new(BTreeSet::new());
+    let left = left.into_iter().inspect(|target| {
+        if cancellation.stop_reason().is_none() {
+            started.borrow_mut().insert(&target.account_id);
+        }
+    });
     let mut collected = Collected::default();
     let mut records = scanner
         .scan(&context, left, cancellation)
         .map(|record| store_record(record.with_as_of(batch.as_of)))
         .buffer_unordered(CONCURRENT_OBJECTS)
         .boxed_local();
+    let mut unfinished = Vec::new();
     while let Some(record) = records.next().await.transpose()? {
         if is_finished(&record) {
             collected.complete += 1;
-            continue;
-        }
-        collected.incomplete += 1;
-        let before = cursor.0.get(record.account_id()).copied().unwrap_or_default();
-        let is_whole = |user: &&User| user.missing_facts(&facts.facts).is_empty();
-        let users = record.users().unwrap_or_default().iter().filter(is_whole).count();
-        let stalled = if users > before.users { 0 } else { before.stalled + 1 };
-        if may_get_further(&record) && stalled < MAX_STALLED {
-            collected.cursor.0.insert(record.account_id().clone(), AccountCursor { users, stalled });
+        } else {
+            unfinished.push(Unfinished::new(&record, facts));
         }
     }
     drop(records);
+    collected.incomplete = unfinished.len();
+    collected.cursor = next_cursor(cursor, unfinished, &started.borrow());
     collected.left = collected.cursor.0.len();
     let name = format!("{number:05}-{}.json", RunId::random());
     let statistics = format!("{}{name}", run.statistics());
     store.put(&statistics, to_json(&span.statistics(scanner))).await?;
     Ok(collected)
+}
+
+/// An account that an invocation did not finish.
+struct Unfinished {
+    account_id: AccountId,
+    whole_users: usize,
+    may_get_further: bool,
+}
+
+impl Unfinished {
+    fn new(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> Self {
+        Self {
+            account_id: record.account_id().clone(),
+            whole_users: whole_users(record, facts),
+            may_get_further: may_get_further(record),
+        }
+    }
+}
+
+/// The accounts that are left for the next invocation. An account that this one did not start has not stalled, as long as it
+/// started any: each invocation brings at least one account nearer to its end.
+fn next_cursor(before: &Cursor, unfinished: Vec<Unfinished>, started: &BTreeSet<&AccountId>) -> Cursor {
+    let entry = |account: Unfinished| {
+        let Unfinished { account_id, whole_users, may_get_further } = account;
+        let AccountCursor { users, stalled } = before.0.get(&account_id).copied().unwrap_or_default();
+        let stalled = match () {
+            () if whole_users > users => 0,
+            () if !started.is_empty() && !started.contains(&account_id) => stalled,
+            () => stalled + 1,
+        };
+        // What a later attempt did not reach again is not lost.
+        let users = users.max(whole_users);
+        (may_get_further && stalled < MAX_STALLED).then_some((account_id, AccountCursor { users, stalled }))
+    };
+    Cursor(unfinished.into_iter().filter_map(entry).collect())
+}
+
+/// The number of users of whom all these facts are read.
+fn whole_users(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> usize {
+    let is_whole = |user: &&User| user.missing_facts(facts).is_empty();
+    record.users().unwrap_or_default().iter().filter(is_whole).count()
 }
 
 /// The targets to read: those of the cursor, or all of the batch, the least stalled first.
@@ -190,12 +236,17 @@ struct Earlier {
 }
 
 impl Earlier {
-    async fn read(store: &Store, run: &RunKey, account_id: &AccountId) -> Result<Self, StoreError> {
+    async fn read(
+        store: &Store,
+        run: &RunKey,
+        account_id: &AccountId,
+        facts: &BTreeSet<FactKind>,
+    ) -> Result<Self, StoreError> {
         let keys = store.list(&run.account(account_id)).await?;
         if keys.iter().any(|key| key.ends_with(COMPLETE)) {
             return Ok(Self { is_finished: true, ..Self::default() });
         }
-        let best = best_record(store, &keys).await?;
+        let best = best_record(store, &keys, facts).await?;
         Ok(Self { is_finished: false, attempts: keys.len(), best })
     }
 }
@@ -204,28 +255,35 @@ impl Earlier {
 pub(crate) const COMPLETE: &str = "/complete.json";
 
 /// The best record among these objects of one account; `None` where there is none.
-pub(crate) async fn best_record(store: &Store, keys: &[String]) -> Result<Option<AccountRecord>, StoreError> {
+pub(crate) async fn best_record(
+    store: &Store,
+    keys: &[String],
+    facts: &BTreeSet<FactKind>,
+) -> Result<Option<AccountRecord>, StoreError> {
     let finished: Vec<&String> = keys.iter().filter(|key| key.ends_with(COMPLETE)).collect();
     let keys = if finished.is_empty() { keys.iter().collect() } else { finished };
     let mut best: Option<AccountRecord> = None;
     for key in keys {
         let Some(record) = store.get_json::<AccountRecord>(key).await? else { continue };
-        if best.as_ref().is_none_or(|best| rank(&record) >= rank(best)) {
+        if best.as_ref().is_none_or(|best| rank(&record, facts) >= rank(best, facts)) {
             best = Some(record);
         }
     }
     Ok(best)
 }
 
-/// How much of an account a record has; of two with equally much, the later counts.
-fn rank(record: &AccountRecord) -> (u8, usize, usize, std::cmp::Reverse<usize>) {
+/// How much of an account a record has; of two with equally much, the later counts. Users of whom all is read come first: a
+/// list of many users whose keys are unknown is less than one without a user who was deleted since.
+fn rank(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> impl Ord + use<> {
     let outcome = match record.outcome() {
         Outcome::Complete | Outcome::Skipped => 2,
         Outcome::Partial => 1,
         Outcome::Failed => 0,
     };
     let (users, keys) = record.count();
-    (outcome, users, keys, std::cmp::Reverse(record.gaps().len()))
+    let missing = |user: &User| user.missing_facts(facts).len();
+    let missing: usize = record.users().unwrap_or_default().iter().map(missing).sum();
+    (outcome, whole_users(record, facts), users, keys, Reverse(missing), Reverse(record.gaps().len()))
 }
 
 /// Whether an account need not be read again.

@@ -60,7 +60,7 @@ impl<'a> StoreInvocation<'a> {
     }
 
     pub(crate) async fn plan(&self, request: &PlanEvent) -> Result<Planned, Failure> {
-        let event = event::plan(&request.targets, self.options)?;
+        let event = event::plan(request.targets.as_str(), self.options)?;
         let batch_size = request.batch.unwrap_or_else(|| self.options.delivery.batch_size());
         if !(1..=1000).contains(&batch_size) {
             return Err(Failure::InvalidEvent("input.batch is not a number from 1 to 1000".to_owned()));
@@ -77,12 +77,6 @@ impl<'a> StoreInvocation<'a> {
                 Some(Claim { name: format!("schedule={time:.0}"), execution })
             }
             (None, Some(execution)) => {
-                let is_safe = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-                if execution.is_empty() || !execution.chars().all(is_safe) {
-                    return Err(Failure::InvalidEvent(
-                        "execution is not the name of an execution".to_owned(),
-                    ));
-                }
                 Some(Claim { name: format!("execution={execution}"), execution: execution.clone() })
             }
         };

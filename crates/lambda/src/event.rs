@@ -4,6 +4,7 @@
 //! a secret may be in the wrong place.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use rolecall_core::RunOptions;
 use rolecall_core::option_rows::{OptionSet, Origin};
@@ -21,8 +22,8 @@ use crate::terms::VariableTerms;
 /// What an invocation does.
 #[derive(Debug)]
 pub enum Request {
-    /// Everything in one invocation. The targets are those of this event, as JSON.
-    Scan(String),
+    /// Everything in one invocation. The targets are those of this event.
+    Scan(EventText),
     /// Plans a distributed run.
     Plan(PlanEvent),
     /// Collects a batch.
@@ -31,8 +32,26 @@ pub enum Request {
     Merge(RunKey),
 }
 
+/// The JSON of an event. Its `Debug` output has nothing of it: it may have an external id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EventText(String);
+
+impl EventText {
+    /// The JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EventText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EventText").finish_non_exhaustive()
+    }
+}
+
 /// The event of the action `plan`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct PlanEvent {
     /// The name of the execution of the state machine; `None` for an invocation by hand.
     pub execution: Option<String>,
@@ -42,8 +61,8 @@ pub struct PlanEvent {
     pub max_concurrency: Option<usize>,
     /// The number of accounts of a batch.
     pub batch: Option<usize>,
-    /// The event with the targets, as JSON.
-    pub targets: String,
+    /// The event with the targets.
+    pub targets: EventText,
 }
 
 /// An event: `{}`, `{"role_arn": …}`, `{"organization": true}` or `{"targets": [{"role_arn": …, "external_id": …}, …]}`.
@@ -208,10 +227,10 @@ impl Fields {
 /// Where the action or one of its fields is not valid. The message repeats no text of the event.
 pub fn request(event: &str) -> Result<Request, Failure> {
     let Ok(fields) = serde_json::from_str::<Fields>(event) else {
-        return Ok(Request::Scan(event.to_owned()));
+        return Ok(Request::Scan(EventText(event.to_owned())));
     };
     let Some((_, action)) = fields.0.iter().find(|(name, _)| name == "action") else {
-        return Ok(Request::Scan(event.to_owned()));
+        return Ok(Request::Scan(EventText(event.to_owned())));
     };
     match text("action", action)?.as_deref() {
         Some("plan") => plan_event(fields).map(Request::Plan),
@@ -225,42 +244,46 @@ pub fn request(event: &str) -> Result<Request, Failure> {
 }
 
 fn plan_event(fields: Fields) -> Result<PlanEvent, Failure> {
-    let mut plan = PlanEvent { targets: "{}".to_owned(), ..PlanEvent::default() };
-    let mut input = None;
+    let (mut execution, mut max_concurrency, mut input) = (None, None, None);
     fields.each("the event", &["action", "execution", "max_concurrency", "input"], |field, value| {
         match field {
-            "execution" => plan.execution = text(field, value)?,
-            "max_concurrency" => plan.max_concurrency = parse_as(field, value, "a number")?,
+            "execution" => execution = text(field, value)?,
+            "max_concurrency" => max_concurrency = parse_as(field, value, "a number")?,
             "input" => input = parse_as::<Fields>(field, value, "a JSON object")?,
             _ => {}
         }
         Ok(())
     })?;
-    let Some(Fields(input)) = input else { return Ok(plan) };
-    let mut targets = Vec::new();
-    for (name, value) in input {
+    if !execution.as_deref().is_none_or(is_execution_name) {
+        return Err(Failure::InvalidEvent("execution is not the name of an execution".to_owned()));
+    }
+    let (mut scheduled_time, mut batch, mut targets) = (None, None, Vec::new());
+    for (name, value) in input.into_iter().flat_map(|Fields(input)| input) {
         match name.as_str() {
-            "scheduled_time" => plan.scheduled_time = text("input.scheduled_time", &value)?,
-            "batch" => plan.batch = parse_as("input.batch", &value, "a number")?,
-            _ => targets.push((name, value)),
+            "scheduled_time" => scheduled_time = text("input.scheduled_time", &value)?,
+            "batch" => batch = parse_as("input.batch", &value, "a number")?,
+            _ => targets.push(format!("{}:{}", serde_json::Value::from(name), value.get())),
         }
     }
+    let targets = EventText(format!("{{{}}}", targets.join(",")));
     // Step Functions keeps the input of an execution readable for 90 days.
-    let has_external_id = |(name, value): &(String, Box<RawValue>)| {
-        name == "external_id" || value.get().contains("\"external_id\"")
-    };
-    if targets.iter().any(has_external_id) {
+    let Event { external_id, targets: listed, .. } = parse(targets.as_str())?;
+    if external_id.is_some() || listed.iter().flatten().any(|target| target.external_id.is_some()) {
         return Err(Failure::InvalidEvent(
             "the input of an execution has an external id, which Step Functions would keep; set ROLECALL_EXTERNAL_ID instead"
                 .to_owned(),
         ));
     }
-    let members: Vec<String> = targets
-        .iter()
-        .map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get()))
-        .collect();
-    plan.targets = format!("{{{}}}", members.join(","));
-    Ok(plan)
+    Ok(PlanEvent { execution, scheduled_time, max_concurrency, batch, targets })
+}
+
+/// Whether a text is a name that Step Functions accepts.
+///
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>
+fn is_execution_name(text: &str) -> bool {
+    let is_forbidden =
+        |c: char| c.is_control() || c.is_whitespace() || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(c);
+    (1..=80).contains(&text.chars().count()) && !text.contains(is_forbidden)
 }
 
 fn collect_event(fields: Fields) -> Result<CollectRequest, Failure> {
@@ -399,7 +422,7 @@ mod tests {
     use rolecall_core::RunOptions;
     use rolecall_core::option_rows::{OptionSet, Origin};
 
-    use super::plan;
+    use super::{Request, plan, request};
     use crate::failure::Failure;
 
     fn environment(variables: &[(&str, &str)]) -> RunOptions {
@@ -525,5 +548,106 @@ mod tests {
             plan(&event, &environment(&[("accounts_file", "a.csv")])).is_ok(),
             "the event names one account"
         );
+    }
+
+    const RUN: &str = "dt=2026-11-26/run=6c1e5f52-8c5e-4f0c-9d5c-0e6f7a8b9c0d";
+
+    #[test]
+    fn an_action_has_its_fields() {
+        for scan in ["{}", r#"{"organization": true}"#, "", "null", "[1]", r#"{"role_arn": "x""#] {
+            let Ok(Request::Scan(text)) = request(scan) else { panic!("{scan}") };
+            assert_eq!(text.as_str(), scan);
+        }
+        let event = r#"{"action": "plan", "execution": "a.b-(1)_ä", "max_concurrency": 40, "input": {"organization": true,
+                       "batch": 25, "scheduled_time": "2026-11-26T03:00:00Z", "role_name": "R\"\u0041"}}"#;
+        let Request::Plan(plan) = request(event).unwrap() else { panic!("{event}") };
+        assert_eq!(plan.execution.as_deref(), Some("a.b-(1)_ä"));
+        assert_eq!(plan.scheduled_time.as_deref(), Some("2026-11-26T03:00:00Z"));
+        assert_eq!((plan.max_concurrency, plan.batch), (Some(40), Some(25)));
+        assert_eq!(plan.targets.as_str(), r#"{"organization":true,"role_name":"R\"\u0041"}"#);
+        for event in [r#"{"action": "plan"}"#, r#"{"input": null, "action": "plan", "execution": null}"#] {
+            let Request::Plan(plan) = request(event).unwrap() else { panic!("{event}") };
+            assert_eq!((plan.execution.as_deref(), plan.targets.as_str()), (None, "{}"));
+        }
+        let event = format!(r#"{{"action": "collect", "run": "{RUN}", "batch": 3}}"#);
+        let Request::Collect(collect) = request(&event).unwrap() else { panic!("{event}") };
+        assert_eq!((collect.run.to_string(), collect.batch), (RUN.to_owned(), 3));
+        assert_eq!(collect.cursor, rolecall_delivery::Cursor::default());
+        let cursor = r#"{"111111111111":{"users":7,"stalled":1}}"#;
+        let event = format!(r#"{{"action": "collect", "run": "{RUN}", "batch": 3, "cursor": {cursor}}}"#);
+        let Request::Collect(collect) = request(&event).unwrap() else { panic!("{event}") };
+        assert_eq!(serde_json::to_string(&collect.cursor).unwrap(), cursor);
+        let event = format!(r#"{{"run": "{RUN}", "\u0061ction": "merge"}}"#);
+        assert!(matches!(request(&event), Ok(Request::Merge(run)) if run.to_string() == RUN));
+    }
+
+    #[test]
+    fn an_invalid_action_or_field_is_named_and_no_text_is_repeated() {
+        let run = format!(r#""run": "{RUN}""#);
+        for (event, expected) in [
+            (r#"{"action": "s3cret"}"#, "plan, collect and merge"),
+            (r#"{"action": null}"#, "plan, collect and merge"),
+            (r#"{"action": ["s3cret"]}"#, "action is not a string"),
+            (r#"{"action": "merge"}"#, "merge needs run"),
+            (r#"{"action": "merge", "run": null}"#, "merge needs run"),
+            (r#"{"action": "merge", "run": "s3cret"}"#, "run is not the key of a run"),
+            (r#"{"action": "merge", "run": "../s3cret"}"#, "run is not the key of a run"),
+            (r#"{"action": "merge", "action": "plan"}"#, "action twice"),
+            (r#"{"action": "merge", "Run": "s3cret"}"#, "did you mean run?"),
+            (r#"{"action": "merge", "s3cret": 1}"#, "unknown field"),
+            (&format!(r#"{{"action": "merge", {run}, "batch": 1}}"#), "unknown field"),
+            (&format!(r#"{{"action": "collect", {run}}}"#), "needs run and batch"),
+            (r#"{"action": "collect", "batch": 0}"#, "needs run and batch"),
+            (&format!(r#"{{"action": "collect", {run}, "batch": "s3cret"}}"#), "the number of a batch"),
+            (&format!(r#"{{"action": "collect", {run}, "batch": -1}}"#), "the number of a batch"),
+            (&format!(r#"{{"action": "collect", {run}, "batch": 1.5}}"#), "the number of a batch"),
+            (&format!(r#"{{"action": "collect", {run}, "batch": 0, "cursor": "s3cret"}}"#), "a cursor"),
+            (
+                &format!(r#"{{"action": "collect", {run}, "batch": 0, "cursor": {{"s3cret": {{}}}}}}"#),
+                "a cursor",
+            ),
+            (
+                &format!(
+                    r#"{{"action": "collect", {run}, "batch": 0, "cursor": {{"111111111111": {{"x": 1}}}}}}"#
+                ),
+                "a cursor",
+            ),
+            (
+                &format!(r#"{{"action": "collect", {run}, "batch": 0, "external_id": "s3cret"}}"#),
+                "unknown field",
+            ),
+            (r#"{"action": "plan", "external_id": "s3cret"}"#, "unknown field"),
+            (r#"{"action": "plan", "execution": 1}"#, "execution is not a string"),
+            (r#"{"action": "plan", "execution": ""}"#, "execution is not the name"),
+            (r#"{"action": "plan", "execution": "../s3cret"}"#, "execution is not the name"),
+            (r#"{"action": "plan", "execution": "s3cret\n"}"#, "execution is not the name"),
+            (r#"{"action": "plan", "max_concurrency": -1}"#, "max_concurrency is not a number"),
+            (r#"{"action": "plan", "input": "s3cret"}"#, "input is not a JSON object"),
+            (r#"{"action": "plan", "input": {"batch": "s3cret"}}"#, "input.batch is not a number"),
+            (r#"{"action": "plan", "input": {"scheduled_time": 1}}"#, "input.scheduled_time is not a string"),
+            (r#"{"action": "plan", "input": {"s3cret": 1}}"#, "unknown field"),
+            (r#"{"action": "plan", "input": {"role_arn": "x", "role_arn": "s3cret"}}"#, "role_arn twice"),
+            (r#"{"action": "plan", "input": {"external_id": "s3cret"}}"#, "set ROLECALL_EXTERNAL_ID instead"),
+            (
+                r#"{"action": "plan", "input": {"external\u005fid": "s3cret"}}"#,
+                "set ROLECALL_EXTERNAL_ID instead",
+            ),
+            (
+                r#"{"action": "plan", "input": {"targets": [{"role_arn": "arn:aws:iam::111111111111:role/R",
+                    "\u0065xternal_id": "s3cret"}]}}"#,
+                "set ROLECALL_EXTERNAL_ID instead",
+            ),
+            (r#"{"action": "plan", "input": {"external_id": ["s3cret"]}}"#, "external_id is not a string"),
+        ] {
+            let error = match request(event) {
+                Err(error) => error,
+                Ok(request) => panic!("{event}: {request:?}"),
+            };
+            let text = format!("{error} {error:?}");
+            assert!(matches!(error, Failure::InvalidEvent(_)) && text.contains(expected), "{event}: {text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+        let scan = request(r#"{"external_id": "s3cret"}"#).unwrap();
+        assert!(!format!("{scan:?}").contains("s3cret"), "{scan:?}");
     }
 }

@@ -118,7 +118,7 @@ impl Function {
         let stop_terms = StopReasonTerms { is_own_deadline: deadline == settings.limits.deadline };
         let cancellation = Cancellation::new(deadline);
         let scan_event = match &request {
-            Request::Scan(event) => Some(event::plan(event, options)?),
+            Request::Scan(event) => Some(event::plan(event.as_str(), options)?),
             _ => None,
         };
         if let Some(event) = scan_event.as_ref().filter(|_| options.delivery.store.is_none()) {

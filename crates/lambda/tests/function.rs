@@ -1,56 +1,18 @@
 //! The built function, as Lambda runs it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot continue panics")]
 
+mod common;
+
 use std::process::Stdio;
 use std::time::Duration;
 
-use rolecall_testkit::process::caller_environment;
+use common::{ROLE_ARN, TIME, invoke, spawn, value};
 use rolecall_testkit::runtime_api::{Answer, RuntimeApi};
 use rolecall_testkit::secrets::{EXTERNAL_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, assert_no_secret_in};
 use rolecall_testkit::{FakeAws, User, operation, xml};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use wiremock::{Mock, ResponseTemplate};
-
-const ROLE_ARN: &str = "arn:aws:iam::111111111111:role/IAMListRole";
-const TIME: Duration = Duration::from_mins(1);
-
-fn spawn(api: &RuntimeApi, aws: &FakeAws, variables: &[(&str, &str)]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_rolecall-lambda"))
-        .env_clear()
-        .envs(caller_environment(&aws.uri()))
-        .envs(api.environment())
-        .envs(variables.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
-}
-
-/// Reads one of the function's output pipes to the end. Without a reader, a full pipe would block the function.
-async fn read_pipe(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> String {
-    let mut bytes = Vec::new();
-    pipe.read_to_end(&mut bytes).await.unwrap();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Runs the function with these events and environment variables. Returns its responses, and everything that it printed.
-async fn invoke(aws: &FakeAws, events: &[&str], variables: &[(&str, &str)]) -> (Vec<Answer>, String) {
-    let api = RuntimeApi::start(events, TIME).await;
-    let mut function = spawn(&api, aws, variables);
-    let stdout = tokio::spawn(read_pipe(function.stdout.take().unwrap()));
-    let stderr = tokio::spawn(read_pipe(function.stderr.take().unwrap()));
-    let answers = api.answers(events.len()).await;
-    function.kill().await.unwrap();
-    (answers, stdout.await.unwrap() + &stderr.await.unwrap())
-}
-
-fn value(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.body).unwrap()
-}
 
 #[tokio::test]
 async fn the_empty_event_reads_the_targets_of_the_environment_and_other_events_override_them() {

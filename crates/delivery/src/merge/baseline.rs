@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
 use rolecall_report::diff::NotComparable;
 use rolecall_report::{Diff, Settings};
-use rolecall_roll::{AccountRecord, FactKind, Facts, Outcome, RollFile, RollWriter, Statistics, User};
+use rolecall_roll::{
+    AccountRecord, FactKind, Facts, Outcome, ReadError, ResumableRoll, RollFile, RollWriter, Statistics, User,
+};
 
 use super::MergeError;
 use crate::run_key::RunKey;
@@ -24,8 +26,8 @@ pub(super) const BASELINE: &str = "baseline.jsonl";
 pub(super) struct Comparison {
     /// The differences; `None` where there is nothing to compare with.
     pub(super) diff: Option<Diff>,
-    /// Why the rolls could not be compared.
-    pub(super) not_compared: Option<NotComparable>,
+    /// Why the roll could not be compared with the last one.
+    pub(super) not_compared: Option<String>,
     /// What was known before.
     before: Option<RollFile>,
 }
@@ -34,6 +36,10 @@ impl Comparison {
     /// That of the first roll.
     pub(super) fn first() -> Self {
         Self { diff: None, not_compared: None, before: None }
+    }
+
+    fn not_compared(reason: String) -> Self {
+        Self { not_compared: Some(reason), ..Self::first() }
     }
 
     /// Writes the accounts that the roll did not read completely, as they are last known.
@@ -61,24 +67,45 @@ pub(super) async fn compare(
     settings: &Settings,
     folder: &Path,
 ) -> Result<Comparison, MergeError> {
+    let [roll_key, baseline_key] = ["roll.jsonl", BASELINE].map(|name| previous.object(name));
     let path = folder.join("before.jsonl");
-    let mut file = File::options().append(true).create_new(true).open(&path)?;
-    if !store.get_file(&previous.object("roll.jsonl"), &mut file).await? {
-        return Ok(Comparison::first());
+    if !store.get_file(&roll_key, &mut File::create_new(&path)?).await? {
+        return Ok(Comparison::not_compared(format!("the roll of the last run, {roll_key}, does not exist")));
     }
-    let last = RollFile::read(File::open(&path)?)?;
-    // As if the last run had been resumed: of two lines of an account, the one with more of it counts. The lines of the last roll
-    // stay where they are.
-    store.get_file(&previous.object(BASELINE), &mut file).await?;
-    let before = RollFile::read(File::open(&path)?)?;
+    let mut known = tempfile::tempfile_in(folder)?;
+    let has_baseline = store.get_file(&baseline_key, &mut known).await?;
+    let last = match RollFile::read(File::open(&path)?) {
+        Ok(last) => last,
+        Err(error) => {
+            return Ok(Comparison::not_compared(format!("the roll of the last run, {roll_key}: {error}")));
+        }
+    };
+    let before = match last_known_roll(&path, has_baseline.then_some(known)) {
+        Ok(before) => before,
+        Err(error) => return Ok(Comparison::not_compared(format!("the last run, {baseline_key}: {error}"))),
+    };
     match Diff::compare(&before, roll, settings, false) {
         Ok(diff) => {
-            let diff = Some(diff.with_outcomes_since(&last, roll)?);
-            Ok(Comparison { diff, not_compared: None, before: Some(before) })
+            let diff = diff.with_outcomes_since(&last, roll)?;
+            Ok(Comparison { diff: Some(diff), not_compared: None, before: Some(before) })
         }
         Err(NotComparable::Io(error)) => Err(error.into()),
-        Err(other) => Ok(Comparison { not_compared: Some(other), ..Comparison::first() }),
+        Err(other) => Ok(Comparison::not_compared(other.to_string())),
     }
+}
+
+/// The last roll, with what was known before of the accounts that it does not have completely. It is as if the run had been resumed: of
+/// two lines of an account, the one with more of it counts.
+fn last_known_roll(path: &Path, known: Option<File>) -> Result<RollFile, ReadError> {
+    let Some(mut known) = known else { return RollFile::read(File::open(path)?) };
+    known.rewind()?;
+    let known = RollFile::read(known)?;
+    let roll = ResumableRoll::read(File::options().read(true).write(true).open(path)?)?;
+    let mut roll = roll.resume(&known.header)?;
+    for account in known.accounts() {
+        roll.add(&account?)?;
+    }
+    Ok(roll.finish(Statistics::default())?)
 }
 
 /// An account as it is last known: what was read today, and where that is unknown, what was known before.
@@ -133,4 +160,174 @@ fn last_known_user(today: &User, before: Option<&User>) -> User {
     user.policies = user.policies.or(before.policies);
     user.report = user.report.or(before.report);
     user
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+    use proptest::collection::vec;
+    use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+    use rolecall_roll::{
+        AccessKey, AccessKeyStatus, AccountRecord, ConsolePassword, ErrorKind, Fact, FactKind, Facts, Gap,
+        LastUsed, MfaDevice, Outcome, Policies, Remedy, RoleArn, Stage, User,
+    };
+
+    use super::last_known;
+
+    fn fact<T: Clone + std::fmt::Debug + 'static>(
+        value: impl Strategy<Value = T>,
+    ) -> impl Strategy<Value = Fact<T>> {
+        prop_oneof![
+            3 => value.prop_map(Fact::live),
+            2 => Just(Fact::Unknown { unknown: "denied".to_owned() }),
+            1 => Just(Fact::Unavailable { unavailable: "too young".to_owned() }),
+            1 => Just(Fact::NotRequested),
+        ]
+    }
+
+    fn key() -> impl Strategy<Value = AccessKey> {
+        let used = any::<bool>().prop_map(|is_used| {
+            is_used.then_some(LastUsed { date: Timestamp::UNIX_EPOCH, service: None, region: None })
+        });
+        (0..3_u8, any::<bool>(), fact(used)).prop_map(|(number, is_active, last_used)| AccessKey {
+            access_key_id: format!("{:X<20}", format!("AKIA{number}")).parse().unwrap(),
+            status: if is_active { AccessKeyStatus::Active } else { AccessKeyStatus::Inactive },
+            create_date: None,
+            last_used,
+        })
+    }
+
+    fn user() -> impl Strategy<Value = User> {
+        let keys = vec(key(), 0..3).prop_map(|keys| {
+            let keys: BTreeMap<_, _> = keys.into_iter().map(|key| (key.access_key_id.clone(), key)).collect();
+            keys.into_values().collect::<Vec<_>>()
+        });
+        let password = any::<Option<bool>>().prop_map(|reset| {
+            reset.map(|reset| ConsolePassword { create_date: None, password_reset_required: reset })
+        });
+        let devices = (0..2_usize).prop_map(|number| {
+            vec![MfaDevice { serial_number: "phone".to_owned(), enable_date: None }; number]
+        });
+        let policies = "[ab]".prop_map(|group| Policies { groups: vec![group], ..Policies::default() });
+        let keys = prop_oneof![3 => keys.prop_map(Some), 1 => Just(None)];
+        (0..4_u8, "[xy]", keys, fact(password), fact(devices), fact(policies)).prop_map(
+            |(id, name, access_keys, console_password, mfa_devices, policies)| User {
+                access_keys,
+                console_password,
+                mfa_devices,
+                policies,
+                ..User::new(
+                    format!("{name}{id}"),
+                    format!("AIDA{id}"),
+                    String::new(),
+                    "/".to_owned(),
+                    Timestamp::UNIX_EPOCH,
+                )
+            },
+        )
+    }
+
+    fn gap(stage: Stage) -> Gap {
+        Gap {
+            stage,
+            operation: None,
+            user_name: None,
+            error_kind: ErrorKind::Denied,
+            code: None,
+            message: String::new(),
+            request_id: None,
+            remedy: Remedy::RetryLater,
+        }
+    }
+
+    fn role_arn() -> RoleArn {
+        "arn:aws:iam::111111111111:role/R".parse().unwrap()
+    }
+
+    /// A record that was read, of which the users may not all be listed.
+    fn read_record() -> impl Strategy<Value = AccountRecord> {
+        let alias = any::<Option<bool>>().prop_map(|alias| alias.map(|alias| alias.to_string()));
+        (vec(user(), 0..4), any::<bool>(), fact(alias), fact(any::<bool>())).prop_map(
+            |(users, is_listed, alias, root_credentials_managed)| {
+                let users: BTreeMap<String, User> =
+                    users.into_iter().map(|user| (user.user_id.clone(), user)).collect();
+                let gaps = if is_listed { Vec::new() } else { vec![gap(FactKind::Users.into())] };
+                let facts = Facts { alias, root_credentials_managed, ..Facts::default() };
+                AccountRecord::read(role_arn(), users.into_values().collect(), gaps, Vec::new())
+                    .with_facts(facts)
+            },
+        )
+    }
+
+    fn record() -> impl Strategy<Value = AccountRecord> {
+        let failed = Just(()).prop_map(|()| AccountRecord::failed(role_arn(), gap(Stage::Session)));
+        prop_oneof![4 => read_record(), 1 => failed]
+    }
+
+    /// A fact is that of today where that is known, and otherwise that of today or of before.
+    fn assert_kept<T: PartialEq + std::fmt::Debug>(
+        fact: &Fact<T>,
+        today: &Fact<T>,
+        before: Option<&Fact<T>>,
+    ) {
+        if today.known().is_some() {
+            assert_eq!(fact, today);
+        } else if let Some(before) = before.filter(|before| before.known().is_some()) {
+            assert_eq!(fact, before, "what was known is lost");
+        } else {
+            assert!(fact.known().is_none(), "{fact:?} is invented");
+        }
+    }
+
+    fn of<'a>(record: &'a AccountRecord, user_id: &str) -> Option<&'a User> {
+        record.users()?.iter().find(|user| user.user_id == user_id)
+    }
+
+    fn assert_user_kept(user: &User, today: &User, before: Option<&User>) {
+        assert_eq!(user.user_name, today.user_name);
+        assert_kept(&user.console_password, &today.console_password, before.map(|it| &it.console_password));
+        assert_kept(&user.mfa_devices, &today.mfa_devices, before.map(|it| &it.mfa_devices));
+        assert_kept(&user.policies, &today.policies, before.map(|it| &it.policies));
+        let keys_before = before.and_then(|before| before.access_keys.as_ref());
+        let Some(keys_today) = &today.access_keys else {
+            return assert_eq!(user.access_keys.as_ref(), keys_before);
+        };
+        let keys = user.access_keys.as_ref().unwrap();
+        assert_eq!(keys.len(), keys_today.len());
+        for (key, today) in keys.iter().zip(keys_today) {
+            assert_eq!((&key.access_key_id, &key.status), (&today.access_key_id, &today.status));
+            let before = keys_before.into_iter().flatten().find(|it| it.access_key_id == key.access_key_id);
+            assert_kept(&key.last_used, &today.last_used, before.map(|it| &it.last_used));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_last_known_was_read_today_or_before(today in record(), before in read_record()) {
+            let known = last_known(&today, before.clone());
+            if today.users().is_none() {
+                assert_eq!(known, before);
+                return Ok(());
+            }
+            // A gap of today stays one.
+            assert!(known.outcome() == Outcome::Partial || today.outcome() == Outcome::Complete);
+            let is_listed = !today.gaps().iter().any(|gap| gap.stage == FactKind::Users.into());
+            for user in known.users().unwrap() {
+                match (of(&today, &user.user_id), of(&before, &user.user_id)) {
+                    (Some(today), before) => assert_user_kept(user, today, before),
+                    (None, Some(before)) => assert!(!is_listed && user == before, "{user:?} was deleted"),
+                    (None, None) => panic!("{user:?} is invented"),
+                }
+            }
+            let lost = |user: &&User| of(&known, &user.user_id).is_none();
+            assert_eq!(today.users().unwrap().iter().find(lost), None);
+            assert!(is_listed || before.users().unwrap().iter().find(lost).is_none());
+            let (facts, facts_today, facts_before) = (known.facts(), today.facts(), before.facts());
+            assert_kept(&facts.alias, &facts_today.alias, Some(&facts_before.alias));
+            let managed = |facts: &Facts| facts.root_credentials_managed.clone();
+            assert_kept(&managed(facts), &managed(facts_today), Some(&managed(facts_before)));
+        }
+    }
 }

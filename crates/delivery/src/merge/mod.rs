@@ -12,7 +12,6 @@ use std::io;
 use jiff::Timestamp;
 use rolecall_report::Settings;
 use rolecall_report::bundle::{Program, WriteError};
-use rolecall_report::diff::NotComparable;
 use rolecall_roll::{AcceptedGap, Counts, ReadError, RollFile};
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +84,14 @@ struct Latest {
     complete: bool,
     /// The run that was the latest before, which it was compared with.
     previous: Option<RunKey>,
+    /// The checksum of the records that were merged: with others, the run is merged again.
+    records: String,
 }
 
 const LATEST: &str = "latest.json";
+
+/// The number of attempts to write `latest.json` while other runs are merged.
+const LATEST_ATTEMPTS: usize = 10;
 
 /// Why a run was not merged.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +127,8 @@ pub enum MergeError {
     Notify(#[from] NotifyError),
 }
 
-/// Merges a run. A run that is merged again gives the same objects, and notifies nobody twice once `latest.json` is written.
+/// Merges a run. A run that is merged again gives the same objects, and notifies nobody twice once `latest.json` is written. Where
+/// more of its accounts were collected since, it is merged anew, and compared with the same run as before.
 ///
 /// # Errors
 /// [`MergeError`]. `latest.json` still names the run before.
@@ -134,14 +139,18 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     let version = latest.as_ref().map(|object| object.version.clone());
     let latest = latest.map(|object| serde_json::from_slice::<Latest>(&object.bytes));
     let latest = latest.transpose().map_err(|error| store.damaged(LATEST, &error))?;
-    let is_repeated = latest.as_ref().is_some_and(|latest| latest.run == *run);
-    if is_repeated && let Some(merged) = store.get_json(&run.object(files::MERGED)).await? {
+    let keys = parts::list_records(store, run, &plan).await?;
+    let records = keys.checksum()?;
+    let repeated = latest.as_ref().filter(|latest| latest.run == *run);
+    if repeated.is_some_and(|latest| latest.records == records)
+        && let Some(merged) = store.get_json(&run.object(files::MERGED)).await?
+    {
         return Ok(merged);
     }
 
     let folder = tempfile::tempdir()?;
     let roll_path = folder.path().join("roll.jsonl");
-    parts::write_roll(store, run, &plan, *now, &roll_path).await?;
+    parts::write_roll(store, run, &plan, &keys, *now, &roll_path).await?;
     let mut roll = RollFile::read(File::open(&roll_path)?)?;
     if let Some(accepted) = request.accepted {
         roll.header.accepted_gaps = accepted.to_vec();
@@ -150,7 +159,7 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     let is_superseded = latest.as_ref().is_some_and(|latest| latest.as_of > plan.header.as_of);
     let previous = match &latest {
         _ if is_superseded => None,
-        Some(latest) if is_repeated => latest.previous,
+        Some(latest) if repeated.is_some() => latest.previous,
         other => other.as_ref().map(|latest| latest.run),
     };
     let mut notes = Vec::new();
@@ -161,7 +170,8 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
         Some(previous) => baseline::compare(store, &previous, &roll, request.settings, folder.path()).await?,
         None => baseline::Comparison::first(),
     };
-    notes.extend(comparison.not_compared.as_ref().map(NotComparable::to_string));
+    let not_compared = comparison.not_compared.as_ref();
+    notes.extend(not_compared.map(|reason| format!("compared with no earlier roll: {reason}")));
 
     let written = files::write(folder.path(), &roll, &roll_path, &comparison, request)?;
     let mut merged = Merged {
@@ -180,22 +190,36 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
             let message = Message::new(&roll, &written.report, comparison.diff.as_ref(), &merged);
             recipients.notify(&message).await?;
         }
-        let latest = Latest { run: *run, as_of: plan.header.as_of, complete: merged.complete, previous };
+        let (as_of, complete) = (plan.header.as_of, merged.complete);
+        let latest = Latest { run: *run, as_of, complete, previous, records };
         set_latest(store, &latest, version).await?;
     }
     Ok(merged)
 }
 
-/// Writes `latest.json`, unless another merge did meanwhile: its run is the latest then.
-async fn set_latest(store: &Store, latest: &Latest, version: Option<String>) -> Result<(), StoreError> {
-    let is_written = match version {
-        Some(version) => store.replace(LATEST, to_json(latest), &version).await?,
-        None => store.put_new(LATEST, to_json(latest)).await?,
-    };
-    if !is_written {
-        tracing::warn!("another run was merged at the same time; latest.json names that one");
+/// Writes `latest.json`. Where another merge did meanwhile, the later of the two runs is the latest.
+async fn set_latest(store: &Store, latest: &Latest, mut version: Option<String>) -> Result<(), StoreError> {
+    for _ in 0..LATEST_ATTEMPTS {
+        let is_written = match &version {
+            Some(version) => store.replace(LATEST, to_json(latest), version).await?,
+            None => store.put_new(LATEST, to_json(latest)).await?,
+        };
+        if is_written {
+            return Ok(());
+        }
+        let Some(object) = store.get(LATEST).await? else {
+            version = None;
+            continue;
+        };
+        let other: Latest =
+            serde_json::from_slice(&object.bytes).map_err(|error| store.damaged(LATEST, &error))?;
+        if other.as_of > latest.as_of {
+            tracing::warn!(run = %other.run, "a later run was merged at the same time");
+            return Ok(());
+        }
+        version = Some(object.version);
     }
-    Ok(())
+    Err(store.failure(LATEST, "other runs are merged all the time"))
 }
 
 /// The run that was merged last; `None` where none was.

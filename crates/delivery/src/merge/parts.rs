@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use rolecall_report::bundle::sha256;
 use rolecall_roll::{AccountId, AccountRecord, RollWriter, Statistics, Target};
 
 use super::MergeError;
@@ -50,16 +51,17 @@ pub(super) async fn write_roll(
     store: &Store,
     run: &RunKey,
     plan: &Plan,
+    keys: &RecordKeys,
     now: Timestamp,
     path: &Path,
 ) -> Result<(), MergeError> {
-    let keys = keys_by_account(store, run, plan).await?;
+    let facts = &plan.header.collect.facts;
     let mut writer = RollWriter::new(BufWriter::new(File::create(path)?), &plan.header)?;
     let targets = plan.header.targets.iter();
     let mut records = stream::iter(targets)
         .map(async |target: &Target| {
-            let keys = keys.get(&target.account_id).map_or(&[][..], Vec::as_slice);
-            Ok::<_, MergeError>((target, keys.first(), best_record(store, keys).await?))
+            let keys = keys.0.get(&target.account_id).map_or(&[][..], Vec::as_slice);
+            Ok::<_, MergeError>((target, keys.first(), best_record(store, keys, facts).await?))
         })
         .buffered(CONCURRENT_OBJECTS)
         .boxed_local();
@@ -74,12 +76,20 @@ pub(super) async fn write_roll(
     Ok(())
 }
 
-/// The keys of the records of each account. Each account of the plan must have one, and no other account.
-async fn keys_by_account(
-    store: &Store,
-    run: &RunKey,
-    plan: &Plan,
-) -> Result<BTreeMap<AccountId, Vec<String>>, MergeError> {
+/// The keys of the records of each account.
+#[derive(Debug)]
+pub(super) struct RecordKeys(BTreeMap<AccountId, Vec<String>>);
+
+impl RecordKeys {
+    /// A checksum of the keys. It changes when there is another record: no record is written twice.
+    pub(super) fn checksum(&self) -> io::Result<String> {
+        let keys: String = self.0.values().flatten().map(|key| format!("{key}\n")).collect();
+        sha256(keys.as_bytes())
+    }
+}
+
+/// Lists the records. Each account of the plan must have one, and no other account.
+pub(super) async fn list_records(store: &Store, run: &RunKey, plan: &Plan) -> Result<RecordKeys, MergeError> {
     let folder = run.accounts();
     let mut keys: BTreeMap<AccountId, Vec<String>> = BTreeMap::new();
     for key in store.list(&folder).await? {
@@ -103,7 +113,7 @@ async fn keys_by_account(
             "there is a record of account {other}, which the plan does not have"
         )));
     }
-    Ok(keys)
+    Ok(RecordKeys(keys))
 }
 
 /// Checks that a record is of this target.

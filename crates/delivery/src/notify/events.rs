@@ -1,12 +1,15 @@
 //! An event for each finding that was opened, reopened or resolved.
 
+use std::time::Duration;
+
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::primitives::DateTime;
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use rolecall_core::CallError;
 use rolecall_report::Finding;
-use rolecall_roll::{ErrorKind, RunId};
+use rolecall_roll::RunId;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Message;
 
@@ -15,8 +18,20 @@ use super::Message;
 /// Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 const MAX_ENTRIES: usize = 10;
 
+/// The most bytes of the events of a call together. AWS takes 1 MB since 2026; before it was 256 KB, which is still the limit of
+/// targets such as an SNS topic.
+///
+/// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
+const MAX_BYTES: usize = 256_000;
+
+/// A longer text in an event that is too large is cut to this number of characters.
+const SHORT_TEXT: usize = 256;
+
 /// The number of attempts at events that the service did not take.
-const ATTEMPTS: usize = 4;
+const ATTEMPTS: u32 = 4;
+
+/// The pause before the second attempt; it doubles with each attempt.
+const PAUSE: Duration = Duration::from_millis(100);
 
 const PUT_EVENTS: &str = "PutEvents";
 
@@ -40,16 +55,20 @@ pub(super) async fn put(client: &Client, bus: &str, message: &Message<'_>) -> Re
         ("Finding Reopened", "reopened", [&diff.reopened[..], &[]]),
         ("Finding Resolved", "resolved", [&diff.resolved[..], &[]]),
     ];
-    let mut entries = Vec::new();
+    let (mut entries, mut bytes) = (Vec::new(), 0);
     for (detail_type, change, findings) in kinds {
         for finding in findings.into_iter().flatten() {
-            entries.push(entry(message, bus, detail_type, change, finding));
-            if entries.len() == MAX_ENTRIES {
+            let entry = entry(message, bus, detail_type, change, finding);
+            let size = size(&entry);
+            if entries.len() == MAX_ENTRIES || bytes + size > MAX_BYTES {
                 put_some(client, std::mem::take(&mut entries)).await?;
+                bytes = 0;
             }
+            bytes += size;
+            entries.push(entry);
         }
     }
-    if entries.is_empty() { Ok(()) } else { put_some(client, entries).await }
+    put_some(client, entries).await
 }
 
 fn entry(
@@ -62,42 +81,74 @@ fn entry(
     let header = &message.roll.header;
     let event_id = format!("{}/{}/{change}", header.run_id, finding.id);
     let detail = Detail { event_id, run_id: header.run_id, change, finding };
-    PutEventsRequestEntry::builder()
+    // No map of a finding has keys that are not texts.
+    let text = serde_json::to_string(&detail).unwrap_or_default();
+    let builder = PutEventsRequestEntry::builder()
         .event_bus_name(bus)
         .source("rolecall")
         .detail_type(detail_type)
-        .time(DateTime::from_secs(header.as_of.as_second()))
-        .resources(&finding.subject.user_arn)
-        // No map of a finding has keys that are not texts.
-        .detail(serde_json::to_string(&detail).unwrap_or_default())
-        .build()
+        .time(DateTime::from_secs(header.as_of.as_second()));
+    let whole = builder.clone().resources(&finding.subject.user_arn).detail(text).build();
+    if size(&whole) <= MAX_BYTES {
+        return whole;
+    }
+    builder.detail(shortened(&detail).to_string()).build()
+}
+
+/// The size of an event as AWS counts it.
+///
+/// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size>
+fn size(entry: &PutEventsRequestEntry) -> usize {
+    const TIME: usize = 14;
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let resources: usize = entry.resources.iter().flatten().map(String::len).sum();
+    TIME + length(&entry.source) + length(&entry.detail_type) + length(&entry.detail) + resources
+}
+
+/// The detail of an event that is too large: its short members, with long texts cut. The report has the rest.
+fn shortened(detail: &Detail<'_>) -> Value {
+    let mut short = serde_json::to_value(detail).unwrap_or_default();
+    if let Some(members) = short.as_object_mut() {
+        members.retain(|_, value| !value.is_array() && !value.is_object());
+        for value in members.values_mut() {
+            if let Value::String(text) = value
+                && let Some((end, _)) = text.char_indices().nth(SHORT_TEXT)
+            {
+                text.truncate(end);
+            }
+        }
+        members.insert("is_shortened".to_owned(), Value::Bool(true));
+    }
+    short
 }
 
 /// Sends up to ten events; again those that the service did not take.
 async fn put_some(client: &Client, mut entries: Vec<PutEventsRequestEntry>) -> Result<(), CallError> {
-    let mut codes = Vec::new();
-    for _ in 0..ATTEMPTS {
+    let mut last: Option<PutEventsResultEntry> = None;
+    for attempt in 0..ATTEMPTS {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        if attempt > 0 {
+            tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
+        }
         let response = client.put_events().set_entries(Some(entries.clone())).send().await;
         let response = response.map_err(|error| CallError::new(PUT_EVENTS, &error))?;
         if response.failed_entry_count == 0 {
             return Ok(());
         }
         let results = response.entries.unwrap_or_default();
-        codes = results.iter().filter_map(|result| result.error_code.clone()).collect();
         // A result belongs to the entry at the same place; one that is not there was not taken.
         let is_taken = |index: usize| results.get(index).is_some_and(|result| result.error_code.is_none());
         let all = std::mem::take(&mut entries).into_iter().enumerate();
         entries = all.filter(|(index, _)| !is_taken(*index)).map(|(_, entry)| entry).collect();
+        last = results.into_iter().find(|result| result.error_code.is_some());
     }
-    codes.sort_unstable();
-    codes.dedup();
-    Err(CallError {
-        operation: PUT_EVENTS,
-        side: rolecall_roll::Side::Caller,
-        error_kind: ErrorKind::Other,
-        code: codes.first().cloned(),
-        message: format!("{} events were not taken after {ATTEMPTS} attempts", entries.len()),
-        has_no_credentials: false,
-        request_id: None,
-    })
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let (code, reason) = last.map(|result| (result.error_code, result.error_message)).unwrap_or_default();
+    let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+    let message = format!("{} events were not taken after {ATTEMPTS} attempts{reason}", entries.len());
+    Err(CallError::of_entry(PUT_EVENTS, code.as_deref(), &message))
 }

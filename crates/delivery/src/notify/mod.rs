@@ -124,11 +124,29 @@ impl Recipients {
 
     fn failure(&self, recipient: &str, error: CallError, action: &str) -> NotifyError {
         let error = error.without(&self.secrets);
-        let remedy = match error.error_kind {
-            ErrorKind::Denied => Some(format!("allow {action} on {recipient}, and the use of its KMS key")),
-            ErrorKind::NotFound => Some("check its name and its Region".to_owned()),
-            _ => None,
-        };
+        let remedy = remedy(&error, recipient, action);
         NotifyError { recipient: recipient.to_owned(), problem: error.to_string(), remedy }
+    }
+}
+
+/// What to do about a recipient's error. SNS and `EventBridge` have error codes that IAM and STS do not have.
+///
+/// Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors>
+fn remedy(error: &CallError, recipient: &str, action: &str) -> Option<String> {
+    match (error.code.as_deref().unwrap_or_default(), error.error_kind) {
+        (code, _) if code.starts_with("KMS") => Some(format!(
+            "allow kms:GenerateDataKey and kms:Decrypt on the KMS key of {recipient}, and check that the key is enabled"
+        )),
+        ("AuthorizationError" | "AuthorizationErrorException", _) | (_, ErrorKind::Denied) => {
+            Some(format!("allow {action} on {recipient}, and the use of its KMS key"))
+        }
+        ("NotFound" | "NotFoundException" | "ResourceNotFoundException", _) | (_, ErrorKind::NotFound) => {
+            Some("check its name and its Region".to_owned())
+        }
+        (_, ErrorKind::Transport | ErrorKind::TimedOut) => Some(
+            "check the network: in a VPC, SNS and EventBridge need interface endpoints or a NAT gateway"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }

@@ -13,6 +13,11 @@ use super::Message;
 /// Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const MAX_SUBJECT: usize = 100;
 
+/// The most bytes of a message: SNS takes 262,144, and the subject is not to be part of the question.
+///
+/// Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+const MAX_TEXT: usize = 262_144 - 1024;
+
 /// The number of findings and of accounts that are listed; the report has all.
 const LISTED: usize = 25;
 
@@ -51,11 +56,14 @@ pub(super) fn text(message: &Message<'_>) -> String {
     for note in summary.notes.iter().chain(&merged.notes) {
         lines.extend([String::new(), format!("Note: {note}")]);
     }
-    lines.extend([
-        String::new(),
-        format!("Files: rolls/{}/ (report.html, roll.jsonl, diff.json)", merged.run),
-    ]);
-    lines.iter().map(|line| format!("{}\n", sanitize(line))).collect()
+    let mut text: String = lines.iter().map(|line| format!("{}\n", sanitize(line))).collect();
+    let files = format!("\nFiles: rolls/{}/ (report.html, roll.jsonl, diff.json)\n", merged.run);
+    if text.len() + files.len() > MAX_TEXT {
+        const SHORTENED: &str = "...\n\nThe message was too long for SNS: the files have the rest.\n";
+        text.truncate(text.floor_char_boundary(MAX_TEXT - files.len() - SHORTENED.len()));
+        text += SHORTENED;
+    }
+    text + &files
 }
 
 fn add_changes(lines: &mut Vec<String>, diff: &Diff) {

@@ -150,6 +150,11 @@ impl Store {
         }
     }
 
+    /// The error of an object that cannot be used.
+    pub(crate) fn failure(&self, key: &str, problem: &str) -> StoreError {
+        StoreError { place: self.place(key), problem: problem.to_owned(), remedy: None }
+    }
+
     fn place(&self, key: &str) -> String {
         match &self.0 {
             Backend::Folder(folder) => folder.path(key).display().to_string(),
