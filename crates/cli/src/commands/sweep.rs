@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use rolecall_core::cancellation::Cancellation;
+use rolecall_core::cancellation::{Cancellation, StopReason};
 use rolecall_core::delivery::DeliveryOptions;
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::{RunOptions, Scanner, Settings};
@@ -243,9 +243,25 @@ fn run_all(arguments: &RunArgs) -> Result<ExitCode, Failure> {
         // One batch, so that all accounts share the limits of this process.
         let planned = sweep.plan(opened, &plan, usize::MAX).await?;
         output::say(&format!("reading {} into {}", count_of(planned.accounts, "account"), planned.run));
-        sweep.collect(opened, &plan, planned.run, 0).await?;
+        let collected = sweep.collect(opened, &plan, planned.run, 0).await?;
+        // A deadline is one of the run's gaps. Who interrupts it wants it to go on later, and not to be the latest as it is.
+        if collected.left > 0 && opened.cancellation.stop_reason() == Some(StopReason::Cancelled) {
+            return Err(interrupted(&planned, &collected));
+        }
         sweep.merge(opened, planned.run, &arguments.benchmark).await
     })
+}
+
+/// The failure of a run that was interrupted while it collected.
+fn interrupted(planned: &Planned, collected: &Collected) -> Failure {
+    let (left, run) = (collected.left, planned.run);
+    let accounts = count_of(planned.accounts, "account");
+    Failure::incomplete(format!("interrupted: {left} of {accounts} are left to read, and nothing was merged")).with_remedy(
+        format!(
+            "to continue, run `rolecall sweep collect --run {run} --batch 0` and then `rolecall sweep merge --run {run}`, with the \
+             same options"
+        ),
+    )
 }
 
 /// What the steps share: the options, from flags, variables and the configuration file.
