@@ -36,7 +36,7 @@ fn published() -> ResponseTemplate {
     )
 }
 
-/// EventBridge, which does not take the entries at these places of its first calls.
+/// `EventBridge`, which does not take the entries at these places of its first calls.
 async fn mount_event_bus(aws: &FakeAws, refused: Vec<Vec<usize>>) {
     let calls = AtomicUsize::new(0);
     let answer = move |request: &Request| {
@@ -380,5 +380,7 @@ async fn no_message_or_event_has_a_secret() {
     let bodies: Vec<String> =
         sent.map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
     assert_eq!(bodies.len(), 2);
-    bodies.iter().for_each(|body| assert_no_secret_in(body));
+    for body in &bodies {
+        assert_no_secret_in(body);
+    }
 }
