@@ -119,7 +119,7 @@ impl Nights {
         let merged = self.sweep.merge(&self.aws, run).await.unwrap();
         let diff = self.sweep.path(&run.object("diff.json"));
         let diff = if diff.is_file() { self.sweep.json(&run.object("diff.json")) } else { Value::Null };
-        let ocsf = self.sweep.read(&run.object("findings.ocsf.json"));
+        let ocsf = self.sweep.read(&run.object("findings.ocsf.json.gz"));
         Night { merged, diff, ocsf: ocsf.lines().map(|line| serde_json::from_str(line).unwrap()).collect() }
     }
 }
@@ -269,7 +269,7 @@ async fn an_account_that_left_or_is_suspended_resolves_nothing() {
     }
     let merged = nights.sweep.merge(&nights.aws, run).await.unwrap();
     assert_eq!(merged.changes, Some(Changes::default()));
-    assert!(!nights.sweep.read(&run.object("findings.ocsf.json")).contains("\"Close\""));
+    assert!(!nights.sweep.read(&run.object("findings.ocsf.json.gz")).contains("\"Close\""));
 }
 
 #[tokio::test]

@@ -14,9 +14,11 @@ mod scanner;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::option_rows::{OptionSet, Origin};
@@ -127,7 +129,14 @@ impl Sweep {
     }
 
     pub(crate) fn read(&self, key: &str) -> String {
-        fs::read_to_string(self.path(key)).unwrap_or_else(|error| panic!("{key}: {error}"))
+        let bytes = fs::read(self.path(key)).unwrap_or_else(|error| panic!("{key}: {error}"));
+        let mut text = String::new();
+        let read = match key.ends_with(".gz") {
+            true => GzDecoder::new(&bytes[..]).read_to_string(&mut text),
+            false => (&bytes[..]).read_to_string(&mut text),
+        };
+        read.unwrap_or_else(|error| panic!("{key}: {error}"));
+        text
     }
 
     pub(crate) fn json(&self, key: &str) -> Value {
@@ -261,7 +270,7 @@ impl Invocation<'_> {
             settings: &rolecall_report::Settings::default(),
             accepted: None,
             configuration: None,
-            program: Program { version: "0.0.0", sha256: "0".repeat(64) },
+            program: Program { version: "0.0.0".to_owned(), sha256: "0".repeat(64) },
             now: Timestamp::now(),
             recipients,
         };
