@@ -131,9 +131,11 @@ impl Sweep {
     pub(crate) fn read(&self, key: &str) -> String {
         let bytes = fs::read(self.path(key)).unwrap_or_else(|error| panic!("{key}: {error}"));
         let mut text = String::new();
-        let read = match key.ends_with(".gz") {
-            true => GzDecoder::new(&bytes[..]).read_to_string(&mut text),
-            false => (&bytes[..]).read_to_string(&mut text),
+        let is_compressed = Path::new(key).extension().is_some_and(|extension| extension == "gz");
+        let read = if is_compressed {
+            GzDecoder::new(&bytes[..]).read_to_string(&mut text)
+        } else {
+            (&bytes[..]).read_to_string(&mut text)
         };
         read.unwrap_or_else(|error| panic!("{key}: {error}"));
         text
