@@ -148,7 +148,7 @@ class Merge:
             Limit("/tmp of the merge, at most 10 GB", self.tmp, c.LAMBDA_MAX_TMP, "merge on a machine"),
             Limit("15 minutes of the merge", self.seconds, USABLE_SECONDS, "`MemorySize`"),
             Limit("memory of the merge, at most 10 GB", self.memory, c.LAMBDA_MAX_MEMORY, "merge on a machine"),
-            Limit("5 GB of the OCSF file", self.largest, c.S3_MAX_PUT, "fewer facts"),
+            Limit("10,000 parts of report.json", self.largest, c.S3_MAX_PARTS * c.PART, "fewer facts"),
         ]
 
     @property
@@ -157,7 +157,7 @@ class Merge:
 
 
 def merge(work, memory):
-    """The reports take the time of `rolecall report`. All files are in /tmp, and each byte goes over the network."""
+    """The reports take the time of `rolecall report`, and are stored while they are made. Each byte goes over the network."""
     roll = work.all_users * c.ROLL_BYTES[work.facts]
     output = roll + work.findings * c.BYTES_OF_A_FINDING
     cpu = work.all_users * c.CPU_OF_A_USER + work.findings * c.CPU_OF_A_FINDING
@@ -172,7 +172,7 @@ def merge(work, memory):
         seconds=times[by],
         by=by,
         memory=c.REPORT_MEMORY + work.findings * c.HTML_MEMORY / 1e6,
-        tmp=((c.TMP_ROLLS - 1) * roll + output + work.findings * c.TMP_OF_A_FINDING) / 1e6,
+        tmp=c.TMP_ROLLS * roll / 1e6,
         largest=work.findings * c.BYTES_IN_THE_LARGEST_FILE,
         output=output,
     )
