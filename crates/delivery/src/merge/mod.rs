@@ -134,10 +134,7 @@ pub enum MergeError {
 pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, MergeError> {
     let MergeRequest { run, now, .. } = request;
     let plan: Plan = store.get_json(&run.plan()).await?.ok_or(MergeError::NoPlan(*run))?;
-    let latest = store.get(LATEST).await?;
-    let version = latest.as_ref().map(|object| object.version.clone());
-    let latest = latest.map(|object| serde_json::from_slice::<Latest>(&object.bytes));
-    let latest = latest.transpose().map_err(|error| store.damaged(LATEST, &error))?;
+    let (latest, version) = read_latest(store).await?.unzip();
     let keys = parts::list_records(store, run, &plan).await?;
     let records = keys.checksum()?;
     let repeated = latest.as_ref().filter(|latest| latest.run == *run);
@@ -151,9 +148,8 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     let roll_path = folder.path().join("roll.jsonl");
     parts::write_roll(store, run, &plan, &keys, *now, &roll_path).await?;
     let mut roll = RollFile::read(File::open(&roll_path)?)?;
-    if let Some(accepted) = request.accepted {
-        roll.header.accepted_gaps = accepted.to_vec();
-    }
+    let of_plan = std::mem::take(&mut roll.header.accepted_gaps);
+    roll.header.accepted_gaps = request.accepted.map_or(of_plan, <[AcceptedGap]>::to_vec);
     // A run that ends after a later one is stored, and changes nothing else.
     let is_superseded = latest.as_ref().is_some_and(|latest| latest.as_of > plan.header.as_of);
     let previous = match &latest {
@@ -176,16 +172,7 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     let bundle = Bundle::new(roll, request.settings, configuration, request.program.clone())?;
     let files = Arc::new(Files { bundle, comparison });
     let Files { bundle: Bundle { roll, report, .. }, comparison } = &*files;
-    let mut merged = Merged {
-        run: *run,
-        complete: report.coverage.is_complete,
-        coverage: coverage_summary::summary(&report.coverage),
-        counts: roll.counts,
-        changes: comparison.diff.as_ref().map(Changes::from),
-        files: Vec::new(),
-        notes,
-        metrics: Metrics::new(roll, report),
-    };
+    let mut merged = Merged::new(*run, &files, notes);
     merged.files = files::store(store, run, &files, &merged).await?;
     if !is_superseded {
         if let Some(recipients) = request.recipients {
@@ -198,6 +185,29 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     Ok(merged)
 }
 
+impl Merged {
+    fn new(run: RunKey, files: &Files, notes: Vec<String>) -> Self {
+        let Files { bundle: Bundle { roll, report, .. }, comparison } = files;
+        Self {
+            run,
+            complete: report.coverage.is_complete,
+            coverage: coverage_summary::summary(&report.coverage),
+            counts: roll.counts,
+            changes: comparison.diff.as_ref().map(Changes::from),
+            files: Vec::new(),
+            notes,
+            metrics: Metrics::new(roll, report),
+        }
+    }
+}
+
+/// The run that was merged last, and the version of its object; `None` where none was.
+async fn read_latest(store: &Store) -> Result<Option<(Latest, String)>, StoreError> {
+    let Some(object) = store.get(LATEST).await? else { return Ok(None) };
+    let latest = serde_json::from_slice(&object.bytes).map_err(|error| store.damaged(LATEST, &error))?;
+    Ok(Some((latest, object.version)))
+}
+
 /// Writes `latest.json`. Where another merge did meanwhile, the later of the two runs is the latest.
 async fn set_latest(store: &Store, latest: &Latest, mut version: Option<String>) -> Result<(), StoreError> {
     for _ in 0..LATEST_ATTEMPTS {
@@ -208,27 +218,14 @@ async fn set_latest(store: &Store, latest: &Latest, mut version: Option<String>)
         if is_written {
             return Ok(());
         }
-        let Some(object) = store.get(LATEST).await? else {
-            version = None;
-            continue;
-        };
-        let other: Latest =
-            serde_json::from_slice(&object.bytes).map_err(|error| store.damaged(LATEST, &error))?;
-        if other.as_of > latest.as_of {
+        let (other, other_version) = read_latest(store).await?.unzip();
+        if let Some(other) = other.filter(|other| other.as_of > latest.as_of) {
             tracing::warn!(run = %other.run, "a later run was merged at the same time");
             return Ok(());
         }
-        version = Some(object.version);
+        version = other_version;
     }
     Err(store.failure(LATEST, "other runs are merged all the time"))
-}
-
-/// The run that was merged last; `None` where none was.
-///
-/// # Errors
-/// Where the store cannot be read.
-pub async fn latest_run(store: &Store) -> Result<Option<RunKey>, StoreError> {
-    Ok(store.get_json::<Latest>(LATEST).await?.map(|latest| latest.run))
 }
 
 impl From<&rolecall_report::Diff> for Changes {
