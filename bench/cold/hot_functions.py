@@ -15,21 +15,21 @@ from pathlib import Path
 import bench
 
 LIST = Path(bench.HERE).parents[1] / "crates/lambda/hot_functions.txt"
-# Of each symbol: the hash of its crates and types, which differs from build to build.
-HASH = re.compile(r"17h[0-9a-f]{16}E(\.llvm\.\d+)?$")
+# What differs from build to build: the hash at the end of a symbol, or in Rust's newer symbols the hash of each crate.
+HASH = re.compile(r"(?<=17h)[0-9a-f]{16}E(\.llvm\.\d+)?$|(?<=Cs)[0-9A-Za-z]+(?=_)|\.\d+$")
 FUNCTION = re.compile(r"c?fn=\(\d+\) (_ZN\S+|_R\S+)")
 # How often valgrind writes what it saw, in basic blocks: what comes after the last time is lost when the function is stopped.
 DUMP_EVERY = 150_000
 
 
 def functions(folder):
-    """The symbols in valgrind's files, without their hashes."""
+    """The symbols in valgrind's files, with `*` for their hashes."""
     names = set()
     for file in folder.glob("calls.*"):
         for line in file.read_text(errors="replace").splitlines():
             # valgrind appends 'N to the name of a recursive function.
             if match := FUNCTION.match(line):
-                names.add(HASH.sub("17h", match[1].split("'")[0]))
+                names.add(HASH.sub("*", match[1].split("'")[0]))
     return names
 
 

@@ -28,11 +28,10 @@ fn main() {
 /// A linker script that puts the functions of an invocation next to each other. Linux maps 64 KiB around each page of a program that is
 /// used; where the functions lie scattered, all of the program is in memory, although an invocation runs a quarter of it.
 fn linker_script(hot_functions: &str) -> String {
-    // Brackets would be a set of characters.
+    // A name has `*` for what differs from build to build. Brackets would be a set of characters.
     let pattern = |name: &str| {
         let name = name.replace(['[', ']'], "?");
-        let hash = if name.ends_with("17h") { "*" } else { "" };
-        format!("    *(.text.{name}{hash} .text.unlikely.{name}{hash})\n")
+        format!("    *(.text.{name} .text.unlikely.{name})\n")
     };
     let hot: String = hot_functions.lines().map(pattern).collect();
     // `INSERT` adds to the linker's own script.
