@@ -115,9 +115,10 @@ impl Scanner {
         self.role_chain.sessions()
     }
 
-    /// Lowers the rate of `AssumeRole` calls to this many per second, for a scanner that shares the account's rate with others.
-    pub fn lower_sts_rate(&self, rate: f64) {
-        self.sts_rate_limiter.lower_to(rate);
+    /// Sets the most `AssumeRole` calls per second: a run may have to share the account's rate with others, and the next run of the
+    /// same scanner may not.
+    pub fn set_sts_rate(&self, rate: f64) {
+        self.sts_rate_limiter.set_given(rate);
     }
 
     /// The SDK's configuration, with the caller's credentials.

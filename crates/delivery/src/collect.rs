@@ -106,7 +106,7 @@ pub async fn collect(
 
     settings.selection = batch.collect.clone();
     settings.session.name.clone_from(&batch.session_name);
-    scanner.lower_sts_rate(batch.sts_rate);
+    scanner.set_sts_rate(settings.limits.sts_rate.min(batch.sts_rate));
     let facts = &batch.collect.facts;
     let earlier = stream::iter(&targets).map(|target| Earlier::read(store, run, &target.account_id, facts));
     let earlier: Vec<Earlier> = earlier.buffered(CONCURRENT_OBJECTS).try_collect().await?;
@@ -191,7 +191,7 @@ fn next_cursor(before: &Cursor, unfinished: Vec<Unfinished>, started: &BTreeSet<
     Cursor(unfinished.into_iter().filter_map(entry).collect())
 }
 
-/// The number of users of whom all these facts are read.
+/// The number of users that have all these facts.
 fn whole_users(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> usize {
     let is_whole = |user: &&User| user.missing_facts(facts).is_empty();
     record.users().unwrap_or_default().iter().filter(is_whole).count()
@@ -272,7 +272,7 @@ pub(crate) async fn best_record(
     Ok(best)
 }
 
-/// How much of an account a record has; of two with equally much, the later counts. Users of whom all is read come first: a
+/// How much of an account a record has; of two with equally much, the later counts. Users that were read completely come first: a
 /// list of many users whose keys are unknown is less than one without a user who was deleted since.
 fn rank(record: &AccountRecord, facts: &BTreeSet<FactKind>) -> impl Ord + use<> {
     let outcome = match record.outcome() {

@@ -24,7 +24,8 @@ const DURATION: &str = "Duration";
 const OLD_KEY_DAYS: i64 = 91;
 
 impl Metrics {
-    /// The metrics of a roll and its report. What is unknown has no metric: it would count as zero.
+    /// The metrics of a roll and its report. What is unknown has no metric: it would count as zero. Where `RollComplete` is 0, the
+    /// numbers of users, keys and findings are lower bounds.
     #[must_use]
     pub fn new(roll: &RollFile, report: &Report) -> Self {
         let counts = &roll.counts;

@@ -120,6 +120,20 @@ fn notify_error(error: MergeError) -> NotifyError {
 }
 
 #[tokio::test]
+async fn a_roll_that_cannot_be_compared_is_not_called_the_first() {
+    let sweep = Sweep::new(&ids(1));
+    let aws = aws(0).await;
+    mount_event_bus(&aws, Vec::new()).await;
+    let first = night(&sweep, &aws, FIRST_NIGHT, addresses()).await;
+    std::fs::remove_file(sweep.path(&first.run.object("roll.jsonl"))).unwrap();
+    night(&sweep, &aws, SECOND_NIGHT, addresses()).await;
+    let (subject, text) = &messages(&aws).await[1];
+    assert_eq!(subject, "Rolecall: ROLL COMPLETE, not compared with the last roll");
+    assert!(text.contains("does not exist") && !text.contains("first roll"), "{text}");
+    assert!(event_calls(&aws).await.is_empty());
+}
+
+#[tokio::test]
 async fn the_first_roll_sends_a_summary_and_no_events_and_later_ones_an_event_for_each_change() {
     let sweep = Sweep::new(&ids(1));
     let (none, many) = (aws(0).await, aws(23).await);

@@ -56,6 +56,8 @@ pub struct RateLimiter {
 
 #[derive(Debug)]
 struct State {
+    /// The rate that was given; `None` where it is measured.
+    given: Option<f64>,
     /// Calls per second; `None` until the first throttle.
     rate: Option<f64>,
     /// When the next call may be sent.
@@ -94,6 +96,7 @@ impl RateLimiter {
     pub(crate) fn new(rate: Option<f64>) -> Self {
         let now = Instant::now();
         let state = State {
+            given: rate,
             rate,
             next: now,
             // A known rate means that the bucket is full. Where the rate is measured, the bucket is empty.
@@ -109,10 +112,12 @@ impl RateLimiter {
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Lowers the rate to this one, in calls per second; a lower rate stays.
-    pub(crate) fn lower_to(&self, rate: f64) {
+    /// Replaces the given rate, in calls per second. If it is the same as before, a rate that was measured since stays.
+    pub(crate) fn set_given(&self, rate: f64) {
         let mut state = self.state();
-        state.rate = Some(state.rate.map_or(rate, |current| current.min(rate)));
+        if state.given != Some(rate) {
+            (state.given, state.rate) = (Some(rate), Some(rate));
+        }
     }
 
     /// Waits until a call may be sent. It counts as in flight until [`RateLimiter::release`].
@@ -361,5 +366,18 @@ mod tests {
         let (took, throttled) = run_calls(2_000, 1e9).await;
         assert_eq!(throttled, 0);
         assert!(took < 2_000.0 / 8.0 * 0.020 + 0.5, "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_given_rate_is_that_of_the_last_run_and_one_that_was_measured_since_stays() {
+        let rate_limiter = RateLimiter::new(Some(600.0));
+        let rate = || rate_limiter.state().rate.unwrap();
+        rate_limiter.set_given(15.0);
+        assert!((rate() - 15.0).abs() < f64::EPSILON);
+        rate_limiter.set_given(600.0);
+        assert!((rate() - 600.0).abs() < f64::EPSILON, "a share of one run is not that of the next");
+        rate_limiter.state().rate = Some(100.0);
+        rate_limiter.set_given(600.0);
+        assert!((rate() - 100.0).abs() < f64::EPSILON);
     }
 }

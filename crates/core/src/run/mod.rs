@@ -78,6 +78,7 @@ impl<'a> Run<'a> {
         start: RunStart,
         span: RunSpan,
     ) -> Result<Self, RunError> {
+        scanner.set_sts_rate(settings.limits.sts_rate);
         let region = scanner.sdk_config().region().map_or("", AsRef::as_ref);
         // Conflicts are reported before the first call.
         plan.check(Some(region))?;

@@ -23,11 +23,11 @@ pub(super) const BASELINE: &str = "baseline.jsonl";
 
 /// A roll compared with what was known before.
 #[derive(Debug)]
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     /// The differences; `None` where there is nothing to compare with.
-    pub(super) diff: Option<Diff>,
+    pub(crate) diff: Option<Diff>,
     /// Why the roll could not be compared with the last one.
-    pub(super) not_compared: Option<String>,
+    pub(crate) not_compared: Option<String>,
     /// What was known before.
     before: Option<RollFile>,
 }

@@ -23,6 +23,7 @@ use crate::run_key::RunKey;
 use crate::store::{Store, StoreError, to_json};
 use files::Files;
 
+pub(crate) use baseline::Comparison;
 pub use parts::MissingPart;
 
 /// What to merge, and how it is evaluated.
@@ -163,7 +164,7 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     }
     let comparison = match previous {
         Some(previous) => baseline::compare(store, &previous, &roll, request.settings, folder.path()).await?,
-        None => baseline::Comparison::first(),
+        None => Comparison::first(),
     };
     let not_compared = comparison.not_compared.as_ref();
     notes.extend(not_compared.map(|reason| format!("compared with no earlier roll: {reason}")));
@@ -176,7 +177,7 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     merged.files = files::store(store, run, &files, &merged).await?;
     if !is_superseded {
         if let Some(recipients) = request.recipients {
-            recipients.notify(&Message::new(roll, report, comparison.diff.as_ref(), &merged)).await?;
+            recipients.notify(&Message { roll, report, comparison, merged: &merged }).await?;
         }
         let (as_of, complete) = (plan.header.as_of, merged.complete);
         let latest = Latest { run: *run, as_of, complete, previous, records };
@@ -230,18 +231,11 @@ async fn set_latest(store: &Store, latest: &Latest, mut version: Option<String>)
 
 impl From<&rolecall_report::Diff> for Changes {
     fn from(diff: &rolecall_report::Diff) -> Self {
-        use rolecall_roll::Outcome::{Complete, Failed, Partial};
-        let became_unreadable = diff.accounts.iter().filter(|account| {
-            matches!(
-                (account.before, account.now),
-                (Some(Complete), Some(Partial | Failed)) | (Some(Partial), Some(Failed))
-            )
-        });
         Self {
             opened: diff.opened.len() + diff.newly_known.len(),
             reopened: diff.reopened.len(),
             resolved: diff.resolved.len(),
-            became_unreadable: became_unreadable.count(),
+            became_unreadable: diff.accounts.iter().filter(|account| account.became_unreadable()).count(),
         }
     }
 }

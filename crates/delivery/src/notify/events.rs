@@ -49,7 +49,7 @@ struct Detail<'a> {
 
 /// Sends the events. An event may be sent again by a later attempt; its id stays the same.
 pub(super) async fn put(client: &Client, bus: &str, message: &Message<'_>) -> Result<(), CallError> {
-    let Some(diff) = message.diff else { return Ok(()) };
+    let Some(diff) = &message.comparison.diff else { return Ok(()) };
     let kinds = [
         ("Finding Opened", "opened", [&diff.opened[..], &diff.newly_known[..]]),
         ("Finding Reopened", "reopened", [&diff.reopened[..], &[]]),

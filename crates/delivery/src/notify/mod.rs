@@ -10,10 +10,10 @@ use aws_sdk_sns::Client as Sns;
 use rolecall_core::delivery::DeliveryOptions;
 use rolecall_core::secrets::Secrets;
 use rolecall_core::{CallError, Scanner};
-use rolecall_report::{Diff, Report};
+use rolecall_report::Report;
 use rolecall_roll::{ErrorKind, RollFile};
 
-use crate::merge::{Changes, Merged};
+use crate::merge::{Changes, Comparison, Merged};
 
 /// Who is notified.
 #[derive(Debug)]
@@ -49,22 +49,13 @@ impl From<&DeliveryOptions> for Addresses {
 /// A merged run, for the recipients.
 #[derive(Debug)]
 pub(crate) struct Message<'a> {
-    roll: &'a RollFile,
-    report: &'a Report,
-    diff: Option<&'a Diff>,
-    merged: &'a Merged,
+    pub(crate) roll: &'a RollFile,
+    pub(crate) report: &'a Report,
+    pub(crate) comparison: &'a Comparison,
+    pub(crate) merged: &'a Merged,
 }
 
-impl<'a> Message<'a> {
-    pub(crate) fn new(
-        roll: &'a RollFile,
-        report: &'a Report,
-        diff: Option<&'a Diff>,
-        merged: &'a Merged,
-    ) -> Self {
-        Self { roll, report, diff, merged }
-    }
-
+impl Message<'_> {
     /// Whether somebody has to look: something changed, or something could not be read.
     fn has_changes(&self) -> bool {
         !self.merged.complete || self.merged.changes.is_none_or(|changes| changes != Changes::default())

@@ -24,9 +24,12 @@ const LISTED: usize = 25;
 /// The subject: ASCII, one line.
 pub(super) fn subject(message: &Message<'_>) -> String {
     let verdict = if message.merged.complete { "ROLL COMPLETE" } else { "ROLL INCOMPLETE" };
-    let changes = match message.merged.changes {
-        Some(changes) => format!("{} new, {} resolved", changes.opened + changes.reopened, changes.resolved),
-        None => "first roll".to_owned(),
+    let changes = match (message.merged.changes, &message.comparison.not_compared) {
+        (Some(changes), _) => {
+            format!("{} new, {} resolved", changes.opened + changes.reopened, changes.resolved)
+        }
+        (None, None) => "first roll".to_owned(),
+        (None, Some(_)) => "not compared with the last roll".to_owned(),
     };
     let text = format!("Rolecall: {verdict}, {changes}");
     text.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).take(MAX_SUBJECT).collect()
@@ -34,7 +37,7 @@ pub(super) fn subject(message: &Message<'_>) -> String {
 
 /// The text of the summary.
 pub(super) fn text(message: &Message<'_>) -> String {
-    let Message { roll, report, diff, merged } = message;
+    let Message { roll, report, comparison, merged } = message;
     let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms);
     let mut lines = vec![
         format!("{} {}", summary.verdict(), summary.origin().join(", ")),
@@ -46,9 +49,11 @@ pub(super) fn text(message: &Message<'_>) -> String {
             if row.details.is_empty() { String::new() } else { format!("  {}", row.details.join("; ")) };
         lines.push(format!("{:>8} {}{details}", row.count.to_string(), row.label));
     }
-    match diff {
-        Some(diff) => add_changes(&mut lines, diff),
-        None => lines.extend([
+    match (&comparison.diff, &comparison.not_compared) {
+        (Some(diff), _) => add_changes(&mut lines, diff),
+        // A note of the merge says why.
+        (None, Some(_)) => {}
+        (None, None) => lines.extend([
             String::new(),
             "This is the first roll: there is nothing to compare it with.".to_owned(),
         ]),
@@ -75,7 +80,7 @@ fn add_changes(lines: &mut Vec<String>, diff: &Diff) {
     for (title, findings) in lists {
         add_list(lines, title, findings.into_iter().flatten().map(finding_line));
     }
-    let accounts = diff.accounts.iter().filter(|account| account.why.is_some());
+    let accounts = diff.accounts.iter().filter(|account| account.became_unreadable());
     let line = |account: &rolecall_report::diff::AccountChange| {
         let label = account_label(&account.account_id, account.account_name.as_deref());
         format!("{label}: {}", account.why.as_deref().unwrap_or_default())

@@ -104,6 +104,18 @@ pub struct AccountChange {
     pub why: Option<String>,
 }
 
+impl AccountChange {
+    /// Whether the older roll read more of the account.
+    #[must_use]
+    pub fn became_unreadable(&self) -> bool {
+        use Outcome::{Complete, Failed, Partial};
+        matches!(
+            (self.before, self.now),
+            (Some(Complete), Some(Partial | Failed)) | (Some(Partial), Some(Failed))
+        )
+    }
+}
+
 /// The identity of a user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UserName {
