@@ -75,7 +75,14 @@ impl Statement {
         I::Item: Into<String>,
     {
         let action = OneOrMany::from_iter(actions);
-        Self { sid: None, effect: "Allow", principal: None, action, resource: None, condition: Conditions::new() }
+        Self {
+            sid: None,
+            effect: "Allow",
+            principal: None,
+            action,
+            resource: None,
+            condition: Conditions::new(),
+        }
     }
 
     /// The same statement with an id.

@@ -1,11 +1,11 @@
-//! `rolecall policy`: simulates IAM policy evaluation.
+//! `rolecall policy evaluate`: decides the cases of a file as IAM does.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use rolecall_policy::Case;
 use rolecall_policy::case::Verdict;
 
@@ -13,13 +13,6 @@ use crate::args::{OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output::{self, CaseResult};
-
-/// The subcommands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// Decide whether IAM allows the request of each case in a file, and which statement decides
-    Evaluate(EvaluateArgs),
-}
 
 const HELP: &str = "\
 The file is a JSON list of cases, such as
@@ -63,15 +56,8 @@ pub(crate) struct EvaluateArgs {
     pub(crate) output: OutputArgs<OutputFormat>,
 }
 
-/// Runs the subcommand.
-pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
-    match command {
-        PolicyCommand::Evaluate(arguments) => evaluate(arguments),
-    }
-}
-
 /// Decides the cases of a file. A case that is invalid has no verdict, and the others are decided.
-fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let file = arguments.file.display();
     let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{file}: {problem}"));
     let text = read(&arguments.file).map_err(|error| Failure::cannot_read("", &arguments.file, &error))?;

@@ -1,0 +1,23 @@
+//! `rolecall policy`: IAM policies: what they decide.
+
+mod evaluate;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Decide whether IAM allows the request of each case in a file, and which statement decides
+    Evaluate(evaluate::EvaluateArgs),
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
+    match command {
+        PolicyCommand::Evaluate(arguments) => evaluate::run(arguments),
+    }
+}
