@@ -53,12 +53,16 @@ struct State {
     buckets: HashMap<String, (f64, Option<Instant>)>,
 }
 
+/// The account in the prepared responses. A client rejects users of another account than the one that it asks about, so it is
+/// replaced in each response.
+const ACCOUNT: &str = "111111111111";
+
 #[derive(Debug)]
 struct Server {
     arguments: Arguments,
-    /// The XML of all users.
+    /// The XML of all users, of [`ACCOUNT`].
     users: String,
-    /// The credential report in base64.
+    /// The credential report as CSV, of [`ACCOUNT`].
     report: String,
     state: RefCell<State>,
 }
@@ -99,7 +103,7 @@ fn has_key(number: usize, with_keys: usize) -> bool {
     number * with_keys / 100 != (number + 1) * with_keys / 100
 }
 
-/// The credential report in base64, as IAM returns it.
+/// The credential report.
 fn report(arguments: &Arguments) -> String {
     let mut csv = String::from(
         "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,\
@@ -116,7 +120,7 @@ fn report(arguments: &Arguments) -> String {
              N/A,false,{is_active},{rotated},N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false"
         );
     }
-    base64(csv.as_bytes())
+    csv
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -159,7 +163,7 @@ impl Server {
             std::future::pending::<()>().await;
         }
         if let (true, Some(rate)) = (is_iam, arguments.iam_rate)
-            && !self.try_take_token(account_id, rate)
+            && !self.try_take_token(account_id.clone(), rate)
         {
             let error = "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message>\
                          </Error><RequestId>r</RequestId></ErrorResponse>";
@@ -183,7 +187,10 @@ impl Server {
                     "IQoJb3JpZ2luX2VjEXAMPLETOKEN".repeat(20)
                 )
             }
-            "ListUsers" => format!("<Users>{}</Users><IsTruncated>false</IsTruncated>", self.users),
+            "ListUsers" => {
+                let users = self.users.replace(ACCOUNT, &account_id);
+                format!("<Users>{users}</Users><IsTruncated>false</IsTruncated>")
+            }
             "ListAccessKeys" => {
                 let name = parameter("UserName");
                 let number: usize =
@@ -197,10 +204,11 @@ impl Server {
                 let key = key.unwrap_or_default();
                 format!("<AccessKeyMetadata>{key}</AccessKeyMetadata><IsTruncated>false</IsTruncated>")
             }
+            "GenerateCredentialReport" => "<State>COMPLETE</State>".to_owned(),
             "GetCredentialReport" => format!(
                 "<Content>{}</Content><ReportFormat>text/csv</ReportFormat><GeneratedTime>2026-11-01T00:00:00Z\
                  </GeneratedTime>",
-                self.report
+                base64(self.report.replace(ACCOUNT, &account_id).as_bytes())
             ),
             _ => String::new(),
         };
