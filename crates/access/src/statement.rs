@@ -107,6 +107,12 @@ impl Statement {
         Self { principal: Some(principal), ..self }
     }
 
+    /// The same statement for this external id only.
+    #[must_use]
+    pub fn with_external_id(self, external_id: &str) -> Self {
+        self.with_condition("StringEquals", "sts:ExternalId", [external_id])
+    }
+
     /// The same statement with one more condition.
     #[must_use]
     pub fn with_condition<I>(mut self, operator: &str, key: &str, values: I) -> Self

@@ -30,10 +30,7 @@ pub(crate) async fn connect(
     limits: &Limits,
 ) -> Result<Scanner, Failure> {
     environment::check_addresses()?;
-    if caller.profile.is_none() {
-        environment::check_credentials()?;
-    }
-    let files = check_profile(caller).await?;
+    let files = check_credentials_source(caller).await?;
     log_credentials_source(caller)?;
     let roots =
         RootCertificates::from_ca_bundle(environment::ca_bundle().as_deref()).map_err(Failure::usage)?;
@@ -54,6 +51,17 @@ pub(crate) async fn connect(
         scanner.secrets().add(&password);
     }
     Ok(scanner)
+}
+
+/// Refuses variables and a profile whose credentials cannot be used. Returns the AWS configuration files and the profile, if its
+/// credentials are used.
+pub(crate) async fn check_credentials_source(
+    caller: &CallerArgs,
+) -> Result<Option<(AwsFiles, String)>, Failure> {
+    if caller.profile.is_none() {
+        environment::check_credentials()?;
+    }
+    check_profile(caller).await
 }
 
 /// Refuses a profile that the AWS configuration files do not have, and one whose credentials cannot be used. Returns the files
@@ -162,36 +170,46 @@ fn log_credentials_source(caller: &CallerArgs) -> Result<(), Failure> {
 
 fn organization_failure(error: &OrganizationError, options: &RunOptions) -> Failure {
     let terms = GivenTerms(options);
-    let remedy = match error {
+    match error {
         OrganizationError::NoUnit(unit, units) => {
             let ou = terms.assignment("ou", unit);
             let problem = format!("{ou}: the organization has no such organizational unit; it has {units}");
-            return Failure::usage(problem);
+            Failure::usage(problem)
         }
         OrganizationError::Ambiguous(unit, number) => {
             let problem = format!("{}: {number} units have this name", terms.assignment("ou", unit));
-            return Failure::usage(problem)
-                .with_remedy("pass its id, or its path below the root: Workloads/Prod");
+            Failure::usage(problem).with_remedy("pass its id, or its path below the root: Workloads/Prod")
         }
-        OrganizationError::Call(error) if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") => {
-            "the caller's account is not in an organization; pass the accounts: --accounts-file FILE".to_owned()
-        }
-        OrganizationError::Call(error) if error.error_kind == ErrorKind::Denied && error.operation != "AssumeRole" => {
-            "run in the management account or a delegated administrator account, or assume a role there: \
-             --organization-role-arn ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
-             ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"
-                .to_owned()
-        }
-        OrganizationError::Call(error) => error.remedy().to_text(&FlagTerms),
-        OrganizationError::Unplaced(_) => {
-            "run it again; an account may have moved. If it stays so, scan without --ou".to_owned()
-        }
+        OrganizationError::Call(call) => organization_unknown(error, organization_advice(call)),
+        OrganizationError::Unplaced(_) => organization_unknown(
+            error,
+            "run it again; an account may have moved. If it stays so, scan without --ou".to_owned(),
+        ),
         OrganizationError::NoAccounts => {
-            format!("check the organization and {} with `rolecall accounts`", terms.setting("ou"))
+            let ou = terms.setting("ou");
+            let remedy = format!("check the organization and {ou} with `rolecall accounts`");
+            organization_unknown(error, remedy)
         }
-    };
+    }
+}
+
+fn organization_unknown(error: &OrganizationError, remedy: String) -> Failure {
     let message = format!("no account was read: the organization's accounts are unknown: {error}");
     Failure::incomplete(message).with_remedy(remedy)
+}
+
+/// What to do about a failed call to AWS Organizations.
+pub(crate) fn organization_advice(error: &CallError) -> String {
+    if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") {
+        return "the caller's account is not in an organization; pass the accounts: --accounts-file FILE".to_owned();
+    }
+    if error.error_kind == ErrorKind::Denied && error.operation != "AssumeRole" {
+        return "run in the management account or a delegated administrator account, or assume a role there: \
+                --organization-role-arn ARN; its policies must allow organizations:DescribeOrganization, ListAccounts, ListRoots, \
+                ListOrganizationalUnitsForParent, ListAccountsForParent, and for tags ListTagsForResource"
+            .to_owned();
+    }
+    error.remedy().to_text(&FlagTerms)
 }
 
 /// The failure of a run whose first accounts were all denied.

@@ -57,6 +57,16 @@ impl Failure {
         }
     }
 
+    /// What happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
     /// A failure that prints nothing.
     pub(crate) fn silent(code: RolecallExitCode) -> Self {
         Self::new(code, "")

@@ -153,7 +153,7 @@ impl CallError {
 
     /// The error of a response that AWS would not send, such as one without a required field.
     #[must_use]
-    pub(crate) fn malformed(
+    pub fn malformed(
         operation: &'static str,
         message: impl Into<String>,
         request_id: Option<&str>,

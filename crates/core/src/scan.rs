@@ -184,8 +184,17 @@ impl Scanner {
             .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None })
     }
 
+    /// An IAM client with the caller's credentials.
+    #[must_use]
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        let config = session::iam_config(&self.sdk_config)
+            .interceptor(CheckAnswers::default())
+            .interceptor(MetricsInterceptor { call_metrics: self.call_metrics.clone(), rate_limiter: None });
+        aws_sdk_iam::Client::from_conf(config.build())
+    }
+
     /// Converts the SDK's error to a call with the caller's credentials, with all secrets redacted.
-    pub(crate) fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
+    pub fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
     where
         E: Error + ProvideErrorMetadata + 'static,
     {

@@ -6,7 +6,10 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use rolecall_roll::parallel::{lock, map_in_order};
-use rolecall_roll::{AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, Header, RollFile};
+use rolecall_roll::diagnosis::doctor_command;
+use rolecall_roll::{
+    AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, Header, NeutralTerms, RoleArn, RollFile,
+};
 use serde::Serialize;
 
 use crate::assess::{Assessment, Assessor};
@@ -85,6 +88,8 @@ pub struct UnreadItem {
     pub account_name: Option<String>,
     /// The path of the account's organizational unit; `None` where it is unknown.
     pub organizational_unit: Option<String>,
+    /// The role by which the account was to be read; `None` where it was read with the caller's credentials.
+    pub role_arn: Option<RoleArn>,
     /// What could not be read, and why.
     pub gap: Gap,
 }
@@ -96,8 +101,18 @@ impl UnreadItem {
             account_id: account.account_id().clone(),
             account_name: details.and_then(|it| it.name.clone()),
             organizational_unit: details.and_then(|it| it.organizational_unit.clone()),
+            role_arn: account.role_arn().cloned(),
             gap: gap.clone(),
         })
+    }
+
+    /// What to do: the diagnosis in one line, the remedy, and the command that finds out more.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let diagnosis = self.gap.diagnosis();
+        let command = diagnosis.as_ref().and(self.role_arn.as_ref()).map(doctor_command);
+        let parts = [diagnosis.map(|it| it.to_string()), Some(self.gap.remedy.to_text(&NeutralTerms)), command];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 

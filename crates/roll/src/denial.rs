@@ -41,6 +41,12 @@ const NAMES: [(&str, PolicyType); 8] = [
 ];
 
 impl PolicyType {
+    /// Whether a policy of this type applies to the resource, and so belongs to the resource's account or organization.
+    #[must_use]
+    pub(crate) fn is_of_resource(self) -> bool {
+        matches!(self, Self::RoleTrust | Self::Resource | Self::ResourceControl)
+    }
+
     /// The name in AWS's messages, such as `service control policy`.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
@@ -71,6 +77,10 @@ pub struct Denial<'a> {
     pub reason: Option<(PolicyType, Effect)>,
     /// The ARN of that policy; AWS names it for some explicit denies only.
     pub policy_arn: Option<&'a str>,
+    /// The id by which AWS's authorization details of the request can be read, for at least 24 hours.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied-authorization-id.html>
+    pub authorization_id: Option<&'a str>,
 }
 
 impl<'a> Denial<'a> {
@@ -100,6 +110,9 @@ impl<'a> Denial<'a> {
                 .map(|(policy_type, _)| (policy_type, Effect::ExplicitDeny))
                 .or(not_allowed.map(|(policy_type, _)| (policy_type, Effect::NotAllowed))),
             policy_arn: policy_arn.filter(|word| word.starts_with("arn:")),
+            authorization_id: word_after("authorization id: ").filter(|word| {
+                word.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+            }),
         }
     }
 }
@@ -161,6 +174,22 @@ mod tests {
             (tag.action, tag.reason),
             (Some("sts:TagSession"), Some((PolicyType::RoleTrust, Effect::NotAllowed)))
         );
+    }
+
+    #[test]
+    fn the_authorization_id_is_read() {
+        let id = |text: &str| {
+            let message = format!(
+                "{BARE} with an explicit deny in an identity-based policy: arn:aws:iam::222222222222:policy/Deny. Go to \
+                 https://us-east-1.console.aws.amazon.com/iam/home?region=us-east-1#/authorization-details/{text} for complete \
+                 details, or call the GetRequestAuthorizationDetails API with the following authorization id: {text}"
+            );
+            let denial = Denial::parse(&message);
+            assert_eq!(denial.policy_arn, Some("arn:aws:iam::222222222222:policy/Deny"));
+            denial.authorization_id.map(str::to_owned)
+        };
+        assert_eq!(id("1a2b3c4d5e").as_deref(), Some("1a2b3c4d5e"));
+        assert_eq!(id("../../etc"), None, "an id is letters and digits");
     }
 
     #[test]

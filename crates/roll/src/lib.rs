@@ -7,8 +7,8 @@
 //!   once, where they enter the program, and are never plain strings after that;
 //! - [`fact_kind`]: the facts that can be read, and which of them a run reads;
 //! - [`account`], [`user`], [`fact`]: what was read in an account, and from which source;
-//! - [`gap`]: what could not be read, and why; [`denial`]: the parts of AWS's access denied message; [`remedy`]: what to
-//!   do about a gap;
+//! - [`gap`]: what could not be read, and why; [`denial`]: the parts of AWS's access denied message; [`diagnosis`]: the
+//!   broken link and its possible causes; [`remedy`]: what to do about a gap;
 //! - [`header`], [`mod@file`]: the roll file, which is JSON lines: a header, one line per account, a trailer;
 //! - [`appender`]: the roll file on disk, written and read one account at a time; [`continuation`]: whether a run may
 //!   resume an existing file;
@@ -41,6 +41,7 @@ pub mod appender;
 pub mod continuation;
 pub mod coverage;
 pub mod denial;
+pub mod diagnosis;
 pub mod document;
 pub mod fact;
 pub mod fact_kind;
@@ -57,6 +58,7 @@ pub use account::{Account, AccountRecord, Contradiction, Facts, IssuedSession, O
 pub use appender::{OpenRoll, ResumableRoll, RollAppender, RollFile};
 pub use coverage::{Coverage, CoverageBuilder, Missing};
 pub use denial::{Denial, Effect, PolicyType};
+pub use diagnosis::{Cause, Diagnosis, Link};
 pub use document::Document;
 pub use fact::{Fact, Source};
 pub use fact_kind::{FactKind, FactSelection, UserSource};

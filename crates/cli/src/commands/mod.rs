@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod demo;
 mod diff;
+mod doctor;
 mod emulator;
 mod evidence;
 mod find_key;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Evidence(evidence::EvidenceArgs),
     /// Check evidence against its checksums, or a roll against CloudTrail
     Verify(verify::VerifyArgs),
+    /// Find out why access to an account is denied, and the policy statement that heals it
+    Doctor(Box<doctor::DoctorArgs>),
     /// List the target accounts of a scan, without scanning them
     Accounts(Box<accounts::AccountsArgs>),
     /// Scan in steps that run in several invocations, and store the roll with its reports
@@ -100,6 +103,7 @@ impl Arguments {
             Command::Diff(arguments) => diff::run(arguments),
             Command::Evidence(arguments) => evidence::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Doctor(arguments) => doctor::run(arguments),
             Command::Accounts(arguments) => accounts::run(arguments),
             Command::Sweep { command } => sweep::run(command),
             Command::FindKey(arguments) => find_key::run(arguments),

@@ -9,6 +9,7 @@ use rolecall_report::coverage_summary::{first_of, no_users, with_thousands_separ
 use rolecall_report::facts::days;
 use rolecall_report::finding::account_label;
 use rolecall_report::last_use::NoLastUse;
+use rolecall_roll::diagnosis::doctor_command;
 use rolecall_roll::{AccessKey, AccessKeyStatus, AccountRecord, Fact, Gap, Header, Outcome, RollFile, User};
 
 use super::count_of;
@@ -213,8 +214,15 @@ fn not_read(account: &AccountRecord, subject: &str, terminal: TerminalStyle) -> 
         if let Some(request_id) = request_id {
             rows.push(vec![Cell::dim("request"), Cell::dim(request_id)]);
         }
+        if let Some(diagnosis) = gap.first.diagnosis() {
+            rows.push(vec![Cell::new("because"), Cell::new(diagnosis.to_string())]);
+        }
         let to_do = Cell::styled("to do", AnsiColor::Yellow.on_default());
         rows.push(vec![to_do, Cell::new(remedy.to_text(&FlagTerms))]);
+    }
+    let is_diagnosed = account.gaps().iter().any(|gap| gap.diagnosis().is_some());
+    if let Some(role_arn) = account.role_arn().filter(|_| is_diagnosed) {
+        rows.push(vec![Cell::new("more"), Cell::new(doctor_command(role_arn))]);
     }
     labeled(terminal, &rows)
 }

@@ -52,8 +52,14 @@ impl CallMetrics {
     /// within five minutes, or no response has a date.
     #[must_use]
     pub fn clock_ahead_s(&self) -> Option<i64> {
-        let ahead = *self.clock_ahead_s.lock().unwrap_or_else(PoisonError::into_inner);
-        ahead.filter(|ahead| ahead.abs() > MAX_CLOCK_DIFFERENCE_S)
+        self.clock_difference_s().filter(|ahead| ahead.abs() > MAX_CLOCK_DIFFERENCE_S)
+    }
+
+    /// How many seconds this machine's clock is ahead of that of AWS, and negative if it is behind, to the second; `None` where no
+    /// response has a date.
+    #[must_use]
+    pub fn clock_difference_s(&self) -> Option<i64> {
+        *self.clock_ahead_s.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Compares the `Date` header of a response with this machine's clock.

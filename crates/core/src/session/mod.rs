@@ -129,7 +129,7 @@ pub struct Iam {
 
 impl Iam {
     /// Converts the SDK's error to a call of this client, with all secrets redacted.
-    pub(crate) fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
+    pub fn error<E>(&self, operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
@@ -170,7 +170,7 @@ impl<'a> Session<'a> {
 
     /// Access to the caller's own account, with the caller's credentials.
     #[must_use]
-    pub(crate) fn with_caller_credentials(account_id: &AccountId, context: SessionContext<'a>) -> Self {
+    pub fn with_caller_credentials(account_id: &AccountId, context: SessionContext<'a>) -> Self {
         let client =
             iam_client(account_id, context, &Arc::new(RateLimiter::default()), &retries(account_id), None);
         let caller_secrets = context.caller_secrets.clone();

@@ -147,7 +147,7 @@ fn write_others(report: &Report, write: &mut impl FnMut(&Row<'_>) -> io::Result<
             organizational_unit: it.organizational_unit.as_deref().unwrap_or_default(),
             user_name: it.gap.user_name.as_deref().unwrap_or_default(),
             message: &gap_text(&it.gap),
-            remedy: &it.gap.remedy.to_text(&NeutralTerms),
+            remedy: &it.advice(),
             ..Row::default()
         })?;
     }

@@ -1,0 +1,248 @@
+//! What heals a cause: a statement to paste, or a step.
+//!
+//! A paste never loosens what is there: it names one principal, and these actions, on this resource; it carries the external
+//! id of the run, and the conditions of the statement that it is made from.
+
+use rolecall_roll::{Cause, ExternalId, PolicyType, RoleArn, Terms};
+use serde::Serialize;
+
+use crate::statement::{Conditions, Principal, Statement};
+
+/// What heals a cause.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cure {
+    /// A statement to add to a policy.
+    Paste(Paste),
+    /// What to do where no statement heals it, without its full stop.
+    Step(String),
+}
+
+/// A statement to add to a policy.
+#[derive(Debug, Clone, Serialize)]
+pub struct Paste {
+    /// The account of the policy.
+    pub account_id: String,
+    /// The type of the policy.
+    pub policy: PolicyType,
+    /// The policy in words, such as `the trust policy of IAMListRole`.
+    pub into: String,
+    /// The statement.
+    pub statement: Statement,
+    /// When the statement must not be pasted; `None` where the policy is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unless: Option<&'static str>,
+}
+
+/// What stands in a statement for an external id that is not to be printed. As long as it is there, nobody can assume the role
+/// with the statement.
+pub const EXTERNAL_ID_PLACEHOLDER: &str = "EXTERNAL_ID_OF_THIS_RUN";
+
+/// The request for a session, as far as a policy can depend on it.
+#[derive(Clone)]
+pub struct SessionRequest {
+    /// The ARN of the caller: a user, or a session of a role.
+    pub caller_arn: String,
+    /// The ARN of the caller's role with its path, where it is known. The ARN of a session has no path.
+    pub caller_role_arn: Option<String>,
+    /// The role to assume.
+    pub role_arn: RoleArn,
+    /// The external id that is sent.
+    pub external_id: Option<ExternalId>,
+    /// Whether statements have the external id, in place of [`EXTERNAL_ID_PLACEHOLDER`].
+    pub shows_external_id: bool,
+    /// The session name that is sent.
+    pub session_name: String,
+    /// The source identity that is sent.
+    pub source_identity: Option<String>,
+    /// The session tags that are sent: key and value.
+    pub tags: Vec<(String, String)>,
+}
+
+/// Without the external id.
+impl std::fmt::Debug for SessionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionRequest")
+            .field("caller_arn", &self.caller_arn)
+            .field("role_arn", &self.role_arn)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionRequest {
+    /// The actions that the request needs, on both sides.
+    #[must_use]
+    pub fn actions(&self) -> Vec<&'static str> {
+        let mut actions = vec!["sts:AssumeRole"];
+        if self.source_identity.is_some() {
+            actions.push("sts:SetSourceIdentity");
+        }
+        if !self.tags.is_empty() {
+            actions.push("sts:TagSession");
+        }
+        actions
+    }
+
+    /// The name of the role to assume.
+    pub(crate) fn role_name(&self) -> &str {
+        last_segment(self.role_arn.as_str())
+    }
+
+    /// The account of the caller.
+    pub(crate) fn caller_account(&self) -> &str {
+        account_of(&self.caller_arn)
+    }
+
+    /// The caller as a message names it: `role LambdaRole`, `user alice`.
+    pub(crate) fn caller_label(&self) -> String {
+        match caller_identity(&self.caller_arn) {
+            CallerIdentity::Role(name) => format!("role {name}"),
+            CallerIdentity::User(name) => format!("user {name}"),
+            CallerIdentity::Other => "the caller".to_owned(),
+        }
+    }
+
+    /// The trust statement for exactly this caller and these actions: with the conditions that are there already, and with the
+    /// external id that the run sends. `None` for a caller that no trust policy can name, such as a root user.
+    pub(crate) fn trust_statement(&self, actions: &[&str], existing: &Conditions) -> Option<Statement> {
+        let mut statement = Statement::allow(actions.iter().copied());
+        statement.condition.clone_from(existing);
+        if let Some(external_id) = &self.external_id {
+            let value = if self.shows_external_id { external_id.expose() } else { EXTERNAL_ID_PLACEHOLDER };
+            statement = statement.with_external_id(value);
+        }
+        let arn = match (&self.caller_role_arn, caller_identity(&self.caller_arn)) {
+            (Some(role_arn), _) => role_arn.clone(),
+            (None, CallerIdentity::User(_)) => self.caller_arn.clone(),
+            (None, CallerIdentity::Role(name)) => {
+                let [partition, account] = [1, 4].map(|part| self.caller_arn.split(':').nth(part).unwrap_or_default());
+                let role = |path: &str| format!("arn:{partition}:iam::{account}:role/{path}{name}");
+                if !name.starts_with("AWSReservedSSO_") {
+                    role("")
+                } else {
+                    // The path has the region of IAM Identity Center, but not in us-east-1. No two roles of an account have the
+                    // same name, whatever their paths.
+                    let root = format!("arn:{partition}:iam::{account}:root");
+                    let paths = ["aws-reserved/sso.amazonaws.com/", "aws-reserved/sso.amazonaws.com/*/"].map(role);
+                    return Some(
+                        statement
+                            .for_principal(Principal::Aws(root))
+                            .with_condition("ArnLike", "aws:PrincipalArn", paths),
+                    );
+                }
+            }
+            (None, CallerIdentity::Other) => return None,
+        };
+        Some(statement.for_principal(Principal::Aws(arn)))
+    }
+}
+
+/// A caller by its ARN.
+enum CallerIdentity<'a> {
+    Role(&'a str),
+    User(&'a str),
+    /// A root user, or a session of `GetFederationToken`.
+    Other,
+}
+
+fn caller_identity(arn: &str) -> CallerIdentity<'_> {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    match resource.split_once('/') {
+        Some(("assumed-role", rest)) => CallerIdentity::Role(rest.split('/').next().unwrap_or(rest)),
+        Some(("role", rest)) => CallerIdentity::Role(last_segment(rest)),
+        Some(("user", rest)) => CallerIdentity::User(last_segment(rest)),
+        _ => CallerIdentity::Other,
+    }
+}
+
+pub(crate) fn last_segment(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+pub(crate) fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
+}
+
+/// What heals a cause on the way to a session. `is_policy_known` says whether the policy's content is known: if not, a statement
+/// that names the caller could be there already.
+pub(crate) fn for_session(
+    cause: &Cause,
+    request: &SessionRequest,
+    is_policy_known: bool,
+    terms: &dyn Terms,
+) -> Cure {
+    let paste = match cause {
+        Cause::CallerNotTrusted { action }
+        | Cause::NotAllowed {
+            policy: PolicyType::RoleTrust | PolicyType::Resource,
+            action: Some(action),
+        } => trust_paste(request, action, &Conditions::new(), is_policy_known),
+        Cause::NotAllowed { policy, action } => hub_paste(*policy, action.as_deref(), request),
+        _ => None,
+    };
+    paste.map_or_else(|| Cure::Step(cause.to_do(terms)), Cure::Paste)
+}
+
+/// The trust statement for a missing action. For `sts:AssumeRole` it has all that the run needs.
+pub(crate) fn trust_paste(
+    request: &SessionRequest,
+    action: &str,
+    existing: &Conditions,
+    is_policy_known: bool,
+) -> Option<Paste> {
+    let actions = if action == "sts:AssumeRole" { request.actions() } else { vec![action] };
+    Some(Paste {
+        account_id: account_of(request.role_arn.as_str()).to_owned(),
+        policy: PolicyType::RoleTrust,
+        into: format!("the trust policy of {}", request.role_name()),
+        statement: request.trust_statement(&actions, existing)?,
+        unless: (!is_policy_known)
+            .then_some("a statement there names the caller already: then a condition of it is not met"),
+    })
+}
+
+/// The statement for a policy on the caller's side, of the types that a statement can heal.
+fn hub_paste(policy: PolicyType, action: Option<&str>, request: &SessionRequest) -> Option<Paste> {
+    let needed = request.actions();
+    let actions = match action {
+        None | Some("sts:AssumeRole") => needed,
+        // AWS names one action. The others are needed on the same role.
+        Some(action) => vec![needed.into_iter().find(|it| *it == action)?],
+    };
+    let caller = request.caller_label();
+    let into = match policy {
+        PolicyType::Identity => format!("a policy of {caller}"),
+        PolicyType::PermissionsBoundary => format!("the permissions boundary of {caller}"),
+        PolicyType::ServiceControl => {
+            format!("a service control policy of each level above account {}", request.caller_account())
+        }
+        _ => return None,
+    };
+    Some(Paste {
+        account_id: request.caller_account().to_owned(),
+        policy,
+        into,
+        statement: Statement::allow(actions).on([request.role_arn.as_str()]),
+        unless: None,
+    })
+}
+
+/// What heals a cause in the member account: these actions are missing for the role.
+pub(crate) fn for_actions(
+    cause: &Cause,
+    actions: &[&str],
+    request: &SessionRequest,
+    terms: &dyn Terms,
+) -> Cure {
+    let Cause::NotAllowed { policy, .. } = cause else { return Cure::Step(cause.to_do(terms)) };
+    let (role_name, account_id) = (request.role_name(), account_of(request.role_arn.as_str()));
+    let into = match policy {
+        PolicyType::Identity => format!("a policy of {role_name}"),
+        PolicyType::PermissionsBoundary => format!("the permissions boundary of {role_name}"),
+        PolicyType::ServiceControl => format!("a service control policy of each level above account {account_id}"),
+        _ => return Cure::Step(cause.to_do(terms)),
+    };
+    // IAM's read actions have no resource of their own that all of them accept.
+    let statement = Statement::allow(actions.iter().copied()).on(["*"]);
+    Cure::Paste(Paste { account_id: account_id.to_owned(), policy: *policy, into, statement, unless: None })
+}

@@ -1,0 +1,220 @@
+//! The chain without AWS: evaluates the policy documents of both sides.
+
+use std::collections::BTreeMap;
+
+use rolecall_core::collect;
+use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, Principal, Request, authorize};
+use rolecall_roll::{Cause, FactSelection, Link, Terms};
+
+use super::cure::{self, Cure, SessionRequest, account_of, last_segment};
+use super::evaluation::{self, named};
+use super::{BrokenLink, Candidate, Evidence, LinkCheck, TargetCheck};
+
+/// The documents of both sides. What is absent does not limit, but for the two that must allow: the permissions of the hub's role
+/// and the trust policy of the member's role.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// The trust policy of the hub's role, which lets Lambda use it; `None`: not checked.
+    pub hub_trust: Option<NamedPolicy>,
+    /// The identity-based policies of the hub's role.
+    pub hub_permissions: Vec<NamedPolicy>,
+    /// The permissions boundary of the hub's role.
+    pub hub_boundary: Option<NamedPolicy>,
+    /// The session policy of the caller's session.
+    pub hub_session: Option<NamedPolicy>,
+    /// The service control policies of the hub account, one list for each level.
+    pub hub_scps: Option<Vec<Vec<NamedPolicy>>>,
+    /// The trust policy of the member's role.
+    pub member_trust: Option<NamedPolicy>,
+    /// The identity-based policies of the member's role.
+    pub member_permissions: Vec<NamedPolicy>,
+    /// The permissions boundary of the member's role.
+    pub member_boundary: Option<NamedPolicy>,
+    /// The service control policies of the member account, one list for each level.
+    pub member_scps: Option<Vec<Vec<NamedPolicy>>>,
+    /// The resource control policies of the member account.
+    pub member_rcps: Vec<NamedPolicy>,
+}
+
+/// A check of documents: the request for a session, and the facts to read.
+#[derive(Debug)]
+pub struct DocumentCheck<'a> {
+    /// The documents.
+    pub documents: &'a Documents,
+    /// The request for a session.
+    pub request: &'a SessionRequest,
+    /// The facts that a scan reads.
+    pub selection: &'a FactSelection,
+    /// Condition keys of the request that only its sender knows, such as `aws:PrincipalOrgID`.
+    pub context: &'a BTreeMap<String, Vec<String>>,
+}
+
+impl DocumentCheck<'_> {
+    /// Checks the links in order, and stops at the first that is broken.
+    #[must_use]
+    pub fn run(&self, terms: &dyn Terms) -> TargetCheck {
+        let request = self.request;
+        let is_broken = |links: &[LinkCheck]| links.iter().any(LinkCheck::is_broken);
+        let mut links = vec![self.check_caller()];
+        if !is_broken(&links) {
+            links.extend(self.check_session(terms));
+        }
+        if !is_broken(&links) {
+            links.push(self.check_actions(terms));
+        }
+        let reached: Vec<Link> = links.iter().map(|check| check.link).collect();
+        let others = [Link::Caller, Link::Hub, Link::Member, Link::Collect];
+        let others = others.into_iter().filter(|link| !reached.contains(link) && reached.iter().all(|it| it < link));
+        links.extend(others.map(LinkCheck::not_reached).collect::<Vec<_>>());
+        TargetCheck {
+            account_id: Some(account_of(request.role_arn.as_str()).to_owned()),
+            account_name: None,
+            role_arn: Some(request.role_arn.clone()),
+            links,
+        }
+    }
+
+    /// Whether Lambda may use the hub's role.
+    fn check_caller(&self) -> LinkCheck {
+        const LAMBDA: &str = "lambda.amazonaws.com";
+        let caller = &self.request.caller_arn;
+        let subject = super::walk::caller_subject(caller);
+        let (Some(trust), Ok(principal)) = (&self.documents.hub_trust, LAMBDA.parse::<Principal>()) else {
+            return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
+        };
+        let request = Request {
+            principal,
+            action: "sts:AssumeRole".to_owned(),
+            resource: self.request.caller_role_arn.clone().unwrap_or_else(|| caller.clone()),
+            resource_account: account_of(caller).to_owned(),
+            context: Context::default(),
+        };
+        let policies = PolicySet { trust: Some(trust.clone()), ..PolicySet::default() };
+        if authorize(&request, &policies).is_allowed() {
+            return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
+        }
+        let cause = Cause::CallerNotTrusted { action: "sts:AssumeRole".to_owned() };
+        let text = format!("{} does not allow {LAMBDA} to use the role", trust.name);
+        let statement = crate::Statement::allow(["sts:AssumeRole"])
+            .for_principal(crate::statement::Principal::Service(LAMBDA.to_owned()));
+        let paste = cure::Paste {
+            account_id: account_of(caller).to_owned(),
+            policy: rolecall_roll::PolicyType::RoleTrust,
+            into: format!("the trust policy of {}", self.request.caller_label()),
+            statement,
+            unless: None,
+        };
+        broken(Link::Caller, subject, Candidate { cause, text, cure: Cure::Paste(paste), distinguished_by: None })
+    }
+
+    /// Whether the hub's role may assume the member's role.
+    fn check_session(&self, terms: &dyn Terms) -> Vec<LinkCheck> {
+        let documents = self.documents;
+        let policies = PolicySet {
+            identity: documents.hub_permissions.clone(),
+            trust: Some(documents.member_trust.clone().unwrap_or_else(|| empty("member-trust.json"))),
+            session: documents.hub_session.clone().map(|policy| vec![policy]),
+            boundaries: documents.hub_boundary.clone().map(|policy| vec![policy]),
+            scps: documents.hub_scps.clone(),
+            rcps: documents.member_rcps.clone(),
+        };
+        let [hub, member] = super::walk::session_subjects(self.request);
+        match evaluation::evaluate_session(self.request, &policies, self.context, terms) {
+            None => vec![
+                LinkCheck::ok(Link::Hub, hub, Evidence::Documents),
+                LinkCheck::ok(Link::Member, member, Evidence::Documents),
+            ],
+            Some(denial) => {
+                let (link, broken) = denial.into_broken(Evidence::Documents);
+                let subject = if link == Link::Hub { hub.clone() } else { member.clone() };
+                let mut links = Vec::new();
+                if link > Link::Hub {
+                    links.push(LinkCheck::ok(Link::Hub, hub, Evidence::Documents));
+                }
+                if link > Link::Member {
+                    links.push(LinkCheck::ok(Link::Member, member, Evidence::Documents));
+                }
+                links.push(LinkCheck::broken(link, subject, broken));
+                links
+            }
+        }
+    }
+
+    /// Whether the member's role may call each action that a scan needs.
+    fn check_actions(&self, terms: &dyn Terms) -> LinkCheck {
+        let actions = collect::actions(self.selection);
+        let subject = super::walk::actions_subject(self.request, actions.len());
+        let mut denied: Vec<(&str, Decision)> = Vec::new();
+        for action in &actions {
+            match self.decide(action) {
+                Some(decision) if !decision.is_allowed() => denied.push((action, decision)),
+                _ => {}
+            }
+        }
+        let Some((first, decision)) = denied.first() else {
+            return LinkCheck::ok(Link::Collect, subject, Evidence::Documents);
+        };
+        let cause = match decision {
+            Decision::ImplicitlyDenied(kind) => {
+                Cause::NotAllowed { policy: named(*kind), action: Some((*first).to_owned()) }
+            }
+            Decision::ExplicitlyDenied(statement) => Cause::ExplicitlyDenied {
+                policy: named(statement.kind),
+                action: Some((*first).to_owned()),
+                policy_arn: None,
+            },
+            Decision::Allowed(_) | Decision::NeverAllowed(_) => Cause::RootUser,
+        };
+        // Those that are denied for the same reason are healed by the same statement.
+        let alike: Vec<&str> =
+            denied.iter().filter(|(_, it)| it == decision).map(|(action, _)| *action).collect();
+        let text = format!("{}: {decision}", alike.join(", "));
+        let cure = cure::for_actions(&cause, &alike, self.request, terms);
+        broken(Link::Collect, subject, Candidate { cause, text, cure, distinguished_by: None })
+    }
+
+    /// The decision about an IAM action of the member's role.
+    fn decide(&self, action: &str) -> Option<Decision> {
+        let role_arn = self.request.role_arn.as_str();
+        let (account_id, role_name) = (account_of(role_arn), last_segment(role_arn));
+        let partition = role_arn.split(':').nth(1)?;
+        let session_arn = format!(
+            "arn:{partition}:sts::{account_id}:assumed-role/{role_name}/{}",
+            self.request.session_name
+        );
+        let principal: Principal = session_arn.parse().ok()?;
+        let mut context = Context::default();
+        context.set("aws:PrincipalArn", role_arn);
+        context.set("aws:PrincipalAccount", account_id);
+        let request = Request {
+            principal: principal.with_principal_arn(role_arn).ok()?,
+            action: action.to_owned(),
+            resource: "*".to_owned(),
+            resource_account: account_id.to_owned(),
+            context,
+        };
+        let policies = PolicySet {
+            identity: self.documents.member_permissions.clone(),
+            boundaries: self.documents.member_boundary.clone().map(|policy| vec![policy]),
+            scps: self.documents.member_scps.clone(),
+            ..PolicySet::default()
+        };
+        Some(authorize(&request, &policies))
+    }
+}
+
+/// A document that allows nothing.
+fn empty(name: &str) -> NamedPolicy {
+    NamedPolicy { name: name.to_owned(), policy: rolecall_policy::Policy::empty() }
+}
+
+fn broken(link: Link, subject: String, candidate: Candidate) -> LinkCheck {
+    let broken = BrokenLink {
+        is_refused: true,
+        said: None,
+        evidence: Evidence::Documents,
+        candidates: vec![candidate],
+        notes: Vec::new(),
+    };
+    LinkCheck::broken(link, subject, broken)
+}

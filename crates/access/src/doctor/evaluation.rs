@@ -1,0 +1,253 @@
+//! From a decision about policy documents to its link, its causes and their cures.
+//!
+//! The documents are evaluated by `crates/policy`, which names the nearest statement of a document that has no effect, and the
+//! elements that did not match.
+
+use std::collections::BTreeMap;
+
+use rolecall_policy::{
+    Context, Decision, DocumentEffect, Element, Explanation, Mismatch, NearestStatement, PolicySet, PolicyType,
+    Principal, Request, explain,
+};
+use rolecall_roll::{Cause, Link, Terms};
+use serde_json::Value;
+
+use super::cure::{self, Cure, SessionRequest, account_of};
+use super::{Candidate, Evidence};
+use crate::statement::{Conditions, OneOrMany};
+
+/// A denied request for a session.
+pub(super) struct Denial {
+    pub(super) link: Link,
+    pub(super) candidate: Candidate,
+}
+
+/// Evaluates the policies for each action of a request for a session: the first denial, or `None` where all is allowed.
+pub(super) fn evaluate_session(
+    request: &SessionRequest,
+    policies: &PolicySet,
+    more_keys: &BTreeMap<String, Vec<String>>,
+    terms: &dyn Terms,
+) -> Option<Denial> {
+    let principal = principal(request)?;
+    request.actions().into_iter().find_map(|action| {
+        let policy_request = Request {
+            principal: principal.clone(),
+            action: action.to_owned(),
+            resource: request.role_arn.as_str().to_owned(),
+            resource_account: account_of(request.role_arn.as_str()).to_owned(),
+            context: context(request, more_keys),
+        };
+        denial(&explain(&policy_request, policies), policies, request, action, terms)
+    })
+}
+
+/// The caller as policies match it: a session with the path of its role, where that is known.
+fn principal(request: &SessionRequest) -> Option<Principal> {
+    let principal: Principal = request.caller_arn.parse().ok()?;
+    match &request.caller_role_arn {
+        Some(role_arn) if role_arn != &request.caller_arn => principal.with_principal_arn(role_arn).ok(),
+        _ => Some(principal),
+    }
+}
+
+/// The condition keys that the request has, as far as they are known here.
+fn context(request: &SessionRequest, more_keys: &BTreeMap<String, Vec<String>>) -> Context {
+    let mut context = Context::default();
+    let role_arn = request.caller_role_arn.as_ref().unwrap_or(&request.caller_arn);
+    context.set("aws:PrincipalArn", role_arn);
+    context.set("aws:PrincipalAccount", request.caller_account());
+    context.set("aws:ResourceAccount", account_of(request.role_arn.as_str()));
+    context.set("aws:SecureTransport", "true");
+    context.set("aws:PrincipalIsAWSService", "false");
+    context.set("aws:ViaAWSService", "false");
+    context.set("sts:RoleSessionName", &request.session_name);
+    let is_user = request.caller_arn.contains(":user/");
+    context.set("aws:PrincipalType", if is_user { "User" } else { "AssumedRole" });
+    if let Some(external_id) = &request.external_id {
+        context.set("sts:ExternalId", external_id.expose());
+    }
+    if let Some(source_identity) = &request.source_identity {
+        context.set("sts:SourceIdentity", source_identity);
+    }
+    for (key, value) in &request.tags {
+        context.set(&format!("aws:RequestTag/{key}"), value);
+    }
+    if !request.tags.is_empty() {
+        context.set_all("aws:TagKeys", request.tags.iter().map(|(key, _)| key.clone()));
+    }
+    for (key, values) in more_keys {
+        context.set_all(key, values.iter().cloned());
+    }
+    context
+}
+
+/// The denial of one action; `None` where it is allowed.
+fn denial(
+    explanation: &Explanation,
+    policies: &PolicySet,
+    request: &SessionRequest,
+    action: &str,
+    terms: &dyn Terms,
+) -> Option<Denial> {
+    let (link, candidate) = match &explanation.decision {
+        Decision::Allowed(_) => return None,
+        Decision::NeverAllowed(_) => {
+            let cause = Cause::RootUser;
+            (Link::Caller, candidate(cause.clone(), None, Cure::Step(cause.to_do(terms))))
+        }
+        Decision::ExplicitlyDenied(statement) => {
+            let policy = named(statement.kind);
+            let cause =
+                Cause::ExplicitlyDenied { policy, action: Some(action.to_owned()), policy_arn: None };
+            let text = format!("{statement} denies {action}");
+            (link(statement.kind), candidate(cause.clone(), Some(text), Cure::Step(cause.to_do(terms))))
+        }
+        Decision::ImplicitlyDenied(kind) => {
+            let nearest = nearest(explanation, *kind);
+            let found = match kind {
+                PolicyType::Trust => trust_candidate(nearest, policies, request, action, terms),
+                kind => limit_candidate(*kind, nearest, request, action, terms),
+            };
+            (link(*kind), found)
+        }
+    };
+    let is_about_session = action != "sts:AssumeRole";
+    Some(Denial { link: if is_about_session { Link::Session } else { link }, candidate })
+}
+
+/// A candidate that is certain, as far as the documents are the ones that AWS has.
+fn candidate(cause: Cause, text: Option<String>, cure: Cure) -> Candidate {
+    let text = text.unwrap_or_else(|| cause.to_string());
+    Candidate { cause, text, cure, distinguished_by: None }
+}
+
+/// The document and the statement that came closest to allowing the request, among the documents of a type.
+fn nearest(explanation: &Explanation, kind: PolicyType) -> Option<(&str, &NearestStatement)> {
+    let of_kind = explanation.documents.iter().filter(|document| document.kind == kind);
+    let nearest = of_kind.filter_map(|document| match &document.effect {
+        DocumentEffect::NoEffect { nearest } => Some((document.document.as_str(), nearest.as_ref()?)),
+        DocumentEffect::Allows { .. }
+        | DocumentEffect::Denies { .. }
+        | DocumentEffect::DoesNotApply { .. } => None,
+    });
+    nearest.min_by_key(|(_, statement)| statement.mismatches.len())
+}
+
+/// Why a trust policy does not allow the caller the action.
+fn trust_candidate(
+    nearest: Option<(&str, &NearestStatement)>,
+    policies: &PolicySet,
+    request: &SessionRequest,
+    action: &str,
+    terms: &dyn Terms,
+) -> Candidate {
+    let not_trusted = Cause::CallerNotTrusted { action: action.to_owned() };
+    let pasted = |cause: Cause, text: Option<String>, existing: &Conditions| {
+        let paste = cure::trust_paste(request, action, existing, true);
+        let cure = paste.map_or_else(|| Cure::Step(cause.to_do(terms)), Cure::Paste);
+        candidate(cause, text, cure)
+    };
+    let Some((document, statement)) = nearest else {
+        return pasted(not_trusted, None, &Conditions::new());
+    };
+    let conditions = policies
+        .trust
+        .as_ref()
+        .and_then(|trust| conditions_of(trust.policy.source(), statement.index))
+        .unwrap_or_default();
+    let Some(mismatch) = statement.mismatches.first() else {
+        return pasted(not_trusted, None, &conditions);
+    };
+    let text = Some(format!("{document} {}: {mismatch}", statement.statement));
+    match &mismatch.element {
+        Element::Condition { key, .. } => {
+            let cause = Cause::TrustConditionNotMet { key: Some(key.clone()) };
+            let step = cause.to_do(terms);
+            candidate(cause, text, Cure::Step(step))
+        }
+        Element::Principal if mismatch.in_policy.iter().any(|id| is_unique_id(id)) => {
+            pasted(Cause::TrustedPrincipalDeleted, text, &conditions)
+        }
+        _ => pasted(not_trusted, text, &conditions),
+    }
+}
+
+/// Why a policy on the caller's side does not allow the action.
+fn limit_candidate(
+    kind: PolicyType,
+    nearest: Option<(&str, &NearestStatement)>,
+    request: &SessionRequest,
+    action: &str,
+    terms: &dyn Terms,
+) -> Candidate {
+    let cause = Cause::NotAllowed { policy: named(kind), action: Some(action.to_owned()) };
+    let mismatch = nearest.and_then(|(document, it)| Some((document, &it.statement, it.mismatches.first()?)));
+    let text = mismatch.map(|(document, statement, mismatch)| format!("{document} {statement}: {mismatch}"));
+    let cure = match mismatch {
+        // A statement without the condition would loosen what is there.
+        Some((_, _, Mismatch { element: Element::Condition { key, .. }, .. })) => {
+            Cure::Step(Cause::TrustConditionNotMet { key: Some(key.clone()) }.to_do(terms))
+        }
+        _ => cure::for_session(&cause, request, true, terms),
+    };
+    candidate(cause, text, cure)
+}
+
+/// Whether a principal is the id of an entity that was deleted, as AWS shows it in place of the ARN.
+fn is_unique_id(principal: &str) -> bool {
+    ["AROA", "AIDA"].iter().any(|prefix| principal.starts_with(prefix))
+}
+
+/// The conditions of a statement in a document.
+fn conditions_of(document: &Value, index: usize) -> Option<Conditions> {
+    let statements = document.get("Statement")?;
+    let statement = if statements.is_array() { statements.get(index)? } else { statements };
+    let values = |value: &Value| match value {
+        Value::Array(values) => OneOrMany::from_iter(values.iter().map(text)),
+        one => OneOrMany::One(text(one)),
+    };
+    let operators = statement.get("Condition")?.as_object()?;
+    let block = |keys: &Value| -> BTreeMap<String, OneOrMany> {
+        keys.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), values(value))).collect()
+    };
+    Some(operators.iter().map(|(operator, keys)| (operator.clone(), block(keys))).collect())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The link whose side has policies of a type.
+fn link(kind: PolicyType) -> Link {
+    match kind {
+        PolicyType::Trust | PolicyType::Rcp => Link::Member,
+        PolicyType::Identity | PolicyType::Session | PolicyType::Boundary | PolicyType::Scp => Link::Hub,
+    }
+}
+
+/// The type as a denial of AWS names it.
+pub(super) fn named(kind: PolicyType) -> rolecall_roll::PolicyType {
+    match kind {
+        PolicyType::Identity => rolecall_roll::PolicyType::Identity,
+        PolicyType::Trust => rolecall_roll::PolicyType::RoleTrust,
+        PolicyType::Session => rolecall_roll::PolicyType::Session,
+        PolicyType::Boundary => rolecall_roll::PolicyType::PermissionsBoundary,
+        PolicyType::Scp => rolecall_roll::PolicyType::ServiceControl,
+        PolicyType::Rcp => rolecall_roll::PolicyType::ResourceControl,
+    }
+}
+
+impl Denial {
+    /// The broken link.
+    pub(super) fn into_broken(self, evidence: Evidence) -> (Link, super::BrokenLink) {
+        let broken = super::BrokenLink {
+            is_refused: true,
+            said: None,
+            evidence,
+            candidates: vec![self.candidate],
+            notes: Vec::new(),
+        };
+        (self.link, broken)
+    }
+}

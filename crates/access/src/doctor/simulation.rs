@@ -1,0 +1,86 @@
+//! What AWS simulates on the hub side: `iam:SimulatePrincipalPolicy` for the caller's role or user.
+//!
+//! It evaluates the identity-based policies, the permissions boundary, and the service control policies without conditions. It
+//! leaves out resource control policies, session policies, and the trust policy of a role in another account.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
+
+use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType};
+use futures_util::FutureExt;
+use rolecall_core::{CallError, Scanner};
+use rolecall_roll::{Cause, PolicyType};
+
+use super::cure::SessionRequest;
+
+/// What a simulation leaves out, for the output.
+pub(super) const LIMITS: &str =
+    "the simulation leaves out resource control policies, session policies and service control policies with conditions";
+
+/// The result of a simulation.
+pub(super) enum Simulation {
+    /// The caller's side allows all actions.
+    Allowed,
+    /// The caller's side denies an action.
+    Denied(Cause),
+}
+
+/// Simulates the actions of the request on the role.
+///
+/// # Errors
+/// AWS's error. Most callers may not simulate, which is no fault of theirs.
+pub(super) async fn simulate(scanner: &Scanner, request: &SessionRequest) -> Result<Simulation, CallError> {
+    const SIMULATE: &str = "SimulatePrincipalPolicy";
+    let iam = scanner.iam();
+    let source = policy_source(scanner, request).boxed_local().await;
+    let simulation = iam
+        .simulate_principal_policy()
+        .policy_source_arn(source)
+        .set_action_names(Some(request.actions().into_iter().map(str::to_owned).collect()))
+        .resource_arns(request.role_arn.as_str())
+        .send()
+        .boxed_local()
+        .await
+        .map_err(|error| scanner.error(SIMULATE, &error))?;
+    let is_denied = |result: &&EvaluationResult| result.eval_decision != PolicyEvaluationDecisionType::Allowed;
+    let denied = simulation.evaluation_results().iter().find(is_denied);
+    Ok(denied.map_or(Simulation::Allowed, |result| Simulation::Denied(cause(result))))
+}
+
+/// The ARN of the role or user whose policies are simulated. The ARN of a session lacks the path of its role, which `iam:GetRole`
+/// returns if the caller may call it.
+async fn policy_source(scanner: &Scanner, request: &SessionRequest) -> String {
+    if let Some(arn) = &request.caller_role_arn {
+        return arn.clone();
+    }
+    let arn = &request.caller_arn;
+    let Some(role_name) = arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next()) else {
+        return arn.clone();
+    };
+    let role = scanner.iam().get_role().role_name(role_name).send().boxed_local().await;
+    let arn_without_path = || {
+        let [partition, account] = [1, 4].map(|part| arn.split(':').nth(part).unwrap_or_default());
+        format!("arn:{partition}:iam::{account}:role/{role_name}")
+    };
+    role.ok().and_then(|output| Some(output.role?.arn)).unwrap_or_else(arn_without_path)
+}
+
+fn cause(result: &EvaluationResult) -> Cause {
+    let action = Some(result.eval_action_name.clone());
+    let is_explicit = result.eval_decision == PolicyEvaluationDecisionType::ExplicitDeny;
+    let is_by_organization =
+        result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations());
+    let is_by_boundary =
+        result.permissions_boundary_decision_detail().is_some_and(|detail| !detail.allowed_by_permissions_boundary());
+    let policy = match (is_by_organization, is_by_boundary) {
+        (true, _) => PolicyType::ServiceControl,
+        (false, true) => PolicyType::PermissionsBoundary,
+        (false, false) => PolicyType::Identity,
+    };
+    if !is_explicit {
+        return Cause::NotAllowed { policy, action };
+    }
+    // AWS returns the statements that decided: of an explicit deny, those that deny.
+    let source = result.matched_statements().first().and_then(|statement| statement.source_policy_id());
+    let policy_arn = source.filter(|id| id.starts_with("arn:")).map(str::to_owned);
+    Cause::ExplicitlyDenied { policy, action, policy_arn }
+}

@@ -1,0 +1,545 @@
+//! The walk with AWS: each link by the call that a scan makes; further calls only where the answer leaves several causes.
+
+use std::collections::BTreeMap;
+
+use futures_util::FutureExt;
+use rolecall_core::collect;
+use rolecall_core::scan::ScanContext;
+use rolecall_core::session::{Session, SessionLog};
+use rolecall_core::targets::{Access, Role};
+use rolecall_core::{CallError, Scanner, Target};
+use rolecall_policy::{NamedPolicy, Policy, PolicySet, PolicyType};
+use rolecall_roll::{Cause, Denial, ErrorKind, FactKind, Link, RoleArn, Stage, Terms};
+use serde_json::json;
+
+use super::cure::{self, Cure, SessionRequest, account_of, last_segment};
+use super::member_role::{self, MemberRole};
+use super::simulation::{self, Simulation};
+use super::{
+    BrokenLink, Candidate, Evidence, LinkCheck, LinkState, Said, TargetCheck, actions, details, evaluation,
+};
+
+/// Walks the chain for targets.
+pub struct Doctor<'a> {
+    /// Calls AWS as the caller.
+    pub scanner: &'a Scanner,
+    /// What the run would send.
+    pub context: &'a ScanContext,
+    /// Calls AWS as an administrator of member accounts; `None`: the member side is only seen through what AWS answers.
+    pub member: Option<&'a Scanner>,
+    /// Whether statements have the external id.
+    pub shows_external_id: bool,
+    /// The names of settings.
+    pub terms: &'a dyn Terms,
+}
+
+impl std::fmt::Debug for Doctor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Doctor").finish_non_exhaustive()
+    }
+}
+
+/// The check of what all targets share: the caller, and the way to STS.
+#[derive(Debug, Clone)]
+pub struct CallerCheck {
+    links: Vec<LinkCheck>,
+    caller_arn: Option<String>,
+}
+
+impl CallerCheck {
+    /// The check as that of one target, where it is broken and no target was reached.
+    #[must_use]
+    pub fn into_broken_target(self) -> Option<TargetCheck> {
+        let is_broken = self.links.iter().any(LinkCheck::is_broken);
+        is_broken.then(|| TargetCheck {
+            account_id: None,
+            account_name: None,
+            role_arn: None,
+            links: with_not_reached(self.links),
+        })
+    }
+
+    /// The check of a caller whose source of credentials cannot be used, with what is wrong and what to do.
+    #[must_use]
+    pub fn without_credentials(problem: &str, to_do: &str) -> TargetCheck {
+        let cause = Cause::CredentialsMissing;
+        let found = Candidate {
+            text: problem.to_owned(),
+            ..candidate(cause, Cure::Step(to_do.to_owned()))
+        };
+        let broken = BrokenLink {
+            is_refused: false,
+            said: None,
+            evidence: Evidence::Call,
+            candidates: vec![found],
+            notes: Vec::new(),
+        };
+        let links = vec![LinkCheck::broken(Link::Caller, "", broken)];
+        TargetCheck { account_id: None, account_name: None, role_arn: None, links: with_not_reached(links) }
+    }
+
+    /// The check of a run whose target accounts AWS Organizations did not list.
+    #[must_use]
+    pub fn with_organization_error(mut self, error: &CallError, advice: String) -> TargetCheck {
+        let (_, mut broken) = broken_by(error, None, |cause| Cure::Step(cause.to_string()));
+        broken.notes.push(advice);
+        // What to do is in the advice: which account may list the others is no question of one statement.
+        broken.candidates.clear();
+        self.links.push(LinkCheck::broken(Link::Organization, "AWS Organizations", broken));
+        TargetCheck { account_id: None, account_name: None, role_arn: None, links: with_not_reached(self.links) }
+    }
+}
+
+/// Adds the links after the last one, as not reached.
+fn with_not_reached(mut links: Vec<LinkCheck>) -> Vec<LinkCheck> {
+    let reached = links.last().map(|check| check.link);
+    let after = [Link::Caller, Link::Sts, Link::Hub, Link::Member, Link::Session, Link::Collect];
+    links.extend(after.into_iter().filter(|link| Some(*link) > reached).map(LinkCheck::not_reached));
+    links
+}
+
+impl Doctor<'_> {
+    /// Checks the caller and the way to STS.
+    pub async fn check_caller(&self) -> CallerCheck {
+        let region = self.scanner.sdk_config().region().map_or("", AsRef::as_ref).to_owned();
+        let clock = |scanner: &Scanner| {
+            let difference = scanner.call_metrics().clock_difference_s();
+            difference.map_or_else(String::new, |seconds| format!(", clock {seconds:+} s"))
+        };
+        match self.scanner.caller().boxed_local().await {
+            Ok(caller) => {
+                let caller_arn = caller.map(|caller| caller.arn);
+                let caller = match &caller_arn {
+                    None => LinkCheck::untested(Link::Caller, "", "AWS answered without the caller identity"),
+                    Some(arn) if arn.ends_with(":root") => LinkCheck::broken(
+                        Link::Caller,
+                        caller_subject(arn),
+                        certain(Cause::RootUser, Evidence::Call, self.terms),
+                    ),
+                    Some(arn) => LinkCheck::ok(Link::Caller, caller_subject(arn), Evidence::Call),
+                };
+                let sts = format!("{region}{}", clock(self.scanner));
+                let links = vec![caller, LinkCheck::ok(Link::Sts, sts, Evidence::Call)];
+                CallerCheck { links, caller_arn }
+            }
+            Err(error) => {
+                let cure = |cause: &Cause| Cure::Step(cause.to_do(self.terms));
+                let (link, broken) = broken_by(&error, None, cure);
+                let subject = format!("{region}{}", clock(self.scanner));
+                let mut links = Vec::new();
+                if link > Link::Caller {
+                    links.push(LinkCheck::untested(Link::Caller, "", "AWS was not reached"));
+                }
+                links.push(LinkCheck::broken(link, subject, broken));
+                CallerCheck { links, caller_arn: None }
+            }
+        }
+    }
+
+    /// Checks a target.
+    pub async fn check(&self, target: &Target, caller: &CallerCheck) -> TargetCheck {
+        let mut links = caller.links.clone();
+        if !links.iter().any(LinkCheck::is_broken) {
+            match &target.access {
+                Access::Skipped(why) => links.push(LinkCheck::untested(
+                    Link::Member,
+                    target.account_id.to_string(),
+                    format!("skipped: {why}"),
+                )),
+                Access::CallerCredentials => links.push(self.check_own_account(target).boxed_local().await),
+                Access::Role(role) => links.extend(self.check_role(role, caller).boxed_local().await),
+            }
+        }
+        let is_broken = links.iter().any(LinkCheck::is_broken);
+        TargetCheck {
+            account_id: Some(target.account_id.to_string()),
+            account_name: target.account.as_ref().and_then(|account| account.name.clone()),
+            role_arn: target.role().map(|role| role.role_arn.clone()),
+            links: if is_broken { with_not_reached(links) } else { links },
+        }
+    }
+
+    /// The caller's own account is read with the caller's credentials.
+    async fn check_own_account(&self, target: &Target) -> LinkCheck {
+        let session = Session::with_caller_credentials(&target.account_id, self.scanner.context(self.context));
+        self.check_actions(&session, None, &format!("{} own credentials", target.account_id)).await
+    }
+
+    async fn check_role(&self, role: &Role, caller: &CallerCheck) -> Vec<LinkCheck> {
+        let actions = collect::actions(&self.context.settings.selection);
+        let session_context = self.scanner.context(self.context);
+        let session = Session::assume_role(role, &actions, session_context, SessionLog::default());
+        let request = self.session_request(role, caller);
+        let [hub, member] = session_subjects(&request);
+        match session.boxed_local().await {
+            Ok(session) => {
+                let seconds = self.context.settings.session.duration.as_secs();
+                let subject = actions_subject(&request, actions.len());
+                vec![
+                    LinkCheck::ok(Link::Hub, hub, Evidence::Call),
+                    LinkCheck::ok(Link::Member, member, Evidence::Call),
+                    LinkCheck::ok(Link::Session, format!("{seconds} s"), Evidence::Call),
+                    self.check_actions(&session, Some(&request), &subject).boxed_local().await,
+                ]
+            }
+            Err(error) => self.denied_session(&error, &request).boxed_local().await,
+        }
+    }
+
+    /// What a run sends for a role.
+    fn session_request(&self, role: &Role, caller: &CallerCheck) -> SessionRequest {
+        let settings = &self.context.settings.session;
+        SessionRequest {
+            caller_arn: caller.caller_arn.clone().unwrap_or_default(),
+            caller_role_arn: None,
+            role_arn: role.role_arn.clone(),
+            external_id: role.external_id.clone(),
+            shows_external_id: self.shows_external_id,
+            session_name: settings.name.clone().unwrap_or_default().as_str().to_owned(),
+            source_identity: settings.source_identity.as_ref().map(|name| name.as_str().to_owned()),
+            tags: settings.tags.clone(),
+        }
+    }
+
+    /// The links of a session that was not issued: what AWS said, and what further calls tell of it.
+    async fn denied_session(&self, error: &CallError, request: &SessionRequest) -> Vec<LinkCheck> {
+        let request = &of_denial(error, request);
+        let [hub_subject, member_subject] = session_subjects(request);
+        let (mut link, mut broken) =
+            broken_by(error, Some(Link::Member), |cause| cure::for_session(cause, request, false, self.terms));
+        let mut hub = LinkState::Untested { reason: "AWS does not say".to_owned() };
+        if let Some((link_by_details, candidates)) = self.details_of(error, &mut broken).boxed_local().await {
+            (link, broken.evidence, broken.candidates) =
+                (link_by_details, Evidence::AuthorizationDetails, candidates);
+        } else if broken.candidates.len() > 1 {
+            match simulation::simulate(self.scanner, request).boxed_local().await {
+                Ok(Simulation::Allowed) => {
+                    hub = LinkState::Ok { evidence: Evidence::Simulation };
+                    broken.notes.push(simulation::LIMITS.to_owned());
+                }
+                Ok(Simulation::Denied(cause)) => {
+                    let cure = cure::for_session(&cause, request, false, self.terms);
+                    link = Link::Hub;
+                    broken.evidence = Evidence::Simulation;
+                    broken.candidates = vec![candidate(cause, cure)];
+                }
+                Err(error) => hub = LinkState::Untested { reason: why_not_simulated(&error) },
+            }
+            if link != Link::Hub {
+                self.look_at_member(request, &mut broken).boxed_local().await;
+            }
+        }
+        let mut links = Vec::new();
+        if link > Link::Hub {
+            links.push(LinkCheck { link: Link::Hub, subject: hub_subject.clone(), state: hub });
+        }
+        if link > Link::Member {
+            let reason = "AWS names one action at a time";
+            links.push(LinkCheck::untested(Link::Member, member_subject.clone(), reason));
+        }
+        let subject = if link == Link::Hub { hub_subject } else { member_subject };
+        links.push(LinkCheck::broken(link, subject, broken));
+        links
+    }
+
+    /// The statements that denied the request, where AWS gives its authorization details.
+    async fn details_of(
+        &self,
+        error: &CallError,
+        broken: &mut BrokenLink,
+    ) -> Option<(Link, Vec<Candidate>)> {
+        let authorization_id = Denial::parse(&error.message).authorization_id?;
+        let causes = match details::read(self.scanner, authorization_id).boxed_local().await {
+            Ok(causes) => causes,
+            Err(error) => {
+                let why = if error.error_kind == ErrorKind::Denied {
+                    "the caller may not call iam:GetRequestAuthorizationDetails".to_owned()
+                } else {
+                    error.to_string()
+                };
+                broken.notes.push(format!("AWS has authorization details of this denial, but {why}"));
+                return None;
+            }
+        };
+        let link = causes.iter().find_map(|(cause, _)| match cause {
+            Cause::ExplicitlyDenied {
+                policy:
+                    rolecall_roll::PolicyType::Resource
+                    | rolecall_roll::PolicyType::RoleTrust
+                    | rolecall_roll::PolicyType::ResourceControl,
+                ..
+            } => Some(Link::Member),
+            Cause::ExplicitlyDenied { .. } => Some(Link::Hub),
+            _ => None,
+        })?;
+        let cured = |(cause, text): (Cause, String)| {
+            let cure = Cure::Step(cause.to_do(self.terms));
+            Candidate { text, ..candidate(cause, cure) }
+        };
+        Some((link, causes.into_iter().map(cured).collect()))
+    }
+
+    /// Looks at the role with credentials of the member account, where there are any, and evaluates its trust policy.
+    async fn look_at_member(&self, request: &SessionRequest, broken: &mut BrokenLink) {
+        let Some(member) = self.member else { return };
+        let account_id = account_of(request.role_arn.as_str());
+        match member.caller().boxed_local().await {
+            Ok(Some(caller)) if caller.account_id.as_str() == account_id => {}
+            Ok(Some(caller)) => {
+                let other = caller.account_id;
+                broken.notes.push(format!("--member-profile is of account {other}, and not of {account_id}"));
+                return;
+            }
+            Ok(None) => return,
+            Err(error) => {
+                broken.notes.push(format!("--member-profile: {error}"));
+                return;
+            }
+        }
+        let found = match member_role::read(member, &request.role_arn).boxed_local().await {
+            Ok(MemberRole::Missing) => vec![self.role_missing(Cause::RoleMissing.to_string())],
+            Ok(MemberRole::OtherArn(arn)) => {
+                vec![self.role_missing(format!("the role of this name has the ARN {arn}"))]
+            }
+            Ok(MemberRole::Trust(trust)) => match self.evaluate_trust(request, trust) {
+                Some(candidate) => vec![candidate],
+                None => {
+                    let is_other = |candidate: &Candidate| {
+                        matches!(candidate.cause, Cause::AccountSuspended | Cause::ExplicitlyDenied { .. })
+                    };
+                    broken.notes.push("the trust policy allows this caller".to_owned());
+                    broken.candidates.retain(is_other);
+                    return;
+                }
+            },
+            Err(error) => {
+                broken.notes.push(member_role::why_unread(&error));
+                return;
+            }
+        };
+        (broken.evidence, broken.candidates) = (Evidence::Role, found);
+    }
+
+    fn role_missing(&self, text: String) -> Candidate {
+        let cure = Cure::Step(Cause::RoleMissing.to_do(self.terms));
+        Candidate { text, ..candidate(Cause::RoleMissing, cure) }
+    }
+
+    /// Why the trust policy does not allow the caller; `None` where it does.
+    fn evaluate_trust(&self, request: &SessionRequest, trust: NamedPolicy) -> Option<Candidate> {
+        let everything = json!({
+            "Version": "2012-10-17",
+            "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        });
+        // What the caller's side allows is not known here, and not in question.
+        let everything = Policy::parse(&everything, PolicyType::Identity).ok()?;
+        let identity = vec![NamedPolicy { name: "the caller's policies".to_owned(), policy: everything }];
+        let policies = PolicySet { identity, trust: Some(trust), ..PolicySet::default() };
+        let denial = evaluation::evaluate_session(request, &policies, &BTreeMap::new(), self.terms)?;
+        Some(denial.candidate)
+    }
+
+    /// Calls each action that a scan needs.
+    async fn check_actions(
+        &self,
+        session: &Session<'_>,
+        request: Option<&SessionRequest>,
+        subject: &str,
+    ) -> LinkCheck {
+        let needed = collect::actions(&self.context.settings.selection);
+        let check = match actions::check(session, &needed).boxed_local().await {
+            Ok(check) => check,
+            Err(error) => {
+                let cure = |cause: &Cause| Cure::Step(cause.to_do(self.terms));
+                let (_, broken) = broken_by(&error, Some(Link::Collect), cure);
+                return LinkCheck::broken(Link::Collect, subject, broken);
+            }
+        };
+        let untested = (!check.untested.is_empty()).then(|| {
+            let actions = check.untested.join(", ");
+            format!("{actions}: not tested, the account has no access key to test it with")
+        });
+        let Some((first, error)) = check.denied.first() else {
+            let subject = untested.map_or_else(|| subject.to_owned(), |note| format!("{subject}; {note}"));
+            return LinkCheck::ok(Link::Collect, subject, Evidence::Call);
+        };
+        let cause = cause_of(first, error);
+        let is_alike = |action: &str, error: &CallError| {
+            cause_of(action, error).zip(cause.clone()).is_some_and(|(it, first)| is_same_policy(&it, &first))
+        };
+        let denied = check.denied.iter();
+        let alike: Vec<&str> =
+            denied.filter(|(action, error)| is_alike(action, error)).map(|(action, _)| *action).collect();
+        let cure = |cause: &Cause| match request {
+            Some(request) => cure::for_actions(cause, &alike, request, self.terms),
+            None => Cure::Step(error.remedy().to_text(self.terms)),
+        };
+        let (_, mut broken) = broken_by(error, Some(Link::Collect), cure);
+        if let [one] = broken.candidates.as_mut_slice() {
+            one.text = with_action(&one.cause, alike.join(", ")).to_string();
+        }
+        let others = check.denied.len() - alike.len();
+        if others > 0 {
+            broken.notes.push(format!("{others} more actions are denied by other policies"));
+        }
+        broken.notes.extend(untested);
+        broken.notes.push(format!("{} of {} actions are allowed", check.allowed, needed.len()));
+        LinkCheck::broken(Link::Collect, subject, broken)
+    }
+}
+
+/// The cause of a denied action in the member account.
+fn cause_of(action: &str, error: &CallError) -> Option<Cause> {
+    let collector = collect::collectors().find(|collector| collector.actions.contains(&action));
+    let fact = collector.map_or(FactKind::Users, |collector| collector.fact);
+    let gap = error.clone().into_gap(Stage::Fact(fact), None);
+    gap.diagnosis().and_then(|diagnosis| diagnosis.causes.into_iter().next())
+}
+
+/// The cause with these actions in place of the one that AWS names.
+fn with_action(cause: &Cause, actions: String) -> Cause {
+    match cause.clone() {
+        Cause::NotAllowed { policy, .. } => Cause::NotAllowed { policy, action: Some(actions) },
+        Cause::ExplicitlyDenied { policy, policy_arn, .. } => {
+            Cause::ExplicitlyDenied { policy, action: Some(actions), policy_arn }
+        }
+        other => other,
+    }
+}
+
+/// Whether two actions are denied by the same policy, so that one change heals both.
+fn is_same_policy(one: &Cause, other: &Cause) -> bool {
+    match (one, other) {
+        (Cause::NotAllowed { policy, .. }, Cause::NotAllowed { policy: other, .. }) => policy == other,
+        (
+            Cause::ExplicitlyDenied { policy, policy_arn, .. },
+            Cause::ExplicitlyDenied { policy: other, policy_arn: other_arn, .. },
+        ) => (policy, policy_arn) == (other, other_arn),
+        (one, other) => one == other,
+    }
+}
+
+/// The request that AWS denied: for a role on the way, its own caller and role.
+fn of_denial(error: &CallError, request: &SessionRequest) -> SessionRequest {
+    let denial = Denial::parse(&error.message);
+    let role_arn: Option<RoleArn> = denial.resource.and_then(|resource| resource.parse().ok());
+    match (denial.principal, role_arn) {
+        (Some(principal), Some(role_arn)) if role_arn != request.role_arn => SessionRequest {
+            caller_arn: principal.to_owned(),
+            role_arn,
+            // Only the target role is sent the external id.
+            external_id: None,
+            ..request.clone()
+        },
+        (Some(principal), _) => SessionRequest { caller_arn: principal.to_owned(), ..request.clone() },
+        _ => request.clone(),
+    }
+}
+
+/// The broken link of an error, with its candidates. `default_link` is for an error that does not tell.
+fn broken_by(
+    error: &CallError,
+    link_of_call: Option<Link>,
+    cure: impl Fn(&Cause) -> Cure,
+) -> (Link, BrokenLink) {
+    let stage = match link_of_call {
+        Some(Link::Collect) => Stage::Fact(FactKind::Users),
+        _ => Stage::Session,
+    };
+    let gap = error.clone().into_gap(stage, None);
+    let diagnosis = gap.diagnosis();
+    let link = diagnosis.as_ref().map(|diagnosis| diagnosis.link);
+    let link = link.or(link_of_call).unwrap_or(Link::Sts);
+    let causes = match diagnosis {
+        Some(diagnosis) => diagnosis.causes,
+        None => Vec::new(),
+    };
+    let causes = if error.has_no_credentials { vec![Cause::CredentialsMissing] } else { causes };
+    let is_certain = causes.len() < 2;
+    let candidates = causes.into_iter().map(|cause| {
+        let cure = cure(&cause);
+        let distinguished_by = cause.distinguished_by().filter(|_| !is_certain).map(str::to_owned);
+        Candidate { distinguished_by, ..candidate(cause, cure) }
+    });
+    let is_denied = error.error_kind == ErrorKind::Denied;
+    let has_reason = Denial::parse(&error.message).reason.is_some();
+    let mut notes = Vec::new();
+    if is_denied && has_reason {
+        notes.push("AWS names one policy type only: after this one is healed, another may appear".to_owned());
+    }
+    let broken = BrokenLink {
+        is_refused: is_refusal(error),
+        said: error.code.is_some().then(|| Said {
+            operation: error.operation.to_owned(),
+            code: error.code.clone(),
+            message: error.message.clone(),
+            has_reason,
+            request_id: error.request_id.clone(),
+        }),
+        evidence: if is_certain { Evidence::Message } else { Evidence::Likelihood },
+        candidates: candidates.collect(),
+        notes,
+    };
+    (link, broken)
+}
+
+/// Whether AWS refused the request. Of a throttled one, nothing is known.
+fn is_refusal(error: &CallError) -> bool {
+    let is_tried_in_vain = matches!(
+        error.error_kind,
+        ErrorKind::Throttled
+            | ErrorKind::TimedOut
+            | ErrorKind::Transport
+            | ErrorKind::Malformed
+            | ErrorKind::Internal
+            | ErrorKind::Interrupted
+    );
+    error.code.is_some() && !is_tried_in_vain
+}
+
+fn candidate(cause: Cause, cure: Cure) -> Candidate {
+    let text = cause.to_string();
+    Candidate { cause, text, cure, distinguished_by: None }
+}
+
+fn certain(cause: Cause, evidence: Evidence, terms: &dyn Terms) -> BrokenLink {
+    let cure = Cure::Step(cause.to_do(terms));
+    BrokenLink {
+        is_refused: true,
+        said: None,
+        evidence,
+        candidates: vec![candidate(cause, cure)],
+        notes: Vec::new(),
+    }
+}
+
+fn why_not_simulated(error: &CallError) -> String {
+    match error.error_kind {
+        ErrorKind::Denied => "not simulated: the caller may not call iam:SimulatePrincipalPolicy".to_owned(),
+        _ => format!("not simulated: {error}"),
+    }
+}
+
+/// An identity without the name of its session: `222222222222 assumed-role/LambdaRole`.
+pub(super) fn caller_subject(arn: &str) -> String {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    let identity = match resource.strip_prefix("assumed-role/") {
+        Some(rest) => format!("assumed-role/{}", rest.split('/').next().unwrap_or(rest)),
+        None => resource.to_owned(),
+    };
+    format!("{} {identity}", account_of(arn))
+}
+
+/// What the links of the hub side and of the member side are about.
+pub(super) fn session_subjects(request: &SessionRequest) -> [String; 2] {
+    let role_arn = request.role_arn.as_str();
+    let role = role_arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let role = format!("{} {role}", account_of(role_arn));
+    [format!("{} on {role}", request.actions().join(", ")), role]
+}
+
+/// What the last link is about.
+pub(super) fn actions_subject(request: &SessionRequest, actions: usize) -> String {
+    let role_arn = request.role_arn.as_str();
+    format!("{actions} IAM actions as {} in {}", last_segment(role_arn), account_of(role_arn))
+}

@@ -1,0 +1,150 @@
+//! The policy documents of a folder, by their names.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rolecall_access::doctor::cure::SessionRequest;
+use rolecall_access::doctor::{DocumentCheck, Documents, TargetCheck};
+use rolecall_core::RunOptions;
+use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
+use serde_json::Value;
+
+use super::DoctorArgs;
+use crate::failure::Failure;
+use crate::targets;
+use crate::terms::FlagTerms;
+
+/// What a folder may have, for messages.
+const NAMES: &str = "hub-trust.json, hub-permissions.json, member-trust.json and member-permissions.json; if there are any, \
+                     hub-boundary.json, hub-session.json, member-boundary.json, and the folders hub-scps, member-scps and \
+                     member-rcps (a folder in one of the first two is a level of the organization)";
+
+/// Checks the documents of a folder.
+pub(super) fn check(
+    arguments: &DoctorArgs,
+    folder: &Path,
+    options: &RunOptions,
+) -> Result<TargetCheck, Failure> {
+    let settings = targets::settings(options)?;
+    let caller_arn = arguments.caller_arn.clone().unwrap_or_default();
+    let principal: Principal =
+        caller_arn.parse().map_err(|error| Failure::usage(format!("--caller-arn: {error}")))?;
+    let role_arn = match options.targets.role_arn.as_ref().map(|given| given.value.as_slice()).unwrap_or_default() {
+        [role_arn] => role_arn.clone(),
+        roles => {
+            let problem = format!("--documents is about one role, and --role-arn names {}", roles.len());
+            return Err(Failure::usage(problem).with_remedy("pass --role-arn ARN once"));
+        }
+    };
+    let is_role = caller_arn.contains(":role/") || caller_arn.contains(":user/");
+    let request = SessionRequest {
+        caller_role_arn: is_role.then(|| caller_arn.clone()),
+        caller_arn: principal.as_str().to_owned(),
+        role_arn,
+        external_id: options.targets.external_id.as_ref().map(|given| given.value.clone()),
+        shows_external_id: arguments.show_external_id,
+        session_name: settings.session.name.clone().unwrap_or_default().as_str().to_owned(),
+        source_identity: settings.session.source_identity.as_ref().map(|name| name.as_str().to_owned()),
+        tags: settings.session.tags.clone(),
+    };
+    let documents = read(folder)?;
+    let context = context(&arguments.context)?;
+    let check = DocumentCheck {
+        documents: &documents,
+        request: &request,
+        selection: &settings.selection,
+        context: &context,
+    };
+    Ok(check.run(&FlagTerms))
+}
+
+/// Condition keys with their values; a key that is given several times has several values.
+fn context(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    let mut context: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for text in given {
+        let pair = text.split_once('=').filter(|(key, _)| key.contains(':'));
+        let Some((key, value)) = pair else {
+            let problem = "--context: invalid condition key; expected KEY=VALUE with a key such as aws:PrincipalOrgID";
+            return Err(Failure::usage(problem));
+        };
+        context.entry(key.to_owned()).or_default().push(value.to_owned());
+    }
+    Ok(context)
+}
+
+fn read(folder: &Path) -> Result<Documents, Failure> {
+    let entries = fs::read_dir(folder).map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
+    paths.sort();
+    let mut documents = Documents::default();
+    for path in &paths {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let is_json = path.extension().is_some_and(|extension| extension == "json");
+        match stem {
+            "hub-scps" => documents.hub_scps = Some(levels(path)?),
+            "member-scps" => documents.member_scps = Some(levels(path)?),
+            "member-rcps" => documents.member_rcps = folder_of(path, PolicyType::Rcp)?,
+            "hub-trust" if is_json => documents.hub_trust = Some(policy(path, PolicyType::Trust)?),
+            "member-trust" if is_json => documents.member_trust = Some(policy(path, PolicyType::Trust)?),
+            "hub-permissions" if is_json => documents.hub_permissions = vec![policy(path, PolicyType::Identity)?],
+            "member-permissions" if is_json => {
+                documents.member_permissions = vec![policy(path, PolicyType::Identity)?];
+            }
+            "hub-boundary" if is_json => documents.hub_boundary = Some(policy(path, PolicyType::Boundary)?),
+            "hub-session" if is_json => documents.hub_session = Some(policy(path, PolicyType::Session)?),
+            "member-boundary" if is_json => documents.member_boundary = Some(policy(path, PolicyType::Boundary)?),
+            _ => {}
+        }
+    }
+    for (name, is_missing) in [
+        ("hub-permissions.json", documents.hub_permissions.is_empty()),
+        ("member-trust.json", documents.member_trust.is_none()),
+        ("member-permissions.json", documents.member_permissions.is_empty()),
+    ] {
+        if is_missing {
+            let problem = format!("--documents {}: {name} is missing", folder.display());
+            return Err(Failure::usage(problem).with_remedy(format!("the folder has {NAMES}")));
+        }
+    }
+    Ok(documents)
+}
+
+/// The policies of a folder: its files are one level, each folder in it is a level of its own.
+fn levels(folder: &Path) -> Result<Vec<Vec<NamedPolicy>>, Failure> {
+    let mut levels = Vec::new();
+    let own = folder_of(folder, PolicyType::Scp)?;
+    if !own.is_empty() {
+        levels.push(own);
+    }
+    for path in sorted(folder)?.into_iter().filter(|path| path.is_dir()) {
+        levels.push(folder_of(&path, PolicyType::Scp)?);
+    }
+    Ok(levels)
+}
+
+fn folder_of(folder: &Path, policy_type: PolicyType) -> Result<Vec<NamedPolicy>, Failure> {
+    let is_json = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    sorted(folder)?.iter().filter(|path| is_json(path)).map(|path| policy(path, policy_type)).collect()
+}
+
+fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let cannot_read = |error: std::io::Error| Failure::cannot_read("--documents", folder, &error);
+    let entries = fs::read_dir(folder).map_err(cannot_read)?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(cannot_read)?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn policy(path: &Path, policy_type: PolicyType) -> Result<NamedPolicy, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::cannot_read("--documents", path, &error))?;
+    let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
+    let document: Value = rolecall_json::parse(&text).map_err(|error| invalid(&error))?;
+    let policy = Policy::parse(&document, policy_type).map_err(|error| invalid(&error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(NamedPolicy { name, policy })
+}

@@ -1,0 +1,216 @@
+//! `rolecall doctor`: why access to an account is denied, and what heals it.
+
+mod documents;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use futures_util::{StreamExt, stream};
+use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
+use rolecall_core::cancellation::Cancellation;
+use rolecall_core::option_rows::{OptionSet as _, Origin};
+use rolecall_core::run::{RunError, RunStart};
+use rolecall_core::scan::ScanContext;
+use rolecall_core::targets::organization::OrganizationError;
+use rolecall_core::{Run, RunOptions};
+use rolecall_roll::{ErrorKind, RunId};
+use serde_json::json;
+
+use crate::args::{
+    CallerArgs, ConfigurationArgs, Flags, OutputArgs, OutputFormat, SelectionFlags, SettingFlags, TargetFlags,
+};
+use crate::configuration::Configuration;
+use crate::exit_code::{self, RolecallExitCode};
+use crate::failure::Failure;
+use crate::output::{self, Spinner};
+use crate::runtime::in_runtime;
+use crate::terms::FlagTerms;
+use crate::{aws, configuration, environment, roll_file, targets};
+
+const HELP: &str = "\
+Examples:
+  rolecall doctor --role-arn arn:aws:iam::111111111111:role/IAMListRole
+  rolecall doctor --from roll.jsonl           (the accounts that a scan could not read)
+  rolecall doctor --organization --role-name IAMListRole
+  rolecall doctor --documents policies --role-arn arn:aws:iam::111111111111:role/IAMListRole \\
+    --caller-arn arn:aws:iam::222222222222:role/LambdaRole    (without AWS)
+
+The doctor walks from the caller to the facts of an account, and stops at the first broken link. It needs no permission \
+that a scan does not need. With iam:SimulatePrincipalPolicy and iam:GetRequestAuthorizationDetails it can say more; \
+--member-profile lets it read the role and its trust policy.
+
+A statement to paste has a placeholder for the external id; --show-external-id prints the external id in its place.";
+
+const EXIT_CODES: [(RolecallExitCode, &str); 4] = [
+    (RolecallExitCode::Success, "every link holds"),
+    (RolecallExitCode::Usage, "invalid arguments, configuration or document"),
+    (RolecallExitCode::Findings, "AWS refused a request, or a document does"),
+    (RolecallExitCode::Incomplete, "a link could not be tested: no credentials, no network, throttled"),
+];
+
+/// Targets are checked concurrently: most of the time is waiting.
+const CONCURRENCY: usize = 8;
+
+/// The arguments of `rolecall doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = exit_code::help(HELP, &EXIT_CODES))]
+pub(crate) struct DoctorArgs {
+    /// Check the accounts that this roll could not read
+    #[arg(long, value_name = "ROLL", conflicts_with_all = ["role_arn", "account", "accounts_file", "organization"])]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Profile with credentials of the member account, which may call iam:GetRole
+    #[arg(long, value_name = "NAME")]
+    pub(crate) member_profile: Option<String>,
+
+    /// Evaluate the policy documents in this folder, without AWS
+    #[arg(long, value_name = "DIR", requires = "caller_arn", conflicts_with_all = ["from", "member_profile", "profile"])]
+    pub(crate) documents: Option<PathBuf>,
+
+    /// With --documents: ARN of the role or user that runs Rolecall
+    #[arg(long, value_name = "ARN", requires = "documents")]
+    pub(crate) caller_arn: Option<String>,
+
+    /// With --documents: a condition key of the request and its value, such as aws:PrincipalOrgID=o-a1b2c3d4e5
+    #[arg(long, value_name = "KEY=VALUE", requires = "documents")]
+    pub(crate) context: Vec<String>,
+
+    /// Print the external id in statements, in place of a placeholder
+    #[arg(long)]
+    pub(crate) show_external_id: bool,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs<OutputFormat>,
+
+    #[command(flatten)]
+    pub(crate) targets: Flags<TargetFlags>,
+
+    #[command(flatten)]
+    pub(crate) caller: CallerArgs,
+
+    #[command(flatten)]
+    pub(crate) selection: Flags<SelectionFlags>,
+
+    #[command(flatten)]
+    pub(crate) settings: Flags<SettingFlags>,
+
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
+}
+
+/// Checks the targets and writes what is broken, and what heals it.
+pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
+    let configuration = configuration::read(&arguments.configuration)?;
+    let mut flags = RunOptions {
+        settings: arguments.settings.options()?,
+        selection: arguments.selection.options()?,
+        targets: arguments.targets.options()?,
+        ..RunOptions::default()
+    };
+    if let Some(roll) = &arguments.from {
+        let roles = roles_not_read(roll)?;
+        flags.targets.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
+    }
+    let options = targets::options(flags, &configuration)?;
+    let (format, mut out) = arguments.output.open()?;
+    let checks = match &arguments.documents {
+        Some(folder) => vec![documents::check(arguments, folder, &options)?],
+        None => in_runtime(Box::pin(check_targets(arguments, &options, &configuration)))?,
+    };
+    let written = match format {
+        OutputFormat::Table => {
+            let text = output::doctor(&checks, out.terminal_style());
+            out.write_all(text.as_bytes())
+        }
+        OutputFormat::Json => output::write_json(&mut out, &json!({ "targets": checks })),
+    };
+    written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
+    Ok(exit_code(&checks))
+}
+
+/// The roles of the accounts that a roll did not read completely because access was denied, or that it did not read at all.
+fn roles_not_read(roll: &std::path::Path) -> Result<Vec<String>, Failure> {
+    let file = roll_file::read(roll)?;
+    let mut roles = Vec::new();
+    for account in file.accounts() {
+        let account = account.map_err(Failure::unexpected)?;
+        let is_denied = account.gaps().iter().any(|gap| gap.error_kind == ErrorKind::Denied);
+        let is_unread = is_denied || account.outcome() == rolecall_roll::Outcome::Failed;
+        roles.extend(account.role_arn().filter(|_| is_unread).map(ToString::to_string));
+    }
+    if roles.is_empty() {
+        let problem = format!("{}: every account was read, so there is nothing to diagnose", roll.display());
+        return Err(Failure::usage(problem).with_remedy("check a role with --role-arn ARN"));
+    }
+    Ok(roles)
+}
+
+async fn check_targets(
+    arguments: &DoctorArgs,
+    options: &RunOptions,
+    configuration: &Configuration,
+) -> Result<Vec<TargetCheck>, Failure> {
+    let settings = targets::settings(options)?;
+    let plan = targets::plan(options, configuration, &arguments.caller)?;
+    // What is wrong with the source of the credentials is the first link.
+    if let Err(failure) = aws::check_credentials_source(&arguments.caller).await {
+        return Ok(vec![unusable_credentials(&failure)]);
+    }
+    let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
+    let member = match &arguments.member_profile {
+        None => None,
+        Some(profile) => {
+            let caller = CallerArgs { profile: Some(profile.clone()), region: arguments.caller.region.clone() };
+            Some(aws::connect(&caller, &plan, &settings.limits).await?)
+        }
+    };
+    let spinner = Spinner::preparing(&plan, &scanner);
+    let context = ScanContext::new(settings.clone());
+    let doctor = Doctor {
+        scanner: &scanner,
+        context: &context,
+        member: member.as_ref(),
+        shows_external_id: arguments.show_external_id,
+        terms: &FlagTerms,
+    };
+    let caller = doctor.check_caller().await;
+    if let Some(check) = caller.clone().into_broken_target() {
+        return Ok(vec![check]);
+    }
+    let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
+    let run = Run::prepare(&scanner, &plan, settings, start, &Cancellation::new(None)).await;
+    let run = match run {
+        Ok(run) => run,
+        Err(RunError::Organization(OrganizationError::Call(error))) => {
+            let advice = aws::organization_advice(&error);
+            return Ok(vec![caller.with_organization_error(&error, advice)]);
+        }
+        Err(error) => return Err(aws::run_failure(&error, &arguments.caller, options)),
+    };
+    drop(spinner);
+    for note in run.notes() {
+        output::say(&format!("note: {note}"));
+    }
+    let checks = stream::iter(run.targets().as_slice());
+    let checks = checks.map(|target| Box::pin(doctor.check(target, &caller))).buffered(CONCURRENCY);
+    Ok(checks.collect().await)
+}
+
+/// The check of a caller whose profile or variables give no credentials.
+fn unusable_credentials(failure: &Failure) -> TargetCheck {
+    CallerCheck::without_credentials(failure.message(), failure.remedy().unwrap_or_default())
+}
+
+/// 10 if anything was refused, 11 if something could not be tested.
+fn exit_code(checks: &[TargetCheck]) -> ExitCode {
+    let broken = || checks.iter().filter_map(TargetCheck::broken_link).map(|(_, broken)| broken);
+    if broken().any(|broken| broken.is_refused) {
+        RolecallExitCode::Findings.into()
+    } else if broken().next().is_some() {
+        RolecallExitCode::Incomplete.into()
+    } else {
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,132 @@
+//! The checks of `rolecall doctor`: a line for each link, and under a broken one what AWS said, the causes and their cures.
+
+use anstyle::{AnsiColor, Style};
+use rolecall_access::doctor::{BrokenLink, Candidate, Cure, Evidence, LinkCheck, LinkState, Paste, TargetCheck};
+use rolecall_report::coverage_summary::count_of;
+use rolecall_report::render::sanitize;
+
+use super::sink::TerminalStyle;
+use super::wrap::hanging;
+
+/// The width of the state and the link, before the subject.
+const INDENT: usize = 15;
+
+/// Renders all checks.
+pub(crate) fn doctor(checks: &[TargetCheck], terminal: TerminalStyle) -> String {
+    let mut lines = Lines { text: String::new(), terminal };
+    for check in checks {
+        if checks.len() > 1 {
+            lines.heading(check);
+        }
+        check.links.iter().for_each(|link| lines.link(link));
+        if checks.len() > 1 {
+            lines.text.push('\n');
+        }
+    }
+    if checks.len() > 1 {
+        let healthy = checks.iter().filter(|check| check.is_healthy()).count();
+        let summary = format!("{}: {healthy} healthy, {} broken", count_of(checks.len(), "target"), checks.len() - healthy);
+        lines.text.push_str(&format!("{summary}\n"));
+    }
+    lines.text
+}
+
+/// The lines of an output, wrapped to the terminal; statements to paste are not wrapped.
+struct Lines {
+    text: String,
+    terminal: TerminalStyle,
+}
+
+impl Lines {
+    fn heading(&mut self, check: &TargetCheck) {
+        let role = check.role_arn.as_ref().map(ToString::to_string);
+        let target = role.or_else(|| check.account_id.clone()).unwrap_or_default();
+        let name = check.account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+        let line = sanitize(&format!("{target}{name}")).into_owned();
+        let line = self.styled(&line, Style::new().bold());
+        self.text.push_str(&format!("{line}\n"));
+    }
+
+    fn link(&mut self, check: &LinkCheck) {
+        let LinkCheck { link, subject, state } = check;
+        let (mark, color) = match state {
+            LinkState::Ok { .. } => (" ok ", AnsiColor::Green),
+            LinkState::Broken(_) => ("FAIL", AnsiColor::Red),
+            LinkState::Untested { .. } | LinkState::NotReached => (" -- ", AnsiColor::Yellow),
+        };
+        let detail = match state {
+            LinkState::Ok { evidence: Evidence::Call } | LinkState::Broken(_) => subject.clone(),
+            LinkState::Ok { evidence } => format!("{subject} ({})", evidence.label()),
+            LinkState::Untested { reason } if subject.is_empty() => reason.clone(),
+            LinkState::Untested { reason } => format!("{subject} ({reason})"),
+            LinkState::NotReached => "not reached".to_owned(),
+        };
+        let mark = self.styled(mark, color.on_default());
+        self.line(&format!("{mark} {:<9} ", link.name()), INDENT, &detail);
+        if let LinkState::Broken(broken) = state {
+            self.broken(broken);
+        }
+    }
+
+    fn broken(&mut self, broken: &BrokenLink) {
+        let BrokenLink { said, evidence, candidates, notes, .. } = broken;
+        if let Some(said) = said {
+            let code = said.code.as_deref().unwrap_or_default();
+            let reason = if said.has_reason || code != "AccessDenied" { "" } else { ", no reason" };
+            let request = said.request_id.as_ref().map_or(String::new(), |id| format!("   request {id}"));
+            self.labeled("AWS said", &format!("{code}{reason}{request}"));
+            if said.has_reason || code != "AccessDenied" {
+                self.labeled("", &said.message);
+            }
+        }
+        let label = if *evidence == Evidence::Likelihood { "likely" } else { "because" };
+        for (index, candidate) in candidates.iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            let number = if candidates.len() > 1 { format!("{} ", index + 1) } else { String::new() };
+            let source = match evidence {
+                Evidence::Call | Evidence::Message | Evidence::Likelihood => String::new(),
+                other => format!(" ({})", other.label()),
+            };
+            self.labeled(label, &format!("{number}{}{source}", candidate.text));
+            self.candidate(candidate);
+        }
+        notes.iter().for_each(|note| self.labeled("note", note));
+    }
+
+    fn candidate(&mut self, candidate: &Candidate) {
+        if let Some(distinguished_by) = &candidate.distinguished_by {
+            self.labeled("", &format!("test: {distinguished_by}"));
+        }
+        match &candidate.cure {
+            Cure::Step(step) => self.labeled("to do", step),
+            Cure::Paste(paste) => self.paste(paste),
+        }
+    }
+
+    fn paste(&mut self, paste: &Paste) {
+        let Paste { account_id, into, statement, unless, .. } = paste;
+        let unless = unless.map_or(String::new(), |unless| format!(", unless {unless}"));
+        self.labeled("paste", &format!("into {into} in {account_id}{unless}:"));
+        let statement = serde_json::to_string(statement).unwrap_or_default();
+        self.text.push_str(&format!("{:INDENT$}{statement}\n", ""));
+    }
+
+    fn labeled(&mut self, label: &str, text: &str) {
+        let label = format!("     {label:<9} ");
+        self.line(&label, INDENT, text);
+    }
+
+    /// A line with a label; the lines that follow are indented.
+    fn line(&mut self, label: &str, indent: usize, text: &str) {
+        let text = sanitize(text);
+        // The label may have colors, which take no columns.
+        let plain = format!("{:indent$}{text}", "");
+        let wrapped = hanging(&plain, self.terminal.width, indent);
+        let rest = wrapped.get(indent..).unwrap_or(&wrapped);
+        self.text.push_str(&format!("{label}{rest}\n"));
+    }
+
+    fn styled(&self, text: &str, style: Style) -> String {
+        if self.terminal.colors { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
