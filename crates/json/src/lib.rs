@@ -1,7 +1,8 @@
 //! Reads JSON that people write: a file of cases, a world of the emulator, a line of an accounts file.
 //!
 //! 1. `distinct_names`: no object has a name twice;
-//! 2. `wording`: what is wrong, in words that need no knowledge of Rust.
+//! 2. `wording`: what is wrong, in words that need no knowledge of Rust;
+//! 3. `path`, `place`: the line and column of a value, for an error that is found after the text was parsed.
 //!
 //! ```
 //! let problem = rolecall_json::parse::<Vec<u8>>("[1,\n \"two\"]").unwrap_err().to_string();
@@ -9,6 +10,8 @@
 //! ```
 
 mod distinct_names;
+mod path;
+mod place;
 mod wording;
 
 use std::fmt;
@@ -16,6 +19,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use distinct_names::DistinctNames;
+pub use path::JsonPath;
+pub use place::{Place, Places};
 
 /// Why a text is not valid: the place, what was found there and what is expected. It never repeats the value of a string,
 /// which may be a secret.

@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use crate::context::Context;
@@ -111,40 +112,48 @@ impl fmt::Display for Decision {
 /// Decides a request by AWS's policy evaluation logic.
 #[must_use]
 pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
-    // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-    if request.action.eq_ignore_ascii_case("sts:GetCallerIdentity") {
-        return Decision::Allowed(Vec::new());
+    if let Some(decision) = decide_without_policies(request) {
+        return decision;
     }
-    let Request { principal, action, resource, context, .. } = request;
-    if let Some(reason) = never_allowed(principal, action) {
-        return Decision::NeverAllowed(reason);
-    }
-    let evaluation = EvaluationContext {
-        principal,
-        has_boundary: policies.boundaries.is_some(),
-        action,
-        resource,
-        context,
-    };
-    let mut applicable = policies.all().filter(|(policy_type, _)| applies(*policy_type, request));
+    let evaluation = evaluation_context(request, policies);
+    let mut applicable = policies.all().filter(|(policy_type, _)| limit_of(*policy_type, request).is_none());
     let deny = applicable.find_map(|(policy_type, policy)| {
         first_matching_statement(evaluation, Effect::Deny, policy_type, policy)
     });
     if let Some(deny) = deny {
         return Decision::ExplicitlyDenied(deny);
     }
-    // A trust policy cannot trust a principal of another partition.
-    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
-    let partition = resource.split(':').nth(1).unwrap_or_default();
-    let is_other_partition =
-        !principal.is_service() && !["", "*", principal.partition()].contains(&partition);
-    if policies.trust.is_some() && is_other_partition {
+    if policies.trust.is_some() && is_of_other_partition(request) {
         return Decision::ImplicitlyDenied(PolicyType::Trust);
     }
     match find_allowing_statements(evaluation, request, policies) {
         Ok(statements) => Decision::Allowed(statements),
         Err(policy_type) => Decision::ImplicitlyDenied(policy_type),
     }
+}
+
+/// The decision about a request that no policy can change; `None` where the policies decide.
+pub(crate) fn decide_without_policies(request: &Request) -> Option<Decision> {
+    // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    if request.action.eq_ignore_ascii_case("sts:GetCallerIdentity") {
+        return Some(Decision::Allowed(Vec::new()));
+    }
+    never_allowed(&request.principal, &request.action).map(Decision::NeverAllowed)
+}
+
+/// The parts of a request that its policies are evaluated against.
+pub(crate) fn evaluation_context<'a>(request: &'a Request, policies: &PolicySet) -> EvaluationContext<'a> {
+    let Request { principal, action, resource, context, .. } = request;
+    EvaluationContext { principal, has_boundary: policies.boundaries.is_some(), action, resource, context }
+}
+
+/// Whether the principal is of another partition than the role, whose trust policy then cannot trust it.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+pub(crate) fn is_of_other_partition(request: &Request) -> bool {
+    let Request { principal, resource, .. } = request;
+    let partition = resource.split(':').nth(1).unwrap_or_default();
+    !principal.is_service() && !["", "*", principal.partition()].contains(&partition)
 }
 
 /// Why AWS allows a principal no such request, whatever the policies say; `None` where the policies decide.
@@ -161,22 +170,25 @@ fn never_allowed(principal: &Principal, action: &str) -> Option<&'static str> {
         .then_some("a session of GetFederationToken cannot call IAM, and of STS only GetCallerIdentity")
 }
 
-/// Whether policies of a type apply to a request.
+/// Why policies of a type do not apply to a request; `None` where they do.
 ///
 /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html>,
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
-fn applies(policy_type: PolicyType, request: &Request) -> bool {
+pub(crate) fn limit_of(policy_type: PolicyType, request: &Request) -> Option<&'static str> {
     let Request { principal, action, resource, .. } = request;
     match policy_type {
-        PolicyType::Trust => true,
-        // Neither the calls of a service-linked role are limited, nor a service's ability to assume it.
-        PolicyType::Rcp => {
-            is_limited_by_rcps(action)
-                && !principal.is_service_linked_role()
-                && !is_service_linked_role(resource)
+        PolicyType::Trust => None,
+        PolicyType::Rcp if !is_limited_by_rcps(action) => {
+            Some("resource control policies do not apply to this action")
         }
-        PolicyType::Scp => !principal.is_service() && !principal.is_service_linked_role(),
-        PolicyType::Identity | PolicyType::Boundary | PolicyType::Session => !principal.is_service(),
+        // Neither the calls of a service-linked role are limited, nor a service's ability to assume it.
+        PolicyType::Rcp => (principal.is_service_linked_role() || is_service_linked_role(resource))
+            .then_some("resource control policies do not apply to service-linked roles"),
+        _ if principal.is_service() => Some("it does not apply to AWS services"),
+        PolicyType::Scp => principal
+            .is_service_linked_role()
+            .then_some("service control policies do not apply to service-linked roles"),
+        PolicyType::Identity | PolicyType::Boundary | PolicyType::Session => None,
     }
 }
 
@@ -190,16 +202,14 @@ fn find_allowing_statements(
     let is_own_account = principal.account_id() == request.resource_account;
     let trust = policies.trust.as_ref();
     let closest_trust = trust.and_then(|policy| {
-        let allows = policy.policy.matching(Effect::Allow, evaluation);
-        allows.max_by_key(|(_, principal_match)| *principal_match).map(|(statement, principal_match)| {
-            (determining_statement(PolicyType::Trust, policy, statement), principal_match)
-        })
+        let (statement, principal_match) = closest_allow(&policy.policy, evaluation)?;
+        Some((determining_statement(PolicyType::Trust, policy, statement), principal_match))
     });
     if principal.is_service() {
         return closest_trust.map(|(statement, _)| vec![statement]).ok_or(PolicyType::Trust);
     }
     let mut allowing = Vec::new();
-    let levels = policies.scps.iter().filter(|_| applies(PolicyType::Scp, request)).flatten();
+    let levels = policies.scps.iter().filter(|_| limit_of(PolicyType::Scp, request).is_none()).flatten();
     for level in levels {
         allowing.push(find_allowing_statement(evaluation, PolicyType::Scp, level)?);
     }
@@ -222,6 +232,15 @@ fn find_allowing_statements(
         None => return Err(PolicyType::Trust),
     }
     Ok(allowing)
+}
+
+/// The statement with `Allow` that matches the principal most closely; the first of several.
+pub(crate) fn closest_allow<'a>(
+    policy: &'a Policy,
+    evaluation: EvaluationContext<'a>,
+) -> Option<(&'a Statement, PrincipalMatch)> {
+    let allows = policy.matching(Effect::Allow, evaluation);
+    allows.max_by_key(|(statement, principal_match)| (*principal_match, Reverse(statement.index)))
 }
 
 /// The statement that allows in the principal's own policies of a type; `None` where no policy of the type limits the

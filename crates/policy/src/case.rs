@@ -17,16 +17,20 @@
 //! and without that key a session is matched by the name of its role. An `aws:PrincipalArn` of another principal is an
 //! error: AWS never sends such a request, so the case must be mistyped.
 
+use std::fmt;
+
+use rolecall_json::JsonPath;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::authorize::{Decision, NamedPolicy, PolicySet, Request, authorize};
 use crate::context::Context;
 use crate::document::{Policy, PolicyError, PolicyType};
+use crate::explain::{Explanation, explain};
 use crate::principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};
 
 /// A test case of a file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Case {
     /// A name for reports.
@@ -44,6 +48,16 @@ pub struct Case {
     context: Context,
     /// The expected decision; `None` where it is not known.
     pub expected: Option<Verdict>,
+}
+
+/// Without the policies and the context, which may hold an external id.
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, request, expected, .. } = self;
+        let mut debug = f.debug_struct("Case");
+        debug.field("name", name).field("request", request).field("expected", expected);
+        debug.finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -92,6 +106,44 @@ pub enum CaseError {
     },
 }
 
+impl CaseError {
+    /// The path in the case to the value that is invalid.
+    #[must_use]
+    pub fn path(&self) -> JsonPath {
+        let request = JsonPath::root().field("request");
+        match self {
+            Self::Principal(_) => request.field("principal"),
+            Self::Action(_) => request.field("action"),
+            Self::MissingResourceAccount(_) => request.field("resource"),
+            Self::ResourceAccount(_) => request.field("resourceAccount"),
+            Self::PrincipalArn(_) => JsonPath::root().field("context"),
+            Self::Policy { name, error } => path_of(name).join(error.culprit()),
+        }
+    }
+}
+
+/// Something in a policy of a case that should be corrected, though the case can be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseWarning {
+    path: JsonPath,
+    message: String,
+}
+
+impl CaseWarning {
+    /// The path in the case to the element.
+    #[must_use]
+    pub fn path(&self) -> &JsonPath {
+        &self.path
+    }
+}
+
+/// `trustPolicy: Statement[0].Sid: "a b" has other characters than letters and digits (AWS rejects such a policy)`.
+impl fmt::Display for CaseWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<&Decision> for Verdict {
     fn from(decision: &Decision) -> Self {
         if decision.is_allowed() { Self::Allowed } else { Self::Denied }
@@ -105,6 +157,34 @@ impl Case {
     /// [`CaseError`] names the invalid field.
     pub fn decide(&self) -> Result<Decision, CaseError> {
         Ok(authorize(&self.request()?, &self.policies()?))
+    }
+
+    /// Evaluates the policies for the request, and says what each of them contributed.
+    ///
+    /// # Errors
+    /// [`CaseError`] names the invalid field.
+    pub fn explain(&self) -> Result<Explanation, CaseError> {
+        Ok(explain(&self.request()?, &self.policies()?))
+    }
+
+    /// What should be corrected in the policies, though they can be evaluated: what AWS reports as errors, and what AWS
+    /// accepts though it never works.
+    ///
+    /// # Errors
+    /// [`CaseError`] names the invalid field.
+    pub fn warnings(&self) -> Result<Vec<CaseWarning>, CaseError> {
+        let policies = self.policies()?;
+        let warnings = policies.all().flat_map(|(policy_type, NamedPolicy { name, policy })| {
+            let document = path_of(name);
+            let warning = |path: &JsonPath, message| CaseWarning { path: document.join(path), message };
+            let errors = policy.errors(policy_type).into_iter().map(|error| {
+                warning(error.culprit(), format!("{name}: {error} (AWS rejects such a policy)"))
+            });
+            let lints = policy.lints(policy_type).into_iter();
+            let lints = lints.map(|lint| warning(&lint.culprit(), format!("{name}: {lint}")));
+            errors.chain(lints).collect::<Vec<_>>()
+        });
+        Ok(warnings.collect())
     }
 
     /// What AWS reports as errors in the policies, though they can be evaluated.
@@ -175,6 +255,14 @@ impl Case {
             rcps: parse_list("rcps", &self.rcps, PolicyType::Rcp)?,
         })
     }
+}
+
+/// The path in a case to a policy with this name, such as `scps[0][1]`.
+fn path_of(name: &str) -> JsonPath {
+    let mut parts = name.split('[');
+    let field = JsonPath::root().field(parts.next().unwrap_or_default());
+    let indexes = parts.filter_map(|part| part.strip_suffix(']')?.parse().ok());
+    indexes.fold(field, |path, index| path.item(index))
 }
 
 /// The service control policies of each level of the organization. A flat list is a single level.

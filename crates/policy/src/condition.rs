@@ -2,22 +2,33 @@
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use crate::context::{Context, is_multivalued};
+use crate::context::{Context, is_multivalued, shown_values};
 use crate::pattern::{self, Token};
 
 /// One comparison of a `Condition` block: a key, an operator and values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
     pub(crate) operator: Operator,
+    /// The operator as the policy has it, such as `StringEquals`.
+    pub(crate) operator_name: String,
     pub(crate) key: String,
     /// At least one value must match; for a negated operator, none may match.
     pub(crate) values: Vec<String>,
+}
+
+/// Without the values of `sts:ExternalId`.
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operator_name, key, .. } = self;
+        write!(f, "{operator_name} {key:?}: {:?}", shown_values(key, &self.values))
+    }
 }
 
 /// A condition operator, such as `ForAnyValue:StringNotLikeIfExists`.
@@ -138,14 +149,32 @@ impl Condition {
         }
     }
 
-    /// What AWS reports as an error in the condition: the operator, or a value that cannot be compared with anything.
-    pub(crate) fn problem(&self) -> Option<String> {
+    /// Whether a request without the key meets the condition.
+    #[must_use]
+    pub(crate) fn is_met_without_key(&self) -> bool {
+        self.evaluate(&Context::default(), None)
+    }
+
+    /// What AWS reports as an error in the condition: in the operator, or in a value that cannot be compared with anything,
+    /// with the index of the value.
+    pub(crate) fn problem(&self) -> Option<(Option<usize>, String)> {
         let Operator { comparison, if_exists, .. } = self.operator;
         if comparison == Comparison::Null && if_exists {
-            return Some("Null already checks whether the key exists; remove IfExists".to_owned());
+            return Some((None, "Null already checks whether the key exists; remove IfExists".to_owned()));
         }
-        let invalid = self.values.iter().find_map(|value| Some((value, comparison.problem(value)?)));
-        invalid.map(|(value, problem)| format!("{value:?} {problem}"))
+        if !self.operator.is_quantified() && comparison != Comparison::Null && is_multivalued(&self.key) {
+            let Self { operator_name, key, .. } = self;
+            let problem = format!(
+                "a request can have several values of {key}, which {operator_name} does not compare; use \
+                 ForAnyValue:{operator_name} or ForAllValues:{operator_name}"
+            );
+            return Some((None, problem));
+        }
+        let shown = shown_values(&self.key, &self.values);
+        let mut values = self.values.iter().zip(shown).enumerate();
+        values.find_map(|(index, (value, shown))| {
+            Some((Some(index), format!("{shown:?} {}", comparison.problem(value)?)))
+        })
     }
 
     /// Whether one value of the request meets the condition. Values that cannot be compared meet neither an operator nor
@@ -158,6 +187,43 @@ impl Condition {
         } else {
             results.any(|result| result == Some(true))
         }
+    }
+}
+
+impl Operator {
+    /// Whether it has `ForAllValues` or `ForAnyValue`.
+    pub(crate) fn is_quantified(self) -> bool {
+        self.quantifier != ValueQuantifier::Single
+    }
+
+    /// Whether it is met where none of the values matches, such as `StringNotEquals`.
+    pub(crate) fn is_negated(self) -> bool {
+        self.negated
+    }
+
+    /// Whether it compares texts character by character, so that `*` and `?` are no wildcards.
+    pub(crate) fn is_literal(self) -> bool {
+        matches!(self.comparison, Comparison::String | Comparison::StringIgnoringCase)
+    }
+
+    /// Whether it compares ARNs, part by part.
+    pub(crate) fn compares_arns(self) -> bool {
+        self.comparison == Comparison::Arn
+    }
+
+    /// Whether it compares texts or ARNs, whose values can have policy variables.
+    pub(crate) fn has_variables(self) -> bool {
+        self.is_literal() || matches!(self.comparison, Comparison::Like | Comparison::Arn)
+    }
+
+    /// Whether it compares IP addresses with networks.
+    pub(crate) fn compares_networks(self) -> bool {
+        self.comparison == Comparison::IpAddress
+    }
+
+    /// Whether it only checks that the request has the key.
+    pub(crate) fn is_null(self) -> bool {
+        self.comparison == Comparison::Null
     }
 }
 
@@ -240,7 +306,7 @@ fn parse_bool(text: &str) -> Option<bool> {
 }
 
 /// Parses a CIDR block, or an IP address as a block of one address.
-fn parse_network(text: &str) -> Option<IpNet> {
+pub(crate) fn parse_network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 

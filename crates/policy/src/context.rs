@@ -1,6 +1,7 @@
 //! The request context: the condition keys of a request, and their values.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,9 +9,29 @@ use serde_json::Value;
 /// Condition keys and their values. Keys ignore case, also in the tag name of a key such as `aws:PrincipalTag/team`.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Value>")]
 pub struct Context(BTreeMap<String, Vec<String>>);
+
+/// Without the values of `sts:ExternalId`.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(key, values)| (key, shown_values(key, values)))).finish()
+    }
+}
+
+/// What is shown in place of a value that is a secret.
+const REDACTED: &str = "(redacted)";
+
+/// Whether the values of a condition key are secrets, which no output shows: external ids.
+pub(crate) fn is_secret(key: &str) -> bool {
+    key.eq_ignore_ascii_case("sts:ExternalId")
+}
+
+/// The values of a condition key as they may be shown.
+pub(crate) fn shown_values(key: &str, values: &[String]) -> Vec<String> {
+    values.iter().map(|value| if is_secret(key) { REDACTED } else { value }.to_owned()).collect()
+}
 
 impl Context {
     /// Sets a key to one value.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use rolecall_json::{JsonPath, Place, Places};
 use serde_json::{Map, Value};
 
 use crate::condition::{Condition, Operator};
@@ -14,6 +15,8 @@ use crate::pattern;
 use crate::principal::{Principal, PrincipalMatch};
 
 /// The type of a policy. It determines which elements a document may have, and how the policy takes part in a decision.
+///
+/// It is serialized as it is displayed, such as `trust policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyType {
     /// An identity-based policy, attached to the principal.
@@ -31,12 +34,19 @@ pub enum PolicyType {
 }
 
 /// A parsed policy document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Policy {
     source: Arc<Value>,
     /// Whether the version is 2012-10-17, the first with policy variables.
     has_variables: bool,
     pub(crate) statements: Vec<Statement>,
+}
+
+/// Without the source, which may hold an external id.
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("statements", &self.statements).finish_non_exhaustive()
+    }
 }
 
 /// The parts of a request that a policy is evaluated against.
@@ -83,24 +93,82 @@ pub(crate) enum Match<T> {
 pub(crate) enum PrincipalValue {
     Aws(String),
     Service(String),
-    /// A federated identity or a canonical user, which match no [`Principal`].
-    Unsupported,
+    /// A provider of federated identities, which matches no [`Principal`].
+    Federated(String),
+    /// A canonical user id of Amazon S3, which matches no [`Principal`].
+    CanonicalUser(String),
 }
 
 /// What is invalid in a policy document, and in which element.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{prefix}{problem}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
-    /// The element with a colon, such as `Statement[0].Effect: `; empty for the document as a whole.
-    prefix: String,
+    /// The element, such as `Statement[0].Effect`.
+    element: JsonPath,
+    /// The element whose place in the text is that of the error, where it is another one.
+    culprit: Option<JsonPath>,
     problem: String,
 }
 
 impl PolicyError {
-    pub(crate) fn new(element: &str, problem: impl fmt::Display) -> Self {
-        let prefix = if element.is_empty() { String::new() } else { format!("{element}: ") };
-        Self { prefix, problem: problem.to_string() }
+    pub(crate) fn new(element: &JsonPath, problem: impl fmt::Display) -> Self {
+        Self { element: element.clone(), culprit: None, problem: problem.to_string() }
     }
+
+    /// An error whose place is that of a field of the element, such as one that it cannot have.
+    pub(crate) fn at_field(self, name: &str) -> Self {
+        Self { culprit: Some(self.element.field(name)), ..self }
+    }
+
+    /// An error whose place is that of an item of the element.
+    pub(crate) fn at_item(self, index: usize) -> Self {
+        Self { culprit: Some(self.element.item(index)), ..self }
+    }
+
+    /// The element that the error is about, such as `Statement[0].Effect`; the root for the document as a whole.
+    #[must_use]
+    pub fn element(&self) -> &JsonPath {
+        &self.element
+    }
+
+    /// The element at whose place in a text the error is.
+    #[must_use]
+    pub fn culprit(&self) -> &JsonPath {
+        self.culprit.as_ref().unwrap_or(&self.element)
+    }
+
+    /// What is wrong with the element, and what is expected.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// `Statement[0].Effect: expected "Allow" or "Deny"`.
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.element.is_root() {
+            write!(f, "{}: ", self.element)?;
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+/// Why a text is not a policy document, with the line and the column.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyTextError {
+    /// The text is not JSON, or has a name twice in one object.
+    #[error(transparent)]
+    Json(#[from] rolecall_json::JsonError),
+    /// The text is JSON, but not a policy document of the type.
+    #[error("{place}: {error}")]
+    Policy {
+        /// Where the element begins.
+        place: Place,
+        /// What is wrong with the element.
+        error: PolicyError,
+    },
 }
 
 impl fmt::Display for PolicyType {
@@ -113,6 +181,12 @@ impl fmt::Display for PolicyType {
             Self::Scp => "service control policy",
             Self::Rcp => "resource control policy",
         })
+    }
+}
+
+impl serde::Serialize for PolicyType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -136,26 +210,50 @@ impl Policy {
         &self.source
     }
 
+    /// Parses the text of a policy document of this type.
+    ///
+    /// ```
+    /// use rolecall_policy::{Policy, PolicyType};
+    ///
+    /// let text = "{ \"Statement\": {\n  \"Effect\": \"Permit\", \"Action\": \"*\", \"Resource\": \"*\" } }";
+    /// let error = Policy::parse_text(text, PolicyType::Identity).unwrap_err().to_string();
+    /// assert_eq!(error, "line 2, column 13: Statement[0].Effect: expected \"Allow\" or \"Deny\"");
+    /// ```
+    ///
+    /// # Errors
+    /// [`PolicyTextError`] says where the text is no policy document, and what is expected there.
+    pub fn parse_text(text: &str, policy_type: PolicyType) -> Result<Self, PolicyTextError> {
+        let document: Value = rolecall_json::parse(text)?;
+        Self::parse(&document, policy_type).map_err(|error| {
+            let place = Places::new(text).place(error.culprit());
+            PolicyTextError::Policy { place, error }
+        })
+    }
+
     /// Parses a policy document of this type.
     ///
     /// # Errors
     /// [`PolicyError`] names the element, and what is expected.
     pub fn parse(document: &Value, policy_type: PolicyType) -> Result<Self, PolicyError> {
-        let object = expect_object(document, "")?;
-        check_element_names(object, "", &["Version", "Id", "Statement"])?;
+        let root = JsonPath::root();
+        let object = expect_object(document, &root)?;
+        check_element_names(object, &root, &["Version", "Id", "Statement"])?;
         let has_variables = match object.get("Version") {
             None => false,
             Some(Value::String(version)) if version == "2012-10-17" => true,
             Some(Value::String(version)) if version == "2008-10-17" => false,
             Some(other) => {
                 let problem = format!("unknown version {other}; expected \"2012-10-17\"");
-                return Err(PolicyError::new("Version", problem));
+                return Err(PolicyError::new(&root.field("Version"), problem));
             }
         };
         let statements = match object.get("Statement") {
             Some(Value::Array(statements)) => statements.iter().collect(),
             Some(statement @ Value::Object(_)) => vec![statement],
-            _ => return Err(PolicyError::new("Statement", "expected a statement or a list of statements")),
+            _ => {
+                let problem = "expected a statement or a list of statements";
+                return Err(PolicyError::new(&root.field("Statement"), problem));
+            }
         };
         let numbered = statements.into_iter().enumerate();
         let statements = numbered
@@ -177,6 +275,16 @@ impl Policy {
         services.filter(|service| *service != "*").map(str::to_ascii_lowercase).collect()
     }
 
+    /// The values of policy variables; `None` where the version of the policy has no variables.
+    pub(crate) fn variables<'a>(&self, context: &'a Context) -> Option<&'a Context> {
+        self.has_variables.then_some(context)
+    }
+
+    /// Whether the version of the policy has policy variables.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.has_variables
+    }
+
     /// The statements with this effect that match the request, and how closely each matches the principal.
     pub(crate) fn matching<'a>(
         &'a self,
@@ -184,11 +292,12 @@ impl Policy {
         request: EvaluationContext<'a>,
     ) -> impl Iterator<Item = (&'a Statement, PrincipalMatch)> {
         let EvaluationContext { action, resource, context, .. } = request;
-        let variables = self.has_variables.then_some(context);
+        let variables = self.variables(context);
         let with_effect = self.statements.iter().filter(move |statement| statement.effect == effect);
         with_effect.filter_map(move |statement| {
             let principal_match = statement.match_principal(&request)?;
-            let is_match = statement.matches_action_and_resource(action, resource, variables)
+            let is_match = statement.matches_action(action)
+                && statement.matches_resource(resource, variables)
                 && statement.conditions.iter().all(|condition| condition.evaluate(context, variables));
             is_match.then_some((statement, principal_match))
         })
@@ -197,10 +306,7 @@ impl Policy {
 
 impl Statement {
     fn parse(index: usize, statement: &Value, policy_type: PolicyType) -> Result<Self, PolicyError> {
-        let path = format!("Statement[{index}]");
-        let element = |name: &str| format!("{path}.{name}");
-        let object = expect_object(statement, &path)?;
-        let names = [
+        const NAMES: [&str; 9] = [
             "Sid",
             "Effect",
             "Principal",
@@ -211,54 +317,57 @@ impl Statement {
             "NotResource",
             "Condition",
         ];
-        check_element_names(object, &path, &names)?;
+        let path = JsonPath::root().field("Statement").item(index);
+        let object = expect_object(statement, &path)?;
+        check_element_names(object, &path, &NAMES)?;
         let sid = match object.get("Sid") {
             None => None,
             Some(Value::String(sid)) => Some(sid.clone()),
-            Some(_) => return Err(PolicyError::new(&element("Sid"), "expected a string")),
+            Some(_) => return Err(PolicyError::new(&path.field("Sid"), "expected a string")),
         };
         let effect = match object.get("Effect").and_then(Value::as_str) {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
-            _ => return Err(PolicyError::new(&element("Effect"), "expected \"Allow\" or \"Deny\"")),
+            _ => return Err(PolicyError::new(&path.field("Effect"), "expected \"Allow\" or \"Deny\"")),
         };
         let principals = parse_element(object, &path, "Principal", parse_principals)?;
-        match (policy_type.has_principal(), &principals) {
-            (false, Some(_)) => {
-                let problem = format!("the {policy_type} cannot have Principal; remove Principal");
-                return Err(PolicyError::new(&path, problem));
-            }
-            (true, None) => {
-                let problem = format!("the {policy_type} needs Principal; add Principal");
-                return Err(PolicyError::new(&path, problem));
-            }
-            _ => {}
-        }
+        check_principal_element(principals.as_ref(), &path, policy_type)?;
         let actions = parse_element(object, &path, "Action", parse_strings)?;
         let actions = actions.ok_or_else(|| PolicyError::new(&path, "add Action or NotAction"))?;
-        for action in actions.all() {
-            let service = action.split_once(':').map(|(service, _)| service);
-            if action != "*" && service.is_none_or(|service| service != "*" && service.contains(['*', '?'])) {
-                let problem = format!(
-                    "invalid action {action:?}; expected for example \"sts:AssumeRole\", \"iam:List*\" or \"*\""
-                );
-                return Err(PolicyError::new(&element("Action"), problem));
-            }
-        }
+        check_actions(&actions, &path)?;
         let resources = parse_element(object, &path, "Resource", parse_strings)?;
         if !policy_type.has_principal() && resources.is_none() {
             return Err(PolicyError::new(&path, "add Resource or NotResource"));
         }
         let conditions = match object.get("Condition") {
             None => Vec::new(),
-            Some(block) => parse_conditions(block, &element("Condition"))?,
+            Some(block) => parse_conditions(block, &path.field("Condition"))?,
         };
         Ok(Self { index, sid, effect, principals, actions, resources, conditions })
     }
 
+    /// The principals, each with the path to its value.
+    pub(crate) fn principal_values(&self) -> Vec<(JsonPath, usize, &PrincipalValue)> {
+        let Some(principals) = &self.principals else { return Vec::new() };
+        let element = self.path().field(&principals.element_name("Principal"));
+        let all = principals.all();
+        let with_place = all.iter().enumerate().map(|(number, value)| {
+            let (principal_type, _) = value.parts();
+            let is_of_type = |other: &&PrincipalValue| other.parts().0 == principal_type;
+            let index = all.iter().take(number).filter(is_of_type).count();
+            (element.field(principal_type), index, value)
+        });
+        with_place.collect()
+    }
+
+    /// The path to the statement in its document.
+    pub(crate) fn path(&self) -> JsonPath {
+        JsonPath::root().field("Statement").item(self.index)
+    }
+
     /// How closely the statement matches the principal; `None` where it does not match. A policy without `Principal` is
     /// attached to the principal itself, so it always matches.
-    fn match_principal(&self, request: &EvaluationContext<'_>) -> Option<PrincipalMatch> {
+    pub(crate) fn match_principal(&self, request: &EvaluationContext<'_>) -> Option<PrincipalMatch> {
         let EvaluationContext { principal, .. } = request;
         match &self.principals {
             None => Some(PrincipalMatch::Exact),
@@ -275,20 +384,22 @@ impl Statement {
         }
     }
 
-    fn matches_action_and_resource(&self, action: &str, resource: &str, variables: Option<&Context>) -> bool {
-        let matches_action = match &self.actions {
-            Match::Any(actions) => actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
-            Match::NotAny(actions) => !actions.iter().any(|a| pattern::matches_ignoring_case(a, action)),
-        };
+    pub(crate) fn matches_action(&self, action: &str) -> bool {
+        let is_listed =
+            self.actions.all().iter().any(|pattern| pattern::matches_ignoring_case(pattern, action));
+        is_listed != matches!(self.actions, Match::NotAny(_))
+    }
+
+    /// Whether the statement matches the resource. A statement without `Resource` applies to what its policy is attached to.
+    pub(crate) fn matches_resource(&self, resource: &str, variables: Option<&Context>) -> bool {
         // `None` where a variable has no value: then neither Resource nor NotResource matches.
         let matches_resource =
             |text: &String| pattern::resolve_arn(text, variables).map(|p| pattern::matches(&p, resource));
-        matches_action
-            && match &self.resources {
-                None => true,
-                Some(Match::Any(texts)) => texts.iter().any(|text| matches_resource(text) == Some(true)),
-                Some(Match::NotAny(texts)) => texts.iter().all(|text| matches_resource(text) == Some(false)),
-            }
+        match &self.resources {
+            None => true,
+            Some(Match::Any(texts)) => texts.iter().any(|text| matches_resource(text) == Some(true)),
+            Some(Match::NotAny(texts)) => texts.iter().all(|text| matches_resource(text) == Some(false)),
+        }
     }
 }
 
@@ -304,7 +415,17 @@ impl PrincipalValue {
         match self {
             Self::Aws(value) => principal.match_aws(value),
             Self::Service(value) => principal.match_service(value),
-            Self::Unsupported => None,
+            Self::Federated(_) | Self::CanonicalUser(_) => None,
+        }
+    }
+
+    /// The value as the policy has it, and the type of principal that it is listed under.
+    pub(crate) fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Aws(value) => ("AWS", value),
+            Self::Service(value) => ("Service", value),
+            Self::Federated(value) => ("Federated", value),
+            Self::CanonicalUser(value) => ("CanonicalUser", value),
         }
     }
 }
@@ -315,44 +436,92 @@ impl<T> Match<T> {
             Self::Any(all) | Self::NotAny(all) => all,
         }
     }
+
+    /// The name of the element, `name` or `Not` + `name`.
+    pub(crate) fn element_name(&self, name: &str) -> String {
+        match self {
+            Self::Any(_) => name.to_owned(),
+            Self::NotAny(_) => format!("Not{name}"),
+        }
+    }
 }
 
-fn expect_object<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, PolicyError> {
+fn expect_object<'a>(value: &'a Value, path: &JsonPath) -> Result<&'a Map<String, Value>, PolicyError> {
     value.as_object().ok_or_else(|| PolicyError::new(path, "expected a JSON object"))
 }
 
-fn check_element_names(object: &Map<String, Value>, path: &str, names: &[&str]) -> Result<(), PolicyError> {
+fn check_element_names(
+    object: &Map<String, Value>,
+    path: &JsonPath,
+    names: &[&str],
+) -> Result<(), PolicyError> {
     match object.keys().find(|name| !names.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => {
-            let names = names.join(", ");
-            Err(PolicyError::new(path, format!("unknown element {name:?}; expected one of {names}")))
+            let problem = format!("unknown element {name:?}; expected one of {}", names.join(", "));
+            Err(PolicyError::new(path, problem).at_field(name))
         }
     }
+}
+
+/// Checks that a policy that is attached to a resource has a `Principal`, and that one that is attached to a principal has
+/// none.
+fn check_principal_element<T>(
+    principals: Option<&Match<T>>,
+    path: &JsonPath,
+    policy_type: PolicyType,
+) -> Result<(), PolicyError> {
+    match (policy_type.has_principal(), principals) {
+        (false, Some(principals)) => {
+            let name = principals.element_name("Principal");
+            let problem = format!(
+                "the {policy_type} cannot have {name}, because it applies to what it is attached to; remove {name}"
+            );
+            Err(PolicyError::new(path, problem).at_field(&name))
+        }
+        (true, None) => {
+            let problem = format!("the {policy_type} needs Principal; add Principal");
+            Err(PolicyError::new(path, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_actions(actions: &Match<String>, path: &JsonPath) -> Result<(), PolicyError> {
+    for (number, action) in actions.all().iter().enumerate() {
+        let service = action.split_once(':').map(|(service, _)| service);
+        if action != "*" && service.is_none_or(|service| service != "*" && service.contains(['*', '?'])) {
+            let problem = format!(
+                "invalid action {action:?}; expected for example \"sts:AssumeRole\", \"iam:List*\" or \"*\""
+            );
+            let element = path.field(&actions.element_name("Action"));
+            return Err(PolicyError::new(&element, problem).at_item(number));
+        }
+    }
+    Ok(())
 }
 
 /// Parses the element `name` or its negation `Not` + `name`; a statement cannot have both.
 fn parse_element<T>(
     object: &Map<String, Value>,
-    path: &str,
+    path: &JsonPath,
     name: &str,
-    parse: impl Fn(&Value, &str) -> Result<Vec<T>, PolicyError>,
+    parse: impl Fn(&Value, &JsonPath) -> Result<Vec<T>, PolicyError>,
 ) -> Result<Option<Match<T>>, PolicyError> {
     let not_name = format!("Not{name}");
     match (object.get(name), object.get(&not_name)) {
         (None, None) => Ok(None),
-        (Some(value), None) => parse(value, &format!("{path}.{name}")).map(|all| Some(Match::Any(all))),
-        (None, Some(value)) => {
-            parse(value, &format!("{path}.{not_name}")).map(|all| Some(Match::NotAny(all)))
-        }
+        (Some(value), None) => parse(value, &path.field(name)).map(|all| Some(Match::Any(all))),
+        (None, Some(value)) => parse(value, &path.field(&not_name)).map(|all| Some(Match::NotAny(all))),
         (Some(_), Some(_)) => {
-            Err(PolicyError::new(path, format!("has both {name} and {not_name}; remove one")))
+            let problem = format!("has both {name} and {not_name}; remove one");
+            Err(PolicyError::new(path, problem).at_field(&not_name))
         }
     }
 }
 
 /// Parses a string or a list of strings.
-fn parse_strings(value: &Value, path: &str) -> Result<Vec<String>, PolicyError> {
+fn parse_strings(value: &Value, path: &JsonPath) -> Result<Vec<String>, PolicyError> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let texts = match value {
         Value::Array(values) => values.iter().map(text).collect(),
@@ -361,7 +530,7 @@ fn parse_strings(value: &Value, path: &str) -> Result<Vec<String>, PolicyError> 
     texts.ok_or_else(|| PolicyError::new(path, "expected a string or a list of strings"))
 }
 
-fn parse_principals(value: &Value, path: &str) -> Result<Vec<PrincipalValue>, PolicyError> {
+fn parse_principals(value: &Value, path: &JsonPath) -> Result<Vec<PrincipalValue>, PolicyError> {
     let map = match value {
         Value::String(text) if text == "*" => return Ok(vec![PrincipalValue::Aws(text.clone())]),
         Value::Object(map) => map,
@@ -374,11 +543,12 @@ fn parse_principals(value: &Value, path: &str) -> Result<Vec<PrincipalValue>, Po
     };
     let mut all = Vec::new();
     for (principal_type, value) in map {
-        let path = format!("{path}.{principal_type}");
+        let path = path.field(principal_type);
         let new: fn(String) -> PrincipalValue = match principal_type.as_str() {
             "AWS" => PrincipalValue::Aws,
             "Service" => PrincipalValue::Service,
-            "Federated" | "CanonicalUser" => |_| PrincipalValue::Unsupported,
+            "Federated" => PrincipalValue::Federated,
+            "CanonicalUser" => PrincipalValue::CanonicalUser,
             _ => {
                 let problem = "unknown principal type; expected AWS, Service, Federated or CanonicalUser";
                 return Err(PolicyError::new(&path, problem));
@@ -389,10 +559,10 @@ fn parse_principals(value: &Value, path: &str) -> Result<Vec<PrincipalValue>, Po
     Ok(all)
 }
 
-fn parse_conditions(block: &Value, path: &str) -> Result<Vec<Condition>, PolicyError> {
+fn parse_conditions(block: &Value, path: &JsonPath) -> Result<Vec<Condition>, PolicyError> {
     let mut all = Vec::new();
     for (operator_name, keys) in expect_object(block, path)? {
-        let path = format!("{path}.{operator_name}");
+        let path = path.field(operator_name);
         let operator = operator_name.parse::<Operator>().map_err(|error| PolicyError::new(&path, error))?;
         for (key, values) in expect_object(keys, &path)? {
             let values = match values {
@@ -400,9 +570,9 @@ fn parse_conditions(block: &Value, path: &str) -> Result<Vec<Condition>, PolicyE
                 other => scalar(other).map(|value| vec![value]),
             };
             let values = values.ok_or_else(|| {
-                PolicyError::new(&format!("{path}.{key}"), "expected a string or a list of strings")
+                PolicyError::new(&path.field(key), "expected a string or a list of strings")
             })?;
-            all.push(Condition { operator, key: key.clone(), values });
+            all.push(Condition { operator, operator_name: operator_name.clone(), key: key.clone(), values });
         }
     }
     Ok(all)

@@ -7,8 +7,10 @@
 //! 5. `condition`: the condition operators;
 //! 6. `rcp_services`: the services to whose actions resource control policies apply;
 //! 7. [`authorize()`]: evaluates all policies that apply to a request to one decision;
-//! 8. `validation`: finds what AWS reports as an error in a document that can be evaluated all the same;
-//! 9. [`case`](mod@case): a test case in a file, also for comparison with other evaluators.
+//! 8. [`explain()`]: says what each document contributed to a decision, and what came closest in one that did not;
+//! 9. `validation`: finds what AWS reports as an error in a document that can be evaluated all the same;
+//! 10. `lints`: finds what AWS accepts though it never works, with `arn` for the parts of an ARN;
+//! 11. [`case`](mod@case): a test case in a file, also for comparison with other evaluators.
 //!
 //! This crate uses no AWS SDK, no clock and no I/O. It decides as AWS documents. Where the independent simulator that it
 //! is compared with decides differently, `referee/README.md` names the AWS page that this crate follows.
@@ -42,11 +44,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arn;
 mod authorize;
 pub mod case;
 mod condition;
 mod context;
 mod document;
+mod explain;
+mod lints;
 mod pattern;
 mod principal;
 mod rcp_services;
@@ -55,5 +60,9 @@ mod validation;
 pub use authorize::{Decision, DeterminingStatement, NamedPolicy, PolicySet, Request, authorize};
 pub use case::{Case, CaseError};
 pub use context::{Context, ContextValueError};
-pub use document::{Policy, PolicyError, PolicyType};
+pub use document::{Policy, PolicyError, PolicyTextError, PolicyType};
+pub use explain::{
+    DocumentEffect, DocumentExplanation, Element, Explanation, Mismatch, NearestStatement, explain,
+};
+pub use lints::{Lint, LintSeverity};
 pub use principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};

@@ -117,6 +117,15 @@ impl Principal {
         &self.text
     }
 
+    /// The ARN, and that of the role where the principal is a session whose role is known; for a service its name.
+    pub(crate) fn arns(&self) -> impl Iterator<Item = &str> {
+        let role_arn = match &self.kind {
+            Kind::RoleSession { role_arn, .. } => role_arn.as_deref(),
+            _ => None,
+        };
+        [self.as_str()].into_iter().chain(role_arn)
+    }
+
     /// The account id; empty for a service.
     #[must_use]
     pub fn account_id(&self) -> &str {

@@ -7,46 +7,42 @@
 
 use std::collections::BTreeSet;
 
+use rolecall_json::JsonPath;
+
+use crate::arn::Arn;
 use crate::condition::Condition;
 use crate::document::{Effect, Match, Policy, PolicyError, PolicyType, PrincipalValue, Statement};
 use crate::pattern;
 
-/// The element of a statement (empty for the statement as a whole), and what is wrong with it.
-type Problem = (&'static str, String);
-
 impl Policy {
-    /// What AWS reports as errors in a policy of this type.
+    /// What AWS reports as errors in a policy of this type. [`Policy::lints`] has what AWS accepts though it never works.
     #[must_use]
     pub fn errors(&self, policy_type: PolicyType) -> Vec<PolicyError> {
+        let root = JsonPath::root();
         let mut errors = Vec::new();
         if self.statements.is_empty() {
-            errors.push(PolicyError::new("Statement", "a policy needs at least one statement"));
+            errors.push(PolicyError::new(&root.field("Statement"), "a policy needs at least one statement"));
         }
-        let size = self.size(policy_type);
-        if let Some(quota) = policy_type.size_quota().filter(|quota| size > *quota) {
-            let (counted, more) = match policy_type {
-                PolicyType::Scp | PolicyType::Rcp => ("", ""),
-                PolicyType::Trust => {
-                    (", not counting white space", " by default, and 8192 at most with Service Quotas")
-                }
-                _ => (", not counting white space", ""),
-            };
-            let problem = format!(
-                "the document has {size} characters{counted}; a {policy_type} can have {quota}{more}"
-            );
-            errors.push(PolicyError::new("", problem));
-        }
+        errors.extend(self.size_problem(policy_type).map(|problem| PolicyError::new(&root, problem)));
         let mut sids = BTreeSet::new();
         for statement in &self.statements {
-            let path = format!("Statement[{}]", statement.index);
-            let problems =
-                sid_problems(statement, &mut sids).into_iter().chain(statement.problems(policy_type));
-            errors.extend(problems.map(|(element, problem)| {
-                let dot = if element.is_empty() { "" } else { "." };
-                PolicyError::new(&format!("{path}{dot}{element}"), problem)
-            }));
+            errors.extend(sid_errors(statement, &mut sids));
+            errors.extend(statement.errors(policy_type));
         }
         errors
+    }
+
+    fn size_problem(&self, policy_type: PolicyType) -> Option<String> {
+        let size = self.size(policy_type);
+        let quota = policy_type.size_quota().filter(|quota| size > *quota)?;
+        let (counted, more) = match policy_type {
+            PolicyType::Scp | PolicyType::Rcp => ("", ""),
+            PolicyType::Trust => {
+                (", not counting white space", " by default, and 8192 at most with Service Quotas")
+            }
+            _ => (", not counting white space", ""),
+        };
+        Some(format!("the document has {size} characters{counted}; a {policy_type} can have {quota}{more}"))
     }
 
     /// The number of characters of the document, without white space between its elements. IAM does not count white space
@@ -84,90 +80,141 @@ impl PolicyType {
 
 impl Statement {
     /// The errors of this statement that do not depend on other statements.
-    fn problems(&self, policy_type: PolicyType) -> Vec<Problem> {
-        let actions = self.actions.all().iter().filter_map(|action| {
+    fn errors(&self, policy_type: PolicyType) -> Vec<PolicyError> {
+        let mut errors = self.action_errors(policy_type);
+        errors.extend(self.empty_elements());
+        errors.extend(self.resource_errors());
+        errors.extend(self.principal_errors());
+        errors.extend(self.conditions.iter().enumerate().flat_map(|(number, condition)| {
+            let previous = self.conditions.get(..number).unwrap_or_default();
+            condition_errors(condition, previous, &self.path().field("Condition"))
+        }));
+        errors.extend(match policy_type {
+            PolicyType::Trust => trust_errors(self),
+            PolicyType::Rcp => rcp_errors(self),
+            _ => Vec::new(),
+        });
+        errors
+    }
+
+    fn action_errors(&self, policy_type: PolicyType) -> Vec<PolicyError> {
+        let element = self.path().field(&self.actions.element_name("Action"));
+        let actions = self.actions.all().iter().enumerate();
+        let errors = actions.filter_map(|(index, action)| {
             let problem = action_problem(action, policy_type)?;
-            Some(("Action", format!("invalid action {action:?}; {problem}")))
+            Some(PolicyError::new(&element, format!("invalid action {action:?}; {problem}")).at_item(index))
         });
-        let resources = self.resources.iter().flat_map(Match::all);
-        let invalid_resources = resources
-            .filter(|resource| *resource != "*" && !is_arn(resource))
-            .map(|resource| ("Resource", format!("{resource:?} is neither \"*\" nor an ARN")));
-        let resource_variables = self.resources.iter().flat_map(Match::all).filter_map(|resource| {
-            let problem = pattern::variable_problem(resource)
-                .or(pattern::has_misplaced_variable(resource).then_some(
-                    "a variable can only be in the resource portion of the ARN, after the fifth colon",
-                ))?;
-            Some(("Resource", format!("{resource:?}: {problem}")))
+        errors.collect()
+    }
+
+    fn resource_errors(&self) -> Vec<PolicyError> {
+        let Some(resources) = &self.resources else { return Vec::new() };
+        let element = self.path().field(&resources.element_name("Resource"));
+        let resources = resources.all().iter().enumerate();
+        let errors = resources.flat_map(|(index, resource)| {
+            let is_invalid = resource != "*" && !is_arn(resource);
+            let not_an_arn = is_invalid.then(|| format!("{resource:?} is neither \"*\" nor an ARN"));
+            let misplaced = pattern::has_misplaced_variable(resource).then_some(
+                "a variable can only be in the resource portion of the ARN, after the fifth colon; write the value, or \
+                 \"*\" and a condition",
+            );
+            let variable = pattern::variable_problem(resource).or(misplaced);
+            let variable = variable.map(|problem| format!("{resource:?}: {problem}"));
+            let problems = not_an_arn.into_iter().chain(variable);
+            problems.map(|problem| PolicyError::new(&element, problem).at_item(index)).collect::<Vec<_>>()
         });
-        let principals = self.principals.iter().flat_map(Match::all).filter_map(principal_problem);
-        actions
-            .chain(self.empty_elements())
-            .chain(invalid_resources)
-            .chain(resource_variables)
-            .chain(principals)
-            .chain(self.conditions.iter().flat_map(condition_problems))
-            .chain(match policy_type {
-                PolicyType::Trust => trust_problems(self),
-                PolicyType::Rcp => rcp_problems(self),
-                _ => Vec::new(),
-            })
-            .collect()
+        errors.collect()
+    }
+
+    fn principal_errors(&self) -> Vec<PolicyError> {
+        let errors = self.principal_values().into_iter().filter_map(|(element, index, value)| {
+            let problem = match value {
+                PrincipalValue::Aws(value) => aws_principal_problem(value),
+                PrincipalValue::Service(value) => service_principal_problem(value),
+                PrincipalValue::Federated(_) | PrincipalValue::CanonicalUser(_) => None,
+            };
+            Some(PolicyError::new(&element, problem?).at_item(index))
+        });
+        errors.collect()
     }
 
     /// The elements that are empty lists.
-    fn empty_elements(&self) -> impl Iterator<Item = Problem> {
+    fn empty_elements(&self) -> Vec<PolicyError> {
+        let resources = self.resources.as_ref();
+        let principals = self.principals.as_ref();
         let elements = [
-            ("Action", self.actions.all().is_empty()),
-            ("Resource", self.resources.as_ref().is_some_and(|list| list.all().is_empty())),
-            ("Principal", self.principals.as_ref().is_some_and(|list| list.all().is_empty())),
+            (self.actions.all().is_empty(), self.actions.element_name("Action")),
+            (
+                resources.is_some_and(|list| list.all().is_empty()),
+                resources.map_or_else(String::new, |list| list.element_name("Resource")),
+            ),
+            (
+                principals.is_some_and(|list| list.all().is_empty()),
+                principals.map_or_else(String::new, |list| list.element_name("Principal")),
+            ),
         ];
-        let empty = elements.into_iter().filter(|(_, is_empty)| *is_empty);
-        empty.map(|(element, _)| (element, "the list is empty".to_owned()))
+        let empty = elements.into_iter().filter(|(is_empty, _)| *is_empty);
+        empty.map(|(_, name)| PolicyError::new(&self.path().field(&name), "the list is empty")).collect()
     }
 }
 
 /// What is wrong with the `Sid` of a statement. `previous` has the `Sid`s of the statements before it, and gets this
 /// one.
-fn sid_problems<'a>(statement: &'a Statement, previous: &mut BTreeSet<&'a str>) -> Vec<Problem> {
+fn sid_errors<'a>(statement: &'a Statement, previous: &mut BTreeSet<&'a str>) -> Vec<PolicyError> {
     let Some(sid) = &statement.sid else { return Vec::new() };
-    let mut problems = Vec::new();
+    let element = statement.path().field("Sid");
+    let mut errors = Vec::new();
     if !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        problems.push(("Sid", format!("{sid:?} has other characters than letters and digits")));
+        let problem = format!("{sid:?} has other characters than letters and digits");
+        errors.push(PolicyError::new(&element, problem));
     }
     if !previous.insert(sid) {
-        problems.push(("Sid", format!("a previous statement has the same Sid {sid:?}")));
+        let problem = format!("a previous statement has the same Sid {sid:?}");
+        errors.push(PolicyError::new(&element, problem));
     }
-    problems
+    errors
 }
 
-fn principal_problem(value: &PrincipalValue) -> Option<Problem> {
-    match value {
-        PrincipalValue::Aws(value) => Some(("Principal.AWS", aws_principal_problem(value)?)),
-        PrincipalValue::Service(value) => Some(("Principal.Service", service_principal_problem(value)?)),
-        PrincipalValue::Unsupported => None,
-    }
-}
-
-fn condition_problems(condition: &Condition) -> Vec<Problem> {
-    let key = &condition.key;
+/// What AWS reports as errors in a condition; `previous` has the conditions before it in the statement, and `block` is the
+/// path to all of them.
+fn condition_errors(condition: &Condition, previous: &[Condition], block: &JsonPath) -> Vec<PolicyError> {
+    let Condition { key, operator_name, .. } = condition;
+    let element = block.field(operator_name).field(key);
+    let mut errors = Vec::new();
     let is_key = key.split_once(':').is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty());
-    let key_problem =
-        (!is_key).then(|| format!("invalid condition key {key:?}; expected for example \"sts:ExternalId\""));
-    let value_problem = condition.problem().map(|problem| format!("{key}: {problem}"));
-    key_problem.into_iter().chain(value_problem).map(|problem| ("Condition", problem)).collect()
+    if !is_key {
+        let problem = format!("invalid condition key {key:?}; expected for example \"sts:ExternalId\"");
+        errors.push(PolicyError::new(&element, problem));
+    }
+    let is_same =
+        |other: &&Condition| other.operator_name == *operator_name && other.key.eq_ignore_ascii_case(key);
+    if let Some(other) = previous.iter().find(is_same) {
+        let problem = format!("the same key as {:?}, in other capitals; keep one of the two", other.key);
+        errors.push(PolicyError::new(&element, problem));
+    }
+    if let Some((index, problem)) = condition.problem() {
+        let error = PolicyError::new(&element, problem);
+        errors.push(match index {
+            Some(index) => error.at_item(index),
+            None => error,
+        });
+    }
+    errors
 }
 
-fn trust_problems(statement: &Statement) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if statement.resources.is_some() {
-        problems.push(("", "a trust policy applies to its own role; remove Resource".to_owned()));
+fn trust_errors(statement: &Statement) -> Vec<PolicyError> {
+    let mut errors = Vec::new();
+    if let Some(resources) = &statement.resources {
+        let name = resources.element_name("Resource");
+        let problem = format!("a trust policy applies to its own role; remove {name}");
+        errors.push(PolicyError::new(&statement.path(), problem).at_field(&name));
     }
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
     if let Some(Match::NotAny(_)) = statement.principals {
-        problems.push(("", "a trust policy cannot have NotPrincipal; use Principal".to_owned()));
+        let problem = "a trust policy cannot have NotPrincipal; use Principal";
+        errors.push(PolicyError::new(&statement.path(), problem).at_field("NotPrincipal"));
     }
-    problems
+    errors
 }
 
 /// Whether a text has the six parts of an ARN. The last part may be any text, and a wildcard may match several parts.
@@ -208,56 +255,96 @@ fn aws_principal_problem(value: &str) -> Option<String> {
     if value == "*" || is_account || is_unique_id {
         return None;
     }
-    let mut fields = value.splitn(6, ':');
-    let is_arn = match [(); 6].map(|()| fields.next().unwrap_or_default()) {
-        ["arn", _, service, "", account_id, resource] => {
-            let prefixes: &[&str] = match service {
-                "iam" => &["root", "user/", "role/"],
-                "sts" => &["assumed-role/", "federated-user/"],
-                _ => &[],
-            };
-            account_id.len() == 12
-                && account_id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
-                && prefixes.iter().any(|prefix| resource.starts_with(prefix))
-        }
-        _ => false,
-    };
-    if !is_arn {
+    if !is_principal_arn(value) {
+        let hint = principal_hint(value);
         return Some(format!(
-            "invalid principal {value:?}; expected an account id of 12 digits, an IAM or STS ARN, or \"*\""
+            "invalid principal {value:?}; expected an account id of 12 digits, an IAM or STS ARN, or \"*\"{hint}"
         ));
     }
-    value.contains(['*', '?']).then(|| {
-        format!("{value:?} has a wildcard; only \"*\" for everyone is allowed, not a wildcard in an ARN")
+    if !value.contains(['*', '?']) {
+        return None;
+    }
+    let remedy = match Arn::parse(value).and_then(|arn| arn.session_role_arn()) {
+        Some(role) if !role.contains(['*', '?']) => {
+            format!("for all sessions of the role, name the role: {role:?}")
+        }
+        _ => "name the account and compare aws:PrincipalArn in a condition with ArnLike".to_owned(),
+    };
+    Some(format!(
+        "{value:?} has a wildcard; only \"*\" for everyone is allowed, not a wildcard in an ARN; {remedy}"
+    ))
+}
+
+/// Whether a text is the ARN of a principal; a wildcard may be in the account id and after the type of the principal.
+fn is_principal_arn(value: &str) -> bool {
+    let Some(Arn { service, region: "", account_id, resource, .. }) = Arn::parse(value) else { return false };
+    let prefixes: &[&str] = match service {
+        "iam" => &["root", "user/", "role/"],
+        "sts" => &["assumed-role/", "federated-user/"],
+        _ => &[],
+    };
+    account_id.len() == 12
+        && account_id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
+        && prefixes.iter().any(|prefix| resource.starts_with(prefix))
+}
+
+/// What to write instead of a text that is not a principal, where that is clear.
+fn principal_hint(value: &str) -> String {
+    let arn = Arn::parse(value);
+    let account_id = arn.map_or(value, |arn| arn.account_id);
+    if let Some(digits) = wrong_digits(account_id) {
+        return format!("; {account_id:?} has {digits}, check for a lost leading zero");
+    }
+    let service = match arn.map(|arn| arn.resource.split('/').next().unwrap_or_default()) {
+        Some("role" | "user" | "root") => "iam",
+        Some("assumed-role" | "federated-user") => "sts",
+        Some("group") => return "; a group is no principal, name its users or a role".to_owned(),
+        Some("instance-profile") => return "; an instance profile is no principal, name its role".to_owned(),
+        _ => return String::new(),
+    };
+    match arn {
+        Some(arn) if arn.service != service => format!("; the service of this ARN is {service:?}"),
+        Some(arn) if !arn.region.is_empty() => "; the ARN of a principal has no Region".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// `10 digits`, where a text is a number that cannot be an account id.
+pub(crate) fn wrong_digits(text: &str) -> Option<String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && text.len() != 12).then(|| match text.len() {
+        1 => "1 digit, not 12".to_owned(),
+        digits => format!("{digits} digits, not 12"),
     })
 }
 
 /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html>
-fn rcp_problems(statement: &Statement) -> Vec<Problem> {
-    let mut problems = Vec::new();
+fn rcp_errors(statement: &Statement) -> Vec<PolicyError> {
+    let path = statement.path();
+    let mut errors = Vec::new();
+    let mut push = |element: JsonPath, problem: &str| errors.push(PolicyError::new(&element, problem));
     if statement.effect != Effect::Deny {
-        problems.push(("Effect", "a resource control policy can only have Deny".to_owned()));
+        push(path.field("Effect"), "a resource control policy can only have Deny");
     }
     let is_anyone = |value: &PrincipalValue| matches!(value, PrincipalValue::Aws(value) if value == "*");
     match &statement.principals {
         Some(Match::Any(principals)) if principals.iter().all(is_anyone) => {}
-        _ => problems.push(("Principal", "a resource control policy can only have \"*\"".to_owned())),
+        _ => push(path.field("Principal"), "a resource control policy can only have \"*\""),
     }
     match &statement.actions {
         Match::Any(actions) if actions.iter().all(|action| action != "*") => {}
         Match::Any(_) => {
             let problem = "a resource control policy cannot have \"*\"; name the service, such as \"sts:*\"";
-            problems.push(("Action", problem.to_owned()));
+            push(path.field("Action"), problem);
         }
         Match::NotAny(_) => {
-            let problem = "a resource control policy cannot have NotAction; use Action";
-            problems.push(("NotAction", problem.to_owned()));
+            push(path.field("NotAction"), "a resource control policy cannot have NotAction; use Action");
         }
     }
     if statement.resources.is_none() {
-        problems.push(("", "add Resource or NotResource".to_owned()));
+        push(path, "add Resource or NotResource");
     }
-    problems
+    errors
 }
 
 #[cfg(test)]
@@ -297,7 +384,21 @@ mod tests {
             ("Action", json!("iam:List Users"), "invalid action \"iam:List Users\""),
             ("Action", json!([]), "Statement[0].Action: the list is empty"),
             ("Condition", json!({ "StringEquals": { "foo": "x" } }), "invalid condition key \"foo\""),
-            ("Condition", json!({ "NullIfExists": { "aws:x": "true" } }), "Statement[0].Condition: aws:x: "),
+            (
+                "Condition",
+                json!({ "NullIfExists": { "aws:x": "true" } }),
+                "Statement[0].Condition.NullIfExists.aws:x: Null already",
+            ),
+            (
+                "Condition",
+                json!({ "StringEquals": { "aws:x": "a", "AWS:X": "b" } }),
+                "Statement[0].Condition.StringEquals.aws:x: the same key as \"AWS:X\"",
+            ),
+            (
+                "Condition",
+                json!({ "StringLike": { "aws:PrincipalOrgPaths": "o-a/*" } }),
+                "use ForAnyValue:StringLike or ForAllValues:StringLike",
+            ),
             (
                 "Condition",
                 json!({ "DateLessThan": { "aws:CurrentTime": "soon" } }),
