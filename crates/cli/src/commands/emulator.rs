@@ -291,7 +291,9 @@ impl<'a> EnvFile<'a> {
                 format!("--env-file {}: the file exists and was not written by an emulator", file.display());
             return Err(Failure::usage(problem).with_remedy("name another file, or delete it"));
         }
-        let unset = REMOVED_VARIABLES.map(|name| format!("unset {name}\n")).concat();
+        let is_set = |name: &str| settings.iter().any(|(other, _)| *other == name);
+        let unset = REMOVED_VARIABLES.iter().filter(|name| !is_set(name));
+        let unset: String = unset.map(|name| format!("unset {name}\n")).collect();
         let export: String =
             settings.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
         let text = format!("{ENV_FILE}\n{unset}{export}");
