@@ -187,6 +187,7 @@ POLICY = f"arn:aws:iam::{ACCOUNT}:policy/team/ReadBuckets"
         read("list_virtual_mfa_devices"), read("list_saml_providers"), read("list_server_certificates"),
         read("generate_credential_report"), read("get_account_authorization_details"),
         read("generate_service_last_accessed_details", Arn=f"arn:aws:iam::{ACCOUNT}:user/alice"),
+        read("simulate_principal_policy", PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:user/alice", ActionNames=["s3:GetObject"]),
     ],
 )  # fmt: skip
 def test_iam_answers_have_the_elements_of_awss_service_model(clients, operation, parameters):

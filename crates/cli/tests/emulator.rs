@@ -253,6 +253,36 @@ async fn a_command_runs_in_the_emulators_environment_and_its_exit_code_is_return
 }
 
 #[tokio::test]
+async fn a_command_gets_the_credentials_of_the_worlds_caller_and_denials_an_authorization_id() {
+    let world = tempfile::NamedTempFile::new().unwrap();
+    let secret = "0123456789012345678901234567890123456789";
+    let file = json!({
+        "caller": { "arn": "arn:aws:iam::222222222222:user/ada" },
+        "accounts": { "111111111111": {}, "222222222222": { "users": { "ada": {
+            "create_date": "2026-01-05T12:00:00Z",
+            "access_keys": [{ "access_key_id": "AKIAADAADAADAADAADAA", "create_date": "2026-01-05T12:00:00Z",
+                              "secret_access_key": secret }],
+        } } } },
+    });
+    fs::write(world.path(), file.to_string()).unwrap();
+    let emulate = |command: &[&str]| {
+        let options = ["emulator", "--world", world.path().to_str().unwrap(), "--authorization-ids", "--"];
+        let mut command = rolecall("http://127.0.0.1:9", &[&options, command].concat());
+        command.env("AWS_SESSION_TOKEN", "of another session");
+        command
+    };
+    let printed = ended(&mut emulate(&["env"])).await;
+    assert!(printed.stdout.contains("AWS_ACCESS_KEY_ID=AKIAADAADAADAADAADAA"), "{}", printed.stdout);
+    assert!(!printed.stdout.contains("AWS_SESSION_TOKEN"), "an access key has none: {}", printed.stdout);
+    let program = env!("CARGO_BIN_EXE_rolecall");
+    let scanned = ended(&mut emulate(&[program, "scan", "--role-arn", ROLE_ARN, "--format", "json"])).await;
+    assert_eq!(scanned.code, Some(11), "{}", scanned.stderr);
+    let words = "call the GetRequestAuthorizationDetails API with the following authorization id: ";
+    assert!(scanned.stdout.contains(words), "{}", scanned.stdout);
+    assert!(!scanned.stdout.contains(secret) && !scanned.stderr.contains(secret));
+}
+
+#[tokio::test]
 async fn the_emulator_does_not_log_the_session_tokens_that_it_checks() {
     let scan = format!("{} scan --role-arn {ROLE_ARN} >/dev/null", env!("CARGO_BIN_EXE_rolecall"));
     let script = format!("echo \"$AWS_SESSION_TOKEN\"; {scan}");

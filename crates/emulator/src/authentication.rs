@@ -17,13 +17,15 @@ use scratchstack_aws_signature::{
 
 use crate::presigned;
 use crate::protocol::ApiError;
-use crate::world::{AccessKey, World};
+use crate::world::{AccessKey, KeyOwner, World};
 
 /// The user or the session whose key signed a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
     /// An IAM user; the world has its policies. `session` is `None` if the user signed with an access key of its own.
     User { account_id: String, user_name: String, session: Option<UserSession> },
+    /// The root user of an account, with an access key of its own.
+    Root { account_id: String },
     /// A role session; it carries what `AssumeRole` gave it.
     Session(Box<Session>),
     /// A session that a user created with `GetFederationToken`.
@@ -90,16 +92,17 @@ pub(crate) struct Session {
     pub(crate) expires: Timestamp,
 }
 
-/// Temporary credentials of a role session, as `AssumeRole` returns them.
+/// Temporary credentials of a session, as `AssumeRole` returns them, or an access key of a user.
 #[derive(Clone)]
 pub struct Credentials {
-    /// 20 characters, `ASIA…`.
+    /// 20 characters, `ASIA…`; `AKIA…` for the access key of a user.
     pub access_key_id: String,
     /// 40 characters. Not in the `Debug` output.
     pub secret_access_key: String,
-    /// An opaque text that every request must carry. Not in the `Debug` output.
+    /// An opaque text that every request must carry; empty for the access key of a user. Not in the `Debug` output.
     pub session_token: String,
-    /// The first moment at which the emulator answers `ExpiredToken`, by its own clock.
+    /// The first moment at which the emulator answers `ExpiredToken`, by its own clock. An access key of a user does not
+    /// expire.
     pub expiration: Timestamp,
 }
 
@@ -128,7 +131,7 @@ impl Session {
 impl Identity {
     pub(crate) fn account_id(&self) -> &str {
         match self {
-            Self::User { account_id, .. } => account_id,
+            Self::User { account_id, .. } | Self::Root { account_id } => account_id,
             Self::Session(session) => session.account_id(),
             Self::FederatedUser(session) => &session.account_id,
         }
@@ -138,6 +141,7 @@ impl Identity {
     fn expires(&self) -> Option<Timestamp> {
         match self {
             Self::User { session, .. } => session.map(|session| session.expires),
+            Self::Root { .. } => None,
             Self::Session(session) => Some(session.expires),
             Self::FederatedUser(session) => Some(session.expires),
         }
@@ -327,13 +331,21 @@ fn find_identity(
         }
         return Ok((credentials.secret_access_key.clone(), session.clone()));
     }
-    let (account_id, user_name) = world.owner_of_key(access_key_id).ok_or_else(invalid_token)?;
-    let user = world.user(&account_id, &user_name);
+    let KeyOwner { account_id, user_name } = world.owner_of_key(access_key_id).ok_or_else(invalid_token)?;
+    let account = world.account(&account_id).unwrap_or_default();
+    let keys = match &user_name {
+        Some(user_name) => account.users.get(user_name).map(|user| &user.access_keys),
+        None => Some(&account.root.access_keys),
+    };
     let is_usable =
         |key: &&AccessKey| key.access_key_id == access_key_id && key.status == "Active" && token.is_none();
-    let key = user.as_ref().and_then(|user| user.access_keys.iter().find(is_usable));
+    let key = keys.and_then(|keys| keys.iter().find(is_usable));
     let secret = key.and_then(|key| key.secret_access_key.clone()).ok_or_else(invalid_token)?;
-    Ok((secret, Identity::User { account_id, user_name, session: None }))
+    let identity = match user_name {
+        Some(user_name) => Identity::User { account_id, user_name, session: None },
+        None => Identity::Root { account_id },
+    };
+    Ok((secret, identity))
 }
 
 fn signature_error(error: &SignatureError) -> ApiError {

@@ -3,11 +3,15 @@
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
-use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize};
+use rolecall_policy::{
+    Decision, DeterminingStatement, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize,
+};
 
 use crate::authentication::{FederatedUserSession, Identity, Session, UserSession, invalid_token};
+use crate::context_keys::ContextKeys;
 use crate::protocol::ApiError;
 use crate::world::{Role, User, World};
 
@@ -37,7 +41,7 @@ pub(crate) struct AuthenticatedCaller {
     /// `None` if the caller is not a session of `GetSessionToken`.
     pub(crate) user_session: Option<UserSession>,
     /// The condition keys that are the same for everything the caller requests.
-    context: Context,
+    context: ContextKeys,
     /// The caller's own: identity policies, permissions boundary, session policy.
     policies: PolicySet,
 }
@@ -89,6 +93,7 @@ impl AuthenticatedCaller {
                 let user = world.user(&account_id, &user_name);
                 user.and_then(|user| Self::from_user(user_name, &user, session, world, now))
             }
+            Identity::Root { account_id } => Self::from_root(account_id),
             Identity::Session(session) => {
                 world.role(&session.role_arn).and_then(|role| Self::from_session(session, &role))
             }
@@ -111,7 +116,7 @@ impl AuthenticatedCaller {
         now: Timestamp,
     ) -> Option<Self> {
         let principal: Principal = user.arn.parse().ok()?;
-        let mut context = Context::from_iter([
+        let mut context = ContextKeys::from_iter([
             ("aws:PrincipalArn", user.arn.as_str()),
             ("aws:PrincipalType", "User"),
             ("aws:username", &user_name),
@@ -141,10 +146,29 @@ impl AuthenticatedCaller {
         })
     }
 
+    /// Identity-based policies do not apply to the root user, which has all access in its account.
+    fn from_root(account_id: String) -> Option<Self> {
+        let arn = format!("arn:aws:iam::{account_id}:root");
+        let context = ContextKeys::from_iter([
+            ("aws:PrincipalArn", arn.as_str()),
+            ("aws:PrincipalType", "Account"),
+            ("aws:userid", &account_id),
+        ]);
+        Some(Self {
+            principal: arn.parse().ok()?,
+            user_id: account_id,
+            user_name: None,
+            session: None,
+            user_session: None,
+            context,
+            policies: PolicySet::default(),
+        })
+    }
+
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getfederationtoken.html>
     fn from_federated_user(session: &FederatedUserSession, user: &User, world: &World) -> Option<Self> {
         let (arn, user_id) = (session.arn(), session.user_id());
-        let mut context = Context::from_iter([
+        let mut context = ContextKeys::from_iter([
             ("aws:PrincipalArn", arn.as_str()),
             ("aws:PrincipalType", "FederatedUser"),
             ("aws:userid", &user_id),
@@ -171,7 +195,7 @@ impl AuthenticatedCaller {
     fn from_session(session: Box<Session>, role: &Role) -> Option<Self> {
         let principal: Principal = session.arn().parse().ok()?;
         let user_id = format!("{}:{}", session.role_id, session.role_session_name);
-        let mut context = Context::from_iter([
+        let mut context = ContextKeys::from_iter([
             ("aws:PrincipalArn", role.arn.as_str()),
             ("aws:PrincipalType", "AssumedRole"),
             ("aws:userid", &user_id),
@@ -254,45 +278,79 @@ impl AuthenticatedCaller {
         }
     }
 
+    /// Whether the caller is the root user of its account.
+    pub(crate) fn is_root(&self) -> bool {
+        self.principal.as_str().ends_with(":root")
+    }
+
     /// The account of the user or the role.
     #[must_use]
     pub(crate) fn account_id(&self) -> &str {
         self.principal.account_id()
     }
 
-    /// Evaluates all policies that apply: the caller's, the role's trust policy, and the organization's SCPs and RCPs.
+    /// Evaluates all policies that apply: the caller's, the role's trust policy, the organization's SCPs and RCPs, and the
+    /// policy of the VPC endpoint that the request passes.
     #[must_use]
-    pub(crate) fn decide(&self, request: &AuthorizationRequest<'_>, world: &World) -> Decision {
-        let account_id = self.account_id();
-        let resource_account = owner(request.resource).unwrap_or(account_id);
-        let policy_request = Request {
+    pub(crate) fn decide(&self, request: &AuthorizationRequest<'_>, world: &World) -> Verdict {
+        let policy_request = self.policy_request(request, world);
+        let decision = authorize(&policy_request, &self.policy_set(request, world));
+        if let (Decision::Allowed(_), Some(endpoint)) = (&decision, world.vpc_endpoint_of(request.action)) {
+            let by_endpoint = endpoint.decide(&policy_request);
+            if !by_endpoint.is_allowed() {
+                return Verdict { decision: by_endpoint, is_by_endpoint: true };
+            }
+        }
+        Verdict { decision, is_by_endpoint: false }
+    }
+
+    /// The request as policies are evaluated against it.
+    pub(crate) fn policy_request(&self, request: &AuthorizationRequest<'_>, world: &World) -> Request {
+        Request {
             principal: self.principal.clone(),
             action: request.action.to_owned(),
             resource: request.resource.to_owned(),
-            resource_account: resource_account.to_owned(),
-            context: self.request_context(request, resource_account, world),
-        };
-        // SCPs do not apply to the management account.
-        let is_bound_by_scps =
-            world.organization.as_ref().is_some_and(|o| o.management_account != account_id);
-        let scps = world.scps_above(account_id);
-        let policies = PolicySet {
+            resource_account: owner(request.resource).unwrap_or(self.account_id()).to_owned(),
+            context: self.request_context(request, world).to_context(),
+        }
+    }
+
+    /// The policies that apply to a request.
+    pub(crate) fn policy_set(&self, request: &AuthorizationRequest<'_>, world: &World) -> PolicySet {
+        let resource_account = owner(request.resource).unwrap_or(self.account_id());
+        PolicySet {
             trust: request.trust.cloned(),
-            scps: (is_bound_by_scps && !scps.is_empty()).then_some(scps),
+            scps: world.scps_of_principal(self.account_id()),
             rcps: if request.trust.is_some() { world.rcps_above(resource_account) } else { Vec::new() },
             ..self.policies.clone()
-        };
-        authorize(&policy_request, &policies)
+        }
+    }
+
+    /// The identity-based policies.
+    pub(crate) fn identity_policies(&self) -> &[NamedPolicy] {
+        &self.policies.identity
+    }
+
+    /// The ARN of what has the caller's policies: the user, or the role of a session.
+    pub(crate) fn policy_owner(&self) -> String {
+        match &self.session {
+            Some(session) => session.role_arn.clone(),
+            None => self.principal.as_str().to_owned(),
+        }
+    }
+
+    /// The condition keys that are the same for everything the caller requests.
+    pub(crate) fn keys(&self) -> &ContextKeys {
+        &self.context
     }
 
     /// The condition keys of the caller, the resource and the request.
-    fn request_context(
-        &self,
-        request: &AuthorizationRequest<'_>,
-        resource_account: &str,
-        world: &World,
-    ) -> Context {
+    pub(crate) fn request_context(&self, request: &AuthorizationRequest<'_>, world: &World) -> ContextKeys {
+        let resource_account = owner(request.resource).unwrap_or(self.account_id());
         let mut context = self.context.clone();
+        if let Some(endpoint) = world.vpc_endpoint_of(request.action) {
+            context.set("aws:SourceVpce", &endpoint.id);
+        }
         context.set("aws:ResourceAccount", resource_account);
         if let Some((id, path)) = world.organization_path(resource_account) {
             context.set("aws:ResourceOrgID", id);
@@ -309,17 +367,39 @@ impl AuthenticatedCaller {
         context
     }
 
-    /// The error for a decision that is not `Allowed`, with AWS's message.
+    /// The error for a request that is not allowed, with AWS's message.
     #[must_use]
     pub(crate) fn access_denied(
         &self,
         request: &AuthorizationRequest<'_>,
-        decision: &Decision,
+        verdict: &Verdict,
         world: &World,
     ) -> ApiError {
-        let AuthorizationRequest { action, resource, resource_in_message, .. } = request;
-        let is_own_account = owner(resource).is_none_or(|id| id == self.account_id());
-        let reason = match decision {
+        let AuthorizationRequest { action, resource_in_message, .. } = request;
+        if self.is_root() && matches!(verdict.decision, Decision::NeverAllowed(_)) {
+            return ApiError::new(403, "AccessDenied", "Roles may not be assumed by root accounts.");
+        }
+        let reason = self.reason(request, verdict, world);
+        let arn = self.principal.as_str();
+        let message = format!(
+            "User: {arn} is not authorized to perform: {action} on resource: {resource_in_message}{reason}"
+        );
+        ApiError::new(403, "AccessDenied", message)
+    }
+
+    /// The end of the message of a denial: the type of the policy that denies, and in some cases its ARN.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
+    fn reason(&self, request: &AuthorizationRequest<'_>, verdict: &Verdict, world: &World) -> String {
+        let action = request.action;
+        let is_own_account = owner(request.resource).is_none_or(|id| id == self.account_id());
+        match &verdict.decision {
+            Decision::ImplicitlyDenied(_) if verdict.is_by_endpoint => {
+                format!(" because no VPC endpoint policy allows the {action} action")
+            }
+            Decision::ExplicitlyDenied(_) if verdict.is_by_endpoint => {
+                " with an explicit deny in a VPC endpoint policy".to_owned()
+            }
             Decision::Allowed(_) | Decision::NeverAllowed(_) => String::new(),
             // AWS does not say what a policy of another account decided.
             Decision::ImplicitlyDenied(PolicyType::Trust) if !is_own_account => String::new(),
@@ -332,29 +412,66 @@ impl AuthenticatedCaller {
             Decision::ImplicitlyDenied(kind) => {
                 format!(" because no {} allows the {action} action", policy_type_name(*kind))
             }
-            Decision::ExplicitlyDenied(by) => match by.kind {
-                // AWS names an organization's policies by their ARNs:
-                // https://aws.amazon.com/blogs/security/enhanced-access-denied-error-messages-with-policy-arns
-                PolicyType::Scp | PolicyType::Rcp => {
-                    let arn = world.organization.as_ref().map(|it| it.policy_arn(by.kind, &by.document));
-                    let arn = arn.unwrap_or_default();
-                    format!(" with an explicit deny in a {}: {arn}", policy_type_name(by.kind))
-                }
-                PolicyType::Identity => format!(" with an explicit deny in an {}", policy_type_name(by.kind)),
-                PolicyType::Trust => " with an explicit deny in the role trust policy".to_owned(),
-                kind => format!(" with an explicit deny in a {}", policy_type_name(kind)),
-            },
-        };
-        let arn = self.principal.as_str();
-        let message = format!(
-            "User: {arn} is not authorized to perform: {action} on resource: {resource_in_message}{reason}"
-        );
-        ApiError::new(403, "AccessDenied", message)
+            Decision::ExplicitlyDenied(by) => {
+                let article = match by.kind {
+                    PolicyType::Identity => "an",
+                    PolicyType::Trust => "the",
+                    _ => "a",
+                };
+                let arn = self.denying_policy_arn(by, request, world);
+                let arn = arn.map(|arn| format!(": {arn}")).unwrap_or_default();
+                format!(" with an explicit deny in {article} {}{arn}", policy_type_name(by.kind))
+            }
+        }
+    }
+
+    /// The ARN of the policy that denies, which AWS names within one account or one organization. An inline policy has
+    /// none.
+    ///
+    /// Source: <https://aws.amazon.com/blogs/security/enhanced-access-denied-error-messages-with-policy-arns>
+    fn denying_policy_arn(
+        &self,
+        by: &DeterminingStatement,
+        request: &AuthorizationRequest<'_>,
+        world: &World,
+    ) -> Option<String> {
+        let resource_account = owner(request.resource).unwrap_or(self.account_id());
+        if !world.is_same_owner(self.account_id(), resource_account) {
+            return None;
+        }
+        match by.kind {
+            PolicyType::Scp | PolicyType::Rcp => {
+                Some(world.organization.as_ref()?.policy_arn(by.kind, &by.document))
+            }
+            PolicyType::Boundary => Some(boundary_arn(&by.document, self.account_id())),
+            PolicyType::Trust => None,
+            PolicyType::Identity | PolicyType::Session => {
+                Some(by.document.clone()).filter(|document| document.starts_with("arn:"))
+            }
+        }
+    }
+}
+
+/// The decision about a request, and whether the policy of the VPC endpoint is what decided.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) decision: Decision,
+    pub(crate) is_by_endpoint: bool,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.decision {
+            Decision::ImplicitlyDenied(_) if self.is_by_endpoint => {
+                f.write_str("no VPC endpoint policy allows it")
+            }
+            decision => decision.fmt(f),
+        }
     }
 }
 
 /// The identity policies of a user, those of its groups, and its permissions boundary.
-fn user_policies(user: &User, account_id: &str, world: &World) -> PolicySet {
+pub(crate) fn user_policies(user: &User, account_id: &str, world: &World) -> PolicySet {
     let account = world.account(account_id);
     let groups =
         account.iter().flat_map(|account| user.groups.iter().filter_map(|it| account.groups.get(it)));
@@ -364,6 +481,17 @@ fn user_policies(user: &User, account_id: &str, world: &World) -> PolicySet {
         boundaries: user.permissions_boundary.clone().map(|boundary| vec![boundary]),
         ..PolicySet::default()
     }
+}
+
+/// The ARN of a permissions boundary, by the name of its document. A boundary whose document stands in the world file, or in a file, is a managed policy
+/// with the name of its field or its file.
+pub(crate) fn boundary_arn(document: &str, account_id: &str) -> String {
+    if document.starts_with("arn:") {
+        return document.to_owned();
+    }
+    let stem = document.strip_suffix(".json").unwrap_or(document);
+    let name = stem.rsplit(['/', '.']).next().unwrap_or_default();
+    format!("arn:aws:iam::{account_id}:policy/{name}")
 }
 
 /// The id of the account that owns a resource. `None` where the ARN has none, and for a policy of AWS, which belongs to

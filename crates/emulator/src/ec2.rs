@@ -52,6 +52,11 @@ const REGIONS: [(&str, bool); 34] = [
     ("us-west-2", false),
 ];
 
+/// Whether an account must opt in to a region; `None` if there is no such region.
+pub(crate) fn is_opt_in(region: &str) -> Option<bool> {
+    REGIONS.iter().find(|(name, _)| *name == region).map(|(_, is_opt_in)| *is_opt_in)
+}
+
 /// `ec2:DescribeRegions`, by names, and with `AllRegions` also those that the account has not opted in to.
 pub(crate) fn describe_regions(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     call.allow(&AuthorizationRequest::new("ec2:DescribeRegions", "*", "*"))?;

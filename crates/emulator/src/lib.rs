@@ -44,8 +44,10 @@
 //! 2. `server`: connections and injected faults; `state`: what requests change;
 //! 3. `operations`: the table of operations; `protocol`: the protocols of their requests and responses;
 //! 4. `authentication`: who signed the request, in a header or as a presigned URL (`presigned`);
-//! 5. `authorization`: what the policies allow the caller, and AWS's message where they do not;
-//! 6. `call`, with `sts` (and `mfa`), `iam`, `organizations` and `ec2`: the operations;
+//! 5. `authorization`: what the policies allow the caller, and AWS's message where they do not; `context_keys`: the
+//!    condition keys of a request; `statements`: all statements that match a request;
+//! 6. `call`, with `sts` (and `mfa`), `iam`, `organizations`, `ec2` and `toolbox`: the operations; `denials` and
+//!    `evaluated_policies`: the authorization details of denied requests;
 //! 7. [`log`]: who called what, and which policy statement decided.
 //!
 //! Of Rolecall's crates it depends on `rolecall-policy` only. It shares no code with the scanner that is tested against
@@ -55,7 +57,10 @@ mod authentication;
 mod authorization;
 mod call;
 mod clock;
+mod context_keys;
+mod denials;
 mod ec2;
+mod evaluated_policies;
 mod iam;
 pub mod log;
 mod mfa;
@@ -65,7 +70,9 @@ mod presigned;
 mod protocol;
 mod server;
 mod state;
+mod statements;
 mod sts;
+mod toolbox;
 pub mod world;
 
 pub use authentication::Credentials;

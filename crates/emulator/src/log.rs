@@ -74,6 +74,7 @@ impl RequestLogEntry {
         let identity_type = match principal {
             Some(arn) if arn.contains(":assumed-role/") => "AssumedRole",
             Some(arn) if arn.contains(":federated-user/") => "FederatedUser",
+            Some(arn) if arn.ends_with(":root") => "Root",
             Some(_) => "IAMUser",
             None => "Unknown",
         };

@@ -2,18 +2,18 @@
 
 use bytes::Bytes;
 use http::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::authentication::{DEFAULT_REGION, SignedRequest};
+use crate::authentication::{DEFAULT_REGION, SignedRequest, invalid_token};
 use crate::authorization::{AuthenticatedCaller, RequestOrigin};
 use crate::call::Call;
 use crate::iam::{
-    account, authorization_details, credentials, groups, last_accessed, policies, roles, users,
+    account, authorization_details, credentials, groups, last_accessed, policies, roles, simulation, users,
 };
 use crate::log::RequestLogEntry;
 use crate::protocol::{ApiError, Parameters, Xml};
 use crate::state::{Shared, State};
-use crate::{ec2, iam, organizations, sts};
+use crate::{ec2, iam, organizations, sts, toolbox};
 use Handler::{Json, Query};
 
 /// The function of an operation, in the protocol of its service.
@@ -25,11 +25,12 @@ enum Handler {
 /// The operations of a service: service, API version, and the name and the function of each.
 type Service = (&'static str, &'static str, &'static [(&'static str, Handler)]);
 
-const OPERATIONS: [Service; 4] = [
+const OPERATIONS: [Service; 5] = [
     ("sts", sts::VERSION, STS),
     ("iam", iam::VERSION, IAM),
     ("organizations", organizations::VERSION, ORGANIZATIONS),
     ("ec2", ec2::VERSION, EC2),
+    ("iam-toolbox", toolbox::VERSION, TOOLBOX),
 ];
 
 const STS: &[(&str, Handler)] = &[
@@ -87,6 +88,7 @@ const IAM: &[(&str, Handler)] = &[
     ("GetAccountAuthorizationDetails", Query(authorization_details::get_account_authorization_details)),
     ("GenerateServiceLastAccessedDetails", Query(last_accessed::generate_service_last_accessed_details)),
     ("GetServiceLastAccessedDetails", Query(last_accessed::get_service_last_accessed_details)),
+    ("SimulatePrincipalPolicy", Query(simulation::simulate_principal_policy)),
 ];
 
 const ORGANIZATIONS: &[(&str, Handler)] = &[
@@ -105,12 +107,19 @@ const ORGANIZATIONS: &[(&str, Handler)] = &[
     ("ListTagsForResource", Json(organizations::list_tags_for_resource)),
 ];
 
+const TOOLBOX: &[(&str, Handler)] = &[
+    ("GetRequestAuthorizationDetails", Json(toolbox::get_request_authorization_details)),
+    ("GetRequestAuthorizationPolicy", Json(toolbox::get_request_authorization_policy)),
+];
+
 const EC2: &[(&str, Handler)] = &[("DescribeRegions", Query(ec2::describe_regions))];
 
 /// An HTTP response, without the headers that all have.
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
+    /// The code of an error, which only `RestJson` has in a header.
+    pub(crate) error_type: Option<String>,
     pub(crate) body: String,
 }
 
@@ -123,6 +132,8 @@ enum Protocol {
     Ec2,
     /// AWS JSON 1.1.
     Json,
+    /// JSON with the operation in the path of the request.
+    RestJson,
 }
 
 impl Protocol {
@@ -135,16 +146,19 @@ impl Protocol {
             Self::Query(namespace) => (error.status, error.to_xml(namespace, &log_entry.request_id)),
             Self::Ec2 => error.to_ec2_xml(&log_entry.request_id),
             Self::Json => error.to_json(),
+            Self::RestJson => (error.status, json!({ "message": error.message }).to_string()),
         };
-        self.response(status, body)
+        let error_type = matches!(self, Self::RestJson).then(|| error.json_code().to_owned());
+        Response { error_type, ..self.response(status, body) }
     }
 
     fn response(self, status: u16, body: String) -> Response {
         let content_type = match self {
             Self::Query(_) | Self::Ec2 => "text/xml",
             Self::Json => "application/x-amz-json-1.1",
+            Self::RestJson => "application/json",
         };
-        Response { status, content_type, body }
+        Response { status, content_type, error_type: None, body }
     }
 }
 
@@ -223,6 +237,10 @@ fn parse(request: &Request<Bytes>) -> (Protocol, Option<Parameters>, String, Str
     if let Some((version, action)) = target {
         let parameters = Parameters::from_json(request.body());
         (Protocol::Json, parameters, version.to_owned(), action.to_owned())
+    } else if let Some((action, id)) = toolbox::parse_path(request.uri().path()) {
+        let mut parameters = Parameters::parse(request.uri().query().unwrap_or_default(), b"");
+        parameters.set("authorizationId", id);
+        (Protocol::RestJson, Some(parameters), toolbox::VERSION.to_owned(), action.to_owned())
     } else {
         let parameters = Parameters::parse(request.uri().query().unwrap_or_default(), request.body());
         let value = |name| parameters.get(name).unwrap_or_default().to_owned();
@@ -253,19 +271,24 @@ async fn execute(
 ) -> Result<Body, ApiError> {
     let (now, world) = (log_entry.time, &shared.world);
     let signed_request = SignedRequest::parse(&request, world, &shared.state().sessions)?;
-    let is_regional = ["sts", "ec2"].contains(&service);
+    let is_regional = ["sts", "ec2", "iam-toolbox"].contains(&service);
     let region = if is_regional { signed_request.region.clone() } else { DEFAULT_REGION.to_owned() };
     log_entry.region = Some(region.clone());
     let access_key_id = signed_request.access_key_id.clone();
     let user_agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok());
     let user_agent = user_agent.map(str::to_owned);
-    let identity = signed_request.verify(request, service, now).await?;
-    let origin = RequestOrigin { region, source_ip: log_entry.source_ip.clone(), user_agent };
+    let signing_name = if service == "iam-toolbox" { "iam" } else { service };
+    let identity = signed_request.verify(request, signing_name, now).await?;
+    let origin = RequestOrigin { region: region.clone(), source_ip: log_entry.source_ip.clone(), user_agent };
     let caller = AuthenticatedCaller::new(identity, world, &origin, now)?;
     log_entry.access_key_id = Some(access_key_id);
     log_entry.principal = Some(caller.principal.as_str().to_owned());
     log_entry.account_id = Some(caller.account_id().to_owned());
     caller.require_credentials_for(service, operation)?;
+    // Nobody can use credentials in a region to which their account has not opted in.
+    if world.account(caller.account_id()).is_some_and(|it| it.disabled_regions.contains(&region)) {
+        return Err(invalid_token());
+    }
     if service == "iam" && world.account(caller.account_id()).is_some_and(|account| account.hangs) {
         std::future::pending::<()>().await;
     }
@@ -279,9 +302,19 @@ async fn execute(
     if rate.is_some_and(|rate| !state.try_take_token(service, caller.account_id(), rate, now)) {
         return Err(ApiError::new(400, "Throttling", "Rate exceeded"));
     }
-    let State { sessions, reports, mfa_steps, access_jobs, .. } = &mut *state;
-    let mut call =
-        Call { caller, parameters, world, sessions, reports, mfa_steps, access_jobs, now, log_entry };
+    let State { sessions, reports, mfa_steps, access_jobs, denials, .. } = &mut *state;
+    let mut call = Call {
+        caller,
+        parameters,
+        world,
+        sessions,
+        reports,
+        mfa_steps,
+        access_jobs,
+        denials,
+        now,
+        log_entry,
+    };
     match handler {
         Handler::Query(operation) => operation(&mut call).map(Body::Xml),
         Handler::Json(operation) => operation(&mut call).map(Body::Json),

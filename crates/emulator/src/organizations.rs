@@ -289,7 +289,7 @@ fn parent<'a>(call: &mut Call<'a>, action: &str) -> Result<(&'a Organization, us
 }
 
 /// The ARN of the root, the organizational unit or the account with this id.
-fn target_arn(organization: &Organization, id: &str) -> Option<String> {
+pub(crate) fn target_arn(organization: &Organization, id: &str) -> Option<String> {
     let unit = organization.units.iter().find(|unit| unit.id == id);
     let is_member = organization.members.contains_key(id);
     unit.map(|unit| unit_arn(organization, unit)).or_else(|| is_member.then(|| account_arn(organization, id)))

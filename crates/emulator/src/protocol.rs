@@ -36,6 +36,11 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Sets a parameter, whatever the request has.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
     /// All parameters in one text, except those that say which page and those of a presigned URL.
     #[must_use]
     pub(crate) fn without_page(&self) -> String {
@@ -196,7 +201,14 @@ impl ApiError {
     /// Source: <https://docs.aws.amazon.com/organizations/latest/APIReference/CommonErrors.html>
     #[must_use]
     pub(crate) fn to_json(&self) -> (u16, String) {
-        let code = match self.code.as_str() {
+        let status = if self.status == 403 { 400 } else { self.status };
+        (status, serde_json::json!({ "__type": self.json_code(), "Message": self.message }).to_string())
+    }
+
+    /// The error code under the protocols with JSON.
+    #[must_use]
+    pub(crate) fn json_code(&self) -> &str {
+        match self.code.as_str() {
             "AccessDenied" => "AccessDeniedException",
             "ExpiredToken" => "ExpiredTokenException",
             "InvalidAction" => "UnknownOperationException",
@@ -205,9 +217,7 @@ impl ApiError {
             "SignatureDoesNotMatch" => "InvalidSignatureException",
             "Throttling" => "TooManyRequestsException",
             other => other,
-        };
-        let status = if self.status == 403 { 400 } else { self.status };
-        (status, serde_json::json!({ "__type": code, "Message": self.message }).to_string())
+        }
     }
 
     /// The HTTP status and the body under EC2's protocol, which has other codes for errors that all operations share.

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rolecall_policy::{Decision, ParsePrincipalError, PolicySet};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::log::RequestLogEntry;
 use crate::operations;
 use crate::state::{RequestObserver, Shared};
-use crate::world::World;
+use crate::world::{CallerIdentity, World};
 
 /// The largest request body, in bytes.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -119,8 +119,7 @@ impl Emulator {
             };
             return Err(NoSuchRole { role_arn: role_arn.to_owned(), available });
         };
-        let issued = self.shared.clock.now();
-        let session = Session {
+        Ok(self.issue(Session {
             role_arn: role.arn.clone(),
             role_id: role.unique_id.clone(),
             role_session_name: role_session_name.to_owned(),
@@ -128,11 +127,49 @@ impl Emulator {
             source_identity: None,
             tags: BTreeMap::new(),
             transitive_tags: BTreeMap::new(),
-            issued,
+            issued: self.shared.clock.now(),
             // As long as the credentials of a Lambda function's role.
-            expires: issued.saturating_add(SignedDuration::from_hours(12)).unwrap_or(issued),
+            expires: self.after(SignedDuration::from_hours(12)),
+        }))
+    }
+
+    /// The credentials that the world gives to programs, without evaluating any policy, and the ARN of the user, the role or
+    /// the root user that they are of. `None` if the world does not say.
+    #[must_use]
+    pub fn caller_credentials(&self, role_session_name: &str) -> Option<(Credentials, &str)> {
+        let caller = self.shared.world.caller.as_ref()?;
+        let expires = self.after(SignedDuration::from_secs(caller.session_duration.into()));
+        let credentials = match &caller.identity {
+            CallerIdentity::Role { arn, session_policy, source_identity, tags } => self.issue(Session {
+                role_arn: arn.clone(),
+                role_id: self.shared.world.role(arn)?.unique_id.clone(),
+                role_session_name: role_session_name.to_owned(),
+                policies: session_policy.clone().map(|policy| vec![policy]),
+                source_identity: source_identity.clone(),
+                tags: tags.clone(),
+                transitive_tags: BTreeMap::new(),
+                issued: self.shared.clock.now(),
+                expires,
+            }),
+            CallerIdentity::AccessKey { key, .. } => Credentials {
+                access_key_id: key.access_key_id.clone(),
+                secret_access_key: key.secret_access_key.clone()?,
+                session_token: String::new(),
+                expiration: Timestamp::MAX,
+            },
         };
-        Ok(self.shared.state().sessions.issue(Identity::Session(Box::new(session)), issued))
+        Some((credentials, caller.arn()))
+    }
+
+    fn issue(&self, session: Session) -> Credentials {
+        let now = session.issued;
+        self.shared.state().sessions.issue(Identity::Session(Box::new(session)), now)
+    }
+
+    /// The time after a duration from now, by the emulator's clock.
+    fn after(&self, duration: SignedDuration) -> Timestamp {
+        let now = self.shared.clock.now();
+        now.saturating_add(duration).unwrap_or(now)
     }
 
     /// Decides whether a service principal, such as `lambda.amazonaws.com`, may assume a role.
@@ -221,7 +258,7 @@ async fn respond(
     }
     let request_id = http::HeaderValue::from_str(&log_entry.request_id);
     shared.state().record(log_entry);
-    let operations::Response { status, content_type, body } = response;
+    let operations::Response { status, content_type, error_type, body } = response;
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() =
         http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
@@ -229,6 +266,14 @@ async fn respond(
     headers.insert("content-type", http::HeaderValue::from_static(content_type));
     if let Ok(request_id) = request_id {
         headers.insert("x-amzn-requestid", request_id);
+    }
+    if let Some(error_type) = error_type.and_then(|code| http::HeaderValue::from_str(&code).ok()) {
+        headers.insert("x-amzn-errortype", error_type);
+    }
+    // By the emulator's own clock: clients measure from it how wrong theirs is.
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&shared.clock.date());
+    if let Some(date) = date.ok().and_then(|date| http::HeaderValue::from_str(&date).ok()) {
+        headers.insert("date", date);
     }
     Ok(response)
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::authentication::Sessions;
 use crate::clock::Clock;
+use crate::denials::Denials;
 use crate::log::RequestLogEntry;
 use crate::world::World;
 
@@ -29,6 +30,7 @@ impl std::fmt::Debug for Shared {
 
 impl Shared {
     pub(crate) fn new(world: World, clock: Clock, observer: Option<RequestObserver>) -> Self {
+        let clock = clock.with_offset(world.fault_injection.clock_offset_s);
         Self { world, state: Mutex::default(), clock, observer }
     }
 
@@ -59,6 +61,8 @@ pub(crate) struct State {
     pub(crate) mfa_steps: BTreeMap<String, i64>,
     /// The jobs of `GenerateServiceLastAccessedDetails`, by job id.
     pub(crate) access_jobs: BTreeMap<String, AccessJob>,
+    /// The denied requests whose details can be read.
+    pub(crate) denials: Denials,
     pub(crate) request_log: VecDeque<RequestLogEntry>,
     /// The number of requests so far, from which `next_fraction` makes its numbers.
     count: u64,

@@ -54,7 +54,7 @@ pub(crate) fn get_access_key_info(call: &mut Call<'_>) -> Result<Xml, ApiError> 
     let session_account_id = call.sessions.by_access_key(id).map(Identity::account_id);
     let account_id = session_account_id
         .map(str::to_owned)
-        .or_else(|| call.world.owner_of_key(id).map(|(account_id, _)| account_id));
+        .or_else(|| call.world.owner_of_key(id).map(|owner| owner.account_id));
     account_id.map(|account_id| Xml::new().text("Account", account_id)).ok_or_else(|| {
         ApiError::new(
             400,
@@ -77,6 +77,7 @@ pub(crate) fn get_session_token(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let expires = call.now.saturating_add(SignedDuration::from_secs(duration_s.into())).unwrap_or(call.now);
     let session = UserSession { issued: call.now, expires, has_mfa };
     let account_id = call.caller.account_id().to_owned();
+    require_active_region(call, &account_id)?;
     let identity = Identity::User { account_id, user_name, session: Some(session) };
     let credentials = call.sessions.issue(identity, call.now);
     Ok(Xml::new().element("Credentials", &credentials_xml(&credentials)))
@@ -110,9 +111,31 @@ pub(crate) fn get_federation_token(call: &mut Call<'_>) -> Result<Xml, ApiError>
         let context = context.clone();
         call.allow(&AuthorizationRequest { context, ..AuthorizationRequest::new(action, &arn, &arn) })?;
     }
+    require_active_region(call, &session.account_id)?;
     let user = Xml::new().text("FederatedUserId", session.user_id()).text("Arn", &arn);
     let credentials = call.sessions.issue(Identity::FederatedUser(Box::new(session)), call.now);
     Ok(Xml::new().element("Credentials", &credentials_xml(&credentials)).element("FederatedUser", &user))
+}
+
+/// Requires that STS is active, in the region of the request, for the account that the credentials are generated in.
+///
+/// # Errors
+/// `RegionDisabledException`, with AWS's message.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html>
+fn require_active_region(call: &Call<'_>, account_id: &str) -> Result<(), ApiError> {
+    let region = call.log_entry.region.as_deref().unwrap_or_default();
+    let is_disabled = call.world.account(account_id).is_some_and(|account| {
+        account.sts_inactive_regions.contains(region) || account.disabled_regions.contains(region)
+    });
+    if !is_disabled {
+        return Ok(());
+    }
+    let message = format!(
+        "STS is not activated in this region for account:{account_id}. Your account administrator can activate STS in \
+         this region using the IAM Console."
+    );
+    Err(ApiError::new(403, "RegionDisabledException", message))
 }
 
 /// Whether the caller authenticates with an MFA device, by `SerialNumber` and `TokenCode`. Each code is valid once.
@@ -155,6 +178,7 @@ fn credentials_xml(credentials: &Credentials) -> Xml {
 pub(crate) fn assume_role(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let request = AssumeRoleRequest::parse(call)?;
     let role = request.authorize(call)?;
+    require_active_region(call, request.role_arn.split(':').nth(4).unwrap_or_default())?;
     request.check_duration(call, &role)?;
     let session = request.into_session(call, &role)?;
     let user = Xml::new()

@@ -226,7 +226,7 @@ fn key_in(body: &str) -> (String, String, Option<String>) {
 }
 
 /// Each IAM operation with its parameters, and a text that its response has in this world.
-const READS: [(&str, &str, &str); 45] = [
+const READS: [(&str, &str, &str); 46] = [
     ("ListUsers", "", "<UserName>bob</UserName>"),
     ("GetUser", "&UserName=alice", "<Key>team</Key><Value>ops</Value>"),
     ("ListUserTags", "&UserName=alice", "<Value>ops</Value>"),
@@ -275,6 +275,11 @@ const READS: [(&str, &str, &str); 45] = [
     ("GetAccountAuthorizationDetails", "", "<RoleDetailList><member>"),
     ("GenerateServiceLastAccessedDetails", "&Arn=arn:aws:iam::111111111111:user/alice", "<JobId>"),
     ("GetServiceLastAccessedDetails", "&JobId=", "NoSuchEntity"),
+    (
+        "SimulatePrincipalPolicy",
+        "&PolicySourceArn=arn:aws:iam::111111111111:user/alice&ActionNames.member.1=s3:GetObject",
+        "<SourcePolicyId>ReadBuckets</SourcePolicyId>",
+    ),
     ("ListOrganizationsFeatures", "", "OrganizationNotFoundException"),
 ];
 

@@ -80,8 +80,12 @@ pub(crate) struct EmulatorArgs {
     #[arg(long, value_name = "FRACTION")]
     reset_rate: Option<f64>,
 
-    /// Issue credentials for a session of this role, ignoring its trust policy [default: LambdaRole of account
-    /// 222222222222, if its trust policy allows Lambda]
+    /// End the messages of denials with an authorization id, whose details GetRequestAuthorizationDetails returns
+    #[arg(long)]
+    authorization_ids: bool,
+
+    /// Issue credentials for a session of this role, ignoring its trust policy [default: the caller of the world, or
+    /// LambdaRole of account 222222222222, if its trust policy allows Lambda]
     #[arg(long = "as", value_name = "ARN")]
     pub(crate) role_arn: Option<RoleArn>,
 
@@ -127,17 +131,22 @@ pub(crate) enum LogFormat {
 /// The default port.
 const PORT: u16 = 4599;
 
+/// `RoleSessionName` of the sessions that programs get credentials of.
+const SESSION_NAME: &str = "rolecall";
+
 /// The role that Rolecall runs as in the tutorial.
 const LAMBDA_ROLE: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 
-/// Variables that would send calls to real AWS instead of the emulator.
-const REMOVED_VARIABLES: [&str; 6] = [
+/// Variables that would send calls to real AWS instead of the emulator, or with other credentials.
+const REMOVED_VARIABLES: [&str; 7] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_IAM",
     "AWS_ENDPOINT_URL_ORGANIZATIONS",
     "AWS_CA_BUNDLE",
+    // Set again where the credentials have one.
+    "AWS_SESSION_TOKEN",
 ];
 
 /// Switches that keep AWS configuration files from sending calls to real AWS.
@@ -160,6 +169,7 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
     };
     let mut world = world.map_err(Failure::usage)?;
     world.fault_injection = arguments.apply_to(&world.fault_injection).validated().map_err(Failure::usage)?;
+    world.authorization_ids |= arguments.authorization_ids;
     let observer = arguments.log.as_deref().map(|file| log(file, arguments.log_format)).transpose()?;
     let default_port = if arguments.command.is_empty() { PORT } else { 0 };
     let listen = arguments.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, default_port)));
@@ -171,24 +181,34 @@ pub(crate) fn run(arguments: &EmulatorArgs) -> Result<ExitCode, Failure> {
                 )
             },
         )?;
-        let role_arn = match &arguments.role_arn {
-            Some(role_arn) => role_arn.as_str(),
-            None => require_lambda_can_assume(&emulator, LAMBDA_ROLE)?,
-        };
-        let credentials = emulator
-            .session(role_arn, "rolecall")
-            .map_err(|problem| Failure::usage(format!("--as: {problem}")))?;
+        let (credentials, arn) = credentials(&emulator, arguments.role_arn.as_ref())?;
         let settings = settings(&emulator, &credentials);
         let written =
             arguments.env_file.as_deref().map(|file| EnvFile::write(file, &settings)).transpose()?;
         let ended = if arguments.command.is_empty() {
-            serve(&emulator, arguments, role_arn).await
+            serve(&emulator, arguments, arn).await
         } else {
             command(arguments, &settings).await
         };
         drop(written);
         ended
     })
+}
+
+/// The credentials for programs, and the ARN of what they are of: a session of `role_arn`, the caller of the world, or a
+/// session of `LambdaRole`.
+fn credentials<'a>(
+    emulator: &'a Emulator,
+    role_arn: Option<&'a RoleArn>,
+) -> Result<(Credentials, &'a str), Failure> {
+    let role_arn = match (role_arn, emulator.caller_credentials(SESSION_NAME)) {
+        (Some(role_arn), _) => role_arn.as_str(),
+        (None, Some(of_caller)) => return Ok(of_caller),
+        (None, None) => require_lambda_can_assume(emulator, LAMBDA_ROLE)?,
+    };
+    let credentials = emulator.session(role_arn, SESSION_NAME);
+    let credentials = credentials.map_err(|problem| Failure::usage(format!("--as: {problem}")))?;
+    Ok((credentials, role_arn))
 }
 
 /// Returns the role if Lambda may assume it, as Lambda does before it runs a function.
@@ -223,10 +243,13 @@ pub(crate) fn settings(emulator: &Emulator, credentials: &Credentials) -> Vec<(&
         ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
         ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
-        ("AWS_SESSION_TOKEN", credentials.session_token.clone()),
         ("NO_PROXY", no_proxy.clone()),
         ("no_proxy", no_proxy),
     ];
+    // An access key of a user has none.
+    if !credentials.session_token.is_empty() {
+        settings.push(("AWS_SESSION_TOKEN", credentials.session_token.clone()));
+    }
     settings.extend(SET_VARIABLES.map(|name| (name, "false".to_owned())));
     settings
 }
@@ -268,7 +291,9 @@ impl<'a> EnvFile<'a> {
                 format!("--env-file {}: the file exists and was not written by an emulator", file.display());
             return Err(Failure::usage(problem).with_remedy("name another file, or delete it"));
         }
-        let unset = REMOVED_VARIABLES.map(|name| format!("unset {name}\n")).concat();
+        let is_set = |name: &str| settings.iter().any(|(other, _)| *other == name);
+        let unset = REMOVED_VARIABLES.iter().filter(|name| !is_set(name));
+        let unset: String = unset.map(|name| format!("unset {name}\n")).collect();
         let export: String =
             settings.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
         let text = format!("{ENV_FILE}\n{unset}{export}");
@@ -296,16 +321,16 @@ impl Drop for EnvFile<'_> {
     }
 }
 
-async fn serve(emulator: &Emulator, arguments: &EmulatorArgs, role_arn: &str) -> Result<ExitCode, Failure> {
+async fn serve(emulator: &Emulator, arguments: &EmulatorArgs, arn: &str) -> Result<ExitCode, Failure> {
     let mut interruptions = StopSignals::listen(&STOP_SIGNALS)?;
     let credentials = match &arguments.env_file {
         Some(file) => format!("run `. {}` in another terminal", shell_path(file)),
         None => "restart it with --env-file aws.env, then run `. ./aws.env` in another terminal".to_owned(),
     };
     output::say(&format!(
-        "emulator running on {} until Ctrl-C; to get the credentials of a session of {}, {credentials}",
+        "emulator running on {} until Ctrl-C; to get the credentials of {}, {credentials}",
         emulator.url(),
-        role_arn
+        arn
     ));
     if !emulator.address().ip().is_loopback() {
         output::say("warning: other machines can reach the emulator; its credentials are for tests only");
@@ -322,10 +347,10 @@ fn shell_path(file: &Path) -> String {
 
 /// Sets a command's environment so that its calls to AWS go to the emulator.
 pub(crate) fn set_environment(command: &mut Command, settings: &[(&'static str, String)]) {
-    command.envs(settings.iter().map(|(name, value)| (name, value)));
     for name in REMOVED_VARIABLES {
         command.env_remove(name);
     }
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
 }
 
 async fn command(arguments: &EmulatorArgs, settings: &[(&'static str, String)]) -> Result<ExitCode, Failure> {

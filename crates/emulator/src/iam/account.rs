@@ -46,7 +46,7 @@ pub(crate) fn get_account_summary(call: &mut Call<'_>) -> Result<Xml, ApiError> 
     let account = account(call);
     let count = |length: usize| u64::try_from(length).unwrap_or_default();
     let users = count(account.users.len()) + call.world.fault_injection.users_hidden;
-    let has_key = account.root.access_keys_active.iter().any(|is_active| *is_active);
+    let has_key = account.root.active_keys().contains(&true);
     let devices = || account.users.values().flat_map(|user| &user.mfa_devices);
     let root_devices = usize::from(account.root.mfa);
     let mut entries = vec![
@@ -254,7 +254,7 @@ pub(crate) fn get_credential_report(call: &mut Call<'_>) -> Result<Xml, ApiError
          cert_1_last_rotated,cert_2_active,cert_2_last_rotated\n",
     );
     let root = &account.root;
-    let [first, second] = root.access_keys_active;
+    let [first, second] = root.active_keys();
     let used = root.password_last_used.map_or("no_information".to_owned(), date);
     csv += &format!(
         "<root_account>,arn:aws:iam::{account_id}:root,2020-01-01T00:00:00+00:00,not_supported,{used},not_supported,\

@@ -5,7 +5,8 @@
 //! 3. `groups`, `roles`, `policies`: what users and roles may do;
 //! 4. `account`: a whole account: summary, alias, password policy, credential report;
 //! 5. `authorization_details`: users, groups, roles and policies of an account in one list;
-//! 6. `last_accessed`: which services a user, group, role or policy was used for.
+//! 6. `last_accessed`: which services a user, group, role or policy was used for;
+//! 7. `simulation`: what the policies of a user, group or role decide.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
 
@@ -16,6 +17,7 @@ pub(crate) mod groups;
 pub(crate) mod last_accessed;
 pub(crate) mod policies;
 pub(crate) mod roles;
+pub(crate) mod simulation;
 pub(crate) mod users;
 
 use std::collections::BTreeMap;
@@ -26,7 +28,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rolecall_policy::NamedPolicy;
 
-use crate::authorization::AuthorizationRequest;
+use crate::authorization::{AuthorizationRequest, boundary_arn};
 use crate::call::Call;
 use crate::protocol::{ApiError, NAME, Xml};
 use crate::world::Account;
@@ -141,11 +143,9 @@ fn inline_policy<'a>(
 /// The boundary of a user or a role, if it has one.
 fn permissions_boundary(xml: Xml, boundary: Option<&NamedPolicy>, account_id: &str) -> Xml {
     let Some(boundary) = boundary else { return xml };
-    // A world file has the document of a boundary, and no ARN.
-    let name = boundary.name.rsplit(['/', '.']).next().unwrap_or_default();
     let boundary = Xml::new()
         .text("PermissionsBoundaryType", "PermissionsBoundaryPolicy")
-        .text("PermissionsBoundaryArn", format!("arn:aws:iam::{account_id}:policy/{name}"));
+        .text("PermissionsBoundaryArn", boundary_arn(&boundary.name, account_id));
     xml.element("PermissionsBoundary", &boundary)
 }
 

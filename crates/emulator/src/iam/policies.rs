@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rolecall_policy::NamedPolicy;
+
 use super::{Page, account, date, encoded, path_prefix, tag_list, tags};
 use crate::authorization::AuthorizationRequest;
 use crate::call::Call;
@@ -28,7 +30,8 @@ pub(crate) fn list_policies(call: &mut Call<'_>) -> Result<Xml, ApiError> {
     let of_aws = aws_managed_policies().values().filter(|_| scope != "Local");
     let mut policies: Vec<_> = local
         .chain(of_aws)
-        .filter(|policy| policy.path.starts_with(prefix) && usage != Some("PermissionsBoundary"))
+        .filter(|policy| policy.path.starts_with(prefix))
+        .filter(|policy| usage != Some("PermissionsBoundary") || boundary_count(&account, &policy.arn) > 0)
         .filter(|policy| !only_attached || attachment_count(&account, &policy.arn) > 0)
         .collect();
     policies.sort_by_key(|policy| &policy.arn);
@@ -82,23 +85,30 @@ pub(crate) fn list_entities_for_policy(call: &mut Call<'_>) -> Result<Xml, ApiEr
         requested_policy(call, "iam:ListEntitiesForPolicy")?;
     }
     let account = account(call);
-    let is_attached = |arns: &[String], path: &str| {
-        arns.iter().any(|other| other == arn)
-            && path.starts_with(prefix)
-            && usage != Some("PermissionsBoundary")
+    let is_attached = |arns: &[String], boundary: Option<&NamedPolicy>, path: &str| {
+        let is_permission = usage != Some("PermissionsBoundary") && arns.iter().any(|other| other == arn);
+        let is_boundary =
+            usage != Some("PermissionsPolicy") && boundary.is_some_and(|boundary| boundary.name == arn);
+        (is_permission || is_boundary) && path.starts_with(prefix)
     };
     let name_and_id = |kind: &str, name: &str, id: &str| {
         Xml::new().text(&format!("{kind}Name"), name).text(&format!("{kind}Id"), id)
     };
     let mut entities: Vec<(String, &str, Xml)> = Vec::new();
-    for (name, group) in account.groups.iter().filter(|(_, it)| is_attached(&it.attached_policies, &it.path))
-    {
+    let groups = account.groups.iter().filter(|(_, it)| is_attached(&it.attached_policies, None, &it.path));
+    for (name, group) in groups {
         entities.push((format!("Group/{name}"), "Group", name_and_id("Group", name, &group.unique_id)));
     }
-    for (name, role) in account.roles.iter().filter(|(_, it)| is_attached(&it.attached_policies, &it.path)) {
+    let roles = account.roles.iter();
+    let roles = roles
+        .filter(|(_, it)| is_attached(&it.attached_policies, it.permissions_boundary.as_ref(), &it.path));
+    for (name, role) in roles {
         entities.push((format!("Role/{name}"), "Role", name_and_id("Role", name, &role.unique_id)));
     }
-    for (name, user) in account.users.iter().filter(|(_, it)| is_attached(&it.attached_policies, &it.path)) {
+    let users = account.users.iter();
+    let users = users
+        .filter(|(_, it)| is_attached(&it.attached_policies, it.permissions_boundary.as_ref(), &it.path));
+    for (name, user) in users {
         entities.push((format!("User/{name}"), "User", name_and_id("User", name, &user.user_id)));
     }
     entities.retain(|(_, kind, _)| filter.is_empty() || filter == *kind);
@@ -145,6 +155,14 @@ pub(super) fn attachment_count(account: &Account, arn: &str) -> usize {
     users.chain(groups).chain(roles).filter(|arns| arns.iter().any(|other| other == arn)).count()
 }
 
+/// How many users and roles of an account have a policy as their permissions boundary. A boundary whose document stands in
+/// the world file is no managed policy of the account.
+fn boundary_count(account: &Account, arn: &str) -> usize {
+    let users = account.users.values().map(|user| &user.permissions_boundary);
+    let roles = account.roles.values().map(|role| &role.permissions_boundary);
+    users.chain(roles).flatten().filter(|boundary| boundary.name == arn).count()
+}
+
 /// The fields of a policy that every list of policies has.
 pub(super) fn member(policy: &ManagedPolicy, account: &Account) -> Xml {
     Xml::new()
@@ -154,8 +172,7 @@ pub(super) fn member(policy: &ManagedPolicy, account: &Account) -> Xml {
         .text("Path", &policy.path)
         .text("DefaultVersionId", VERSION_ID)
         .text("AttachmentCount", attachment_count(account, &policy.arn).to_string())
-        // The boundaries of a world are documents, and no managed policies.
-        .text("PermissionsBoundaryUsageCount", "0")
+        .text("PermissionsBoundaryUsageCount", boundary_count(account, &policy.arn).to_string())
         .text("IsAttachable", "true")
         .text("CreateDate", date(policy.create_date))
         .text("UpdateDate", date(policy.create_date))

@@ -24,6 +24,8 @@ pub struct FaultInjection {
     pub report_ms: u64,
     /// The number of users that `GetAccountSummary` counts but `ListUsers` does not list.
     pub users_hidden: u64,
+    /// How far the emulator's clock is ahead of the machine's, in seconds; below 0, it is behind.
+    pub clock_offset_s: i64,
     /// Whether Organizations returns empty pages between the others, which its API allows.
     pub empty_pages: bool,
     /// Whether Organizations returns `Status`, as it did until September 2026, in place of `State`.

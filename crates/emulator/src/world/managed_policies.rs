@@ -47,10 +47,105 @@ static AWS_MANAGED_POLICIES: LazyLock<BTreeMap<String, Arc<ManagedPolicy>>> = La
     policies.collect()
 });
 
+/// What `AWSCompromisedKeyQuarantineV3` denies, which AWS attaches to a user whose access key leaked.
+///
+/// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCompromisedKeyQuarantineV3.html>
+const QUARANTINED_ACTIONS: &[&str] = &[
+    "cloudtrail:LookupEvents",
+    "ec2:RequestSpotInstances",
+    "ec2:RunInstances",
+    "ec2:StartInstances",
+    "iam:AddUserToGroup",
+    "iam:AttachGroupPolicy",
+    "iam:AttachRolePolicy",
+    "iam:AttachUserPolicy",
+    "iam:ChangePassword",
+    "iam:CreateAccessKey",
+    "iam:CreateInstanceProfile",
+    "iam:CreateLoginProfile",
+    "iam:CreatePolicyVersion",
+    "iam:CreateRole",
+    "iam:CreateUser",
+    "iam:DetachUserPolicy",
+    "iam:PassRole",
+    "iam:PutGroupPolicy",
+    "iam:PutRolePolicy",
+    "iam:PutUserPermissionsBoundary",
+    "iam:PutUserPolicy",
+    "iam:SetDefaultPolicyVersion",
+    "iam:UpdateAccessKey",
+    "iam:UpdateAccountPasswordPolicy",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateLoginProfile",
+    "iam:UpdateUser",
+    "lambda:AddLayerVersionPermission",
+    "lambda:AddPermission",
+    "lambda:CreateFunction",
+    "lambda:GetPolicy",
+    "lambda:ListTags",
+    "lambda:PutProvisionedConcurrencyConfig",
+    "lambda:TagResource",
+    "lambda:UntagResource",
+    "lambda:UpdateFunctionCode",
+    "lightsail:Create*",
+    "lightsail:Delete*",
+    "lightsail:DownloadDefaultKeyPair",
+    "lightsail:GetInstanceAccessDetails",
+    "lightsail:Start*",
+    "lightsail:Update*",
+    "organizations:CreateAccount",
+    "organizations:CreateOrganization",
+    "organizations:InviteAccountToOrganization",
+    "s3:DeleteBucket",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutBucketAcl",
+    "s3:PutBucketOwnershipControls",
+    "s3:DeleteBucketPolicy",
+    "s3:ObjectOwnerOverrideToBucketOwner",
+    "s3:PutAccountPublicAccessBlock",
+    "s3:PutBucketPolicy",
+    "s3:ListAllMyBuckets",
+    "ec2:PurchaseReservedInstancesOffering",
+    "ec2:AcceptReservedInstancesExchangeQuote",
+    "ec2:CreateReservedInstancesListing",
+    "savingsplans:CreateSavingsPlan",
+    "ecs:CreateService",
+    "ecs:CreateCluster",
+    "ecs:RegisterTaskDefinition",
+    "ecr:GetAuthorizationToken",
+    "bedrock:CreateModelInvocationJob",
+    "bedrock:InvokeModelWithResponseStream",
+    "bedrock:CreateFoundationModelAgreement",
+    "bedrock:PutFoundationModelEntitlement",
+    "bedrock:InvokeModel",
+    "s3:CreateBucket",
+    "s3:PutBucketCors",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "sagemaker:CreateEndpointConfig",
+    "sagemaker:CreateProcessingJob",
+    "ses:GetSendQuota",
+    "ses:ListIdentities",
+    "sts:GetSessionToken",
+    "sts:GetFederationToken",
+    "amplify:CreateDeployment",
+    "amplify:CreateBackendEnvironment",
+    "codebuild:CreateProject",
+    "glue:CreateJob",
+    "iam:DeleteRole",
+    "iam:DeleteAccessKey",
+    "iam:ListUsers",
+    "lambda:GetEventSourceMapping",
+    "sns:GetSMSAttributes",
+    "mediapackagev2:CreateChannel",
+];
+
 /// The names and the statements of the policies of AWS.
 ///
 /// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>
-fn aws_documents() -> [(&'static str, Value); 3] {
+fn aws_documents() -> [(&'static str, Value); 5] {
     let allow = |actions: &[&str]| json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
     let read_iam = [
         "iam:GenerateCredentialReport",
@@ -73,7 +168,11 @@ fn aws_documents() -> [(&'static str, Value); 3] {
     ];
     let all_but_identities =
         json!({ "Effect": "Allow", "NotAction": ["iam:*", "organizations:*", "account:*"], "Resource": "*" });
+    let quarantine = || json!([{ "Effect": "Deny", "Action": QUARANTINED_ACTIONS, "Resource": ["*"] }]);
     [
+        ("AWSCompromisedKeyQuarantineV3", quarantine()),
+        // Of November 2026. It begins with the actions of V3; those that it adds are not known here.
+        ("AWSCompromisedKeyQuarantineV4", quarantine()),
         ("AdministratorAccess", json!([allow(&["*"])])),
         ("IAMReadOnlyAccess", json!([allow(&read_iam)])),
         ("PowerUserAccess", json!([all_but_identities, allow(&power_user)])),

@@ -4,15 +4,18 @@
 //! 2. `generate`: a world of any size from a seed, each account generated when a request needs it;
 //! 3. `managed_policies`: the managed policies of AWS and of accounts;
 //! 4. `organization_policies`: the SCPs and RCPs as AWS Organizations describes them;
-//! 5. `fault_injection`: latency, throttling and errors.
+//! 5. `fault_injection`: latency, throttling and errors;
+//! 6. `caller`, `vpc_endpoint`: whose credentials programs get, and the endpoint that their requests pass.
 
+mod caller;
 mod fault_injection;
 mod file;
 mod generate;
 mod managed_policies;
 mod organization_policies;
+mod vpc_endpoint;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,12 +24,14 @@ use serde::Deserialize;
 
 use crate::mfa::MfaSeed;
 
+pub(crate) use caller::{Caller, CallerIdentity};
 pub use fault_injection::{FaultInjection, FaultInjectionError};
 pub use file::InvalidWorld;
 pub(crate) use generate::splitmix64;
 pub use generate::{ParseWorldSpecError, WorldSpec};
 pub(crate) use managed_policies::{ManagedPolicy, aws_managed_policies};
 pub(crate) use organization_policies::OrganizationPolicy;
+pub(crate) use vpc_endpoint::VpcEndpoint;
 
 /// All that the emulator answers from. Requests do not change it.
 #[derive(Debug, Default)]
@@ -39,6 +44,12 @@ pub struct World {
     pub organization: Option<Organization>,
     /// Latency, throttling and errors. The default injects none.
     pub fault_injection: FaultInjection,
+    /// Whether each denial has an authorization id, whose details can be read. At AWS, it depends on the operation.
+    pub authorization_ids: bool,
+    /// `None`: the world does not say whose credentials programs get.
+    pub(crate) caller: Option<Caller>,
+    /// `None`: requests pass no VPC endpoint.
+    pub(crate) vpc_endpoint: Option<VpcEndpoint>,
 }
 
 /// The IAM resources of an account.
@@ -56,6 +67,10 @@ pub struct Account {
     pub root: Root,
     /// Whether the account is suspended, closed or pending: nobody but its root user can use it.
     pub(crate) is_suspended: bool,
+    /// The regions in which the account has deactivated STS.
+    pub(crate) sts_inactive_regions: BTreeSet<String>,
+    /// The regions to which the account has not opted in.
+    pub(crate) disabled_regions: BTreeSet<String>,
     /// By group name. A group that only a user names has no policies.
     pub(crate) groups: BTreeMap<String, Arc<Group>>,
     /// The account's own managed policies, by ARN.
@@ -182,8 +197,10 @@ fn default_path() -> String {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Root {
-    /// `access_key_1_active` and `access_key_2_active` of the credential report.
+    /// `access_key_1_active` and `access_key_2_active` of the credential report, for keys with which nobody can sign.
     pub access_keys_active: [bool; 2],
+    /// The keys with which requests can be signed. They are active or not whatever `access_keys_active` says.
+    pub access_keys: Vec<AccessKey>,
     /// Whether an MFA device is registered. The default is `true`.
     pub mfa: bool,
     /// Whether the root user has a console password. The default is `true`.
@@ -194,8 +211,31 @@ pub struct Root {
 
 impl Default for Root {
     fn default() -> Self {
-        Self { access_keys_active: [false; 2], mfa: true, password: true, password_last_used: None }
+        Self {
+            access_keys_active: [false; 2],
+            access_keys: Vec::new(),
+            mfa: true,
+            password: true,
+            password_last_used: None,
+        }
     }
+}
+
+impl Root {
+    /// Whether each of the two access keys is active.
+    pub(crate) fn active_keys(&self) -> [bool; 2] {
+        let is_active = |number: usize| self.access_keys.get(number).map(|key| key.status == "Active");
+        let [first, second] = self.access_keys_active;
+        [is_active(0).unwrap_or(first), is_active(1).unwrap_or(second)]
+    }
+}
+
+/// The owner of an access key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyOwner {
+    pub(crate) account_id: String,
+    /// `None`: the root user.
+    pub(crate) user_name: Option<String>,
 }
 
 /// A user's password for the AWS Management Console.
@@ -395,19 +435,22 @@ impl World {
         stored.or_else(|| self.generated.as_ref()?.account(account_id))
     }
 
-    /// The account id and the user name of the owner of an access key; `None` if no user has the key.
+    /// The owner of an access key; `None` if no user and no root user has the key.
     #[must_use]
-    pub(crate) fn owner_of_key(&self, access_key_id: &str) -> Option<(String, String)> {
-        let owner_in = |account: &Account| {
-            let has_key = |user: &User| user.access_keys.iter().any(|key| key.access_key_id == access_key_id);
+    pub(crate) fn owner_of_key(&self, access_key_id: &str) -> Option<KeyOwner> {
+        let is_key = |key: &AccessKey| key.access_key_id == access_key_id;
+        let owner_in = |account_id: &str, account: &Account| {
+            let is_of_root = account.root.access_keys.iter().any(is_key);
             let mut users = account.users.iter();
-            users.find(|(_, user)| has_key(user)).map(|(name, _)| name.clone())
+            let user = users.find(|(_, user)| user.access_keys.iter().any(is_key));
+            let user_name = user.map(|(name, _)| name.clone());
+            let account_id = account_id.to_owned();
+            (is_of_root || user_name.is_some()).then_some(KeyOwner { account_id, user_name })
         };
-        let mut stored = self.accounts.iter();
-        stored.find_map(|(id, account)| Some((id.clone(), owner_in(account)?))).or_else(|| {
+        self.accounts.iter().find_map(|(id, account)| owner_in(id, account)).or_else(|| {
             let account_id = generate::account_of_key(access_key_id)?;
             let account = self.generated.as_ref()?.account(&account_id)?;
-            Some((account_id, owner_in(&account)?))
+            owner_in(&account_id, &account)
         })
     }
 
@@ -451,10 +494,37 @@ impl World {
         (!units.is_empty()).then(|| (id, format!("{id}/{}/", units.join("/"))))
     }
 
+    /// The SCPs that limit the principals of an account, by level. `None` where none does: outside of an organization, and
+    /// in its management account.
+    pub(crate) fn scps_of_principal(&self, account_id: &str) -> Option<Vec<Vec<NamedPolicy>>> {
+        let is_management = self.organization.as_ref()?.management_account == account_id;
+        let scps = self.scps_above(account_id);
+        (!is_management && !scps.is_empty()).then_some(scps)
+    }
+
     /// The SCPs that apply to an account, by level: the root, each unit above the account, the account itself.
-    pub(crate) fn scps_above(&self, account_id: &str) -> Vec<Vec<NamedPolicy>> {
+    fn scps_above(&self, account_id: &str) -> Vec<Vec<NamedPolicy>> {
         let own = self.member(account_id).and_then(|member| member.scps.clone());
         self.units_above(account_id).iter().map(|unit| unit.scps.clone()).chain(own).collect()
+    }
+
+    /// Whether RCPs can limit what is done with the resources of an account: not outside of an organization, nor in its
+    /// management account.
+    pub(crate) fn is_limited_by_rcps(&self, account_id: &str) -> bool {
+        let is_management = self.organization.as_ref().is_some_and(|it| it.management_account == account_id);
+        !is_management && !self.units_above(account_id).is_empty()
+    }
+
+    /// Whether two accounts are the same, or in one organization.
+    pub(crate) fn is_same_owner(&self, account_id: &str, other_id: &str) -> bool {
+        let is_member = |account_id| self.member(account_id).is_some();
+        account_id == other_id || is_member(account_id) && is_member(other_id)
+    }
+
+    /// The VPC endpoint that the requests for an action pass.
+    pub(crate) fn vpc_endpoint_of(&self, action: &str) -> Option<&VpcEndpoint> {
+        let service = action.split(':').next().unwrap_or_default();
+        self.vpc_endpoint.as_ref().filter(|endpoint| endpoint.services.iter().any(|it| it == service))
     }
 
     /// The RCPs that apply to an account; none for the management account.

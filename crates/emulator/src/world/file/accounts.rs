@@ -12,7 +12,7 @@ use super::format::{FileAccount, FileGroup, FileManagedPolicy, FileRole, FileUse
 use super::policies::{ManagedPolicies, PolicyLoader};
 use super::validation::{
     MAX_GROUP_NAME, MAX_NAME, MAX_POLICY_NAME, check_account, check_distinct, check_name,
-    check_password_policy, check_path, check_session_duration, check_status, check_tags,
+    check_password_policy, check_path, check_regions, check_session_duration, check_status, check_tags,
 };
 use crate::world::{Account, Group, ManagedPolicy, Member, Role, User, unique_id};
 
@@ -59,6 +59,10 @@ impl FileAccount {
         policies: &PolicyLoader<'_, F>,
     ) -> Result<Account, InvalidWorld> {
         let at = format!("accounts.{account_id}");
+        for (number, key) in self.root.access_keys.iter().enumerate() {
+            key.check(&format!("{at}.root.access_keys[{number}]"))?;
+        }
+        check_regions(&at, &self.sts_inactive_regions, &self.disabled_regions)?;
         let Self { hangs, alias, root, state, password_policy, saml_providers, server_certificates, .. } =
             self;
         let mut account = Account {
@@ -66,6 +70,8 @@ impl FileAccount {
             alias,
             root,
             is_suspended: state != "ACTIVE",
+            sts_inactive_regions: self.sts_inactive_regions,
+            disabled_regions: self.disabled_regions,
             password_policy,
             saml_providers,
             server_certificates,
@@ -200,7 +206,7 @@ impl FileRole {
                 PolicyType::Trust,
             )?,
             policies: loaded.evaluated,
-            permissions_boundary: policies.load_boundary(&at, self.permissions_boundary)?,
+            permissions_boundary: policies.load_boundary(&at, self.permissions_boundary, managed)?,
             max_session_duration: self.max_session_duration,
             tags: self.tags,
         })
@@ -241,7 +247,7 @@ impl FileUser {
             create_date: self.create_date,
             password_last_used: self.password_last_used,
             policies: loaded.evaluated,
-            permissions_boundary: policies.load_boundary(&at, self.permissions_boundary)?,
+            permissions_boundary: policies.load_boundary(&at, self.permissions_boundary, managed)?,
             access_keys: self.access_keys,
             tags: self.tags,
         })

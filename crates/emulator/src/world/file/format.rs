@@ -1,6 +1,6 @@
 //! The fields of a world file, as serde reads them. `docs/emulator.md` describes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -18,6 +18,33 @@ pub(super) struct File {
     pub(super) organization: Option<FileOrganization>,
     #[serde(default)]
     pub(super) fault_injection: FaultInjection,
+    pub(super) caller: Option<FileCaller>,
+    pub(super) vpc_endpoint: Option<FileVpcEndpoint>,
+    #[serde(default)]
+    pub(super) authorization_ids: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileCaller {
+    /// Of a role, a user or a root user.
+    pub(super) arn: String,
+    pub(super) session_policy: Option<Value>,
+    #[serde(default = "default_caller_duration")]
+    pub(super) session_duration: u32,
+    pub(super) source_identity: Option<String>,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileVpcEndpoint {
+    #[serde(default = "default_vpc_endpoint_id")]
+    pub(super) id: String,
+    #[serde(default = "default_vpc_endpoint_services")]
+    pub(super) services: Vec<String>,
+    pub(super) policy: Value,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +63,10 @@ pub(super) struct FileAccount {
     pub(super) rcps: Vec<Value>,
     #[serde(default)]
     pub(super) hangs: bool,
+    #[serde(default)]
+    pub(super) sts_inactive_regions: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) disabled_regions: BTreeSet<String>,
     pub(super) alias: Option<String>,
     #[serde(default)]
     pub(super) root: Root,
@@ -169,6 +200,19 @@ fn default_state() -> String {
 
 fn default_path() -> String {
     "/".to_owned()
+}
+
+/// In seconds: as long as the credentials of a Lambda function's role.
+fn default_caller_duration() -> u32 {
+    43_200
+}
+
+fn default_vpc_endpoint_id() -> String {
+    "vpce-0123456789abcdef0".to_owned()
+}
+
+fn default_vpc_endpoint_services() -> Vec<String> {
+    vec!["sts".to_owned()]
 }
 
 /// In seconds, as in IAM.

@@ -2,10 +2,12 @@
 //!
 //! 1. `format`: the fields, as serde reads them;
 //! 2. `accounts`, `organization`: the accounts and the organization that are built from them;
-//! 3. `policies`: policies, inline or by the path of a file;
-//! 4. `validation`: values that AWS would reject.
+//! 3. `caller`: whose credentials programs get, and the VPC endpoint that their requests pass;
+//! 4. `policies`: policies, inline or by the path of a file;
+//! 5. `validation`: values that AWS would reject.
 
 mod accounts;
+mod caller;
 mod format;
 mod organization;
 mod policies;
@@ -109,7 +111,8 @@ impl World {
             .fault_injection
             .validated()
             .map_err(|problem| InvalidWorld::new(format!("fault_injection: {problem}")))?;
-        let mut world = Self { fault_injection, ..Self::default() };
+        let authorization_ids = file.authorization_ids;
+        let mut world = Self { fault_injection, authorization_ids, ..Self::default() };
         let mut members = BTreeMap::new();
         for (account_id, account) in file.accounts {
             if !is_account_id(&account_id) {
@@ -124,6 +127,8 @@ impl World {
         }
         check_access_keys(&world.accounts)?;
         world.organization = file.organization.map(|it| it.build(&members, &policies)).transpose()?;
+        world.vpc_endpoint = file.vpc_endpoint.map(|it| it.build(&policies)).transpose()?;
+        world.caller = file.caller.map(|it| it.build(&world, &policies)).transpose()?;
         Ok(world)
     }
 }

@@ -32,6 +32,19 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
     /// A policy from its document, or from the path of a file. `at` is its place in the world file, and the name of an
     /// inline policy in the request log.
     pub(super) fn load(&self, at: &str, value: Value, kind: PolicyType) -> Result<NamedPolicy, InvalidWorld> {
+        let (place, named) = self.parse(at, value, kind)?;
+        let invalid = |problem| InvalidWorld::new(format!("{place}: {problem}"));
+        // A policy that AWS would not store is an error here, because in the emulator it would seem to work.
+        named.policy.errors(kind).into_iter().next().map_or(Ok(named), |error| Err(invalid(error)))
+    }
+
+    /// The policy of a VPC endpoint. It has principals and resources, and no rules of its own that the evaluation knows.
+    pub(super) fn load_endpoint_policy(&self, at: &str, value: Value) -> Result<NamedPolicy, InvalidWorld> {
+        self.parse(at, value, PolicyType::Trust).map(|(_, named)| named)
+    }
+
+    /// A policy with its place for messages.
+    fn parse(&self, at: &str, value: Value, kind: PolicyType) -> Result<(String, NamedPolicy), InvalidWorld> {
         let (place, name, value) = match value {
             Value::String(path) => {
                 let text = (self.open)(&path).map_err(|error| {
@@ -49,12 +62,7 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
         };
         let invalid = |problem| InvalidWorld::new(format!("{place}: {problem}"));
         let policy = Policy::parse(&value, kind).map_err(invalid)?;
-        // A policy that AWS would not store is an error here, because in the emulator it would seem to work.
-        policy
-            .errors(kind)
-            .into_iter()
-            .next()
-            .map_or(Ok(NamedPolicy { name, policy }), |error| Err(invalid(error)))
+        Ok((place, NamedPolicy { name, policy }))
     }
 
     /// A list of policies; the place of each is `at` with its index.
@@ -98,27 +106,43 @@ impl<F: Fn(&str) -> io::Result<String>> PolicyLoader<'_, F> {
             .map(|(number, inline)| (format!("policy-{}", number + 1), inline.policy.source().to_string()))
             .collect();
         for arn in attached {
-            let of_aws = aws_managed_policies();
-            let policy = of_aws.get(arn).or_else(|| managed.get(arn)).ok_or_else(|| {
-                let known: Vec<&str> = of_aws.keys().chain(managed.keys()).map(String::as_str).collect();
-                InvalidWorld::new(format!(
-                    "{at}.attached_policies: the emulator does not know the managed policy {arn:?}; use one of {}, \
-                     add it to the account's managed_policies, or write the document in policies",
-                    known.join(", ")
-                ))
-            })?;
-            evaluated.push(policy.document.clone());
+            evaluated.push(find_managed(&format!("{at}.attached_policies"), arn, "policies", managed)?);
         }
         Ok(EntityPolicies { evaluated, inline })
     }
 
-    /// A permissions boundary, if there is one. `at` is the place of its user or role.
+    /// A permissions boundary, if there is one: the ARN of a managed policy, a document, or the path of a file. `at` is the
+    /// place of its user or role.
     pub(super) fn load_boundary(
         &self,
         at: &str,
         value: Option<Value>,
+        managed: &ManagedPolicies,
     ) -> Result<Option<NamedPolicy>, InvalidWorld> {
         let at = format!("{at}.permissions_boundary");
-        value.map(|value| self.load(&at, value, PolicyType::Boundary)).transpose()
+        let load = |value: Value| match value.as_str().filter(|text| text.starts_with("arn:")) {
+            Some(arn) => find_managed(&at, arn, "permissions_boundary", managed),
+            None => self.load(&at, value, PolicyType::Boundary),
+        };
+        value.map(load).transpose()
     }
+}
+
+/// A managed policy of AWS or of the account. `field` is where its document can stand instead.
+fn find_managed(
+    at: &str,
+    arn: &str,
+    field: &str,
+    managed: &ManagedPolicies,
+) -> Result<NamedPolicy, InvalidWorld> {
+    let of_aws = aws_managed_policies();
+    let policy = of_aws.get(arn).or_else(|| managed.get(arn)).ok_or_else(|| {
+        let known: Vec<&str> = of_aws.keys().chain(managed.keys()).map(String::as_str).collect();
+        InvalidWorld::new(format!(
+            "{at}: the emulator does not know the managed policy {arn:?}; use one of {}, add it to the account's \
+             managed_policies, or write the document in {field}",
+            known.join(", ")
+        ))
+    })?;
+    Ok(policy.document.clone())
 }

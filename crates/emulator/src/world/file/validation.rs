@@ -1,10 +1,11 @@
 //! Rejects what AWS would not store: names, paths, tags, access keys and account ids that are not valid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::InvalidWorld;
 use super::format::FileAccount;
+use crate::ec2::is_opt_in;
 use crate::world::{AccessKey, Account, PasswordPolicy};
 
 /// Whether a text has the 12 digits of an account id.
@@ -176,13 +177,40 @@ pub(super) fn check_session_duration(at: &str, seconds: u32) -> Result<(), Inval
     )))
 }
 
+/// Checks the regions in which STS is not active, and those that the account has not enabled.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html>
+pub(super) fn check_regions(
+    at: &str,
+    sts_inactive: &BTreeSet<String>,
+    disabled: &BTreeSet<String>,
+) -> Result<(), InvalidWorld> {
+    let invalid = |field: &str, region: &String, problem: &str| {
+        Err(InvalidWorld::new(format!("{at}.{field}: {region:?} {problem}")))
+    };
+    for region in sts_inactive {
+        if region == "us-east-1" {
+            return invalid("sts_inactive_regions", region, "cannot be deactivated; remove it");
+        }
+        if is_opt_in(region).is_none() {
+            return invalid("sts_inactive_regions", region, "is not a region; write one such as eu-west-1");
+        }
+    }
+    let enabled = disabled.iter().find(|region| is_opt_in(region) != Some(true));
+    enabled.map_or(Ok(()), |region| {
+        let problem = "is not a region that an account must opt in to; write one such as eu-south-1";
+        invalid("disabled_regions", region, problem)
+    })
+}
+
 /// Checks that no two users have the same access key id.
 pub(super) fn check_access_keys(accounts: &BTreeMap<String, Arc<Account>>) -> Result<(), InvalidWorld> {
     let mut owners = BTreeMap::new();
     for (account_id, account) in accounts {
-        for (name, user) in &account.users {
-            let owner = format!("accounts.{account_id}.users.{name}");
-            for AccessKey { access_key_id, .. } in &user.access_keys {
+        let users = account.users.iter().map(|(name, user)| (format!("users.{name}"), &user.access_keys));
+        for (name, keys) in users.chain([("root".to_owned(), &account.root.access_keys)]) {
+            let owner = format!("accounts.{account_id}.{name}");
+            for AccessKey { access_key_id, .. } in keys {
                 if let Some(other) = owners.insert(access_key_id, owner.clone()) {
                     let problem = format!(
                         "{owner}: {other} has the access key {access_key_id} too; give each key its own id"

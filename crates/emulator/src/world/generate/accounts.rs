@@ -145,6 +145,7 @@ impl Accounts {
             alias: dice.chance("alias", 50).then(|| format!("example-{number}")),
             root: Root {
                 access_keys_active: [dice.chance("root key", 4), false],
+                access_keys: Vec::new(),
                 mfa: dice.chance("root mfa", 92),
                 password: true,
                 password_last_used: dice
