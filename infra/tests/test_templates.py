@@ -192,6 +192,80 @@ def test_cfn_lint_finds_nothing(template):
     assert (done.returncode, done.stdout.strip()) == (0, "")
 
 
+GENERATED = ["--hub-role-arn", world.LAMBDA_ROLE.arn, "--collect", "all", "--external-id", EXTERNAL_ID]
+OF_ORGANIZATION = ["--role-name", "IAMListRole", "--organization-id", ORGANIZATION, "--trust", "organization"]
+OF_ORGANIZATION += ["--permission-set", "Audit", "--organization-role-arn", ORGANIZATION_LIST_ROLE]
+
+
+@pytest.fixture
+def generated(rolecall, tmp_path):
+    """Runs `rolecall policy generate` into a folder, which it returns."""
+
+    def run(*arguments):
+        command = [rolecall, "policy", "generate", *GENERATED, *arguments, "--out-dir", tmp_path / "generated"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env={})
+        return tmp_path / "generated"
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [(["--role-arn", world.IAM_LIST_ROLE.arn], 2), (OF_ORGANIZATION, 3)],
+    ids=["listed", "organization"],
+)
+def test_cfn_lint_finds_nothing_in_generated_templates(arguments, count, generated):
+    templates = sorted(generated(*arguments, "--format", "cloudformation").iterdir())
+    assert len(templates) == count
+    lint = shutil.which("cfn-lint", path=Path(sys.executable).parent)
+    done = subprocess.run([lint, "--", *templates], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "")
+
+
+def test_generated_templates_create_the_roles_of_the_generated_documents(moto, generated):
+    arguments = ["--role-arn", world.IAM_LIST_ROLE.arn]
+    folder = generated(*arguments, "--format", "cloudformation")
+    generated(*arguments)
+    for account_id, arn, name in (
+        (world.HUB, world.LAMBDA_ROLE.arn, "hub"),
+        (world.MEMBER, world.IAM_LIST_ROLE.arn, "member"),
+    ):
+        cloudformation = world.client(moto, "cloudformation", world.administrator(moto, account_id))
+        body = (folder / f"{name}.template.json").read_text()
+        cloudformation.create_stack(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+        expected = [json.loads((folder / f"{name}-{kind}.json").read_text()) for kind in ("trust", "permissions")]
+        assert list(documents(moto, arn)) == expected
+
+
+def test_the_templates_give_the_permissions_of_the_generated_documents(moto, generated):
+    """The same statements, by their actions, resources and conditions; the names of the statements may differ."""
+    folder = generated(*OF_ORGANIZATION)
+    hub = {"OrganizationId": ORGANIZATION, "OrganizationRoleArn": ORGANIZATION_LIST_ROLE, "FactSet": "all"}
+    trust = FOR_MANAGEMENT | {"HubTrust": "account", "FactSet": "all"}
+    deploy(moto, world.HUB, "hub.yaml", hub)
+    deploy(moto, world.MEMBER, "member.yaml", trust | {"ExternalId": EXTERNAL_ID})
+    deploy(moto, MANAGEMENT, "management.yaml", trust)
+    for arn, name in (
+        (world.LAMBDA_ROLE.arn, "hub"),
+        (world.IAM_LIST_ROLE.arn, "member"),
+        (ORGANIZATION_LIST_ROLE, "organization"),
+    ):
+        expected = json.loads((folder / f"{name}-permissions.json").read_text())["Statement"]
+        made = documents(moto, arn)[1]["Statement"]
+        assert grants(made) == grants(expected), name
+
+
+def grants(statements):
+    def listed(value):
+        return value if isinstance(value, list) else [value]
+
+    return sorted(
+        (action, sorted(listed(statement["Resource"])), json.dumps(statement.get("Condition"), sort_keys=True))
+        for statement in statements
+        for action in listed(statement["Action"])
+    )
+
+
 def test_checkov_finds_nothing():
     """A check that is skipped has its reason in the template."""
     venv = subprocess.check_output([INFRA.parent / "tools/venv", "checkov"], text=True).strip()

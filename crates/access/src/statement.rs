@@ -140,6 +140,17 @@ impl std::fmt::Debug for Statement {
     }
 }
 
+impl OneOrMany {
+    /// The strings.
+    #[must_use]
+    pub fn values(&self) -> &[String] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
 impl<T: Into<String>> FromIterator<T> for OneOrMany {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         let mut values: Vec<String> = values.into_iter().map(Into::into).collect();

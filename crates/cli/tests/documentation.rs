@@ -486,7 +486,16 @@ async fn every_flag_that_the_documentation_names_is_one() {
     const COMMANDS: &str =
         "accounts completions config diff emulator evidence find-key init report rules scan verify";
     let mut flags = BTreeSet::from(["--help".to_owned(), "--version".to_owned()]);
-    let nested = ["policy evaluate", "sweep plan", "sweep collect", "sweep merge", "sweep run"];
+    let nested = [
+        "policy evaluate",
+        "policy generate",
+        "policy request",
+        "policy check",
+        "sweep plan",
+        "sweep collect",
+        "sweep merge",
+        "sweep run",
+    ];
     let nested = nested.map(|command| command.split(' ').collect::<Vec<_>>());
     let commands = COMMANDS.split(' ').map(|command| vec![command]).chain(nested);
     for command in commands {

@@ -13,7 +13,7 @@ use super::{BrokenLink, Candidate, Evidence, LinkCheck, TargetCheck};
 /// The documents of both sides. What is absent does not limit, but for the two that must allow: the permissions of the hub's role
 /// and the trust policy of the member's role.
 #[derive(Debug, Clone, Default)]
-pub struct Documents {
+pub struct ChainDocuments {
     /// The trust policy of the hub's role, which lets Lambda use it; `None`: not checked.
     pub hub_trust: Option<NamedPolicy>,
     /// The identity-based policies of the hub's role.
@@ -40,7 +40,7 @@ pub struct Documents {
 #[derive(Debug)]
 pub struct DocumentCheck<'a> {
     /// The documents.
-    pub documents: &'a Documents,
+    pub documents: &'a ChainDocuments,
     /// The request for a session.
     pub request: &'a SessionRequest,
     /// The facts that a scan reads.

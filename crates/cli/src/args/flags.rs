@@ -59,6 +59,14 @@ pub(crate) struct TargetFlags;
 #[derive(Debug, Clone)]
 pub(crate) struct RoleFlags;
 
+/// The roles whose policies are made or checked.
+#[derive(Debug, Clone)]
+pub(crate) struct MemberRoleFlags;
+
+/// What the sessions send with `AssumeRole`, and how long they last.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionFlags;
+
 impl FlagSet for SettingFlags {
     type Options = SettingOptions;
 
@@ -151,6 +159,39 @@ impl FlagSet for RoleFlags {
 
     fn has(key: &str) -> bool {
         ROLE_KEYS.contains(&key)
+    }
+}
+
+impl FlagSet for MemberRoleFlags {
+    type Options = TargetOptions;
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        "Roles"
+    }
+
+    fn has(key: &str) -> bool {
+        ["role_arn", "account", "role_name", "role_template", "organization_role_arn", "external_id"]
+            .contains(&key)
+    }
+
+    fn is_common(key: &str) -> bool {
+        !["role_template", "organization_role_arn"].contains(&key)
+    }
+}
+
+impl FlagSet for SessionFlags {
+    type Options = SettingOptions;
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        "Session options"
+    }
+
+    fn has(key: &str) -> bool {
+        ["session_name", "session_duration", "source_identity", "session_tag"].contains(&key)
+    }
+
+    fn is_common(_key: &str) -> bool {
+        false
     }
 }
 

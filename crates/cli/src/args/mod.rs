@@ -13,7 +13,8 @@ pub(crate) use caller::CallerArgs;
 pub(crate) use configuration::ConfigurationArgs;
 pub(crate) use filters::FilterArgs;
 pub(crate) use flags::{
-    DeliveryFlags, Flags, PlanFlags, RoleFlags, SelectionFlags, SettingFlags, StoreFlags, TargetFlags,
+    DeliveryFlags, Flags, MemberRoleFlags, PlanFlags, RoleFlags, SelectionFlags, SessionFlags, SettingFlags,
+    StoreFlags, TargetFlags,
 };
 pub(crate) use global::GlobalArgs;
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};

@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Init(init::InitArgs),
     /// Show all options, their values and where each was set
     Config(config::ConfigArgs),
-    /// Simulate IAM policy evaluation, offline
+    /// Generate, check and evaluate IAM policies, offline
     Policy {
         #[command(subcommand)]
         command: policy::PolicyCommand,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rolecall_access::doctor::cure::SessionRequest;
-use rolecall_access::doctor::{DocumentCheck, Documents, TargetCheck};
+use rolecall_access::doctor::{DocumentCheck, ChainDocuments, TargetCheck};
 use rolecall_core::RunOptions;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
 use serde_json::Value;
@@ -73,14 +73,14 @@ fn context(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     Ok(context)
 }
 
-fn read(folder: &Path) -> Result<Documents, Failure> {
+fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
     let entries = fs::read_dir(folder).map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
     paths.sort();
-    let mut documents = Documents::default();
+    let mut documents = ChainDocuments::default();
     for path in &paths {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let is_json = path.extension().is_some_and(|extension| extension == "json");

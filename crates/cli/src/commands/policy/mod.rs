@@ -1,6 +1,10 @@
-//! `rolecall policy`: IAM policies: what they decide.
+//! `rolecall policy`: IAM policies: those that a scan needs, and what policies decide.
 
+mod access;
+mod check;
 mod evaluate;
+mod generate;
+mod request;
 
 use std::process::ExitCode;
 
@@ -11,6 +15,12 @@ use crate::failure::Failure;
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
+    /// Print the least-privilege policies of the hub role and the member roles
+    Generate(Box<generate::GenerateArgs>),
+    /// Write the page for the person who must approve these policies
+    Request(Box<request::RequestArgs>),
+    /// Compare policies with what a scan needs: what they grant beyond it, and what is missing
+    Check(Box<check::CheckArgs>),
     /// Decide whether IAM allows the request of each case in a file, and which statement decides
     Evaluate(evaluate::EvaluateArgs),
 }
@@ -18,6 +28,9 @@ pub(crate) enum PolicyCommand {
 /// Runs the subcommand.
 pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
     match command {
+        PolicyCommand::Generate(arguments) => generate::run(arguments),
+        PolicyCommand::Request(arguments) => request::run(arguments),
+        PolicyCommand::Check(arguments) => check::run(arguments),
         PolicyCommand::Evaluate(arguments) => evaluate::run(arguments),
     }
 }

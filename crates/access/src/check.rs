@@ -1,0 +1,164 @@
+//! What a policy grants beyond and short of what a scan needs.
+//!
+//! A policy is compared with the generated document of the same name. *Short* is decided by the evaluator of
+//! `rolecall-policy`: each needed request must be allowed, so that a `Deny` or a condition counts as AWS counts it. *Beyond*
+//! is found in two ways: the texts of the statements must be covered by what is needed (`grants`), and requests that must
+//! be denied are evaluated, such as one without the external id (`probes`).
+//!
+//! No text of a result has a value of a condition for `sts:ExternalId`.
+
+mod grants;
+mod parse;
+mod probes;
+mod requests;
+mod view;
+
+use rolecall_policy::{Decision, Policy};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::documents::{DocumentName, InvalidAccess, RequiredAccess, documents};
+use crate::purpose::purpose;
+use requests::{Needs, SampleRequest};
+use view::StatementView;
+
+pub use parse::{InvalidPolicy, recognize};
+
+/// The result of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicyCheck {
+    /// The document that the policy was compared with.
+    #[serde(serialize_with = "serialize_name")]
+    pub document: DocumentName,
+    /// What AWS rejects in the policy, each with its place.
+    pub errors: Vec<String>,
+    /// What it grants beyond what a scan needs.
+    pub beyond: Vec<Beyond>,
+    /// What it does not grant, and a scan needs.
+    pub short: Vec<Short>,
+}
+
+/// Something that a policy grants and a scan does not need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Beyond {
+    /// The statement, such as `Statement[0] (AllowList)`.
+    pub statement: String,
+    /// The element, such as `Action`.
+    pub element: &'static str,
+    /// The value in the policy, or the condition key that is missing; `None` where the whole element is meant.
+    pub value: Option<String>,
+    /// What it grants.
+    pub problem: String,
+}
+
+/// A request that a scan makes and a policy does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Short {
+    /// The action.
+    pub action: String,
+    /// The resource of the evaluated request; `None` in a trust policy, whose resource is its role.
+    pub resource: Option<String>,
+    /// The principal of the evaluated request; `None` in a policy that is attached to the principal.
+    pub principal: Option<String>,
+    /// Why it is not allowed.
+    pub reason: String,
+    /// What the scan needs it for.
+    pub needed_for: String,
+}
+
+impl PolicyCheck {
+    /// Whether it allows all that a scan needs, and nothing else.
+    #[must_use]
+    pub fn is_least_privilege(&self) -> bool {
+        self.beyond.is_empty() && self.short.is_empty()
+    }
+}
+
+fn serialize_name<S: serde::Serializer>(name: &DocumentName, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name.as_str())
+}
+
+/// Why a policy cannot be checked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// The text is not a policy of this type.
+    #[error(transparent)]
+    Policy(#[from] InvalidPolicy),
+    /// No policy could give the access that it is compared with.
+    #[error(transparent)]
+    Access(#[from] InvalidAccess),
+    /// The access needs no such document.
+    #[error("a scan with these options needs no {0} document")]
+    NoDocument(DocumentName),
+}
+
+/// Compares the text of a policy with the document that a scan needs.
+///
+/// # Errors
+/// [`CheckError`] where the text is not a policy of the document's type, or there is nothing to compare it with.
+pub fn check(text: &str, name: DocumentName, access: &RequiredAccess) -> Result<PolicyCheck, CheckError> {
+    let parsed = parse::parse(text, name)?;
+    let documents = documents(access)?;
+    let needed = documents.get(name).ok_or(CheckError::NoDocument(name))?;
+    let needs = Needs::new(name, needed, access);
+    let statements = view::statements(parsed.policy.source());
+    let mut beyond = grants::beyond(&statements, &needs);
+    beyond.extend(probes::beyond(&parsed.policy, &needs, &beyond));
+    Ok(PolicyCheck { document: name, errors: parsed.errors, beyond, short: short(&parsed.policy, &needs) })
+}
+
+/// The needed requests that the policy does not allow, one for each action and principal.
+fn short(policy: &Policy, needs: &Needs<'_>) -> Vec<Short> {
+    let mut all: Vec<Short> = Vec::new();
+    for request in needs.requests() {
+        let decision = request.decide(policy);
+        let principal = needs.name.is_trust().then(|| request.request.principal.as_str().to_owned());
+        let action = &request.request.action;
+        let is_known = |it: &Short| it.action == *action && it.principal == principal;
+        if decision.is_allowed() || all.iter().any(is_known) {
+            continue;
+        }
+        all.push(Short {
+            action: action.clone(),
+            resource: (!needs.name.is_trust()).then(|| request.request.resource.clone()),
+            principal,
+            reason: reason(&decision, policy, &request),
+            needed_for: purpose(action, &needs.access.selection),
+        });
+    }
+    all
+}
+
+/// Why a request is not allowed: the statement that denies it, or the one that would allow it but for one element.
+fn reason(decision: &Decision, policy: &Policy, request: &SampleRequest) -> String {
+    match decision {
+        Decision::ExplicitlyDenied(denying) => return format!("{} denies it", denying.statement),
+        Decision::NeverAllowed(reason) => return (*reason).to_owned(),
+        Decision::Allowed(_) | Decision::ImplicitlyDenied(_) => {}
+    }
+    let statements = view::statements(policy.source());
+    let allowing: Vec<&StatementView<'_>> = statements.iter().filter(|it| it.is_allow()).collect();
+    let nearest = |elements: &[&str]| {
+        allowing.iter().find(|it| request.is_allowed_by(&it.without(elements))).map(|it| it.to_string())
+    };
+    let of = |label: &str| allowing.iter().find(|it| it.to_string() == label);
+    if let Some(label) = nearest(&["Condition"]) {
+        let keys = of(&label).map(|it| it.condition_keys().join(", ")).unwrap_or_default();
+        return format!("{label} allows it under a condition that the scan does not meet: {keys}");
+    }
+    for element in ["Resource", "Principal"] {
+        if let Some(label) = nearest(&["Condition", element]) {
+            let values = of(&label).map(|it| it.values_of(element).join(", ")).unwrap_or_default();
+            return format!("{label} allows it for another {element}: {values}");
+        }
+    }
+    "no statement allows it".to_owned()
+}
+
+/// The external ids that a policy requires, which no message may have.
+pub(crate) fn external_ids(source: &Value) -> Vec<String> {
+    view::statements(source).iter().flat_map(StatementView::external_ids).collect()
+}
+
+#[cfg(test)]
+mod tests;

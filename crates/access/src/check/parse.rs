@@ -1,0 +1,71 @@
+//! From the text of a policy to a document. All parse errors and lints of a check come from here.
+
+use rolecall_policy::{Policy, PolicyType};
+use serde_json::Value;
+
+use super::{external_ids, view};
+use crate::documents::DocumentName;
+use crate::wildcard::covers_action;
+
+/// A text that is not a policy of its type; the message has the place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidPolicy(String);
+
+/// A policy that can be evaluated, and what AWS rejects in it all the same.
+pub(super) struct ParsedPolicy {
+    pub(super) policy: Policy,
+    pub(super) errors: Vec<String>,
+}
+
+/// Parses the text of a policy.
+pub(super) fn parse(text: &str, name: DocumentName) -> Result<ParsedPolicy, InvalidPolicy> {
+    let value = parse_json(text)?;
+    let secrets = external_ids(&value);
+    let policy_type = if name.is_trust() { PolicyType::Trust } else { PolicyType::Identity };
+    let policy = Policy::parse(&value, policy_type);
+    let policy = policy.map_err(|error| InvalidPolicy(redacted(&error.to_string(), &secrets)))?;
+    let errors = policy.errors(policy_type);
+    let errors = errors.iter().map(|error| redacted(&error.to_string(), &secrets)).collect();
+    Ok(ParsedPolicy { policy, errors })
+}
+
+/// The document that a policy is meant to be, by its principals and actions.
+///
+/// # Errors
+/// [`InvalidPolicy`] where the text is not JSON.
+pub fn recognize(text: &str) -> Result<DocumentName, InvalidPolicy> {
+    let value = parse_json(text)?;
+    let statements = view::statements(&value);
+    let principals = || statements.iter().flat_map(view::StatementView::principals);
+    if statements.iter().any(|it| it.has("Principal") || it.has("NotPrincipal")) {
+        let is_service = |(kind, _): (&str, &str)| kind == "Service";
+        let is_hub = principals().next().is_some() && principals().all(is_service);
+        return Ok(if is_hub { DocumentName::HubTrust } else { DocumentName::MemberTrust });
+    }
+    let actions = || statements.iter().flat_map(|it| it.strings("Action"));
+    // `*` says nothing about the role.
+    let names = |service: &str, action: &str| {
+        let of_service = actions().filter(|it| it.to_ascii_lowercase().starts_with(&format!("{service}:")));
+        of_service.into_iter().any(|it| covers_action(it, action))
+    };
+    Ok(if names("sts", "sts:AssumeRole") {
+        DocumentName::HubPermissions
+    } else if names("organizations", "organizations:ListAccounts") {
+        DocumentName::OrganizationPermissions
+    } else {
+        DocumentName::MemberPermissions
+    })
+}
+
+fn parse_json(text: &str) -> Result<Value, InvalidPolicy> {
+    rolecall_json::parse(text).map_err(|error| InvalidPolicy(error.to_string()))
+}
+
+/// The message without the external ids of the policy.
+fn redacted(message: &str, secrets: &[String]) -> String {
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(message.to_owned(), |message, secret| message.replace(secret.as_str(), "(redacted)"))
+}

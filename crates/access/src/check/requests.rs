@@ -1,0 +1,306 @@
+//! The requests that a scan makes, as the evaluator takes them.
+
+use std::collections::BTreeMap;
+
+use rolecall_policy::{Context, Decision, NamedPolicy, Policy, PolicySet, PolicyType, Principal, Request};
+use rolecall_roll::{FactSelection, RoleArn, RoleSessionName};
+use serde_json::{Value, json};
+
+use crate::documents::{DocumentName, KEY_LOOKUP_ACTION, MemberRoles, OrganizationId, RequiredAccess, Trust};
+use crate::statement::{Conditions, PolicyDocument};
+
+/// An account that stands for any account of the organization.
+const SAMPLE_ACCOUNT: &str = "123456789012";
+
+/// What a document must allow.
+pub(super) struct Needs<'a> {
+    pub(super) name: DocumentName,
+    pub(super) access: &'a RequiredAccess,
+    pub(super) all: Vec<Need>,
+}
+
+/// An action that is needed.
+pub(super) struct Need {
+    pub(super) action: String,
+    /// The patterns of the resources; empty in a trust policy.
+    pub(super) resources: Vec<String>,
+    /// The conditions of the generated statement.
+    pub(super) conditions: Conditions,
+}
+
+/// A request that a policy is evaluated with.
+#[derive(Clone)]
+pub(super) struct SampleRequest {
+    pub(super) request: Request,
+    /// The condition keys of the request.
+    keys: ConditionKeys,
+    policy_type: PolicyType,
+}
+
+/// Condition keys and their values.
+type ConditionKeys = BTreeMap<String, Vec<String>>;
+
+impl<'a> Needs<'a> {
+    /// The needs that the generated document fulfills.
+    pub(super) fn new(name: DocumentName, needed: &PolicyDocument, access: &'a RequiredAccess) -> Self {
+        let statements = needed.statement.iter();
+        let all = statements.flat_map(|statement| {
+            statement.action.values().iter().map(|action| Need {
+                action: action.clone(),
+                resources: statement.resource.iter().flat_map(|it| it.values()).cloned().collect(),
+                conditions: statement.condition.clone(),
+            })
+        });
+        Self { name, access, all: all.collect() }
+    }
+
+    /// The requests that must be allowed.
+    pub(super) fn requests(&self) -> Vec<SampleRequest> {
+        self.all.iter().flat_map(|need| self.requests_of(need)).collect()
+    }
+
+    /// The requests for one need: for each principal and resource.
+    pub(super) fn requests_of(&self, need: &Need) -> Vec<SampleRequest> {
+        let resources = self.sample_resources(need);
+        let callers = self.callers();
+        let pairs =
+            callers.iter().flat_map(|caller| resources.iter().map(move |resource| (caller, resource)));
+        pairs.filter_map(|(caller, resource)| self.request(&need.action, resource, caller)).collect()
+    }
+
+    /// A request of another principal, such as one that must be denied.
+    pub(super) fn request(&self, action: &str, resource: &str, caller: &Caller) -> Option<SampleRequest> {
+        let principal = caller.principal()?;
+        let account = principal.account_id().to_owned();
+        // What the other side allows is not the question: a policy that is attached to the principal is evaluated as for a
+        // resource of its own account.
+        let owner = if self.name.is_trust() { self.member_account() } else { account };
+        let keys = self.keys(action, resource, caller);
+        let request = Request {
+            context: to_context(&keys),
+            principal,
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            resource_account: owner,
+        };
+        let policy_type = if self.name.is_trust() { PolicyType::Trust } else { PolicyType::Identity };
+        Some(SampleRequest { request, keys, policy_type })
+    }
+
+    /// The principals that must be allowed.
+    pub(super) fn callers(&self) -> Vec<Caller> {
+        let access = self.access;
+        let session = access.session_name.clone().unwrap_or_default();
+        let of = |role: &str| Caller::Role { role: role.to_owned(), session: session.clone() };
+        match self.name {
+            DocumentName::HubTrust => vec![Caller::Lambda],
+            DocumentName::HubPermissions => vec![of(access.hub_role.as_str())],
+            DocumentName::MemberTrust | DocumentName::OrganizationTrust => {
+                let hub = of(access.hub_role.as_str());
+                [hub].into_iter().chain(permission_set_role(access).map(|role| of(&role))).collect()
+            }
+            DocumentName::MemberPermissions => vec![of(&self.member_role())],
+            DocumentName::OrganizationPermissions => {
+                access.organization_role.iter().map(|role| of(role.as_str())).collect()
+            }
+        }
+    }
+
+    /// A resource for each pattern that the need has.
+    fn sample_resources(&self, need: &Need) -> Vec<String> {
+        match self.name {
+            DocumentName::HubTrust => vec![self.access.hub_role.to_string()],
+            DocumentName::MemberTrust => vec![self.member_role()],
+            DocumentName::OrganizationTrust => {
+                self.access.organization_role.iter().map(RoleArn::to_string).collect()
+            }
+            _ => need.resources.iter().map(|pattern| self.sample(&need.action, pattern)).collect(),
+        }
+    }
+
+    /// A resource that the pattern matches.
+    fn sample(&self, action: &str, pattern: &str) -> String {
+        if pattern == "*" {
+            return self.resource_of_read(action);
+        }
+        let region = self.access.partition().default_region();
+        let samples = ["arn", "aws", "iam", region, SAMPLE_ACCOUNT];
+        let fields = pattern.splitn(6, ':').enumerate().map(|(index, field)| match samples.get(index) {
+            Some(sample) if field == "*" => (*sample).to_owned(),
+            _ => field.replace('*', "log-stream:sample"),
+        });
+        fields.collect::<Vec<_>>().join(":")
+    }
+
+    /// The resource with which IAM authorizes a read.
+    ///
+    /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagement.html>
+    fn resource_of_read(&self, action: &str) -> String {
+        const OF_USER: [&str; 5] = [
+            "iam:GetAccessKeyLastUsed",
+            "iam:GetLoginProfile",
+            "iam:GetUser",
+            "iam:ListAccessKeys",
+            "iam:ListMFADevices",
+        ];
+        let FactSelection { user_name, path_prefix, .. } = &self.access.selection;
+        let prefix = path_prefix.as_deref().unwrap_or("/");
+        let partition = self.access.partition();
+        let account = match self.name {
+            DocumentName::MemberPermissions => self.member_account(),
+            _ => self.access.hub_role.account_id().to_string(),
+        };
+        let users = format!("arn:{partition}:iam::{account}:user{prefix}");
+        match action {
+            "iam:ListUsers" => users,
+            action if OF_USER.contains(&action) => match user_name {
+                Some(name) => format!("arn:{partition}:iam::{account}:user/{name}"),
+                None => format!("{users}any-user"),
+            },
+            _ => "*".to_owned(),
+        }
+    }
+
+    /// The member role that stands for all of them.
+    fn member_role(&self) -> String {
+        let patterns = self.access.member_patterns();
+        patterns.first().map(|pattern| self.sample("sts:AssumeRole", pattern)).unwrap_or_default()
+    }
+
+    fn member_account(&self) -> String {
+        self.member_role().split(':').nth(4).unwrap_or_default().to_owned()
+    }
+
+    /// The condition keys of a request.
+    fn keys(&self, action: &str, resource: &str, caller: &Caller) -> ConditionKeys {
+        let is_service = if *caller == Caller::Lambda { "true" } else { "false" };
+        let account_of = |arn: &str| arn.split(':').nth(4).unwrap_or_default().to_owned();
+        let mut keys = ConditionKeys::new();
+        let mut set = |key: &str, value: &str| keys.insert(key.to_owned(), vec![value.to_owned()]);
+        set("aws:SecureTransport", "true");
+        set("aws:ViaAWSService", "false");
+        set("aws:PrincipalIsAWSService", is_service);
+        set("aws:ResourceAccount", &account_of(resource));
+        if let Some(id) = self.organization() {
+            set("aws:PrincipalOrgID", id.as_str());
+            set("aws:ResourceOrgID", id.as_str());
+        }
+        if let Caller::Role { role, .. } = caller {
+            set("aws:PrincipalArn", role);
+            set("aws:PrincipalAccount", &account_of(role));
+            set("aws:PrincipalType", "AssumedRole");
+        }
+        if action.starts_with("sts:") && action != KEY_LOOKUP_ACTION {
+            self.add_session_keys(&mut keys);
+        }
+        keys
+    }
+
+    /// The organization of all accounts; `None` where it is not known.
+    fn organization(&self) -> Option<&OrganizationId> {
+        match (&self.access.trust, &self.access.members) {
+            (Trust::Organization { id, .. }, _) | (Trust::Role, MemberRoles::Organization { id, .. }) => {
+                Some(id)
+            }
+            (Trust::Role, MemberRoles::Listed(_)) => self.access.organization_id.as_ref(),
+        }
+    }
+
+    /// Adds the keys of an `AssumeRole` of the hub role.
+    fn add_session_keys(&self, keys: &mut ConditionKeys) {
+        let RequiredAccess { session_name, external_id, source_identity, session_tags, .. } = self.access;
+        let mut set = |key: &str, value: &str| keys.insert(key.to_owned(), vec![value.to_owned()]);
+        set("sts:RoleSessionName", session_name.clone().unwrap_or_default().as_str());
+        // The role that lists the accounts is assumed without the external id, which is for the member roles.
+        if let Some(id) = external_id.as_ref().filter(|_| self.name != DocumentName::OrganizationTrust) {
+            set("sts:ExternalId", id.expose());
+        }
+        if let Some(identity) = source_identity {
+            set("sts:SourceIdentity", identity.as_str());
+        }
+        for (key, value) in session_tags {
+            set(&format!("aws:RequestTag/{key}"), value);
+        }
+        if !session_tags.is_empty() {
+            keys.insert("aws:TagKeys".to_owned(), session_tags.iter().map(|(key, _)| key.clone()).collect());
+        }
+    }
+}
+
+fn to_context(keys: &ConditionKeys) -> Context {
+    let mut context = Context::default();
+    for (key, values) in keys {
+        context.set_all(key, values.iter().cloned());
+    }
+    context
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// The Lambda service.
+    Lambda,
+    /// A session of a role.
+    Role { role: String, session: RoleSessionName },
+}
+
+impl Caller {
+    fn principal(&self) -> Option<Principal> {
+        match self {
+            Self::Lambda => "lambda.amazonaws.com".parse().ok(),
+            Self::Role { role, session } => {
+                let name = role.rsplit('/').next()?;
+                let mut fields = role.split(':').skip(1);
+                let (partition, account) = (fields.next()?, fields.nth(2)?);
+                let session = format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}");
+                session.parse::<Principal>().ok()?.with_principal_arn(role).ok()
+            }
+        }
+    }
+}
+
+/// A role of the trusted permission set; `None` where none is trusted.
+fn permission_set_role(access: &RequiredAccess) -> Option<String> {
+    let Trust::Organization { permission_set: Some(name), .. } = &access.trust else { return None };
+    let (partition, account) = (access.partition(), access.hub_role.account_id());
+    let region = partition.default_region();
+    Some(format!(
+        "arn:{partition}:iam::{account}:role/aws-reserved/sso.amazonaws.com/{region}/AWSReservedSSO_{name}_0123456789abcdef"
+    ))
+}
+
+impl SampleRequest {
+    /// The same request with another value of a condition key, or without the key.
+    pub(super) fn with_key(&self, key: &str, value: Option<&str>) -> Self {
+        let mut changed = self.clone();
+        changed.keys.remove(key);
+        changed.keys.extend(value.map(|value| (key.to_owned(), vec![value.to_owned()])));
+        changed.request.context = to_context(&changed.keys);
+        changed
+    }
+
+    /// The decision of one policy, as if all others allowed everything.
+    pub(super) fn decide(&self, policy: &Policy) -> Decision {
+        let named = |policy: Policy| NamedPolicy { name: String::new(), policy };
+        let policies = match self.policy_type {
+            PolicyType::Trust => PolicySet {
+                identity: everything().map(named).into_iter().collect(),
+                trust: Some(named(policy.clone())),
+                ..PolicySet::default()
+            },
+            _ => PolicySet { identity: vec![named(policy.clone())], ..PolicySet::default() },
+        };
+        rolecall_policy::authorize(&self.request, &policies)
+    }
+
+    /// Whether a document allows the request.
+    pub(super) fn is_allowed_by(&self, document: &Value) -> bool {
+        Policy::parse(document, self.policy_type).is_ok_and(|policy| self.decide(&policy).is_allowed())
+    }
+}
+
+/// An identity policy that allows everything.
+fn everything() -> Option<Policy> {
+    let document = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
+    Policy::parse(&document, PolicyType::Identity).ok()
+}
