@@ -3,6 +3,7 @@
 mod accounts;
 mod destinations;
 mod diff;
+mod explanations;
 mod findings;
 mod grid;
 mod page;
@@ -31,6 +32,7 @@ use crate::failure::Failure;
 pub(crate) use accounts::accounts;
 pub(crate) use destinations::Destinations;
 pub(crate) use diff::diff;
+pub(crate) use explanations::{ExplainedCase, explanations};
 pub(crate) use findings::DETAILS as TABLE_DETAILS;
 pub(crate) use grid::{Cell, Column, table};
 pub(crate) use progress::{LogWriter, Progress, Spinner};
