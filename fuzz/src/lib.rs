@@ -24,7 +24,6 @@ use rolecall_lambda::event::{self, Request};
 use rolecall_policy::{Case, Policy, PolicyType};
 use rolecall_report::cloudtrail;
 use rolecall_roll::{Header, Roll, RollFile, RollWriter, RunId, Statistics};
-use serde_json::Value;
 
 /// A function that the fuzzer calls, and the name of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
@@ -99,19 +98,22 @@ pub fn world_file(data: &[u8]) {
     let _ = World::parse(&String::from_utf8_lossy(data), no_file);
 }
 
-/// A case of `rolecall policy evaluate`.
+/// A case of `rolecall policy evaluate` and `rolecall policy explain`.
 pub fn policy_case(data: &[u8]) {
     if let Ok(case) = serde_json::from_slice::<Case>(data) {
         let _ = case.decide();
-        let _ = case.policy_errors();
+        let _ = case.explain();
+        let _ = case.warnings();
     }
 }
 
 /// A policy of each type.
 pub fn policy_document(data: &[u8]) {
-    let Ok(document) = serde_json::from_slice::<Value>(data) else { return };
+    let text = String::from_utf8_lossy(data);
     for policy_type in [PolicyType::Identity, PolicyType::Trust] {
-        let _ = Policy::parse(&document, policy_type);
+        let Ok(policy) = Policy::parse_text(&text, policy_type) else { continue };
+        let _ = policy.errors(policy_type);
+        let _ = policy.lints(policy_type);
     }
 }
 

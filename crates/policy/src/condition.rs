@@ -162,14 +162,6 @@ impl Condition {
         if comparison == Comparison::Null && if_exists {
             return Some((None, "Null already checks whether the key exists; remove IfExists".to_owned()));
         }
-        if !self.operator.is_quantified() && comparison != Comparison::Null && is_multivalued(&self.key) {
-            let Self { operator_name, key, .. } = self;
-            let problem = format!(
-                "a request can have several values of {key}, which {operator_name} does not compare; use \
-                 ForAnyValue:{operator_name} or ForAllValues:{operator_name}"
-            );
-            return Some((None, problem));
-        }
         let shown = shown_values(&self.key, &self.values);
         let mut values = self.values.iter().zip(shown).enumerate();
         values.find_map(|(index, (value, shown))| {
@@ -191,9 +183,14 @@ impl Condition {
 }
 
 impl Operator {
-    /// Whether it has `ForAllValues` or `ForAnyValue`.
-    pub(crate) fn is_quantified(self) -> bool {
-        self.quantifier != ValueQuantifier::Single
+    /// Whether it has neither `ForAllValues` nor `ForAnyValue`, and so compares a single value.
+    pub(crate) fn compares_one_value(self) -> bool {
+        self.quantifier == ValueQuantifier::Single && self.comparison != Comparison::Null
+    }
+
+    /// Whether its values are `true` and `false`.
+    pub(crate) fn has_booleans(self) -> bool {
+        matches!(self.comparison, Comparison::Bool | Comparison::Null)
     }
 
     /// Whether it is met where none of the values matches, such as `StringNotEquals`.

@@ -23,9 +23,10 @@ impl fmt::Debug for Context {
 /// What is shown in place of a value that is a secret.
 const REDACTED: &str = "(redacted)";
 
-/// Whether the values of a condition key are secrets, which no output shows: external ids.
+/// Whether the values of a condition key are secrets, which no output shows: external ids, also under a key that is mistyped
+/// such as `aws:ExternalId`.
 pub(crate) fn is_secret(key: &str) -> bool {
-    key.eq_ignore_ascii_case("sts:ExternalId")
+    key.to_ascii_lowercase().contains("externalid")
 }
 
 /// The values of a condition key as they may be shown.

@@ -296,12 +296,22 @@ impl fmt::Display for Mismatch {
                 "the request has an external id that the policy does not accept; external ids are not shown"
             }),
             Element::Condition { .. } if in_request.is_empty() => {
-                write!(f, "the policy has {}, the request does not have the key", list(in_policy))
+                write!(f, "the policy has {}, the request does not have the key", list(in_policy, "or"))
             }
             element if element.is_negated() => {
-                write!(f, "the policy excludes {}, the request has {}", list(in_policy), list(in_request))
+                write!(
+                    f,
+                    "the policy excludes {}, the request has {}",
+                    list(in_policy, "or"),
+                    list(in_request, "and")
+                )
             }
-            _ => write!(f, "the policy has {}, the request has {}", list(in_policy), list(in_request)),
+            _ => write!(
+                f,
+                "the policy has {}, the request has {}",
+                list(in_policy, "or"),
+                list(in_request, "and")
+            ),
         }
     }
 }
@@ -309,13 +319,13 @@ impl fmt::Display for Mismatch {
 /// The most values of an element that a text shows.
 const MOST_VALUES: usize = 4;
 
-/// Values in quotes.
-fn list(values: &[String]) -> String {
+/// Values in quotes, with a word before the last.
+fn list(values: &[String], word: &str) -> String {
     let quoted: Vec<String> = values.iter().take(MOST_VALUES).map(|value| format!("{value:?}")).collect();
     match values.len().checked_sub(MOST_VALUES) {
         _ if values.is_empty() => "no value".to_owned(),
-        None | Some(0) => quoted.join(" or "),
-        Some(more) => format!("{} or {more} more", quoted.join(", ")),
+        None | Some(0) => quoted.join(&format!(" {word} ")),
+        Some(more) => format!("{} {word} {more} more", quoted.join(", ")),
     }
 }
 

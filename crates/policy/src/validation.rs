@@ -85,10 +85,8 @@ impl Statement {
         errors.extend(self.empty_elements());
         errors.extend(self.resource_errors());
         errors.extend(self.principal_errors());
-        errors.extend(self.conditions.iter().enumerate().flat_map(|(number, condition)| {
-            let previous = self.conditions.get(..number).unwrap_or_default();
-            condition_errors(condition, previous, &self.path().field("Condition"))
-        }));
+        let block = self.path().field("Condition");
+        errors.extend(self.conditions.iter().flat_map(|condition| condition_errors(condition, &block)));
         errors.extend(match policy_type {
             PolicyType::Trust => trust_errors(self),
             PolicyType::Rcp => rcp_errors(self),
@@ -175,21 +173,14 @@ fn sid_errors<'a>(statement: &'a Statement, previous: &mut BTreeSet<&'a str>) ->
     errors
 }
 
-/// What AWS reports as errors in a condition; `previous` has the conditions before it in the statement, and `block` is the
-/// path to all of them.
-fn condition_errors(condition: &Condition, previous: &[Condition], block: &JsonPath) -> Vec<PolicyError> {
+/// What AWS reports as errors in a condition. `block` is the path to all conditions of the statement.
+fn condition_errors(condition: &Condition, block: &JsonPath) -> Vec<PolicyError> {
     let Condition { key, operator_name, .. } = condition;
     let element = block.field(operator_name).field(key);
     let mut errors = Vec::new();
     let is_key = key.split_once(':').is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty());
     if !is_key {
         let problem = format!("invalid condition key {key:?}; expected for example \"sts:ExternalId\"");
-        errors.push(PolicyError::new(&element, problem));
-    }
-    let is_same =
-        |other: &&Condition| other.operator_name == *operator_name && other.key.eq_ignore_ascii_case(key);
-    if let Some(other) = previous.iter().find(is_same) {
-        let problem = format!("the same key as {:?}, in other capitals; keep one of the two", other.key);
         errors.push(PolicyError::new(&element, problem));
     }
     if let Some((index, problem)) = condition.problem() {
@@ -243,8 +234,10 @@ fn action_problem(action: &str, policy_type: PolicyType) -> Option<&'static str>
 fn service_principal_problem(value: &str) -> Option<String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     let is_service = value.contains(".amazonaws.com") && value.chars().all(is_name);
+    let is_of_aws = aws_principal_problem(value).is_none() && value != "*";
+    let hint = if is_of_aws { "; an account, a user or a role is listed under \"AWS\"" } else { "" };
     (!is_service).then(|| {
-        format!("invalid service principal {value:?}; expected for example \"lambda.amazonaws.com\"")
+        format!("invalid service principal {value:?}; expected for example \"lambda.amazonaws.com\"{hint}")
     })
 }
 
@@ -290,6 +283,9 @@ fn is_principal_arn(value: &str) -> bool {
 
 /// What to write instead of a text that is not a principal, where that is clear.
 fn principal_hint(value: &str) -> String {
+    if value.ends_with(".amazonaws.com") {
+        return "; a service is listed under \"Service\"".to_owned();
+    }
     let arn = Arn::parse(value);
     let account_id = arn.map_or(value, |arn| arn.account_id);
     if let Some(digits) = wrong_digits(account_id) {
@@ -391,16 +387,6 @@ mod tests {
             ),
             (
                 "Condition",
-                json!({ "StringEquals": { "aws:x": "a", "AWS:X": "b" } }),
-                "Statement[0].Condition.StringEquals.aws:x: the same key as \"AWS:X\"",
-            ),
-            (
-                "Condition",
-                json!({ "StringLike": { "aws:PrincipalOrgPaths": "o-a/*" } }),
-                "use ForAnyValue:StringLike or ForAllValues:StringLike",
-            ),
-            (
-                "Condition",
                 json!({ "DateLessThan": { "aws:CurrentTime": "soon" } }),
                 "\"soon\" is not an ISO 8601 date",
             ),
@@ -490,6 +476,20 @@ mod tests {
             ("Principal", json!({ "AWS": "arn:aws:s3:::bucket" }), "invalid principal"),
             ("Principal", json!({ "AWS": "arn:aws:iam::222222222222:group/g" }), "invalid principal"),
             ("Principal", json!({ "Service": "*" }), "invalid service principal \"*\""),
+            ("Principal", json!({ "Service": role }), "a role is listed under \"AWS\""),
+            ("Principal", json!({ "AWS": "lambda.amazonaws.com" }), "a service is listed under \"Service\""),
+            (
+                "Principal",
+                json!({ "AWS": "arn:aws:sts::222222222222:role/R" }),
+                "the service of this ARN is \"iam\"",
+            ),
+            ("Principal", json!({ "AWS": "arn:aws:iam:eu-west-1:222222222222:role/R" }), "has no Region"),
+            ("Principal", json!({ "AWS": "arn:aws:iam::22222222222:role/R" }), "has 11 digits, not 12"),
+            (
+                "Principal",
+                json!({ "AWS": "arn:aws:sts::222222222222:assumed-role/LambdaRole/*" }),
+                "for all sessions of the role, name the role: \"arn:aws:iam::222222222222:role/LambdaRole\"",
+            ),
             ("Principal", json!({}), "the list is empty"),
             ("Action", json!("s3:GetObject"), "a trust policy allows only sts:AssumeRole"),
             ("Action", json!("*"), "a trust policy allows only sts:AssumeRole"),

@@ -329,7 +329,7 @@ fn a_session_whose_role_is_known_is_shown_with_the_path_of_the_role() {
         trust(&json!({ "AWS": "arn:aws:iam::222222222222:role/LambdaRole" }), "sts:AssumeRole", &json!({}));
     let role = "arn:aws:iam::222222222222:role/service-role/LambdaRole";
     let (_, _, text) = nearest_of(&explain_trust(&json!([statement]), &json!({ "aws:PrincipalArn": role })));
-    assert!(text.contains(&format!("the request has \"{SESSION}\" or \"{role}\"")), "{text}");
+    assert!(text.contains(&format!("the request has \"{SESSION}\" and \"{role}\"")), "{text}");
 }
 
 #[test]

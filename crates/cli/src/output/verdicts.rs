@@ -1,7 +1,8 @@
 //! The table of verdicts, a row for each case.
 
-use anstyle::AnsiColor;
+use anstyle::{AnsiColor, Style};
 use rolecall_policy::case::Verdict;
+use rolecall_policy::{Case, Decision};
 use rolecall_report::coverage_summary::with_thousands_separator;
 use serde::Serialize;
 
@@ -24,6 +25,39 @@ pub(crate) struct CaseResult {
 }
 
 impl CaseResult {
+    /// The result of a valid case.
+    pub(crate) fn new(case: &Case, decision: &Decision) -> Self {
+        Self {
+            name: case.name.clone(),
+            verdict: Some(Verdict::from(decision)),
+            decided_by: Some(decision.to_string()),
+            problem: None,
+            expected: case.expected,
+        }
+    }
+
+    /// The result of an invalid case.
+    pub(crate) fn invalid(case: &Case, problem: String) -> Self {
+        let name = case.name.clone();
+        Self { name, verdict: None, decided_by: None, problem: Some(problem), expected: None }
+    }
+
+    /// The verdict in words, and its style.
+    pub(super) fn verdict_text(&self) -> (String, Style) {
+        let (verdict, color) = match self.verdict {
+            Some(Verdict::Allowed) => ("Allowed", AnsiColor::Green),
+            Some(Verdict::Denied) => ("Denied", AnsiColor::Red),
+            None => ("Invalid", AnsiColor::Yellow),
+        };
+        let unexpected = if self.is_as_expected() { "" } else { " (not as expected)" };
+        (format!("{verdict}{unexpected}"), color.on_default())
+    }
+
+    /// What decided a valid case, or what is wrong with an invalid one.
+    pub(super) fn reason(&self) -> &str {
+        self.problem.as_ref().or(self.decided_by.as_ref()).map_or("", String::as_str)
+    }
+
     pub(crate) fn is_as_expected(&self) -> bool {
         self.expected.is_none_or(|expected| Some(expected) == self.verdict)
     }
@@ -33,19 +67,16 @@ impl CaseResult {
 pub(crate) fn verdicts(results: &[CaseResult], terminal: TerminalStyle) -> String {
     let columns = [Column::id("VERDICT"), Column::text("CASE"), Column::text("DECIDED BY")];
     let row = |case: &CaseResult| {
-        let (verdict, color) = match case.verdict {
-            Some(Verdict::Allowed) => ("Allowed", AnsiColor::Green),
-            Some(Verdict::Denied) => ("Denied", AnsiColor::Red),
-            None => ("Invalid", AnsiColor::Yellow),
-        };
-        let unexpected = if case.is_as_expected() { "" } else { " (not as expected)" };
-        vec![
-            Cell::styled(format!("{verdict}{unexpected}"), color.on_default()),
-            Cell::new(&case.name),
-            Cell::new(case.problem.as_ref().or(case.decided_by.as_ref()).map_or("", String::as_str)),
-        ]
+        let (verdict, style) = case.verdict_text();
+        vec![Cell::styled(verdict, style), Cell::new(&case.name), Cell::new(case.reason())]
     };
     let rows: Vec<Vec<Cell<'_>>> = results.iter().map(row).collect();
+    let summary = summary(&results.iter().collect::<Vec<_>>());
+    format!("{}\n{summary}\n", table(terminal, columns, &rows))
+}
+
+/// `2 cases: 1 allowed, 1 denied`.
+pub(super) fn summary(results: &[&CaseResult]) -> String {
     let unexpected = results.iter().filter(|case| !case.is_as_expected()).count();
     let count = |verdict| results.iter().filter(|case| case.verdict == verdict).count();
     let [all, allowed, denied, invalid, unexpected] =
@@ -59,5 +90,5 @@ pub(crate) fn verdicts(results: &[CaseResult], terminal: TerminalStyle) -> Strin
     if unexpected != "0" {
         summary += &format!("; {unexpected} not as expected");
     }
-    format!("{}\n{summary}\n", table(terminal, columns, &rows))
+    summary
 }

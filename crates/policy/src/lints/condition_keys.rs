@@ -52,10 +52,24 @@ const SERVICE_KEYS: [&str; 4] =
 
 pub(super) fn lints(statement: &Statement, policy_type: PolicyType) -> Vec<Lint> {
     let of_condition = |condition: &Condition| {
-        action_lint(statement, condition)
+        prefix_lint(statement, condition)
+            .or_else(|| action_lint(statement, condition))
             .or_else(|| (policy_type == PolicyType::Trust).then(|| service_lint(statement, condition))?)
     };
     statement.conditions.iter().filter_map(of_condition).collect()
+}
+
+/// A key of AWS STS under the prefix of the global keys.
+fn prefix_lint(statement: &Statement, condition: &Condition) -> Option<Lint> {
+    let right = match condition.key.to_ascii_lowercase().as_str() {
+        "aws:externalid" => "sts:ExternalId",
+        "aws:rolesessionname" => "sts:RoleSessionName",
+        "aws:transitivetagkeys" => "sts:TransitiveTagKeys",
+        _ => return None,
+    };
+    let effect = effect_without_key(condition);
+    let problem = format!("there is no key {}, so {effect}", condition.key);
+    Some(Lint::new(condition_path(statement, condition), problem, format!("write {right}")))
 }
 
 /// A key that some actions of the statement never have.

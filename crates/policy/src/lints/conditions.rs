@@ -1,9 +1,11 @@
 //! Values that a condition key never has, and conditions that require nothing.
 
 use ipnet::IpNet;
+use serde_json::Value;
 
 use crate::arn::Arn;
 use crate::condition::{Condition, parse_network};
+use crate::context::is_multivalued;
 use crate::document::{Effect, PolicyType, Statement};
 use crate::validation::wrong_digits;
 
@@ -14,8 +16,12 @@ type Problem = (String, String);
 
 pub(super) fn lints(statement: &Statement, policy_type: PolicyType) -> Vec<Lint> {
     let mut lints = Vec::new();
-    for condition in &statement.conditions {
+    for (number, condition) in statement.conditions.iter().enumerate() {
+        let previous = statement.conditions.get(..number).unwrap_or_default();
         lints.extend(empty_list(statement, condition));
+        lints.extend(missing_quantifier(statement, condition));
+        lints.extend(both_booleans(statement, condition));
+        lints.extend(same_key(statement, condition, previous));
         let values = condition.values.iter().enumerate();
         lints.extend(values.filter_map(|(item, value)| {
             let (problem, remedy) = value_problem(condition, value)?;
@@ -39,6 +45,62 @@ fn empty_list(statement: &Statement, condition: &Condition) -> Option<Lint> {
     let lint =
         Lint::new(condition_path(statement, condition), problem, "add a value or remove the condition");
     condition.values.is_empty().then_some(lint)
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-error-missing-qualifier>
+fn missing_quantifier(statement: &Statement, condition: &Condition) -> Option<Lint> {
+    let Condition { operator, operator_name, key, .. } = condition;
+    if !operator.compares_one_value() || !is_multivalued(key) {
+        return None;
+    }
+    let problem = format!(
+        "a request can have several values of {key}, none of which {operator_name} compares, so it is never met"
+    );
+    let remedy =
+        format!("use ForAnyValue:{operator_name}, or ForAllValues:{operator_name}, which no value meets too");
+    Some(Lint::new(condition_path(statement, condition), problem, remedy))
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-error-invalid-condition-multiple-boolean>
+fn both_booleans(statement: &Statement, condition: &Condition) -> Option<Lint> {
+    let has = |text: &str| condition.values.iter().any(|value| value.eq_ignore_ascii_case(text));
+    let has_both = condition.operator.has_booleans() && has("true") && has("false");
+    let problem = "one of the values is enough, so both true and false meet the condition";
+    let lint = Lint::new(condition_path(statement, condition), problem, "keep one of the two");
+    has_both.then(|| lint.with_severity(LintSeverity::Warning))
+}
+
+/// The key of a previous condition with the same operator, in other capitals.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-error-duplicate-keys-with-different-case>
+fn same_key(statement: &Statement, condition: &Condition, previous: &[Condition]) -> Option<Lint> {
+    let Condition { operator_name, key, .. } = condition;
+    let is_same =
+        |other: &&Condition| other.operator_name == *operator_name && other.key.eq_ignore_ascii_case(key);
+    let other = previous.iter().find(is_same)?;
+    let problem = format!("it is the same key as {}, in other capitals", other.key);
+    let lint = Lint::new(condition_path(statement, condition), problem, "keep one of the two");
+    Some(lint.with_severity(LintSeverity::Warning))
+}
+
+/// Operators without a key, which require nothing.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-suggestion-empty-object-condition>
+pub(super) fn empty_operators(statement: &Statement, source: &Value) -> Vec<Lint> {
+    let statements = source.get("Statement");
+    let in_list = statements.and_then(|statements| statements.get(statement.index));
+    let Some(Value::Object(block)) = in_list.or(statements).and_then(|statement| statement.get("Condition"))
+    else {
+        return Vec::new();
+    };
+    let empty = block.iter().filter(|(_, keys)| keys.as_object().is_some_and(serde_json::Map::is_empty));
+    let lints = empty.map(|(operator, _)| {
+        let element = statement.path().field("Condition").field(operator);
+        let lint =
+            Lint::new(element, "the operator has no key, so it requires nothing", "add the key or remove it");
+        lint.with_severity(LintSeverity::Warning)
+    });
+    lints.collect()
 }
 
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-general-warning-wildcard-without-like-operator>

@@ -121,6 +121,7 @@ impl Policy {
             lints.extend(arns::lints(statement));
             lints.extend(variables::lints(statement, self.has_variables()));
             lints.extend(conditions::lints(statement, policy_type));
+            lints.extend(conditions::empty_operators(statement, self.source()));
             lints.extend(condition_keys::lints(statement, policy_type));
             lints
         };

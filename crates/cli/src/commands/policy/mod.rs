@@ -5,6 +5,8 @@ mod check;
 mod evaluate;
 mod generate;
 mod request;
+mod cases;
+mod explain;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ pub(crate) enum PolicyCommand {
     Check(Box<check::CheckArgs>),
     /// Decide whether IAM allows the request of each case in a file, and which statement decides
     Evaluate(evaluate::EvaluateArgs),
+    /// Explain the decision of each case in a file: what each policy contributes, and what does not match
+    Explain(explain::ExplainArgs),
 }
 
 /// Runs the subcommand.
@@ -32,5 +36,6 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
         PolicyCommand::Request(arguments) => request::run(arguments),
         PolicyCommand::Check(arguments) => check::run(arguments),
         PolicyCommand::Evaluate(arguments) => evaluate::run(arguments),
+        PolicyCommand::Explain(arguments) => explain::run(arguments),
     }
 }
