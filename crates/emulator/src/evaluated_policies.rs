@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use crate::authorization::{AuthenticatedCaller, AuthorizationRequest, boundary_arn, owner};
 use crate::organizations::target_arn;
 use crate::statements::{MatchedStatement, is_limited_by, matched_statements, must_allow};
-use crate::world::{Organization, World};
+use crate::world::{Organization, VpcEndpoint, World};
 
 /// A requirement of an authorization, with the policies that decide it.
 #[derive(Debug)]
 pub(crate) struct Check {
-    check_type: &'static str,
+    /// `checkType` of the API.
+    name: &'static str,
     /// `ALLOW`, `NO_IMPACT`, `IMPLICIT_DENY` or `EXPLICIT_DENY`.
     pub(crate) effect: &'static str,
     /// The root, the unit or the account that the policies are attached to; `None` for policies of no organization.
@@ -55,7 +56,7 @@ impl From<MatchedStatement<'_>> for Matched {
 
 impl Check {
     /// A check that policies must allow, unless `is_required` says that something else allows.
-    fn new(check_type: &'static str, policies: Vec<EvaluatedPolicy>, is_required: impl Fn() -> bool) -> Self {
+    fn new(name: &'static str, policies: Vec<EvaluatedPolicy>, is_required: impl Fn() -> bool) -> Self {
         let has = |is_deny: bool| policies.iter().any(|it| it.matched.iter().any(|it| it.is_deny == is_deny));
         let effect = if has(true) {
             "EXPLICIT_DENY"
@@ -66,15 +67,15 @@ impl Check {
         } else {
             "NO_IMPACT"
         };
-        Self { check_type, effect, target_arn: None, policies }
+        Self { name, effect, target_arn: None, policies }
     }
 
     /// The member of `checks`.
     pub(crate) fn to_json(&self) -> Value {
         let mut check = json!({
-            "checkType": self.check_type,
+            "checkType": self.name,
             "evaluatedEffect": self.effect,
-            "relevantPolicyTypes": [relevant_policy_type(self.check_type)],
+            "relevantPolicyTypes": [relevant_policy_type(self.name)],
             "matchedPolicies": self.matched_policies(|_| true),
         });
         if let (Some(target_arn), Some(object)) = (&self.target_arn, check.as_object_mut()) {
@@ -217,7 +218,7 @@ fn endpoint_check(
     world: &World,
 ) -> Option<Check> {
     let endpoint = world.vpc_endpoint_of(request.action)?;
-    let policy_request = endpoint.request(policy_request);
+    let policy_request = VpcEndpoint::forwarded(policy_request);
     let arn = endpoint.arn(caller.keys().get("aws:RequestedRegion")?, caller.account_id());
     let mut policy = EvaluatedPolicy::new(PolicyType::Trust, &endpoint.policy, &arn, &policy_request);
     policy.policy_type = "VPC_ENDPOINT_POLICY";

@@ -1,6 +1,7 @@
 //! Ways to break the flow between two accounts that a world file can express, and what the caller then sees.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test panics where its setup fails, and may read the clock"
 )]
@@ -79,7 +80,7 @@ fn outcome<T: std::fmt::Debug, E: ProvideErrorMetadata + std::error::Error + 'st
 }
 
 /// Edits the trust policy of the member account's role.
-fn set_trust(file: &mut Value, principal: Value) {
+fn set_trust(file: &mut Value, principal: &Value) {
     file["accounts"]["111111111111"]["roles"]["IAMListRole"]["trust_policy"] = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal }],
@@ -126,7 +127,7 @@ async fn users_call_with_their_keys_and_root_users_cannot_assume_roles() {
     let caller = |arn: &'static str| {
         move |file: &mut Value| {
             file["caller"] = json!({ "arn": arn });
-            set_trust(file, json!({ "AWS": "222222222222" }));
+            set_trust(file, &json!({ "AWS": "222222222222" }));
         }
     };
     let emulator = start(caller("arn:aws:iam::222222222222:user/ada")).await;
@@ -144,7 +145,7 @@ async fn the_quarantine_policy_denies_and_is_named() {
     let arn = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV4";
     let emulator = start(|file| {
         file["caller"] = json!({ "arn": "arn:aws:iam::222222222222:user/ada" });
-        set_trust(file, json!({ "AWS": "222222222222" }));
+        set_trust(file, &json!({ "AWS": "222222222222" }));
         file["accounts"]["222222222222"]["users"]["ada"]["attached_policies"] = json!([arn]);
     })
     .await;
@@ -186,7 +187,7 @@ async fn sts_is_not_active_in_a_region_and_a_region_is_not_enabled() {
 #[tokio::test]
 async fn a_principal_that_was_deleted_matches_nobody_and_is_shown_by_its_id() {
     let emulator = start(|file| {
-        set_trust(file, json!({ "AWS": ["AROAEXAMPLEEXAMPLE123", "AIDAEXAMPLEEXAMPLE123"] }));
+        set_trust(file, &json!({ "AWS": ["AROAEXAMPLEEXAMPLE123", "AIDAEXAMPLEEXAMPLE123"] }));
         let role = &mut file["accounts"]["111111111111"]["roles"]["IAMListRole"];
         role["policies"] = json!([policy("Allow", "iam:*")]);
         role["max_session_duration"] = json!(7200);
@@ -227,7 +228,7 @@ async fn names_of_roles_and_paths_are_compared_with_case() {
         assert!(denied.starts_with("AccessDenied: User: "), "{denied}");
     }
     let emulator =
-        start(|file| set_trust(file, json!({ "AWS": HUB.replace("LambdaRole", "lambdarole") }))).await;
+        start(|file| set_trust(file, &json!({ "AWS": HUB.replace("LambdaRole", "lambdarole") }))).await;
     assert!(assume(&emulator, "eu-central-1").await.starts_with("AccessDenied"));
 }
 
@@ -333,7 +334,7 @@ fn an_invalid_caller_region_or_endpoint_is_rejected_with_the_place_and_the_remed
             "vpc_endpoint.policy: Statement[0]: ",
         ),
     ] {
-        let text = format!("{}, {more}}}", account);
+        let text = format!("{account}, {more}}}");
         assert!(problem(&text).contains(expected), "{}", problem(&text));
     }
     for (field, regions, expected) in [

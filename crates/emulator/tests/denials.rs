@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test panics where its setup fails, and may read the clock"
 )]
@@ -152,6 +153,9 @@ async fn details(emulator: &Emulator, message: &str) -> Value {
     assert_eq!(status, 200, "{body}");
     body
 }
+
+/// An edit of the world's file.
+type Change<'a> = Box<dyn Fn(&mut Value) + 'a>;
 
 /// The type, the effect and the target of each check.
 fn checks(details: &Value) -> Vec<String> {
@@ -306,7 +310,6 @@ async fn each_type_of_policy_that_denies_has_its_check() {
     let unit = |file: &mut Value, field: &str, value: Value| {
         file["organization"]["root"]["units"][0][field] = value;
     };
-    type Change<'a> = Box<dyn Fn(&mut Value) + 'a>;
     let changes: Vec<(&str, Change<'_>)> = vec![
         (
             "SERVICE_CONTROL_POLICY EXPLICIT_DENY ou-1",
@@ -331,7 +334,7 @@ async fn each_type_of_policy_that_denies_has_its_check() {
         ("RESOURCE IMPLICIT_DENY", Box::new(|file| file["accounts"]["111111111111"]["roles"] = json!({}))),
         ("PERMISSIONS_BOUNDARY IMPLICIT_DENY", {
             Box::new(|file| {
-                attach(file, "permissions_boundary", policy(&json!([statement("Allow", "s3:*")])))
+                attach(file, "permissions_boundary", policy(&json!([statement("Allow", "s3:*")])));
             })
         }),
         (

@@ -9,7 +9,10 @@ use aws_credential_types::Credentials;
 use aws_sdk_iam::config::{BehaviorVersion, Config, Region};
 use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sdk_iam::operation::simulate_principal_policy::builders::SimulatePrincipalPolicyFluentBuilder;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, OrganizationsDecisionDetail,
+    PermissionsBoundaryDecisionDetail,
+};
 use aws_smithy_http_client::Builder;
 use jiff::Timestamp;
 use rolecall_emulator::{Clock, Emulator, World};
@@ -108,9 +111,10 @@ async fn summary(request: SimulatePrincipalPolicyFluentBuilder) -> String {
             format!("{}:{column}", it.source_policy_id().unwrap())
         })
         .collect();
-    let organization = result.organizations_decision_detail().map(|it| it.allowed_by_organizations());
+    let organization =
+        result.organizations_decision_detail().map(OrganizationsDecisionDetail::allowed_by_organizations);
     let boundary = result.permissions_boundary_decision_detail();
-    let boundary = boundary.map(|it| it.allowed_by_permissions_boundary());
+    let boundary = boundary.map(PermissionsBoundaryDecisionDetail::allowed_by_permissions_boundary);
     format!(
         "{} by {statements:?}, missing {:?}, organization {organization:?}, boundary {boundary:?}",
         result.eval_decision().as_str(),

@@ -4,7 +4,7 @@ use rolecall_policy::{Decision, NamedPolicy, PolicySet, Request, authorize};
 
 use crate::statements::permissive_policies;
 
-/// A VPC endpoint (AWS PrivateLink) with a policy.
+/// A VPC endpoint of AWS `PrivateLink` with a policy.
 ///
 /// Source: <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html>
 #[derive(Debug, Clone)]
@@ -25,13 +25,13 @@ impl VpcEndpoint {
     }
 
     /// The request as the endpoint's policy is evaluated against it: it lets requests pass to resources of any account.
-    pub(crate) fn request(&self, request: &Request) -> Request {
+    pub(crate) fn forwarded(request: &Request) -> Request {
         Request { resource_account: request.principal.account_id().to_owned(), ..request.clone() }
     }
 
     /// What the endpoint's policy decides.
     pub(crate) fn decide(&self, request: &Request) -> Decision {
         let policies = PolicySet { trust: Some(self.policy.clone()), ..permissive_policies() };
-        authorize(&self.request(request), &policies)
+        authorize(&Self::forwarded(request), &policies)
     }
 }
