@@ -213,9 +213,15 @@ impl CheckedFile {
             row("invalid", problem);
         }
         let Some(PolicyCheck { errors, beyond, short, .. }) = &self.check else { return text };
-        errors.iter().for_each(|error| row("invalid", error));
-        beyond.iter().for_each(|it| row("beyond", &beyond_text(it)));
-        short.iter().for_each(|it| row("short", &short_text(it)));
+        for error in errors {
+            row("invalid", error);
+        }
+        for it in beyond {
+            row("beyond", &beyond_text(it));
+        }
+        for it in short {
+            row("short", &short_text(it));
+        }
         text
     }
 }
