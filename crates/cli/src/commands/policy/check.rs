@@ -22,8 +22,9 @@ Examples:
   rolecall policy check member-permissions.json --collect recommended
   rolecall policy check member-trust.json \\
       --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole
-  aws iam get-role --role-name IAMListRole --query Role.AssumeRolePolicyDocument |
-      rolecall policy check - --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole
+  aws iam get-role --role-name R --query Role.AssumeRolePolicyDocument |
+      rolecall policy check - \\
+      --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole
 
 Each file is one policy document, and is compared with the document of the same name that `rolecall policy generate` \
 prints for the same options. A policy with Principal is a trust policy; one that allows sts:AssumeRole is of the hub role, and any \
