@@ -28,7 +28,6 @@ pub use parse::{InvalidPolicy, recognize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PolicyCheck {
     /// The document that the policy was compared with.
-    #[serde(serialize_with = "serialize_name")]
     pub document: DocumentName,
     /// What AWS rejects in the policy, each with its place.
     pub errors: Vec<String>,
@@ -72,10 +71,6 @@ impl PolicyCheck {
     pub fn is_least_privilege(&self) -> bool {
         self.beyond.is_empty() && self.short.is_empty()
     }
-}
-
-fn serialize_name<S: serde::Serializer>(name: &DocumentName, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(name.as_str())
 }
 
 /// Why a policy cannot be checked.
@@ -139,7 +134,7 @@ fn reason(decision: &Decision, policy: &Policy, request: &SampleRequest) -> Stri
     let statements = view::statements(policy.source());
     let allowing: Vec<&StatementView<'_>> = statements.iter().filter(|it| it.is_allow()).collect();
     let nearest = |elements: &[&str]| {
-        allowing.iter().find(|it| request.is_allowed_by(&it.without(elements))).map(|it| it.to_string())
+        allowing.iter().find(|it| request.is_allowed_by(&it.without(elements))).map(ToString::to_string)
     };
     let of = |label: &str| allowing.iter().find(|it| it.to_string() == label);
     if let Some(label) = nearest(&["Condition"]) {

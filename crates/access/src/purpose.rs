@@ -17,7 +17,7 @@ pub(crate) fn purpose(action: &str, selection: &FactSelection) -> String {
         return facts.join("; ");
     }
     match action {
-        "sts:AssumeRole" => "assume the role",
+        "sts:AssumeRole" => "assume the roles of the accounts that are read",
         "sts:TagSession" => "set the session tags",
         "sts:SetSourceIdentity" => "set the source identity",
         KEY_LOOKUP_ACTION => "find-key: the account of an access key",

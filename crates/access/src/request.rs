@@ -12,7 +12,7 @@ use crate::documents::{
     DocumentName, Documents, InvalidAccess, MemberRoles, RequiredAccess, RoleKind, Trust, documents,
 };
 use crate::purpose::purpose;
-use crate::statement::{PolicyDocument, Statement};
+use crate::statement::{OneOrMany, PolicyDocument, Statement};
 
 /// What stands in the page instead of the external id.
 pub const EXTERNAL_ID_PLACEHOLDER: &str = "REPLACE-WITH-THE-EXTERNAL-ID";
@@ -110,7 +110,7 @@ fn requested_actions(access: &RequiredAccess, documents: &Documents) -> String {
 }
 
 fn push_rows(text: &mut String, statement: &Statement, access: &RequiredAccess) {
-    let resources = statement.resource.iter().flat_map(|resource| resource.values());
+    let resources = statement.resource.iter().flat_map(OneOrMany::values);
     let resources: Vec<String> = resources.map(|resource| cell(&code(resource))).collect();
     for action in statement.action.values() {
         let purpose = cell(&purpose(action, &access.selection));

@@ -479,6 +479,10 @@ async fn a_check_without_roles_is_enough_for_the_member_permissions() {
     let arguments = ["policy", "check", file.to_str().unwrap()];
     let alone = ended(&mut rolecall("http://127.0.0.1:9", &arguments)).await;
     assert_eq!(alone.code, Some(0), "{}{}", alone.stdout, alone.stderr);
+    let from_stdin = ["policy", "check", "-"];
+    let mut command = rolecall("http://127.0.0.1:9", &from_stdin);
+    let stdin = ended(command.stdin(fs::File::open(&file).unwrap())).await;
+    assert_eq!(stdin.code, Some(0), "{}{}", stdin.stdout, stdin.stderr);
     fs::write(&file, documents["member-trust"].to_string()).unwrap();
     let trust = ended(&mut rolecall("http://127.0.0.1:9", &arguments)).await;
     assert_eq!(trust.code, Some(2));

@@ -7,7 +7,7 @@ use rolecall_roll::{FactSelection, RoleArn, RoleSessionName};
 use serde_json::{Value, json};
 
 use crate::documents::{DocumentName, KEY_LOOKUP_ACTION, MemberRoles, OrganizationId, RequiredAccess, Trust};
-use crate::statement::{Conditions, PolicyDocument};
+use crate::statement::{Conditions, OneOrMany, PolicyDocument};
 
 /// An account that stands for any account of the organization.
 const SAMPLE_ACCOUNT: &str = "123456789012";
@@ -47,7 +47,7 @@ impl<'a> Needs<'a> {
         let all = statements.flat_map(|statement| {
             statement.action.values().iter().map(|action| Need {
                 action: action.clone(),
-                resources: statement.resource.iter().flat_map(|it| it.values()).cloned().collect(),
+                resources: statement.resource.iter().flat_map(OneOrMany::values).cloned().collect(),
                 conditions: statement.condition.clone(),
             })
         });

@@ -1,4 +1,4 @@
-//! A role with its documents, as a CloudFormation template. A stack has the role of one account; a StackSet creates the
+//! A role with its documents, as a CloudFormation template. A stack has the role of one account; a stack set creates the
 //! member role in every account.
 //!
 //! Source: <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html>

@@ -226,6 +226,12 @@ impl fmt::Display for DocumentName {
     }
 }
 
+impl Serialize for DocumentName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// A text that is not the name of a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown document {0:?}")]
@@ -337,7 +343,7 @@ mod tests {
         let organization_role = Some("arn:aws-cn:iam::999999999999:role/ListAccounts".parse().unwrap());
         let id = "o-example001".parse().unwrap();
         let trust = Trust::Organization { id, permission_set: Some("Audit".parse().unwrap()) };
-        let access = RequiredAccess { organization_role, trust, ..access(&[member]) };
+        let access = RequiredAccess { trust, organization_role, ..access(&[member]) };
         let text = serde_json::to_string(&documents(&access).unwrap()).unwrap();
         assert!(text.contains(member) && text.contains(HUB));
         assert!(text.contains("arn:aws-cn:logs:") && !text.contains("arn:aws:"), "{text}");

@@ -63,7 +63,7 @@ pub(crate) struct RoleFlags;
 #[derive(Debug, Clone)]
 pub(crate) struct MemberRoleFlags;
 
-/// What the sessions send with `AssumeRole`, and how long they last.
+/// What is sent with `AssumeRole`, and trust policies may have conditions for.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionFlags;
 
@@ -187,7 +187,7 @@ impl FlagSet for SessionFlags {
     }
 
     fn has(key: &str) -> bool {
-        ["session_name", "session_duration", "source_identity", "session_tag"].contains(&key)
+        ["session_name", "source_identity", "session_tag"].contains(&key)
     }
 
     fn is_common(_key: &str) -> bool {

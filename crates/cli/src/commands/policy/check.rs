@@ -22,8 +22,9 @@ Examples:
   rolecall policy check member-permissions.json --collect recommended
   rolecall policy check member-trust.json \\
       --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole
-  aws iam get-role --role-name IAMListRole --query Role.AssumeRolePolicyDocument |
-      rolecall policy check - --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole
+  aws iam get-role --role-name R --query Role.AssumeRolePolicyDocument |
+      rolecall policy check - \\
+      --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole
 
 Each file is one policy document, and is compared with the document of the same name that `rolecall policy generate` \
 prints for the same options. A policy with Principal is a trust policy; one that allows sts:AssumeRole is of the hub role, and any \
@@ -213,9 +214,15 @@ impl CheckedFile {
             row("invalid", problem);
         }
         let Some(PolicyCheck { errors, beyond, short, .. }) = &self.check else { return text };
-        errors.iter().for_each(|error| row("invalid", error));
-        beyond.iter().for_each(|it| row("beyond", &beyond_text(it)));
-        short.iter().for_each(|it| row("short", &short_text(it)));
+        for error in errors {
+            row("invalid", error);
+        }
+        for it in beyond {
+            row("beyond", &beyond_text(it));
+        }
+        for it in short {
+            row("short", &short_text(it));
+        }
         text
     }
 }

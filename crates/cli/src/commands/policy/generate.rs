@@ -18,12 +18,15 @@ use crate::output;
 
 const HELP: &str = "\
 Examples:
-  rolecall policy generate --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole \\
-      --role-arn arn:aws:iam::111111111111:role/IAMListRole --collect recommended \\
-      --out-dir policies
-  rolecall policy generate --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole \\
-      --trust organization --organization-id o-example001 --role-name IAMListRole \\
-      --role member --format cloudformation --out member.template.json
+  rolecall policy generate \\
+      --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole \\
+      --role-arn arn:aws:iam::111111111111:role/IAMListRole \\
+      --collect recommended --out-dir policies
+  rolecall policy generate \\
+      --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole \\
+      --trust organization --organization-id o-example001 \\
+      --role-name IAMListRole --role member \\
+      --format cloudformation --out member.template.json
 
 The documents allow the actions that reading the facts of --collect needs, and nothing else. hub-trust and hub-permissions are \
 of the role that Rolecall runs as, member-trust and member-permissions of the role in each account; organization-trust and \

@@ -14,9 +14,10 @@ use crate::output;
 
 const HELP: &str = "\
 Example:
-  rolecall policy request --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole \\
-      --role-arn arn:aws:iam::111111111111:role/IAMListRole --collect recommended \\
-      --frequency \"once a day, at 03:00 UTC\" --out request.md
+  rolecall policy request \\
+      --hub-role-arn arn:aws:iam::222222222222:role/LambdaRole \\
+      --role-arn arn:aws:iam::111111111111:role/IAMListRole \\
+      --collect recommended --frequency \"every Monday\" --out request.md
 
 The page is Markdown. It says who asks, which actions in which account and why, what is never asked, how often, how it is visible in \
 CloudTrail and how to withdraw it, and it has the policy documents in full. It has a placeholder instead of the external id, \
