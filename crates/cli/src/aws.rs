@@ -201,7 +201,8 @@ fn organization_unknown(error: &OrganizationError, remedy: String) -> Failure {
 /// What to do about a failed call to AWS Organizations.
 pub(crate) fn organization_advice(error: &CallError) -> String {
     if error.code.as_deref() == Some("AWSOrganizationsNotInUseException") {
-        return "the caller's account is not in an organization; pass the accounts: --accounts-file FILE".to_owned();
+        return "the caller's account is not in an organization; pass the accounts: --accounts-file FILE"
+            .to_owned();
     }
     if error.error_kind == ErrorKind::Denied && error.operation != "AssumeRole" {
         return "run in the management account or a delegated administrator account, or assume a role there: \

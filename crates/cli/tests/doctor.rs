@@ -2,15 +2,15 @@
 //! nobody else gets access by it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+#[path = "doctor/breakages.rs"]
+mod breakages;
 mod common;
 #[path = "doctor/setting.rs"]
 mod setting;
-#[path = "doctor/breakages.rs"]
-mod breakages;
 
 use breakages::{Breakage, Cured, breakages};
-use setting::{Check, EXTERNAL_ID, Setting};
 use serde_json::Value;
+use setting::{Check, EXTERNAL_ID, Setting};
 
 #[tokio::test]
 async fn a_healthy_flow_is_healthy() {
@@ -27,10 +27,36 @@ async fn a_healthy_flow_is_healthy() {
 
 /// The table has each of these words in the name of a breakage.
 const KINDS: [&str; 30] = [
-    "hub policy", "trust policy", "member policy", "principal", "condition", "account", "role name", "path", "case",
-    "boundary", "service control policy", "resource control policy", "session policy", "external id", "tag",
-    "source identity", "expired", "MFA", "region", "partition", "clock", "throttled", "no network", "proxy", "deleted",
-    "suspended", "root", "profile", "duration", "VPC endpoint",
+    "hub policy",
+    "trust policy",
+    "member policy",
+    "principal",
+    "condition",
+    "account",
+    "role name",
+    "path",
+    "case",
+    "boundary",
+    "service control policy",
+    "resource control policy",
+    "session policy",
+    "external id",
+    "tag",
+    "source identity",
+    "expired",
+    "MFA",
+    "region",
+    "partition",
+    "clock",
+    "throttled",
+    "no network",
+    "proxy",
+    "deleted",
+    "suspended",
+    "root",
+    "profile",
+    "duration",
+    "VPC endpoint",
 ];
 
 #[test]
@@ -118,7 +144,9 @@ async fn run(breakage: &Breakage) -> Result<(), String> {
     if matches!(breakage.cured, Cured::ByPaste) {
         let after = denied_to_others(&setting).await;
         if before != after {
-            return Err(format!("the paste changes what others may do, from {before:?} to {after:?}: {cure}"));
+            return Err(format!(
+                "the paste changes what others may do, from {before:?} to {after:?}: {cure}"
+            ));
         }
     }
     Ok(())
@@ -159,10 +187,11 @@ async fn is_in_scan(breakage: &Breakage, setting: &Setting, check: &Check) -> Re
     };
     let text = check.candidate(breakage.cause).and_then(|it| it.get("text")).and_then(Value::as_str).unwrap();
     // The doctor may know more: the text after the colon of its own evidence is not in the scan.
-    let is_same = shown.contains(&format!("because {link}:")) && breakage.scan_says.map_or_else(
-        || shown.contains(text.rsplit(": ").next().unwrap_or(text)),
-        |words| shown.contains(words),
-    );
+    let is_same = shown.contains(&format!("because {link}:"))
+        && breakage.scan_says.map_or_else(
+            || shown.contains(text.rsplit(": ").next().unwrap_or(text)),
+            |words| shown.contains(words),
+        );
     let command = "rolecall doctor --role-arn arn:aws:iam::111111111111:role/";
     if is_same && shown.contains(command) {
         Ok(())

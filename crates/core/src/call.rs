@@ -153,11 +153,7 @@ impl CallError {
 
     /// The error of a response that AWS would not send, such as one without a required field.
     #[must_use]
-    pub fn malformed(
-        operation: &'static str,
-        message: impl Into<String>,
-        request_id: Option<&str>,
-    ) -> Self {
+    pub fn malformed(operation: &'static str, message: impl Into<String>, request_id: Option<&str>) -> Self {
         let request_id = valid_request_id(request_id);
         Self {
             operation,

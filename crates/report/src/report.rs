@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use rolecall_roll::parallel::{lock, map_in_order};
 use rolecall_roll::diagnosis::doctor_command;
+use rolecall_roll::parallel::{lock, map_in_order};
 use rolecall_roll::{
     AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, Header, NeutralTerms, RoleArn, RollFile,
 };
@@ -111,7 +111,8 @@ impl UnreadItem {
     pub fn advice(&self) -> String {
         let diagnosis = self.gap.diagnosis();
         let command = diagnosis.as_ref().and(self.role_arn.as_ref()).map(doctor_command);
-        let parts = [diagnosis.map(|it| it.to_string()), Some(self.gap.remedy.to_text(&NeutralTerms)), command];
+        let parts =
+            [diagnosis.map(|it| it.to_string()), Some(self.gap.remedy.to_text(&NeutralTerms)), command];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }

@@ -110,9 +110,8 @@ impl<'a> Denial<'a> {
                 .map(|(policy_type, _)| (policy_type, Effect::ExplicitDeny))
                 .or(not_allowed.map(|(policy_type, _)| (policy_type, Effect::NotAllowed))),
             policy_arn: policy_arn.filter(|word| word.starts_with("arn:")),
-            authorization_id: word_after("authorization id: ").filter(|word| {
-                word.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
-            }),
+            authorization_id: word_after("authorization id: ")
+                .filter(|word| word.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())),
         }
     }
 }

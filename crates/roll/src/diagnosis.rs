@@ -36,15 +36,8 @@ pub enum Link {
 
 impl Link {
     /// All links, in the order of the chain.
-    pub const ALL: [Self; 7] = [
-        Self::Caller,
-        Self::Sts,
-        Self::Organization,
-        Self::Hub,
-        Self::Member,
-        Self::Session,
-        Self::Collect,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Caller, Self::Sts, Self::Organization, Self::Hub, Self::Member, Self::Session, Self::Collect];
 
     /// The name in outputs.
     #[must_use]
@@ -147,7 +140,8 @@ pub struct Diagnosis {
 pub fn doctor_command(role_arn: &RoleArn) -> String {
     let role_arn = role_arn.as_str();
     let is_plain = role_arn.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:,=@+".contains(&byte));
-    let quoted = if is_plain { role_arn.to_owned() } else { format!("'{}'", role_arn.replace('\'', r"'\''")) };
+    let quoted =
+        if is_plain { role_arn.to_owned() } else { format!("'{}'", role_arn.replace('\'', r"'\''")) };
     format!("rolecall doctor --role-arn {quoted}")
 }
 
@@ -190,7 +184,9 @@ impl fmt::Display for Cause {
             Self::CallerNotTrusted { action } if action == "sts:AssumeRole" => {
                 f.write_str("its trust policy does not name the caller")
             }
-            Self::CallerNotTrusted { action } => write!(f, "its trust policy does not allow the caller {action}"),
+            Self::CallerNotTrusted { action } => {
+                write!(f, "its trust policy does not allow the caller {action}")
+            }
             Self::TrustConditionNotMet { key: Some(key) } => {
                 write!(f, "its trust policy names the caller, but its condition on {key} is not met")
             }
@@ -315,9 +311,9 @@ impl Cause {
             Self::TrustedPrincipalDeleted => {
                 Some("the Principal in the trust policy is an id that begins with AROA or AIDA")
             }
-            Self::AccountSuspended => {
-                Some("`aws organizations describe-account` in the management account shows the State of the account")
-            }
+            Self::AccountSuspended => Some(
+                "`aws organizations describe-account` in the management account shows the State of the account",
+            ),
             Self::ExplicitlyDenied { policy: PolicyType::ResourceControl, .. } => Some(
                 "`aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY` in the management account \
                  lists them for the account and each unit above it",
@@ -357,7 +353,8 @@ fn meet_condition(key: Option<&str>, terms: &dyn Terms) -> String {
     } else if is_key(&["aws:SourceIp", "aws:VpcSourceIp", "aws:SourceVpc", "aws:SourceVpce"]) {
         "run it from a network that the condition allows, or let the owner of the account change the condition".to_owned()
     } else if has_prefix("aws:PrincipalOrg") {
-        "run it from an account that the condition allows: it names an organization or a path in it".to_owned()
+        "run it from an account that the condition allows: it names an organization or a path in it"
+            .to_owned()
     } else if is_key(&["aws:CurrentTime", "aws:EpochTime"]) {
         "let the owner of the account renew the statement: it is limited to a time".to_owned()
     } else {
@@ -419,8 +416,7 @@ fn causes(gap: &Gap) -> Option<Vec<Cause>> {
 /// The possible causes of a denial for which AWS gives no reason.
 fn unexplained(action: &str) -> Vec<Cause> {
     let not_trusted = Cause::CallerNotTrusted { action: action.to_owned() };
-    let not_allowed =
-        Cause::NotAllowed { policy: PolicyType::Identity, action: Some(action.to_owned()) };
+    let not_allowed = Cause::NotAllowed { policy: PolicyType::Identity, action: Some(action.to_owned()) };
     if action != "sts:AssumeRole" {
         return vec![not_trusted, not_allowed];
     }
@@ -447,10 +443,9 @@ fn link_of_session(cause: &Cause, remedy: &Remedy) -> Link {
     match cause {
         _ if is_about_tags => Link::Session,
         Cause::SessionTooLong | Cause::SessionPolicyRejected => Link::Session,
-        Cause::CredentialsMissing
-        | Cause::CredentialsRejected
-        | Cause::RootUser
-        | Cause::OtherPartition => Link::Caller,
+        Cause::CredentialsMissing | Cause::CredentialsRejected | Cause::RootUser | Cause::OtherPartition => {
+            Link::Caller
+        }
         Cause::ClockWrong
         | Cause::CertificateNotValid
         | Cause::NetworkUnreachable

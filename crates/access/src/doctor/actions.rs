@@ -106,7 +106,9 @@ fn permission(result: Result<(), CallError>) -> Result<Permission, Box<CallError
         Ok(()) => Ok(Permission::Allowed),
         Err(error) if error.error_kind == ErrorKind::Denied => Ok(Permission::Denied(error)),
         // No such user, no report yet, no organization: AWS has looked, so the action is allowed.
-        Err(error) if error.code.is_some() && matches!(error.error_kind, ErrorKind::NotFound | ErrorKind::Other) => {
+        Err(error)
+            if error.code.is_some() && matches!(error.error_kind, ErrorKind::NotFound | ErrorKind::Other) =>
+        {
             Ok(Permission::Allowed)
         }
         Err(error) => Err(Box::new(error)),

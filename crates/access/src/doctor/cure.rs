@@ -115,7 +115,8 @@ impl SessionRequest {
             (Some(role_arn), _) => role_arn.clone(),
             (None, CallerIdentity::User(_)) => self.caller_arn.clone(),
             (None, CallerIdentity::Role(name)) => {
-                let [partition, account] = [1, 4].map(|part| self.caller_arn.split(':').nth(part).unwrap_or_default());
+                let [partition, account] =
+                    [1, 4].map(|part| self.caller_arn.split(':').nth(part).unwrap_or_default());
                 let role = |path: &str| format!("arn:{partition}:iam::{account}:role/{path}{name}");
                 if !name.starts_with("AWSReservedSSO_") {
                     role("")
@@ -123,12 +124,13 @@ impl SessionRequest {
                     // The path has the region of IAM Identity Center, but not in us-east-1. No two roles of an account have the
                     // same name, whatever their paths.
                     let root = format!("arn:{partition}:iam::{account}:root");
-                    let paths = ["aws-reserved/sso.amazonaws.com/", "aws-reserved/sso.amazonaws.com/*/"].map(role);
-                    return Some(
-                        statement
-                            .for_principal(Principal::Aws(root))
-                            .with_condition("ArnLike", "aws:PrincipalArn", paths),
-                    );
+                    let paths =
+                        ["aws-reserved/sso.amazonaws.com/", "aws-reserved/sso.amazonaws.com/*/"].map(role);
+                    return Some(statement.for_principal(Principal::Aws(root)).with_condition(
+                        "ArnLike",
+                        "aws:PrincipalArn",
+                        paths,
+                    ));
                 }
             }
             (None, CallerIdentity::Other) => return None,
@@ -173,10 +175,9 @@ pub(crate) fn for_session(
 ) -> Cure {
     let paste = match cause {
         Cause::CallerNotTrusted { action }
-        | Cause::NotAllowed {
-            policy: PolicyType::RoleTrust | PolicyType::Resource,
-            action: Some(action),
-        } => trust_paste(request, action, &Conditions::new(), is_policy_known),
+        | Cause::NotAllowed { policy: PolicyType::RoleTrust | PolicyType::Resource, action: Some(action) } => {
+            trust_paste(request, action, &Conditions::new(), is_policy_known)
+        }
         Cause::NotAllowed { policy, action } => hub_paste(*policy, action.as_deref(), request),
         _ => None,
     };
@@ -239,7 +240,9 @@ pub(crate) fn for_actions(
     let into = match policy {
         PolicyType::Identity => format!("a policy of {role_name}"),
         PolicyType::PermissionsBoundary => format!("the permissions boundary of {role_name}"),
-        PolicyType::ServiceControl => format!("a service control policy of each level above account {account_id}"),
+        PolicyType::ServiceControl => {
+            format!("a service control policy of each level above account {account_id}")
+        }
         _ => return Cure::Step(cause.to_do(terms)),
     };
     // IAM's read actions have no resource of their own that all of them accept.

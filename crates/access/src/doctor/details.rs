@@ -16,7 +16,10 @@ use rolecall_roll::{Cause, PolicyType};
 ///
 /// # Errors
 /// AWS's error: the caller may not read the details, or they are not kept any more.
-pub(super) async fn read(scanner: &Scanner, authorization_id: &str) -> Result<Vec<(Cause, String)>, CallError> {
+pub(super) async fn read(
+    scanner: &Scanner,
+    authorization_id: &str,
+) -> Result<Vec<(Cause, String)>, CallError> {
     let client = aws_sdk_iamtoolbox::Client::new(scanner.sdk_config());
     let request = client.get_request_authorization_details().authorization_id(authorization_id);
     let details = request.send().boxed_local().await;

@@ -64,7 +64,8 @@ impl DocumentCheck<'_> {
         }
         let reached: Vec<Link> = links.iter().map(|check| check.link).collect();
         let others = [Link::Caller, Link::Hub, Link::Member, Link::Collect];
-        let others = others.into_iter().filter(|link| !reached.contains(link) && reached.iter().all(|it| it < link));
+        let others =
+            others.into_iter().filter(|link| !reached.contains(link) && reached.iter().all(|it| it < link));
         links.extend(others.map(LinkCheck::not_reached).collect::<Vec<_>>());
         TargetCheck {
             account_id: Some(account_of(request.role_arn.as_str()).to_owned()),
@@ -104,7 +105,11 @@ impl DocumentCheck<'_> {
             statement,
             unless: None,
         };
-        broken(Link::Caller, subject, Candidate { cause, text, cure: Cure::Paste(paste), distinguished_by: None })
+        broken(
+            Link::Caller,
+            subject,
+            Candidate { cause, text, cure: Cure::Paste(paste), distinguished_by: None },
+        )
     }
 
     /// Whether the hub's role may assume the member's role.

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use rolecall_policy::{
-    Context, Decision, DocumentEffect, Element, Explanation, Mismatch, NearestStatement, PolicySet, PolicyType,
-    Principal, Request, explain,
+    Context, Decision, DocumentEffect, Element, Explanation, Mismatch, NearestStatement, PolicySet,
+    PolicyType, Principal, Request, explain,
 };
 use rolecall_roll::{Cause, Link, Terms};
 use serde_json::Value;
@@ -98,8 +98,7 @@ fn denial(
         }
         Decision::ExplicitlyDenied(statement) => {
             let policy = named(statement.kind);
-            let cause =
-                Cause::ExplicitlyDenied { policy, action: Some(action.to_owned()), policy_arn: None };
+            let cause = Cause::ExplicitlyDenied { policy, action: Some(action.to_owned()), policy_arn: None };
             let text = format!("{statement} denies {action}");
             (link(statement.kind), candidate(cause.clone(), Some(text), Cure::Step(cause.to_do(terms))))
         }

@@ -26,7 +26,7 @@ use rolecall_roll::{Cause, Link, RoleArn};
 use serde::Serialize;
 
 pub use cure::{Cure, Paste, SessionRequest};
-pub use documents::{DocumentCheck, ChainDocuments};
+pub use documents::{ChainDocuments, DocumentCheck};
 pub use walk::{CallerCheck, Doctor};
 
 /// The check of one target: its links, in the order of the chain.

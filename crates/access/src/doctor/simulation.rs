@@ -13,8 +13,7 @@ use rolecall_roll::{Cause, PolicyType};
 use super::cure::SessionRequest;
 
 /// What a simulation leaves out, for the output.
-pub(super) const LIMITS: &str =
-    "the simulation leaves out resource control policies, session policies and service control policies with conditions";
+pub(super) const LIMITS: &str = "the simulation leaves out resource control policies, session policies and service control policies with conditions";
 
 /// The result of a simulation.
 pub(super) enum Simulation {
@@ -41,7 +40,8 @@ pub(super) async fn simulate(scanner: &Scanner, request: &SessionRequest) -> Res
         .boxed_local()
         .await
         .map_err(|error| scanner.error(SIMULATE, &error))?;
-    let is_denied = |result: &&EvaluationResult| result.eval_decision != PolicyEvaluationDecisionType::Allowed;
+    let is_denied =
+        |result: &&EvaluationResult| result.eval_decision != PolicyEvaluationDecisionType::Allowed;
     let denied = simulation.evaluation_results().iter().find(is_denied);
     Ok(denied.map_or(Simulation::Allowed, |result| Simulation::Denied(cause(result))))
 }
@@ -53,7 +53,8 @@ async fn policy_source(scanner: &Scanner, request: &SessionRequest) -> String {
         return arn.clone();
     }
     let arn = &request.caller_arn;
-    let Some(role_name) = arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next()) else {
+    let Some(role_name) = arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next())
+    else {
         return arn.clone();
     };
     let role = scanner.iam().get_role().role_name(role_name).send().boxed_local().await;
@@ -69,8 +70,9 @@ fn cause(result: &EvaluationResult) -> Cause {
     let is_explicit = result.eval_decision == PolicyEvaluationDecisionType::ExplicitDeny;
     let is_by_organization =
         result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations());
-    let is_by_boundary =
-        result.permissions_boundary_decision_detail().is_some_and(|detail| !detail.allowed_by_permissions_boundary());
+    let is_by_boundary = result
+        .permissions_boundary_decision_detail()
+        .is_some_and(|detail| !detail.allowed_by_permissions_boundary());
     let policy = match (is_by_organization, is_by_boundary) {
         (true, _) => PolicyType::ServiceControl,
         (false, true) => PolicyType::PermissionsBoundary,

@@ -63,10 +63,7 @@ impl CallerCheck {
     #[must_use]
     pub fn without_credentials(problem: &str, to_do: &str) -> TargetCheck {
         let cause = Cause::CredentialsMissing;
-        let found = Candidate {
-            text: problem.to_owned(),
-            ..candidate(cause, Cure::Step(to_do.to_owned()))
-        };
+        let found = Candidate { text: problem.to_owned(), ..candidate(cause, Cure::Step(to_do.to_owned())) };
         let broken = BrokenLink {
             is_refused: false,
             said: None,
@@ -86,7 +83,12 @@ impl CallerCheck {
         // What to do is in the advice: which account may list the others is no question of one statement.
         broken.candidates.clear();
         self.links.push(LinkCheck::broken(Link::Organization, "AWS Organizations", broken));
-        TargetCheck { account_id: None, account_name: None, role_arn: None, links: with_not_reached(self.links) }
+        TargetCheck {
+            account_id: None,
+            account_name: None,
+            role_arn: None,
+            links: with_not_reached(self.links),
+        }
     }
 }
 
@@ -161,7 +163,8 @@ impl Doctor<'_> {
 
     /// The caller's own account is read with the caller's credentials.
     async fn check_own_account(&self, target: &Target) -> LinkCheck {
-        let session = Session::with_caller_credentials(&target.account_id, self.scanner.context(self.context));
+        let session =
+            Session::with_caller_credentials(&target.account_id, self.scanner.context(self.context));
         self.check_actions(&session, None, &format!("{} own credentials", target.account_id)).await
     }
 
@@ -205,8 +208,9 @@ impl Doctor<'_> {
     async fn denied_session(&self, error: &CallError, request: &SessionRequest) -> Vec<LinkCheck> {
         let request = &of_denial(error, request);
         let [hub_subject, member_subject] = session_subjects(request);
-        let (mut link, mut broken) =
-            broken_by(error, Some(Link::Member), |cause| cure::for_session(cause, request, false, self.terms));
+        let (mut link, mut broken) = broken_by(error, Some(Link::Member), |cause| {
+            cure::for_session(cause, request, false, self.terms)
+        });
         let mut hub = LinkState::Untested { reason: "AWS does not say".to_owned() };
         if let Some((link_by_details, candidates)) = self.details_of(error, &mut broken).boxed_local().await {
             (link, broken.evidence, broken.candidates) =
@@ -243,11 +247,7 @@ impl Doctor<'_> {
     }
 
     /// The statements that denied the request, where AWS gives its authorization details.
-    async fn details_of(
-        &self,
-        error: &CallError,
-        broken: &mut BrokenLink,
-    ) -> Option<(Link, Vec<Candidate>)> {
+    async fn details_of(&self, error: &CallError, broken: &mut BrokenLink) -> Option<(Link, Vec<Candidate>)> {
         let authorization_id = Denial::parse(&error.message).authorization_id?;
         let causes = match details::read(self.scanner, authorization_id).boxed_local().await {
             Ok(causes) => causes,

@@ -1,7 +1,9 @@
 //! The checks of `rolecall doctor`: a line for each link, and under a broken one what AWS said, the causes and their cures.
 
 use anstyle::{AnsiColor, Style};
-use rolecall_access::doctor::{BrokenLink, Candidate, Cure, Evidence, LinkCheck, LinkState, Paste, TargetCheck};
+use rolecall_access::doctor::{
+    BrokenLink, Candidate, Cure, Evidence, LinkCheck, LinkState, Paste, TargetCheck,
+};
 use rolecall_report::coverage_summary::count_of;
 use rolecall_report::render::sanitize;
 
@@ -25,7 +27,11 @@ pub(crate) fn doctor(checks: &[TargetCheck], terminal: TerminalStyle) -> String 
     }
     if checks.len() > 1 {
         let healthy = checks.iter().filter(|check| check.is_healthy()).count();
-        let summary = format!("{}: {healthy} healthy, {} broken", count_of(checks.len(), "target"), checks.len() - healthy);
+        let summary = format!(
+            "{}: {healthy} healthy, {} broken",
+            count_of(checks.len(), "target"),
+            checks.len() - healthy
+        );
         lines.text.push_str(&format!("{summary}\n"));
     }
     lines.text

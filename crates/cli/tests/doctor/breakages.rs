@@ -63,7 +63,17 @@ fn named(
     breaks: fn(&mut Setting),
     cured: Cured,
 ) -> Breakage {
-    Breakage { name, breaks, link, cause, code: 10, cured, is_in_scan: true, has_member_profile: false, scan_says: None }
+    Breakage {
+        name,
+        breaks,
+        link,
+        cause,
+        code: 10,
+        cured,
+        is_in_scan: true,
+        has_member_profile: false,
+        scan_says: None,
+    }
 }
 
 /// A denial without a reason: the candidate is one of several.
@@ -93,19 +103,35 @@ pub(crate) fn breakages() -> Vec<Breakage> {
 
 fn hub_side() -> Vec<Breakage> {
     vec![
-        named("the hub policy is missing", "hub", "not_allowed", |s| hub_policies(s, json!([])), Cured::ByPaste),
+        named(
+            "the hub policy is missing",
+            "hub",
+            "not_allowed",
+            |s| hub_policies(s, json!([])),
+            Cured::ByPaste,
+        ),
         named(
             "the hub policy names another role name",
             "hub",
             "not_allowed",
-            |s| hub_policies(s, json!([allow(&json!("sts:AssumeRole"), "arn:aws:iam::111111111111:role/Other")])),
+            |s| {
+                hub_policies(
+                    s,
+                    json!([allow(&json!("sts:AssumeRole"), "arn:aws:iam::111111111111:role/Other")]),
+                )
+            },
             Cured::ByPaste,
         ),
         named(
             "the hub policy names another account",
             "hub",
             "not_allowed",
-            |s| hub_policies(s, json!([allow(&json!("sts:AssumeRole"), "arn:aws:iam::333333333333:role/IAMListRole")])),
+            |s| {
+                hub_policies(
+                    s,
+                    json!([allow(&json!("sts:AssumeRole"), "arn:aws:iam::333333333333:role/IAMListRole")]),
+                )
+            },
             Cured::ByPaste,
         ),
         named(
@@ -120,10 +146,13 @@ fn hub_side() -> Vec<Breakage> {
             "hub",
             "not_allowed",
             |s| {
-                hub_policies(s, json!([policy(&json!({
-                    "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*",
-                    "Condition": { "StringEquals": { "aws:ResourceOrgID": "o-another001" } },
-                }))]));
+                hub_policies(
+                    s,
+                    json!([policy(&json!({
+                        "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*",
+                        "Condition": { "StringEquals": { "aws:ResourceOrgID": "o-another001" } },
+                    }))]),
+                );
             },
             Cured::ByPaste,
         ),
@@ -163,7 +192,9 @@ fn hub_side() -> Vec<Breakage> {
             "a service control policy of the hub's unit denies it",
             "hub",
             "explicitly_denied",
-            |s| s.set("/organization/root/units/0", "scps", json!([allow_and_deny(&json!("sts:AssumeRole"))])),
+            |s| {
+                s.set("/organization/root/units/0", "scps", json!([allow_and_deny(&json!("sts:AssumeRole"))]))
+            },
             Cured::ByStep("ask its administrators", |s| {
                 s.set("/organization/root/units/0", "scps", json!([allow(&json!("*"), "*")]));
             }),
@@ -196,7 +227,10 @@ fn hub_side() -> Vec<Breakage> {
             |s| {
                 s.argument("--via", &role(HUB, "Middle"));
                 // The role on the way is allowed, and not the target.
-                hub_policies(s, json!([allow(&json!("sts:AssumeRole"), "arn:aws:iam::111111111111:role/IAMListRole")]));
+                hub_policies(
+                    s,
+                    json!([allow(&json!("sts:AssumeRole"), "arn:aws:iam::111111111111:role/IAMListRole")]),
+                );
                 trust_policy(s, trust(&json!({ "AWS": role(HUB, "Middle") })));
             },
             Cured::ByPaste,
@@ -287,10 +321,13 @@ fn member_side() -> Vec<Breakage> {
             "the trust policy denies",
             "trust_condition_not_met",
             |s| {
-                trust_policy(s, json!({ "Version": "2012-10-17", "Statement": [
+                trust_policy(
+                    s,
+                    json!({ "Version": "2012-10-17", "Statement": [
                     { "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") }, "Action": "sts:AssumeRole" },
                     { "Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole" },
-                ] }));
+                ] }),
+                );
             },
             Cured::ByStep("conditions of the statement", heal_trust),
         ),
@@ -329,10 +366,13 @@ fn member_side_seen() -> Vec<Breakage> {
             "caller_not_trusted",
             |s| {
                 s.with_external_id();
-                trust_policy(s, policy(&json!({
-                    "Effect": "Allow", "Principal": { "AWS": role(HUB, "SomebodyElse") }, "Action": "sts:AssumeRole",
-                    "Condition": { "StringEquals": { "sts:ExternalId": EXTERNAL_ID } },
-                })));
+                trust_policy(
+                    s,
+                    policy(&json!({
+                        "Effect": "Allow", "Principal": { "AWS": role(HUB, "SomebodyElse") }, "Action": "sts:AssumeRole",
+                        "Condition": { "StringEquals": { "sts:ExternalId": EXTERNAL_ID } },
+                    })),
+                );
             },
             Cured::ByPaste,
         ),
@@ -340,9 +380,12 @@ fn member_side_seen() -> Vec<Breakage> {
             "seen: the trust policy allows another action",
             "caller_not_trusted",
             |s| {
-                trust_policy(s, policy(&json!({
-                    "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") }, "Action": "sts:TagSession",
-                })));
+                trust_policy(
+                    s,
+                    policy(&json!({
+                        "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") }, "Action": "sts:TagSession",
+                    })),
+                );
             },
             Cured::ByPaste,
         ),
@@ -375,11 +418,14 @@ fn member_side_seen() -> Vec<Breakage> {
             "trust_condition_not_met",
             |s| {
                 hub_policies(s, json!([allow(&json!(["sts:AssumeRole", "sts:TagSession"]), "*")]));
-                trust_policy(s, policy(&json!({
-                    "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
-                    "Action": ["sts:AssumeRole", "sts:TagSession"],
-                    "Condition": { "StringEquals": { "aws:RequestTag/team": "search" } },
-                })));
+                trust_policy(
+                    s,
+                    policy(&json!({
+                        "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
+                        "Action": ["sts:AssumeRole", "sts:TagSession"],
+                        "Condition": { "StringEquals": { "aws:RequestTag/team": "search" } },
+                    })),
+                );
             },
             Cured::ByStep("--session-tag", |s| s.argument("--session-tag", "team=search")),
         ),
@@ -388,11 +434,14 @@ fn member_side_seen() -> Vec<Breakage> {
             "trust_condition_not_met",
             |s| {
                 hub_policies(s, json!([allow(&json!(["sts:AssumeRole", "sts:SetSourceIdentity"]), "*")]));
-                trust_policy(s, policy(&json!({
-                    "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
-                    "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-                    "Condition": { "StringLike": { "sts:SourceIdentity": "j.*" } },
-                })));
+                trust_policy(
+                    s,
+                    policy(&json!({
+                        "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
+                        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                        "Condition": { "StringLike": { "sts:SourceIdentity": "j.*" } },
+                    })),
+                );
             },
             Cured::ByStep("--source-identity", |s| s.argument("--source-identity", "j.ruiz")),
         ),
@@ -418,10 +467,13 @@ fn member_side_seen() -> Vec<Breakage> {
             "seen: the trust policy denies",
             "explicitly_denied",
             |s| {
-                trust_policy(s, json!({ "Version": "2012-10-17", "Statement": [
+                trust_policy(
+                    s,
+                    json!({ "Version": "2012-10-17", "Statement": [
                     { "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") }, "Action": "sts:AssumeRole" },
                     { "Sid": "DenyAll", "Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole" },
-                ] }));
+                ] }),
+                );
             },
             Cured::ByStep("Deny statement", heal_trust),
         ),
@@ -444,10 +496,13 @@ fn session() -> Vec<Breakage> {
             "not_allowed",
             |s| {
                 s.argument("--session-tag", "team=search");
-                trust_policy(s, policy(&json!({
-                    "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
-                    "Action": ["sts:AssumeRole", "sts:TagSession"],
-                })));
+                trust_policy(
+                    s,
+                    policy(&json!({
+                        "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
+                        "Action": ["sts:AssumeRole", "sts:TagSession"],
+                    })),
+                );
             },
             Cured::ByPaste,
         ),
@@ -470,10 +525,13 @@ fn session() -> Vec<Breakage> {
             "not_allowed",
             |s| {
                 s.argument("--source-identity", "j.ruiz");
-                trust_policy(s, policy(&json!({
-                    "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
-                    "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-                })));
+                trust_policy(
+                    s,
+                    policy(&json!({
+                        "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") },
+                        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                    })),
+                );
             },
             Cured::ByPaste,
         ),
@@ -496,7 +554,11 @@ fn session() -> Vec<Breakage> {
             "session_too_long",
             |s| s.argument("--session-duration", "2h"),
             Cured::ByStep("--session-duration", |s| {
-                s.arguments = s.arguments.iter().map(|it| if it == "2h" { "1h".to_owned() } else { it.clone() }).collect();
+                s.arguments = s
+                    .arguments
+                    .iter()
+                    .map(|it| if it == "2h" { "1h".to_owned() } else { it.clone() })
+                    .collect();
             }),
         ),
     ]
@@ -576,9 +638,12 @@ fn caller_and_sts() -> Vec<Breakage> {
             "caller",
             "other_partition",
             10,
-            |s| s.arguments = s.arguments.iter().map(|it| it.replace("arn:aws:", "arn:aws-us-gov:")).collect(),
+            |s| {
+                s.arguments = s.arguments.iter().map(|it| it.replace("arn:aws:", "arn:aws-us-gov:")).collect()
+            },
             Cured::ByStep("partition", |s| {
-                s.arguments = s.arguments.iter().map(|it| it.replace("arn:aws-us-gov:", "arn:aws:")).collect();
+                s.arguments =
+                    s.arguments.iter().map(|it| it.replace("arn:aws-us-gov:", "arn:aws:")).collect();
             }),
         ),
         Breakage {

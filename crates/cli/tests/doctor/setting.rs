@@ -151,7 +151,9 @@ impl Setting {
         match text("policy").as_str() {
             "role_trust" => push(self.at(&format!("{role}/trust_policy/Statement")), statement),
             "identity" => push(self.at(&format!("{role}/policies")), policy(&statement)),
-            "permissions_boundary" => push(self.at(&format!("{role}/permissions_boundary/Statement")), statement),
+            "permissions_boundary" => {
+                push(self.at(&format!("{role}/permissions_boundary/Statement")), statement)
+            }
             "service_control" => push(self.at(&format!("/accounts/{account}/scps/0/Statement")), statement),
             other => panic!("a paste into {other}"),
         }

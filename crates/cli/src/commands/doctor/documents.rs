@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rolecall_access::doctor::cure::SessionRequest;
-use rolecall_access::doctor::{DocumentCheck, ChainDocuments, TargetCheck};
+use rolecall_access::doctor::{ChainDocuments, DocumentCheck, TargetCheck};
 use rolecall_core::RunOptions;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
 use serde_json::Value;
@@ -30,13 +30,14 @@ pub(super) fn check(
     let caller_arn = arguments.caller_arn.clone().unwrap_or_default();
     let principal: Principal =
         caller_arn.parse().map_err(|error| Failure::usage(format!("--caller-arn: {error}")))?;
-    let role_arn = match options.targets.role_arn.as_ref().map(|given| given.value.as_slice()).unwrap_or_default() {
-        [role_arn] => role_arn.clone(),
-        roles => {
-            let problem = format!("--documents is about one role, and --role-arn names {}", roles.len());
-            return Err(Failure::usage(problem).with_remedy("pass --role-arn ARN once"));
-        }
-    };
+    let role_arn =
+        match options.targets.role_arn.as_ref().map(|given| given.value.as_slice()).unwrap_or_default() {
+            [role_arn] => role_arn.clone(),
+            roles => {
+                let problem = format!("--documents is about one role, and --role-arn names {}", roles.len());
+                return Err(Failure::usage(problem).with_remedy("pass --role-arn ARN once"));
+            }
+        };
     let is_role = caller_arn.contains(":role/") || caller_arn.contains(":user/");
     let request = SessionRequest {
         caller_role_arn: is_role.then(|| caller_arn.clone()),
@@ -65,7 +66,8 @@ fn context(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     for text in given {
         let pair = text.split_once('=').filter(|(key, _)| key.contains(':'));
         let Some((key, value)) = pair else {
-            let problem = "--context: invalid condition key; expected KEY=VALUE with a key such as aws:PrincipalOrgID";
+            let problem =
+                "--context: invalid condition key; expected KEY=VALUE with a key such as aws:PrincipalOrgID";
             return Err(Failure::usage(problem));
         };
         context.entry(key.to_owned()).or_default().push(value.to_owned());
@@ -74,7 +76,8 @@ fn context(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
 }
 
 fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
-    let entries = fs::read_dir(folder).map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
+    let entries =
+        fs::read_dir(folder).map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()
@@ -90,13 +93,17 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
             "member-rcps" => documents.member_rcps = folder_of(path, PolicyType::Rcp)?,
             "hub-trust" if is_json => documents.hub_trust = Some(policy(path, PolicyType::Trust)?),
             "member-trust" if is_json => documents.member_trust = Some(policy(path, PolicyType::Trust)?),
-            "hub-permissions" if is_json => documents.hub_permissions = vec![policy(path, PolicyType::Identity)?],
+            "hub-permissions" if is_json => {
+                documents.hub_permissions = vec![policy(path, PolicyType::Identity)?]
+            }
             "member-permissions" if is_json => {
                 documents.member_permissions = vec![policy(path, PolicyType::Identity)?];
             }
             "hub-boundary" if is_json => documents.hub_boundary = Some(policy(path, PolicyType::Boundary)?),
             "hub-session" if is_json => documents.hub_session = Some(policy(path, PolicyType::Session)?),
-            "member-boundary" if is_json => documents.member_boundary = Some(policy(path, PolicyType::Boundary)?),
+            "member-boundary" if is_json => {
+                documents.member_boundary = Some(policy(path, PolicyType::Boundary)?)
+            }
             _ => {}
         }
     }
@@ -134,8 +141,10 @@ fn folder_of(folder: &Path, policy_type: PolicyType) -> Result<Vec<NamedPolicy>,
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let cannot_read = |error: std::io::Error| Failure::cannot_read("--documents", folder, &error);
     let entries = fs::read_dir(folder).map_err(cannot_read)?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(cannot_read)?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(cannot_read)?;
     paths.sort();
     Ok(paths)
 }

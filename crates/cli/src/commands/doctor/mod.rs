@@ -162,7 +162,8 @@ async fn check_targets(
     let member = match &arguments.member_profile {
         None => None,
         Some(profile) => {
-            let caller = CallerArgs { profile: Some(profile.clone()), region: arguments.caller.region.clone() };
+            let caller =
+                CallerArgs { profile: Some(profile.clone()), region: arguments.caller.region.clone() };
             Some(aws::connect(&caller, &plan, &settings.limits).await?)
         }
     };

@@ -1,12 +1,12 @@
 //! `rolecall policy`: IAM policies: those that a scan needs, and what policies decide.
 
 mod access;
+mod cases;
 mod check;
 mod evaluate;
+mod explain;
 mod generate;
 mod request;
-mod cases;
-mod explain;
 
 use std::process::ExitCode;
 
