@@ -116,7 +116,8 @@ pub fn authorize(request: &Request, policies: &PolicySet) -> Decision {
         return decision;
     }
     let evaluation = evaluation_context(request, policies);
-    let mut applicable = policies.all().filter(|(policy_type, _)| limit_of(*policy_type, request).is_none());
+    let mut applicable =
+        policies.all().filter(|(policy_type, _)| exemption_from(*policy_type, request).is_none());
     let deny = applicable.find_map(|(policy_type, policy)| {
         first_matching_statement(evaluation, Effect::Deny, policy_type, policy)
     });
@@ -170,11 +171,11 @@ fn never_allowed(principal: &Principal, action: &str) -> Option<&'static str> {
         .then_some("a session of GetFederationToken cannot call IAM, and of STS only GetCallerIdentity")
 }
 
-/// Why policies of a type do not apply to a request; `None` where they do.
+/// Why a request is exempt from the policies of a type; `None` where they apply to it.
 ///
 /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html>,
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
-pub(crate) fn limit_of(policy_type: PolicyType, request: &Request) -> Option<&'static str> {
+pub(crate) fn exemption_from(policy_type: PolicyType, request: &Request) -> Option<&'static str> {
     let Request { principal, action, resource, .. } = request;
     match policy_type {
         PolicyType::Trust => None,
@@ -209,7 +210,8 @@ fn find_allowing_statements(
         return closest_trust.map(|(statement, _)| vec![statement]).ok_or(PolicyType::Trust);
     }
     let mut allowing = Vec::new();
-    let levels = policies.scps.iter().filter(|_| limit_of(PolicyType::Scp, request).is_none()).flatten();
+    let levels =
+        policies.scps.iter().filter(|_| exemption_from(PolicyType::Scp, request).is_none()).flatten();
     for level in levels {
         allowing.push(find_allowing_statement(evaluation, PolicyType::Scp, level)?);
     }

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::authorize::{
     Decision, NamedPolicy, PolicySet, Request, authorize, closest_allow, decide_without_policies,
-    evaluation_context, is_of_other_partition, limit_of,
+    evaluation_context, exemption_from, is_of_other_partition,
 };
 use crate::condition::Condition;
 use crate::context::{is_secret, shown_values};
@@ -152,7 +152,7 @@ pub fn explain(request: &Request, policies: &PolicySet) -> Explanation {
     }
     let evaluation = evaluation_context(request, policies);
     let explain_document = |(kind, NamedPolicy { name, policy }): (PolicyType, &NamedPolicy)| {
-        let effect = limit_of(kind, request).map_or_else(
+        let effect = exemption_from(kind, request).map_or_else(
             || effect_of(policy, evaluation, kind == PolicyType::Trust && is_of_other_partition(request)),
             |reason| DocumentEffect::DoesNotApply { reason },
         );

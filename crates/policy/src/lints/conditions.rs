@@ -40,8 +40,12 @@ pub(super) fn lints(statement: &Statement, policy_type: PolicyType) -> Vec<Lint>
 
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-suggestion-empty-array-condition>
 fn empty_list(statement: &Statement, condition: &Condition) -> Option<Lint> {
-    let effect = if condition.operator.is_negated() { "always" } else { "never" };
-    let problem = format!("the condition has no value, so it is {effect} met");
+    let effect = match (condition.operator.is_negated(), condition.is_met_without_key()) {
+        (true, _) => "every request meets it",
+        (false, true) => "only a request without the key meets it",
+        (false, false) => "no request meets it",
+    };
+    let problem = format!("the condition has no value, so {effect}");
     let lint =
         Lint::new(condition_path(statement, condition), problem, "add a value or remove the condition");
     condition.values.is_empty().then_some(lint)
@@ -54,7 +58,7 @@ fn missing_quantifier(statement: &Statement, condition: &Condition) -> Option<Li
         return None;
     }
     let problem = format!(
-        "a request can have several values of {key}, none of which {operator_name} compares, so it is never met"
+        "a request can have several values of {key}, none of which {operator_name} compares, so no request with the key meets it"
     );
     let remedy =
         format!("use ForAnyValue:{operator_name}, or ForAllValues:{operator_name}, which no value meets too");
@@ -200,7 +204,7 @@ fn account_problem(value: &str) -> Option<Problem> {
     }
     let problem = wrong_digits(value).map_or_else(
         || "it is not an account id".to_owned(),
-        |digits| format!("an account id with {digits}"),
+        |digits| format!("the account id has {digits}"),
     );
     Some((problem, "write the account id of 12 digits, as a string with its leading zeros".to_owned()))
 }

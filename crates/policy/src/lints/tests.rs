@@ -302,7 +302,7 @@ fn a_condition_that_is_never_met_or_requires_nothing() {
             ERROR,
             json!({ "StringEquals": { "aws:PrincipalTag/x": [] } }),
             json!({ "StringEquals": { "aws:PrincipalTag/x": ["a"] } }),
-            &["no value, so it is never met"][..],
+            &["no value, so no request meets it"][..],
         ),
         (
             ERROR,
