@@ -113,6 +113,14 @@ impl Statement {
         self.with_condition("StringEquals", "sts:ExternalId", [external_id])
     }
 
+    /// Removes the conditions on the external id.
+    pub(crate) fn remove_external_id(&mut self) {
+        for keys in self.condition.values_mut() {
+            keys.retain(|key, _| !key.eq_ignore_ascii_case("sts:ExternalId"));
+        }
+        self.condition.retain(|_, keys| !keys.is_empty());
+    }
+
     /// The same statement with one more condition.
     #[must_use]
     pub fn with_condition<I>(mut self, operator: &str, key: &str, values: I) -> Self

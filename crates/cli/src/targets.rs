@@ -34,6 +34,21 @@ pub(crate) fn plan(
     configuration: &Configuration,
     caller: &CallerArgs,
 ) -> Result<TargetPlan, Failure> {
+    let plan = plan_in_any_region(options, configuration)?;
+    plan.check(region(caller)?.as_deref()).map_err(|error| failure(&error, options))?;
+    Ok(plan)
+}
+
+/// The region of the flag, or that of the environment.
+pub(crate) fn region(caller: &CallerArgs) -> Result<Option<String>, Failure> {
+    caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))
+}
+
+/// The plan of targets, which may be in another partition than the region.
+pub(crate) fn plan_in_any_region(
+    options: &RunOptions,
+    configuration: &Configuration,
+) -> Result<TargetPlan, Failure> {
     let listed = accounts_file(&options.targets).map(|(file, origin)| {
         // Paths in the configuration file are relative to its folder.
         let folder = if origin == Origin::File { configuration.folder() } else { Path::new("") };
@@ -41,8 +56,6 @@ pub(crate) fn plan(
     });
     let plan = TargetPlan::new(options.targets.clone(), listed.transpose()?, &configuration.accounts);
     let plan = plan.map_err(|error| failure(&error, options))?;
-    let region = caller.region.clone().map_or_else(environment::region, |region| Ok(Some(region)))?;
-    plan.check(region.as_deref()).map_err(|error| failure(&error, options))?;
     note_accounts_beyond_the_organization(&plan, options);
     Ok(plan)
 }

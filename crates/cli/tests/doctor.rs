@@ -186,16 +186,168 @@ async fn is_in_scan(breakage: &Breakage, setting: &Setting, check: &Check) -> Re
         link => link,
     };
     let text = check.candidate(breakage.cause).and_then(|it| it.get("text")).and_then(Value::as_str).unwrap();
-    // The doctor may know more: the text after the colon of its own evidence is not in the scan.
-    let is_same = shown.contains(&format!("because {link}:"))
-        && breakage.scan_says.map_or_else(
-            || shown.contains(text.rsplit(": ").next().unwrap_or(text)),
-            |words| shown.contains(words),
-        );
+    // A scan has a line for each denied action, and the doctor has all in one.
+    let text = text.split(", ").next().unwrap_or(text);
+    let is_same =
+        shown.contains(&format!("because {link}:")) && shown.contains(breakage.scan_says.unwrap_or(text));
     let command = "rolecall doctor --role-arn arn:aws:iam::111111111111:role/";
     if is_same && shown.contains(command) {
         Ok(())
     } else {
         Err(format!("the scan does not show {link} and {text:?}: {shown} {}", ended.stderr))
+    }
+}
+
+/// What a doctor may call besides what a scan calls.
+fn may_diagnose(setting: &mut Setting, actions: &[&str]) {
+    let statement = serde_json::json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+    let policies = setting.at("/accounts/222222222222/roles/LambdaRole/policies");
+    policies.as_array_mut().unwrap().push(setting::policy(&statement));
+}
+
+#[tokio::test]
+async fn authorization_details_of_aws_name_all_causes_at_once() {
+    let mut setting = Setting::healthy();
+    setting.world.as_object_mut().unwrap().insert("authorization_ids".to_owned(), true.into());
+    setting.set("/accounts/222222222222/roles/LambdaRole", "policies", serde_json::json!([]));
+    let logs = setting::policy(
+        &serde_json::json!({ "Effect": "Allow", "Action": ["logs:*", "iam:*"], "Resource": "*" }),
+    );
+    setting.set("/accounts/222222222222/roles/LambdaRole", "permissions_boundary", logs);
+    setting.with_external_id();
+    let (_, check) = setting.check().await;
+    let notes = check.broken().unwrap().get("notes").unwrap().to_string();
+    assert!(notes.contains("the caller may not call iam:GetRequestAuthorizationDetails"), "{notes}");
+    assert_eq!(check.evidence(), "message");
+
+    may_diagnose(&mut setting, &["iam:GetRequestAuthorizationDetails"]);
+    let (ended, check) = setting.check().await;
+    assert_eq!(check.evidence(), "authorization_details", "{}", check.0);
+    let causes = check.broken().unwrap().get("candidates").unwrap().as_array().unwrap();
+    let policies: Vec<&str> =
+        causes.iter().filter_map(|cause| cause.get("policy").and_then(Value::as_str)).collect();
+    assert!(policies.contains(&"identity") && policies.contains(&"permissions_boundary"), "{}", check.0);
+    assert!(
+        !ended.stdout.contains(&format!("\"{EXTERNAL_ID}\"")),
+        "no trust policy is to be changed: {}",
+        ended.stdout
+    );
+    // Both are healed, one after the other, by what was printed at once.
+    let pastes: Vec<Value> =
+        causes.iter().filter_map(|cause| cause.pointer("/cure/paste").cloned()).collect();
+    pastes.iter().for_each(|paste| setting.paste(paste));
+    assert_eq!(setting.check().await.0.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_statement_that_denies_is_named_by_its_sid() {
+    let mut setting = Setting::healthy();
+    setting.world.as_object_mut().unwrap().insert("authorization_ids".to_owned(), true.into());
+    let deny = serde_json::json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Sid": "DenyAssumingRoles", "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*" },
+    ] });
+    setting.set("/organization/root/units/0", "scps", serde_json::json!([deny]));
+    may_diagnose(&mut setting, &["iam:GetRequestAuthorizationDetails"]);
+    let (_, check) = setting.check().await;
+    let text = check.candidate("explicitly_denied").unwrap().get("text").unwrap().to_string();
+    assert!(text.contains("(statement DenyAssumingRoles)"), "{text}");
+}
+
+#[tokio::test]
+async fn a_simulation_tells_the_hub_side_from_the_member_side() {
+    let trust = setting::trust(&serde_json::json!({ "AWS": setting::role(setting::HUB, "SomebodyElse") }));
+    let mut setting = Setting::healthy();
+    setting.set("/accounts/111111111111/roles/IAMListRole", "trust_policy", trust);
+    let (_, check) = setting.check().await;
+    let hub = check.link("hub");
+    assert_eq!(hub.get("state").unwrap(), "untested", "{}", check.0);
+    assert!(
+        hub.get("reason").unwrap().to_string().contains("may not call iam:SimulatePrincipalPolicy"),
+        "{hub}"
+    );
+
+    may_diagnose(&mut setting, &["iam:SimulatePrincipalPolicy"]);
+    let (_, check) = setting.check().await;
+    assert_eq!(check.link("hub").get("evidence").unwrap(), "simulation", "{}", check.0);
+    let notes = check.broken().unwrap().get("notes").unwrap().to_string();
+    assert!(
+        notes.contains("the simulation leaves out the trust policy, resource control policies"),
+        "{notes}"
+    );
+
+    // A role with a path: only IAM knows the path of a session's role.
+    setting.set("/accounts/222222222222/roles/LambdaRole", "path", "/audit/".into());
+    setting.set("/caller", "arn", "arn:aws:iam::222222222222:role/audit/LambdaRole".into());
+    may_diagnose(&mut setting, &["iam:GetRole"]);
+    let (_, check) = setting.check().await;
+    assert_eq!(check.link("hub").get("evidence").unwrap(), "simulation", "{}", check.0);
+}
+
+#[tokio::test]
+async fn the_output_for_people_has_the_links_the_causes_and_the_statement() {
+    let mut setting = Setting::healthy();
+    setting.with_external_id();
+    let trust = setting::trust(&serde_json::json!({ "AWS": setting::role(setting::HUB, "SomebodyElse") }));
+    setting.set("/accounts/111111111111/roles/IAMListRole", "trust_policy", trust);
+    let ended = setting.run("doctor", &[]).await;
+    assert_eq!(ended.code, Some(10), "{}", ended.stderr);
+    let shown = without_ids(&ended.stdout);
+    insta::assert_snapshot!(shown);
+}
+
+/// The output without the ids of requests.
+fn without_ids(text: &str) -> String {
+    let words = text.lines().map(|line| match line.split_once("request ") {
+        Some((before, _)) => format!("{before}request …"),
+        None => line.to_owned(),
+    });
+    words.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_accounts_that_a_roll_could_not_read_are_checked() {
+    let mut setting = Setting::healthy();
+    setting.set("/accounts/111111111111/roles/IAMListRole", "policies", serde_json::json!([]));
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl");
+    let scan = setting.run("scan", &["--roll", roll.to_str().unwrap()]).await;
+    assert_eq!(scan.code, Some(11), "{}", scan.stderr);
+    setting.arguments = vec!["--from".to_owned(), roll.to_str().unwrap().to_owned()];
+    let (ended, check) = setting.check().await;
+    assert_eq!(ended.code, Some(10), "{}", ended.stderr);
+    assert_eq!(check.broken().unwrap().get("link").unwrap(), "collect");
+    // A roll without gaps has nothing to diagnose.
+    let healthy = Setting::healthy();
+    let other = folder.path().join("healthy.jsonl");
+    assert_eq!(healthy.run("scan", &["--roll", other.to_str().unwrap()]).await.code, Some(0));
+    setting.arguments = vec!["--from".to_owned(), other.to_str().unwrap().to_owned()];
+    let nothing = setting.run("doctor", &[]).await;
+    assert_eq!(nothing.code, Some(2));
+    assert!(nothing.stderr.contains("every account was read"), "{}", nothing.stderr);
+}
+
+#[tokio::test]
+async fn an_organization_that_cannot_be_listed_is_a_broken_link() {
+    let mut setting = Setting::healthy();
+    setting.arguments = ["--organization", "--role-name", "IAMListRole"].map(str::to_owned).to_vec();
+    let (ended, check) = setting.check().await;
+    assert_eq!(ended.code, Some(10), "{}", ended.stderr);
+    assert_eq!(check.broken().unwrap().get("link").unwrap(), "organization", "{}", check.0);
+}
+
+#[tokio::test]
+async fn a_failed_key_lookup_shows_the_diagnosis_and_the_command() {
+    let mut setting = Setting::healthy();
+    may_diagnose(&mut setting, &["sts:GetAccessKeyInfo"]);
+    setting.set("/accounts/111111111111/roles/IAMListRole", "policies", serde_json::json!([]));
+    setting.arguments = ["AKIAIOSFODNN7EXAMPLE", "--role-name", "IAMListRole"].map(str::to_owned).to_vec();
+    let failed = setting.run("whose", &[]).await;
+    assert_eq!(failed.code, Some(11), "{}", failed.stderr);
+    for words in [
+        "collect: no identity-based policy allows iam:GetAccessKeyLastUsed",
+        "rolecall doctor --role-arn arn:aws:iam::111111111111:role/IAMListRole",
+    ] {
+        assert!(failed.stderr.contains(words), "{words} is not in {}", failed.stderr);
     }
 }

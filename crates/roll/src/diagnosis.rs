@@ -295,6 +295,40 @@ impl Cause {
         remedy.to_text(terms)
     }
 
+    /// The link that the cause breaks when a session is requested.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        match self {
+            Self::NotAllowed { action: Some(action), .. }
+            | Self::ExplicitlyDenied { action: Some(action), .. }
+            | Self::CallerNotTrusted { action }
+                if action != "sts:AssumeRole" =>
+            {
+                Link::Session
+            }
+            Self::SessionTooLong | Self::SessionPolicyRejected => Link::Session,
+            Self::CredentialsMissing | Self::CredentialsRejected | Self::RootUser | Self::OtherPartition => {
+                Link::Caller
+            }
+            Self::ClockWrong
+            | Self::CertificateNotValid
+            | Self::NetworkUnreachable
+            | Self::OtherResponder
+            | Self::RegionDisabled
+            | Self::OtherSigningRegion
+            | Self::Throttled
+            | Self::TimedOut => Link::Sts,
+            Self::NotAllowed { policy, .. } | Self::ExplicitlyDenied { policy, .. } => {
+                if policy.is_of_resource() { Link::Member } else { Link::Hub }
+            }
+            Self::CallerNotTrusted { .. }
+            | Self::TrustConditionNotMet { .. }
+            | Self::TrustedPrincipalDeleted
+            | Self::RoleMissing
+            | Self::AccountSuspended => Link::Member,
+        }
+    }
+
     /// How to find out whether this cause is the one, where AWS gave no reason; `None` where nothing outside of AWS's answer
     /// tells.
     #[must_use]
@@ -369,7 +403,7 @@ impl Gap {
         let causes = causes(self)?;
         let link = match self.stage {
             Stage::Fact(_) => Link::Collect,
-            Stage::Session => causes.first().map(|cause| link_of_session(cause, &self.remedy))?,
+            Stage::Session => causes.first().map(Cause::link)?,
         };
         Some(Diagnosis { link, causes })
     }
@@ -428,39 +462,4 @@ fn unexplained(action: &str) -> Vec<Cause> {
         Cause::AccountSuspended,
         Cause::ExplicitlyDenied { policy: PolicyType::ResourceControl, action: None, policy_arn: None },
     ]
-}
-
-/// The link that a failed `AssumeRole` is about.
-fn link_of_session(cause: &Cause, remedy: &Remedy) -> Link {
-    let is_about_tags = match remedy {
-        Remedy::AllowActions { actions, .. } => actions.iter().any(|action| action != "sts:AssumeRole"),
-        Remedy::TrustCaller { action } | Remedy::CheckBothSides { action } => action != "sts:AssumeRole",
-        Remedy::AllowInPolicy { action, .. } | Remedy::RemoveDeny { action, .. } => {
-            action.as_ref().is_some_and(|action| action != "sts:AssumeRole")
-        }
-        _ => false,
-    };
-    match cause {
-        _ if is_about_tags => Link::Session,
-        Cause::SessionTooLong | Cause::SessionPolicyRejected => Link::Session,
-        Cause::CredentialsMissing | Cause::CredentialsRejected | Cause::RootUser | Cause::OtherPartition => {
-            Link::Caller
-        }
-        Cause::ClockWrong
-        | Cause::CertificateNotValid
-        | Cause::NetworkUnreachable
-        | Cause::OtherResponder
-        | Cause::RegionDisabled
-        | Cause::OtherSigningRegion
-        | Cause::Throttled
-        | Cause::TimedOut => Link::Sts,
-        Cause::NotAllowed { policy, .. } | Cause::ExplicitlyDenied { policy, .. } => {
-            if policy.is_of_resource() { Link::Member } else { Link::Hub }
-        }
-        Cause::CallerNotTrusted { .. }
-        | Cause::TrustConditionNotMet { .. }
-        | Cause::TrustedPrincipalDeleted
-        | Cause::RoleMissing
-        | Cause::AccountSuspended => Link::Member,
-    }
 }

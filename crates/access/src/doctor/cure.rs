@@ -102,14 +102,23 @@ impl SessionRequest {
         }
     }
 
-    /// The trust statement for exactly this caller and these actions: with the conditions that are there already, and with the
-    /// external id that the run sends. `None` for a caller that no trust policy can name, such as a root user.
-    pub(crate) fn trust_statement(&self, actions: &[&str], existing: &Conditions) -> Option<Statement> {
-        let mut statement = Statement::allow(actions.iter().copied());
+    /// The trust statement for exactly this caller and action: with the conditions that are there already, and with the external id
+    /// that the run sends. `None` for a caller that no trust policy can name, such as a root user.
+    ///
+    /// AWS has the external id only in the context of `sts:AssumeRole`: a statement that requires it for another action never
+    /// allows that action. Source:
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
+    pub(crate) fn trust_statement(&self, action: &str, existing: &Conditions) -> Option<Statement> {
+        let mut statement = Statement::allow([action]);
         statement.condition.clone_from(existing);
-        if let Some(external_id) = &self.external_id {
-            let value = if self.shows_external_id { external_id.expose() } else { EXTERNAL_ID_PLACEHOLDER };
-            statement = statement.with_external_id(value);
+        match &self.external_id {
+            _ if action != "sts:AssumeRole" => statement.remove_external_id(),
+            Some(external_id) => {
+                let value =
+                    if self.shows_external_id { external_id.expose() } else { EXTERNAL_ID_PLACEHOLDER };
+                statement = statement.with_external_id(value);
+            }
+            None => {}
         }
         let arn = match (&self.caller_role_arn, caller_identity(&self.caller_arn)) {
             (Some(role_arn), _) => role_arn.clone(),
@@ -184,19 +193,18 @@ pub(crate) fn for_session(
     paste.map_or_else(|| Cure::Step(cause.to_do(terms)), Cure::Paste)
 }
 
-/// The trust statement for a missing action. For `sts:AssumeRole` it has all that the run needs.
+/// The trust statement for a missing action.
 pub(crate) fn trust_paste(
     request: &SessionRequest,
     action: &str,
     existing: &Conditions,
     is_policy_known: bool,
 ) -> Option<Paste> {
-    let actions = if action == "sts:AssumeRole" { request.actions() } else { vec![action] };
     Some(Paste {
         account_id: account_of(request.role_arn.as_str()).to_owned(),
         policy: PolicyType::RoleTrust,
         into: format!("the trust policy of {}", request.role_name()),
-        statement: request.trust_statement(&actions, existing)?,
+        statement: request.trust_statement(action, existing)?,
         unless: (!is_policy_known)
             .then_some("a statement there names the caller already: then a condition of it is not met"),
     })

@@ -1,7 +1,7 @@
 //! What AWS simulates on the hub side: `iam:SimulatePrincipalPolicy` for the caller's role or user.
 //!
-//! It evaluates the identity-based policies, the permissions boundary, and the service control policies without conditions. It
-//! leaves out resource control policies, session policies, and the trust policy of a role in another account.
+//! It evaluates the identity-based policies, the permissions boundary and the service control policies. It leaves out the trust
+//! policy of the role, resource control policies, session policies and the policies of VPC endpoints.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
 
@@ -13,7 +13,8 @@ use rolecall_roll::{Cause, PolicyType};
 use super::cure::SessionRequest;
 
 /// What a simulation leaves out, for the output.
-pub(super) const LIMITS: &str = "the simulation leaves out resource control policies, session policies and service control policies with conditions";
+pub(super) const LIMITS: &str = "the simulation leaves out the trust policy, resource control policies, session policies and VPC \
+                                 endpoint policies";
 
 /// The result of a simulation.
 pub(super) enum Simulation {
@@ -65,9 +66,15 @@ async fn policy_source(scanner: &Scanner, request: &SessionRequest) -> String {
     role.ok().and_then(|output| Some(output.role?.arn)).unwrap_or_else(arn_without_path)
 }
 
+/// The decision about the one resource that was simulated.
+fn decision(result: &EvaluationResult) -> &PolicyEvaluationDecisionType {
+    let of_resource = result.resource_specific_results().first();
+    of_resource.map_or(&result.eval_decision, |resource| &resource.eval_resource_decision)
+}
+
 fn cause(result: &EvaluationResult) -> Cause {
     let action = Some(result.eval_action_name.clone());
-    let is_explicit = result.eval_decision == PolicyEvaluationDecisionType::ExplicitDeny;
+    let is_explicit = *decision(result) == PolicyEvaluationDecisionType::ExplicitDeny;
     let is_by_organization =
         result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations());
     let is_by_boundary = result
@@ -82,7 +89,10 @@ fn cause(result: &EvaluationResult) -> Cause {
         return Cause::NotAllowed { policy, action };
     }
     // AWS returns the statements that decided: of an explicit deny, those that deny.
-    let source = result.matched_statements().first().and_then(|statement| statement.source_policy_id());
+    let of_resource =
+        result.resource_specific_results().first().map(|resource| resource.matched_statements());
+    let statements = of_resource.unwrap_or_else(|| result.matched_statements());
+    let source = statements.first().and_then(|statement| statement.source_policy_id());
     let policy_arn = source.filter(|id| id.starts_with("arn:")).map(str::to_owned);
     Cause::ExplicitlyDenied { policy, action, policy_arn }
 }

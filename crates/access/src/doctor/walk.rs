@@ -59,11 +59,10 @@ impl CallerCheck {
         })
     }
 
-    /// The check of a caller whose source of credentials cannot be used, with what is wrong and what to do.
+    /// The check of a caller that cannot call AWS: the cause, what is wrong, and what to do.
     #[must_use]
-    pub fn without_credentials(problem: &str, to_do: &str) -> TargetCheck {
-        let cause = Cause::CredentialsMissing;
-        let found = Candidate { text: problem.to_owned(), ..candidate(cause, Cure::Step(to_do.to_owned())) };
+    pub fn unusable(cause: Cause, problem: String, to_do: String) -> TargetCheck {
+        let found = Candidate { text: problem, ..candidate(cause, Cure::Step(to_do)) };
         let broken = BrokenLink {
             is_refused: false,
             said: None,
@@ -212,7 +211,9 @@ impl Doctor<'_> {
             cure::for_session(cause, request, false, self.terms)
         });
         let mut hub = LinkState::Untested { reason: "AWS does not say".to_owned() };
-        if let Some((link_by_details, candidates)) = self.details_of(error, &mut broken).boxed_local().await {
+        if let Some((link_by_details, candidates)) =
+            self.details_of(error, request, &mut broken).boxed_local().await
+        {
             (link, broken.evidence, broken.candidates) =
                 (link_by_details, Evidence::AuthorizationDetails, candidates);
         } else if broken.candidates.len() > 1 {
@@ -246,10 +247,16 @@ impl Doctor<'_> {
         links
     }
 
-    /// The statements that denied the request, where AWS gives its authorization details.
-    async fn details_of(&self, error: &CallError, broken: &mut BrokenLink) -> Option<(Link, Vec<Candidate>)> {
+    /// All that denied the request, where AWS gives its authorization details.
+    async fn details_of(
+        &self,
+        error: &CallError,
+        request: &SessionRequest,
+        broken: &mut BrokenLink,
+    ) -> Option<(Link, Vec<Candidate>)> {
         let authorization_id = Denial::parse(&error.message).authorization_id?;
-        let causes = match details::read(self.scanner, authorization_id).boxed_local().await {
+        let details = details::read(self.scanner, authorization_id, &error.message).boxed_local().await;
+        let causes = match details {
             Ok(causes) => causes,
             Err(error) => {
                 let why = if error.error_kind == ErrorKind::Denied {
@@ -261,19 +268,11 @@ impl Doctor<'_> {
                 return None;
             }
         };
-        let link = causes.iter().find_map(|(cause, _)| match cause {
-            Cause::ExplicitlyDenied {
-                policy:
-                    rolecall_roll::PolicyType::Resource
-                    | rolecall_roll::PolicyType::RoleTrust
-                    | rolecall_roll::PolicyType::ResourceControl,
-                ..
-            } => Some(Link::Member),
-            Cause::ExplicitlyDenied { .. } => Some(Link::Hub),
-            _ => None,
-        })?;
+        let link = causes.iter().map(|(cause, _)| cause.link()).min()?;
+        // AWS lists all at once: none of them is one of several possible causes.
+        broken.notes.clear();
         let cured = |(cause, text): (Cause, String)| {
-            let cure = Cure::Step(cause.to_do(self.terms));
+            let cure = cure::for_session(&cause, request, false, self.terms);
             Candidate { text, ..candidate(cause, cure) }
         };
         Some((link, causes.into_iter().map(cured).collect()))
@@ -355,10 +354,9 @@ impl Doctor<'_> {
                 return LinkCheck::broken(Link::Collect, subject, broken);
             }
         };
-        let untested = (!check.untested.is_empty()).then(|| {
-            let actions = check.untested.join(", ");
-            format!("{actions}: not tested, the account has no access key to test it with")
-        });
+        let untested = check.untested.join(", ");
+        let untested = (!untested.is_empty())
+            .then(|| format!("{untested} not tested: no access key of the account is known to test with"));
         let Some((first, error)) = check.denied.first() else {
             let subject = untested.map_or_else(|| subject.to_owned(), |note| format!("{subject}; {note}"));
             return LinkCheck::ok(Link::Collect, subject, Evidence::Call);
@@ -370,8 +368,10 @@ impl Doctor<'_> {
         let denied = check.denied.iter();
         let alike: Vec<&str> =
             denied.filter(|(action, error)| is_alike(action, error)).map(|(action, _)| *action).collect();
+        // What could not be tested is needed too, and is most likely missing where the others are.
+        let missing = [alike.as_slice(), &check.untested].concat();
         let cure = |cause: &Cause| match request {
-            Some(request) => cure::for_actions(cause, &alike, request, self.terms),
+            Some(request) => cure::for_actions(cause, &missing, request, self.terms),
             None => Cure::Step(error.remedy().to_text(self.terms)),
         };
         let (_, mut broken) = broken_by(error, Some(Link::Collect), cure);

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use rolecall_core::scan::ScanContext;
-use rolecall_core::targets::{Access, TargetPlan};
+use rolecall_core::targets::TargetPlan;
 use rolecall_core::{CallError, RunOptions, key_lookup};
 use rolecall_report::coverage_summary::{may_hold_other_keys, with_thousands_separator};
 use rolecall_report::facts::days;
 use rolecall_report::last_use::NoLastUse;
-use rolecall_roll::{AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact};
+use rolecall_roll::diagnosis::doctor_command;
+use rolecall_roll::{
+    AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact, FactKind, RoleArn, Stage,
+};
 use serde_json::json;
 
 use crate::args::{CallerArgs, ConfigurationArgs, Flags, OutputArgs, OutputFormat, RoleFlags, SensitiveText};
@@ -182,12 +185,7 @@ async fn find_live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey
     let target = target.map_err(|error| targets::failure(&error, &options))?;
     let context = ScanContext::new(settings);
     let owner = key_lookup::find_user(&scanner, &context, &target, id).await.map_err(|error| {
-        let remedy = match (&target.access, error.error_kind) {
-            (Access::Role(role), ErrorKind::Denied) => {
-                format!("{} (the call was made as {})", error.remedy().to_text(&FlagTerms), role.role_arn)
-            }
-            _ => error.remedy().to_text(&FlagTerms),
-        };
+        let remedy = advice(&error, target.role().map(|role| &role.role_arn));
         let problem = format!(
             "access key {id} belongs to account {account_id}, but its user could not be read: {error}"
         );
@@ -208,6 +206,21 @@ async fn find_live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey
         as_of: environment::now(),
         source: "live",
     })
+}
+
+/// What to do about a failed call in the key's account: the diagnosis, the remedy, and the command that finds out more.
+fn advice(error: &CallError, role_arn: Option<&RoleArn>) -> String {
+    let stage =
+        if error.operation == "AssumeRole" { Stage::Session } else { Stage::Fact(FactKind::LastUsed) };
+    let diagnosis = error.clone().into_gap(stage, None).diagnosis();
+    let remedy = error.remedy().to_text(&FlagTerms);
+    let remedy = match role_arn.filter(|_| error.error_kind == ErrorKind::Denied) {
+        Some(role_arn) => format!("{remedy} (the call was made as {role_arn})"),
+        None => remedy,
+    };
+    let command = diagnosis.as_ref().and(role_arn).map(doctor_command);
+    let parts = [diagnosis.map(|diagnosis| diagnosis.to_string()), Some(remedy), command];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn account_unknown(error: &CallError, access_key_id: &AccessKeyId) -> Failure {

@@ -86,35 +86,45 @@ impl Lines {
             }
         }
         let label = if *evidence == Evidence::Likelihood { "likely" } else { "because" };
-        for (index, candidate) in candidates.iter().enumerate() {
-            let label = if index == 0 { label } else { "" };
-            let number = if candidates.len() > 1 { format!("{} ", index + 1) } else { String::new() };
-            let source = match evidence {
-                Evidence::Call | Evidence::Message | Evidence::Likelihood => String::new(),
-                other => format!(" ({})", other.label()),
-            };
-            self.labeled(label, &format!("{number}{}{source}", candidate.text));
-            self.candidate(candidate);
+        let source = match evidence {
+            Evidence::Call | Evidence::Message | Evidence::Likelihood => String::new(),
+            other => format!(" ({})", other.label()),
+        };
+        match candidates.as_slice() {
+            [one] => {
+                self.labeled(label, &format!("{}{source}", one.text));
+                self.cure(one, Self::labeled);
+            }
+            several => {
+                for (index, candidate) in several.iter().enumerate() {
+                    let label = if index == 0 { label } else { "" };
+                    self.labeled(label, &format!("{} {}{source}", index + 1, candidate.text));
+                    self.cure(candidate, Self::labeled_below);
+                }
+            }
         }
         notes.iter().for_each(|note| self.labeled("note", note));
     }
 
-    fn candidate(&mut self, candidate: &Candidate) {
+    /// How to test a candidate, and what heals it.
+    fn cure(&mut self, candidate: &Candidate, write: fn(&mut Self, &str, &str)) {
         if let Some(distinguished_by) = &candidate.distinguished_by {
-            self.labeled("", &format!("test: {distinguished_by}"));
+            write(self, "test", distinguished_by);
         }
         match &candidate.cure {
-            Cure::Step(step) => self.labeled("to do", step),
-            Cure::Paste(paste) => self.paste(paste),
+            Cure::Step(step) => write(self, "to do", step),
+            Cure::Paste(Paste { account_id, into, statement, unless, .. }) => {
+                let unless = unless.map_or(String::new(), |unless| format!(", unless {unless}"));
+                write(self, "paste", &format!("into {into} in {account_id}{unless}:"));
+                let statement = serde_json::to_string(statement).unwrap_or_default();
+                self.text.push_str(&format!("{:INDENT$}{statement}\n", ""));
+            }
         }
     }
 
-    fn paste(&mut self, paste: &Paste) {
-        let Paste { account_id, into, statement, unless, .. } = paste;
-        let unless = unless.map_or(String::new(), |unless| format!(", unless {unless}"));
-        self.labeled("paste", &format!("into {into} in {account_id}{unless}:"));
-        let statement = serde_json::to_string(statement).unwrap_or_default();
-        self.text.push_str(&format!("{:INDENT$}{statement}\n", ""));
+    /// A line below a numbered candidate.
+    fn labeled_below(&mut self, label: &str, text: &str) {
+        self.line(&format!("{:INDENT$}  {label:<6} ", ""), INDENT + 9, text);
     }
 
     fn labeled(&mut self, label: &str, text: &str) {

@@ -226,6 +226,12 @@ fn hub_side() -> Vec<Breakage> {
             "not_allowed",
             |s| {
                 s.argument("--via", &role(HUB, "Middle"));
+                // In one account, a trust policy that names the caller would allow by itself.
+                let account = policy(&json!({
+                    "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::222222222222:root" }, "Action": "sts:AssumeRole",
+                    "Condition": { "ArnEquals": { "aws:PrincipalArn": role(HUB, "LambdaRole") } },
+                }));
+                s.set("/accounts/222222222222/roles/Middle", "trust_policy", account);
                 // The role on the way is allowed, and not the target.
                 hub_policies(
                     s,
@@ -601,7 +607,16 @@ fn caller_and_sts() -> Vec<Breakage> {
             "caller",
             "root_user",
             10,
-            |s| s.set("/caller", "arn", json!("arn:aws:iam::222222222222:root")),
+            |s| {
+                s.set(
+                    "/accounts/222222222222",
+                    "root",
+                    json!({ "access_keys": [{
+                    "access_key_id": "AKIAIOSFODNN7ROOTKEY", "create_date": "2024-03-02T08:00:00Z",
+                    "secret_access_key": "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" }] }),
+                );
+                s.set("/caller", "arn", json!("arn:aws:iam::222222222222:root"));
+            },
             Cured::ByStep("root user cannot assume roles", |s| {
                 s.set("/caller", "arn", json!(role(HUB, "LambdaRole")));
             }),
@@ -611,7 +626,11 @@ fn caller_and_sts() -> Vec<Breakage> {
             "sts",
             "clock_wrong",
             10,
-            |s| s.set("", "fault_injection", json!({ "clock_offset_s": 3600 })),
+            |s| {
+                // With more attempts, the SDK corrects the time of its signatures by that of the answer.
+                s.argument("--max-attempts", "1");
+                s.set("", "fault_injection", json!({ "clock_offset_s": 3600 }));
+            },
             Cured::ByStep("set it", |s| s.set("", "fault_injection", json!({}))),
         ),
         before(
@@ -637,7 +656,7 @@ fn caller_and_sts() -> Vec<Breakage> {
             "another partition",
             "caller",
             "other_partition",
-            10,
+            11,
             |s| {
                 s.arguments = s.arguments.iter().map(|it| it.replace("arn:aws:", "arn:aws-us-gov:")).collect()
             },
@@ -652,8 +671,11 @@ fn caller_and_sts() -> Vec<Breakage> {
                 "STS is not activated in the region",
                 "sts",
                 "region_disabled",
-                |s| s.set("/accounts/222222222222", "sts_inactive_regions", json!(["us-east-1"])),
-                Cured::ByStep("--region", |s| s.argument("--region", "eu-west-1")),
+                |s| {
+                    s.variable("AWS_REGION", "eu-west-1");
+                    s.set("/accounts/111111111111", "sts_inactive_regions", json!(["eu-west-1"]));
+                },
+                Cured::ByStep("--region", |s| s.argument("--region", "us-east-1")),
             )
         },
         before(

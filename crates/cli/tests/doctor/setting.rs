@@ -169,6 +169,17 @@ impl Check {
         links.iter().find(|link| link.get("state").and_then(Value::as_str) == Some("broken"))
     }
 
+    /// What the candidates rest on.
+    pub(crate) fn evidence(&self) -> &str {
+        self.broken().and_then(|link| link.get("evidence")).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The check of a link.
+    pub(crate) fn link(&self, name: &str) -> &Value {
+        let links = self.0.get("links").and_then(Value::as_array).unwrap();
+        links.iter().find(|link| link.get("link").and_then(Value::as_str) == Some(name)).unwrap()
+    }
+
     /// The candidate with this cause.
     pub(crate) fn candidate(&self, cause: &str) -> Option<&Value> {
         let candidates = self.broken()?.get("candidates")?.as_array()?;

@@ -13,9 +13,11 @@ use rolecall_core::cancellation::Cancellation;
 use rolecall_core::option_rows::{OptionSet as _, Origin};
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::scan::ScanContext;
+use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
+use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{Run, RunOptions};
-use rolecall_roll::{ErrorKind, RunId};
+use rolecall_roll::{Cause, ErrorKind, RunId};
 use serde_json::json;
 
 use crate::args::{
@@ -26,7 +28,7 @@ use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::output::{self, Spinner};
 use crate::runtime::in_runtime;
-use crate::terms::FlagTerms;
+use crate::terms::{FlagTerms, GivenTerms};
 use crate::{aws, configuration, environment, roll_file, targets};
 
 const HELP: &str = "\
@@ -153,10 +155,21 @@ async fn check_targets(
     configuration: &Configuration,
 ) -> Result<Vec<TargetCheck>, Failure> {
     let settings = targets::settings(options)?;
-    let plan = targets::plan(options, configuration, &arguments.caller)?;
+    let plan = targets::plan_in_any_region(options, configuration)?;
+    match plan.check(targets::region(&arguments.caller)?.as_deref()) {
+        Ok(()) => {}
+        Err(error @ PlanError::TargetConflict(TargetConflict::Region { .. })) => {
+            let problem = error.to_text(&GivenTerms(options));
+            let to_do = Cause::OtherPartition.to_do(&FlagTerms);
+            return Ok(vec![CallerCheck::unusable(Cause::OtherPartition, problem, to_do)]);
+        }
+        Err(error) => return Err(targets::failure(&error, options)),
+    }
     // What is wrong with the source of the credentials is the first link.
     if let Err(failure) = aws::check_credentials_source(&arguments.caller).await {
-        return Ok(vec![unusable_credentials(&failure)]);
+        let to_do = failure.remedy().unwrap_or_default().to_owned();
+        let problem = failure.message().to_owned();
+        return Ok(vec![CallerCheck::unusable(Cause::CredentialsMissing, problem, to_do)]);
     }
     let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
     let member = match &arguments.member_profile {
@@ -197,11 +210,6 @@ async fn check_targets(
     let checks = stream::iter(run.targets().as_slice());
     let checks = checks.map(|target| Box::pin(doctor.check(target, &caller))).buffered(CONCURRENCY);
     Ok(checks.collect().await)
-}
-
-/// The check of a caller whose profile or variables give no credentials.
-fn unusable_credentials(failure: &Failure) -> TargetCheck {
-    CallerCheck::without_credentials(failure.message(), failure.remedy().unwrap_or_default())
 }
 
 /// 10 if anything was refused, 11 if something could not be tested.
