@@ -36,7 +36,8 @@ Examples:
   rolecall doctor --role-arn arn:aws:iam::111111111111:role/IAMListRole
   rolecall doctor --from roll.jsonl           (the accounts that a scan could not read)
   rolecall doctor --organization --role-name IAMListRole
-  rolecall doctor --documents policies --role-arn arn:aws:iam::111111111111:role/IAMListRole \\
+  rolecall doctor --documents policies \\
+    --role-arn arn:aws:iam::111111111111:role/IAMListRole \\
     --caller-arn arn:aws:iam::222222222222:role/LambdaRole    (without AWS)
 
 The doctor walks from the caller to the facts of an account, and stops at the first broken link. It needs no permission \

@@ -1,0 +1,196 @@
+//! The chain from documents alone: the first broken link, its cause, and a statement that heals it and opens nothing else.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use std::collections::BTreeMap;
+
+use rolecall_access::doctor::{ChainDocuments, Cure, DocumentCheck, SessionRequest, TargetCheck};
+use rolecall_policy::{NamedPolicy, Policy, PolicyType};
+use rolecall_roll::{FactSelection, Link, NeutralTerms};
+use serde_json::{Value, json};
+
+const CALLER: &str = "arn:aws:iam::222222222222:role/LambdaRole";
+const ROLE: &str = "arn:aws:iam::111111111111:role/IAMListRole";
+
+/// The documents as JSON, by name, so that a statement can be added.
+#[derive(Clone)]
+struct Setting {
+    documents: BTreeMap<&'static str, Value>,
+    request: SessionRequest,
+    context: BTreeMap<String, Vec<String>>,
+}
+
+fn statement(value: Value) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [value] })
+}
+
+impl Setting {
+    fn healthy() -> Self {
+        let trust = json!({ "Effect": "Allow", "Principal": { "AWS": CALLER }, "Action": "sts:AssumeRole" });
+        let lambda = json!({ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" });
+        let documents = BTreeMap::from([
+            ("hub-trust", statement(lambda)),
+            ("hub-permissions", statement(json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE }))),
+            ("member-trust", statement(trust)),
+            (
+                "member-permissions",
+                statement(json!({ "Effect": "Allow", "Action": ["iam:ListUsers", "iam:ListAccessKeys"], "Resource": "*" })),
+            ),
+        ]);
+        let request = SessionRequest {
+            caller_arn: CALLER.to_owned(),
+            caller_role_arn: Some(CALLER.to_owned()),
+            role_arn: ROLE.parse().unwrap(),
+            external_id: None,
+            shows_external_id: true,
+            session_name: "rolecall".to_owned(),
+            source_identity: None,
+            tags: Vec::new(),
+        };
+        Self { documents, request, context: BTreeMap::new() }
+    }
+
+    fn check(&self) -> TargetCheck {
+        let policy = |name: &str, policy_type| {
+            let document = self.documents.get(name)?;
+            let policy = Policy::parse(document, policy_type).unwrap();
+            Some(NamedPolicy { name: format!("{name}.json"), policy })
+        };
+        let documents = ChainDocuments {
+            hub_trust: policy("hub-trust", PolicyType::Trust),
+            hub_permissions: policy("hub-permissions", PolicyType::Identity).into_iter().collect(),
+            hub_boundary: policy("hub-boundary", PolicyType::Boundary),
+            hub_session: policy("hub-session", PolicyType::Session),
+            hub_scps: policy("hub-scps", PolicyType::Scp).map(|policy| vec![vec![policy]]),
+            member_trust: policy("member-trust", PolicyType::Trust),
+            member_permissions: policy("member-permissions", PolicyType::Identity).into_iter().collect(),
+            member_boundary: policy("member-boundary", PolicyType::Boundary),
+            member_scps: policy("member-scps", PolicyType::Scp).map(|policy| vec![vec![policy]]),
+            member_rcps: policy("member-rcps", PolicyType::Rcp).into_iter().collect(),
+        };
+        let selection = FactSelection::default();
+        let (request, context) = (&self.request, &self.context);
+        DocumentCheck { documents: &documents, request, selection: &selection, context }.run(&NeutralTerms)
+    }
+
+    /// Adds the statement of a paste to the document of this name.
+    fn paste(&mut self, document: &str, check: &TargetCheck) {
+        let (_, broken) = check.broken_link().unwrap();
+        let Some(Cure::Paste(paste)) = broken.candidates.first().map(|it| &it.cure) else {
+            panic!("nothing to paste: {broken:?}")
+        };
+        let statements = self.documents.get_mut(document).and_then(|it| it.get_mut("Statement")).unwrap();
+        statements.as_array_mut().unwrap().push(serde_json::to_value(&paste.statement).unwrap());
+    }
+}
+
+fn broken_link(check: &TargetCheck) -> Option<Link> {
+    check.broken_link().map(|(link, _)| link.link)
+}
+
+#[test]
+fn complete_documents_are_healthy() {
+    let check = Setting::healthy().check();
+    assert!(check.is_healthy(), "{check:?}");
+    let links: Vec<Link> = check.links.iter().map(|check| check.link).collect();
+    assert_eq!(links, [Link::Caller, Link::Hub, Link::Member, Link::Collect]);
+}
+
+#[test]
+fn a_statement_heals_the_document_that_lacks_it_and_trusts_nobody_else() {
+    let allow_logs = || statement(json!({ "Effect": "Allow", "Action": "logs:*", "Resource": "*" }));
+    let trust_if = |condition: Value, principal: &str| {
+        statement(json!({
+            "Effect": "Allow", "Principal": { "AWS": principal }, "Action": "sts:AssumeRole", "Condition": condition,
+        }))
+    };
+    let other = "arn:aws:iam::222222222222:role/Other";
+    let in_organization = || json!({ "StringEquals": { "aws:PrincipalOrgID": "o-example001" } });
+    for (document, content, link) in [
+        ("hub-trust", trust_if(json!({}), other), Link::Caller),
+        ("hub-permissions", allow_logs(), Link::Hub),
+        ("hub-boundary", allow_logs(), Link::Hub),
+        ("hub-scps", allow_logs(), Link::Hub),
+        ("member-trust", trust_if(json!({}), other), Link::Member),
+        ("member-trust", trust_if(in_organization(), other), Link::Member),
+        ("member-trust", trust_if(json!({}), "AROAEXAMPLEDELETED001"), Link::Member),
+        ("member-permissions", allow_logs(), Link::Collect),
+        ("member-boundary", allow_logs(), Link::Collect),
+        ("member-scps", allow_logs(), Link::Collect),
+    ] {
+        let mut setting = Setting::healthy();
+        setting.context.insert("aws:PrincipalOrgID".to_owned(), vec!["o-example001".to_owned()]);
+        setting.documents.insert(document, content);
+        let check = setting.check();
+        assert_eq!(broken_link(&check), Some(link), "{document}: {check:?}");
+        setting.paste(document, &check);
+        let healed = setting.check();
+        assert!(healed.is_healthy(), "{document}: {healed:?}");
+        // The conditions that are there are kept: without the organization, the pasted statement does not count.
+        if document == "member-trust" && setting.documents["member-trust"].to_string().contains("o-example001") {
+            setting.context.clear();
+            assert_eq!(broken_link(&setting.check()), Some(Link::Member));
+        }
+        // Nobody else is trusted by it.
+        let mut another = setting.clone();
+        another.request.caller_arn = "arn:aws:iam::222222222222:role/Third".to_owned();
+        another.request.caller_role_arn = Some("arn:aws:iam::222222222222:role/Third".to_owned());
+        assert!(!another.check().is_healthy(), "{document}");
+    }
+}
+
+#[test]
+fn a_deny_and_a_condition_have_a_step_and_no_statement() {
+    let deny = |principal: bool| {
+        let mut denial = json!({ "Sid": "NoRoles", "Effect": "Deny", "Action": "*", "Resource": "*" });
+        if principal {
+            denial["Principal"] = "*".into();
+        }
+        let mut document = statement(json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }));
+        if principal {
+            document["Statement"][0]["Principal"] = "*".into();
+        }
+        document["Statement"].as_array_mut().unwrap().push(denial);
+        document
+    };
+    let condition = statement(json!({
+        "Effect": "Allow", "Principal": { "AWS": CALLER }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:ExternalId": "of-the-member" } },
+    }));
+    for (document, content, link, words) in [
+        ("hub-permissions", deny(false), Link::Hub, "hub-permissions.json Statement[1] (NoRoles) denies sts:AssumeRole"),
+        ("member-rcps", deny(true), Link::Member, "member-rcps.json Statement[1] (NoRoles) denies sts:AssumeRole"),
+        ("member-permissions", deny(false), Link::Collect, "NoRoles"),
+        ("member-trust", condition, Link::Member, "sts:ExternalId"),
+    ] {
+        let mut setting = Setting::healthy();
+        setting.documents.insert(document, content);
+        let check = setting.check();
+        assert_eq!(broken_link(&check), Some(link), "{document}: {check:?}");
+        let (_, broken) = check.broken_link().unwrap();
+        let candidate = broken.candidates.first().unwrap();
+        assert!(matches!(candidate.cure, Cure::Step(_)), "{document}: {candidate:?}");
+        assert!(candidate.text.contains(words), "{document}: {}", candidate.text);
+        let shown = format!("{candidate:?} {}", serde_json::to_string(candidate).unwrap());
+        assert!(!shown.contains("of-the-member"), "the external id is in {shown}");
+    }
+}
+
+#[test]
+fn the_external_id_of_the_run_is_in_the_statement_only_where_it_is_asked_for() {
+    let mut setting = Setting::healthy();
+    setting.documents.insert(
+        "member-trust",
+        statement(json!({ "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::333333333333:root" }, "Action": "sts:AssumeRole" })),
+    );
+    setting.request.external_id = Some("agreed-between-us".parse().unwrap());
+    let shown = |setting: &Setting| serde_json::to_string(&setting.check()).unwrap();
+    assert!(shown(&setting).contains("\"sts:ExternalId\":\"agreed-between-us\""), "{}", shown(&setting));
+    setting.request.shows_external_id = false;
+    let hidden = shown(&setting);
+    assert!(hidden.contains("EXTERNAL_ID_OF_THIS_RUN") && !hidden.contains("agreed-between-us"), "{hidden}");
+    assert!(!format!("{:?}", setting.check()).contains("agreed-between-us"));
+    // Pasted as it is, the placeholder opens nothing.
+    let check = setting.check();
+    setting.paste("member-trust", &check);
+    assert_eq!(broken_link(&setting.check()), Some(Link::Member));
+}
