@@ -29,11 +29,16 @@ impl Setting {
         let lambda = json!({ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" });
         let documents = BTreeMap::from([
             ("hub-trust", statement(lambda)),
-            ("hub-permissions", statement(json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE }))),
+            (
+                "hub-permissions",
+                statement(json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE })),
+            ),
             ("member-trust", statement(trust)),
             (
                 "member-permissions",
-                statement(json!({ "Effect": "Allow", "Action": ["iam:ListUsers", "iam:ListAccessKeys"], "Resource": "*" })),
+                statement(
+                    json!({ "Effect": "Allow", "Action": ["iam:ListUsers", "iam:ListAccessKeys"], "Resource": "*" }),
+                ),
             ),
         ]);
         let request = SessionRequest {
@@ -126,7 +131,9 @@ fn a_statement_heals_the_document_that_lacks_it_and_trusts_nobody_else() {
         let healed = setting.check();
         assert!(healed.is_healthy(), "{document}: {healed:?}");
         // The conditions that are there are kept: without the organization, the pasted statement does not count.
-        if document == "member-trust" && setting.documents["member-trust"].to_string().contains("o-example001") {
+        if document == "member-trust"
+            && setting.documents["member-trust"].to_string().contains("o-example001")
+        {
             setting.context.clear();
             assert_eq!(broken_link(&setting.check()), Some(Link::Member));
         }
@@ -157,8 +164,18 @@ fn a_deny_and_a_condition_have_a_step_and_no_statement() {
         "Condition": { "StringEquals": { "sts:ExternalId": "of-the-member" } },
     }));
     for (document, content, link, words) in [
-        ("hub-permissions", deny(false), Link::Hub, "hub-permissions.json Statement[1] (NoRoles) denies sts:AssumeRole"),
-        ("member-rcps", deny(true), Link::Member, "member-rcps.json Statement[1] (NoRoles) denies sts:AssumeRole"),
+        (
+            "hub-permissions",
+            deny(false),
+            Link::Hub,
+            "hub-permissions.json Statement[1] (NoRoles) denies sts:AssumeRole",
+        ),
+        (
+            "member-rcps",
+            deny(true),
+            Link::Member,
+            "member-rcps.json Statement[1] (NoRoles) denies sts:AssumeRole",
+        ),
         ("member-permissions", deny(false), Link::Collect, "NoRoles"),
         ("member-trust", condition, Link::Member, "sts:ExternalId"),
     ] {

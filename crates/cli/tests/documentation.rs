@@ -484,10 +484,11 @@ fn the_pages_list_every_fact_and_every_rule_as_the_code_has_them() {
 #[tokio::test]
 async fn every_flag_that_the_documentation_names_is_one() {
     const COMMANDS: &str =
-        "accounts completions config diff emulator evidence find-key init report rules scan verify";
+        "accounts completions config diff doctor emulator evidence find-key init report rules scan verify";
     let mut flags = BTreeSet::from(["--help".to_owned(), "--version".to_owned()]);
     let nested = [
         "policy evaluate",
+        "policy explain",
         "policy generate",
         "policy request",
         "policy check",

@@ -208,7 +208,7 @@ async fn a_principal_that_was_deleted_matches_nobody_and_is_shown_by_its_id() {
     let iam = aws_sdk_iam::Client::from_conf(config.build());
     let role = iam.get_role().role_name("IAMListRole").send().await.unwrap().role.unwrap();
     let document = role.assume_role_policy_document().unwrap();
-    assert!(document.starts_with("%7B%22Statement%22%3A%5B%7B%22"), "it is URL-encoded: {document}");
+    assert!(document.starts_with("%7B%22"), "it is URL-encoded: {document}");
     assert!(document.contains("%22AROAEXAMPLEEXAMPLE123%22%2C%22AIDAEXAMPLEEXAMPLE123%22"), "{document}");
     assert_eq!(role.max_session_duration(), Some(7200));
     let boundary = role.permissions_boundary().unwrap();

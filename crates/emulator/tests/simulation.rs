@@ -29,7 +29,8 @@ fn statement(effect: &str, action: &str, resource: &str) -> Value {
 }
 
 fn policy(statements: &Value) -> Value {
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    // In the order of the alphabet, so that the places of statements are the same however `serde_json` orders.
+    json!({ "Statement": statements, "Version": "2012-10-17" })
 }
 
 /// The hub account with `LambdaRole`, a user of a group, and an organization around it.

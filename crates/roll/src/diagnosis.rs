@@ -178,7 +178,10 @@ impl fmt::Display for Cause {
                         "AWS quarantined the caller because its access key leaked: {arn} denies {action}"
                     ),
                     Some(arn) => write!(f, "the {} {arn} denies {action}", policy.name()),
-                    None => write!(f, "a {} denies {action}", policy.name()),
+                    None => {
+                        let article = if *policy == PolicyType::Identity { "an" } else { "a" };
+                        write!(f, "{article} {} denies {action}", policy.name())
+                    }
                 }
             }
             Self::CallerNotTrusted { action } if action == "sts:AssumeRole" => {

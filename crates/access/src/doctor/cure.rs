@@ -25,7 +25,7 @@ pub struct Paste {
     pub account_id: String,
     /// The type of the policy.
     pub policy: PolicyType,
-    /// The policy in words, such as `the trust policy of IAMListRole`.
+    /// The policy in words, such as `the trust policy of IAMListRole in 111111111111`.
     pub into: String,
     /// The statement.
     pub statement: Statement,
@@ -203,7 +203,11 @@ pub(crate) fn trust_paste(
     Some(Paste {
         account_id: account_of(request.role_arn.as_str()).to_owned(),
         policy: PolicyType::RoleTrust,
-        into: format!("the trust policy of {}", request.role_name()),
+        into: format!(
+            "the trust policy of {} in {}",
+            request.role_name(),
+            account_of(request.role_arn.as_str())
+        ),
         statement: request.trust_statement(action, existing)?,
         unless: (!is_policy_known)
             .then_some("a statement there names the caller already: then a condition of it is not met"),
@@ -218,7 +222,7 @@ fn hub_paste(policy: PolicyType, action: Option<&str>, request: &SessionRequest)
         // AWS names one action. The others are needed on the same role.
         Some(action) => vec![needed.into_iter().find(|it| *it == action)?],
     };
-    let caller = request.caller_label();
+    let caller = format!("{} in {}", request.caller_label(), request.caller_account());
     let into = match policy {
         PolicyType::Identity => format!("a policy of {caller}"),
         PolicyType::PermissionsBoundary => format!("the permissions boundary of {caller}"),
@@ -244,7 +248,8 @@ pub(crate) fn for_actions(
     terms: &dyn Terms,
 ) -> Cure {
     let Cause::NotAllowed { policy, .. } = cause else { return Cure::Step(cause.to_do(terms)) };
-    let (role_name, account_id) = (request.role_name(), account_of(request.role_arn.as_str()));
+    let account_id = account_of(request.role_arn.as_str());
+    let role_name = format!("{} in {account_id}", request.role_name());
     let into = match policy {
         PolicyType::Identity => format!("a policy of {role_name}"),
         PolicyType::PermissionsBoundary => format!("the permissions boundary of {role_name}"),

@@ -101,7 +101,7 @@ impl DocumentCheck<'_> {
         let paste = cure::Paste {
             account_id: account_of(caller).to_owned(),
             policy: rolecall_roll::PolicyType::RoleTrust,
-            into: format!("the trust policy of {}", self.request.caller_label()),
+            into: format!("the trust policy of {} in {}", self.request.caller_label(), account_of(caller)),
             statement,
             unless: None,
         };

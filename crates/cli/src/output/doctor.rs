@@ -113,9 +113,9 @@ impl Lines {
         }
         match &candidate.cure {
             Cure::Step(step) => write(self, "to do", step),
-            Cure::Paste(Paste { account_id, into, statement, unless, .. }) => {
+            Cure::Paste(Paste { into, statement, unless, .. }) => {
                 let unless = unless.map_or(String::new(), |unless| format!(", unless {unless}"));
-                write(self, "paste", &format!("into {into} in {account_id}{unless}:"));
+                write(self, "paste", &format!("into {into}{unless}:"));
                 let statement = serde_json::to_string(statement).unwrap_or_default();
                 self.text.push_str(&format!("{:INDENT$}{statement}\n", ""));
             }

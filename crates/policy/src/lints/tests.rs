@@ -324,7 +324,7 @@ fn a_condition_that_is_never_met_or_requires_nothing() {
         ),
         (
             WARNING,
-            json!({ "StringEquals": { "aws:PrincipalTag/x": "a", "AWS:PrincipalTag/X": "b" } }),
+            json!({ "StringEquals": { "AWS:PrincipalTag/X": "b", "aws:PrincipalTag/x": "a" } }),
             json!({ "StringEquals": { "aws:PrincipalTag/x": "a" } }),
             &["StringEquals.aws:PrincipalTag/x: it is the same key as AWS:PrincipalTag/X"],
         ),
