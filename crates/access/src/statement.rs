@@ -116,7 +116,7 @@ impl Statement {
     /// Removes the conditions on the external id.
     pub(crate) fn remove_external_id(&mut self) {
         for keys in self.condition.values_mut() {
-            keys.retain(|key, _| !key.eq_ignore_ascii_case("sts:ExternalId"));
+            keys.retain(|key, _| !is_external_id(key));
         }
         self.condition.retain(|_, keys| !keys.is_empty());
     }
@@ -132,6 +132,15 @@ impl Statement {
         keys.insert(key.to_owned(), OneOrMany::from_iter(values));
         self
     }
+}
+
+/// Whether one of the conditions is on the external id.
+pub(crate) fn has_external_id(conditions: &Conditions) -> bool {
+    conditions.values().any(|keys| keys.keys().any(|key| is_external_id(key)))
+}
+
+fn is_external_id(key: &str) -> bool {
+    key.eq_ignore_ascii_case("sts:ExternalId")
 }
 
 /// Without the conditions' values: one of them may be an external id.

@@ -57,6 +57,14 @@ impl Failure {
         }
     }
 
+    /// The same failure about another flag than the one that the message begins with.
+    pub(crate) fn about_flag(mut self, flag: &str, other: &str) -> Self {
+        if let Some(rest) = self.message.strip_prefix(flag) {
+            self.message = format!("{other}{rest}");
+        }
+        self
+    }
+
     /// What happened.
     pub(crate) fn message(&self) -> &str {
         &self.message

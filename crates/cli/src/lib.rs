@@ -26,6 +26,7 @@ mod event_files;
 mod exit_code;
 mod failure;
 mod hints;
+mod input_file;
 mod output;
 mod roll_file;
 mod runtime;

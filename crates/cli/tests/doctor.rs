@@ -351,3 +351,116 @@ async fn a_failed_key_lookup_shows_the_diagnosis_and_the_command() {
         assert!(failed.stderr.contains(words), "{words} is not in {}", failed.stderr);
     }
 }
+
+#[tokio::test]
+async fn the_external_id_of_another_statement_is_never_printed() {
+    let mut setting = Setting::healthy();
+    let statement = serde_json::json!({
+        "Effect": "Allow", "Principal": { "AWS": setting::role(setting::HUB, "SomebodyElse") }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:ExternalId": "of-the-other-statement" } },
+    });
+    setting.set("/accounts/111111111111/roles/IAMListRole", "trust_policy", setting::policy(&statement));
+    setting.argument("--member-profile", "member");
+    for more in [&["--format", "json"][..], &["--format", "json", "--show-external-id"], &[]] {
+        let ended = setting.run("doctor", more).await;
+        assert_eq!(ended.code, Some(10), "{}", ended.stderr);
+        assert!(!ended.stdout.contains("of-the-other-statement"), "{}", ended.stdout);
+        // The condition stays.
+        assert!(ended.stdout.contains("EXTERNAL_ID_OF_THIS_RUN"), "{}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_roll_is_checked_for_the_facts_that_it_has() {
+    let mut setting = Setting::healthy();
+    let actions = setting.at("/accounts/111111111111/roles/IAMListRole/policies/0/Statement/0/Action");
+    actions.as_array_mut().unwrap().retain(|action| action != "iam:ListMFADevices");
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
+    let scan = setting.run("scan", &["--roll", &roll]).await;
+    assert_eq!(scan.code, Some(11), "{}", scan.stderr);
+    assert!(scan.stdout.contains("IAMListRole --collect "), "the command names the facts: {}", scan.stdout);
+    setting.arguments = vec!["--from".to_owned(), roll];
+    let (ended, check) = setting.check().await;
+    assert_eq!(check.broken().unwrap().get("link").unwrap(), "collect", "{}", check.0);
+    assert!(ended.stderr.contains("a roll does not have external ids"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn documents_of_unknown_names_and_conditions_of_unknown_value_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let run = async |more: &[&str]| {
+        let arguments = [
+            &["doctor", "--documents", folder.path().to_str().unwrap(), "--role-arn", setting::ROLE_ARN][..],
+            &["--caller-arn", "arn:aws:iam::222222222222:role/LambdaRole"],
+            more,
+        ];
+        common::ended(&mut common::rolecall("http://127.0.0.1:9", &arguments.concat())).await
+    };
+    let generate = [
+        "policy",
+        "generate",
+        "--hub-role-arn",
+        "arn:aws:iam::222222222222:role/LambdaRole",
+        "--role-name",
+        "IAMListRole",
+        "--organization-id",
+        "o-example001",
+        "--trust",
+        "organization",
+        "--out-dir",
+        folder.path().to_str().unwrap(),
+    ];
+    let generated = common::ended(&mut common::rolecall("http://127.0.0.1:9", &generate)).await;
+    assert_eq!(generated.code, Some(0), "{}", generated.stderr);
+    // Only the caller knows its organization.
+    let unknown = run(&[]).await;
+    assert_eq!(unknown.code, Some(11), "{}", unknown.stdout);
+    assert!(unknown.stdout.contains("--context aws:ResourceOrgID=VALUE"), "{}", unknown.stdout);
+    let context = ["--context", "aws:ResourceOrgID=o-example001", "aws:PrincipalOrgID=o-example001"];
+    let healthy = run(&["--context", context[1], "--context", context[2]]).await;
+    assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
+    std::fs::remove_file(path("hub-trust.json")).unwrap();
+    let without = run(&["--context", context[1], "--context", context[2]]).await;
+    assert!(without.stdout.contains("there is no hub-trust.json"), "{}", without.stdout);
+    std::fs::create_dir(path("member-scp")).unwrap();
+    let misspelt = run(&[]).await;
+    assert_eq!(misspelt.code, Some(2));
+    assert!(
+        misspelt.stderr.contains("member-scp: this name is not that of a document"),
+        "{}",
+        misspelt.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_statement_for_tags_allows_these_tags_only() {
+    let mut setting = Setting::healthy();
+    setting.argument("--session-tag", "team=search");
+    let (_, check) = setting.check().await;
+    let paste = check.candidate("not_allowed").and_then(|it| it.pointer("/cure/paste/statement")).unwrap();
+    assert_eq!(paste.pointer("/Condition/StringEquals/aws:RequestTag~1team").unwrap(), "search", "{paste}");
+    assert_eq!(paste.pointer("/Condition/ForAllValues:StringEquals/aws:TagKeys").unwrap(), "team", "{paste}");
+}
+
+#[tokio::test]
+async fn what_is_no_regular_file_is_refused_at_once() {
+    for command in ["check", "evaluate", "explain"] {
+        let arguments = match command {
+            "check" => vec![
+                "policy",
+                "check",
+                "/dev/zero",
+                "--hub-role-arn",
+                "arn:aws:iam::222222222222:role/LambdaRole",
+                "--role-arn",
+                setting::ROLE_ARN,
+            ],
+            _ => vec!["policy", command, "/dev/zero"],
+        };
+        let refused = common::ended(&mut common::rolecall("http://127.0.0.1:9", &arguments)).await;
+        assert_eq!(refused.code, Some(2), "{command}: {}", refused.stderr);
+        assert!(refused.stderr.contains("/dev/zero: not a regular file"), "{command}: {}", refused.stderr);
+    }
+}

@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use rolecall_roll::diagnosis::doctor_command;
 use rolecall_roll::parallel::{lock, map_in_order};
 use rolecall_roll::{
-    AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, Header, NeutralTerms, RoleArn, RollFile,
+    AccountId, AccountRecord, Coverage, CoverageBuilder, FactSelection, Gap, Header, NeutralTerms, RoleArn,
+    RollFile,
 };
 use serde::Serialize;
 
@@ -106,11 +107,14 @@ impl UnreadItem {
         })
     }
 
-    /// What to do: the diagnosis in one line, the remedy, and the command that finds out more.
+    /// What to do: the diagnosis in one line, the remedy, and the command that finds out more, for the facts of the roll.
     #[must_use]
-    pub fn advice(&self) -> String {
+    pub fn advice(&self, selection: &FactSelection) -> String {
         let diagnosis = self.gap.diagnosis();
-        let command = diagnosis.as_ref().and(self.role_arn.as_ref()).map(doctor_command);
+        let command = diagnosis
+            .as_ref()
+            .and(self.role_arn.as_ref())
+            .map(|role_arn| doctor_command(role_arn, selection));
         let parts =
             [diagnosis.map(|it| it.to_string()), Some(self.gap.remedy.to_text(&NeutralTerms)), command];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")

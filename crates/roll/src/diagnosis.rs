@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::denial::PolicyType;
+use crate::fact_kind::FactSelection;
 use crate::gap::{ErrorKind, Gap, Stage};
 use crate::ids::RoleArn;
 use crate::remedy::{Remedy, Side, Terms};
@@ -135,14 +136,20 @@ pub struct Diagnosis {
     pub causes: Vec<Cause>,
 }
 
-/// The command that finds the broken link of a target, as a shell takes it.
+/// The command that finds the broken link of a target, as a shell takes it, for the facts of the scan.
 #[must_use]
-pub fn doctor_command(role_arn: &RoleArn) -> String {
+pub fn doctor_command(role_arn: &RoleArn, selection: &FactSelection) -> String {
     let role_arn = role_arn.as_str();
     let is_plain = role_arn.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:,=@+".contains(&byte));
     let quoted =
         if is_plain { role_arn.to_owned() } else { format!("'{}'", role_arn.replace('\'', r"'\''")) };
-    format!("rolecall doctor --role-arn {quoted}")
+    let collect = if selection.facts == FactSelection::default().facts {
+        String::new()
+    } else {
+        let facts: Vec<&str> = selection.facts.iter().map(|fact| fact.name()).collect();
+        format!(" --collect {}", facts.join(","))
+    };
+    format!("rolecall doctor --role-arn {quoted}{collect}")
 }
 
 /// `member: AWS gave no reason; likely 1 its trust policy does not name the caller, 2 …`.
@@ -355,6 +362,9 @@ impl Cause {
                 "`aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY` in the management account \
                  lists them for the account and each unit above it",
             ),
+            Self::NotAllowed { policy: PolicyType::Identity, .. } => {
+                Some("`aws iam simulate-principal-policy` on the caller's role or user denies it")
+            }
             _ => None,
         }
     }
@@ -384,8 +394,8 @@ fn meet_condition(key: Option<&str>, terms: &dyn Terms) -> String {
     } else if is_key(&["aws:TagKeys", "sts:TransitiveTagKeys"]) || has_prefix("aws:RequestTag/") {
         send("session_tag")
     } else if has_prefix("aws:MultiFactorAuth") {
-        "use credentials of a session with MFA: a profile with mfa_serial, or `aws sts get-session-token --serial-number ARN \
-         --token-code CODE`"
+        "use credentials of a user's session with MFA: a profile with mfa_serial, or `aws sts get-session-token --serial-number \
+         ARN --token-code CODE`. A session of a role never has MFA: run it as a user"
             .to_owned()
     } else if is_key(&["aws:SourceIp", "aws:VpcSourceIp", "aws:SourceVpc", "aws:SourceVpce"]) {
         "run it from a network that the condition allows, or let the owner of the account change the condition".to_owned()
@@ -464,5 +474,6 @@ fn unexplained(action: &str) -> Vec<Cause> {
         Cause::TrustedPrincipalDeleted,
         Cause::AccountSuspended,
         Cause::ExplicitlyDenied { policy: PolicyType::ResourceControl, action: None, policy_arn: None },
+        not_allowed,
     ]
 }

@@ -6,7 +6,10 @@
 use rolecall_roll::{Cause, ExternalId, PolicyType, RoleArn, Terms};
 use serde::Serialize;
 
-use crate::statement::{Conditions, Principal, Statement};
+use crate::documents::trust;
+use crate::statement::{Conditions, Principal, Statement, has_external_id};
+
+const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// What heals a cause.
 #[derive(Debug, Clone, Serialize)]
@@ -95,10 +98,23 @@ impl SessionRequest {
 
     /// The caller as a message names it: `role LambdaRole`, `user alice`.
     pub(crate) fn caller_label(&self) -> String {
-        match caller_identity(&self.caller_arn) {
-            CallerIdentity::Role(name) => format!("role {name}"),
-            CallerIdentity::User(name) => format!("user {name}"),
-            CallerIdentity::Other => "the caller".to_owned(),
+        caller_label(&self.caller_arn)
+    }
+
+    /// The statement for an action of the request: tags and source identity with the values that the run sends, and no others.
+    fn statement_for(&self, action: &str) -> Statement {
+        match (action, &self.source_identity) {
+            ("sts:TagSession", _) if !self.tags.is_empty() => trust::allow_session_tags(&self.tags),
+            ("sts:SetSourceIdentity", Some(name)) => trust::allow_source_identity(name),
+            _ => Statement::allow([action]),
+        }
+    }
+
+    /// The external id of the run where it is to be printed, else the placeholder. That of another statement is never printed.
+    fn external_id_text(&self) -> &str {
+        match &self.external_id {
+            Some(external_id) if self.shows_external_id => external_id.expose(),
+            _ => EXTERNAL_ID_PLACEHOLDER,
         }
     }
 
@@ -109,16 +125,12 @@ impl SessionRequest {
     /// allows that action. Source:
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>
     pub(crate) fn trust_statement(&self, action: &str, existing: &Conditions) -> Option<Statement> {
-        let mut statement = Statement::allow([action]);
-        statement.condition.clone_from(existing);
-        match &self.external_id {
-            _ if action != "sts:AssumeRole" => statement.remove_external_id(),
-            Some(external_id) => {
-                let value =
-                    if self.shows_external_id { external_id.expose() } else { EXTERNAL_ID_PLACEHOLDER };
-                statement = statement.with_external_id(value);
-            }
-            None => {}
+        let requires_external_id = has_external_id(existing);
+        let mut statement = self.statement_for(action);
+        statement.condition.extend(existing.clone());
+        statement.remove_external_id();
+        if action == ASSUME_ROLE && (requires_external_id || self.external_id.is_some()) {
+            statement = statement.with_external_id(self.external_id_text());
         }
         let arn = match (&self.caller_role_arn, caller_identity(&self.caller_arn)) {
             (Some(role_arn), _) => role_arn.clone(),
@@ -187,7 +199,9 @@ pub(crate) fn for_session(
         | Cause::NotAllowed { policy: PolicyType::RoleTrust | PolicyType::Resource, action: Some(action) } => {
             trust_paste(request, action, &Conditions::new(), is_policy_known)
         }
-        Cause::NotAllowed { policy, action } => hub_paste(*policy, action.as_deref(), request),
+        Cause::NotAllowed { policy, action } => {
+            hub_paste(*policy, action.as_deref(), request, is_policy_known)
+        }
         _ => None,
     };
     paste.map_or_else(|| Cure::Step(cause.to_do(terms)), Cure::Paste)
@@ -215,19 +229,19 @@ pub(crate) fn trust_paste(
 }
 
 /// The statement for a policy on the caller's side, of the types that a statement can heal.
-fn hub_paste(policy: PolicyType, action: Option<&str>, request: &SessionRequest) -> Option<Paste> {
-    let needed = request.actions();
-    let actions = match action {
-        None | Some("sts:AssumeRole") => needed,
-        // AWS names one action. The others are needed on the same role.
-        Some(action) => vec![needed.into_iter().find(|it| *it == action)?],
-    };
+fn hub_paste(
+    policy: PolicyType,
+    action: Option<&str>,
+    request: &SessionRequest,
+    is_policy_known: bool,
+) -> Option<Paste> {
+    let action = request.actions().into_iter().find(|it| action.is_none_or(|action| action == *it))?;
     let caller = format!("{} in {}", request.caller_label(), request.caller_account());
     let into = match policy {
         PolicyType::Identity => format!("a policy of {caller}"),
         PolicyType::PermissionsBoundary => format!("the permissions boundary of {caller}"),
         PolicyType::ServiceControl => {
-            format!("a service control policy of each level above account {}", request.caller_account())
+            format!("a service control policy at each level above account {}", request.caller_account())
         }
         _ => return None,
     };
@@ -235,8 +249,9 @@ fn hub_paste(policy: PolicyType, action: Option<&str>, request: &SessionRequest)
         account_id: request.caller_account().to_owned(),
         policy,
         into,
-        statement: Statement::allow(actions).on([request.role_arn.as_str()]),
-        unless: None,
+        statement: request.statement_for(action).on([request.role_arn.as_str()]),
+        unless: (!is_policy_known && action == ASSUME_ROLE)
+            .then_some("the role's account, name, path or case is wrong: then correct it"),
     })
 }
 
@@ -254,11 +269,35 @@ pub(crate) fn for_actions(
         PolicyType::Identity => format!("a policy of {role_name}"),
         PolicyType::PermissionsBoundary => format!("the permissions boundary of {role_name}"),
         PolicyType::ServiceControl => {
-            format!("a service control policy of each level above account {account_id}")
+            format!("a service control policy at each level above account {account_id}")
         }
         _ => return Cure::Step(cause.to_do(terms)),
     };
     // IAM's read actions have no resource of their own that all of them accept.
     let statement = Statement::allow(actions.iter().copied()).on(["*"]);
     Cure::Paste(Paste { account_id: account_id.to_owned(), policy: *policy, into, statement, unless: None })
+}
+
+/// What heals missing actions of the caller in its own account.
+pub(crate) fn for_own_actions(cause: &Cause, actions: &[&str], caller_arn: &str, terms: &dyn Terms) -> Cure {
+    let Cause::NotAllowed { policy: PolicyType::Identity, .. } = cause else {
+        return Cure::Step(cause.to_do(terms));
+    };
+    let account_id = account_of(caller_arn).to_owned();
+    Cure::Paste(Paste {
+        into: format!("a policy of {} in {account_id}", caller_label(caller_arn)),
+        account_id,
+        policy: PolicyType::Identity,
+        statement: Statement::allow(actions.iter().copied()).on(["*"]),
+        unless: None,
+    })
+}
+
+/// A caller as a message names it: `role LambdaRole`, `user alice`.
+fn caller_label(arn: &str) -> String {
+    match caller_identity(arn) {
+        CallerIdentity::Role(name) => format!("role {name}"),
+        CallerIdentity::User(name) => format!("user {name}"),
+        CallerIdentity::Other => "the caller".to_owned(),
+    }
 }

@@ -20,6 +20,8 @@ use crate::statement::{Conditions, OneOrMany};
 pub(super) struct Denial {
     pub(super) link: Link,
     pub(super) candidate: Candidate,
+    /// A condition key of which it is not known whether the request has it: the denial is not certain.
+    pub(super) unknown_key: Option<String>,
 }
 
 /// Evaluates the policies for each action of a request for a session: the first denial, or `None` where all is allowed.
@@ -112,7 +114,37 @@ fn denial(
         }
     };
     let is_about_session = action != "sts:AssumeRole";
-    Some(Denial { link: if is_about_session { Link::Session } else { link }, candidate })
+    let link = if is_about_session { Link::Session } else { link };
+    Some(Denial { link, candidate, unknown_key: unknown_key(explanation) })
+}
+
+/// The key of the condition that denies, if only AWS knows its value.
+fn unknown_key(explanation: &Explanation) -> Option<String> {
+    let Decision::ImplicitlyDenied(kind) = &explanation.decision else { return None };
+    let (_, statement) = nearest(explanation, *kind)?;
+    match statement.mismatches.first()? {
+        Mismatch { element: Element::Condition { key, .. }, in_request, .. } if in_request.is_empty() => {
+            (!is_of_request(key)).then(|| key.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Whether what the run sends decides about a key, or the caller's ARN does.
+fn is_of_request(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    const KEYS: [&str; 9] = [
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:resourceaccount",
+        "aws:securetransport",
+        "aws:tagkeys",
+        "sts:externalid",
+        "sts:rolesessionname",
+        "sts:sourceidentity",
+        "sts:transitivetagkeys",
+    ];
+    KEYS.contains(&key.as_str()) || key.starts_with("aws:requesttag/")
 }
 
 /// A candidate that is certain, as far as the documents are the ones that AWS has.
@@ -166,7 +198,12 @@ fn trust_candidate(
             candidate(cause, text, Cure::Step(step))
         }
         Element::Principal if mismatch.in_policy.iter().any(|id| is_unique_id(id)) => {
-            pasted(Cause::TrustedPrincipalDeleted, text, &conditions)
+            let mut candidate = pasted(Cause::TrustedPrincipalDeleted, text, &conditions);
+            // AWS saves no document with the id of an entity that is gone.
+            if let Cure::Paste(paste) = &mut candidate.cure {
+                paste.into = format!("{}, in place of {}", paste.into, statement.statement);
+            }
+            candidate
         }
         _ => pasted(not_trusted, text, &conditions),
     }
@@ -239,9 +276,13 @@ pub(super) fn named(kind: PolicyType) -> rolecall_roll::PolicyType {
 
 impl Denial {
     /// The broken link.
-    pub(super) fn into_broken(self, evidence: Evidence) -> (Link, super::BrokenLink) {
+    pub(super) fn into_broken(mut self, evidence: Evidence) -> (Link, super::BrokenLink) {
+        if let Some(key) = &self.unknown_key {
+            self.candidate.cure =
+                Cure::Step(format!("pass the value that the request will have: --context {key}=VALUE"));
+        }
         let broken = super::BrokenLink {
-            is_refused: true,
+            is_refused: self.unknown_key.is_none(),
             said: None,
             evidence,
             candidates: vec![self.candidate],

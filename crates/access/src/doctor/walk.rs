@@ -147,7 +147,9 @@ impl Doctor<'_> {
                     target.account_id.to_string(),
                     format!("skipped: {why}"),
                 )),
-                Access::CallerCredentials => links.push(self.check_own_account(target).boxed_local().await),
+                Access::CallerCredentials => {
+                    links.push(self.check_own_account(target, caller).boxed_local().await);
+                }
                 Access::Role(role) => links.extend(self.check_role(role, caller).boxed_local().await),
             }
         }
@@ -161,10 +163,14 @@ impl Doctor<'_> {
     }
 
     /// The caller's own account is read with the caller's credentials.
-    async fn check_own_account(&self, target: &Target) -> LinkCheck {
+    async fn check_own_account(&self, target: &Target, caller: &CallerCheck) -> LinkCheck {
         let session =
             Session::with_caller_credentials(&target.account_id, self.scanner.context(self.context));
-        self.check_actions(&session, None, &format!("{} own credentials", target.account_id)).await
+        let subject = format!("{} with the caller's credentials", target.account_id);
+        let caller_arn = caller.caller_arn.clone().unwrap_or_default();
+        let cure =
+            |cause: &Cause, actions: &[&str]| cure::for_own_actions(cause, actions, &caller_arn, self.terms);
+        self.check_actions(&session, &subject, &cure).await
     }
 
     async fn check_role(&self, role: &Role, caller: &CallerCheck) -> Vec<LinkCheck> {
@@ -181,7 +187,11 @@ impl Doctor<'_> {
                     LinkCheck::ok(Link::Hub, hub, Evidence::Call),
                     LinkCheck::ok(Link::Member, member, Evidence::Call),
                     LinkCheck::ok(Link::Session, format!("{seconds} s"), Evidence::Call),
-                    self.check_actions(&session, Some(&request), &subject).boxed_local().await,
+                    self.check_actions(&session, &subject, &|cause, actions| {
+                        cure::for_actions(cause, actions, &request, self.terms)
+                    })
+                    .boxed_local()
+                    .await,
                 ]
             }
             Err(error) => self.denied_session(&error, &request).boxed_local().await,
@@ -220,6 +230,7 @@ impl Doctor<'_> {
             match simulation::simulate(self.scanner, request).boxed_local().await {
                 Ok(Simulation::Allowed) => {
                     hub = LinkState::Ok { evidence: Evidence::Simulation };
+                    broken.candidates.retain(|it| it.cause.link() != Link::Hub);
                     broken.notes.push(simulation::LIMITS.to_owned());
                 }
                 Ok(Simulation::Denied(cause)) => {
@@ -301,10 +312,16 @@ impl Doctor<'_> {
                 vec![self.role_missing(format!("the role of this name has the ARN {arn}"))]
             }
             Ok(MemberRole::Trust(trust)) => match self.evaluate_trust(request, trust) {
-                Some(candidate) => vec![candidate],
+                Some(denial) => {
+                    let note = |key| format!("the value of {key} in the request is not known here");
+                    broken.notes.extend(denial.unknown_key.map(note));
+                    vec![denial.candidate]
+                }
                 None => {
                     let is_other = |candidate: &Candidate| {
-                        matches!(candidate.cause, Cause::AccountSuspended | Cause::ExplicitlyDenied { .. })
+                        let cause = &candidate.cause;
+                        matches!(cause, Cause::AccountSuspended | Cause::ExplicitlyDenied { .. })
+                            || cause.link() == Link::Hub
                     };
                     broken.notes.push("the trust policy allows this caller".to_owned());
                     broken.candidates.retain(is_other);
@@ -325,7 +342,7 @@ impl Doctor<'_> {
     }
 
     /// Why the trust policy does not allow the caller; `None` where it does.
-    fn evaluate_trust(&self, request: &SessionRequest, trust: NamedPolicy) -> Option<Candidate> {
+    fn evaluate_trust(&self, request: &SessionRequest, trust: NamedPolicy) -> Option<evaluation::Denial> {
         let everything = json!({
             "Version": "2012-10-17",
             "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -334,16 +351,15 @@ impl Doctor<'_> {
         let everything = Policy::parse(&everything, PolicyType::Identity).ok()?;
         let identity = vec![NamedPolicy { name: "the caller's policies".to_owned(), policy: everything }];
         let policies = PolicySet { identity, trust: Some(trust), ..PolicySet::default() };
-        let denial = evaluation::evaluate_session(request, &policies, &BTreeMap::new(), self.terms)?;
-        Some(denial.candidate)
+        evaluation::evaluate_session(request, &policies, &BTreeMap::new(), self.terms)
     }
 
     /// Calls each action that a scan needs.
     async fn check_actions(
         &self,
         session: &Session<'_>,
-        request: Option<&SessionRequest>,
         subject: &str,
+        cure: &dyn Fn(&Cause, &[&str]) -> Cure,
     ) -> LinkCheck {
         let needed = collect::actions(&self.context.settings.selection);
         let check = match actions::check(session, &needed).boxed_local().await {
@@ -370,11 +386,7 @@ impl Doctor<'_> {
             denied.filter(|(action, error)| is_alike(action, error)).map(|(action, _)| *action).collect();
         // What could not be tested is needed too, and is most likely missing where the others are.
         let missing = [alike.as_slice(), &check.untested].concat();
-        let cure = |cause: &Cause| match request {
-            Some(request) => cure::for_actions(cause, &missing, request, self.terms),
-            None => Cure::Step(error.remedy().to_text(self.terms)),
-        };
-        let (_, mut broken) = broken_by(error, Some(Link::Collect), cure);
+        let (_, mut broken) = broken_by(error, Some(Link::Collect), |cause| cure(cause, &missing));
         if let [one] = broken.candidates.as_mut_slice() {
             one.text = with_action(&one.cause, alike.join(", ")).to_string();
         }

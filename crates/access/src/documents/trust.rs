@@ -39,22 +39,31 @@ fn statements(access: &RequiredAccess, external_id: Option<&ExternalId>) -> Vec<
 
 /// The statements that set session tags and a source identity: these values, and no others.
 pub(super) fn session_statements(access: &RequiredAccess) -> impl Iterator<Item = Statement> {
-    let tags = (!access.session_tags.is_empty()).then(|| {
-        let statement = Statement::allow(["sts:TagSession"]).with_sid("AllowSessionTags");
-        let keys = access.session_tags.iter().map(|(key, _)| key.as_str());
-        let statement = statement.with_condition("ForAllValues:StringEquals", "aws:TagKeys", keys);
-        access.session_tags.iter().fold(statement, |statement, (key, value)| {
-            statement.with_condition("StringEquals", &format!("aws:RequestTag/{key}"), [value.as_str()])
-        })
-    });
-    let source_identity = access.source_identity.as_ref().map(|identity| {
-        Statement::allow(["sts:SetSourceIdentity"]).with_sid("AllowSourceIdentity").with_condition(
-            "StringEquals",
-            "sts:SourceIdentity",
-            [identity.as_str()],
-        )
-    });
+    let tags = (!access.session_tags.is_empty())
+        .then(|| allow_session_tags(&access.session_tags).with_sid("AllowSessionTags"));
+    let source_identity = access.source_identity.as_ref();
+    let source_identity =
+        source_identity.map(|it| allow_source_identity(it.as_str()).with_sid("AllowSourceIdentity"));
     tags.into_iter().chain(source_identity)
+}
+
+/// Allows these session tags with these values, and no others.
+pub(crate) fn allow_session_tags(tags: &[(String, String)]) -> Statement {
+    let keys = tags.iter().map(|(key, _)| key.as_str());
+    let statement = Statement::allow(["sts:TagSession"]);
+    let statement = statement.with_condition("ForAllValues:StringEquals", "aws:TagKeys", keys);
+    tags.iter().fold(statement, |statement, (key, value)| {
+        statement.with_condition("StringEquals", &format!("aws:RequestTag/{key}"), [value.as_str()])
+    })
+}
+
+/// Allows this source identity, and no other.
+pub(crate) fn allow_source_identity(source_identity: &str) -> Statement {
+    Statement::allow(["sts:SetSourceIdentity"]).with_condition(
+        "StringEquals",
+        "sts:SourceIdentity",
+        [source_identity],
+    )
 }
 
 /// The statement for the hub role alone.

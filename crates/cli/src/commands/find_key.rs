@@ -1,5 +1,6 @@
 //! `rolecall find-key`: the account and the user of an access key.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +15,8 @@ use rolecall_report::facts::days;
 use rolecall_report::last_use::NoLastUse;
 use rolecall_roll::diagnosis::doctor_command;
 use rolecall_roll::{
-    AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact, FactKind, RoleArn, Stage,
+    AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact, FactKind, FactSelection,
+    RoleArn, Stage,
 };
 use serde_json::json;
 
@@ -218,7 +220,10 @@ fn advice(error: &CallError, role_arn: Option<&RoleArn>) -> String {
         Some(role_arn) => format!("{remedy} (the call was made as {role_arn})"),
         None => remedy,
     };
-    let command = diagnosis.as_ref().and(role_arn).map(doctor_command);
+    let command = diagnosis.as_ref().and(role_arn).map(|role_arn| {
+        let facts = BTreeSet::from([FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed]);
+        doctor_command(role_arn, &FactSelection { facts, ..FactSelection::default() })
+    });
     let parts = [diagnosis.map(|diagnosis| diagnosis.to_string()), Some(remedy), command];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

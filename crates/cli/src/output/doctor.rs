@@ -1,6 +1,7 @@
 //! The checks of `rolecall doctor`: a line for each link, and under a broken one what AWS said, the causes and their cures.
 
 use anstyle::{AnsiColor, Style};
+use rolecall_access::doctor::cure::EXTERNAL_ID_PLACEHOLDER;
 use rolecall_access::doctor::{
     BrokenLink, Candidate, Cure, Evidence, LinkCheck, LinkState, Paste, TargetCheck,
 };
@@ -16,16 +17,19 @@ const INDENT: usize = 15;
 /// Renders all checks.
 pub(crate) fn doctor(checks: &[TargetCheck], terminal: TerminalStyle) -> String {
     let mut lines = Lines { text: String::new(), terminal };
-    for check in checks {
-        if checks.len() > 1 {
-            lines.heading(check);
-        }
-        check.links.iter().for_each(|link| lines.link(link));
-        if checks.len() > 1 {
-            lines.text.push('\n');
-        }
+    if let [one] = checks {
+        one.links.iter().for_each(|link| lines.link(link));
     }
     if checks.len() > 1 {
+        // Of many accounts, those that are healthy are a line each.
+        let (healthy, broken): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.is_healthy());
+        healthy.iter().for_each(|check| lines.healthy(check));
+        for check in broken {
+            lines.text.push('\n');
+            lines.heading(check);
+            check.links.iter().for_each(|link| lines.link(link));
+        }
+        lines.text.push('\n');
         let healthy = checks.iter().filter(|check| check.is_healthy()).count();
         let summary = format!(
             "{}: {healthy} healthy, {} broken",
@@ -45,12 +49,13 @@ struct Lines {
 
 impl Lines {
     fn heading(&mut self, check: &TargetCheck) {
-        let role = check.role_arn.as_ref().map(ToString::to_string);
-        let target = role.or_else(|| check.account_id.clone()).unwrap_or_default();
-        let name = check.account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
-        let line = sanitize(&format!("{target}{name}")).into_owned();
-        let line = self.styled(&line, Style::new().bold());
+        let line = self.styled(&target(check), Style::new().bold());
         self.text.push_str(&format!("{line}\n"));
+    }
+
+    fn healthy(&mut self, check: &TargetCheck) {
+        let mark = self.styled(" ok ", AnsiColor::Green.on_default());
+        self.text.push_str(&format!("{mark} {}\n", target(check)));
     }
 
     fn link(&mut self, check: &LinkCheck) {
@@ -114,10 +119,16 @@ impl Lines {
         match &candidate.cure {
             Cure::Step(step) => write(self, "to do", step),
             Cure::Paste(Paste { into, statement, unless, .. }) => {
-                let unless = unless.map_or(String::new(), |unless| format!(", unless {unless}"));
-                write(self, "paste", &format!("into {into}{unless}:"));
+                let unless = unless.map_or(String::new(), |unless| format!("not if {unless}. Else "));
+                write(self, "paste", &format!("{unless}into {into}:"));
                 let statement = serde_json::to_string(statement).unwrap_or_default();
                 self.text.push_str(&format!("{:INDENT$}{statement}\n", ""));
+                if statement.contains(EXTERNAL_ID_PLACEHOLDER) {
+                    let text = format!(
+                        "replace {EXTERNAL_ID_PLACEHOLDER} with the external id, which --show-external-id prints"
+                    );
+                    write(self, "", &text);
+                }
             }
         }
     }
@@ -145,4 +156,12 @@ impl Lines {
     fn styled(&self, text: &str, style: Style) -> String {
         if self.terminal.colors { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
+}
+
+/// The role or the account of a check, with the account's name.
+fn target(check: &TargetCheck) -> String {
+    let role = check.role_arn.as_ref().map(ToString::to_string);
+    let target = role.or_else(|| check.account_id.clone()).unwrap_or_default();
+    let name = check.account_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+    sanitize(&format!("{target}{name}")).into_owned()
 }

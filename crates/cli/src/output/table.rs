@@ -62,7 +62,9 @@ fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -
                     None => alike.push((account, vec![id])),
                 }
             }
-            Outcome::Partial => writeln!(out, "{}", not_read(&account, &subject(&account), terminal))?,
+            Outcome::Partial => {
+                writeln!(out, "{}", not_read(&account, &subject(&account), &roll.header, terminal))?
+            }
             Outcome::Complete | Outcome::Skipped => {}
         }
     }
@@ -74,7 +76,7 @@ fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -
                 format!("{}: {}", count_of(ids.len(), "account"), first_of(&ids))
             }
         };
-        writeln!(out, "{}", not_read(&account, &subject, terminal))?;
+        writeln!(out, "{}", not_read(&account, &subject, &roll.header, terminal))?;
     }
     Ok(())
 }
@@ -200,7 +202,7 @@ fn key_cells(key: &AccessKey, as_of: Timestamp) -> Vec<Cell<'static>> {
 }
 
 /// The gaps of an account: the message of AWS and the remedy.
-fn not_read(account: &AccountRecord, subject: &str, terminal: TerminalStyle) -> String {
+fn not_read(account: &AccountRecord, subject: &str, header: &Header, terminal: TerminalStyle) -> String {
     let outcome = if account.is_denied() { "Denied".to_owned() } else { account.outcome().to_string() };
     let mut rows = vec![vec![Cell::styled(outcome, red().bold()), Cell::bold(subject)]];
     for gap in group_gaps(account.gaps()) {
@@ -222,7 +224,7 @@ fn not_read(account: &AccountRecord, subject: &str, terminal: TerminalStyle) -> 
     }
     let is_diagnosed = account.gaps().iter().any(|gap| gap.diagnosis().is_some());
     if let Some(role_arn) = account.role_arn().filter(|_| is_diagnosed) {
-        rows.push(vec![Cell::new("more"), Cell::new(doctor_command(role_arn))]);
+        rows.push(vec![Cell::new("more"), Cell::new(doctor_command(role_arn, &header.collect))]);
     }
     labeled(terminal, &rows)
 }

@@ -105,14 +105,18 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
     let summary = CoverageSummary::new(roll, &report.coverage, Some(report), &NeutralTerms).to_one_line();
     Rows::write_to(out, |rows| {
         let mut write = |row: &Row<'_>| rows.write(row.cells(&as_of));
-        write_others(report, &mut write)?;
+        write_others(roll, report, &mut write)?;
         let json = coverage_json(&report.coverage)?;
         write(&Row { record: "coverage", message: &summary, coverage: &json, ..Row::default() })
     })
 }
 
 /// Writes what could not be evaluated, and what could not be read.
-fn write_others(report: &Report, write: &mut impl FnMut(&Row<'_>) -> io::Result<()>) -> io::Result<()> {
+fn write_others(
+    roll: &RollFile,
+    report: &Report,
+    write: &mut impl FnMut(&Row<'_>) -> io::Result<()>,
+) -> io::Result<()> {
     for unknown in &report.assessment.unknown {
         let more = if unknown.count > unknown.examples.len() { ", …" } else { "" };
         let (missing, examples) = (unknown.missing, unknown.examples.join(", "));
@@ -147,7 +151,7 @@ fn write_others(report: &Report, write: &mut impl FnMut(&Row<'_>) -> io::Result<
             organizational_unit: it.organizational_unit.as_deref().unwrap_or_default(),
             user_name: it.gap.user_name.as_deref().unwrap_or_default(),
             message: &gap_text(&it.gap),
-            remedy: &it.advice(),
+            remedy: &it.advice(&roll.header.collect),
             ..Row::default()
         })?;
     }

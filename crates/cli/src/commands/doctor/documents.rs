@@ -8,10 +8,11 @@ use rolecall_access::doctor::cure::SessionRequest;
 use rolecall_access::doctor::{ChainDocuments, DocumentCheck, TargetCheck};
 use rolecall_core::RunOptions;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
-use serde_json::Value;
 
 use super::DoctorArgs;
 use crate::failure::Failure;
+use crate::input_file;
+use crate::output;
 use crate::targets;
 use crate::terms::FlagTerms;
 
@@ -104,7 +105,10 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
             "member-boundary" if is_json => {
                 documents.member_boundary = Some(policy(path, PolicyType::Boundary)?)
             }
-            _ => {}
+            _ => {
+                let problem = format!("--documents {}: this name is not that of a document", path.display());
+                return Err(Failure::usage(problem).with_remedy(format!("the folder has {NAMES}")));
+            }
         }
     }
     for (name, is_missing) in [
@@ -150,10 +154,14 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn policy(path: &Path, policy_type: PolicyType) -> Result<NamedPolicy, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| Failure::cannot_read("--documents", path, &error))?;
-    let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
-    let document: Value = rolecall_json::parse(&text).map_err(|error| invalid(&error))?;
-    let policy = Policy::parse(&document, policy_type).map_err(|error| invalid(&error))?;
+    let text = input_file::read_text("--documents", path)?;
+    let policy = Policy::parse_text(&text, policy_type)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    let places = rolecall_json::Places::new(&text);
+    for lint in policy.lints(policy_type) {
+        let place = places.place(&lint.culprit());
+        output::say(&format!("warning: {}: {place}: {lint}", path.display()));
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(NamedPolicy { name, policy })
 }

@@ -3,7 +3,7 @@
 mod documents;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -17,7 +17,7 @@ use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{Run, RunOptions};
-use rolecall_roll::{Cause, ErrorKind, RunId};
+use rolecall_roll::{Cause, ErrorKind, Outcome, RunId};
 use serde_json::json;
 
 use crate::args::{
@@ -113,8 +113,7 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
         ..RunOptions::default()
     };
     if let Some(roll) = &arguments.from {
-        let roles = roles_not_read(roll)?;
-        flags.targets.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
+        read_roll(roll, &mut flags)?;
     }
     let options = targets::options(flags, &configuration)?;
     let (format, mut out) = arguments.output.open()?;
@@ -133,21 +132,32 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
     Ok(exit_code(&checks))
 }
 
-/// The roles of the accounts that a roll did not read completely because access was denied, or that it did not read at all.
-fn roles_not_read(roll: &std::path::Path) -> Result<Vec<String>, Failure> {
+/// Sets the targets to the accounts that a roll did not read completely because access was denied, or that it did not read at all;
+/// and the facts to those of the roll, unless others are given.
+fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<(), Failure> {
     let file = roll_file::read(roll)?;
     let mut roles = Vec::new();
     for account in file.accounts() {
         let account = account.map_err(Failure::unexpected)?;
         let is_denied = account.gaps().iter().any(|gap| gap.error_kind == ErrorKind::Denied);
-        let is_unread = is_denied || account.outcome() == rolecall_roll::Outcome::Failed;
+        let is_unread = is_denied || account.outcome() == Outcome::Failed;
         roles.extend(account.role_arn().filter(|_| is_unread).map(ToString::to_string));
     }
     if roles.is_empty() {
         let problem = format!("{}: every account was read, so there is nothing to diagnose", roll.display());
         return Err(Failure::usage(problem).with_remedy("check a role with --role-arn ARN"));
     }
-    Ok(roles)
+    flags.targets.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
+    if flags.selection.given("collect").is_none() {
+        let facts: Vec<String> =
+            file.header.collect.facts.iter().map(|fact| fact.name().to_owned()).collect();
+        flags.selection.set("collect", &[facts.join(",")], Origin::Flag).map_err(Failure::usage)?;
+    }
+    output::say(
+        "note: a roll does not have external ids, session tags and the source identity: if the scan sent any, pass the same \
+         flags or variables",
+    );
+    Ok(())
 }
 
 async fn check_targets(
@@ -178,7 +188,8 @@ async fn check_targets(
         Some(profile) => {
             let caller =
                 CallerArgs { profile: Some(profile.clone()), region: arguments.caller.region.clone() };
-            Some(aws::connect(&caller, &plan, &settings.limits).await?)
+            let member = aws::connect(&caller, &plan, &settings.limits).await;
+            Some(member.map_err(|failure| failure.about_flag("--profile", "--member-profile"))?)
         }
     };
     let spinner = Spinner::preparing(&plan, &scanner);

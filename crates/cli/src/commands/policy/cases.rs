@@ -1,7 +1,5 @@
 //! A file of cases, which several subcommands read.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 
 use rolecall_json::{JsonPath, Places};
@@ -9,6 +7,7 @@ use rolecall_policy::Case;
 use rolecall_policy::case::{CaseError, CaseWarning};
 
 use crate::failure::Failure;
+use crate::input_file;
 
 /// The cases of a file, and its text.
 pub(super) struct CaseFile {
@@ -43,7 +42,7 @@ set. The ARN of a session lacks the path of its role; aws:PrincipalArn has it.";
 impl CaseFile {
     /// Reads a file of cases; `-` is stdin. The remedy of a failure names the command.
     pub(super) fn read(file: &Path, command: &str) -> Result<Self, Failure> {
-        let text = read(file).map_err(|error| Failure::cannot_read("", file, &error))?;
+        let text = input_file::read_text("", file)?;
         let not_cases = |problem: &dyn std::fmt::Display| {
             Failure::usage(format!("{}: {problem}", file.display()))
                 .with_remedy(format!("write a JSON list of cases; `{command} --help` shows one"))
@@ -70,13 +69,4 @@ pub(super) fn problem(places: &Places<'_>, index: usize, error: &CaseError) -> S
 /// The line and column of what should be corrected in a policy of a case.
 pub(super) fn place_of(places: &Places<'_>, index: usize, warning: &CaseWarning) -> rolecall_json::Place {
     places.place(&JsonPath::root().item(index).join(warning.path()))
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    fs::read_to_string(file)
 }

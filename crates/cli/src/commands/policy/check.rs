@@ -1,7 +1,6 @@
 //! `rolecall policy check`: what policies grant beyond and short of what a scan needs.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use super::generate::DocumentChoice;
 use crate::args::{OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
+use crate::input_file;
 use crate::output;
 
 const HELP: &str = "\
@@ -139,7 +139,7 @@ fn check_file(
     document: Option<DocumentName>,
     given: &GivenAccess,
 ) -> Result<CheckedFile, Failure> {
-    let text = read(path).map_err(|error| Failure::cannot_read("", path, &error))?;
+    let text = input_file::read_text("", path)?;
     let file = path.display().to_string();
     let invalid = |problem: String| CheckedFile {
         file: file.clone(),
@@ -189,15 +189,6 @@ fn without_sample_account(check: &mut PolicyCheck) {
     for short in &mut check.short {
         short.resource = None;
     }
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    fs::read_to_string(file)
 }
 
 /// The columns before the texts of a row.
