@@ -191,6 +191,13 @@ impl LinkCheck {
         matches!(self.state, LinkState::Broken(_))
     }
 
+    /// Removes the candidate that the account is suspended, where it is known that it is not.
+    pub(crate) fn remove_suspended_account(&mut self) {
+        if let LinkState::Broken(broken) = &mut self.state {
+            broken.candidates.retain(|candidate| candidate.cause != Cause::AccountSuspended);
+        }
+    }
+
     pub(crate) fn not_reached(link: Link) -> Self {
         Self { link, subject: String::new(), state: LinkState::NotReached }
     }

@@ -150,7 +150,13 @@ impl Doctor<'_> {
                 Access::CallerCredentials => {
                     links.push(self.check_own_account(target, caller).boxed_local().await);
                 }
-                Access::Role(role) => links.extend(self.check_role(role, caller).boxed_local().await),
+                Access::Role(role) => {
+                    let mut checks = self.check_role(role, caller).boxed_local().await;
+                    if is_listed_as_active(target) {
+                        checks.iter_mut().for_each(LinkCheck::remove_suspended_account);
+                    }
+                    links.extend(checks);
+                }
             }
         }
         let is_broken = links.iter().any(LinkCheck::is_broken);
@@ -244,6 +250,9 @@ impl Doctor<'_> {
             if link != Link::Hub {
                 self.look_at_member(request, &mut broken).boxed_local().await;
             }
+        }
+        if link == Link::Member {
+            broken.notes.extend(note_on_permission_set(&request.caller_arn));
         }
         let mut links = Vec::new();
         if link > Link::Hub {
@@ -398,6 +407,20 @@ impl Doctor<'_> {
         broken.notes.push(format!("{} of {} actions are allowed", check.allowed, needed.len()));
         LinkCheck::broken(Link::Collect, subject, broken)
     }
+}
+
+/// Whether AWS Organizations lists the account: those that are suspended or closed are not checked.
+fn is_listed_as_active(target: &Target) -> bool {
+    target.account.as_ref().is_some_and(|account| account.organizational_unit.is_some())
+}
+
+/// The note about a role of IAM Identity Center.
+fn note_on_permission_set(caller_arn: &str) -> Option<String> {
+    caller_arn.contains(":assumed-role/AWSReservedSSO_").then(|| {
+        "the end of the caller's role name changes when the permission set is assigned again: `rolecall policy generate --trust \
+         organization --permission-set NAME` makes a trust policy that follows it"
+            .to_owned()
+    })
 }
 
 /// The cause of a denied action in the member account.

@@ -269,6 +269,19 @@ fn member_side() -> Vec<Breakage> {
             Cured::ByPaste,
         ),
         unnamed(
+            "the trust policy does not name the caller's role of IAM Identity Center",
+            "caller_not_trusted",
+            |s| {
+                let mut sso = s.at(HUB_ROLE).clone();
+                sso["path"] = json!("/aws-reserved/sso.amazonaws.com/eu-central-1/");
+                let name = "AWSReservedSSO_Audit_0123456789abcdef";
+                s.set("/accounts/222222222222/roles", name, sso);
+                let arn = role(HUB, &format!("aws-reserved/sso.amazonaws.com/eu-central-1/{name}"));
+                s.set("/caller", "arn", json!(arn));
+            },
+            Cured::ByPaste,
+        ),
+        unnamed(
             "the trust policy trusts a service only",
             "caller_not_trusted",
             |s| trust_policy(s, trust(&json!({ "Service": "ec2.amazonaws.com" }))),
