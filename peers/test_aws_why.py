@@ -259,7 +259,7 @@ def cure_text(cure: dict) -> str:
         return f"to do: {cure['step']}"
     paste = cure["paste"]
     compact = json.dumps(paste["statement"], separators=(",", ":"))
-    return f"paste into {paste['into']} in {paste['account_id']}: {compact}"
+    return f"paste into {paste['into']}: {compact}"
 
 
 def words(text: str) -> str:
