@@ -1,5 +1,11 @@
 //! The chain from documents alone: the first broken link, its cause, and a statement that heals it and opens nothing else.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "a test that cannot go on ends"
+)]
 
 use std::collections::BTreeMap;
 

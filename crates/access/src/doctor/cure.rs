@@ -16,9 +16,15 @@ const ASSUME_ROLE: &str = "sts:AssumeRole";
 #[serde(rename_all = "snake_case")]
 pub enum Cure {
     /// A statement to add to a policy.
-    Paste(Paste),
+    Paste(Box<Paste>),
     /// What to do where no statement heals it, without its full stop.
     Step(String),
+}
+
+impl Cure {
+    fn paste(paste: Paste) -> Self {
+        Self::Paste(Box::new(paste))
+    }
 }
 
 /// A statement to add to a policy.
@@ -139,9 +145,7 @@ impl SessionRequest {
                 let [partition, account] =
                     [1, 4].map(|part| self.caller_arn.split(':').nth(part).unwrap_or_default());
                 let role = |path: &str| format!("arn:{partition}:iam::{account}:role/{path}{name}");
-                if !name.starts_with("AWSReservedSSO_") {
-                    role("")
-                } else {
+                if name.starts_with("AWSReservedSSO_") {
                     // The path has the region of IAM Identity Center, but not in us-east-1. No two roles of an account have the
                     // same name, whatever their paths.
                     let root = format!("arn:{partition}:iam::{account}:root");
@@ -153,6 +157,7 @@ impl SessionRequest {
                         paths,
                     ));
                 }
+                role("")
             }
             (None, CallerIdentity::Other) => return None,
         };
@@ -204,7 +209,7 @@ pub(crate) fn for_session(
         }
         _ => None,
     };
-    paste.map_or_else(|| Cure::Step(cause.to_do(terms)), Cure::Paste)
+    paste.map_or_else(|| Cure::Step(cause.to_do(terms)), Cure::paste)
 }
 
 /// The trust statement for a missing action.
@@ -275,7 +280,7 @@ pub(crate) fn for_actions(
     };
     // IAM's read actions have no resource of their own that all of them accept.
     let statement = Statement::allow(actions.iter().copied()).on(["*"]);
-    Cure::Paste(Paste { account_id: account_id.to_owned(), policy: *policy, into, statement, unless: None })
+    Cure::paste(Paste { account_id: account_id.to_owned(), policy: *policy, into, statement, unless: None })
 }
 
 /// What heals missing actions of the caller in its own account.
@@ -284,7 +289,7 @@ pub(crate) fn for_own_actions(cause: &Cause, actions: &[&str], caller_arn: &str,
         return Cure::Step(cause.to_do(terms));
     };
     let account_id = account_of(caller_arn).to_owned();
-    Cure::Paste(Paste {
+    Cure::paste(Paste {
         into: format!("a policy of {} in {account_id}", caller_label(caller_arn)),
         account_id,
         policy: PolicyType::Identity,

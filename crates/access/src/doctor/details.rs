@@ -101,7 +101,8 @@ struct Evaluation {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Check {
-    check_type: String,
+    #[serde(rename = "checkType")]
+    of: String,
     #[serde(default)]
     evaluated_effect: String,
     #[serde(default)]
@@ -160,7 +161,7 @@ impl Details {
 
 impl Check {
     fn causes(&self, action: &str) -> Vec<(Cause, String)> {
-        let Some(policy) = policy_type(&self.check_type) else { return Vec::new() };
+        let Some(policy) = policy_type(&self.of) else { return Vec::new() };
         match self.evaluated_effect.as_str() {
             "EXPLICIT_DENY" => {
                 let denying: Vec<_> =

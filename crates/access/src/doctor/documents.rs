@@ -109,7 +109,7 @@ impl DocumentCheck<'_> {
         broken(
             Link::Caller,
             subject,
-            Candidate { cause, text, cure: Cure::Paste(paste), distinguished_by: None },
+            Candidate { cause, text, cure: Cure::Paste(Box::new(paste)), distinguished_by: None },
         )
     }
 

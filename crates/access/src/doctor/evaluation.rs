@@ -130,21 +130,23 @@ fn unknown_key(explanation: &Explanation) -> Option<String> {
     }
 }
 
+/// The keys of which the run itself knows whether the request has them.
+const KEYS_OF_REQUEST: [&str; 9] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:resourceaccount",
+    "aws:securetransport",
+    "aws:tagkeys",
+    "sts:externalid",
+    "sts:rolesessionname",
+    "sts:sourceidentity",
+    "sts:transitivetagkeys",
+];
+
 /// Whether what the run sends decides about a key, or the caller's ARN does.
 fn is_of_request(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    const KEYS: [&str; 9] = [
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:resourceaccount",
-        "aws:securetransport",
-        "aws:tagkeys",
-        "sts:externalid",
-        "sts:rolesessionname",
-        "sts:sourceidentity",
-        "sts:transitivetagkeys",
-    ];
-    KEYS.contains(&key.as_str()) || key.starts_with("aws:requesttag/")
+    KEYS_OF_REQUEST.contains(&key.as_str()) || key.starts_with("aws:requesttag/")
 }
 
 /// A candidate that is certain, as far as the documents are the ones that AWS has.
@@ -176,7 +178,7 @@ fn trust_candidate(
     let not_trusted = Cause::CallerNotTrusted { action: action.to_owned() };
     let pasted = |cause: Cause, text: Option<String>, existing: &Conditions| {
         let paste = cure::trust_paste(request, action, existing, true);
-        let cure = paste.map_or_else(|| Cure::Step(cause.to_do(terms)), Cure::Paste);
+        let cure = paste.map_or_else(|| Cure::Step(cause.to_do(terms)), |paste| Cure::Paste(Box::new(paste)));
         candidate(cause, text, cure)
     };
     let Some((document, statement)) = nearest else {
@@ -240,7 +242,7 @@ fn conditions_of(document: &Value, index: usize) -> Option<Conditions> {
     let statements = document.get("Statement")?;
     let statement = if statements.is_array() { statements.get(index)? } else { statements };
     let values = |value: &Value| match value {
-        Value::Array(values) => OneOrMany::from_iter(values.iter().map(text)),
+        Value::Array(values) => values.iter().map(text).collect(),
         one => OneOrMany::One(text(one)),
     };
     let operators = statement.get("Condition")?.as_object()?;

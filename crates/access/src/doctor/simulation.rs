@@ -5,7 +5,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>
 
-use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType, ResourceSpecificResult};
 use futures_util::FutureExt;
 use rolecall_core::{CallError, Scanner};
 use rolecall_roll::{Cause, PolicyType};
@@ -90,7 +90,7 @@ fn cause(result: &EvaluationResult) -> Cause {
     }
     // AWS returns the statements that decided: of an explicit deny, those that deny.
     let of_resource =
-        result.resource_specific_results().first().map(|resource| resource.matched_statements());
+        result.resource_specific_results().first().map(ResourceSpecificResult::matched_statements);
     let statements = of_resource.unwrap_or_else(|| result.matched_statements());
     let source = statements.first().and_then(|statement| statement.source_policy_id());
     let policy_arn = source.filter(|id| id.starts_with("arn:")).map(str::to_owned);

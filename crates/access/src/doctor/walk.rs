@@ -320,13 +320,8 @@ impl Doctor<'_> {
             Ok(MemberRole::OtherArn(arn)) => {
                 vec![self.role_missing(format!("the role of this name has the ARN {arn}"))]
             }
-            Ok(MemberRole::Trust(trust)) => match self.evaluate_trust(request, trust) {
-                Some(denial) => {
-                    let note = |key| format!("the value of {key} in the request is not known here");
-                    broken.notes.extend(denial.unknown_key.map(note));
-                    vec![denial.candidate]
-                }
-                None => {
+            Ok(MemberRole::Trust(trust)) => {
+                let Some(denial) = self.evaluate_trust(request, trust) else {
                     let is_other = |candidate: &Candidate| {
                         let cause = &candidate.cause;
                         matches!(cause, Cause::AccountSuspended | Cause::ExplicitlyDenied { .. })
@@ -335,8 +330,11 @@ impl Doctor<'_> {
                     broken.notes.push("the trust policy allows this caller".to_owned());
                     broken.candidates.retain(is_other);
                     return;
-                }
-            },
+                };
+                let note = |key| format!("the value of {key} in the request is not known here");
+                broken.notes.extend(denial.unknown_key.map(note));
+                vec![denial.candidate]
+            }
             Err(error) => {
                 broken.notes.push(member_role::why_unread(&error));
                 return;

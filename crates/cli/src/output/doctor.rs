@@ -23,7 +23,9 @@ pub(crate) fn doctor(checks: &[TargetCheck], terminal: TerminalStyle) -> String 
     if checks.len() > 1 {
         // Of many accounts, those that are healthy are a line each.
         let (healthy, broken): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.is_healthy());
-        healthy.iter().for_each(|check| lines.healthy(check));
+        for check in healthy {
+            lines.healthy(check);
+        }
         for check in broken {
             lines.text.push('\n');
             lines.heading(check);
@@ -108,7 +110,9 @@ impl Lines {
                 }
             }
         }
-        notes.iter().for_each(|note| self.labeled("note", note));
+        for note in notes {
+            self.labeled("note", note);
+        }
     }
 
     /// How to test a candidate, and what heals it.
@@ -118,7 +122,8 @@ impl Lines {
         }
         match &candidate.cure {
             Cure::Step(step) => write(self, "to do", step),
-            Cure::Paste(Paste { into, statement, unless, .. }) => {
+            Cure::Paste(paste) => {
+                let Paste { into, statement, unless, .. } = paste.as_ref();
                 let unless = unless.map_or(String::new(), |unless| format!("not if {unless}. Else "));
                 write(self, "paste", &format!("{unless}into {into}:"));
                 let statement = serde_json::to_string(statement).unwrap_or_default();

@@ -63,7 +63,7 @@ fn render_gaps(out: &mut impl Write, roll: &RollFile, terminal: TerminalStyle) -
                 }
             }
             Outcome::Partial => {
-                writeln!(out, "{}", not_read(&account, &subject(&account), &roll.header, terminal))?
+                writeln!(out, "{}", not_read(&account, &subject(&account), &roll.header, terminal))?;
             }
             Outcome::Complete | Outcome::Skipped => {}
         }

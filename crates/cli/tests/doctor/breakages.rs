@@ -290,7 +290,7 @@ fn member_side() -> Vec<Breakage> {
         unnamed(
             "the trust policy requires an external id, and none is sent",
             "trust_condition_not_met",
-            |s| trust_policy(s, trust_if("StringEquals", "sts:ExternalId", json!(EXTERNAL_ID))),
+            |s| trust_policy(s, trust_if("StringEquals", "sts:ExternalId", &json!(EXTERNAL_ID))),
             Cured::ByStep("--external-id", Setting::with_external_id),
         ),
         unnamed(
@@ -298,7 +298,7 @@ fn member_side() -> Vec<Breakage> {
             "trust_condition_not_met",
             |s| {
                 s.variable("ROLECALL_EXTERNAL_ID", "of-somebody-else");
-                trust_policy(s, trust_if("StringEquals", "sts:ExternalId", json!(EXTERNAL_ID)));
+                trust_policy(s, trust_if("StringEquals", "sts:ExternalId", &json!(EXTERNAL_ID)));
             },
             Cured::ByStep("--external-id", Setting::with_external_id),
         ),
@@ -411,25 +411,25 @@ fn member_side_seen() -> Vec<Breakage> {
         seen(
             "seen: the trust policy requires an external id",
             "trust_condition_not_met",
-            |s| trust_policy(s, trust_if("StringEquals", "sts:ExternalId", json!(EXTERNAL_ID))),
+            |s| trust_policy(s, trust_if("StringEquals", "sts:ExternalId", &json!(EXTERNAL_ID))),
             Cured::ByStep("--external-id", Setting::with_external_id),
         ),
         seen(
             "seen: a condition on MFA",
             "trust_condition_not_met",
-            |s| trust_policy(s, trust_if("Bool", "aws:MultiFactorAuthPresent", json!("true"))),
+            |s| trust_policy(s, trust_if("Bool", "aws:MultiFactorAuthPresent", &json!("true"))),
             Cured::ByStep("MFA", heal_trust),
         ),
         seen(
             "seen: a condition on the organization",
             "trust_condition_not_met",
-            |s| trust_policy(s, trust_if("StringEquals", "aws:PrincipalAccount", json!("333333333333"))),
+            |s| trust_policy(s, trust_if("StringEquals", "aws:PrincipalAccount", &json!("333333333333"))),
             Cured::ByStep("let the owner of the account decide", heal_trust),
         ),
         seen(
             "seen: a condition on the session name",
             "trust_condition_not_met",
-            |s| trust_policy(s, trust_if("StringLike", "sts:RoleSessionName", json!("audit-*"))),
+            |s| trust_policy(s, trust_if("StringLike", "sts:RoleSessionName", &json!("audit-*"))),
             Cured::ByStep("--session-name", |s| s.argument("--session-name", "audit-1")),
         ),
         seen(
@@ -467,7 +467,7 @@ fn member_side_seen() -> Vec<Breakage> {
         seen(
             "seen: a condition on the source address",
             "trust_condition_not_met",
-            |s| trust_policy(s, trust_if("IpAddress", "aws:SourceIp", json!("203.0.113.0/24"))),
+            |s| trust_policy(s, trust_if("IpAddress", "aws:SourceIp", &json!("203.0.113.0/24"))),
             Cured::ByStep("network", heal_trust),
         ),
         seen(

@@ -206,7 +206,7 @@ pub(crate) fn trust(principal: &Value) -> Value {
 }
 
 /// A trust policy for the hub's role with a condition.
-pub(crate) fn trust_if(operator: &str, key: &str, value: Value) -> Value {
+pub(crate) fn trust_if(operator: &str, key: &str, value: &Value) -> Value {
     policy(&json!({
         "Effect": "Allow", "Principal": { "AWS": role(HUB, "LambdaRole") }, "Action": "sts:AssumeRole",
         "Condition": { operator: { key: value } },

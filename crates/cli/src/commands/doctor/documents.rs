@@ -95,7 +95,7 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
             "hub-trust" if is_json => documents.hub_trust = Some(policy(path, PolicyType::Trust)?),
             "member-trust" if is_json => documents.member_trust = Some(policy(path, PolicyType::Trust)?),
             "hub-permissions" if is_json => {
-                documents.hub_permissions = vec![policy(path, PolicyType::Identity)?]
+                documents.hub_permissions = vec![policy(path, PolicyType::Identity)?];
             }
             "member-permissions" if is_json => {
                 documents.member_permissions = vec![policy(path, PolicyType::Identity)?];
@@ -103,7 +103,7 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
             "hub-boundary" if is_json => documents.hub_boundary = Some(policy(path, PolicyType::Boundary)?),
             "hub-session" if is_json => documents.hub_session = Some(policy(path, PolicyType::Session)?),
             "member-boundary" if is_json => {
-                documents.member_boundary = Some(policy(path, PolicyType::Boundary)?)
+                documents.member_boundary = Some(policy(path, PolicyType::Boundary)?);
             }
             _ => {
                 let problem = format!("--documents {}: this name is not that of a document", path.display());
