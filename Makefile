@@ -175,6 +175,7 @@ build: ## build the function for arm64: target/lambda/rolecall-lambda/bootstrap.
 .PHONY: deploy
 ifdef ROLE
 deploy: ## deploy the function to the stack of deploy-hub: [ZIP=… DISTRIBUTED=1], or with ROLE=… alone; DRY=1 prints
+	$(call only_known,ROLE ENV_FILE ZIP DRY)
 	@case "$(ROLE)" in arn:*:role/*) ;; *) echo "ROLE is '$(ROLE)'; set it to the ARN of the role that make roles" \
 	    "creates in the hub account, such as ROLE=arn:aws:iam::222222222222:role/LambdaRole" >&2; exit 2 ;; esac
 	@test -z "$(ENV_FILE)" || test -r "$(ENV_FILE)" || { echo "ENV_FILE is '$(ENV_FILE)', which cannot be" \
@@ -186,29 +187,48 @@ deploy: ## deploy the function to the stack of deploy-hub: [ZIP=… DISTRIBUTED=
 	$(call unless_dry,$(CARGO_LAMBDA) deploy --iam-role "$(ROLE)" $(if $(ENV_FILE),--env-file "$(ENV_FILE)"))
 else
 deploy:
+	$(call only_known,ZIP DISTRIBUTED SCHEDULE EMAIL KMS_KEY PARAMETERS STACK HUB_PROFILE REGION DRY)
+	@BUILT_ZIP="$(BUILT_ZIP)" infra/deploy.sh check
 	$(if $(ZIP),,$(call unless_dry,$(BUILD_FUNCTION)))
-	@ZIP="$(or $(ZIP),$(BUILD)/lambda/rolecall-lambda/bootstrap.zip)" infra/deploy.sh
+	@BUILT_ZIP="$(BUILT_ZIP)" infra/deploy.sh
 endif
+
+BUILT_ZIP = $(BUILD)/lambda/rolecall-lambda/bootstrap.zip
+
+# Refuses a variable of the command line that the target does not know: a misspelled one would have no effect.
+only_known = $(if $(filter-out $(1) $(OF_TOOLS),$(TYPED)),@echo "make $@ has no variable" \
+    "$(firstword $(filter-out $(1) $(OF_TOOLS),$(TYPED))); its variables are $(strip $(1))" >&2; exit 2)
+TYPED = $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+OF_TOOLS := AWS_% CARGO_% PYENV_ROOT PATH HOME MAKEFLAGS
 
 # Runs a command, or with DRY=1 prints it.
 unless_dry = $(if $(filter 1,$(DRY)),@printf '%s\n' '$(subst ','\'',$(1))',$(1))
 
 .PHONY: roles
 roles: ## print (RUN=1: run) the commands that create the roles of two accounts: A=MEMBER_ID B=HUB_ID
+	$(call only_known,$(ROLE_VARIABLES))
 	@infra/roles.sh
+
+ROLE_VARIABLES := A B A_PROFILE B_PROFILE FACTS EXTERNAL_ID FUNCTION RUN
 
 ## An organization
 
 .PHONY: deploy-hub
 deploy-hub: ## print (RUN=1: run) the commands for the hub account's role: HUB=… MANAGEMENT=… ORGANIZATION=…
+	$(call only_known,$(ORGANIZATION_VARIABLES))
 	@infra/organization.sh hub
+
+ORGANIZATION_VARIABLES := HUB MANAGEMENT ORGANIZATION OU FACTS SSO_PERMISSION_SET CI_ROLE EXTERNAL_ID DELEGATED FUNCTION \
+    HUB_PROFILE MANAGEMENT_PROFILE REGION RUN
 
 .PHONY: deploy-members
 deploy-members: ## print (RUN=1: run) the commands for the roles of all accounts: as deploy-hub, and OU=…
+	$(call only_known,$(ORGANIZATION_VARIABLES))
 	@infra/organization.sh members
 
 .PHONY: destroy
 destroy: ## print (RUN=1: run) the commands that delete the roles: as deploy-members, or as roles
+	$(call only_known,$(ROLE_VARIABLES) $(ORGANIZATION_VARIABLES))
 	@if [ -n "$$A$$B" ]; then infra/roles.sh destroy; else infra/organization.sh destroy; fi
 
 ## Benchmarks

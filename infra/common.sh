@@ -36,9 +36,10 @@ check_external_id() {
     fi
 }
 
+# Nothing is set where the fact set stays as it is.
 check_fact_set() {
     case $1 in
-    default | recommended | all) ;;
+    '' | default | recommended | all) ;;
     *) usage_error "FACTS is '$1'; set it to default, recommended or all, as --collect of rolecall scan" ;;
     esac
 }
@@ -96,14 +97,30 @@ print_command() {
     for word; do
         case $word in
         --*) printf ' \\\n    %s' "$word" ;;
-        # A variable that a printed command has set.
-        \$bucket) printf ' "%s"' "$word" ;;
-        *[!A-Za-z0-9_.:/-]* | '') printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")" ;;
         aws) printf %s "$word" ;;
-        *) printf ' %s' "$word" ;;
+        *) printf ' %s' "$(quoted "$word")" ;;
         esac
     done
     printf '\n\n'
+}
+
+quoted() {
+    case $1 in
+    # Variables that printed commands set.
+    \$bucket | \$parameters | \$code.zip | \$code.asl.json | CodeKey=\$code) printf '"%s"' "$1" ;;
+    *[!A-Za-z0-9_.:/-]* | '') printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf %s "$1" ;;
+    esac
+}
+
+# Prints the names of the parameters of template $1, one a line.
+template_parameters() {
+    awk '/^[A-Z]/ { section = $1 } section == "Parameters:" && /^  [A-Z][A-Za-z0-9]*:$/ { sub(":", ""); print $1 }' "$infra/$1"
+}
+
+# Prints the value of a variable; nothing for the word `none`, which removes a value that a stack has.
+unless_none() {
+    [ "$1" = none ] || printf %s "$1"
 }
 
 # Prints a message: a comment between printed commands, or progress to stderr when they are run.

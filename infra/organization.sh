@@ -10,24 +10,26 @@ usage="usage: make deploy-hub     HUB=222222222222 MANAGEMENT=999999999999 ORGAN
   MANAGEMENT          id of the management account; with DELEGATED=1 it may be left out, and is then not read
   ORGANIZATION        id of the organization
   OU                  root of the organization, or organizational units separated by commas; their accounts get IAMListRole
-  FACTS               facts that may be read: default, recommended or all (default: recommended)
-  EXTERNAL_ID         external id that IAMListRole requires (default: none)
-  SSO_PERMISSION_SET  permission set whose users may use LambdaRole (default: none)
-  CI_ROLE             ARN of a role that may use LambdaRole (default: none)
+  FACTS               facts that may be read: default, recommended or all (at first: recommended)
+  EXTERNAL_ID         external id that IAMListRole requires, or the word none (at first: none)
+  SSO_PERMISSION_SET  permission set whose users may use LambdaRole, or none (at first: none)
+  CI_ROLE             ARN of a role that may use LambdaRole, or none (at first: none)
   DELEGATED           1: the hub account is a delegated administrator for CloudFormation StackSets; it then lists the
                       accounts and manages the StackSet itself (default: 0)
-  FUNCTION            name of the Lambda function (default: rolecall)
+  FUNCTION            name of the Lambda function (at first: rolecall)
   HUB_PROFILE         AWS CLI profile for the hub account (default: hub)
   MANAGEMENT_PROFILE  AWS CLI profile for the management account (default: management)
   REGION              Region of the stacks and of the function; IAM roles are in all Regions (default: us-east-1)
-  RUN                 1 runs the commands (default: print them)"
+  RUN                 1 runs the commands (default: print them)
+FACTS, EXTERNAL_ID, SSO_PERMISSION_SET, CI_ROLE and FUNCTION stay as they are in the stacks where they are not given; the
+word none removes one."
 
 infra=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=infra/common.sh
 . "$infra/common.sh"
-HUB=${HUB:-} MANAGEMENT=${MANAGEMENT:-} ORGANIZATION=${ORGANIZATION:-} OU=${OU:-} FACTS=${FACTS:-recommended}
+HUB=${HUB:-} MANAGEMENT=${MANAGEMENT:-} ORGANIZATION=${ORGANIZATION:-} OU=${OU:-} FACTS=${FACTS:-}
 EXTERNAL_ID=${EXTERNAL_ID:-} SSO_PERMISSION_SET=${SSO_PERMISSION_SET:-} CI_ROLE=${CI_ROLE:-} DELEGATED=${DELEGATED:-0}
-FUNCTION=${FUNCTION:-rolecall} HUB_PROFILE=${HUB_PROFILE:-hub} MANAGEMENT_PROFILE=${MANAGEMENT_PROFILE:-management}
+FUNCTION=${FUNCTION:-} HUB_PROFILE=${HUB_PROFILE:-hub} MANAGEMENT_PROFILE=${MANAGEMENT_PROFILE:-management}
 REGION=${REGION:-us-east-1}
 profiles="HUB_PROFILE and MANAGEMENT_PROFILE to the profiles of HUB and MANAGEMENT"
 # Accounts in which the role cannot be created, such as below an SCP that denies it, do not stop the others.
@@ -36,9 +38,13 @@ preferences=FailureTolerancePercentage=100,MaxConcurrentPercentage=100
 deploy_hub() {
     check_caller "$HUB_PROFILE" "$HUB" "$profiles"
     say "hub account, $HUB: LambdaRole, which assumes IAMListRole in the accounts of $ORGANIZATION"
-    deploy_stack "$HUB_PROFILE" rolecall-hub hub.yaml OrganizationId="$ORGANIZATION" \
-        OrganizationRoleArn="$(organization_role)" FactSet="$FACTS" SsoPermissionSet="$SSO_PERMISSION_SET" \
-        CiRoleArn="$CI_ROLE" FunctionName="$FUNCTION" ExternalId="$EXTERNAL_ID"
+    set -- OrganizationId="$ORGANIZATION" OrganizationRoleArn="$(organization_role)"
+    [ -z "$FACTS" ] || set -- "$@" FactSet="$FACTS"
+    [ -z "$SSO_PERMISSION_SET" ] || set -- "$@" SsoPermissionSet="$(unless_none "$SSO_PERMISSION_SET")"
+    [ -z "$CI_ROLE" ] || set -- "$@" CiRoleArn="$(unless_none "$CI_ROLE")"
+    [ -z "$FUNCTION" ] || set -- "$@" FunctionName="$FUNCTION"
+    [ -z "$EXTERNAL_ID" ] || set -- "$@" ExternalId="$(unless_none "$EXTERNAL_ID")"
+    deploy_stack "$HUB_PROFILE" rolecall-hub hub.yaml "$@"
     say "deploy the function: make deploy; or use arn:$(partition):iam::$HUB:role/LambdaRole as role_arn of an AWS CLI profile"
 }
 
@@ -46,13 +52,16 @@ deploy_members() {
     check_callers
     if [ -n "$(organization_role)" ]; then
         say "management account, $MANAGEMENT: OrganizationListRole, with which LambdaRole lists the accounts"
-        deploy_stack "$MANAGEMENT_PROFILE" rolecall-organization management.yaml HubAccountId="$HUB" HubTrust=account \
-            OrganizationId="$ORGANIZATION" FactSet="$FACTS"
+        set -- HubAccountId="$HUB" HubTrust=account OrganizationId="$ORGANIZATION"
+        [ -z "$FACTS" ] || set -- "$@" FactSet="$FACTS"
+        deploy_stack "$MANAGEMENT_PROFILE" rolecall-organization management.yaml "$@"
     fi
     if has_management_stack; then
         say "management account, $MANAGEMENT: IAMListRole as a stack, since StackSets create nothing in it"
-        deploy_stack "$MANAGEMENT_PROFILE" rolecall-member member.yaml HubAccountId="$HUB" HubTrust=account \
-            OrganizationId="$ORGANIZATION" FactSet="$FACTS" ExternalId="$EXTERNAL_ID"
+        set -- HubAccountId="$HUB" HubTrust=account OrganizationId="$ORGANIZATION"
+        [ -z "$FACTS" ] || set -- "$@" FactSet="$FACTS"
+        [ -z "$EXTERNAL_ID" ] || set -- "$@" ExternalId="$(unless_none "$EXTERNAL_ID")"
+        deploy_stack "$MANAGEMENT_PROFILE" rolecall-member member.yaml "$@"
     fi
     say "member accounts: IAMListRole as a StackSet, also in accounts that are added to $OU later"
     deploy_stack_set
@@ -75,7 +84,7 @@ destroy() {
     fi
     delete_stack "$HUB_PROFILE" rolecall-hub
     say "the rolls stay in the bucket rolecall-hub-bucket-…, which you may delete; a function that was deployed with ROLE" \
-        "stays too: aws lambda delete-function --function-name $FUNCTION --profile $HUB_PROFILE"
+        "stays too: aws lambda delete-function --function-name ${FUNCTION:-rolecall} --profile $HUB_PROFILE"
 }
 
 check_settings() {
@@ -94,7 +103,7 @@ check_settings() {
     *) usage_error "DELEGATED is '$DELEGATED'; set it to 1 if the hub account is a delegated administrator, or leave it out" ;;
     esac
     case $CI_ROLE in
-    '' | arn:*:iam::*:role/*) ;;
+    '' | none | arn:*:iam::*:role/*) ;;
     *) usage_error "CI_ROLE is '$CI_ROLE'; set it to a role ARN, such as arn:aws:iam::$HUB:role/RolecallCI" ;;
     esac
     case $SSO_PERMISSION_SET in
@@ -170,20 +179,61 @@ delete_stack() {
 }
 
 deploy_stack_set() {
-    # As JSON: an external id may contain characters that separate the words of the short form.
-    parameters="[$(parameter HubAccountId "$HUB"), $(parameter HubTrust account), \
-$(parameter OrganizationId "$ORGANIZATION"), $(parameter FactSet "$FACTS"), $(parameter ExternalId "$EXTERNAL_ID")]"
-    if [ "$RUN" = 1 ] && stack_set_exists; then
-        operation update-stack-set --template-body "file://$infra/member.yaml" --capabilities CAPABILITY_NAMED_IAM \
-            --parameters "$parameters" --operation-preferences "$preferences"
+    member_parameters
+    if [ "$RUN" = 0 ]; then
+        print_stack_set
+    elif stack_set_exists; then
+        command=call
+        parameters=$(stack_set describe-stack-set --query "$updated" --output json) ||
+            stop "fix this error, then run make $target again: it can be repeated"
+        update_stack_set "$parameters"
     else
-        [ "$RUN" = 1 ] || say "on NameAlreadyExistsException: run update-stack-set with these options up to --parameters"
-        stack_set_step create-stack-set --template-body "file://$infra/member.yaml" --capabilities CAPABILITY_NAMED_IAM \
-            --parameters "$parameters" --permission-model SERVICE_MANAGED \
-            --auto-deployment Enabled=true,RetainStacksOnAccountRemoval=false
+        create_stack_set
     fi
     operation create-stack-instances --deployment-targets "OrganizationalUnitIds=$OU" --regions "$REGION" \
         --operation-preferences "$preferences"
+}
+
+# Sets $given, the parameters of the StackSet that are given, as JSON, because an external id may contain characters that
+# separate the words of the short form. Sets $updated, a JMESPath expression that adds those of the StackSet which stay as
+# they are: AWS gives a parameter that an update leaves out the default value of the template.
+member_parameters() {
+    given="$(parameter HubAccountId "$HUB"), $(parameter HubTrust account), $(parameter OrganizationId "$ORGANIZATION")"
+    [ -z "$FACTS" ] || given="$given, $(parameter FactSet "$FACTS")"
+    [ -z "$EXTERNAL_ID" ] || given="$given, $(parameter ExternalId "$(unless_none "$EXTERNAL_ID")")"
+    others=
+    for name in $(template_parameters member.yaml); do
+        case $given in
+        *"\"$name\""*) ;;
+        *) others="$others${others:+, }\"$name\"" ;;
+        esac
+    done
+    updated="[\`[$given]\`, StackSet.Parameters[?contains(\`[$others]\`, ParameterKey)]\
+.{ParameterKey: ParameterKey, UsePreviousValue: \`true\`}][]"
+}
+
+# Printed commands find out themselves whether the StackSet exists.
+print_stack_set() {
+    say "a StackSet that exists is updated, and parameters that are not given stay as they are; otherwise it is created"
+    printf "if parameters=\$("
+    command=print_command
+    stack_set describe-stack-set --query "$updated" --output json
+    printf '); then\n\n'
+    update_stack_set "\$parameters"
+    printf 'else\n\n'
+    create_stack_set
+    printf 'fi\n\n'
+}
+
+update_stack_set() {
+    operation update-stack-set --template-body "file://$infra/member.yaml" --capabilities CAPABILITY_NAMED_IAM \
+        --parameters "$1" --operation-preferences "$preferences"
+}
+
+create_stack_set() {
+    stack_set_step create-stack-set --template-body "file://$infra/member.yaml" --capabilities CAPABILITY_NAMED_IAM \
+        --parameters "[$given]" --permission-model SERVICE_MANAGED \
+        --auto-deployment Enabled=true,RetainStacksOnAccountRemoval=false
 }
 
 parameter() {

@@ -10,7 +10,8 @@ usage="usage: make roles A=111111111111 B=222222222222
   A_PROFILE    AWS CLI profile for account A (default: a)
   B_PROFILE    AWS CLI profile for account B (default: b)
   FACTS        facts that IAMListRole may read: default, recommended or all (default: recommended)
-  EXTERNAL_ID  external id that LambdaRole must send to assume IAMListRole (default: none)
+  EXTERNAL_ID  external id that LambdaRole must send to assume IAMListRole, or the word none (default: none; where
+               IAMListRole requires one, it must be given)
   FUNCTION     name of the Lambda function whose log LambdaRole may write (default: rolecall)
   RUN          1 runs the commands (default: print them)"
 
@@ -90,7 +91,7 @@ document() {
 
 # Adds the condition for the external id to a trust policy, if one is set.
 with_external_id() {
-    if [ -n "$EXTERNAL_ID" ]; then
+    if [ -n "$(unless_none "$EXTERNAL_ID")" ]; then
         sed "s|\"Action\": \"sts:AssumeRole\"|&,\\
       \"Condition\": { \"StringEquals\": { \"sts:ExternalId\": \"$EXTERNAL_ID\" } }|"
     else
@@ -106,6 +107,11 @@ make_role() {
         2>/dev/null); then
         # The role may have another purpose, so its trust policy is not replaced without consent.
         if [ "$(printf %s "$trust" | tr -d '[:space:]')" != "$(printf %s "$3" | tr -d '[:space:]')" ]; then
+            case $EXTERNAL_ID$trust in
+            *sts:ExternalId*)
+                [ -n "$EXTERNAL_ID" ] || stop "role $2 requires an external id: give it as EXTERNAL_ID, or EXTERNAL_ID=none to require none"
+                ;;
+            esac
             say "role $2 exists with another trust policy; if it is Rolecall's role, run this, then run make roles again:"
             print_command aws iam update-assume-role-policy --profile "$1" --role-name "$2" --policy-document "$3" >&2
             exit 1

@@ -32,10 +32,9 @@ case "$*" in
     create-* | update-* | delete-*) {VENV}/aws "$@" --generate-cli-skeleton output >/dev/null || exit ;;
     esac
     case "$2" in
-    describe-stack-set) cat "$HOME/stack-set" 2>/dev/null || {{ echo "StackSetNotFoundException" >&2; exit 254; }} ;;
+    describe-stack-set | create-stack-set | update-stack-set) exec {sys.executable} {INFRA}/tests/stack_set.py "$@" ;;
     describe-stack-set-operation) echo SUCCEEDED ;;
     list-stack-set-operation-results) cat "$HOME/failed" 2>/dev/null || true ;;
-    create-stack-set) touch "$HOME/stack-set" ;;
     delete-stack-set) rm "$HOME/stack-set" ;;
     *) echo 01234567-89ab-cdef-0123-456789abcdef ;;
     esac
@@ -48,20 +47,35 @@ esac
 @pytest.fixture
 def shell(moto, tmp_path):
     """An environment with profiles `hub` and `management` of moto, and the stub."""
-    (tmp_path / "aws").write_text(STUB)
-    (tmp_path / "aws").chmod(0o755)
-    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    return environment_of(tmp_path, moto, lambda account_id: world.administrator(moto, account_id))
+
+
+@pytest.fixture
+def updating_shell(ministack, tmp_path):
+    """The same of ministack, which unlike moto changes the roles of a stack that is updated."""
+    return environment_of(tmp_path, ministack, credentials_of)
+
+
+def credentials_of(account_id):
+    """Credentials of ministack, which reads an access key id of 12 digits as an account id."""
+    return {"aws_access_key_id": account_id, "aws_secret_access_key": "test"}
+
+
+def environment_of(folder, endpoint, credentials_of_account):
+    (folder / "aws").write_text(STUB)
+    (folder / "aws").chmod(0o755)
+    config, credentials = folder / "config", folder / "credentials"
     accounts = {"hub": world.HUB, "management": MANAGEMENT}
-    config.write_text("".join(f"[profile {name}]\nregion = us-east-1\nendpoint_url = {moto}\n" for name in accounts))
+    config.write_text("".join(f"[profile {name}]\nregion = us-east-1\nendpoint_url = {endpoint}\n" for name in accounts))
     credentials.write_text(
         "".join(
-            f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in world.administrator(moto, account_id).items())
+            f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in credentials_of_account(account_id).items())
             for name, account_id in accounts.items()
         )
     )
     return {
-        "PATH": f"{tmp_path}{os.pathsep}{os.defpath}",
-        "HOME": str(tmp_path),
+        "PATH": f"{folder}{os.pathsep}{os.defpath}",
+        "HOME": str(folder),
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -139,6 +153,72 @@ def test_a_second_run_updates_what_exists(shell):
     actions = [call.split()[1] for call in calls(shell)]
     assert "create-stack-set" not in actions
     assert actions.index("update-stack-set") < actions.index("create-stack-instances")
+
+
+def deploy(way, action, shell, **settings):
+    """Runs the action, or what it prints."""
+    done = run(action, shell, RUN="1" if way == "run" else "0", **settings)
+    assert done.returncode == 0, done.stderr
+    if way == "printed":
+        typed = subprocess.run(["sh", "-eu"], input=done.stdout, env=shell, capture_output=True, text=True)
+        assert typed.returncode == 0, typed.stderr
+
+
+def stack_set_parameters(shell):
+    return json.loads(Path(shell["HOME"], "stack-set").read_text())
+
+
+@pytest.mark.parametrize("way", ["printed", "run"])
+def test_an_upgrade_without_the_variables_of_the_first_time_changes_no_setting_of_the_members(
+    way, ministack, updating_shell
+):
+    shell = updating_shell
+    iam = world.client(ministack, "iam", credentials_of(MANAGEMENT))
+
+    def roles():
+        return [
+            (
+                iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"],
+                iam.get_role_policy(RoleName=name, PolicyName="Rolecall")["PolicyDocument"],
+            )
+            for name in ("IAMListRole", "OrganizationListRole")
+        ]
+
+    def external_id():
+        [statement] = roles()[0][0]["Statement"]
+        return statement["Condition"]["StringEquals"].get("sts:ExternalId")
+
+    deploy(way, "members", shell, EXTERNAL_ID=EXTERNAL_ID, FACTS="all")
+    # A parameter that no variable sets, too: somebody set it with the AWS CLI.
+    of_members = stack_set_parameters(shell) | {"PermissionsBoundary": "Boundary"}
+    Path(shell["HOME"], "stack-set").write_text(json.dumps(of_members))
+    before = roles()
+    assert (of_members["ExternalId"], of_members["FactSet"], external_id()) == (EXTERNAL_ID, "all", EXTERNAL_ID)
+    assert "iam:ListOrganizationsFeatures" in json.dumps(before[1][1])
+
+    deploy(way, "members", shell)
+    assert stack_set_parameters(shell) == of_members
+    assert roles() == before
+
+    deploy(way, "members", shell, EXTERNAL_ID="rotated-1")
+    assert stack_set_parameters(shell) == of_members | {"ExternalId": "rotated-1"}
+    assert external_id() == "rotated-1"
+
+    deploy(way, "members", shell, EXTERNAL_ID="none")
+    assert stack_set_parameters(shell) == of_members | {"ExternalId": ""}
+    assert external_id() is None
+    assert roles()[1] == before[1]
+
+
+def test_an_update_of_a_stack_set_of_an_older_template_names_only_parameters_that_it_has(updating_shell):
+    shell = updating_shell
+    deploy("run", "members", shell, EXTERNAL_ID=EXTERNAL_ID)
+    state = Path(shell["HOME"], "stack-set")
+    older = stack_set_parameters(shell)
+    del older["RolePath"]
+    state.write_text(json.dumps(older | {"Removed": "value"}))
+    deploy("run", "members", shell)
+    assert stack_set_parameters(shell) == older | {"RolePath": "/"}
 
 
 def test_accounts_in_which_an_operation_failed_are_named(shell):
@@ -219,6 +299,26 @@ def test_make_passes_the_settings(target, shell):
     done = subprocess.run(["make", "-s", target, *settings], cwd=ROOT, env=shell | path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"# this must print {world.HUB if target != 'deploy-members' else MANAGEMENT};" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "typed", "message"),
+    [
+        ("deploy-hub", "EXTERNALID=between-us", "make deploy-hub has no variable EXTERNALID; its variables are HUB MANAGEMENT"),
+        ("deploy-members", "SSO_PERMISION_SET=Audit", "make deploy-members has no variable SSO_PERMISION_SET"),
+        ("destroy", "OUS=r-exam", "make destroy has no variable OUS"),
+        ("roles", "REGION=us-east-1", "make roles has no variable REGION"),
+        ("deploy", "EMIAL=a@example.com", "make deploy has no variable EMIAL; its variables are ZIP"),
+        ("deploy", "ROLE=arn:aws:iam::222222222222:role/LambdaRole ENV=file", "make deploy has no variable ENV; "),
+    ],
+)
+def test_a_misspelled_variable_is_rejected(target, typed, message, shell):
+    path = {"PATH": f"{shell['PATH']}{os.pathsep}{os.environ['PATH']}"}
+    command = ["make", "-s", target, *typed.split(), "DRY=1"] if target == "deploy" else ["make", "-s", target, typed]
+    done = subprocess.run(command, cwd=ROOT, env=shell | path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "between-us" not in done.stderr
 
 
 def test_deploy_with_dry_prints_the_commands_and_runs_none(shell, tmp_path):

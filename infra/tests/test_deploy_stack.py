@@ -123,6 +123,48 @@ def test_the_function_is_deployed_into_the_stack_and_destroyed_with_it(way, shel
     assert bucket["Name"].startswith("rolecall-hub-bucket-")
 
 
+@pytest.mark.parametrize("way", ["printed", "run"])
+def test_an_upgrade_without_the_variables_of_the_first_time_changes_no_setting_of_the_hub(way, shell, aws, tmp_path):
+    def deploy_hub(**settings):
+        done = run("deploy-hub", shell, **ORGANIZATION, **settings, RUN="1" if way == "run" else "0")
+        if way == "printed":
+            typed = subprocess.run(["sh", "-eu"], input=done.stdout, env=shell, capture_output=True, text=True)
+            assert typed.returncode == 0, typed.stderr
+
+    def stack():
+        [stack] = aws("cloudformation").describe_stacks(StackName="rolecall-hub")["Stacks"]
+        return {it["ParameterKey"]: it["ParameterValue"] for it in stack["Parameters"]}
+
+    def trusted():
+        policy = aws("iam").get_role(RoleName="LambdaRole")["Role"]["AssumeRolePolicyDocument"]
+        return {statement["Sid"] for statement in policy["Statement"] if isinstance(statement, dict)}
+
+    def external_id():
+        return functions(aws)["inventory"]["Environment"]["Variables"].get("ROLECALL_EXTERNAL_ID")
+
+    ci_role = f"arn:aws:iam::{world.HUB}:role/RolecallCI"
+    optional = {"SSO_PERMISSION_SET": "Audit", "CI_ROLE": ci_role, "FACTS": "all", "FUNCTION": "inventory"}
+    deploy_hub(EXTERNAL_ID="between-us", **optional)
+    run("deploy", shell, ZIP=function_zip(tmp_path / "function.zip"))
+    before = stack()
+    everybody = trusted()
+    assert len(everybody) == 3
+    assert external_id() == "between-us"
+
+    deploy_hub()
+    assert (stack(), trusted(), external_id()) == (before, everybody, "between-us")
+
+    deploy_hub(EXTERNAL_ID="rotated-1", SSO_PERMISSION_SET="Security")
+    changed = {name for name, value in stack().items() if value != before[name]}
+    assert changed - {"ExternalId"} == {"SsoPermissionSet"}
+    assert external_id() == "rotated-1"
+
+    deploy_hub(EXTERNAL_ID="none", SSO_PERMISSION_SET="none", CI_ROLE="none")
+    assert external_id() is None
+    assert trusted() == {"AllowLambda"}
+    assert (stack()["FactSet"], stack()["FunctionName"]) == ("all", "inventory")
+
+
 def documented(page, section):
     """The commands of a section of a page that deploy the stack, each as words."""
     text = (ROOT / page).read_text().split(f"\n{section}\n")[1].split("\n## ")[0]
@@ -141,7 +183,8 @@ def test_the_documented_commands_work_as_they_are_written(page, section, number,
     commands = documented(page, section)
     assert len(commands) == number
     for _, target, *settings in commands:
-        run(target, shell, **dict(setting.split("=", 1) for setting in settings) | {"ZIP": zip_file})
+        zip_of_test = {"ZIP": zip_file} if target == "deploy" else {}
+        run(target, shell, **dict(setting.split("=", 1) for setting in settings) | zip_of_test)
     assert list(functions(aws)) == ["rolecall"]
     assert len(aws("stepfunctions").list_state_machines()["stateMachines"]) == 1
     topic = aws("sns").list_topics()["Topics"][0]["TopicArn"]
@@ -182,14 +225,57 @@ def test_a_stack_that_does_not_exist_is_named_with_what_creates_it(shell, tmp_pa
     assert "make deploy-hub creates it" in done.stderr
 
 
+def test_printed_commands_upload_the_zip_that_they_build(shell, aws, tmp_path):
+    """Pasted after each change: the key of the code is that of the zip at that time, not that of a zip from before."""
+    run("deploy-hub", shell, **ORGANIZATION, RUN="1")
+    zip_file = function_zip(tmp_path / "built.zip")
+    environment = shell | {"BUILT_ZIP": str(zip_file), "DRY": "1"}
+    printed = subprocess.run([INFRA / "deploy.sh"], env=environment, capture_output=True, text=True, check=True).stdout
+    sums = []
+    for content in (b"first", b"second"):
+        function_zip(zip_file, content=content)
+        typed = subprocess.run(["sh", "-eu"], input=printed, env=shell, capture_output=True, text=True)
+        assert typed.returncode == 0, typed.stderr
+        sums.append(functions(aws)["rolecall"]["CodeSha256"])
+    assert sums[0] != sums[1]
+
+
+def test_none_removes_what_the_stack_has(shell, aws, tmp_path):
+    zip_file = function_zip(tmp_path / "function.zip")
+    run("deploy-hub", shell, **ORGANIZATION, RUN="1")
+    run("deploy", shell, ZIP=zip_file, EMAIL="security@example.com")
+    topic = aws("sns").list_topics()["Topics"][0]["TopicArn"]
+    stack = aws("cloudformation").describe_stacks(StackName="rolecall-hub")["Stacks"][0]
+    assert {"ParameterKey": "NotificationEmail", "ParameterValue": "security@example.com"} in stack["Parameters"]
+    run("deploy", shell, ZIP=zip_file, EMAIL="none")
+    assert aws("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+
+
+def test_settings_are_checked_before_the_function_is_built(shell, tmp_path):
+    for name in ("cargo", "python3.13"):
+        (tmp_path / name).write_text('#!/bin/sh\necho "$0 $*" >> "$HOME/ran"; exit 1\n')
+        (tmp_path / name).chmod(0o755)
+    done = make("deploy", shell, EMAIL="security")
+    assert done.returncode == 2
+    assert "EMAIL is 'security'" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"ZIP": "/missing.zip"}, "ZIP is '/missing.zip', which cannot be read"),
+        ({"ZIP": "/missing.zip", "DRY": "1"}, "ZIP is '/missing.zip', which cannot be read"),
         ({"ZIP": __file__}, "which has no program 'bootstrap' for arm64 or x86_64"),
         ({"DRY": "yes"}, "DRY is 'yes'"),
         ({"DISTRIBUTED": "yes"}, "DISTRIBUTED is 'yes'"),
         ({"PARAMETERS": "memory"}, "PARAMETERS has 'memory'"),
+        ({"PARAMETERS": "Foo=1"}, "PARAMETERS has 'Foo', and infra/hub.yaml has no such parameter"),
+        ({"PARAMETERS": "MemorySize=512 HasFunction=1", "DRY": "1"}, "PARAMETERS has 'HasFunction'"),
+        ({"EMAIL": "notanemail", "DRY": "1"}, "EMAIL is 'notanemail'; set it to an address"),
+        ({"EMAIL": "@example.com"}, "EMAIL is '@example.com'"),
+        ({"SCHEDULE": "daily"}, "SCHEDULE is 'daily'"),
+        ({"KMS_KEY": "alias/rolls"}, "KMS_KEY is 'alias/rolls'"),
         ({"STACK": "a b"}, "STACK, HUB_PROFILE and REGION"),
         ({"ROLE": "LambdaRole"}, "ROLE is 'LambdaRole'"),
         ({"ROLE": world.LAMBDA_ROLE.arn}, "ZIP is for the stack of make deploy-hub"),

@@ -95,6 +95,22 @@ def test_a_role_with_the_same_name_and_another_trust_policy_is_not_changed(local
     assert created_documents(localstack, a, b) == expected(a, b, EXTERNAL_ID)
 
 
+def test_the_external_id_of_a_role_is_removed_only_where_that_is_said(localstack, profiles):
+    a, b = "000000000665", "000000000666"
+    environment = profiles(a, b)
+    assert roles(A=a, B=b, RUN="1", EXTERNAL_ID=EXTERNAL_ID, files=environment).returncode == 0
+    done = roles(A=a, B=b, RUN="1", files=environment)
+    assert done.returncode == 1
+    assert "role IAMListRole requires an external id: give it as EXTERNAL_ID" in done.stderr
+    assert "update-assume-role-policy" not in done.stderr
+    assert EXTERNAL_ID not in done.stderr
+    done = roles(A=a, B=b, RUN="1", EXTERNAL_ID="none", files=environment)
+    remedy = done.stderr[done.stderr.index("aws iam update-assume-role-policy") :]
+    path = {"PATH": f"{VENV}{os.pathsep}{os.defpath}"}
+    subprocess.run(["sh", "-eu"], input=remedy, env=path | environment, text=True, check=True)
+    assert created_documents(localstack, a, b) == expected(a, b, "")
+
+
 @pytest.mark.parametrize(("way", "a", "b"), [("printed", "000000000881", "000000000882"), ("run", "000000000883", "000000000884")])
 def test_destroy_deletes_the_roles(way, a, b, localstack, profiles):
     files = profiles(a, b)

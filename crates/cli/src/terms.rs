@@ -29,7 +29,7 @@ impl Terms for FlagTerms {
 }
 
 /// A value as a shell reads it as one word.
-fn shell_word(value: &str) -> String {
+pub(crate) fn shell_word(value: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:,=@+{}".contains(c);
     if !value.is_empty() && value.chars().all(is_plain) {
         return value.to_owned();

@@ -67,9 +67,13 @@ async fn the_steps_end_with_the_codes_that_their_help_has() {
 
     let missing = run(&aws, &step(&store, "merge", &["--run", key])).await;
     assert_eq!(missing.code, Some(11));
-    for words in
-        ["3 of 3 accounts of the plan have no record", "000000000003 (batch 1)", "rolecall sweep collect"]
-    {
+    let path = store.path().to_str().unwrap();
+    for words in [
+        "3 of 3 accounts of the plan have no record",
+        "000000000003 (batch 1)",
+        &format!("`rolecall sweep collect --run {key} --batch 0 --store {path}`, then with --batch 1"),
+        &format!("`rolecall sweep merge --run {key} --store {path}`"),
+    ] {
         assert!(missing.stderr.contains(words), "{}", missing.stderr);
     }
 
@@ -101,6 +105,11 @@ async fn all_steps_in_one_process_do_the_same() {
     assert_eq!(complete.code, Some(0), "{}", complete.stderr);
     assert!(complete.stderr.contains("reading 3 accounts into dt="), "{}", complete.stderr);
     assert_eq!(json(&complete)["counts"]["users"], 6);
+    // The folder of a run is evidence.
+    let folder = store.path().join("rolls").join(json(&complete)["run"].as_str().unwrap());
+    let verified = run(&aws, &["verify", folder.to_str().unwrap()]).await;
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
+    assert!(verified.stdout.contains("not covered by SHA256SUMS: accounts, "), "{}", verified.stdout);
     aws.deny_role("arn:aws:iam::000000000003:role/IAMListRole");
     let incomplete = run(&aws, &step(&store, "run", &[])).await;
     assert_eq!(incomplete.code, Some(11), "{}", incomplete.stderr);
@@ -118,6 +127,8 @@ async fn a_mistake_is_named_with_its_remedy() {
     fs::write(store.path().join("file"), "").unwrap();
     let below_a_file = store.path().join("file/store");
     let below_a_file = below_a_file.to_str().unwrap();
+    let a_file = store.path().join("file");
+    let a_file = a_file.to_str().unwrap();
     let cases: Vec<(Vec<&str>, i32, Vec<&str>)> = vec![
         (vec!["sweep", "merge", "--run", key], 2, vec!["there is no store", "ROLECALL_STORE"]),
         (vec!["sweep", "merge", "--run", key, "--store", "gs://x"], 2, vec!["s3://BUCKET"]),
@@ -138,13 +149,18 @@ async fn a_mistake_is_named_with_its_remedy() {
         (vec!["sweep", "plan", "--store", below_a_file], 2, vec!["--role-arn"]),
         (
             vec!["sweep", "plan", "--role-arn", common::ROLE_ARN, "--store", below_a_file],
-            11,
-            vec![below_a_file, "Not a directory"],
+            2,
+            vec![below_a_file, "file is a file, not a folder", "s3://BUCKET"],
         ),
         (
             vec!["sweep", "run", "--role-arn", common::ROLE_ARN, "--store", below_a_file],
-            11,
-            vec![below_a_file, "Not a directory"],
+            2,
+            vec![below_a_file, "file is a file, not a folder"],
+        ),
+        (
+            vec!["sweep", "merge", "--run", key, "--store", a_file],
+            2,
+            vec![a_file, "file is a file, not a folder"],
         ),
     ];
     for (arguments, code, words) in cases {

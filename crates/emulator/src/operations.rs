@@ -134,6 +134,8 @@ enum Protocol {
     Json,
     /// JSON with the operation in the path of the request.
     RestJson,
+    /// XML with the operation in the method and the path of the request, as S3 has it. Only errors are in it.
+    S3,
 }
 
 impl Protocol {
@@ -147,6 +149,7 @@ impl Protocol {
             Self::Ec2 => error.to_ec2_xml(&log_entry.request_id),
             Self::Json => error.to_json(),
             Self::RestJson => (error.status, json!({ "message": error.message }).to_string()),
+            Self::S3 => (error.status, error.to_s3_xml(&log_entry.request_id)),
         };
         let error_type = matches!(self, Self::RestJson).then(|| error.json_code().to_owned());
         Response { error_type, ..self.response(status, body) }
@@ -155,6 +158,7 @@ impl Protocol {
     fn response(self, status: u16, body: String) -> Response {
         let content_type = match self {
             Self::Query(_) | Self::Ec2 => "text/xml",
+            Self::S3 => "application/xml",
             Self::Json => "application/x-amz-json-1.1",
             Self::RestJson => "application/json",
         };
@@ -181,6 +185,11 @@ pub(crate) async fn handle(
     is_unavailable: bool,
     log_entry: &mut RequestLogEntry,
 ) -> Response {
+    if is_for_s3(&request) {
+        "s3".clone_into(&mut log_entry.operation);
+        let message = "The emulator has no S3: as the store of rolecall sweep, name a folder.";
+        return Protocol::S3.error(&ApiError::new(501, "NotImplemented", message), log_entry);
+    }
     let (protocol, parameters, version, action) = parse(&request);
     action.clone_into(&mut log_entry.operation);
     let rows = || {
@@ -226,6 +235,12 @@ pub(crate) async fn handle(
         }
         Err(error) => protocol.error(&error, log_entry),
     }
+}
+
+/// Whether a request is signed for S3, whose clients read no errors of other protocols.
+fn is_for_s3(request: &Request<Bytes>) -> bool {
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    authorization.is_some_and(|authorization| authorization.contains("/s3/aws4_request"))
 }
 
 /// The protocol, the parameters, the API version and the operation of a request. The parameters are `None` if the body

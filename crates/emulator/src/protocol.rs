@@ -244,6 +244,16 @@ impl ApiError {
         (status, format!("<Response>{}</Response>\n", body.0))
     }
 
+    /// The body under the protocol of S3.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+    #[must_use]
+    pub(crate) fn to_s3_xml(&self, request_id: &str) -> String {
+        let error = Xml::new().text("Code", &self.code).text("Message", &self.message);
+        let body = Xml::new().element("Error", &error.text("RequestId", request_id));
+        format!("{}\n", body.0)
+    }
+
     /// The body under the Query protocol.
     #[must_use]
     pub(crate) fn to_xml(&self, namespace: &str, request_id: &str) -> String {

@@ -192,6 +192,11 @@ async fn requests_that_are_unsigned_malformed_or_for_another_service_are_rejecte
         ("", identity, "MissingAuthenticationToken"),
         ("authorization: nonsense\r\n", identity, "IncompleteSignature"),
         ("authorization: AWS4-HMAC-SHA256 Credential=A/B\r\n", identity, "IncompleteSignature"),
+        (
+            "authorization: AWS4-HMAC-SHA256 Credential=A/20261126/us-east-1/s3/aws4_request\r\n",
+            "",
+            "NotImplemented",
+        ),
         ("", "Action=Nothing&Version=2011-06-15", "InvalidAction"),
         ("", "", "InvalidAction"),
         ("", "Action=GetCallerIdentity&Version=2010-05-08", "InvalidAction"),

@@ -155,8 +155,8 @@ impl<'a> StoreInvocation<'a> {
             now,
             recipients: recipients.as_ref(),
         };
-        let merged =
-            rolecall_delivery::merge(&self.store, &request).await.map_err(|error| merge_failure(&error))?;
+        let merged = rolecall_delivery::merge(&self.store, &request).await;
+        let merged = merged.map_err(|error| merge_failure(&error, run))?;
         for note in &merged.notes {
             tracing::warn!("{note}");
         }
@@ -188,12 +188,13 @@ pub(crate) fn claim(scheduled_time: Option<&str>, execution: &str) -> Result<Opt
     Ok(Some(Claim { name: format!("schedule={time:.0}"), execution: execution.to_owned() }))
 }
 
-fn merge_failure(error: &MergeError) -> Failure {
+fn merge_failure(error: &MergeError, run: RunKey) -> Failure {
     match error {
         MergeError::Store(error) => store_failure(error),
         MergeError::NoPlan(_) => Failure::InvalidEvent(error.to_string()),
         MergeError::PartsMissing { .. } => Failure::PartsMissing(format!(
-            "{error}; collect these batches again, then merge: redrive the execution, or run `rolecall sweep collect`"
+            "{error}; collect these batches again with `rolecall sweep collect --run {run}`, then redrive the execution, or run \
+             `rolecall sweep merge --run {run}`"
         )),
         MergeError::Notify(notify) => Failure::StoreUnavailable(match &notify.remedy {
             Some(remedy) => format!("{notify}; {remedy}"),

@@ -81,6 +81,25 @@ fn every_change_of_a_file_is_reported() {
 }
 
 #[test]
+fn the_working_files_of_a_run_are_not_covered_and_those_of_a_bundle_are_additions() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("bundle");
+    one_account().write(&folder).unwrap();
+    fs::create_dir(folder.join("accounts")).unwrap();
+    fs::write(folder.join("plan.json"), "{}").unwrap();
+    assert_eq!(bundle::check(&folder).unwrap().added, ["accounts", "plan.json"]);
+
+    fs::write(folder.join("baseline.jsonl"), "a roll\n").unwrap();
+    let mut sums = fs::OpenOptions::new().append(true).open(folder.join(SUMS_FILE)).unwrap();
+    bundle::write_sum(&mut sums, "baseline.jsonl", &bundle::sha256(&b"a roll\n"[..]).unwrap()).unwrap();
+    let checked = bundle::check(&folder).unwrap();
+    assert!(checked.is_unchanged(), "{checked:?}");
+    assert_eq!(checked.not_covered, ["accounts", "plan.json"]);
+    fs::write(folder.join("other.json"), "{}").unwrap();
+    assert_eq!(bundle::check(&folder).unwrap().added, ["other.json"]);
+}
+
+#[test]
 fn invalid_checksums_are_rejected_by_line() {
     let parent = tempfile::tempdir().unwrap();
     assert!(matches!(bundle::check(parent.path()), Err(CheckError::Sums(_))));

@@ -1,7 +1,9 @@
 //! `rolecall sweep`: a scan in steps, each of which may run in a process of its own, and the roll in a store.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -13,7 +15,7 @@ use rolecall_delivery::merge::MergeRequest;
 use rolecall_delivery::notify::Addresses;
 use rolecall_delivery::{
     CollectError, CollectRequest, Collected, Cursor, MergeError, Merged, PlanFailure, PlanRequest, Planned,
-    Recipients, RunKey, Store,
+    Recipients, RunKey, Store, StoreLocation,
 };
 use rolecall_report::bundle::{Program, sha256};
 use rolecall_roll::RunId;
@@ -28,6 +30,7 @@ use crate::failure::Failure;
 use crate::output::{self, Spinner, count_of};
 use crate::roll_file::store_failure;
 use crate::runtime::{StopSignals, in_runtime};
+use crate::terms::shell_word;
 use crate::{aws, environment, targets};
 
 /// The subcommands.
@@ -246,22 +249,10 @@ fn run_all(arguments: &RunArgs) -> Result<ExitCode, Failure> {
         let collected = sweep.collect(opened, &plan, planned.run, 0).await?;
         // A deadline is one of the run's gaps. Who interrupts it wants it to go on later, and not to be the latest as it is.
         if collected.left > 0 && opened.cancellation.stop_reason() == Some(StopReason::Cancelled) {
-            return Err(interrupted(&planned, &collected));
+            return Err(sweep.interrupted(&planned, &collected));
         }
         sweep.merge(opened, planned.run, &arguments.benchmark).await
     })
-}
-
-/// The failure of a run that was interrupted while it collected.
-fn interrupted(planned: &Planned, collected: &Collected) -> Failure {
-    let (left, run) = (collected.left, planned.run);
-    let accounts = count_of(planned.accounts, "account");
-    Failure::incomplete(format!("interrupted: {left} of {accounts} are left to read, and nothing was merged")).with_remedy(
-        format!(
-            "to continue, run `rolecall sweep collect --run {run} --batch 0` and then `rolecall sweep merge --run {run}`, with the \
-             same options"
-        ),
-    )
 }
 
 /// What the steps share: the options, from flags, variables and the configuration file.
@@ -303,6 +294,7 @@ impl<'a> Sweep<'a> {
                 "pass --store s3://BUCKET or --store FOLDER, or set ROLECALL_STORE, or store in [delivery] of rolecall.toml",
             ));
         };
+        ensure_folder(&location.value)?;
         in_runtime(async {
             let scanner = aws::connect(self.caller, plan, &self.settings.limits).await?;
             let owner = bucket_owner.as_ref().map(|given| given.value.as_str());
@@ -410,7 +402,7 @@ impl<'a> Sweep<'a> {
         let spinner = Spinner::start("Merging");
         let merged = rolecall_delivery::merge(store, &request).await;
         drop(spinner);
-        let merged = merged.map_err(|error| merge_failure(&error))?;
+        let merged = merged.map_err(|error| self.merge_failure(&error, run))?;
         merged.notes.iter().for_each(|note| output::say(&format!("note: {note}")));
         if self.options.delivery.prints_metrics() {
             output::to_stdout(format!("{}\n", merged.metrics.to_line(now)).as_bytes())?;
@@ -420,27 +412,67 @@ impl<'a> Sweep<'a> {
         output::say(&format!("{coverage}; stored in {}", run.object("")));
         Ok(if *complete { ExitCode::SUCCESS } else { RolecallExitCode::Incomplete.into() })
     }
+
+    /// The failure of a run that was interrupted while it collected.
+    fn interrupted(&self, planned: &Planned, collected: &Collected) -> Failure {
+        let accounts = count_of(planned.accounts, "account");
+        let left = collected.left;
+        Failure::incomplete(format!(
+            "interrupted: {left} of {accounts} are left to read, and nothing was merged"
+        ))
+        .with_remedy(self.how_to_finish(planned.run, &BTreeSet::from([0])))
+    }
+
+    fn merge_failure(&self, error: &MergeError, run: RunKey) -> Failure {
+        match error {
+            MergeError::Store(error) => store_failure(error),
+            MergeError::PartsMissing { missing, .. } => {
+                let batches = missing.iter().map(|part| part.batch).collect();
+                Failure::incomplete(error).with_remedy(self.how_to_finish(run, &batches))
+            }
+            MergeError::NoPlan(_) => {
+                Failure::usage(error).with_remedy("check --run and --store against what `plan` printed")
+            }
+            MergeError::Notify(notify) => {
+                let failure =
+                    Failure::incomplete(format!("the roll is stored, but not yet the latest: {notify}"));
+                match &notify.remedy {
+                    Some(remedy) => failure.with_remedy(format!("{remedy}, then merge again")),
+                    None => failure.with_remedy("merge again"),
+                }
+            }
+            MergeError::OtherPart(_) | MergeError::Roll(_) => Failure::incomplete(error)
+                .with_remedy("the store was changed after Rolecall wrote it: plan a new run"),
+            MergeError::Io(_) => Failure::unexpected(error),
+        }
+    }
+
+    /// The commands that read the rest of a run, and merge it.
+    fn how_to_finish(&self, run: RunKey, batches: &BTreeSet<usize>) -> String {
+        let store = self.options.delivery.store.as_ref();
+        let store = store.map_or_else(String::new, |given| shell_word(&given.value.to_string()));
+        let mut numbers = batches.iter();
+        let first = numbers.next().copied().unwrap_or_default();
+        let others: Vec<String> = numbers.map(|number| format!(", then with --batch {number}")).collect();
+        let others = others.concat();
+        format!(
+            "run `rolecall sweep collect --run {run} --batch {first} --store {store}`{others}, and then \
+             `rolecall sweep merge --run {run} --store {store}`, with the other options as for the plan"
+        )
+    }
 }
 
-fn merge_failure(error: &MergeError) -> Failure {
-    match error {
-        MergeError::Store(error) => store_failure(error),
-        MergeError::PartsMissing { .. } => Failure::incomplete(error)
-            .with_remedy("collect these batches again with `rolecall sweep collect`, then merge"),
-        MergeError::NoPlan(_) => {
-            Failure::usage(error).with_remedy("check --run and --store against what `plan` printed")
+/// Checks that a store on this machine is a folder, or can be created as one.
+fn ensure_folder(location: &StoreLocation) -> Result<(), Failure> {
+    let StoreLocation::Folder(folder) = location else { return Ok(()) };
+    let existing = folder.ancestors().find(|part| part.exists());
+    match existing.filter(|part| !part.is_dir()).map(Path::display) {
+        None => Ok(()),
+        Some(file) => {
+            let problem = format!("--store {}: {file} is a file, not a folder", folder.display());
+            Err(Failure::usage(problem)
+                .with_remedy("name a folder, which is created if it does not exist, or s3://BUCKET"))
         }
-        MergeError::Notify(notify) => {
-            let failure =
-                Failure::incomplete(format!("the roll is stored, but not yet the latest: {notify}"));
-            match &notify.remedy {
-                Some(remedy) => failure.with_remedy(format!("{remedy}, then merge again")),
-                None => failure.with_remedy("merge again"),
-            }
-        }
-        MergeError::OtherPart(_) | MergeError::Roll(_) => Failure::incomplete(error)
-            .with_remedy("the store was changed after Rolecall wrote it: plan a new run"),
-        MergeError::Io(_) => Failure::unexpected(error),
     }
 }
 

@@ -115,6 +115,9 @@ fn to_text(checked: &CheckedBundle) -> String {
     } else {
         format!("{files} {} unchanged\n", if number == 1 { "is" } else { "are" })
     };
+    if !checked.not_covered.is_empty() {
+        text += &format!("not covered by {SUMS_FILE}: {}\n", checked.not_covered.join(", "));
+    }
     text
 }
 

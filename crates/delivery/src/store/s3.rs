@@ -222,6 +222,9 @@ impl Bucket {
             ) => {
                 format!("set AWS_REGION to the region of the bucket {name}")
             }
+            (Some("NotImplemented"), _) => {
+                "the endpoint has no S3, or not all of it: use AWS, or name a folder as the store".to_owned()
+            }
             (_, ErrorKind::Denied) => {
                 let owner = match &self.owner {
                     Some(owner) => format!("; the bucket must also belong to account {owner}"),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{REQUIRED_FILES, SUMS_FILE, sha256};
+use super::{LISTED_OF_RUN, REQUIRED_FILES, SUMS_FILE, WORKING_FILES, sha256};
 use crate::render::sanitize;
 
 /// The result of checking a bundle: the names of its files by state.
@@ -24,13 +24,15 @@ pub struct CheckedBundle {
     pub added: Vec<String>,
     /// Files that every bundle has and that exist, but that [`SUMS_FILE`] does not list.
     pub unlisted: Vec<String>,
+    /// Working files and folders of a run in a store, which [`SUMS_FILE`] does not cover.
+    pub not_covered: Vec<String>,
 }
 
 impl CheckedBundle {
     /// Whether all files are as they were written, and none was added.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        let Self { unchanged: _, changed, missing, added, unlisted } = self;
+        let Self { unchanged: _, changed, missing, added, unlisted, not_covered: _ } = self;
         [changed, missing, added, unlisted].iter().all(|names| names.is_empty())
     }
 }
@@ -68,7 +70,10 @@ pub fn check(folder: &Path) -> Result<CheckedBundle, CheckError> {
     };
     let is_expected = |name: &String| sums.contains_key(name) || REQUIRED_FILES.contains(&name.as_str());
     let is_known = |name: &String| is_expected(name) || name == SUMS_FILE || is_signature(name);
-    checked.added = present.iter().filter(|name| !is_known(name)).cloned().collect();
+    let is_of_run = sums.contains_key(LISTED_OF_RUN);
+    let others = present.iter().filter(|name| !is_known(name)).cloned();
+    (checked.not_covered, checked.added) =
+        others.partition(|name| is_of_run && WORKING_FILES.contains(&name.as_str()));
     // A required file is also missing where its line was deleted with it.
     let unlisted =
         REQUIRED_FILES.iter().map(|name| (*name).to_owned()).filter(|name| !sums.contains_key(name));

@@ -30,6 +30,14 @@ pub const REQUIRED_FILES: [&str; 10] = [
     "rules.json",
 ];
 
+/// A file that is listed in the checksums of each run in a store, and in those of no bundle of `rolecall evidence`.
+const LISTED_OF_RUN: &str = "baseline.jsonl";
+
+/// The files and folders of a run in a store that its bundle was made from, or that say that it is whole. A run that is repeated
+/// adds records to them, so that no checksum covers them: what counts of them is in the roll.
+const WORKING_FILES: [&str; 6] =
+    ["accounts", "batches", "batches.json", "merged.json", "plan.json", "statistics"];
+
 /// The SHA-256 checksum of everything that the reader gives, in hexadecimal digits.
 ///
 /// # Errors
