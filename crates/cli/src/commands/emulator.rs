@@ -358,12 +358,13 @@ async fn command(arguments: &EmulatorArgs, settings: &[(&'static str, String)]) 
     let mut command = Command::new(program);
     command.args(rest);
     set_environment(&mut command, settings);
+    // A signal that comes once the command runs must reach it.
+    let mut interruptions = StopSignals::listen(&STOP_SIGNALS)?;
     let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
         Failure::usage(format!("{}: {error}", program.display()))
             .with_remedy("pass a command and its arguments after --")
     })?;
     let unexpected = Failure::unexpected;
-    let mut interruptions = StopSignals::listen(&STOP_SIGNALS)?;
     let status = loop {
         tokio::select! {
             ended = child.wait() => break ended.map_err(unexpected)?,

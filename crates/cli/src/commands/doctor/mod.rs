@@ -34,7 +34,7 @@ use crate::{aws, configuration, environment, roll_file, targets};
 const HELP: &str = "\
 Examples:
   rolecall doctor --role-arn arn:aws:iam::111111111111:role/IAMListRole
-  rolecall doctor --from roll.jsonl           (the accounts that a scan could not read)
+  rolecall doctor --from roll.jsonl        (accounts that a scan could not read)
   rolecall doctor --organization --role-name IAMListRole
   rolecall doctor --documents policies \\
     --role-arn arn:aws:iam::111111111111:role/IAMListRole \\
