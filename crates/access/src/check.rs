@@ -15,7 +15,6 @@ mod view;
 
 use rolecall_policy::{Decision, Policy};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::documents::{DocumentName, InvalidAccess, RequiredAccess, documents};
 use crate::purpose::purpose;
@@ -31,6 +30,8 @@ pub struct PolicyCheck {
     pub document: DocumentName,
     /// What AWS rejects in the policy, each with its place.
     pub errors: Vec<String>,
+    /// What AWS accepts in the policy though it never works, each with its place.
+    pub warnings: Vec<String>,
     /// What it grants beyond what a scan needs.
     pub beyond: Vec<Beyond>,
     /// What it does not grant, and a scan needs.
@@ -99,7 +100,8 @@ pub fn check(text: &str, name: DocumentName, access: &RequiredAccess) -> Result<
     let statements = view::statements(parsed.policy.source());
     let mut beyond = grants::beyond(&statements, &needs);
     beyond.extend(probes::beyond(&parsed.policy, &needs, &beyond));
-    Ok(PolicyCheck { document: name, errors: parsed.errors, beyond, short: short(&parsed.policy, &needs) })
+    let short = short(&parsed.policy, &needs);
+    Ok(PolicyCheck { document: name, errors: parsed.errors, warnings: parsed.warnings, beyond, short })
 }
 
 /// The needed requests that the policy does not allow, one for each action and principal.
@@ -148,11 +150,6 @@ fn reason(decision: &Decision, policy: &Policy, request: &SampleRequest) -> Stri
         }
     }
     "no statement allows it".to_owned()
-}
-
-/// The external ids that a policy requires, which no message may have.
-pub(crate) fn external_ids(source: &Value) -> Vec<String> {
-    view::statements(source).iter().flat_map(StatementView::external_ids).collect()
 }
 
 #[cfg(test)]

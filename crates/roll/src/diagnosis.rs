@@ -477,3 +477,114 @@ fn unexplained(action: &str) -> Vec<Cause> {
         not_allowed,
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Cause, Link, doctor_command};
+    use crate::fact_kind::{FactKind, FactSelection};
+    use crate::gap::{ErrorKind, Gap, Stage};
+    use crate::remedy::{NeutralTerms, Remedy};
+    use crate::{PolicyType, Side};
+
+    fn gap(remedy: Remedy) -> Gap {
+        Gap {
+            stage: Stage::Session,
+            operation: Some("AssumeRole".to_owned()),
+            user_name: None,
+            error_kind: ErrorKind::Denied,
+            code: Some("AccessDenied".to_owned()),
+            message: String::new(),
+            request_id: None,
+            remedy,
+        }
+    }
+
+    #[test]
+    fn a_denial_without_a_reason_has_candidates_and_one_with_a_reason_has_one_cause() {
+        let action = "sts:AssumeRole".to_owned();
+        let unexplained = gap(Remedy::CheckBothSides { action: action.clone() }).diagnosis().unwrap();
+        assert_eq!(unexplained.link, Link::Member);
+        let text = unexplained.to_string();
+        let begin = "member: AWS gave no reason; likely 1 its trust policy does not name the caller, 2 ";
+        assert!(text.starts_with(begin), "{text}");
+        assert!(unexplained.causes.iter().all(|cause| cause.distinguished_by().is_some()), "{text}");
+
+        let allow = Remedy::AllowActions {
+            side: Side::Caller,
+            principal: None,
+            actions: vec![action],
+            resource: None,
+        };
+        let named = gap(allow).diagnosis().unwrap();
+        assert_eq!(named.to_string(), "hub: no identity-based policy allows sts:AssumeRole");
+        assert_eq!(gap(Remedy::ResumeRun).diagnosis(), None, "an interruption is no broken link");
+    }
+
+    #[test]
+    fn each_link_has_its_causes() {
+        for (remedy, link) in [
+            (Remedy::RenewCredentials, Link::Caller),
+            (Remedy::DoNotCallAsRoot, Link::Caller),
+            (Remedy::UseOnePartition, Link::Caller),
+            (Remedy::SetClock, Link::Sts),
+            (Remedy::EnableRegion, Link::Sts),
+            (Remedy::CheckNetwork, Link::Sts),
+            (Remedy::TrustCaller { action: "sts:AssumeRole".to_owned() }, Link::Member),
+            (Remedy::TrustCaller { action: "sts:TagSession".to_owned() }, Link::Session),
+            (Remedy::ShortenSession, Link::Session),
+        ] {
+            let diagnosis = gap(remedy.clone()).diagnosis().unwrap();
+            assert_eq!(diagnosis.link, link, "{remedy:?}");
+        }
+        for (policy, link) in [
+            (PolicyType::ServiceControl, Link::Hub),
+            (PolicyType::PermissionsBoundary, Link::Hub),
+            (PolicyType::ResourceControl, Link::Member),
+        ] {
+            let (action, policy_arn) = (Some("sts:AssumeRole".to_owned()), None);
+            let deny = Remedy::RemoveDeny { policy, side: Side::Caller, principal: None, action, policy_arn };
+            assert_eq!(gap(deny).diagnosis().unwrap().link, link, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_quarantined_caller_is_told_of_its_leaked_key() {
+        let cause = Cause::ExplicitlyDenied {
+            policy: PolicyType::Identity,
+            action: Some("iam:ListUsers".to_owned()),
+            policy_arn: Some("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV4".to_owned()),
+        };
+        assert!(
+            cause.to_string().starts_with("AWS quarantined the caller because its access key leaked"),
+            "{cause}"
+        );
+        assert!(cause.to_do(&NeutralTerms).starts_with("delete or rotate the leaked access key"));
+    }
+
+    #[test]
+    fn conditions_are_met_by_what_the_run_sends_where_it_sends_them() {
+        for (key, words) in [
+            ("sts:ExternalId", "external_id"),
+            ("STS:roleSessionName", "session_name"),
+            ("aws:RequestTag/team", "session_tag"),
+            ("aws:MultiFactorAuthPresent", "MFA"),
+            ("aws:SourceIp", "network"),
+            ("aws:PrincipalOrgPaths", "organization"),
+            ("aws:CurrentTime", "renew the statement"),
+            ("aws:PrincipalTag/team", "let the owner of the account decide"),
+        ] {
+            let text = Cause::TrustConditionNotMet { key: Some(key.to_owned()) }.to_do(&NeutralTerms);
+            assert!(text.contains(words), "{key}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_command_has_the_facts_of_the_scan_and_is_one_for_a_shell() {
+        let role_arn = "arn:aws:iam::111111111111:role/IAMListRole".parse().unwrap();
+        let default = FactSelection::default();
+        assert_eq!(doctor_command(&role_arn, &default), format!("rolecall doctor --role-arn {role_arn}"));
+        let facts = [FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed].into();
+        let more = doctor_command(&role_arn, &FactSelection { facts, ..default });
+        assert!(more.ends_with(" --collect users,access_keys,last_used"), "{more}");
+    }
+}

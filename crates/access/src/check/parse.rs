@@ -1,9 +1,12 @@
 //! From the text of a policy to a document. All parse errors and lints of a check come from here.
 
+use std::fmt::Display;
+
+use rolecall_json::{JsonPath, Places};
 use rolecall_policy::{Policy, PolicyType};
 use serde_json::Value;
 
-use super::{external_ids, view};
+use super::view;
 use crate::documents::DocumentName;
 use crate::wildcard::covers_action;
 
@@ -12,22 +15,26 @@ use crate::wildcard::covers_action;
 #[error("{0}")]
 pub struct InvalidPolicy(String);
 
-/// A policy that can be evaluated, and what AWS rejects in it all the same.
+/// A policy that can be evaluated, with what is wrong in it all the same, each with its line and column.
 pub(super) struct ParsedPolicy {
     pub(super) policy: Policy,
+    /// What AWS rejects.
     pub(super) errors: Vec<String>,
+    /// What AWS accepts though it never works.
+    pub(super) warnings: Vec<String>,
 }
 
-/// Parses the text of a policy.
+/// Parses the text of a policy. No message has the value of an external id.
 pub(super) fn parse(text: &str, name: DocumentName) -> Result<ParsedPolicy, InvalidPolicy> {
-    let value = parse_json(text)?;
-    let secrets = external_ids(&value);
     let policy_type = if name.is_trust() { PolicyType::Trust } else { PolicyType::Identity };
-    let policy = Policy::parse(&value, policy_type);
-    let policy = policy.map_err(|error| InvalidPolicy(redacted(&error.to_string(), &secrets)))?;
+    let policy = Policy::parse_text(text, policy_type).map_err(|error| InvalidPolicy(error.to_string()))?;
+    let places = Places::new(text);
+    let with_place = |path: &JsonPath, problem: &dyn Display| format!("{}: {problem}", places.place(path));
     let errors = policy.errors(policy_type);
-    let errors = errors.iter().map(|error| redacted(&error.to_string(), &secrets)).collect();
-    Ok(ParsedPolicy { policy, errors })
+    let errors = errors.iter().map(|error| with_place(error.culprit(), error)).collect();
+    let warnings = policy.lints(policy_type);
+    let warnings = warnings.iter().map(|lint| with_place(&lint.culprit(), lint)).collect();
+    Ok(ParsedPolicy { policy, errors, warnings })
 }
 
 /// The document that a policy is meant to be, by its principals and actions.
@@ -60,12 +67,4 @@ pub fn recognize(text: &str) -> Result<DocumentName, InvalidPolicy> {
 
 fn parse_json(text: &str) -> Result<Value, InvalidPolicy> {
     rolecall_json::parse(text).map_err(|error| InvalidPolicy(error.to_string()))
-}
-
-/// The message without the external ids of the policy.
-fn redacted(message: &str, secrets: &[String]) -> String {
-    secrets
-        .iter()
-        .filter(|secret| !secret.is_empty())
-        .fold(message.to_owned(), |message, secret| message.replace(secret.as_str(), "(redacted)"))
 }

@@ -73,13 +73,6 @@ impl<'a> StatementView<'a> {
         keys
     }
 
-    /// The values that a condition requires for `sts:ExternalId`.
-    pub(super) fn external_ids(&self) -> Vec<String> {
-        let of_external_id = self.conditions().into_iter();
-        let of_external_id = of_external_id.filter(|(_, key, _)| key.eq_ignore_ascii_case("sts:ExternalId"));
-        of_external_id.flat_map(|(_, _, values)| values).map(str::to_owned).collect()
-    }
-
     /// The values of an element as a message shows them.
     pub(super) fn values_of(&self, element: &str) -> Vec<String> {
         match element {

@@ -8,7 +8,7 @@ use rolecall_roll::{Cause, FactSelection, Link, Terms};
 
 use super::cure::{self, Cure, SessionRequest, account_of, last_segment};
 use super::evaluation::{self, named};
-use super::{BrokenLink, Candidate, Evidence, LinkCheck, TargetCheck};
+use super::{BrokenLink, Candidate, Evidence, LinkCheck, TargetCheck, subjects};
 
 /// The documents of both sides. What is absent does not limit, but for the two that must allow: the permissions of the hub's role
 /// and the trust policy of the member's role.
@@ -79,7 +79,7 @@ impl DocumentCheck<'_> {
     fn check_caller(&self) -> LinkCheck {
         const LAMBDA: &str = "lambda.amazonaws.com";
         let caller = &self.request.caller_arn;
-        let subject = super::walk::caller_subject(caller);
+        let subject = subjects::caller_subject(caller);
         let (Some(trust), Ok(principal)) = (&self.documents.hub_trust, LAMBDA.parse::<Principal>()) else {
             let reason = "whether Lambda may use the role is not checked: there is no hub-trust.json";
             return LinkCheck::untested(Link::Caller, subject, reason);
@@ -124,7 +124,7 @@ impl DocumentCheck<'_> {
             scps: documents.hub_scps.clone(),
             rcps: documents.member_rcps.clone(),
         };
-        let [hub, member] = super::walk::session_subjects(self.request);
+        let [hub, member] = subjects::session_subjects(self.request);
         match evaluation::evaluate_session(self.request, &policies, self.context, terms) {
             None => vec![
                 LinkCheck::ok(Link::Hub, hub, Evidence::Documents),
@@ -149,7 +149,7 @@ impl DocumentCheck<'_> {
     /// Whether the member's role may call each action that a scan needs.
     fn check_actions(&self, terms: &dyn Terms) -> LinkCheck {
         let actions = collect::actions(self.selection);
-        let subject = super::walk::actions_subject(self.request, actions.len());
+        let subject = subjects::actions_subject(self.request, actions.len());
         let mut denied: Vec<(&str, Decision)> = Vec::new();
         for action in &actions {
             match self.decide(action) {

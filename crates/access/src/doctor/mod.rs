@@ -1,8 +1,8 @@
 //! Why access to an account is denied: walks the chain from the caller to the account's facts, and stops at the first broken
 //! link.
 //!
-//! 1. `walk`: the links in order, with AWS;
-//! 2. `actions`: the last link: each IAM action that a scan needs, once;
+//! 1. `walk`: the links in order, with AWS; `caller` has what all targets share, and `subjects` what each link is about;
+//! 2. `answers`: from AWS's answer to the broken link and its candidates; `actions`: the last link: each IAM action that a scan needs, once;
 //! 3. `details`: AWS's own authorization details of a denial, where it has an authorization id;
 //! 4. `simulation`: what AWS simulates on the hub side;
 //! 5. `member_role`: the role as an administrator of the member account sees it;
@@ -14,20 +14,24 @@
 //! several candidates, in order.
 
 mod actions;
+mod answers;
+mod caller;
 pub mod cure;
 mod details;
 pub mod documents;
 mod evaluation;
 mod member_role;
 mod simulation;
+mod subjects;
 mod walk;
 
 use rolecall_roll::{Cause, Link, RoleArn};
 use serde::Serialize;
 
+pub use caller::CallerCheck;
 pub use cure::{Cure, Paste, SessionRequest};
 pub use documents::{ChainDocuments, DocumentCheck};
-pub use walk::{CallerCheck, Doctor};
+pub use walk::Doctor;
 
 /// The check of one target: its links, in the order of the chain.
 #[derive(Debug, Clone, Serialize)]

@@ -9,14 +9,17 @@ use rolecall_core::session::{Session, SessionLog};
 use rolecall_core::targets::{Access, Role};
 use rolecall_core::{CallError, Scanner, Target};
 use rolecall_policy::{NamedPolicy, Policy, PolicySet, PolicyType};
-use rolecall_roll::{Cause, Denial, ErrorKind, FactKind, Link, RoleArn, Stage, Terms};
+use rolecall_roll::{Cause, Denial, ErrorKind, Link, Terms};
 use serde_json::json;
 
-use super::cure::{self, Cure, SessionRequest, account_of, last_segment};
+use super::answers::{broken_by, candidate, cause_of, certain, is_same_policy, of_denial, with_action};
+use super::caller::{CallerCheck, with_not_reached};
+use super::cure::{self, Cure, SessionRequest, account_of};
 use super::member_role::{self, MemberRole};
 use super::simulation::{self, Simulation};
+use super::subjects::{actions_subject, caller_subject, session_subjects};
 use super::{
-    BrokenLink, Candidate, Evidence, LinkCheck, LinkState, Said, TargetCheck, actions, details, evaluation,
+    BrokenLink, Candidate, Evidence, LinkCheck, LinkState, TargetCheck, actions, details, evaluation,
 };
 
 /// Walks the chain for targets.
@@ -37,66 +40,6 @@ impl std::fmt::Debug for Doctor<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Doctor").finish_non_exhaustive()
     }
-}
-
-/// The check of what all targets share: the caller, and the way to STS.
-#[derive(Debug, Clone)]
-pub struct CallerCheck {
-    links: Vec<LinkCheck>,
-    caller_arn: Option<String>,
-}
-
-impl CallerCheck {
-    /// The check as that of one target, where it is broken and no target was reached.
-    #[must_use]
-    pub fn into_broken_target(self) -> Option<TargetCheck> {
-        let is_broken = self.links.iter().any(LinkCheck::is_broken);
-        is_broken.then(|| TargetCheck {
-            account_id: None,
-            account_name: None,
-            role_arn: None,
-            links: with_not_reached(self.links),
-        })
-    }
-
-    /// The check of a caller that cannot call AWS: the cause, what is wrong, and what to do.
-    #[must_use]
-    pub fn unusable(cause: Cause, problem: String, to_do: String) -> TargetCheck {
-        let found = Candidate { text: problem, ..candidate(cause, Cure::Step(to_do)) };
-        let broken = BrokenLink {
-            is_refused: false,
-            said: None,
-            evidence: Evidence::Call,
-            candidates: vec![found],
-            notes: Vec::new(),
-        };
-        let links = vec![LinkCheck::broken(Link::Caller, "", broken)];
-        TargetCheck { account_id: None, account_name: None, role_arn: None, links: with_not_reached(links) }
-    }
-
-    /// The check of a run whose target accounts AWS Organizations did not list.
-    #[must_use]
-    pub fn with_organization_error(mut self, error: &CallError, advice: String) -> TargetCheck {
-        let (_, mut broken) = broken_by(error, None, |cause| Cure::Step(cause.to_string()));
-        broken.notes.push(advice);
-        // What to do is in the advice: which account may list the others is no question of one statement.
-        broken.candidates.clear();
-        self.links.push(LinkCheck::broken(Link::Organization, "AWS Organizations", broken));
-        TargetCheck {
-            account_id: None,
-            account_name: None,
-            role_arn: None,
-            links: with_not_reached(self.links),
-        }
-    }
-}
-
-/// Adds the links after the last one, as not reached.
-fn with_not_reached(mut links: Vec<LinkCheck>) -> Vec<LinkCheck> {
-    let reached = links.last().map(|check| check.link);
-    let after = [Link::Caller, Link::Sts, Link::Hub, Link::Member, Link::Session, Link::Collect];
-    links.extend(after.into_iter().filter(|link| Some(*link) > reached).map(LinkCheck::not_reached));
-    links
 }
 
 impl Doctor<'_> {
@@ -421,158 +364,9 @@ fn note_on_permission_set(caller_arn: &str) -> Option<String> {
     })
 }
 
-/// The cause of a denied action in the member account.
-fn cause_of(action: &str, error: &CallError) -> Option<Cause> {
-    let collector = collect::collectors().find(|collector| collector.actions.contains(&action));
-    let fact = collector.map_or(FactKind::Users, |collector| collector.fact);
-    let gap = error.clone().into_gap(Stage::Fact(fact), None);
-    gap.diagnosis().and_then(|diagnosis| diagnosis.causes.into_iter().next())
-}
-
-/// The cause with these actions in place of the one that AWS names.
-fn with_action(cause: &Cause, actions: String) -> Cause {
-    match cause.clone() {
-        Cause::NotAllowed { policy, .. } => Cause::NotAllowed { policy, action: Some(actions) },
-        Cause::ExplicitlyDenied { policy, policy_arn, .. } => {
-            Cause::ExplicitlyDenied { policy, action: Some(actions), policy_arn }
-        }
-        other => other,
-    }
-}
-
-/// Whether two actions are denied by the same policy, so that one change heals both.
-fn is_same_policy(one: &Cause, other: &Cause) -> bool {
-    match (one, other) {
-        (Cause::NotAllowed { policy, .. }, Cause::NotAllowed { policy: other, .. }) => policy == other,
-        (
-            Cause::ExplicitlyDenied { policy, policy_arn, .. },
-            Cause::ExplicitlyDenied { policy: other, policy_arn: other_arn, .. },
-        ) => (policy, policy_arn) == (other, other_arn),
-        (one, other) => one == other,
-    }
-}
-
-/// The request that AWS denied: for a role on the way, its own caller and role.
-fn of_denial(error: &CallError, request: &SessionRequest) -> SessionRequest {
-    let denial = Denial::parse(&error.message);
-    let role_arn: Option<RoleArn> = denial.resource.and_then(|resource| resource.parse().ok());
-    match (denial.principal, role_arn) {
-        (Some(principal), Some(role_arn)) if role_arn != request.role_arn => SessionRequest {
-            caller_arn: principal.to_owned(),
-            role_arn,
-            // Only the target role is sent the external id.
-            external_id: None,
-            ..request.clone()
-        },
-        (Some(principal), _) => SessionRequest { caller_arn: principal.to_owned(), ..request.clone() },
-        _ => request.clone(),
-    }
-}
-
-/// The broken link of an error, with its candidates. `default_link` is for an error that does not tell.
-fn broken_by(
-    error: &CallError,
-    link_of_call: Option<Link>,
-    cure: impl Fn(&Cause) -> Cure,
-) -> (Link, BrokenLink) {
-    let stage = match link_of_call {
-        Some(Link::Collect) => Stage::Fact(FactKind::Users),
-        _ => Stage::Session,
-    };
-    let gap = error.clone().into_gap(stage, None);
-    let diagnosis = gap.diagnosis();
-    let link = diagnosis.as_ref().map(|diagnosis| diagnosis.link);
-    let link = link.or(link_of_call).unwrap_or(Link::Sts);
-    let causes = match diagnosis {
-        Some(diagnosis) => diagnosis.causes,
-        None => Vec::new(),
-    };
-    let causes = if error.has_no_credentials { vec![Cause::CredentialsMissing] } else { causes };
-    let is_certain = causes.len() < 2;
-    let candidates = causes.into_iter().map(|cause| {
-        let cure = cure(&cause);
-        let distinguished_by = cause.distinguished_by().filter(|_| !is_certain).map(str::to_owned);
-        Candidate { distinguished_by, ..candidate(cause, cure) }
-    });
-    let is_denied = error.error_kind == ErrorKind::Denied;
-    let has_reason = Denial::parse(&error.message).reason.is_some();
-    let mut notes = Vec::new();
-    if is_denied && has_reason {
-        notes.push("AWS names one policy type only: after this one is healed, another may appear".to_owned());
-    }
-    let broken = BrokenLink {
-        is_refused: is_refusal(error),
-        said: error.code.is_some().then(|| Said {
-            operation: error.operation.to_owned(),
-            code: error.code.clone(),
-            message: error.message.clone(),
-            has_reason,
-            request_id: error.request_id.clone(),
-        }),
-        evidence: if is_certain { Evidence::Message } else { Evidence::Likelihood },
-        candidates: candidates.collect(),
-        notes,
-    };
-    (link, broken)
-}
-
-/// Whether AWS refused the request. Of a throttled one, nothing is known.
-fn is_refusal(error: &CallError) -> bool {
-    let is_tried_in_vain = matches!(
-        error.error_kind,
-        ErrorKind::Throttled
-            | ErrorKind::TimedOut
-            | ErrorKind::Transport
-            | ErrorKind::Malformed
-            | ErrorKind::Internal
-            | ErrorKind::Interrupted
-    );
-    error.code.is_some() && !is_tried_in_vain
-}
-
-fn candidate(cause: Cause, cure: Cure) -> Candidate {
-    let text = cause.to_string();
-    Candidate { cause, text, cure, distinguished_by: None }
-}
-
-fn certain(cause: Cause, evidence: Evidence, terms: &dyn Terms) -> BrokenLink {
-    let cure = Cure::Step(cause.to_do(terms));
-    BrokenLink {
-        is_refused: true,
-        said: None,
-        evidence,
-        candidates: vec![candidate(cause, cure)],
-        notes: Vec::new(),
-    }
-}
-
 fn why_not_simulated(error: &CallError) -> String {
     match error.error_kind {
         ErrorKind::Denied => "not simulated: the caller may not call iam:SimulatePrincipalPolicy".to_owned(),
         _ => format!("not simulated: {error}"),
     }
-}
-
-/// An identity without the name of its session: `222222222222 assumed-role/LambdaRole`.
-pub(super) fn caller_subject(arn: &str) -> String {
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
-    let identity = match resource.strip_prefix("assumed-role/") {
-        Some(rest) => format!("assumed-role/{}", rest.split('/').next().unwrap_or(rest)),
-        None => resource.to_owned(),
-    };
-    format!("{} {identity}", account_of(arn))
-}
-
-/// What the links of the hub side and of the member side are about.
-pub(super) fn session_subjects(request: &SessionRequest) -> [String; 2] {
-    let role_arn = request.role_arn.as_str();
-    let role = role_arn.splitn(6, ':').nth(5).unwrap_or_default();
-    let role = format!("{} {role}", account_of(role_arn));
-    [format!("{} on {role}", request.actions().join(", ")), role]
-}
-
-/// What the last link is about.
-pub(super) fn actions_subject(request: &SessionRequest, actions: usize) -> String {
-    let role_arn = request.role_arn.as_str();
-    format!("{actions} IAM actions as {} in {}", last_segment(role_arn), account_of(role_arn))
 }

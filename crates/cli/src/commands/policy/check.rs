@@ -204,9 +204,12 @@ impl CheckedFile {
         if let Some(problem) = &self.problem {
             row("invalid", problem);
         }
-        let Some(PolicyCheck { errors, beyond, short, .. }) = &self.check else { return text };
+        let Some(PolicyCheck { errors, warnings, beyond, short, .. }) = &self.check else { return text };
         for error in errors {
             row("invalid", error);
+        }
+        for warning in warnings {
+            row("warning", warning);
         }
         for it in beyond {
             row("beyond", &beyond_text(it));
