@@ -217,3 +217,13 @@ fn the_external_id_of_the_run_is_in_the_statement_only_where_it_is_asked_for() {
     setting.paste("member-trust", &check);
     assert_eq!(broken_link(&setting.check()), Some(Link::Member));
 }
+
+#[test]
+fn a_root_user_is_broken_once_and_nothing_after_it_is_reached() {
+    let mut setting = Setting::healthy();
+    setting.request.caller_arn = "arn:aws:iam::222222222222:root".to_owned();
+    setting.request.caller_role_arn = None;
+    let check = setting.check();
+    assert_eq!(broken_link(&check), Some(Link::Caller));
+    assert_eq!(check.links.iter().filter(|it| it.link == Link::Caller).count(), 1, "{check:?}");
+}

@@ -6,6 +6,7 @@ use rolecall_core::collect;
 use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, Principal, Request, authorize};
 use rolecall_roll::{Cause, FactSelection, Link, Terms};
 
+use super::answers::certain;
 use super::cure::{self, Cure, SessionRequest, account_of, last_segment};
 use super::evaluation::{self, named};
 use super::{BrokenLink, Candidate, Evidence, LinkCheck, TargetCheck, subjects};
@@ -55,7 +56,7 @@ impl DocumentCheck<'_> {
     pub fn run(&self, terms: &dyn Terms) -> TargetCheck {
         let request = self.request;
         let is_broken = |links: &[LinkCheck]| links.iter().any(LinkCheck::is_broken);
-        let mut links = vec![self.check_caller()];
+        let mut links = vec![self.check_caller(terms)];
         if !is_broken(&links) {
             links.extend(self.check_session(terms));
         }
@@ -76,10 +77,14 @@ impl DocumentCheck<'_> {
     }
 
     /// Whether Lambda may use the hub's role.
-    fn check_caller(&self) -> LinkCheck {
+    fn check_caller(&self, terms: &dyn Terms) -> LinkCheck {
         const LAMBDA: &str = "lambda.amazonaws.com";
         let caller = &self.request.caller_arn;
         let subject = subjects::caller_subject(caller);
+        if caller.ends_with(":root") {
+            let root = certain(Cause::RootUser, Evidence::Documents, terms);
+            return LinkCheck::broken(Link::Caller, subject, root);
+        }
         let (Some(trust), Ok(principal)) = (&self.documents.hub_trust, LAMBDA.parse::<Principal>()) else {
             let reason = "whether Lambda may use the role is not checked: there is no hub-trust.json";
             return LinkCheck::untested(Link::Caller, subject, reason);

@@ -17,7 +17,7 @@ pub(super) fn session_subjects(request: &SessionRequest) -> [String; 2] {
     let role_arn = request.role_arn.as_str();
     let role = role_arn.splitn(6, ':').nth(5).unwrap_or_default();
     let role = format!("{} {role}", account_of(role_arn));
-    [format!("{} on {role}", request.actions().join(", ")), role]
+    [format!("sts:AssumeRole on {role}"), role]
 }
 
 /// What the last link is about.
