@@ -1,7 +1,7 @@
 //! The access that a scan needs: the policy documents of both sides, and why access is denied.
 //!
 //! 1. [`statement`]: policy documents and statements, as they are printed;
-//! 2. [`documents`]: the least-privilege documents of both sides, computed from what a scan calls;
+//! 2. [`mod@documents`]: the least-privilege documents of both sides, computed from what a scan calls;
 //! 3. [`request`]: the page for the person who must approve them;
 //! 4. [`check`]: what a policy grants beyond and short of these documents;
 //! 5. [`doctor`]: why access to an account is denied, link by link, and the statement that heals it.

@@ -113,6 +113,16 @@ impl Statement {
         self.with_condition("StringEquals", "sts:ExternalId", [external_id])
     }
 
+    /// Adds conditions; one for the same operator and key stays as it is.
+    pub(crate) fn add_conditions(&mut self, conditions: &Conditions) {
+        for (operator, keys) in conditions {
+            let own = self.condition.entry(operator.clone()).or_default();
+            for (key, values) in keys {
+                own.entry(key.clone()).or_insert_with(|| values.clone());
+            }
+        }
+    }
+
     /// Removes the conditions on the external id.
     pub(crate) fn remove_external_id(&mut self) {
         for keys in self.condition.values_mut() {

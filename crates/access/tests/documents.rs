@@ -140,7 +140,7 @@ fn a_statement_heals_the_document_that_lacks_it_and_trusts_nobody_else() {
         if document == "member-trust"
             && setting.documents["member-trust"].to_string().contains("o-example001")
         {
-            setting.context.clear();
+            setting.context.insert("aws:PrincipalOrgID".to_owned(), vec!["o-another001".to_owned()]);
             assert_eq!(broken_link(&setting.check()), Some(Link::Member));
         }
         // Nobody else is trusted by it.
@@ -226,4 +226,93 @@ fn a_root_user_is_broken_once_and_nothing_after_it_is_reached() {
     let check = setting.check();
     assert_eq!(broken_link(&check), Some(Link::Caller));
     assert_eq!(check.links.iter().filter(|it| it.link == Link::Caller).count(), 1, "{check:?}");
+}
+
+#[test]
+fn nothing_is_concluded_from_a_condition_whose_key_only_aws_knows() {
+    let deny_outside = |principal: bool| {
+        let mut deny = json!({
+            "Effect": "Deny", "Action": "*", "Resource": "*",
+            "Condition": { "NotIpAddress": { "aws:SourceIp": "203.0.113.0/24" } },
+        });
+        let mut allow = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+        if principal {
+            deny["Principal"] = "*".into();
+            allow["Principal"] = json!({ "AWS": CALLER });
+        }
+        json!({ "Version": "2012-10-17", "Statement": [allow, deny] })
+    };
+    for (document, has_principal) in [
+        ("hub-permissions", false),
+        ("hub-scps", false),
+        ("member-rcps", true),
+        ("member-permissions", false),
+    ] {
+        let mut setting = Setting::healthy();
+        setting.documents.insert(document, deny_outside(has_principal));
+        let check = setting.check();
+        let (_, broken) = check.broken_link().unwrap();
+        assert!(!broken.is_refused, "{document}: {check:?}");
+        let Some(Cure::Step(step)) = broken.candidates.first().map(|it| &it.cure) else {
+            panic!("{check:?}")
+        };
+        assert!(step.contains("--context aws:SourceIp=VALUE"), "{step}");
+        setting.context.insert("AWS:sourceip".to_owned(), vec!["203.0.113.7".to_owned()]);
+        assert!(setting.check().is_healthy(), "{document}: {:?}", setting.check());
+        setting.context.insert("AWS:sourceip".to_owned(), vec!["198.51.100.7".to_owned()]);
+        assert!(setting.check().broken_link().is_some_and(|(_, broken)| broken.is_refused), "{document}");
+    }
+}
+
+#[test]
+fn a_pasted_trust_statement_requires_what_the_strictest_one_does() {
+    let strict = json!({
+        "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::222222222222:role/Other" }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:ExternalId": "of-the-member" } },
+    });
+    let service = json!({ "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole" });
+    let mut setting = Setting::healthy();
+    setting
+        .documents
+        .insert("member-trust", json!({ "Version": "2012-10-17", "Statement": [service, strict] }));
+    let shown = serde_json::to_string(&setting.check()).unwrap();
+    assert!(shown.contains("<EXTERNAL_ID_OF_THIS_RUN>") && !shown.contains("of-the-member"), "{shown}");
+}
+
+#[test]
+fn conditions_of_the_document_and_of_the_run_stand_beside_each_other() {
+    let trust = json!({
+        "Effect": "Allow", "Principal": { "AWS": CALLER }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:ExternalId": "agreed" } },
+    });
+    let mut setting = Setting::healthy();
+    setting.documents.insert("member-trust", statement(trust));
+    let hub = json!({ "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "Resource": ROLE });
+    setting.documents.insert("hub-permissions", statement(hub));
+    setting.request.external_id = Some("agreed".parse().unwrap());
+    setting.request.tags = vec![("team".to_owned(), "search".to_owned())];
+    setting.request.source_identity = Some("j.ruiz".to_owned());
+    for key in ["sts:SourceIdentity", "aws:RequestTag/team"] {
+        let check = setting.check();
+        assert_eq!(broken_link(&check), Some(Link::Session), "{check:?}");
+        let shown = serde_json::to_string(&check).unwrap();
+        assert!(shown.contains(&format!("\"{key}\":")), "{key} is not in {shown}");
+        setting.paste("member-trust", &check);
+    }
+    assert!(setting.check().is_healthy(), "{:?}", setting.check());
+}
+
+#[test]
+fn other_principals_of_a_statement_are_not_removed() {
+    let trust = json!({
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "AWS": ["AROAEXAMPLEDELETED001", "arn:aws:iam::222222222222:role/Keep"] },
+    });
+    let mut setting = Setting::healthy();
+    setting.documents.insert("member-trust", statement(trust));
+    let shown = serde_json::to_string(&setting.check()).unwrap();
+    assert!(
+        !shown.contains("in place of") && shown.contains("remove the ids that begin with AROA"),
+        "{shown}"
+    );
 }

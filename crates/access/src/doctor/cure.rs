@@ -38,14 +38,14 @@ pub struct Paste {
     pub into: String,
     /// The statement.
     pub statement: Statement,
-    /// When the statement must not be pasted; `None` where the policy is known.
+    /// What to check before the statement is pasted; `None` where the policy is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unless: Option<&'static str>,
+    pub check_first: Option<&'static str>,
 }
 
-/// What stands in a statement for an external id that is not to be printed. As long as it is there, nobody can assume the role
-/// with the statement.
-pub const EXTERNAL_ID_PLACEHOLDER: &str = "EXTERNAL_ID_OF_THIS_RUN";
+/// What stands in a statement for an external id that is not to be printed. No external id can have its angle brackets, so nobody can
+/// assume the role with the statement as long as it is there.
+pub const EXTERNAL_ID_PLACEHOLDER: &str = "<EXTERNAL_ID_OF_THIS_RUN>";
 
 /// The request for a session, as far as a policy can depend on it.
 #[derive(Clone)]
@@ -97,6 +97,19 @@ impl SessionRequest {
         last_segment(self.role_arn.as_str())
     }
 
+    /// `aws:PrincipalArn` of the request: of a session, the ARN of its role. Without the path, where that is not known.
+    pub(crate) fn principal_arn(&self) -> String {
+        match (&self.caller_role_arn, caller_identity(&self.caller_arn)) {
+            (Some(role_arn), _) => role_arn.clone(),
+            (None, CallerIdentity::Role(name)) => {
+                let [partition, account] =
+                    [1, 4].map(|part| self.caller_arn.split(':').nth(part).unwrap_or_default());
+                format!("arn:{partition}:iam::{account}:role/{name}")
+            }
+            (None, CallerIdentity::User(_) | CallerIdentity::Other) => self.caller_arn.clone(),
+        }
+    }
+
     /// The account of the caller.
     pub(crate) fn caller_account(&self) -> &str {
         account_of(&self.caller_arn)
@@ -133,7 +146,7 @@ impl SessionRequest {
     pub(crate) fn trust_statement(&self, action: &str, existing: &Conditions) -> Option<Statement> {
         let requires_external_id = has_external_id(existing);
         let mut statement = self.statement_for(action);
-        statement.condition.extend(existing.clone());
+        statement.add_conditions(existing);
         statement.remove_external_id();
         if action == ASSUME_ROLE && (requires_external_id || self.external_id.is_some()) {
             statement = statement.with_external_id(self.external_id_text());
@@ -228,8 +241,8 @@ pub(crate) fn trust_paste(
             account_of(request.role_arn.as_str())
         ),
         statement: request.trust_statement(action, existing)?,
-        unless: (!is_policy_known)
-            .then_some("a statement there names the caller already: then a condition of it is not met"),
+        check_first: (!is_policy_known)
+            .then_some("no statement there names the caller; if one does, a condition of it is not met"),
     })
 }
 
@@ -255,8 +268,9 @@ fn hub_paste(
         policy,
         into,
         statement: request.statement_for(action).on([request.role_arn.as_str()]),
-        unless: (!is_policy_known && action == ASSUME_ROLE)
-            .then_some("the role's account, name, path or case is wrong: then correct it"),
+        check_first: (!is_policy_known).then_some(
+            "the account, name, path and case of the role are right, and no statement there allows it under a condition",
+        ),
     })
 }
 
@@ -265,6 +279,7 @@ pub(crate) fn for_actions(
     cause: &Cause,
     actions: &[&str],
     request: &SessionRequest,
+    is_policy_known: bool,
     terms: &dyn Terms,
 ) -> Cure {
     let Cause::NotAllowed { policy, .. } = cause else { return Cure::Step(cause.to_do(terms)) };
@@ -280,8 +295,18 @@ pub(crate) fn for_actions(
     };
     // IAM's read actions have no resource of their own that all of them accept.
     let statement = Statement::allow(actions.iter().copied()).on(["*"]);
-    Cure::paste(Paste { account_id: account_id.to_owned(), policy: *policy, into, statement, unless: None })
+    Cure::paste(Paste {
+        account_id: account_id.to_owned(),
+        policy: *policy,
+        into,
+        statement,
+        check_first: (!is_policy_known).then_some(UNDER_A_CONDITION),
+    })
 }
+
+/// What to check where the policy is not known.
+const UNDER_A_CONDITION: &str =
+    "no statement there allows it under a condition; if one does, the condition is not met";
 
 /// What heals missing actions of the caller in its own account.
 pub(crate) fn for_own_actions(cause: &Cause, actions: &[&str], caller_arn: &str, terms: &dyn Terms) -> Cure {
@@ -294,7 +319,7 @@ pub(crate) fn for_own_actions(cause: &Cause, actions: &[&str], caller_arn: &str,
         account_id,
         policy: PolicyType::Identity,
         statement: Statement::allow(actions.iter().copied()).on(["*"]),
-        unless: None,
+        check_first: Some(UNDER_A_CONDITION),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::collect;
-use rolecall_policy::{Context, Decision, NamedPolicy, PolicySet, Principal, Request, authorize};
+use rolecall_policy::{Decision, NamedPolicy, PolicySet, Principal, Request, authorize};
 use rolecall_roll::{Cause, FactSelection, Link, Terms};
 
 use super::answers::certain;
@@ -56,7 +56,7 @@ impl DocumentCheck<'_> {
     pub fn run(&self, terms: &dyn Terms) -> TargetCheck {
         let request = self.request;
         let is_broken = |links: &[LinkCheck]| links.iter().any(LinkCheck::is_broken);
-        let mut links = vec![self.check_caller(terms)];
+        let mut links = vec![self.check_conditions().unwrap_or_else(|| self.check_caller(terms))];
         if !is_broken(&links) {
             links.extend(self.check_session(terms));
         }
@@ -76,6 +76,41 @@ impl DocumentCheck<'_> {
         }
     }
 
+    /// Where a document has a condition on a key of which only AWS knows the value, nothing can be concluded from the documents.
+    fn check_conditions(&self) -> Option<LinkCheck> {
+        let documents = self.documents;
+        let all = [&documents.hub_trust, &documents.hub_boundary, &documents.hub_session];
+        let all = all.into_iter().chain([&documents.member_trust, &documents.member_boundary]).flatten();
+        let all = all.chain(&documents.hub_permissions).chain(&documents.member_permissions);
+        let scps = documents.hub_scps.iter().chain(&documents.member_scps).flatten().flatten();
+        let unknown = evaluation::unknown_keys(all.chain(scps).chain(&documents.member_rcps), self.context);
+        if unknown.is_empty() {
+            return None;
+        }
+        let keys: Vec<String> = unknown.into_iter().collect();
+        let flags: Vec<String> = keys.iter().map(|key| format!("--context {key}=VALUE")).collect();
+        let found = Candidate {
+            cause: Cause::TrustConditionNotMet { key: keys.first().cloned() },
+            text: format!(
+                "the documents have conditions on {}, whose values in the request are not known",
+                keys.join(", ")
+            ),
+            cure: Cure::Step(format!(
+                "pass {}; an empty VALUE means that the request does not have the key",
+                flags.join(" ")
+            )),
+            distinguished_by: None,
+        };
+        let broken = BrokenLink {
+            is_refused: false,
+            said: None,
+            evidence: Evidence::Documents,
+            candidates: vec![found],
+            notes: Vec::new(),
+        };
+        Some(LinkCheck::broken(Link::Caller, subjects::caller_subject(&self.request.caller_arn), broken))
+    }
+
     /// Whether Lambda may use the hub's role.
     fn check_caller(&self, terms: &dyn Terms) -> LinkCheck {
         const LAMBDA: &str = "lambda.amazonaws.com";
@@ -85,8 +120,14 @@ impl DocumentCheck<'_> {
             let root = certain(Cause::RootUser, Evidence::Documents, terms);
             return LinkCheck::broken(Link::Caller, subject, root);
         }
-        let (Some(trust), Ok(principal)) = (&self.documents.hub_trust, LAMBDA.parse::<Principal>()) else {
-            let reason = "whether Lambda may use the role is not checked: there is no hub-trust.json";
+        let is_role = !caller.contains(":user/");
+        let trust = self.documents.hub_trust.as_ref().filter(|_| is_role);
+        let (Some(trust), Ok(principal)) = (trust, LAMBDA.parse::<Principal>()) else {
+            let reason = if is_role {
+                "whether Lambda may use the role is not checked: there is no hub-trust.json"
+            } else {
+                "whether Lambda may use the role is not checked: the caller is a user"
+            };
             return LinkCheck::untested(Link::Caller, subject, reason);
         };
         let request = Request {
@@ -94,7 +135,7 @@ impl DocumentCheck<'_> {
             action: "sts:AssumeRole".to_owned(),
             resource: self.request.caller_role_arn.clone().unwrap_or_else(|| caller.clone()),
             resource_account: account_of(caller).to_owned(),
-            context: Context::default(),
+            context: evaluation::given_context(self.context),
         };
         let policies = PolicySet { trust: Some(trust.clone()), ..PolicySet::default() };
         if authorize(&request, &policies).is_allowed() {
@@ -109,7 +150,7 @@ impl DocumentCheck<'_> {
             policy: rolecall_roll::PolicyType::RoleTrust,
             into: format!("the trust policy of {} in {}", self.request.caller_label(), account_of(caller)),
             statement,
-            unless: None,
+            check_first: None,
         };
         broken(
             Link::Caller,
@@ -180,7 +221,7 @@ impl DocumentCheck<'_> {
         let alike: Vec<&str> =
             denied.iter().filter(|(_, it)| it == decision).map(|(action, _)| *action).collect();
         let text = format!("{}: {decision}", alike.join(", "));
-        let cure = cure::for_actions(&cause, &alike, self.request, terms);
+        let cure = cure::for_actions(&cause, &alike, self.request, true, terms);
         broken(Link::Collect, subject, Candidate { cause, text, cure, distinguished_by: None })
     }
 
@@ -194,7 +235,7 @@ impl DocumentCheck<'_> {
             self.request.session_name
         );
         let principal: Principal = session_arn.parse().ok()?;
-        let mut context = Context::default();
+        let mut context = evaluation::given_context(self.context);
         context.set("aws:PrincipalArn", role_arn);
         context.set("aws:PrincipalAccount", account_id);
         let request = Request {

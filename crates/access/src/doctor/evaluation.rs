@@ -3,11 +3,11 @@
 //! The documents are evaluated by `crates/policy`, which names the nearest statement of a document that has no effect, and the
 //! elements that did not match.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_policy::{
-    Context, Decision, DocumentEffect, Element, Explanation, Mismatch, NearestStatement, PolicySet,
-    PolicyType, Principal, Request, explain,
+    Context, Decision, DocumentEffect, Element, Explanation, Mismatch, NamedPolicy, NearestStatement,
+    PolicySet, PolicyType, Principal, Request, explain,
 };
 use rolecall_roll::{Cause, Link, Terms};
 use serde_json::Value;
@@ -15,6 +15,26 @@ use serde_json::Value;
 use super::cure::{self, Cure, SessionRequest, account_of};
 use super::{Candidate, Evidence};
 use crate::statement::{Conditions, OneOrMany};
+
+/// The condition keys of these policies of which it is not known whether a request has them, and with which value. `known` are those
+/// that were given.
+pub(super) fn unknown_keys<'a>(
+    policies: impl IntoIterator<Item = &'a NamedPolicy>,
+    known: &BTreeMap<String, Vec<String>>,
+) -> BTreeSet<String> {
+    let mut unknown = BTreeSet::new();
+    for policy in policies {
+        let statements = policy.policy.source().get("Statement");
+        let list = statements.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for statement in list.iter().chain(statements.filter(|it| it.is_object())) {
+            let operators = statement.get("Condition").and_then(Value::as_object);
+            let keys = operators.into_iter().flat_map(|it| it.values()).filter_map(Value::as_object);
+            unknown.extend(keys.flat_map(|keys| keys.keys()).filter(|key| !is_of_request(key)).cloned());
+        }
+    }
+    unknown.retain(|key| !known.keys().any(|given| given.eq_ignore_ascii_case(key)));
+    unknown
+}
 
 /// A denied request for a session.
 pub(super) struct Denial {
@@ -56,8 +76,7 @@ fn principal(request: &SessionRequest) -> Option<Principal> {
 /// The condition keys that the request has, as far as they are known here.
 fn context(request: &SessionRequest, more_keys: &BTreeMap<String, Vec<String>>) -> Context {
     let mut context = Context::default();
-    let role_arn = request.caller_role_arn.as_ref().unwrap_or(&request.caller_arn);
-    context.set("aws:PrincipalArn", role_arn);
+    context.set("aws:PrincipalArn", request.principal_arn());
     context.set("aws:PrincipalAccount", request.caller_account());
     context.set("aws:ResourceAccount", account_of(request.role_arn.as_str()));
     context.set("aws:SecureTransport", "true");
@@ -78,10 +97,24 @@ fn context(request: &SessionRequest, more_keys: &BTreeMap<String, Vec<String>>) 
     if !request.tags.is_empty() {
         context.set_all("aws:TagKeys", request.tags.iter().map(|(key, _)| key.clone()));
     }
-    for (key, values) in more_keys {
-        context.set_all(key, values.iter().cloned());
-    }
+    add_given(&mut context, more_keys);
     context
+}
+
+/// The condition keys that were given. An empty value means that the request does not have the key.
+pub(super) fn given_context(given: &BTreeMap<String, Vec<String>>) -> Context {
+    let mut context = Context::default();
+    add_given(&mut context, given);
+    context
+}
+
+fn add_given(context: &mut Context, given: &BTreeMap<String, Vec<String>>) {
+    for (key, values) in given {
+        let values: Vec<String> = values.iter().filter(|value| !value.is_empty()).cloned().collect();
+        if !values.is_empty() {
+            context.set_all(key, values);
+        }
+    }
 }
 
 /// The denial of one action; `None` where it is allowed.
@@ -144,7 +177,8 @@ const KEYS_OF_REQUEST: [&str; 9] = [
 ];
 
 /// Whether what the run sends decides about a key, or the caller's ARN does.
-fn is_of_request(key: &str) -> bool {
+#[must_use]
+pub fn is_of_request(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     KEYS_OF_REQUEST.contains(&key.as_str()) || key.starts_with("aws:requesttag/")
 }
@@ -192,6 +226,11 @@ fn trust_candidate(
     let Some(mismatch) = statement.mismatches.first() else {
         return pasted(not_trusted, None, &conditions);
     };
+    // Where no statement names the caller, it is held to what the strictest of the others requires.
+    let conditions = match mismatch.element {
+        Element::Principal | Element::NotPrincipal => strictest_conditions(policies),
+        _ => conditions,
+    };
     let text = Some(format!("{document} {}: {mismatch}", statement.statement));
     match &mismatch.element {
         Element::Condition { key, .. } => {
@@ -203,12 +242,38 @@ fn trust_candidate(
             let mut candidate = pasted(Cause::TrustedPrincipalDeleted, text, &conditions);
             // AWS saves no document with the id of an entity that is gone.
             if let Cure::Paste(paste) = &mut candidate.cure {
-                paste.into = format!("{}, in place of {}", paste.into, statement.statement);
+                paste.into = match mismatch.in_policy.as_slice() {
+                    [_] => format!("{}, in place of {}", paste.into, statement.statement),
+                    _ => format!(
+                        "{}; and remove the ids that begin with AROA or AIDA from the Principal of {}, which names others too",
+                        paste.into, statement.statement
+                    ),
+                };
             }
             candidate
         }
         _ => pasted(not_trusted, text, &conditions),
     }
+}
+
+/// The conditions of the statement of the trust policy that requires most of a principal of AWS.
+fn strictest_conditions(policies: &PolicySet) -> Conditions {
+    let Some(trust) = &policies.trust else { return Conditions::new() };
+    let document = trust.policy.source();
+    let statements = document.get("Statement");
+    let count = statements.and_then(Value::as_array).map_or(1, Vec::len);
+    let statement = |index: usize| match statements {
+        Some(Value::Array(all)) => all.get(index),
+        one => one,
+    };
+    let trusts_aws = |index: &usize| {
+        let found = statement(*index);
+        let principal = found.and_then(|it| it.get("Principal"));
+        let is_allow = found.and_then(|it| it.get("Effect")).and_then(Value::as_str) == Some("Allow");
+        is_allow && principal.is_some_and(|it| it.is_string() || it.get("AWS").is_some())
+    };
+    let conditions = (0..count).filter(trusts_aws).filter_map(|index| conditions_of(document, index));
+    conditions.max_by_key(|it| it.values().map(BTreeMap::len).sum::<usize>()).unwrap_or_default()
 }
 
 /// Why a policy on the caller's side does not allow the action.
@@ -278,13 +343,9 @@ pub(super) fn named(kind: PolicyType) -> rolecall_roll::PolicyType {
 
 impl Denial {
     /// The broken link.
-    pub(super) fn into_broken(mut self, evidence: Evidence) -> (Link, super::BrokenLink) {
-        if let Some(key) = &self.unknown_key {
-            self.candidate.cure =
-                Cure::Step(format!("pass the value that the request will have: --context {key}=VALUE"));
-        }
+    pub(super) fn into_broken(self, evidence: Evidence) -> (Link, super::BrokenLink) {
         let broken = super::BrokenLink {
-            is_refused: self.unknown_key.is_none(),
+            is_refused: true,
             said: None,
             evidence,
             candidates: vec![self.candidate],

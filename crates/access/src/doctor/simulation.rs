@@ -31,7 +31,7 @@ pub(super) enum Simulation {
 pub(super) async fn simulate(scanner: &Scanner, request: &SessionRequest) -> Result<Simulation, CallError> {
     const SIMULATE: &str = "SimulatePrincipalPolicy";
     let iam = scanner.iam();
-    let source = policy_source(scanner, request).boxed_local().await;
+    let source = request.principal_arn();
     let simulation = iam
         .simulate_principal_policy()
         .policy_source_arn(source)
@@ -47,23 +47,13 @@ pub(super) async fn simulate(scanner: &Scanner, request: &SessionRequest) -> Res
     Ok(denied.map_or(Simulation::Allowed, |result| Simulation::Denied(cause(result))))
 }
 
-/// The ARN of the role or user whose policies are simulated. The ARN of a session lacks the path of its role, which `iam:GetRole`
-/// returns if the caller may call it.
-async fn policy_source(scanner: &Scanner, request: &SessionRequest) -> String {
-    if let Some(arn) = &request.caller_role_arn {
-        return arn.clone();
-    }
-    let arn = &request.caller_arn;
-    let Some(role_name) = arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next())
-    else {
-        return arn.clone();
-    };
+/// The ARN of the caller's role with its path, which the ARN of a session lacks. `None` where the caller is a user, or may not call
+/// `iam:GetRole`.
+pub(super) async fn caller_role_arn(scanner: &Scanner, caller_arn: &str) -> Option<String> {
+    let (_, rest) = caller_arn.split_once(":assumed-role/")?;
+    let role_name = rest.split('/').next()?;
     let role = scanner.iam().get_role().role_name(role_name).send().boxed_local().await;
-    let arn_without_path = || {
-        let [partition, account] = [1, 4].map(|part| arn.split(':').nth(part).unwrap_or_default());
-        format!("arn:{partition}:iam::{account}:role/{role_name}")
-    };
-    role.ok().and_then(|output| Some(output.role?.arn)).unwrap_or_else(arn_without_path)
+    Some(role.ok()?.role?.arn)
 }
 
 /// The decision about the one resource that was simulated.

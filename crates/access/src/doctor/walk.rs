@@ -137,7 +137,7 @@ impl Doctor<'_> {
                     LinkCheck::ok(Link::Member, member, Evidence::Call),
                     LinkCheck::ok(Link::Session, format!("{seconds} s"), Evidence::Call),
                     self.check_actions(&session, &subject, &|cause, actions| {
-                        cure::for_actions(cause, actions, &request, self.terms)
+                        cure::for_actions(cause, actions, &request, false, self.terms)
                     })
                     .boxed_local()
                     .await,
@@ -164,7 +164,14 @@ impl Doctor<'_> {
 
     /// The links of a session that was not issued: what AWS said, and what further calls tell of it.
     async fn denied_session(&self, error: &CallError, request: &SessionRequest) -> Vec<LinkCheck> {
-        let request = &of_denial(error, request);
+        let request = of_denial(error, request);
+        let caller_role_arn = match error.error_kind {
+            ErrorKind::Denied => {
+                simulation::caller_role_arn(self.scanner, &request.caller_arn).boxed_local().await
+            }
+            _ => None,
+        };
+        let request = &SessionRequest { caller_role_arn, ..request };
         let [hub_subject, member_subject] = session_subjects(request);
         let (mut link, mut broken) = broken_by(error, Some(Link::Member), |cause| {
             cure::for_session(cause, request, false, self.terms)
@@ -196,6 +203,10 @@ impl Doctor<'_> {
         }
         if link == Link::Member {
             broken.notes.extend(note_on_permission_set(&request.caller_arn));
+            if request.caller_role_arn.is_none() && request.caller_arn.contains(":assumed-role/") {
+                let note = "the path of the caller's role is not known without iam:GetRole: if it has one, it belongs into the ARN";
+                broken.notes.push(note.to_owned());
+            }
         }
         let mut links = Vec::new();
         if link > Link::Hub {
@@ -274,9 +285,19 @@ impl Doctor<'_> {
                     broken.candidates.retain(is_other);
                     return;
                 };
-                let note = |key| format!("the value of {key} in the request is not known here");
-                broken.notes.extend(denial.unknown_key.map(note));
-                vec![denial.candidate]
+                let mut candidate = denial.candidate;
+                if let Some(key) = denial.unknown_key {
+                    candidate.text = format!(
+                        "its trust policy has a condition on {key}, whose value in the request is not known here"
+                    );
+                    let to_do = candidate.cause.to_do(self.terms);
+                    candidate.cure =
+                        Cure::Step(format!("find out whether the request meets it; if not, {to_do}"));
+                    broken.notes.push(
+                        "if it does, another condition or one of the other causes is possible".to_owned(),
+                    );
+                }
+                vec![candidate]
             }
             Err(error) => {
                 broken.notes.push(member_role::why_unread(&error));

@@ -123,14 +123,15 @@ impl Lines {
         match &candidate.cure {
             Cure::Step(step) => write(self, "to do", step),
             Cure::Paste(paste) => {
-                let Paste { into, statement, unless, .. } = paste.as_ref();
-                let unless = unless.map_or(String::new(), |unless| format!("not if {unless}. Else "));
-                write(self, "paste", &format!("{unless}into {into}:"));
+                let Paste { into, statement, check_first, .. } = paste.as_ref();
+                let check_first =
+                    check_first.map_or(String::new(), |check| format!("check first that {check}. Then "));
+                write(self, "paste", &format!("{check_first}into {into}:"));
                 let statement = serde_json::to_string(statement).unwrap_or_default();
                 self.text.push_str(&format!("{:INDENT$}{statement}\n", ""));
                 if statement.contains(EXTERNAL_ID_PLACEHOLDER) {
                     let text = format!(
-                        "replace {EXTERNAL_ID_PLACEHOLDER} with the external id, which --show-external-id prints"
+                        "replace {EXTERNAL_ID_PLACEHOLDER}: --show-external-id prints the external id that the run sends; if it sends none, the owner of the account has it"
                     );
                     write(self, "", &text);
                 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rolecall_access::doctor::cure::SessionRequest;
 use rolecall_access::doctor::{ChainDocuments, DocumentCheck, TargetCheck};
+use rolecall_access::doctor::{SessionRequest, is_of_request};
 use rolecall_core::RunOptions;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
 
@@ -71,6 +71,12 @@ fn context(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
                 "--context: invalid condition key; expected KEY=VALUE with a key such as aws:PrincipalOrgID";
             return Err(Failure::usage(problem));
         };
+        if is_of_request(key) {
+            let problem =
+                format!("--context: {key} follows from --caller-arn, --role-arn and what the run sends");
+            return Err(Failure::usage(problem)
+                .with_remedy("pass --external-id, --session-name, --source-identity or --session-tag"));
+        }
         context.entry(key.to_owned()).or_default().push(value.to_owned());
     }
     Ok(context)
