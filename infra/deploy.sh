@@ -85,6 +85,8 @@ find_code() {
     if [ "$RUN" = 0 ]; then
         code="\$code"
         say "the key of the code, from the checksum of the zip"
+        # The command is printed, and not run here.
+        # shellcheck disable=SC2016
         printf 'code=code/$(cat %s %s | %s | cut -c 1-16)\n\n' "$(quoted "$zip")" "$(quoted "$definition")" "$sum"
         return
     fi
