@@ -115,6 +115,8 @@ quoted() {
 
 # Prints the names of the parameters of template $1, one a line.
 template_parameters() {
+    # The script that reads this file sets infra.
+    # shellcheck disable=SC2154
     awk '/^[A-Z]/ { section = $1 } section == "Parameters:" && /^  [A-Z][A-Za-z0-9]*:$/ { sub(":", ""); print $1 }' "$infra/$1"
 }
 
