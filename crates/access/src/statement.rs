@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use rolecall_policy::is_secret_key;
 use serde::Serialize;
 
 /// A policy document.
@@ -123,10 +124,10 @@ impl Statement {
         }
     }
 
-    /// Removes the conditions on the external id.
+    /// Removes the conditions on the external id, also those under a mistyped key, whose values are as secret.
     pub(crate) fn remove_external_id(&mut self) {
         for keys in self.condition.values_mut() {
-            keys.retain(|key, _| !is_external_id(key));
+            keys.retain(|key, _| !is_secret_key(key));
         }
         self.condition.retain(|_, keys| !keys.is_empty());
     }
@@ -146,11 +147,7 @@ impl Statement {
 
 /// Whether one of the conditions is on the external id.
 pub(crate) fn has_external_id(conditions: &Conditions) -> bool {
-    conditions.values().any(|keys| keys.keys().any(|key| is_external_id(key)))
-}
-
-fn is_external_id(key: &str) -> bool {
-    key.eq_ignore_ascii_case("sts:ExternalId")
+    conditions.values().any(|keys| keys.keys().any(|key| is_secret_key(key)))
 }
 
 /// Without the conditions' values: one of them may be an external id.

@@ -316,3 +316,43 @@ fn other_principals_of_a_statement_are_not_removed() {
         "{shown}"
     );
 }
+
+#[test]
+fn what_cannot_be_evaluated_is_not_healthy() {
+    let mut setting = Setting::healthy();
+    setting.documents.remove("hub-trust");
+    let check = setting.check();
+    assert!(check.broken_link().is_none() && !check.is_healthy(), "{check:?}");
+    // The ARN of a role that is not that of the session.
+    let mut setting = Setting::healthy();
+    setting.request.caller_arn = "arn:aws:sts::222222222222:assumed-role/LambdaRole/s".to_owned();
+    setting.request.caller_role_arn = Some("arn:aws:iam::333333333333:role/LambdaRole".to_owned());
+    let check = setting.check();
+    assert!(!check.is_healthy(), "{check:?}");
+}
+
+#[test]
+fn conditions_that_every_request_meets_are_met() {
+    let secure = json!({ "Bool": { "aws:SecureTransport": "true" } });
+    for document in ["hub-trust", "hub-permissions", "member-trust", "member-permissions"] {
+        let mut setting = Setting::healthy();
+        let statements = setting.documents.get_mut(document).and_then(|it| it.get_mut("Statement")).unwrap();
+        statements[0]["Condition"] = secure.clone();
+        assert!(setting.check().is_healthy(), "{document}: {:?}", setting.check());
+    }
+}
+
+#[test]
+fn an_external_id_under_a_mistyped_key_is_not_printed() {
+    let trust = json!({
+        "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::222222222222:role/Other" }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "aws:ExternalId": "of-the-member" } },
+    });
+    let mut setting = Setting::healthy();
+    setting.documents.insert("member-trust", statement(trust));
+    setting.context.insert("aws:ExternalId".to_owned(), vec![String::new()]);
+    let check = setting.check();
+    let shown = format!("{check:?} {}", serde_json::to_string(&check).unwrap());
+    assert!(check.broken_link().is_some() && !shown.contains("of-the-member"), "{shown}");
+    assert!(shown.contains("<EXTERNAL_ID_OF_THIS_RUN>"), "the statement is not without a condition: {shown}");
+}

@@ -25,13 +25,14 @@ const REDACTED: &str = "(redacted)";
 
 /// Whether the values of a condition key are secrets, which no output shows: external ids, also under a key that is mistyped
 /// such as `aws:ExternalId`.
-pub(crate) fn is_secret(key: &str) -> bool {
+#[must_use]
+pub fn is_secret_key(key: &str) -> bool {
     key.to_ascii_lowercase().contains("externalid")
 }
 
 /// The values of a condition key as they may be shown.
 pub(crate) fn shown_values(key: &str, values: &[String]) -> Vec<String> {
-    values.iter().map(|value| if is_secret(key) { REDACTED } else { value }.to_owned()).collect()
+    values.iter().map(|value| if is_secret_key(key) { REDACTED } else { value }.to_owned()).collect()
 }
 
 impl Context {

@@ -14,7 +14,7 @@ use crate::authorize::{
     evaluation_context, exemption_from, is_of_other_partition,
 };
 use crate::condition::Condition;
-use crate::context::{is_secret, shown_values};
+use crate::context::{is_secret_key, shown_values};
 use crate::document::{Effect, EvaluationContext, Match, Policy, PolicyType, PrincipalValue, Statement};
 
 /// The decision about a request, and what each document contributed to it.
@@ -290,7 +290,7 @@ impl fmt::Display for Mismatch {
         let Self { element, in_policy, in_request } = self;
         write!(f, "{element}: ")?;
         match element {
-            Element::Condition { key, .. } if is_secret(key) => f.write_str(if in_request.is_empty() {
+            Element::Condition { key, .. } if is_secret_key(key) => f.write_str(if in_request.is_empty() {
                 "the request has no external id, and the policy requires one"
             } else {
                 "the request has an external id that the policy does not accept; external ids are not shown"

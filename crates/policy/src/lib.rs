@@ -59,7 +59,7 @@ mod validation;
 
 pub use authorize::{Decision, DeterminingStatement, NamedPolicy, PolicySet, Request, authorize};
 pub use case::{Case, CaseError};
-pub use context::{Context, ContextValueError};
+pub use context::{Context, ContextValueError, is_secret_key};
 pub use document::{Policy, PolicyError, PolicyTextError, PolicyType};
 pub use explain::{
     DocumentEffect, DocumentExplanation, Element, Explanation, Mismatch, NearestStatement, explain,

@@ -34,7 +34,7 @@ impl CallerCheck {
         let broken = BrokenLink {
             is_refused: false,
             said: None,
-            evidence: Evidence::Call,
+            evidence: Evidence::Configuration,
             candidates: vec![found],
             notes: Vec::new(),
         };

@@ -120,22 +120,23 @@ impl DocumentCheck<'_> {
             let root = certain(Cause::RootUser, Evidence::Documents, terms);
             return LinkCheck::broken(Link::Caller, subject, root);
         }
-        let is_role = !caller.contains(":user/");
-        let trust = self.documents.hub_trust.as_ref().filter(|_| is_role);
-        let (Some(trust), Ok(principal)) = (trust, LAMBDA.parse::<Principal>()) else {
-            let reason = if is_role {
-                "whether Lambda may use the role is not checked: there is no hub-trust.json"
-            } else {
-                "whether Lambda may use the role is not checked: the caller is a user"
-            };
+        // Lambda runs as a role, and not as a user.
+        if caller.contains(":user/") {
+            return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
+        }
+        let (Some(trust), Ok(principal)) = (&self.documents.hub_trust, LAMBDA.parse::<Principal>()) else {
+            let reason = "whether Lambda may use the role is unknown: there is no hub-trust.json";
             return LinkCheck::untested(Link::Caller, subject, reason);
         };
+        let mut context = evaluation::given_context(self.context);
+        context.set("aws:PrincipalIsAWSService", "true");
+        context.set("aws:ResourceAccount", account_of(caller));
         let request = Request {
             principal,
             action: "sts:AssumeRole".to_owned(),
             resource: self.request.caller_role_arn.clone().unwrap_or_else(|| caller.clone()),
             resource_account: account_of(caller).to_owned(),
-            context: evaluation::given_context(self.context),
+            context,
         };
         let policies = PolicySet { trust: Some(trust.clone()), ..PolicySet::default() };
         if authorize(&request, &policies).is_allowed() {
@@ -172,11 +173,12 @@ impl DocumentCheck<'_> {
         };
         let [hub, member] = subjects::session_subjects(self.request);
         match evaluation::evaluate_session(self.request, &policies, self.context, terms) {
-            None => vec![
+            Err(reason) => vec![LinkCheck::untested(Link::Hub, hub, reason)],
+            Ok(None) => vec![
                 LinkCheck::ok(Link::Hub, hub, Evidence::Documents),
                 LinkCheck::ok(Link::Member, member, Evidence::Documents),
             ],
-            Some(denial) => {
+            Ok(Some(denial)) => {
                 let (link, broken) = denial.into_broken(Evidence::Documents);
                 let subject = if link == Link::Hub { hub.clone() } else { member.clone() };
                 let mut links = Vec::new();
@@ -196,11 +198,15 @@ impl DocumentCheck<'_> {
     fn check_actions(&self, terms: &dyn Terms) -> LinkCheck {
         let actions = collect::actions(self.selection);
         let subject = subjects::actions_subject(self.request, actions.len());
+        let principal = match self.member_session() {
+            Ok(principal) => principal,
+            Err(reason) => return LinkCheck::untested(Link::Collect, subject, reason),
+        };
         let mut denied: Vec<(&str, Decision)> = Vec::new();
         for action in &actions {
-            match self.decide(action) {
-                Some(decision) if !decision.is_allowed() => denied.push((action, decision)),
-                _ => {}
+            let decision = self.decide(action, &principal);
+            if !decision.is_allowed() {
+                denied.push((action, decision));
             }
         }
         let Some((first, decision)) = denied.first() else {
@@ -225,25 +231,26 @@ impl DocumentCheck<'_> {
         broken(Link::Collect, subject, Candidate { cause, text, cure, distinguished_by: None })
     }
 
-    /// The decision about an IAM action of the member's role.
-    fn decide(&self, action: &str) -> Option<Decision> {
+    /// A session of the member's role.
+    fn member_session(&self) -> Result<Principal, String> {
         let role_arn = self.request.role_arn.as_str();
-        let (account_id, role_name) = (account_of(role_arn), last_segment(role_arn));
-        let partition = role_arn.split(':').nth(1)?;
-        let session_arn = format!(
-            "arn:{partition}:sts::{account_id}:assumed-role/{role_name}/{}",
-            self.request.session_name
-        );
-        let principal: Principal = session_arn.parse().ok()?;
-        let mut context = evaluation::given_context(self.context);
-        context.set("aws:PrincipalArn", role_arn);
-        context.set("aws:PrincipalAccount", account_id);
+        let (partition, account_id) = (self.request.role_arn.partition(), account_of(role_arn));
+        let (role_name, session_name) = (last_segment(role_arn), &self.request.session_name);
+        let session_arn =
+            format!("arn:{partition}:sts::{account_id}:assumed-role/{role_name}/{session_name}");
+        evaluation::principal(&session_arn, Some(role_arn))
+    }
+
+    /// The decision about an IAM action of the member's role.
+    fn decide(&self, action: &str, principal: &Principal) -> Decision {
+        let role_arn = self.request.role_arn.as_str();
+        let account_id = account_of(role_arn);
         let request = Request {
-            principal: principal.with_principal_arn(role_arn).ok()?,
+            principal: principal.clone(),
             action: action.to_owned(),
             resource: "*".to_owned(),
             resource_account: account_id.to_owned(),
-            context,
+            context: evaluation::principal_context(role_arn, account_id, self.context),
         };
         let policies = PolicySet {
             identity: self.documents.member_permissions.clone(),
@@ -251,7 +258,7 @@ impl DocumentCheck<'_> {
             scps: self.documents.member_scps.clone(),
             ..PolicySet::default()
         };
-        Some(authorize(&request, &policies))
+        authorize(&request, &policies)
     }
 }
 

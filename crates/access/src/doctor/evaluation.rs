@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_policy::{
     Context, Decision, DocumentEffect, Element, Explanation, Mismatch, NamedPolicy, NearestStatement,
-    PolicySet, PolicyType, Principal, Request, explain,
+    ParsePrincipalError, PolicySet, PolicyType, Principal, Request, explain,
 };
 use rolecall_roll::{Cause, Link, Terms};
 use serde_json::Value;
@@ -45,14 +45,17 @@ pub(super) struct Denial {
 }
 
 /// Evaluates the policies for each action of a request for a session: the first denial, or `None` where all is allowed.
+///
+/// # Errors
+/// Why nothing can be evaluated: the ARN is not that of a principal that makes requests, or the role's ARN is that of another one.
 pub(super) fn evaluate_session(
     request: &SessionRequest,
     policies: &PolicySet,
     more_keys: &BTreeMap<String, Vec<String>>,
     terms: &dyn Terms,
-) -> Option<Denial> {
-    let principal = principal(request)?;
-    request.actions().into_iter().find_map(|action| {
+) -> Result<Option<Denial>, String> {
+    let principal = principal(&request.caller_arn, request.caller_role_arn.as_deref())?;
+    Ok(request.actions().into_iter().find_map(|action| {
         let policy_request = Request {
             principal: principal.clone(),
             action: action.to_owned(),
@@ -61,30 +64,28 @@ pub(super) fn evaluate_session(
             context: context(request, more_keys),
         };
         denial(&explain(&policy_request, policies), policies, request, action, terms)
-    })
+    }))
 }
 
-/// The caller as policies match it: a session with the path of its role, where that is known.
-fn principal(request: &SessionRequest) -> Option<Principal> {
-    let principal: Principal = request.caller_arn.parse().ok()?;
-    match &request.caller_role_arn {
-        Some(role_arn) if role_arn != &request.caller_arn => principal.with_principal_arn(role_arn).ok(),
-        _ => Some(principal),
+/// A caller as policies match it: a session with the path of its role, where that is known.
+///
+/// # Errors
+/// Why it is no principal, in a few words.
+pub(super) fn principal(arn: &str, role_arn: Option<&str>) -> Result<Principal, String> {
+    let principal: Principal = arn.parse().map_err(|error: ParsePrincipalError| error.to_string())?;
+    match role_arn {
+        Some(role_arn) if role_arn != arn => {
+            principal.with_principal_arn(role_arn).map_err(|error| error.to_string())
+        }
+        _ => Ok(principal),
     }
 }
 
 /// The condition keys that the request has, as far as they are known here.
 fn context(request: &SessionRequest, more_keys: &BTreeMap<String, Vec<String>>) -> Context {
-    let mut context = Context::default();
-    context.set("aws:PrincipalArn", request.principal_arn());
-    context.set("aws:PrincipalAccount", request.caller_account());
-    context.set("aws:ResourceAccount", account_of(request.role_arn.as_str()));
-    context.set("aws:SecureTransport", "true");
-    context.set("aws:PrincipalIsAWSService", "false");
-    context.set("aws:ViaAWSService", "false");
+    let role_account = account_of(request.role_arn.as_str());
+    let mut context = principal_context(&request.principal_arn(), role_account, more_keys);
     context.set("sts:RoleSessionName", &request.session_name);
-    let is_user = request.caller_arn.contains(":user/");
-    context.set("aws:PrincipalType", if is_user { "User" } else { "AssumedRole" });
     if let Some(external_id) = &request.external_id {
         context.set("sts:ExternalId", external_id.expose());
     }
@@ -97,24 +98,38 @@ fn context(request: &SessionRequest, more_keys: &BTreeMap<String, Vec<String>>) 
     if !request.tags.is_empty() {
         context.set_all("aws:TagKeys", request.tags.iter().map(|(key, _)| key.clone()));
     }
-    add_given(&mut context, more_keys);
     context
 }
 
-/// The condition keys that were given. An empty value means that the request does not have the key.
+/// The condition keys of any request of a role or a user, and those that were given.
+pub(super) fn principal_context(
+    principal_arn: &str,
+    resource_account: &str,
+    given: &BTreeMap<String, Vec<String>>,
+) -> Context {
+    let mut context = given_context(given);
+    let principal_type = if principal_arn.contains(":user/") { "User" } else { "AssumedRole" };
+    context.set("aws:PrincipalArn", principal_arn);
+    context.set("aws:PrincipalAccount", account_of(principal_arn));
+    context.set("aws:PrincipalType", principal_type);
+    context.set("aws:PrincipalIsAWSService", "false");
+    context.set("aws:ResourceAccount", resource_account);
+    context
+}
+
+/// The condition keys that were given, and those that every request has in the same way. An empty value means that the request does
+/// not have the key.
 pub(super) fn given_context(given: &BTreeMap<String, Vec<String>>) -> Context {
     let mut context = Context::default();
-    add_given(&mut context, given);
-    context
-}
-
-fn add_given(context: &mut Context, given: &BTreeMap<String, Vec<String>>) {
+    context.set("aws:SecureTransport", "true");
+    context.set("aws:ViaAWSService", "false");
     for (key, values) in given {
         let values: Vec<String> = values.iter().filter(|value| !value.is_empty()).cloned().collect();
         if !values.is_empty() {
             context.set_all(key, values);
         }
     }
+    context
 }
 
 /// The denial of one action; `None` where it is allowed.
@@ -164,12 +179,15 @@ fn unknown_key(explanation: &Explanation) -> Option<String> {
 }
 
 /// The keys of which the run itself knows whether the request has them.
-const KEYS_OF_REQUEST: [&str; 9] = [
+const KEYS_OF_REQUEST: [&str; 12] = [
     "aws:principalaccount",
     "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:principaltype",
     "aws:resourceaccount",
     "aws:securetransport",
     "aws:tagkeys",
+    "aws:viaawsservice",
     "sts:externalid",
     "sts:rolesessionname",
     "sts:sourceidentity",

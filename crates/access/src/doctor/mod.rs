@@ -76,6 +76,11 @@ pub enum LinkState {
         /// Why.
         reason: String,
     },
+    /// The account is not to be read, as in a scan.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
     /// A link before it is broken.
     NotReached,
 }
@@ -114,8 +119,10 @@ pub struct Said {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// AWS did what was requested.
+    /// AWS did what was requested, or said who the caller is.
     Call,
+    /// This machine: its configuration files, variables and options.
+    Configuration,
     /// AWS's authorization details of the denied request.
     AuthorizationDetails,
     /// The words of AWS's error.
@@ -136,6 +143,7 @@ impl Evidence {
     pub fn label(self) -> &'static str {
         match self {
             Self::Call => "allowed by AWS",
+            Self::Configuration => "the configuration of this machine",
             Self::AuthorizationDetails => "AWS's authorization details",
             Self::Message => "AWS's message",
             Self::Simulation => "simulated by AWS",
@@ -171,10 +179,16 @@ impl TargetCheck {
         })
     }
 
-    /// Whether every link holds, as far as it could be tested.
+    /// Whether every link was tested and holds.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.broken_link().is_none()
+        self.links.iter().all(|check| matches!(check.state, LinkState::Ok { .. }))
+    }
+
+    /// Whether the account is not to be read.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        self.links.iter().any(|check| matches!(check.state, LinkState::Skipped { .. }))
     }
 }
 
@@ -185,6 +199,10 @@ impl LinkCheck {
 
     pub(crate) fn untested(link: Link, subject: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { link, subject: subject.into(), state: LinkState::Untested { reason: reason.into() } }
+    }
+
+    pub(crate) fn skipped(link: Link, subject: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { link, subject: subject.into(), state: LinkState::Skipped { reason: reason.into() } }
     }
 
     pub(crate) fn broken(link: Link, subject: impl Into<String>, broken: BrokenLink) -> Self {

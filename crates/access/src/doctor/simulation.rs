@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use rolecall_core::{CallError, Scanner};
 use rolecall_roll::{Cause, PolicyType};
 
-use super::cure::SessionRequest;
+use super::cure::{SessionRequest, account_of};
 
 /// What a simulation leaves out, for the output.
 pub(super) const LIMITS: &str = "the simulation leaves out the trust policy, resource control policies, session policies and VPC \
@@ -22,6 +22,8 @@ pub(super) enum Simulation {
     Allowed,
     /// The caller's side denies an action.
     Denied(Cause),
+    /// It depends on this condition key, whose value is not known here.
+    Undecided(String),
 }
 
 /// Simulates the actions of the request on the role.
@@ -41,19 +43,39 @@ pub(super) async fn simulate(scanner: &Scanner, request: &SessionRequest) -> Res
         .boxed_local()
         .await
         .map_err(|error| scanner.error(SIMULATE, &error))?;
-    let is_denied =
-        |result: &&EvaluationResult| result.eval_decision != PolicyEvaluationDecisionType::Allowed;
-    let denied = simulation.evaluation_results().iter().find(is_denied);
-    Ok(denied.map_or(Simulation::Allowed, |result| Simulation::Denied(cause(result))))
+    let results = simulation.evaluation_results();
+    let of_action =
+        |action: &&str| results.iter().find(|result| result.eval_action_name.eq_ignore_ascii_case(action));
+    let actions = request.actions();
+    let results: Vec<&EvaluationResult> = actions.iter().filter_map(of_action).collect();
+    if results.len() < actions.len() {
+        let message = "the response has no decision about one of the actions";
+        return Err(CallError::malformed(SIMULATE, message, None));
+    }
+    if let Some(key) = results.iter().find_map(|result| missing_key(result)) {
+        return Ok(Simulation::Undecided(key.to_owned()));
+    }
+    let is_denied = |result: &&&EvaluationResult| *decision(result) != PolicyEvaluationDecisionType::Allowed;
+    Ok(results.iter().find(is_denied).map_or(Simulation::Allowed, |result| Simulation::Denied(cause(result))))
 }
 
-/// The ARN of the caller's role with its path, which the ARN of a session lacks. `None` where the caller is a user, or may not call
-/// `iam:GetRole`.
+/// A condition key that the policies use and the simulation does not know.
+fn missing_key(result: &EvaluationResult) -> Option<&str> {
+    let of_resource =
+        result.resource_specific_results().first().map(ResourceSpecificResult::missing_context_values);
+    let keys = of_resource.unwrap_or_else(|| result.missing_context_values());
+    keys.first().map(String::as_str)
+}
+
+/// The ARN of the caller's role with its path, which the ARN of a session lacks. `None` where the caller is a user, may not call
+/// `iam:GetRole`, or is a session of a role in another account than the one whose credentials are used.
 pub(super) async fn caller_role_arn(scanner: &Scanner, caller_arn: &str) -> Option<String> {
     let (_, rest) = caller_arn.split_once(":assumed-role/")?;
     let role_name = rest.split('/').next()?;
     let role = scanner.iam().get_role().role_name(role_name).send().boxed_local().await;
-    Some(role.ok()?.role?.arn)
+    let arn = role.ok()?.role?.arn;
+    // An intermediate role may have the name of another role in the account of the first caller.
+    (account_of(&arn) == account_of(caller_arn)).then_some(arn)
 }
 
 /// The decision about the one resource that was simulated.

@@ -85,11 +85,9 @@ impl Doctor<'_> {
         let mut links = caller.links.clone();
         if !links.iter().any(LinkCheck::is_broken) {
             match &target.access {
-                Access::Skipped(why) => links.push(LinkCheck::untested(
-                    Link::Member,
-                    target.account_id.to_string(),
-                    format!("skipped: {why}"),
-                )),
+                Access::Skipped(why) => {
+                    links.push(LinkCheck::skipped(Link::Member, target.account_id.to_string(), why));
+                }
                 Access::CallerCredentials => {
                     links.push(self.check_own_account(target, caller).boxed_local().await);
                 }
@@ -195,6 +193,10 @@ impl Doctor<'_> {
                     broken.evidence = Evidence::Simulation;
                     broken.candidates = vec![candidate(cause, cure)];
                 }
+                Ok(Simulation::Undecided(key)) => {
+                    let reason = format!("the simulation depends on {key}, whose value is not known here");
+                    hub = LinkState::Untested { reason };
+                }
                 Err(error) => hub = LinkState::Untested { reason: why_not_simulated(&error) },
             }
             if link != Link::Hub {
@@ -275,7 +277,14 @@ impl Doctor<'_> {
                 vec![self.role_missing(format!("the role of this name has the ARN {arn}"))]
             }
             Ok(MemberRole::Trust(trust)) => {
-                let Some(denial) = self.evaluate_trust(request, trust) else {
+                let denial = match self.evaluate_trust(request, trust) {
+                    Ok(denial) => denial,
+                    Err(reason) => {
+                        broken.notes.push(format!("the trust policy was not evaluated: {reason}"));
+                        return;
+                    }
+                };
+                let Some(denial) = denial else {
                     let is_other = |candidate: &Candidate| {
                         let cause = &candidate.cause;
                         matches!(cause, Cause::AccountSuspended | Cause::ExplicitlyDenied { .. })
@@ -313,14 +322,21 @@ impl Doctor<'_> {
     }
 
     /// Why the trust policy does not allow the caller; `None` where it does.
-    fn evaluate_trust(&self, request: &SessionRequest, trust: NamedPolicy) -> Option<evaluation::Denial> {
+    ///
+    /// # Errors
+    /// Why it cannot be evaluated, in a few words.
+    fn evaluate_trust(
+        &self,
+        request: &SessionRequest,
+        trust: NamedPolicy,
+    ) -> Result<Option<evaluation::Denial>, String> {
         let everything = json!({
             "Version": "2012-10-17",
             "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" },
         });
         // What the caller's side allows is not known here, and not in question.
-        let everything = Policy::parse(&everything, PolicyType::Identity).ok()?;
-        let identity = vec![NamedPolicy { name: "the caller's policies".to_owned(), policy: everything }];
+        let policy = Policy::parse(&everything, PolicyType::Identity).map_err(|error| error.to_string())?;
+        let identity = vec![NamedPolicy { name: "the caller's policies".to_owned(), policy }];
         let policies = PolicySet { identity, trust: Some(trust), ..PolicySet::default() };
         evaluation::evaluate_session(request, &policies, &BTreeMap::new(), self.terms)
     }
@@ -345,8 +361,10 @@ impl Doctor<'_> {
         let untested = (!untested.is_empty())
             .then(|| format!("{untested} not tested: no access key of the account is known to test with"));
         let Some((first, error)) = check.denied.first() else {
-            let subject = untested.map_or_else(|| subject.to_owned(), |note| format!("{subject}; {note}"));
-            return LinkCheck::ok(Link::Collect, subject, Evidence::Call);
+            return match untested {
+                Some(reason) => LinkCheck::untested(Link::Collect, subject, reason),
+                None => LinkCheck::ok(Link::Collect, subject, Evidence::Call),
+            };
         };
         let cause = cause_of(first, error);
         let is_alike = |action: &str, error: &CallError| {

@@ -21,26 +21,32 @@ pub(crate) fn doctor(checks: &[TargetCheck], terminal: TerminalStyle) -> String 
         one.links.iter().for_each(|link| lines.link(link));
     }
     if checks.len() > 1 {
-        // Of many accounts, those that are healthy are a line each.
-        let (healthy, broken): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.is_healthy());
-        for check in healthy {
-            lines.healthy(check);
+        // Of many accounts, those that are healthy or skipped are a line each.
+        let is_short = |check: &&TargetCheck| check.is_healthy() || check.is_skipped();
+        let (short, long): (Vec<_>, Vec<_>) = checks.iter().partition(is_short);
+        for check in short {
+            lines.short(check);
         }
-        for check in broken {
+        for check in long {
             lines.text.push('\n');
             lines.heading(check);
             check.links.iter().for_each(|link| lines.link(link));
         }
-        lines.text.push('\n');
-        let healthy = checks.iter().filter(|check| check.is_healthy()).count();
-        let summary = format!(
-            "{}: {healthy} healthy, {} broken",
-            count_of(checks.len(), "target"),
-            checks.len() - healthy
-        );
-        lines.text.push_str(&format!("{summary}\n"));
+        lines.text.push_str(&format!("\n{}\n", summary(checks)));
     }
     lines.text
+}
+
+/// `32 targets: 28 healthy, 2 broken, 1 not tested, 1 skipped`.
+fn summary(checks: &[TargetCheck]) -> String {
+    let count = |is_counted: &dyn Fn(&TargetCheck) -> bool| checks.iter().filter(|it| is_counted(it)).count();
+    let healthy = count(&TargetCheck::is_healthy);
+    let broken = count(&|check| check.broken_link().is_some());
+    let skipped = count(&TargetCheck::is_skipped);
+    let others = [(checks.len() - healthy - broken - skipped, "not tested"), (skipped, "skipped")];
+    let others = others.iter().filter(|(number, _)| *number > 0);
+    let others: String = others.map(|(number, what)| format!(", {number} {what}")).collect();
+    format!("{}: {healthy} healthy, {broken} broken{others}", count_of(checks.len(), "target"))
 }
 
 /// The lines of an output, wrapped to the terminal; statements to paste are not wrapped.
@@ -55,9 +61,13 @@ impl Lines {
         self.text.push_str(&format!("{line}\n"));
     }
 
-    fn healthy(&mut self, check: &TargetCheck) {
-        let mark = self.styled(" ok ", AnsiColor::Green.on_default());
-        self.text.push_str(&format!("{mark} {}\n", target(check)));
+    /// The line of an account that is healthy or skipped.
+    fn short(&mut self, check: &TargetCheck) {
+        let (mark, color) =
+            if check.is_healthy() { (" ok ", AnsiColor::Green) } else { (" -- ", AnsiColor::Yellow) };
+        let skipped = if check.is_skipped() { " (skipped)" } else { "" };
+        let mark = self.styled(mark, color.on_default());
+        self.text.push_str(&format!("{mark} {}{skipped}\n", target(check)));
     }
 
     fn link(&mut self, check: &LinkCheck) {
@@ -65,13 +75,16 @@ impl Lines {
         let (mark, color) = match state {
             LinkState::Ok { .. } => (" ok ", AnsiColor::Green),
             LinkState::Broken(_) => ("FAIL", AnsiColor::Red),
-            LinkState::Untested { .. } | LinkState::NotReached => (" -- ", AnsiColor::Yellow),
+            LinkState::Untested { .. } | LinkState::Skipped { .. } | LinkState::NotReached => {
+                (" -- ", AnsiColor::Yellow)
+            }
         };
         let detail = match state {
             LinkState::Ok { evidence: Evidence::Call } | LinkState::Broken(_) => subject.clone(),
             LinkState::Ok { evidence } => format!("{subject} ({})", evidence.label()),
             LinkState::Untested { reason } if subject.is_empty() => reason.clone(),
             LinkState::Untested { reason } => format!("{subject} ({reason})"),
+            LinkState::Skipped { reason } => format!("{subject} (skipped: {reason})"),
             LinkState::NotReached => "not reached".to_owned(),
         };
         let mark = self.styled(mark, color.on_default());

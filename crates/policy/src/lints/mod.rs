@@ -27,7 +27,7 @@ use rolecall_json::JsonPath;
 use serde::{Serialize, Serializer};
 
 use crate::condition::Condition;
-use crate::context::is_secret;
+use crate::context::is_secret_key;
 use crate::document::{Policy, PolicyType, Statement};
 
 /// Something in a policy document that AWS accepts though it never works, or works otherwise than it reads.
@@ -143,7 +143,7 @@ fn value_lint(
     problem: impl Into<String>,
     remedy: impl Into<String>,
 ) -> Lint {
-    let value = condition.values.get(item).filter(|_| !is_secret(&condition.key));
+    let value = condition.values.get(item).filter(|_| !is_secret_key(&condition.key));
     let lint = Lint::new(condition_path(statement, condition), problem, remedy);
     Lint { value: value.cloned(), item: Some(item), ..lint }
 }

@@ -47,7 +47,7 @@ that a scan does not need. With iam:SimulatePrincipalPolicy and iam:GetRequestAu
 A statement to paste has a placeholder for the external id; --show-external-id prints the external id in its place.";
 
 const EXIT_CODES: [(RolecallExitCode, &str); 4] = [
-    (RolecallExitCode::Success, "every link holds"),
+    (RolecallExitCode::Success, "every link was tested and holds"),
     (RolecallExitCode::Usage, "invalid arguments, configuration or document"),
     (RolecallExitCode::Findings, "AWS refused a request, or a document does"),
     (RolecallExitCode::Incomplete, "a link could not be tested: no credentials, no network, throttled"),
@@ -224,14 +224,14 @@ async fn check_targets(
     Ok(checks.collect().await)
 }
 
-/// 10 if anything was refused, 11 if something could not be tested.
+/// 10 if anything was refused, 11 if something could not be tested. An account that a scan skips is neither.
 fn exit_code(checks: &[TargetCheck]) -> ExitCode {
-    let broken = || checks.iter().filter_map(TargetCheck::broken_link).map(|(_, broken)| broken);
-    if broken().any(|broken| broken.is_refused) {
+    let is_refused = |check: &TargetCheck| check.broken_link().is_some_and(|(_, broken)| broken.is_refused);
+    if checks.iter().any(is_refused) {
         RolecallExitCode::Findings.into()
-    } else if broken().next().is_some() {
-        RolecallExitCode::Incomplete.into()
-    } else {
+    } else if checks.iter().all(|check| check.is_healthy() || check.is_skipped()) {
         ExitCode::SUCCESS
+    } else {
+        RolecallExitCode::Incomplete.into()
     }
 }
