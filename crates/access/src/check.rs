@@ -11,15 +11,14 @@ mod grants;
 mod parse;
 mod probes;
 mod requests;
-mod view;
 
-use rolecall_policy::{Decision, Policy};
+use rolecall_policy::{Decision, Element, Mismatch, NearestStatement, Policy};
 use serde::Serialize;
 
 use crate::documents::{DocumentName, InvalidAccess, RequiredAccess, documents};
 use crate::purpose::purpose;
+use crate::statement_view;
 use requests::{Needs, SampleRequest};
-use view::StatementView;
 
 pub use parse::{InvalidPolicy, recognize};
 
@@ -97,7 +96,7 @@ pub fn check(text: &str, name: DocumentName, access: &RequiredAccess) -> Result<
     let documents = documents(access)?;
     let needed = documents.get(name).ok_or(CheckError::NoDocument(name))?;
     let needs = Needs::new(name, needed, access);
-    let statements = view::statements(parsed.policy.source());
+    let statements = statement_view::statements(parsed.policy.source());
     let mut beyond = grants::beyond(&statements, &needs);
     beyond.extend(probes::beyond(&parsed.policy, &needs, &beyond));
     let short = short(&parsed.policy, &needs);
@@ -133,23 +132,31 @@ fn reason(decision: &Decision, policy: &Policy, request: &SampleRequest) -> Stri
         Decision::NeverAllowed(reason) => return (*reason).to_owned(),
         Decision::Allowed(_) | Decision::ImplicitlyDenied(_) => {}
     }
-    let statements = view::statements(policy.source());
-    let allowing: Vec<&StatementView<'_>> = statements.iter().filter(|it| it.is_allow()).collect();
-    let nearest = |elements: &[&str]| {
-        allowing.iter().find(|it| request.is_allowed_by(&it.without(elements))).map(ToString::to_string)
+    let Some(NearestStatement { statement, mismatches, .. }) = request.nearest(policy) else {
+        return "no statement allows it".to_owned();
     };
-    let of = |label: &str| allowing.iter().find(|it| it.to_string() == label);
-    if let Some(label) = nearest(&["Condition"]) {
-        let keys = of(&label).map(|it| it.condition_keys().join(", ")).unwrap_or_default();
-        return format!("{label} allows it under a condition that the scan does not meet: {keys}");
-    }
-    for element in ["Resource", "Principal"] {
-        if let Some(label) = nearest(&["Condition", element]) {
-            let values = of(&label).map(|it| it.values_of(element).join(", ")).unwrap_or_default();
-            return format!("{label} allows it for another {element}: {values}");
+    let is_condition = |mismatch: &&Mismatch| condition_key(mismatch).is_some();
+    let (conditions, others): (Vec<&Mismatch>, Vec<&Mismatch>) = mismatches.iter().partition(is_condition);
+    match others.as_slice() {
+        [] => {
+            let keys: Vec<&str> = conditions.iter().filter_map(|mismatch| condition_key(mismatch)).collect();
+            format!(
+                "{statement} allows it under a condition that the scan does not meet: {}",
+                keys.join(", ")
+            )
         }
+        [Mismatch { element: element @ (Element::Resource | Element::Principal), in_policy, .. }] => {
+            format!("{statement} allows it for another {element}: {}", in_policy.join(", "))
+        }
+        _ => "no statement allows it".to_owned(),
     }
-    "no statement allows it".to_owned()
+}
+
+fn condition_key(mismatch: &Mismatch) -> Option<&str> {
+    match &mismatch.element {
+        Element::Condition { key, .. } => Some(key),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

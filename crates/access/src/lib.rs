@@ -28,6 +28,7 @@ pub mod documents;
 mod purpose;
 pub mod request;
 pub mod statement;
+mod statement_view;
 mod wildcard;
 
 pub use documents::{Documents, RequiredAccess, documents};

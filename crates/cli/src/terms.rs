@@ -2,7 +2,7 @@
 
 use rolecall_core::RunOptions;
 use rolecall_core::option_rows::{OptionRow, Origin};
-use rolecall_roll::Terms;
+use rolecall_roll::{Terms, shell};
 
 /// Names settings by their flags.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ impl Terms for FlagTerms {
 
     fn assignment(&self, key: &str, value: &str) -> String {
         let flag = self.setting(key);
-        if value == "true" { flag } else { format!("{flag} {}", shell_word(value)) }
+        if value == "true" { flag } else { format!("{flag} {}", shell::quote(value)) }
     }
 
     fn resume(&self) -> &'static str {
@@ -26,15 +26,6 @@ impl Terms for FlagTerms {
         "check the caller's credentials with `aws sts get-caller-identity` and the same profile; `aws sso login` renews \
          those of an SSO profile"
     }
-}
-
-/// A value as a shell reads it as one word.
-pub(crate) fn shell_word(value: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:,=@+{}".contains(c);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 /// Names settings by where their value was given: a variable, a key of `rolecall.toml`, else the flag.
@@ -59,7 +50,7 @@ impl Terms for GivenTerms<'_> {
 
     fn assignment(&self, key: &str, value: &str) -> String {
         match self.given(key) {
-            Some((row, Origin::Variable)) => format!("{}={}", row.variable(), shell_word(value)),
+            Some((row, Origin::Variable)) => format!("{}={}", row.variable(), shell::quote(value)),
             Some((OptionRow { toml: Some(toml), .. }, Origin::File)) => {
                 format!("{toml} = {value:?} in rolecall.toml")
             }

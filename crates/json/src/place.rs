@@ -73,7 +73,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The text of the value at a path, or of the last value on the way to it.
+/// The text of the value at a path, or of the last value above it that is there.
 fn find<'a>(value: &'a str, path: &[Part]) -> &'a str {
     let Some((part, rest)) = path.split_first() else { return value };
     let child = match part {

@@ -14,6 +14,7 @@ use crate::fact_kind::FactSelection;
 use crate::gap::{ErrorKind, Gap, Stage};
 use crate::ids::RoleArn;
 use crate::remedy::{Remedy, Side, Terms};
+use crate::shell;
 
 /// The links of the chain from the caller's credentials to the facts of an account, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,17 +140,14 @@ pub struct Diagnosis {
 /// The command that finds the broken link of a target, as a shell takes it, for the facts of the scan.
 #[must_use]
 pub fn doctor_command(role_arn: &RoleArn, selection: &FactSelection) -> String {
-    let role_arn = role_arn.as_str();
-    let is_plain = role_arn.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:,=@+".contains(&byte));
-    let quoted =
-        if is_plain { role_arn.to_owned() } else { format!("'{}'", role_arn.replace('\'', r"'\''")) };
+    let role_arn = shell::quote(role_arn.as_str());
     let collect = if selection.facts == FactSelection::default().facts {
         String::new()
     } else {
         let facts: Vec<&str> = selection.facts.iter().map(|fact| fact.name()).collect();
         format!(" --collect {}", facts.join(","))
     };
-    format!("rolecall doctor --role-arn {quoted}{collect}")
+    format!("rolecall doctor --role-arn {role_arn}{collect}")
 }
 
 /// `member: AWS gave no reason; likely 1 its trust policy does not name the caller, 2 …`.

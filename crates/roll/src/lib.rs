@@ -14,7 +14,7 @@
 //!   resume an existing file;
 //! - [`coverage`]: how much of the requested accounts a roll covers, and the reasons for the rest;
 //! - [`document`]: the roll as one JSON document, sorted;
-//! - [`json`]: writes JSON without characters that control a terminal.
+//! - [`shell`]: words of commands that people paste; [`json`]: writes JSON without characters that control a terminal.
 //!
 //! This crate uses no clock, no network and no AWS SDK.
 //!
@@ -52,6 +52,7 @@ pub mod ids;
 pub mod json;
 pub mod parallel;
 pub mod remedy;
+pub mod shell;
 pub mod user;
 
 pub use account::{Account, AccountRecord, Contradiction, Facts, IssuedSession, Outcome, Root, Summary};

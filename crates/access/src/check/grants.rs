@@ -2,9 +2,9 @@
 
 use super::Beyond;
 use super::requests::{Need, Needs};
-use super::view::StatementView;
 use crate::documents::trust::{hub_account, trusted_roles};
 use crate::documents::{DocumentName, RequiredAccess};
+use crate::statement_view::StatementView;
 use crate::wildcard::{covers, covers_action, has_wildcard};
 
 /// What the statements that allow grant beyond the needs.

@@ -6,8 +6,8 @@ use rolecall_json::{JsonPath, Places};
 use rolecall_policy::{Policy, PolicyType};
 use serde_json::Value;
 
-use super::view;
 use crate::documents::DocumentName;
+use crate::statement_view::{self, StatementView};
 use crate::wildcard::covers_action;
 
 /// A text that is not a policy of its type; the message has the place.
@@ -43,8 +43,8 @@ pub(super) fn parse(text: &str, name: DocumentName) -> Result<ParsedPolicy, Inva
 /// [`InvalidPolicy`] where the text is not JSON.
 pub fn recognize(text: &str) -> Result<DocumentName, InvalidPolicy> {
     let value = parse_json(text)?;
-    let statements = view::statements(&value);
-    let principals = || statements.iter().flat_map(view::StatementView::principals);
+    let statements = statement_view::statements(&value);
+    let principals = || statements.iter().flat_map(StatementView::principals);
     if statements.iter().any(|it| it.has("Principal") || it.has("NotPrincipal")) {
         let is_service = |(kind, _): (&str, &str)| kind == "Service";
         let is_hub = principals().next().is_some() && principals().all(is_service);

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_policy::{Context, Decision, NamedPolicy, Policy, PolicySet, PolicyType, Principal, Request};
+use rolecall_policy::{
+    Context, Decision, DocumentEffect, NamedPolicy, NearestStatement, Policy, PolicySet, PolicyType,
+    Principal, Request,
+};
 use rolecall_roll::{FactSelection, RoleArn, RoleSessionName};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::documents::{DocumentName, KEY_LOOKUP_ACTION, MemberRoles, OrganizationId, RequiredAccess, Trust};
 use crate::statement::{Conditions, OneOrMany, PolicyDocument};
@@ -281,21 +284,28 @@ impl SampleRequest {
 
     /// The decision of one policy, as if all others allowed everything.
     pub(super) fn decide(&self, policy: &Policy) -> Decision {
+        rolecall_policy::authorize(&self.request, &self.policies(policy))
+    }
+
+    /// What in the policy comes closest to allowing the request.
+    pub(super) fn nearest(&self, policy: &Policy) -> Option<NearestStatement> {
+        let explanation = rolecall_policy::explain(&self.request, &self.policies(policy));
+        explanation.documents.into_iter().find_map(|document| match document.effect {
+            DocumentEffect::NoEffect { nearest } if document.kind == self.policy_type => nearest,
+            _ => None,
+        })
+    }
+
+    fn policies(&self, policy: &Policy) -> PolicySet {
         let named = |policy: Policy| NamedPolicy { name: String::new(), policy };
-        let policies = match self.policy_type {
+        match self.policy_type {
             PolicyType::Trust => PolicySet {
                 identity: everything().map(named).into_iter().collect(),
                 trust: Some(named(policy.clone())),
                 ..PolicySet::default()
             },
             _ => PolicySet { identity: vec![named(policy.clone())], ..PolicySet::default() },
-        };
-        rolecall_policy::authorize(&self.request, &policies)
-    }
-
-    /// Whether a document allows the request.
-    pub(super) fn is_allowed_by(&self, document: &Value) -> bool {
-        Policy::parse(document, self.policy_type).is_ok_and(|policy| self.decide(&policy).is_allowed())
+        }
     }
 }
 

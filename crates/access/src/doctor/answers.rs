@@ -6,7 +6,7 @@ use rolecall_roll::{Cause, Denial, ErrorKind, FactKind, Link, RoleArn, Stage, Te
 use super::cure::{Cure, SessionRequest};
 use super::{BrokenLink, Candidate, Evidence, Said};
 
-/// The broken link of an error, with its candidates. `default_link` is for an error that does not tell.
+/// The broken link of an error, with its candidates. `link_of_call` is that of an error that does not tell.
 pub(super) fn broken_by(
     error: &CallError,
     link_of_call: Option<Link>,
@@ -20,10 +20,7 @@ pub(super) fn broken_by(
     let diagnosis = gap.diagnosis();
     let link = diagnosis.as_ref().map(|diagnosis| diagnosis.link);
     let link = link.or(link_of_call).unwrap_or(Link::Sts);
-    let causes = match diagnosis {
-        Some(diagnosis) => diagnosis.causes,
-        None => Vec::new(),
-    };
+    let causes = diagnosis.map(|diagnosis| diagnosis.causes).unwrap_or_default();
     let causes = if error.has_no_credentials { vec![Cause::CredentialsMissing] } else { causes };
     let is_certain = causes.len() < 2;
     let candidates = causes.into_iter().map(|cause| {
@@ -55,7 +52,7 @@ pub(super) fn broken_by(
 
 /// Whether AWS refused the request. Of a throttled one, nothing is known.
 fn is_refusal(error: &CallError) -> bool {
-    let is_tried_in_vain = matches!(
+    let is_without_decision = matches!(
         error.error_kind,
         ErrorKind::Throttled
             | ErrorKind::TimedOut
@@ -64,7 +61,7 @@ fn is_refusal(error: &CallError) -> bool {
             | ErrorKind::Internal
             | ErrorKind::Interrupted
     );
-    error.code.is_some() && !is_tried_in_vain
+    error.code.is_some() && !is_without_decision
 }
 
 /// A cause with its cure.
@@ -116,7 +113,7 @@ pub(super) fn is_same_policy(one: &Cause, other: &Cause) -> bool {
     }
 }
 
-/// The request that AWS denied: for a role on the way, its own caller and role.
+/// The request that AWS denied: of an intermediate role, with its own caller and role.
 pub(super) fn of_denial(error: &CallError, request: &SessionRequest) -> SessionRequest {
     let denial = Denial::parse(&error.message);
     let role_arn: Option<RoleArn> = denial.resource.and_then(|resource| resource.parse().ok());

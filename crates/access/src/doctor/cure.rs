@@ -151,30 +151,26 @@ impl SessionRequest {
         if action == ASSUME_ROLE && (requires_external_id || self.external_id.is_some()) {
             statement = statement.with_external_id(self.external_id_text());
         }
-        let arn = match (&self.caller_role_arn, caller_identity(&self.caller_arn)) {
-            (Some(role_arn), _) => role_arn.clone(),
-            (None, CallerIdentity::User(_)) => self.caller_arn.clone(),
-            (None, CallerIdentity::Role(name)) => {
-                let [partition, account] =
-                    [1, 4].map(|part| self.caller_arn.split(':').nth(part).unwrap_or_default());
-                let role = |path: &str| format!("arn:{partition}:iam::{account}:role/{path}{name}");
-                if name.starts_with("AWSReservedSSO_") {
-                    // The path has the region of IAM Identity Center, but not in us-east-1. No two roles of an account have the
-                    // same name, whatever their paths.
-                    let root = format!("arn:{partition}:iam::{account}:root");
-                    let paths =
-                        ["aws-reserved/sso.amazonaws.com/", "aws-reserved/sso.amazonaws.com/*/"].map(role);
-                    return Some(statement.for_principal(Principal::Aws(root)).with_condition(
-                        "ArnLike",
-                        "aws:PrincipalArn",
-                        paths,
-                    ));
-                }
-                role("")
+        match caller_identity(&self.caller_arn) {
+            CallerIdentity::Other => return None,
+            CallerIdentity::Role(name)
+                if self.caller_role_arn.is_none() && name.starts_with("AWSReservedSSO_") =>
+            {
+                // The path has the region of IAM Identity Center, but not in us-east-1. No two roles of an account have the same
+                // name, whatever their paths.
+                let arn = self.principal_arn();
+                let (account, _) = arn.rsplit_once(":role/")?;
+                let paths = ["aws-reserved/sso.amazonaws.com/", "aws-reserved/sso.amazonaws.com/*/"];
+                let roles = paths.map(|path| format!("{account}:role/{path}{name}"));
+                statement = statement
+                    .for_principal(Principal::Aws(format!("{account}:root")))
+                    .with_condition("ArnLike", "aws:PrincipalArn", roles);
             }
-            (None, CallerIdentity::Other) => return None,
-        };
-        Some(statement.for_principal(Principal::Aws(arn)))
+            CallerIdentity::Role(_) | CallerIdentity::User(_) => {
+                statement = statement.for_principal(Principal::Aws(self.principal_arn()));
+            }
+        }
+        Some(statement)
     }
 }
 
@@ -204,7 +200,7 @@ pub(crate) fn account_of(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or_default()
 }
 
-/// What heals a cause on the way to a session. `is_policy_known` says whether the policy's content is known: if not, a statement
+/// What heals a cause for which no session is issued. `is_policy_known` says whether the policy's content is known: if not, a statement
 /// that names the caller could be there already.
 pub(crate) fn for_session(
     cause: &Cause,
@@ -254,15 +250,7 @@ fn hub_paste(
     is_policy_known: bool,
 ) -> Option<Paste> {
     let action = request.actions().into_iter().find(|it| action.is_none_or(|action| action == *it))?;
-    let caller = format!("{} in {}", request.caller_label(), request.caller_account());
-    let into = match policy {
-        PolicyType::Identity => format!("a policy of {caller}"),
-        PolicyType::PermissionsBoundary => format!("the permissions boundary of {caller}"),
-        PolicyType::ServiceControl => {
-            format!("a service control policy at each level above account {}", request.caller_account())
-        }
-        _ => return None,
-    };
+    let into = policy_of(policy, &request.caller_label(), request.caller_account())?;
     Some(Paste {
         account_id: request.caller_account().to_owned(),
         policy,
@@ -272,6 +260,21 @@ fn hub_paste(
             "the account, name, path and case of the role are right, and no statement there allows it under a condition",
         ),
     })
+}
+
+/// The policy that a statement of this type goes into, in words; `None` for a type that a statement does not heal. `principal` is
+/// whose policy it is.
+fn policy_of(policy: PolicyType, principal: &str, account_id: &str) -> Option<String> {
+    match policy {
+        PolicyType::Identity => Some(format!("a policy of {principal} in {account_id}")),
+        PolicyType::PermissionsBoundary => {
+            Some(format!("the permissions boundary of {principal} in {account_id}"))
+        }
+        PolicyType::ServiceControl => {
+            Some(format!("a service control policy at each level above account {account_id}"))
+        }
+        _ => None,
+    }
 }
 
 /// What heals a cause in the member account: these actions are missing for the role.
@@ -284,14 +287,8 @@ pub(crate) fn for_actions(
 ) -> Cure {
     let Cause::NotAllowed { policy, .. } = cause else { return Cure::Step(cause.to_do(terms)) };
     let account_id = account_of(request.role_arn.as_str());
-    let role_name = format!("{} in {account_id}", request.role_name());
-    let into = match policy {
-        PolicyType::Identity => format!("a policy of {role_name}"),
-        PolicyType::PermissionsBoundary => format!("the permissions boundary of {role_name}"),
-        PolicyType::ServiceControl => {
-            format!("a service control policy at each level above account {account_id}")
-        }
-        _ => return Cure::Step(cause.to_do(terms)),
+    let Some(into) = policy_of(*policy, request.role_name(), account_id) else {
+        return Cure::Step(cause.to_do(terms));
     };
     // IAM's read actions have no resource of their own that all of them accept.
     let statement = Statement::allow(actions.iter().copied()).on(["*"]);
@@ -310,14 +307,15 @@ const UNDER_A_CONDITION: &str =
 
 /// What heals missing actions of the caller in its own account.
 pub(crate) fn for_own_actions(cause: &Cause, actions: &[&str], caller_arn: &str, terms: &dyn Terms) -> Cure {
-    let Cause::NotAllowed { policy: PolicyType::Identity, .. } = cause else {
+    let Cause::NotAllowed { policy, .. } = cause else { return Cure::Step(cause.to_do(terms)) };
+    let account_id = account_of(caller_arn);
+    let Some(into) = policy_of(*policy, &caller_label(caller_arn), account_id) else {
         return Cure::Step(cause.to_do(terms));
     };
-    let account_id = account_of(caller_arn).to_owned();
     Cure::paste(Paste {
-        into: format!("a policy of {} in {account_id}", caller_label(caller_arn)),
-        account_id,
-        policy: PolicyType::Identity,
+        into,
+        account_id: account_id.to_owned(),
+        policy: *policy,
         statement: Statement::allow(actions.iter().copied()).on(["*"]),
         check_first: Some(UNDER_A_CONDITION),
     })

@@ -10,11 +10,12 @@ use rolecall_policy::{
     ParsePrincipalError, PolicySet, PolicyType, Principal, Request, explain,
 };
 use rolecall_roll::{Cause, Link, Terms};
-use serde_json::Value;
 
+use super::answers::candidate;
 use super::cure::{self, Cure, SessionRequest, account_of};
 use super::{Candidate, Evidence};
-use crate::statement::{Conditions, OneOrMany};
+use crate::statement::Conditions;
+use crate::statement_view::{self, StatementView};
 
 /// The condition keys of these policies of which it is not known whether a request has them, and with which value. `known` are those
 /// that were given.
@@ -22,16 +23,10 @@ pub(super) fn unknown_keys<'a>(
     policies: impl IntoIterator<Item = &'a NamedPolicy>,
     known: &BTreeMap<String, Vec<String>>,
 ) -> BTreeSet<String> {
-    let mut unknown = BTreeSet::new();
-    for policy in policies {
-        let statements = policy.policy.source().get("Statement");
-        let list = statements.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        for statement in list.iter().chain(statements.filter(|it| it.is_object())) {
-            let operators = statement.get("Condition").and_then(Value::as_object);
-            let keys = operators.into_iter().flat_map(|it| it.values()).filter_map(Value::as_object);
-            unknown.extend(keys.flat_map(|keys| keys.keys()).filter(|key| !is_of_request(key)).cloned());
-        }
-    }
+    let statements =
+        policies.into_iter().flat_map(|policy| statement_view::statements(policy.policy.source()));
+    let keys = statements.flat_map(|statement| statement.condition_keys());
+    let mut unknown: BTreeSet<String> = keys.filter(|key| !is_of_request(key)).map(str::to_owned).collect();
     unknown.retain(|key| !known.keys().any(|given| given.eq_ignore_ascii_case(key)));
     unknown
 }
@@ -144,13 +139,13 @@ fn denial(
         Decision::Allowed(_) => return None,
         Decision::NeverAllowed(_) => {
             let cause = Cause::RootUser;
-            (Link::Caller, candidate(cause.clone(), None, Cure::Step(cause.to_do(terms))))
+            (Link::Caller, candidate(cause.clone(), Cure::Step(cause.to_do(terms))))
         }
         Decision::ExplicitlyDenied(statement) => {
             let policy = named(statement.kind);
             let cause = Cause::ExplicitlyDenied { policy, action: Some(action.to_owned()), policy_arn: None };
             let text = format!("{statement} denies {action}");
-            (link(statement.kind), candidate(cause.clone(), Some(text), Cure::Step(cause.to_do(terms))))
+            (link(statement.kind), with_text(cause.clone(), Some(text), Cure::Step(cause.to_do(terms))))
         }
         Decision::ImplicitlyDenied(kind) => {
             let nearest = nearest(explanation, *kind);
@@ -201,10 +196,10 @@ pub fn is_of_request(key: &str) -> bool {
     KEYS_OF_REQUEST.contains(&key.as_str()) || key.starts_with("aws:requesttag/")
 }
 
-/// A candidate that is certain, as far as the documents are the ones that AWS has.
-fn candidate(cause: Cause, text: Option<String>, cure: Cure) -> Candidate {
-    let text = text.unwrap_or_else(|| cause.to_string());
-    Candidate { cause, text, cure, distinguished_by: None }
+/// A candidate with a sentence of its own, if it has one.
+fn with_text(cause: Cause, text: Option<String>, cure: Cure) -> Candidate {
+    let candidate = candidate(cause, cure);
+    Candidate { text: text.unwrap_or_else(|| candidate.text.clone()), ..candidate }
 }
 
 /// The document and the statement that came closest to allowing the request, among the documents of a type.
@@ -231,30 +226,25 @@ fn trust_candidate(
     let pasted = |cause: Cause, text: Option<String>, existing: &Conditions| {
         let paste = cure::trust_paste(request, action, existing, true);
         let cure = paste.map_or_else(|| Cure::Step(cause.to_do(terms)), |paste| Cure::Paste(Box::new(paste)));
-        candidate(cause, text, cure)
+        with_text(cause, text, cure)
     };
-    let Some((document, statement)) = nearest else {
-        return pasted(not_trusted, None, &Conditions::new());
-    };
-    let conditions = policies
-        .trust
-        .as_ref()
-        .and_then(|trust| conditions_of(trust.policy.source(), statement.index))
-        .unwrap_or_default();
-    let Some(mismatch) = statement.mismatches.first() else {
-        return pasted(not_trusted, None, &conditions);
+    let trust = policies.trust.as_ref().map(|trust| statement_view::statements(trust.policy.source()));
+    let statements = trust.unwrap_or_default();
+    let found = nearest.and_then(|(document, it)| Some((document, it, it.mismatches.first()?)));
+    let Some((document, statement, mismatch)) = found else {
+        return pasted(not_trusted, None, &strictest_conditions(&statements));
     };
     // Where no statement names the caller, it is held to what the strictest of the others requires.
     let conditions = match mismatch.element {
-        Element::Principal | Element::NotPrincipal => strictest_conditions(policies),
-        _ => conditions,
+        Element::Principal | Element::NotPrincipal => strictest_conditions(&statements),
+        _ => statements.get(statement.index).map(|it| it.to_conditions()).unwrap_or_default(),
     };
     let text = Some(format!("{document} {}: {mismatch}", statement.statement));
     match &mismatch.element {
         Element::Condition { key, .. } => {
             let cause = Cause::TrustConditionNotMet { key: Some(key.clone()) };
             let step = cause.to_do(terms);
-            candidate(cause, text, Cure::Step(step))
+            with_text(cause, text, Cure::Step(step))
         }
         Element::Principal if mismatch.in_policy.iter().any(|id| is_unique_id(id)) => {
             let mut candidate = pasted(Cause::TrustedPrincipalDeleted, text, &conditions);
@@ -275,22 +265,10 @@ fn trust_candidate(
 }
 
 /// The conditions of the statement of the trust policy that requires most of a principal of AWS.
-fn strictest_conditions(policies: &PolicySet) -> Conditions {
-    let Some(trust) = &policies.trust else { return Conditions::new() };
-    let document = trust.policy.source();
-    let statements = document.get("Statement");
-    let count = statements.and_then(Value::as_array).map_or(1, Vec::len);
-    let statement = |index: usize| match statements {
-        Some(Value::Array(all)) => all.get(index),
-        one => one,
-    };
-    let trusts_aws = |index: &usize| {
-        let found = statement(*index);
-        let principal = found.and_then(|it| it.get("Principal"));
-        let is_allow = found.and_then(|it| it.get("Effect")).and_then(Value::as_str) == Some("Allow");
-        is_allow && principal.is_some_and(|it| it.is_string() || it.get("AWS").is_some())
-    };
-    let conditions = (0..count).filter(trusts_aws).filter_map(|index| conditions_of(document, index));
+fn strictest_conditions(statements: &[StatementView<'_>]) -> Conditions {
+    let trusts_aws =
+        |it: &&StatementView<'_>| it.is_allow() && it.principals().iter().any(|(kind, _)| *kind == "AWS");
+    let conditions = statements.iter().filter(trusts_aws).map(|statement| statement.to_conditions());
     conditions.max_by_key(|it| it.values().map(BTreeMap::len).sum::<usize>()).unwrap_or_default()
 }
 
@@ -312,31 +290,12 @@ fn limit_candidate(
         }
         _ => cure::for_session(&cause, request, true, terms),
     };
-    candidate(cause, text, cure)
+    with_text(cause, text, cure)
 }
 
 /// Whether a principal is the id of an entity that was deleted, as AWS shows it in place of the ARN.
 fn is_unique_id(principal: &str) -> bool {
     ["AROA", "AIDA"].iter().any(|prefix| principal.starts_with(prefix))
-}
-
-/// The conditions of a statement in a document.
-fn conditions_of(document: &Value, index: usize) -> Option<Conditions> {
-    let statements = document.get("Statement")?;
-    let statement = if statements.is_array() { statements.get(index)? } else { statements };
-    let values = |value: &Value| match value {
-        Value::Array(values) => values.iter().map(text).collect(),
-        one => OneOrMany::One(text(one)),
-    };
-    let operators = statement.get("Condition")?.as_object()?;
-    let block = |keys: &Value| -> BTreeMap<String, OneOrMany> {
-        keys.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), values(value))).collect()
-    };
-    Some(operators.iter().map(|(operator, keys)| (operator.clone(), block(keys))).collect())
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The link whose side has policies of a type.

@@ -298,10 +298,10 @@ mod tests {
 
     fn settings(typed: &[String]) -> String {
         let scan = ["rolecall", "scan", "--account", "111111111111"].map(str::to_owned);
-        let Command::Scan(scan) = Arguments::parse_from(scan.iter().chain(typed)).command else {
+        let Command::Scan(arguments) = Arguments::parse_from(scan.iter().chain(typed)).command else {
             panic!("not a scan")
         };
-        format!("{:?}", scan.options().unwrap().resolve().unwrap())
+        format!("{:?}", arguments.scan.options().unwrap().resolve().unwrap())
     }
 
     fn rows_of_settings() -> impl Iterator<Item = &'static OptionRow> {

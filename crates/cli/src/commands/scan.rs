@@ -13,10 +13,7 @@ use rolecall_core::{Run, RunOptions, Settings, Target};
 use rolecall_roll::continuation::{Discontinuity, OptionDifference};
 use rolecall_roll::{ResumableRoll, RunId, Terms};
 
-use crate::args::{
-    CallerArgs, ConfigurationArgs, FilterArgs, Flags, JudgingArgs, Outputs, SelectionFlags, SettingFlags,
-    TargetFlags,
-};
+use crate::args::{FilterArgs, JudgingArgs, Outputs, ScanOptionArgs};
 use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
@@ -98,39 +95,15 @@ pub(crate) struct ScanArgs {
     pub(crate) roll: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) targets: Flags<TargetFlags>,
-
-    #[command(flatten)]
-    pub(crate) caller: CallerArgs,
-
-    #[command(flatten)]
-    pub(crate) selection: Flags<SelectionFlags>,
-
-    #[command(flatten)]
-    pub(crate) settings: Flags<SettingFlags>,
-
-    #[command(flatten)]
-    pub(crate) configuration: ConfigurationArgs,
-}
-
-impl ScanArgs {
-    /// The options that were given as flags.
-    pub(crate) fn options(&self) -> Result<RunOptions, Failure> {
-        Ok(RunOptions {
-            settings: self.settings.options()?,
-            selection: self.selection.options()?,
-            targets: self.targets.options()?,
-            ..RunOptions::default()
-        })
-    }
+    pub(crate) scan: ScanOptionArgs,
 }
 
 /// Scans the accounts and writes the outputs.
 pub(crate) fn run(arguments: &ScanArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(&arguments.configuration)?;
-    let options = targets::options(arguments.options()?, &configuration)?;
+    let configuration = configuration::read(&arguments.scan.configuration)?;
+    let options = targets::options(arguments.scan.options()?, &configuration)?;
     let settings = targets::settings(&options)?;
-    let plan = targets::plan(&options, &configuration, &arguments.caller)?;
+    let plan = targets::plan(&options, &configuration, &arguments.scan.caller)?;
     if let Some(roll) = &arguments.roll {
         roll_file::ensure_distinct("--roll", roll, &arguments.outputs.out)?;
     }
@@ -195,12 +168,12 @@ impl Scan<'_> {
         earlier: ResumableRoll,
     ) -> Result<ExitCode, Failure> {
         let Self { arguments, configuration, options, plan, cancellation } = self;
-        let scanner = aws::connect(&arguments.caller, plan, &settings.limits).await?;
+        let scanner = aws::connect(&arguments.scan.caller, plan, &settings.limits).await?;
         let spinner = Spinner::preparing(plan, &scanner);
         let accepted = configuration.accepted_gaps.clone();
         let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted };
         let run = Run::prepare(&scanner, plan, settings, start, cancellation).await;
-        let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.caller, options))?;
+        let mut run = run.map_err(|error| aws::run_failure(&error, &arguments.scan.caller, options))?;
         drop(spinner);
         self.resume(&mut run, &earlier)?;
         let is_long = Self::announce(&run, &earlier);

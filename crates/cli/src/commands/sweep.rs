@@ -18,11 +18,11 @@ use rolecall_delivery::{
     Recipients, RunKey, Store, StoreLocation,
 };
 use rolecall_report::bundle::{Program, sha256};
-use rolecall_roll::RunId;
+use rolecall_roll::{RunId, shell};
 
 use crate::args::{
-    BenchmarkArgs, CallerArgs, ConfigurationArgs, DeliveryFlags, Flags, PlanFlags, RoleFlags, SelectionFlags,
-    SettingFlags, StoreFlags, TargetFlags,
+    BenchmarkArgs, CallerArgs, ConfigurationArgs, DeliveryFlags, Flags, PlanFlags, RoleFlags, ScanOptionArgs,
+    SettingFlags, StoreFlags,
 };
 use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
@@ -30,7 +30,6 @@ use crate::failure::Failure;
 use crate::output::{self, Spinner, count_of};
 use crate::roll_file::store_failure;
 use crate::runtime::{StopSignals, in_runtime};
-use crate::terms::shell_word;
 use crate::{aws, environment, targets};
 
 /// The subcommands.
@@ -90,22 +89,10 @@ const MERGE_CODES: [(RolecallExitCode, &str); 2] = [
 #[command(after_help = exit_code::help(PLAN_HELP, &CODES))]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
-    targets: Flags<TargetFlags>,
-
-    #[command(flatten)]
     delivery: Flags<PlanFlags>,
 
     #[command(flatten)]
-    caller: CallerArgs,
-
-    #[command(flatten)]
-    selection: Flags<SelectionFlags>,
-
-    #[command(flatten)]
-    settings: Flags<SettingFlags>,
-
-    #[command(flatten)]
-    configuration: ConfigurationArgs,
+    scan: ScanOptionArgs,
 }
 
 /// The arguments of `rolecall sweep collect`.
@@ -162,25 +149,13 @@ pub(crate) struct MergeArgs {
 #[command(after_help = exit_code::help(RUN_HELP, &MERGE_CODES))]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    targets: Flags<TargetFlags>,
-
-    #[command(flatten)]
     delivery: Flags<DeliveryFlags>,
 
     #[command(flatten)]
     benchmark: BenchmarkArgs,
 
     #[command(flatten)]
-    caller: CallerArgs,
-
-    #[command(flatten)]
-    selection: Flags<SelectionFlags>,
-
-    #[command(flatten)]
-    settings: Flags<SettingFlags>,
-
-    #[command(flatten)]
-    configuration: ConfigurationArgs,
+    scan: ScanOptionArgs,
 }
 
 /// Runs the subcommand.
@@ -194,14 +169,9 @@ pub(crate) fn run(command: &SweepCommand) -> Result<ExitCode, Failure> {
 }
 
 fn plan(arguments: &PlanArgs) -> Result<ExitCode, Failure> {
-    let flags = RunOptions {
-        settings: arguments.settings.options()?,
-        selection: arguments.selection.options()?,
-        targets: arguments.targets.options()?,
-        delivery: arguments.delivery.options()?,
-    };
-    let sweep = Sweep::new(flags, &arguments.configuration, &arguments.caller)?;
-    let plan = targets::plan(&sweep.options, &sweep.configuration, &arguments.caller)?;
+    let flags = RunOptions { delivery: arguments.delivery.options()?, ..arguments.scan.options()? };
+    let sweep = Sweep::new(flags, &arguments.scan.configuration, &arguments.scan.caller)?;
+    let plan = targets::plan(&sweep.options, &sweep.configuration, &arguments.scan.caller)?;
     sweep.with_store(&plan, async |opened| {
         let size = sweep.options.delivery.batch_size();
         let planned = sweep.plan(opened, &plan, size).await?;
@@ -234,14 +204,9 @@ fn merge(arguments: &MergeArgs) -> Result<ExitCode, Failure> {
 }
 
 fn run_all(arguments: &RunArgs) -> Result<ExitCode, Failure> {
-    let flags = RunOptions {
-        settings: arguments.settings.options()?,
-        selection: arguments.selection.options()?,
-        targets: arguments.targets.options()?,
-        delivery: arguments.delivery.options()?,
-    };
-    let sweep = Sweep::new(flags, &arguments.configuration, &arguments.caller)?;
-    let plan = targets::plan(&sweep.options, &sweep.configuration, &arguments.caller)?;
+    let flags = RunOptions { delivery: arguments.delivery.options()?, ..arguments.scan.options()? };
+    let sweep = Sweep::new(flags, &arguments.scan.configuration, &arguments.scan.caller)?;
+    let plan = targets::plan(&sweep.options, &sweep.configuration, &arguments.scan.caller)?;
     sweep.with_store(&plan, async |opened| {
         // One batch, so that all accounts share the limits of this process.
         let planned = sweep.plan(opened, &plan, usize::MAX).await?;
@@ -450,7 +415,8 @@ impl<'a> Sweep<'a> {
     /// The commands that read the rest of a run, and merge it.
     fn how_to_finish(&self, run: RunKey, batches: &BTreeSet<usize>) -> String {
         let store = self.options.delivery.store.as_ref();
-        let store = store.map_or_else(String::new, |given| shell_word(&given.value.to_string()));
+        let store =
+            store.map_or_else(String::new, |given| shell::quote(&given.value.to_string()).into_owned());
         let mut numbers = batches.iter();
         let first = numbers.next().copied().unwrap_or_default();
         let others: Vec<String> = numbers.map(|number| format!(", then with --batch {number}")).collect();

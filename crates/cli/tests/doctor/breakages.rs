@@ -221,7 +221,7 @@ fn hub_side() -> Vec<Breakage> {
             }),
         ),
         named(
-            "the role on the way may not be assumed: hub policy of a role chain",
+            "the intermediate role may not be assumed: hub policy of a role chain",
             "hub",
             "not_allowed",
             |s| {

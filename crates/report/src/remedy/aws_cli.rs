@@ -1,6 +1,6 @@
 //! AWS CLI commands, with arguments quoted for bash and zsh.
 
-use std::borrow::Cow;
+use rolecall_roll::shell;
 
 use crate::facts::{KeyView, UserView};
 
@@ -49,32 +49,15 @@ pub(crate) fn cli_option(name: &str, value: &str) -> String {
 fn push_option(line: &mut String, name: &str, value: &str) {
     line.push_str(name);
     line.push(if value.starts_with('-') { '=' } else { ' ' });
-    line.push_str(&shell_quote(value));
-}
-
-/// A word, quoted for bash and zsh where it needs to be.
-fn shell_quote(word: &str) -> Cow<'_, str> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-/:".contains(&byte);
-    // zsh replaces a word that begins with `=` by the path of a command.
-    if !word.is_empty() && !word.starts_with('=') && word.bytes().all(is_plain) {
-        return word.into();
-    }
-    // AWS allows no control characters in names; here they could break the line or control a terminal.
-    let printable: String =
-        word.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    format!("'{}'", printable.replace('\'', r"'\''")).into()
+    line.push_str(&shell::quote(value));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{cli_option, shell_quote};
+    use super::cli_option;
 
     #[test]
-    fn words_are_quoted_where_a_shell_would_interpret_them() {
-        assert_eq!(shell_quote("a+b=c,d.e@f_g-h"), "a+b=c,d.e@f_g-h");
-        assert_eq!(shell_quote("$(rm -r ~)'\n"), "'$(rm -r ~)'\\''\u{fffd}'");
-        assert_eq!(shell_quote(""), "''");
-        assert_eq!(shell_quote("=ls"), "'=ls'");
+    fn a_value_that_begins_with_a_dash_is_joined_to_its_option() {
         assert_eq!(cli_option("--user-name", "ann"), "--user-name ann");
         assert_eq!(cli_option("--user-name", "-rf"), "--user-name=-rf");
     }

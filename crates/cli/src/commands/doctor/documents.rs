@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rolecall_access::doctor::{ChainDocuments, DocumentCheck, TargetCheck};
-use rolecall_access::doctor::{SessionRequest, is_of_request};
+use rolecall_access::doctor::{ChainDocuments, DocumentCheck, SessionRequest, TargetCheck, is_of_request};
 use rolecall_core::RunOptions;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
 
@@ -83,15 +82,8 @@ fn context(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
 }
 
 fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
-    let entries =
-        fs::read_dir(folder).map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::cannot_read("--documents", folder, &error))?;
-    paths.sort();
     let mut documents = ChainDocuments::default();
-    for path in &paths {
+    for path in &sorted(folder)? {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let is_json = path.extension().is_some_and(|extension| extension == "json");
         match stem {

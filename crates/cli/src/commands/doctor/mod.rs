@@ -20,9 +20,7 @@ use rolecall_core::{Run, RunOptions};
 use rolecall_roll::{Cause, ErrorKind, Outcome, RunId};
 use serde_json::json;
 
-use crate::args::{
-    CallerArgs, ConfigurationArgs, Flags, OutputArgs, OutputFormat, SelectionFlags, SettingFlags, TargetFlags,
-};
+use crate::args::{CallerArgs, OutputArgs, OutputFormat, ScanOptionArgs};
 use crate::configuration::Configuration;
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
@@ -88,30 +86,13 @@ pub(crate) struct DoctorArgs {
     pub(crate) output: OutputArgs<OutputFormat>,
 
     #[command(flatten)]
-    pub(crate) targets: Flags<TargetFlags>,
-
-    #[command(flatten)]
-    pub(crate) caller: CallerArgs,
-
-    #[command(flatten)]
-    pub(crate) selection: Flags<SelectionFlags>,
-
-    #[command(flatten)]
-    pub(crate) settings: Flags<SettingFlags>,
-
-    #[command(flatten)]
-    pub(crate) configuration: ConfigurationArgs,
+    scan: ScanOptionArgs,
 }
 
 /// Checks the targets and writes what is broken, and what heals it.
 pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
-    let configuration = configuration::read(&arguments.configuration)?;
-    let mut flags = RunOptions {
-        settings: arguments.settings.options()?,
-        selection: arguments.selection.options()?,
-        targets: arguments.targets.options()?,
-        ..RunOptions::default()
-    };
+    let configuration = configuration::read(&arguments.scan.configuration)?;
+    let mut flags = arguments.scan.options()?;
     if let Some(roll) = &arguments.from {
         read_roll(roll, &mut flags)?;
     }
@@ -167,7 +148,7 @@ async fn check_targets(
 ) -> Result<Vec<TargetCheck>, Failure> {
     let settings = targets::settings(options)?;
     let plan = targets::plan_in_any_region(options, configuration)?;
-    match plan.check(targets::region(&arguments.caller)?.as_deref()) {
+    match plan.check(targets::region(&arguments.scan.caller)?.as_deref()) {
         Ok(()) => {}
         Err(error @ PlanError::TargetConflict(TargetConflict::Region { .. })) => {
             let problem = error.to_text(&GivenTerms(options));
@@ -177,17 +158,17 @@ async fn check_targets(
         Err(error) => return Err(targets::failure(&error, options)),
     }
     // What is wrong with the source of the credentials is the first link.
-    if let Err(failure) = aws::check_credentials_source(&arguments.caller).await {
+    if let Err(failure) = aws::check_credentials_source(&arguments.scan.caller).await {
         let to_do = failure.remedy().unwrap_or_default().to_owned();
         let problem = failure.message().to_owned();
         return Ok(vec![CallerCheck::unusable(Cause::CredentialsMissing, problem, to_do)]);
     }
-    let scanner = aws::connect(&arguments.caller, &plan, &settings.limits).await?;
+    let scanner = aws::connect(&arguments.scan.caller, &plan, &settings.limits).await?;
     let member = match &arguments.member_profile {
         None => None,
         Some(profile) => {
             let caller =
-                CallerArgs { profile: Some(profile.clone()), region: arguments.caller.region.clone() };
+                CallerArgs { profile: Some(profile.clone()), region: arguments.scan.caller.region.clone() };
             let member = aws::connect(&caller, &plan, &settings.limits).await;
             Some(member.map_err(|failure| failure.about_flag("--profile", "--member-profile"))?)
         }
@@ -213,7 +194,7 @@ async fn check_targets(
             let advice = aws::organization_advice(&error);
             return Ok(vec![caller.with_organization_error(&error, advice)]);
         }
-        Err(error) => return Err(aws::run_failure(&error, &arguments.caller, options)),
+        Err(error) => return Err(aws::run_failure(&error, &arguments.scan.caller, options)),
     };
     drop(spinner);
     for note in run.notes() {

@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+use crate::statement::{Conditions, OneOrMany};
 
 /// A statement of a document that the evaluator has parsed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct StatementView<'a> {
+pub(crate) struct StatementView<'a> {
     index: usize,
     value: &'a Value,
 }
 
 /// The statements, in order.
-pub(super) fn statements(source: &Value) -> Vec<StatementView<'_>> {
+pub(crate) fn statements(source: &Value) -> Vec<StatementView<'_>> {
     let statements = match source.get("Statement") {
         Some(Value::Array(statements)) => statements.iter().collect(),
         Some(statement) => vec![statement],
@@ -30,22 +32,22 @@ impl fmt::Display for StatementView<'_> {
 }
 
 impl<'a> StatementView<'a> {
-    pub(super) fn is_allow(&self) -> bool {
+    pub(crate) fn is_allow(&self) -> bool {
         self.value.get("Effect").and_then(Value::as_str) == Some("Allow")
     }
 
     /// Whether the statement has the element.
-    pub(super) fn has(&self, element: &str) -> bool {
+    pub(crate) fn has(&self, element: &str) -> bool {
         self.value.get(element).is_some()
     }
 
     /// The strings of `Action` or `Resource`.
-    pub(super) fn strings(&self, element: &str) -> Vec<&'a str> {
+    pub(crate) fn strings(&self, element: &str) -> Vec<&'a str> {
         self.value.get(element).map(strings).unwrap_or_default()
     }
 
     /// The principals: type and value, such as `AWS` and an ARN.
-    pub(super) fn principals(&self) -> Vec<(&'a str, &'a str)> {
+    pub(crate) fn principals(&self) -> Vec<(&'a str, &'a str)> {
         match self.value.get("Principal") {
             Some(Value::Object(types)) => types
                 .iter()
@@ -57,7 +59,7 @@ impl<'a> StatementView<'a> {
     }
 
     /// The conditions: operator, key and values.
-    pub(super) fn conditions(&self) -> Vec<(&'a str, &'a str, Vec<&'a str>)> {
+    pub(crate) fn conditions(&self) -> Vec<(&'a str, &'a str, Vec<&'a str>)> {
         let operators = self.value.get("Condition").and_then(Value::as_object).into_iter().flatten();
         let keys = operators.flat_map(|(operator, keys)| {
             keys.as_object().into_iter().flatten().map(move |(key, values)| (operator.as_str(), key, values))
@@ -66,42 +68,30 @@ impl<'a> StatementView<'a> {
     }
 
     /// The keys of the conditions, each once.
-    pub(super) fn condition_keys(&self) -> Vec<&'a str> {
+    pub(crate) fn condition_keys(&self) -> Vec<&'a str> {
         let mut keys: Vec<&str> = self.conditions().into_iter().map(|(_, key, _)| key).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
     }
 
-    /// The values of an element as a message shows them.
-    pub(super) fn values_of(&self, element: &str) -> Vec<String> {
-        match element {
-            "Principal" => self.principals().into_iter().map(|(_, value)| value.to_owned()).collect(),
-            _ => self.strings(element).into_iter().map(str::to_owned).collect(),
-        }
-    }
-
-    /// A document with this statement alone, in which these elements match everything.
-    pub(super) fn without(&self, elements: &[&str]) -> Value {
-        let mut statement = self.value.as_object().cloned().unwrap_or_default();
-        for element in elements {
-            relax(&mut statement, element);
-        }
-        json!({ "Version": "2012-10-17", "Statement": [statement] })
+    /// The conditions, to be written in another statement.
+    pub(crate) fn to_conditions(self) -> Conditions {
+        let operators = self.value.get("Condition").and_then(Value::as_object).into_iter().flatten();
+        let values = |value: &Value| match value {
+            Value::Array(values) => values.iter().map(text).collect(),
+            one => OneOrMany::One(text(one)),
+        };
+        let block = |keys: &Value| {
+            keys.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), values(value))).collect()
+        };
+        operators.map(|(operator, keys)| (operator.clone(), block(keys))).collect()
     }
 }
 
-fn relax(statement: &mut Map<String, Value>, element: &str) {
-    let everything = match element {
-        "Resource" => json!("*"),
-        "Principal" => json!({ "AWS": "*", "Service": "lambda.amazonaws.com" }),
-        _ => Value::Null,
-    };
-    let has_element =
-        statement.remove(element).is_some() | statement.remove(&format!("Not{element}")).is_some();
-    if has_element && !everything.is_null() {
-        statement.insert(element.to_owned(), everything);
-    }
+/// A value as policies compare it: a number or a Boolean as its text.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A string, or a list of strings.
