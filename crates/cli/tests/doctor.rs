@@ -320,6 +320,17 @@ fn without_ids(text: &str) -> String {
 }
 
 #[tokio::test]
+async fn each_action_of_each_fact_is_tested() {
+    let mut setting = Setting::healthy();
+    *setting.at("/accounts/111111111111/roles/IAMListRole/policies/0/Statement/0/Action") =
+        serde_json::json!("iam:*");
+    setting.arguments = ["--role-arn", setting::ROLE_ARN, "--collect", "all"].map(str::to_owned).to_vec();
+    let (ended, check) = setting.check().await;
+    // An action that the doctor does not know is "not tested".
+    assert_eq!(ended.code, Some(0), "{}", check.0);
+}
+
+#[tokio::test]
 async fn the_accounts_that_a_roll_could_not_read_are_checked() {
     let mut setting = Setting::healthy();
     setting.set("/accounts/111111111111/roles/IAMListRole", "policies", serde_json::json!([]));
