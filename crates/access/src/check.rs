@@ -3,24 +3,31 @@
 //! A policy is compared with the generated document of the same name. *Short* is decided by the evaluator of
 //! `rolecall-policy`: each needed request must be allowed, so that a `Deny` or a condition counts as AWS counts it. *Beyond*
 //! is found in two ways: the texts of the statements must be covered by what is needed (`grants`), and requests that must
-//! be denied are evaluated, such as one without the external id (`probes`).
+//! be denied are evaluated, such as one without the external id (`probes`). The evaluated requests have the values among which the
+//! policy distinguishes, and values that no policy names (`requests`). A condition key whose value is not known here counts both
+//! ways (`bounds`): where the decision depends on it, the check says so and concludes nothing.
 //!
 //! No text of a result has a value of a condition for `sts:ExternalId`.
 
+mod bounds;
 mod grants;
 mod parse;
 mod probes;
 mod requests;
 
-use rolecall_policy::{Decision, Element, Mismatch, NearestStatement, Policy};
+use std::collections::BTreeSet;
+
+use rolecall_policy::{Decision, Element, Mismatch, NearestStatement, Policy, is_condition_key};
 use serde::Serialize;
 
 use crate::documents::{DocumentName, InvalidAccess, RequiredAccess, documents};
 use crate::purpose::purpose;
-use crate::statement_view;
+use crate::statement_view::{self, StatementView};
+use bounds::Bounds;
 use requests::{Needs, SampleRequest};
 
 pub use parse::{InvalidPolicy, recognize};
+pub use requests::ConditionKeys;
 
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +42,8 @@ pub struct PolicyCheck {
     pub beyond: Vec<Beyond>,
     /// What it does not grant, and a scan needs.
     pub short: Vec<Short>,
+    /// What a scan needs, and it grants depending on what is not known here.
+    pub undecided: Vec<Undecided>,
 }
 
 /// Something that a policy grants and a scan does not need.
@@ -55,7 +64,7 @@ pub struct Beyond {
 pub struct Short {
     /// The action.
     pub action: String,
-    /// The resource of the evaluated request; `None` in a trust policy, whose resource is its role.
+    /// The resources, as a pattern; `None` in a trust policy, whose resource is its role.
     pub resource: Option<String>,
     /// The principal of the evaluated request; `None` in a policy that is attached to the principal.
     pub principal: Option<String>,
@@ -65,11 +74,28 @@ pub struct Short {
     pub needed_for: String,
 }
 
+/// A request that a scan makes, and that a policy allows or denies depending on condition keys whose values are not known here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Undecided {
+    /// The action.
+    pub action: String,
+    /// The resources, as a pattern; `None` in a trust policy, whose resource is its role.
+    pub resource: Option<String>,
+    /// The principal of the evaluated request; `None` in a policy that is attached to the principal.
+    pub principal: Option<String>,
+    /// The statements that decide.
+    pub statements: Vec<String>,
+    /// The condition keys.
+    pub keys: Vec<String>,
+    /// What the scan needs it for.
+    pub needed_for: String,
+}
+
 impl PolicyCheck {
     /// Whether it allows all that a scan needs, and nothing else.
     #[must_use]
     pub fn is_least_privilege(&self) -> bool {
-        self.beyond.is_empty() && self.short.is_empty()
+        self.beyond.is_empty() && self.short.is_empty() && self.undecided.is_empty()
     }
 }
 
@@ -87,42 +113,87 @@ pub enum CheckError {
     NoDocument(DocumentName),
 }
 
-/// Compares the text of a policy with the document that a scan needs.
+/// Compares the text of a policy with the document that a scan needs. `context` has values of condition keys that only the caller
+/// knows, such as `aws:SourceIp`.
 ///
 /// # Errors
 /// [`CheckError`] where the text is not a policy of the document's type, or there is nothing to compare it with.
-pub fn check(text: &str, name: DocumentName, access: &RequiredAccess) -> Result<PolicyCheck, CheckError> {
+pub fn check(
+    text: &str,
+    name: DocumentName,
+    access: &RequiredAccess,
+    context: &ConditionKeys,
+) -> Result<PolicyCheck, CheckError> {
     let parsed = parse::parse(text, name)?;
     let documents = documents(access)?;
     let needed = documents.get(name).ok_or(CheckError::NoDocument(name))?;
-    let needs = Needs::new(name, needed, access);
-    let statements = statement_view::statements(parsed.policy.source());
+    let generated = parse::generated(needed, name)?;
+    let policy = &parsed.policy;
+    let needs = Needs::new(name, needed, access, context, policy.source());
+    let statements = statement_view::statements(policy.source());
+    let bounds = Bounds::new(policy, needs.policy_type(), &|key| !needs.knows(key));
     let mut beyond = grants::beyond(&statements, &needs);
-    beyond.extend(probes::beyond(&parsed.policy, &needs, &beyond));
-    let short = short(&parsed.policy, &needs);
-    Ok(PolicyCheck { document: name, errors: parsed.errors, warnings: parsed.warnings, beyond, short })
+    beyond.extend(probes::beyond(&bounds.most, &generated, &statements, &needs, &beyond));
+    let mut check = PolicyCheck {
+        document: name,
+        errors: parsed.errors,
+        warnings: parsed.warnings,
+        beyond,
+        short: Vec::new(),
+        undecided: Vec::new(),
+    };
+    for need in &needs.all {
+        for request in needs.requests_of(need, &statements) {
+            check.add_request(&request, policy, &bounds, &statements, &needs);
+        }
+    }
+    Ok(check)
 }
 
-/// The needed requests that the policy does not allow, one for each action and principal.
-fn short(policy: &Policy, needs: &Needs<'_>) -> Vec<Short> {
-    let mut all: Vec<Short> = Vec::new();
-    for request in needs.requests() {
-        let decision = request.decide(policy);
-        let principal = needs.name.is_trust().then(|| request.request.principal.as_str().to_owned());
+impl PolicyCheck {
+    /// Adds a needed request that the policy does not allow, or of which that is not known: one for each action and principal.
+    fn add_request(
+        &mut self,
+        request: &SampleRequest,
+        policy: &Policy,
+        bounds: &Bounds,
+        statements: &[StatementView<'_>],
+        needs: &Needs<'_>,
+    ) {
         let action = &request.request.action;
-        let is_known = |it: &Short| it.action == *action && it.principal == principal;
-        if decision.is_allowed() || all.iter().any(is_known) {
-            continue;
+        let is_trust = needs.name.is_trust();
+        let principal = is_trust.then(|| request.request.principal.as_str().to_owned());
+        let resource = (!is_trust).then(|| request.resources.clone());
+        let is_known = self.short.iter().any(|it| it.action == *action && it.principal == principal)
+            || self.undecided.iter().any(|it| it.action == *action && it.principal == principal);
+        if is_known || request.decide(&bounds.least).is_allowed() {
+            return;
         }
-        all.push(Short {
+        let needed_for = purpose(action, &needs.access.selection);
+        let most = request.decide(&bounds.most);
+        if !most.is_allowed() {
+            let reason = reason(&most, policy, request);
+            self.short.push(Short { action: action.clone(), resource, principal, reason, needed_for });
+            return;
+        }
+        let is_unknown = |key: &str| !needs.knows(key);
+        let deciding = statements.iter().enumerate().filter(|(index, statement)| {
+            !bounds::unknown_keys(statement, &is_unknown).is_empty()
+                && bounds::alone(policy, needs.policy_type(), *index, &is_unknown)
+                    .is_some_and(|alone| request.decide(&alone).is_allowed())
+        });
+        let deciding: Vec<&StatementView<'_>> = deciding.map(|(_, statement)| statement).collect();
+        let keys: BTreeSet<&str> =
+            deciding.iter().flat_map(|statement| bounds::unknown_keys(statement, &is_unknown)).collect();
+        self.undecided.push(Undecided {
             action: action.clone(),
-            resource: (!needs.name.is_trust()).then(|| request.request.resource.clone()),
+            resource,
             principal,
-            reason: reason(&decision, policy, &request),
-            needed_for: purpose(action, &needs.access.selection),
+            statements: deciding.iter().map(ToString::to_string).collect(),
+            keys: keys.into_iter().map(shown_key).collect(),
+            needed_for,
         });
     }
-    all
 }
 
 /// Why a request is not allowed: the statement that denies it, or the one that would allow it but for one element.
@@ -139,7 +210,8 @@ fn reason(decision: &Decision, policy: &Policy, request: &SampleRequest) -> Stri
     let (conditions, others): (Vec<&Mismatch>, Vec<&Mismatch>) = mismatches.iter().partition(is_condition);
     match others.as_slice() {
         [] => {
-            let keys: Vec<&str> = conditions.iter().filter_map(|mismatch| condition_key(mismatch)).collect();
+            let keys = conditions.iter().filter_map(|mismatch| condition_key(mismatch)).map(shown_key);
+            let keys: Vec<String> = keys.collect();
             format!(
                 "{statement} allows it under a condition that the scan does not meet: {}",
                 keys.join(", ")
@@ -157,6 +229,11 @@ fn condition_key(mismatch: &Mismatch) -> Option<&str> {
         Element::Condition { key, .. } => Some(key),
         _ => None,
     }
+}
+
+/// A condition key as it is shown. What has not the form of one may be a value in the key's place.
+fn shown_key(key: &str) -> String {
+    if is_condition_key(key) { key.to_owned() } else { "an invalid condition key".to_owned() }
 }
 
 #[cfg(test)]

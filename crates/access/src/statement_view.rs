@@ -46,6 +46,11 @@ impl<'a> StatementView<'a> {
         self.value.get(element).map(strings).unwrap_or_default()
     }
 
+    /// The strings of `Resource` and `NotResource`.
+    pub(crate) fn resources(&self) -> Vec<&'a str> {
+        [self.strings("Resource"), self.strings("NotResource")].concat()
+    }
+
     /// The principals: type and value, such as `AWS` and an ARN.
     pub(crate) fn principals(&self) -> Vec<(&'a str, &'a str)> {
         match self.value.get("Principal") {
@@ -95,7 +100,7 @@ fn text(value: &Value) -> String {
 }
 
 /// A string, or a list of strings.
-fn strings(value: &Value) -> Vec<&str> {
+pub(crate) fn strings(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
         other => other.as_str().into_iter().collect(),

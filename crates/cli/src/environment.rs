@@ -7,7 +7,7 @@ use std::io::stderr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use tracing_subscriber::filter::{FilterFn, Targets};
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets};
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -38,13 +38,14 @@ pub(crate) fn prepare(arguments: &GlobalArgs) -> Result<(), Failure> {
             "use a level, such as RUST_LOG=info, or levels by module: RUST_LOG=warn,rolecall_core=debug",
         )
     })?;
+    // One filter, with the highest level: a filter in front of another would make the SDK's spans that neither needs.
+    let is_loggable = FilterFn::new(logs::is_loggable).with_max_level_hint(LevelFilter::TRACE);
     tracing_subscriber::registry()
         .with(
             layer()
                 .with_writer(output::LogWriter::default)
                 .with_ansi(anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never)
-                .with_filter(filter)
-                .with_filter(FilterFn::new(logs::is_loggable)),
+                .with_filter(filter.and(is_loggable)),
         )
         .init();
     logs::install_redacting_panic_hook();

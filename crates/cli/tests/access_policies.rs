@@ -509,8 +509,8 @@ async fn what_is_beyond_and_short_is_listed_as_text_and_as_json() {
     for words in [
         "permissions.json (member-permissions): does not allow all that a scan needs, and allows more",
         "beyond  Statement[0] (Lists) Action iam:ListU*: allows more than what is needed of it: iam:ListUsers; list it",
-        "short   iam:ListAccessKeys on arn:aws:iam::111111111111:user/any-user: Statement[1] (NoKeys) denies it",
-        "trust.json (member-trust): allows what a scan needs, and more",
+        "short   iam:ListAccessKeys on arn:aws:iam::111111111111:user/*: Statement[1] (NoKeys) denies it",
+        "trust.json (member-trust): allows more than what a scan needs",
         "Principal arn:aws:iam::222222222222:root: trusts the whole hub account",
         "Condition sts:ExternalId: does not require the external id",
     ] {
@@ -528,6 +528,32 @@ async fn what_is_beyond_and_short_is_listed_as_text_and_as_json() {
     for shown in [text.stdout, json.stdout] {
         assert!(!shown.contains(EXTERNAL_ID));
     }
+}
+
+#[tokio::test]
+async fn what_depends_on_unknown_condition_keys_is_neither_short_nor_fulfilled() {
+    let mut documents = generate(&[]).await;
+    documents["member-permissions"]["Statement"].as_array_mut().unwrap().push(json!({
+        "Sid": "OnlyOffice", "Effect": "Deny", "Action": "*", "Resource": "*",
+        "Condition": { "NotIpAddress": { "aws:SourceIp": "192.0.2.0/24" } },
+    }));
+    let files = [("permissions.json", &documents["member-permissions"])];
+    let unknown = check(&files, &["--role-arn", ROLE_ARN]).await;
+    assert_eq!(unknown.code, Some(11), "{}{}", unknown.stdout, unknown.stderr);
+    for words in [
+        "permissions.json (member-permissions): may not allow all that a scan needs",
+        "depends iam:ListUsers on arn:aws:iam::111111111111:user/: Statement[1] (OnlyOffice) decides by aws:SourceIp, which \
+         --context may give",
+    ] {
+        assert!(unknown.stdout.contains(words), "{words} is not in {}", unknown.stdout);
+    }
+    for (ip, code) in [("192.0.2.1", 0), ("203.0.113.1", 10)] {
+        let given = check(&files, &["--context", &format!("aws:SourceIp={ip}")]).await;
+        assert_eq!(given.code, Some(code), "{ip}: {}{}", given.stdout, given.stderr);
+    }
+    let of_run = check(&files, &["--context", "sts:ExternalId=some-secret-id"]).await;
+    assert_eq!(of_run.code, Some(2));
+    assert!(of_run.stderr.contains("pass --external-id") && !of_run.stderr.contains("some-secret-id"));
 }
 
 #[tokio::test]

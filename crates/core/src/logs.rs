@@ -17,7 +17,7 @@ const MAY_PRINT_SECRETS: &str = "aws_config::";
 /// The modules of that crate that print no secret: they report settings that cannot be read.
 const PRINT_SETTINGS: [&str; 2] = ["aws_config::default_provider", "aws_config::provider_config"];
 
-/// Whether a line or span may be logged. Both binaries put this in front of every other filter.
+/// Whether a line or span may be logged. Both binaries combine it with the filter of the level.
 #[must_use]
 pub fn is_loggable(metadata: &Metadata<'_>) -> bool {
     let is_from = |part: &&str| metadata.target().starts_with(part);

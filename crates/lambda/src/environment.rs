@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rolecall_core::{RunOptions, connect, logs};
 use rolecall_delivery::metrics::Metrics;
 use rolecall_report::bundle::sha256;
-use tracing_subscriber::filter::{FilterFn, Targets};
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets};
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -60,6 +60,8 @@ pub(crate) fn init_logs() -> Result<(), Failure> {
     let filter: Result<Targets, _> = level.parse();
     let problem = filter.as_ref().err().map(ToString::to_string);
     let info = || Targets::new().with_default(tracing::Level::INFO);
+    // One filter, with the highest level: a filter in front of another would make the SDK's spans that neither needs.
+    let is_loggable = FilterFn::new(logs::is_loggable).with_max_level_hint(LevelFilter::TRACE);
     tracing_subscriber::registry()
         .with(
             layer()
@@ -67,8 +69,7 @@ pub(crate) fn init_logs() -> Result<(), Failure> {
                 .flatten_event(true)
                 .with_current_span(true)
                 .with_span_list(false)
-                .with_filter(filter.unwrap_or_else(|_| info()))
-                .with_filter(FilterFn::new(logs::is_loggable)),
+                .with_filter(filter.unwrap_or_else(|_| info()).and(is_loggable)),
         )
         .init();
     logs::install_redacting_panic_hook();

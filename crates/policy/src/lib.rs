@@ -66,3 +66,4 @@ pub use explain::{
 };
 pub use lints::{Lint, LintSeverity};
 pub use principal::{ParsePrincipalError, Principal, PrincipalArnMismatch};
+pub use validation::is_condition_key;

@@ -176,13 +176,15 @@ fn sid_errors<'a>(statement: &'a Statement, previous: &mut BTreeSet<&'a str>) ->
 /// What AWS reports as errors in a condition. `block` is the path to all conditions of the statement.
 fn condition_errors(condition: &Condition, block: &JsonPath) -> Vec<PolicyError> {
     let Condition { key, operator_name, .. } = condition;
-    let element = block.field(operator_name).field(key);
+    let operator = block.field(operator_name);
     let mut errors = Vec::new();
-    let is_key = key.split_once(':').is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty());
-    if !is_key {
-        let problem = format!("invalid condition key {key:?}; expected for example \"sts:ExternalId\"");
-        errors.push(PolicyError::new(&element, problem));
+    if !is_condition_key(key) {
+        let problem = "invalid condition key, which is not shown: it may be a value that has the place of the key; expected for \
+                       example \"sts:ExternalId\"";
+        errors.push(PolicyError::new(&operator, problem).at_field(key));
+        return errors;
     }
+    let element = operator.field(key);
     if let Some((index, problem)) = condition.problem() {
         let error = PolicyError::new(&element, problem);
         errors.push(match index {
@@ -191,6 +193,15 @@ fn condition_errors(condition: &Condition, block: &JsonPath) -> Vec<PolicyError>
         });
     }
     errors
+}
+
+/// Whether a text has the form of a condition key: a prefix and a name.
+#[must_use]
+pub fn is_condition_key(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(prefix, name)| {
+        let is_prefix = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+        !prefix.is_empty() && !name.is_empty() && prefix.bytes().all(is_prefix)
+    })
 }
 
 fn trust_errors(statement: &Statement) -> Vec<PolicyError> {
@@ -379,7 +390,11 @@ mod tests {
             ),
             ("Action", json!("iam:List Users"), "invalid action \"iam:List Users\""),
             ("Action", json!([]), "Statement[0].Action: the list is empty"),
-            ("Condition", json!({ "StringEquals": { "foo": "x" } }), "invalid condition key \"foo\""),
+            (
+                "Condition",
+                json!({ "StringEquals": { "foo": "x" } }),
+                "Condition.StringEquals: invalid condition key",
+            ),
             (
                 "Condition",
                 json!({ "NullIfExists": { "aws:x": "true" } }),

@@ -7,6 +7,7 @@ use rolecall_policy::{Policy, PolicyType};
 use serde_json::Value;
 
 use crate::documents::DocumentName;
+use crate::statement::PolicyDocument;
 use crate::statement_view::{self, StatementView};
 use crate::wildcard::covers_action;
 
@@ -35,6 +36,14 @@ pub(super) fn parse(text: &str, name: DocumentName) -> Result<ParsedPolicy, Inva
     let warnings = policy.lints(policy_type);
     let warnings = warnings.iter().map(|lint| with_place(&lint.culprit(), lint)).collect();
     Ok(ParsedPolicy { policy, errors, warnings })
+}
+
+/// A generated document as a policy that can be evaluated.
+pub(super) fn generated(document: &PolicyDocument, name: DocumentName) -> Result<Policy, InvalidPolicy> {
+    let invalid = |error: &dyn Display| InvalidPolicy(format!("the generated {name}: {error}"));
+    let value = serde_json::to_value(document).map_err(|error| invalid(&error))?;
+    let policy_type = if name.is_trust() { PolicyType::Trust } else { PolicyType::Identity };
+    Policy::parse(&value, policy_type).map_err(|error| invalid(&error))
 }
 
 /// The document that a policy is meant to be, by its principals and actions.

@@ -1,65 +1,157 @@
-//! Requests that a policy must deny. What allows one of them grants beyond what is needed, however it is written.
+//! Requests that a policy must deny: each differs from a needed one in its principal or in condition keys, by a value that the policy
+//! itself has or by one that no policy has. The generated document says which of them are needed after all. What allows another
+//! one grants beyond what is needed, however it is written.
+
+use std::collections::BTreeSet;
 
 use rolecall_policy::{Decision, Policy};
 
 use super::Beyond;
-use super::requests::{Caller, Need, Needs, SampleRequest};
+use super::requests::{Caller, Need, Needs, SampleRequest, is_of_principal};
+use crate::documents::DocumentName::{MemberTrust, OrganizationTrust};
+use crate::statement_view::StatementView;
+use crate::wildcard::covers_action;
 
-/// A value that no generated condition has.
-const OTHER: &str = "rolecall-other-value";
-
-/// What the policy allows of the requests that it must deny. A statement whose principals are beyond anyway (`found`) is not
-/// named again for another principal.
-pub(super) fn beyond(policy: &Policy, needs: &Needs<'_>, found: &[Beyond]) -> Vec<Beyond> {
+/// What the policy allows of the requests that the generated document denies. A statement whose principals are beyond anyway
+/// (`found`) is not named again for another principal.
+pub(super) fn beyond(
+    policy: &Policy,
+    generated: &Policy,
+    statements: &[StatementView<'_>],
+    needs: &Needs<'_>,
+    found: &[Beyond],
+) -> Vec<Beyond> {
     let mut all: Vec<Beyond> = Vec::new();
     for need in &needs.all {
-        let probes = condition_probes(need, needs);
-        let probes = probes.into_iter().chain(principal_probes(need, needs));
-        for Probe { request, element, value, problem } in probes {
+        for Probe { request, differences } in probes(need, needs, generated, statements) {
             let Some(statement) = allowing_statement(policy, &request) else { continue };
-            let is_known = |it: &Beyond| {
-                it.statement == statement
-                    && it.element == element
-                    && (element == "Principal" || it.value == value)
-            };
-            if !found.iter().chain(&all).any(is_known) {
-                all.push(Beyond { statement, element, value, problem });
+            if request.decide(generated).is_allowed() {
+                continue;
+            }
+            for Difference { element, value, problem } in differences {
+                let is_known = |it: &Beyond| {
+                    it.statement == statement
+                        && it.element == element
+                        && (element == "Principal" || it.value == value)
+                };
+                if !found.iter().chain(&all).any(is_known) {
+                    all.push(Beyond { statement: statement.clone(), element, value, problem });
+                }
             }
         }
     }
     all
 }
 
-/// A request that must be denied, and what it means if it is not.
+/// A request that differs from the one that is needed.
 struct Probe {
     request: SampleRequest,
+    differences: Vec<Difference>,
+}
+
+/// What it means that a request with a difference is allowed.
+struct Difference {
     element: &'static str,
     value: Option<String>,
     problem: String,
 }
 
-/// The needed requests with one condition key left out or changed.
-fn condition_probes(need: &Need, needs: &Needs<'_>) -> Vec<Probe> {
-    let keys =
-        need.conditions.iter().flat_map(|(operator, keys)| keys.keys().map(move |key| (operator, key)));
-    // Another principal is a probe of its own.
-    let keys = keys.filter(|(_, key)| *key != "aws:PrincipalArn");
-    keys.flat_map(|(operator, key)| {
-        let of_key = needs.requests_of(need).into_iter().flat_map(move |request| {
-            let changed = SampleRequest::with_key(&request, key, Some(OTHER));
-            // Without the key, `ForAllValues` is true: nothing is requested then.
-            let absent = (!operator.starts_with("ForAllValues:"))
-                .then(|| SampleRequest::with_key(&request, key, None));
-            absent.into_iter().chain([changed])
+fn probes(
+    need: &Need,
+    needs: &Needs<'_>,
+    generated: &Policy,
+    statements: &[StatementView<'_>],
+) -> Vec<Probe> {
+    let is_of_need = |it: &&StatementView<'_>| {
+        it.is_allow() && it.strings("Action").iter().any(|action| covers_action(action, &need.action))
+    };
+    let statements: Vec<&StatementView<'_>> = statements.iter().filter(is_of_need).collect();
+    let (keys, other) = (varied_keys(need), needs.filler.other_value.as_str());
+    let others = other_roles(needs, need, generated, &statements);
+    let mut probes = Vec::new();
+    for needed in needs.requests_of(need, &[]) {
+        // As all statements have it, and as each of them has it.
+        let all_values = statements.iter().flat_map(|statement| key_values(statement, needs)).collect();
+        let worlds = statements.iter().map(|statement| {
+            let values = key_values(statement, needs);
+            let met = values.iter().fold(needed.clone(), |met, (key, value)| met.with_key(key, Some(value)));
+            (met, values)
         });
-        of_key.map(|request| Probe {
-            request,
+        for (base, values) in std::iter::once((needed.clone(), all_values)).chain(worlds) {
+            let changed = condition_changes(&base, &keys, &values, other);
+            let changed = changed.into_iter().chain([base.clone()]);
+            probes.extend(changed.map(|request| Probe {
+                differences: key_differences(&needed, &request, &keys, other),
+                request,
+            }));
+            probes.extend(others.iter().filter_map(|caller| by_role(&base, caller, &need.action, needs)));
+        }
+    }
+    probes.retain(|probe| !probe.differences.is_empty());
+    probes
+}
+
+/// The condition keys that the generated statement limits, and whether it limits them only where the request has them.
+fn varied_keys(need: &Need) -> Vec<(&str, bool)> {
+    let keys = need.conditions.iter().flat_map(|(operator, keys)| {
+        // Without the key, `ForAllValues` is true: nothing is requested then.
+        let is_optional = operator.starts_with("ForAllValues:");
+        keys.keys().map(move |key| (key.as_str(), is_optional))
+    });
+    // Another principal is a probe of its own.
+    keys.filter(|(key, _)| *key != "aws:PrincipalArn").collect()
+}
+
+/// The condition keys of a statement with each of their values, where a request could have them.
+fn key_values(statement: &StatementView<'_>, needs: &Needs<'_>) -> Vec<(String, String)> {
+    let conditions = statement.conditions().into_iter();
+    let of_request = conditions
+        .filter(|(operator, key, _)| !operator.eq_ignore_ascii_case("Null") && !is_of_principal(key));
+    let pairs = of_request.flat_map(|(_, key, values)| {
+        let values = values.into_iter().filter(|value| !value.contains("${"));
+        values.map(move |value| (key.to_owned(), needs.filler.fill(value)))
+    });
+    pairs.collect()
+}
+
+/// The request with one key left out or with another value.
+fn condition_changes(
+    base: &SampleRequest,
+    keys: &[(&str, bool)],
+    values: &[(String, String)],
+    other_value: &str,
+) -> Vec<SampleRequest> {
+    let of_key = |(key, is_optional): &(&str, bool)| {
+        let absent = (!is_optional).then(|| base.with_key(key, None));
+        let named = values.iter().filter(|(it, _)| it.eq_ignore_ascii_case(key));
+        let named = named.map(|(_, value)| value.as_str());
+        let changed = std::iter::once(other_value).chain(named).map(|value| base.with_key(key, Some(value)));
+        absent.into_iter().chain(changed).collect::<Vec<SampleRequest>>()
+    };
+    keys.iter().flat_map(of_key).collect()
+}
+
+/// The limited keys in which a request differs from the one that is needed.
+fn key_differences(
+    needed: &SampleRequest,
+    request: &SampleRequest,
+    keys: &[(&str, bool)],
+    other_value: &str,
+) -> Vec<Difference> {
+    let unique: BTreeSet<&str> = keys.iter().map(|(key, _)| *key).collect();
+    let differing = unique.into_iter().filter(|key| needed.values(key) != request.values(key));
+    differing
+        .map(|key| Difference {
             element: "Condition",
-            value: Some(key.clone()),
-            problem: problem_without(key),
+            value: Some(key.to_owned()),
+            problem: match (key, request.values(key).and_then(|values| values.first())) {
+                ("sts:ExternalId", Some(value)) if value != other_value => {
+                    "accepts another external id".to_owned()
+                }
+                _ => problem_without(key),
+            },
         })
-    })
-    .collect()
+        .collect()
 }
 
 fn problem_without(key: &str) -> String {
@@ -71,33 +163,46 @@ fn problem_without(key: &str) -> String {
     }
 }
 
-/// The needed requests by roles that need no access: one whose name begins as that of the hub role, another one of the hub
-/// account, and one of another account.
-fn principal_probes(need: &Need, needs: &Needs<'_>) -> Vec<Probe> {
-    use crate::documents::DocumentName::{MemberTrust, OrganizationTrust};
+/// Roles that the generated document does not trust: one whose name begins as that of the hub role, another one of the hub
+/// account, one of another account, and those that the statements name.
+fn other_roles(
+    needs: &Needs<'_>,
+    need: &Need,
+    generated: &Policy,
+    statements: &[&StatementView<'_>],
+) -> Vec<Caller> {
     if !matches!(needs.name, MemberTrust | OrganizationTrust) {
         return Vec::new();
     }
     let hub = &needs.access.hub_role;
     let (partition, account) = (hub.partition(), hub.account_id());
     let stranger = if account.as_str() == "000000000000" { "999999999999" } else { "000000000000" };
+    let principals = statements.iter().flat_map(|it| it.principals()).map(|(_, value)| value);
+    let conditions = statements.iter().flat_map(|it| it.conditions());
+    let conditions = conditions.filter(|(_, key, _)| key.eq_ignore_ascii_case("aws:PrincipalArn"));
+    let named = principals.chain(conditions.flat_map(|(_, _, values)| values));
+    let named = named.filter(|arn| arn.contains(":role/")).map(|arn| needs.sample(arn));
     let others = [
         format!("{hub}2"),
         format!("arn:{partition}:iam::{account}:role/rolecall-other-role"),
         format!("arn:{partition}:iam::{stranger}:role/{}", hub.role_name()),
     ];
-    let requests = needs.requests_of(need);
-    let Some(resource) = requests.first().map(|it| it.request.resource.clone()) else { return Vec::new() };
-    let probes = others.into_iter().filter_map(|role| {
-        let caller = Caller::Role { role, session: needs.access.session_name.clone().unwrap_or_default() };
-        Some(Probe {
-            request: needs.request(&need.action, &resource, &caller)?,
-            element: "Principal",
-            value: None,
-            problem: format!("trusts other roles than the hub role {hub}"),
-        })
-    });
-    probes.collect()
+    let roles: BTreeSet<String> = named.chain(others).collect();
+    let session = needs.access.session_name.clone().unwrap_or_default();
+    let callers = roles.into_iter().map(|role| Caller::Role { role, session: session.clone() });
+    let resources = needs.resource_patterns(need);
+    let is_trusted = |caller: &Caller| {
+        let requests = resources.iter().filter_map(|resource| needs.request(&need.action, resource, caller));
+        requests.into_iter().any(|request| request.decide(generated).is_allowed())
+    };
+    callers.filter(|caller| !is_trusted(caller)).collect()
+}
+
+/// The request by another role.
+fn by_role(base: &SampleRequest, caller: &Caller, action: &str, needs: &Needs<'_>) -> Option<Probe> {
+    let problem = format!("trusts other roles than the hub role {}", needs.access.hub_role);
+    let request = needs.request(action, &base.resources, caller)?.with_session_of(base);
+    Some(Probe { request, differences: vec![Difference { element: "Principal", value: None, problem }] })
 }
 
 /// The statement of the policy that allows the request; `None` where it is denied.

@@ -1,25 +1,28 @@
 //! The requests that a scan makes, as the evaluator takes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_policy::{
     Context, Decision, DocumentEffect, NamedPolicy, NearestStatement, Policy, PolicySet, PolicyType,
     Principal, Request,
 };
 use rolecall_roll::{FactSelection, RoleArn, RoleSessionName};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::doctor::is_of_request;
 use crate::documents::{DocumentName, KEY_LOOKUP_ACTION, MemberRoles, OrganizationId, RequiredAccess, Trust};
 use crate::statement::{Conditions, OneOrMany, PolicyDocument};
-
-/// An account that stands for any account of the organization.
-const SAMPLE_ACCOUNT: &str = "123456789012";
+use crate::statement_view::StatementView;
+use crate::wildcard::intersection;
 
 /// What a document must allow.
 pub(super) struct Needs<'a> {
     pub(super) name: DocumentName,
     pub(super) access: &'a RequiredAccess,
     pub(super) all: Vec<Need>,
+    /// Condition keys whose values were given.
+    context: &'a ConditionKeys,
+    pub(super) filler: Filler,
 }
 
 /// An action that is needed.
@@ -35,17 +38,25 @@ pub(super) struct Need {
 #[derive(Clone)]
 pub(super) struct SampleRequest {
     pub(super) request: Request,
+    /// The resources for which that of the request stands, as a pattern.
+    pub(super) resources: String,
     /// The condition keys of the request.
-    keys: ConditionKeys,
-    policy_type: PolicyType,
+    pub(super) keys: ConditionKeys,
+    pub(super) policy_type: PolicyType,
 }
 
 /// Condition keys and their values.
-type ConditionKeys = BTreeMap<String, Vec<String>>;
+pub type ConditionKeys = BTreeMap<String, Vec<String>>;
 
 impl<'a> Needs<'a> {
-    /// The needs that the generated document fulfills.
-    pub(super) fn new(name: DocumentName, needed: &PolicyDocument, access: &'a RequiredAccess) -> Self {
+    /// The needs that the generated document fulfills, for the check of a policy with this source.
+    pub(super) fn new(
+        name: DocumentName,
+        needed: &PolicyDocument,
+        access: &'a RequiredAccess,
+        context: &'a ConditionKeys,
+        source: &Value,
+    ) -> Self {
         let statements = needed.statement.iter();
         let all = statements.flat_map(|statement| {
             statement.action.values().iter().map(|action| Need {
@@ -54,30 +65,48 @@ impl<'a> Needs<'a> {
                 conditions: statement.condition.clone(),
             })
         });
-        Self { name, access, all: all.collect() }
+        Self { name, access, all: all.collect(), context, filler: Filler::new(source) }
     }
 
-    /// The requests that must be allowed.
-    pub(super) fn requests(&self) -> Vec<SampleRequest> {
-        self.all.iter().flat_map(|need| self.requests_of(need)).collect()
+    /// Whether the value of a condition key is known, or that no request has the key.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        // Only a user's own requests have `aws:username`, and all of these are made by sessions of roles.
+        let is_given = || self.context.keys().any(|given| given.eq_ignore_ascii_case(key));
+        let is_organization = || {
+            let keys = ["aws:PrincipalOrgID", "aws:ResourceOrgID"];
+            self.organization().is_some() && keys.iter().any(|it| it.eq_ignore_ascii_case(key))
+        };
+        is_of_request(key) || key.eq_ignore_ascii_case("aws:username") || is_organization() || is_given()
     }
 
-    /// The requests for one need: for each principal and resource.
-    pub(super) fn requests_of(&self, need: &Need) -> Vec<SampleRequest> {
-        let resources = self.sample_resources(need);
+    pub(super) fn policy_type(&self) -> PolicyType {
+        if self.name.is_trust() { PolicyType::Trust } else { PolicyType::Identity }
+    }
+
+    /// The requests that must be allowed for one need: for each principal, and for the resources among which the statements
+    /// distinguish.
+    pub(super) fn requests_of(&self, need: &Need, statements: &[StatementView<'_>]) -> Vec<SampleRequest> {
+        let of_need = self.resource_patterns(need);
+        let mut patterns = of_need.clone();
+        let texts = statements.iter().flat_map(StatementView::resources);
+        for text in texts.filter(|text| text.len() <= MAX_ARN_LENGTH) {
+            patterns.extend(of_need.iter().filter_map(|pattern| intersection(pattern, text)));
+        }
+        let mut is_new = BTreeSet::new();
+        patterns.retain(|pattern| is_new.insert(pattern.clone()));
         let callers = self.callers();
-        let pairs =
-            callers.iter().flat_map(|caller| resources.iter().map(move |resource| (caller, resource)));
-        pairs.filter_map(|(caller, resource)| self.request(&need.action, resource, caller)).collect()
+        let pairs = callers.iter().flat_map(|caller| patterns.iter().map(move |pattern| (caller, pattern)));
+        pairs.filter_map(|(caller, pattern)| self.request(&need.action, pattern, caller)).collect()
     }
 
-    /// A request of another principal, such as one that must be denied.
-    pub(super) fn request(&self, action: &str, resource: &str, caller: &Caller) -> Option<SampleRequest> {
+    /// A request of any principal for a resource that a pattern matches.
+    pub(super) fn request(&self, action: &str, resources: &str, caller: &Caller) -> Option<SampleRequest> {
         let principal = caller.principal()?;
+        let resource = &self.sample(resources);
         let account = principal.account_id().to_owned();
         // What the other side allows is not the question: a policy that is attached to the principal is evaluated as for a
         // resource of its own account.
-        let owner = if self.name.is_trust() { self.member_account() } else { account };
+        let owner = if self.name.is_trust() { account_of(resource).to_owned() } else { account };
         let keys = self.keys(action, resource, caller);
         let request = Request {
             context: to_context(&keys),
@@ -86,8 +115,12 @@ impl<'a> Needs<'a> {
             resource: resource.to_owned(),
             resource_account: owner,
         };
-        let policy_type = if self.name.is_trust() { PolicyType::Trust } else { PolicyType::Identity };
-        Some(SampleRequest { request, keys, policy_type })
+        Some(SampleRequest {
+            request,
+            resources: resources.to_owned(),
+            keys,
+            policy_type: self.policy_type(),
+        })
     }
 
     /// The principals that must be allowed.
@@ -109,36 +142,36 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// A resource for each pattern that the need has.
-    fn sample_resources(&self, need: &Need) -> Vec<String> {
+    /// The resources of a need, as patterns.
+    pub(super) fn resource_patterns(&self, need: &Need) -> Vec<String> {
         match self.name {
             DocumentName::HubTrust => vec![self.access.hub_role.to_string()],
-            DocumentName::MemberTrust => vec![self.member_role()],
+            DocumentName::MemberTrust => self.access.member_patterns().into_iter().take(1).collect(),
             DocumentName::OrganizationTrust => {
                 self.access.organization_role.iter().map(RoleArn::to_string).collect()
             }
-            _ => need.resources.iter().map(|pattern| self.sample(&need.action, pattern)).collect(),
+            _ => need.resources.iter().map(|pattern| self.resources_of_read(&need.action, pattern)).collect(),
         }
     }
 
-    /// A resource that the pattern matches.
-    fn sample(&self, action: &str, pattern: &str) -> String {
+    /// A resource that a pattern matches, and no narrower pattern of the policy.
+    pub(super) fn sample(&self, pattern: &str) -> String {
         if pattern == "*" {
-            return self.resource_of_read(action);
+            return pattern.to_owned();
         }
         let region = self.access.partition().default_region();
-        let samples = ["arn", "aws", "iam", region, SAMPLE_ACCOUNT];
+        let samples = ["arn", "aws", "iam", region, &self.filler.account];
         let fields = pattern.splitn(6, ':').enumerate().map(|(index, field)| match samples.get(index) {
             Some(sample) if field == "*" => (*sample).to_owned(),
-            _ => field.replace('*', "log-stream:sample"),
+            _ => self.filler.fill(field),
         });
         fields.collect::<Vec<_>>().join(":")
     }
 
-    /// The resource with which IAM authorizes a read.
+    /// The resources with which IAM authorizes a read that is needed on a pattern, which is `*`.
     ///
     /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagement.html>
-    fn resource_of_read(&self, action: &str) -> String {
+    fn resources_of_read(&self, action: &str, pattern: &str) -> String {
         const OF_USER: [&str; 5] = [
             "iam:GetAccessKeyLastUsed",
             "iam:GetLoginProfile",
@@ -146,19 +179,23 @@ impl<'a> Needs<'a> {
             "iam:ListAccessKeys",
             "iam:ListMFADevices",
         ];
+        if pattern != "*" {
+            return pattern.to_owned();
+        }
         let FactSelection { user_name, path_prefix, .. } = &self.access.selection;
         let prefix = path_prefix.as_deref().unwrap_or("/");
         let partition = self.access.partition();
+        let member_role = self.member_role();
         let account = match self.name {
-            DocumentName::MemberPermissions => self.member_account(),
-            _ => self.access.hub_role.account_id().to_string(),
+            DocumentName::MemberPermissions => account_of(&member_role),
+            _ => self.access.hub_role.account_id().as_str(),
         };
         let users = format!("arn:{partition}:iam::{account}:user{prefix}");
         match action {
             "iam:ListUsers" => users,
             action if OF_USER.contains(&action) => match user_name {
                 Some(name) => format!("arn:{partition}:iam::{account}:user/{name}"),
-                None => format!("{users}any-user"),
+                None => format!("{users}*"),
             },
             _ => "*".to_owned(),
         }
@@ -167,35 +204,33 @@ impl<'a> Needs<'a> {
     /// The member role that stands for all of them.
     fn member_role(&self) -> String {
         let patterns = self.access.member_patterns();
-        patterns.first().map(|pattern| self.sample("sts:AssumeRole", pattern)).unwrap_or_default()
-    }
-
-    fn member_account(&self) -> String {
-        self.member_role().split(':').nth(4).unwrap_or_default().to_owned()
+        patterns.first().map(|pattern| self.sample(pattern)).unwrap_or_default()
     }
 
     /// The condition keys of a request.
     fn keys(&self, action: &str, resource: &str, caller: &Caller) -> ConditionKeys {
         let is_service = if *caller == Caller::Lambda { "true" } else { "false" };
-        let account_of = |arn: &str| arn.split(':').nth(4).unwrap_or_default().to_owned();
         let mut keys = ConditionKeys::new();
         let mut set = |key: &str, value: &str| keys.insert(key.to_owned(), vec![value.to_owned()]);
         set("aws:SecureTransport", "true");
         set("aws:ViaAWSService", "false");
         set("aws:PrincipalIsAWSService", is_service);
-        set("aws:ResourceAccount", &account_of(resource));
+        set("aws:ResourceAccount", account_of(resource));
         if let Some(id) = self.organization() {
             set("aws:PrincipalOrgID", id.as_str());
             set("aws:ResourceOrgID", id.as_str());
         }
         if let Caller::Role { role, .. } = caller {
             set("aws:PrincipalArn", role);
-            set("aws:PrincipalAccount", &account_of(role));
+            set("aws:PrincipalAccount", account_of(role));
             set("aws:PrincipalType", "AssumedRole");
         }
         if action.starts_with("sts:") && action != KEY_LOOKUP_ACTION {
             self.add_session_keys(&mut keys);
         }
+        // An empty value means that the request does not have the key.
+        let given = self.context.iter().filter(|(_, values)| values.iter().any(|value| !value.is_empty()));
+        keys.extend(given.map(|(key, values)| (key.clone(), values.clone())));
         keys
     }
 
@@ -272,14 +307,74 @@ fn permission_set_role(access: &RequiredAccess) -> Option<String> {
     ))
 }
 
+/// Whether the principal alone decides the value of a condition key.
+pub(super) fn is_of_principal(key: &str) -> bool {
+    const KEYS: [&str; 4] =
+        ["aws:PrincipalAccount", "aws:PrincipalArn", "aws:PrincipalIsAWSService", "aws:PrincipalType"];
+    KEYS.iter().any(|it| it.eq_ignore_ascii_case(key))
+}
+
+fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
+}
+
+/// AWS accepts no longer ARN.
+const MAX_ARN_LENGTH: usize = 2_048;
+
+/// What stands for a wildcard in a sample. No text of the checked policy has it, so that only a wildcard of the policy matches it.
+pub(super) struct Filler {
+    letter: char,
+    account: String,
+    /// A value that no condition has.
+    pub(super) other_value: String,
+}
+
+impl Filler {
+    fn new(source: &Value) -> Self {
+        let source = source.to_string();
+        let letter = ('a'..='z').rev().chain('A'..='Z').find(|letter| !source.contains(*letter));
+        let mut accounts = (0..).map(|offset: u64| format!("{:012}", 123_456_789_012 + offset));
+        let mut other_value = "rolecall-other-value".to_owned();
+        while source.contains(&other_value) {
+            other_value.push('x');
+        }
+        Self {
+            // Only a text that is made for it has all letters.
+            letter: letter.unwrap_or('_'),
+            account: accounts.find(|account| !source.contains(account)).unwrap_or_default(),
+            other_value,
+        }
+    }
+
+    /// A text that the pattern matches.
+    pub(super) fn fill(&self, pattern: &str) -> String {
+        let word = self.letter.to_string();
+        pattern.replace('*', &word.repeat(16)).replace('?', &word)
+    }
+}
+
 impl SampleRequest {
     /// The same request with another value of a condition key, or without the key.
     pub(super) fn with_key(&self, key: &str, value: Option<&str>) -> Self {
         let mut changed = self.clone();
-        changed.keys.remove(key);
+        changed.keys.retain(|it, _| !it.eq_ignore_ascii_case(key));
         changed.keys.extend(value.map(|value| (key.to_owned(), vec![value.to_owned()])));
         changed.request.context = to_context(&changed.keys);
         changed
+    }
+
+    /// The values of a condition key; `None` where the request does not have it.
+    pub(super) fn values(&self, key: &str) -> Option<&Vec<String>> {
+        self.keys.iter().find(|(it, _)| it.eq_ignore_ascii_case(key)).map(|(_, values)| values)
+    }
+
+    /// The request with the condition keys of another one, without those that the principal decides.
+    pub(super) fn with_session_of(mut self, other: &Self) -> Self {
+        self.keys.retain(|key, _| is_of_principal(key));
+        let others = other.keys.iter().filter(|(key, _)| !is_of_principal(key));
+        self.keys.extend(others.map(|(key, values)| (key.clone(), values.clone())));
+        self.request.context = to_context(&self.keys);
+        self
     }
 
     /// The decision of one policy, as if all others allowed everything.

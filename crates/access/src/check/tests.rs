@@ -1,10 +1,14 @@
 use serde_json::{Value, json};
 
-use super::{PolicyCheck, check, recognize};
+use super::{ConditionKeys, PolicyCheck, recognize};
 use crate::documents::{DocumentName, MemberRoles, RequiredAccess, Trust, documents};
 
 const HUB: &str = "arn:aws:iam::222222222222:role/LambdaRole";
 const MEMBER: &str = "arn:aws:iam::111111111111:role/IAMListRole";
+
+fn check(text: &str, name: DocumentName, access: &RequiredAccess) -> Result<PolicyCheck, super::CheckError> {
+    super::check(text, name, access, &ConditionKeys::new())
+}
 
 fn access() -> RequiredAccess {
     let members = MemberRoles::Listed(vec![MEMBER.parse().unwrap()]);
@@ -49,8 +53,14 @@ fn text(check: &PolicyCheck) -> String {
             it.problem
         )
     });
-    let short = check.short.iter().map(|it| format!("short {}: {}", it.action, it.reason));
-    beyond.chain(short).collect::<Vec<_>>().join("\n")
+    let on = |resource: &Option<String>| resource.as_ref().map_or(String::new(), |it| format!(" on {it}"));
+    let short =
+        check.short.iter().map(|it| format!("short {}{}: {}", it.action, on(&it.resource), it.reason));
+    let undecided = check.undecided.iter().map(|it| {
+        let (statements, keys) = (it.statements.join(", "), it.keys.join(", "));
+        format!("depends {}{}: {statements} by {keys}", it.action, on(&it.resource))
+    });
+    beyond.chain(short).chain(undecided).collect::<Vec<_>>().join("\n")
 }
 
 fn text_of(document: &Value, name: DocumentName, access: &RequiredAccess) -> String {
@@ -154,7 +164,7 @@ fn other_resources_than_the_needed_ones_are_beyond() {
     let text = text_of(&with(&document, "Resource", other), name, &access());
     assert!(
         text.contains(
-            "short sts:AssumeRole: Statement[0] (AllowAssumeIAMListRole) allows it for another Resource"
+            "short sts:AssumeRole on arn:aws:iam::111111111111:role/IAMListRole: Statement[0] (AllowAssumeIAMListRole) allows it for another Resource"
         ),
         "{text}"
     );
@@ -173,17 +183,178 @@ fn the_evaluator_decides_what_is_short_with_denies_and_conditions() {
         .unwrap()
         .push(json!({ "Sid": "NoKeys", "Effect": "Deny", "Action": "iam:*Keys", "Resource": "*" }));
     let text = text_of(&denied, name, &access());
-    assert_eq!(text, "short iam:ListAccessKeys: Statement[1] (NoKeys) denies it");
-    let condition = json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } });
+    assert_eq!(
+        text,
+        "short iam:ListAccessKeys on arn:aws:iam::111111111111:user/*: Statement[1] (NoKeys) denies it"
+    );
+    let condition = json!({ "StringEquals": { "aws:PrincipalAccount": "333333333333" } });
     let text = text_of(&with(&document, "Condition", condition), name, &access());
-    assert!(text.contains("under a condition that the scan does not meet: aws:SourceIp"), "{text}");
+    assert!(text.contains("under a condition that the scan does not meet: aws:PrincipalAccount"), "{text}");
     let users = json!("arn:aws:iam::111111111111:user/ci/*");
     let text = text_of(&with(&document, "Resource", users), name, &access());
-    assert!(text.contains("short iam:ListAccessKeys: ") && text.contains("another Resource"), "{text}");
+    assert!(text.contains("short iam:ListAccessKeys on ") && text.contains("another Resource"), "{text}");
     let users = json!("arn:aws:iam::111111111111:user/*");
     assert_eq!(text_of(&with(&document, "Resource", users), name, &access()), "", "all users of the account");
     let met = json!({ "StringEquals": { "aws:PrincipalAccount": "111111111111" }, "Bool": { "aws:SecureTransport": "true" } });
     assert_eq!(text_of(&with(&document, "Condition", met), name, &access()), "");
+}
+
+/// A document with one more statement.
+fn and(document: &Value, statement: Value) -> Value {
+    let mut changed = document.clone();
+    changed["Statement"].as_array_mut().unwrap().push(statement);
+    changed
+}
+
+#[test]
+fn a_policy_must_allow_each_user_that_a_scan_may_read() {
+    let name = DocumentName::MemberPermissions;
+    let document = document(name, &access());
+    let users = "arn:aws:iam::111111111111:user/";
+    let for_users =
+        |path: &str| with(&document, "Resource", json!(["arn:aws:iam::111111111111:user/", path]));
+    // One user, and names that another sample might have.
+    for path in ["any-user", "a*", "?", "????????", "*r", "zz*", "rolecall*"] {
+        let text = text_of(&for_users(&format!("{users}{path}")), name, &access());
+        assert!(
+            text.contains("short iam:ListAccessKeys") && text.contains("another Resource"),
+            "{path}: {text}"
+        );
+    }
+    assert_eq!(text_of(&for_users(&format!("{users}*")), name, &access()), "");
+    // A denial of some.
+    for (element, path, expected) in [
+        ("Resource", "root-admin", format!("{users}root-admin")),
+        ("Resource", "admin-*", format!("{users}admin-*")),
+        ("Resource", "*/secret", format!("{users}*/secret")),
+        ("NotResource", "ci/*", format!("{users}*")),
+    ] {
+        let deny = json!({ "Sid": "No", "Effect": "Deny", "Action": "iam:ListAccessKeys", element: format!("arn:aws:iam::*:user/{path}") });
+        let text = text_of(&and(&document, deny), name, &access());
+        assert_eq!(text, format!("short iam:ListAccessKeys on {expected}: Statement[1] (No) denies it"));
+    }
+    // Users outside of the prefix that the scan lists do not matter.
+    let mut selected = access();
+    selected.selection.path_prefix = Some("/ci/".parse().unwrap());
+    let deny =
+        |path: &str| json!({ "Effect": "Deny", "Action": "iam:List*", "Resource": format!("{users}{path}") });
+    assert_eq!(text_of(&and(&document, deny("admins/*")), name, &selected), "");
+    assert!(text_of(&and(&document, deny("*/x")), name, &selected).contains(&format!("on {users}ci/x: ")));
+    // An account of the organization, and a role that only a wildcard matches.
+    let access = organization_access();
+    let document = super::tests::document(DocumentName::HubPermissions, &access);
+    let deny = json!({ "Effect": "Deny", "Action": "sts:*", "Resource": "arn:aws:iam::333333333333:role/*" });
+    let text = text_of(&and(&document, deny), DocumentName::HubPermissions, &access);
+    assert!(
+        text.contains("short sts:AssumeRole on arn:aws:iam::333333333333:role/security/IAMListRole"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_decision_by_what_only_the_request_has_is_not_concluded() {
+    let name = DocumentName::MemberPermissions;
+    let document = document(name, &access());
+    let deny = |condition: Value| json!({ "Sid": "No", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition });
+    for (condition, key) in [
+        (json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } }), "aws:SourceIp"),
+        (json!({ "NotIpAddress": { "AWS:sourceip": "10.0.0.0/8" } }), "AWS:sourceip"),
+        (json!({ "DateGreaterThan": { "aws:CurrentTime": "2027-01-01T00:00:00Z" } }), "aws:CurrentTime"),
+        (
+            json!({ "StringNotEquals": { "aws:PrincipalTag/team": "${aws:ResourceTag/team}" } }),
+            "aws:PrincipalTag/team, aws:ResourceTag/team",
+        ),
+        (
+            json!({ "Null": { "aws:SourceVpce": "true" }, "Bool": { "aws:SecureTransport": "true" } }),
+            "aws:SourceVpce",
+        ),
+        (json!({ "StringLike": { "aws:PrincipalArn": "*-${aws:userid}" } }), "aws:userid"),
+    ] {
+        let text = text_of(&and(&document, deny(condition.clone())), name, &access());
+        let expected =
+            format!("depends iam:ListUsers on arn:aws:iam::111111111111:user/: Statement[1] (No) by {key}");
+        assert_eq!(text.lines().next(), Some(expected.as_str()), "{condition}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
+    // What is known besides decides first.
+    let never =
+        json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" }, "Bool": { "aws:SecureTransport": "false" } });
+    assert_eq!(text_of(&and(&document, deny(never)), name, &access()), "");
+    let allowed = with(&document, "Condition", json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } }));
+    let text = text_of(&allowed, name, &access());
+    assert!(text.starts_with("depends iam:ListUsers"), "{text}");
+    // A statement without the condition allows it anyway.
+    let twice = and(&allowed, document["Statement"][0].clone());
+    assert_eq!(text_of(&twice, name, &access()), "");
+    // A value that is given decides.
+    for (ip, expected) in
+        [("10.1.2.3", ""), ("192.0.2.1", "a condition that the scan does not meet: aws:SourceIp")]
+    {
+        let context = ConditionKeys::from([("aws:SourceIp".to_owned(), vec![ip.to_owned()])]);
+        let check = super::check(&allowed.to_string(), name, &access(), &context).unwrap();
+        let text = super::tests::text(&check);
+        assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{ip}: {text}");
+    }
+}
+
+#[test]
+fn values_that_the_policy_names_besides_the_needed_ones_are_beyond() {
+    let access = organization_access();
+    let name = DocumentName::MemberTrust;
+    let complete = document(name, &access);
+    let first = |key: &str| complete["Statement"][0]["Condition"]["StringEquals"][key].clone();
+    let with_values = |key: &str, values: Value| {
+        let mut changed = complete.clone();
+        changed["Statement"][0]["Condition"]["StringEquals"][key] = values;
+        changed
+    };
+    let another = |changes: &[(&str, Value)]| {
+        let mut statement = complete["Statement"][0].clone();
+        statement["Sid"] = json!("Another");
+        for (key, value) in changes {
+            statement["Condition"]["StringEquals"][*key] = value.clone();
+        }
+        and(&complete, statement)
+    };
+    let like = {
+        let mut changed = complete.clone();
+        let condition = changed["Statement"][0]["Condition"].as_object_mut().unwrap();
+        condition["StringEquals"].as_object_mut().unwrap().remove("sts:ExternalId");
+        condition.insert("StringLike".to_owned(), json!({ "STS:ExternalID": "the-external-*" }));
+        changed
+    };
+    let ids = json!([first("sts:ExternalId"), "another-id"]);
+    let other_id = ("sts:ExternalId", json!("another-id"));
+    let other_organization = ("aws:PrincipalOrgID", json!("o-another001"));
+    for (document, expected) in [
+        (with_values("sts:ExternalId", ids), vec!["sts:ExternalId: accepts another external id"]),
+        (like, vec!["sts:ExternalId: accepts another external id"]),
+        (
+            another(std::slice::from_ref(&other_id)),
+            vec!["(Another) Condition sts:ExternalId: accepts another external id"],
+        ),
+        (
+            another(&[other_id, other_organization.clone()]),
+            vec!["(Another) Condition aws:PrincipalOrgID", "(Another) Condition sts:ExternalId"],
+        ),
+        (
+            with_values("aws:PrincipalOrgID", json!([first("aws:PrincipalOrgID"), "o-another001"])),
+            vec!["aws:PrincipalOrgID: does not require"],
+        ),
+        (
+            another(&[("aws:SourceIp", json!("x")), other_organization]),
+            vec!["(Another) Condition aws:PrincipalOrgID"],
+        ),
+    ] {
+        let text = text_of(&document, name, &access);
+        assert_eq!(text.lines().count(), expected.len(), "{text}");
+        for (line, expected) in text.lines().zip(expected) {
+            assert!(line.starts_with("beyond") && line.contains(expected), "{expected}: {line}");
+        }
+    }
+    // The same statement twice, and a narrower one, grant nothing else.
+    assert_eq!(text_of(&another(&[]), name, &access), "");
+    assert_eq!(text_of(&another(&[("sts:RoleSessionName", json!("one"))]), name, &access), "");
 }
 
 #[test]
@@ -320,6 +491,10 @@ fn no_text_of_a_check_has_an_external_id() {
     let check = checked(&with(&document, "Condition", broken), name, &access);
     assert!(!check.errors.is_empty(), "{check:?}");
     assert!(!format!("{check:?}").contains("another-secret-id"), "{check:?}");
+    // A value in the place of a key.
+    let swapped = json!({ "StringEquals": { "another-secret-id": "sts:ExternalId" } });
+    let check = checked(&with(&document, "Condition", swapped), name, &access);
+    assert!(!check.is_least_privilege() && !format!("{check:?}").contains("another-secret-id"), "{check:?}");
     // Without an external id in the options, a policy that requires one is short.
     let text = text_of(&document, name, &super::tests::access());
     assert!(text.contains("does not meet: sts:ExternalId"), "{text}");

@@ -1,6 +1,7 @@
 //! The arguments that several commands share.
 
 mod caller;
+mod condition_keys;
 mod configuration;
 mod filters;
 mod flags;
@@ -11,6 +12,7 @@ mod scan_options;
 mod sensitive;
 
 pub(crate) use caller::CallerArgs;
+pub(crate) use condition_keys::condition_keys;
 pub(crate) use configuration::ConfigurationArgs;
 pub(crate) use filters::FilterArgs;
 pub(crate) use flags::{

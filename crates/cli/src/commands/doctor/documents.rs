@@ -1,14 +1,14 @@
 //! The policy documents of a folder, by their names.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rolecall_access::doctor::{ChainDocuments, DocumentCheck, SessionRequest, TargetCheck, is_of_request};
+use rolecall_access::doctor::{ChainDocuments, DocumentCheck, SessionRequest, TargetCheck};
 use rolecall_core::RunOptions;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
 
 use super::DoctorArgs;
+use crate::args;
 use crate::failure::Failure;
 use crate::input_file;
 use crate::output;
@@ -50,7 +50,7 @@ pub(super) fn check(
         tags: settings.session.tags.clone(),
     };
     let documents = read(folder)?;
-    let context = context(&arguments.context)?;
+    let context = args::condition_keys(&arguments.context)?;
     let check = DocumentCheck {
         documents: &documents,
         request: &request,
@@ -58,27 +58,6 @@ pub(super) fn check(
         context: &context,
     };
     Ok(check.run(&FlagTerms))
-}
-
-/// Condition keys with their values; a key that is given several times has several values.
-fn context(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
-    let mut context: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for text in given {
-        let pair = text.split_once('=').filter(|(key, _)| key.contains(':'));
-        let Some((key, value)) = pair else {
-            let problem =
-                "--context: invalid condition key; expected KEY=VALUE with a key such as aws:PrincipalOrgID";
-            return Err(Failure::usage(problem));
-        };
-        if is_of_request(key) {
-            let problem =
-                format!("--context: {key} follows from --caller-arn, --role-arn and what the run sends");
-            return Err(Failure::usage(problem)
-                .with_remedy("pass --external-id, --session-name, --source-identity or --session-tag"));
-        }
-        context.entry(key.to_owned()).or_default().push(value.to_owned());
-    }
-    Ok(context)
 }
 
 fn read(folder: &Path) -> Result<ChainDocuments, Failure> {

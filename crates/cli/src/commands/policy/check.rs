@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use rolecall_access::check::{self, Beyond, CheckError, PolicyCheck, Short};
+use rolecall_access::check::{self, Beyond, CheckError, ConditionKeys, PolicyCheck, Short, Undecided};
 use rolecall_access::documents::{DocumentName, RequiredAccess};
 use serde::Serialize;
 
 use super::access::{self, AccessArgs, GivenAccess};
 use super::generate::DocumentChoice;
-use crate::args::{OutputArgs, OutputFormat};
+use crate::args::{self, OutputArgs, OutputFormat};
 use crate::exit_code::{self, RolecallExitCode};
 use crate::failure::Failure;
 use crate::input_file;
@@ -31,12 +31,15 @@ prints for the same options. A policy with Principal is a trust policy; one that
 other of the member role. --type says it if that is wrong. If several policies of a role allow what a scan needs only together, put \
 their statements into one file.
 
-What is missing is decided as IAM decides it, with Deny and conditions. With an external id, a trust policy must require it.";
+What is missing is decided as IAM decides it, with Deny and conditions, for every user and account that a scan may read. With an \
+external id, a trust policy must require it. Where a decision depends on a condition key whose value only the request has, such as \
+aws:SourceIp, the check says so; --context gives the value.";
 
-const EXIT_CODES: [(RolecallExitCode, &str); 4] = [
+const EXIT_CODES: [(RolecallExitCode, &str); 5] = [
     (RolecallExitCode::Success, "each policy allows what a scan needs, and nothing else"),
     (RolecallExitCode::Usage, "invalid arguments, or a file is not a policy that AWS accepts"),
     (RolecallExitCode::Findings, "a policy grants more than a scan needs, or less"),
+    (RolecallExitCode::Incomplete, "what a policy grants depends on unknown condition keys"),
     (RolecallExitCode::Unexpected, "unexpected error, such as a full disk"),
 ];
 
@@ -51,6 +54,10 @@ pub(crate) struct CheckArgs {
     /// The document that the files are [default: recognized by their elements]
     #[arg(long = "type", value_enum, value_name = "NAME", help_heading = "Policies")]
     document: Option<DocumentChoice>,
+
+    /// A condition key of the requests and its value, such as aws:SourceIp=10.0.0.1
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Policies")]
+    context: Vec<String>,
 
     #[command(flatten)]
     output: OutputArgs<OutputFormat>,
@@ -76,12 +83,14 @@ struct CheckedFile {
 enum CheckVerdict {
     /// It allows what a scan needs, and nothing else.
     LeastPrivilege,
-    /// It allows what a scan needs, and more.
+    /// It allows more than what a scan needs, and is not known to be short of it.
     Beyond,
     /// It does not allow all that a scan needs, and nothing else.
     Short,
     /// Both.
     BeyondAndShort,
+    /// It allows nothing else, and what a scan needs depending on unknown condition keys.
+    Undecided,
     /// It is not a policy that AWS accepts.
     Invalid,
 }
@@ -90,6 +99,7 @@ impl CheckVerdict {
     fn of(check: &PolicyCheck) -> Self {
         match (check.errors.is_empty(), check.beyond.is_empty(), check.short.is_empty()) {
             (false, ..) => Self::Invalid,
+            (_, true, true) if !check.undecided.is_empty() => Self::Undecided,
             (_, true, true) => Self::LeastPrivilege,
             (_, false, true) => Self::Beyond,
             (_, true, false) => Self::Short,
@@ -100,9 +110,10 @@ impl CheckVerdict {
     fn text(self) -> &'static str {
         match self {
             Self::LeastPrivilege => "allows what a scan needs, and nothing else",
-            Self::Beyond => "allows what a scan needs, and more",
+            Self::Beyond => "allows more than what a scan needs",
             Self::Short => "does not allow all that a scan needs",
             Self::BeyondAndShort => "does not allow all that a scan needs, and allows more",
+            Self::Undecided => "may not allow all that a scan needs",
             Self::Invalid => "invalid",
         }
     }
@@ -111,9 +122,10 @@ impl CheckVerdict {
 /// Checks the files. One that is invalid does not keep the others from being checked.
 pub(crate) fn run(arguments: &CheckArgs) -> Result<ExitCode, Failure> {
     let given = arguments.access.read()?;
+    let context = args::condition_keys(&arguments.context)?;
     let mut results = Vec::with_capacity(arguments.files.len());
     for file in &arguments.files {
-        results.push(check_file(file, arguments.document.map(|choice| choice.0), &given)?);
+        results.push(check_file(file, arguments.document.map(|choice| choice.0), &given, &context)?);
     }
     let (format, mut out) = arguments.output.open()?;
     let written = match format {
@@ -125,10 +137,13 @@ pub(crate) fn run(arguments: &CheckArgs) -> Result<ExitCode, Failure> {
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
     let has = |verdict| results.iter().any(|result| result.verdict == verdict);
+    let is_fulfilled = |it: &CheckedFile| it.verdict == CheckVerdict::LeastPrivilege;
     Ok(if has(CheckVerdict::Invalid) {
         RolecallExitCode::Usage.into()
-    } else if results.iter().all(|result| result.verdict == CheckVerdict::LeastPrivilege) {
+    } else if results.iter().all(is_fulfilled) {
         ExitCode::SUCCESS
+    } else if results.iter().all(|it| is_fulfilled(it) || it.verdict == CheckVerdict::Undecided) {
+        RolecallExitCode::Incomplete.into()
     } else {
         RolecallExitCode::Findings.into()
     })
@@ -138,6 +153,7 @@ fn check_file(
     path: &Path,
     document: Option<DocumentName>,
     given: &GivenAccess,
+    context: &ConditionKeys,
 ) -> Result<CheckedFile, Failure> {
     let text = input_file::read_text("", path)?;
     let file = path.display().to_string();
@@ -152,7 +168,7 @@ fn check_file(
         Err(error) => return Ok(invalid(error.to_string())),
     };
     let access = access_for(name, given, &file)?;
-    match check::check(&text, name, access) {
+    match check::check(&text, name, access, context) {
         Ok(mut check) => {
             if !given.has_members() {
                 without_sample_account(&mut check);
@@ -186,8 +202,9 @@ fn access_for<'a>(
 
 /// Removes resources of a sample account, which says nothing to the user.
 fn without_sample_account(check: &mut PolicyCheck) {
-    for short in &mut check.short {
-        short.resource = None;
+    let short = check.short.iter_mut().map(|it| &mut it.resource);
+    for resource in short.chain(check.undecided.iter_mut().map(|it| &mut it.resource)) {
+        *resource = None;
     }
 }
 
@@ -204,7 +221,9 @@ impl CheckedFile {
         if let Some(problem) = &self.problem {
             row("invalid", problem);
         }
-        let Some(PolicyCheck { errors, warnings, beyond, short, .. }) = &self.check else { return text };
+        let Some(PolicyCheck { errors, warnings, beyond, short, undecided, .. }) = &self.check else {
+            return text;
+        };
         for error in errors {
             row("invalid", error);
         }
@@ -216,6 +235,9 @@ impl CheckedFile {
         }
         for it in short {
             row("short", &short_text(it));
+        }
+        for it in undecided {
+            row("depends", &undecided_text(it));
         }
         text
     }
@@ -229,7 +251,21 @@ fn beyond_text(beyond: &Beyond) -> String {
 
 fn short_text(short: &Short) -> String {
     let Short { action, resource, principal, reason, needed_for } = short;
-    let on = resource.as_ref().filter(|it| *it != "*").map_or(String::new(), |it| format!(" on {it}"));
-    let by = principal.as_ref().map_or(String::new(), |it| format!(" by {it}"));
-    format!("{action}{on}{by}: {reason} (needed for {needed_for})")
+    format!(
+        "{}: {reason} (needed for {needed_for})",
+        request_text(action, resource.as_ref(), principal.as_ref())
+    )
+}
+
+fn undecided_text(undecided: &Undecided) -> String {
+    let Undecided { action, resource, principal, statements, keys, needed_for } = undecided;
+    let request = request_text(action, resource.as_ref(), principal.as_ref());
+    let (statements, keys) = (statements.join(", "), keys.join(", "));
+    format!("{request}: {statements} decides by {keys}, which --context may give (needed for {needed_for})")
+}
+
+fn request_text(action: &str, resource: Option<&String>, principal: Option<&String>) -> String {
+    let on = resource.filter(|it| *it != "*").map_or(String::new(), |it| format!(" on {it}"));
+    let by = principal.map_or(String::new(), |it| format!(" by {it}"));
+    format!("{action}{on}{by}")
 }

@@ -1,0 +1,27 @@
+//! `--context`: condition keys of a request that Rolecall cannot know.
+
+use std::collections::BTreeMap;
+
+use rolecall_access::doctor::is_of_request;
+
+use crate::failure::Failure;
+
+/// Condition keys with their values; a key that is given several times has several values.
+pub(crate) fn condition_keys(given: &[String]) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for text in given {
+        let pair = text.split_once('=').filter(|(key, _)| key.contains(':'));
+        let Some((key, value)) = pair else {
+            let problem =
+                "--context: invalid condition key; expected KEY=VALUE with a key such as aws:PrincipalOrgID";
+            return Err(Failure::usage(problem));
+        };
+        if is_of_request(key) {
+            let problem = format!("--context: {key} follows from the ARNs and from what a scan sends");
+            return Err(Failure::usage(problem)
+                .with_remedy("pass --external-id, --session-name, --source-identity or --session-tag"));
+        }
+        keys.entry(key.to_owned()).or_default().push(value.to_owned());
+    }
+    Ok(keys)
+}
