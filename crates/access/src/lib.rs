@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod documents;
 mod purpose;
 pub mod request;
+mod samples;
 pub mod statement;
 mod statement_view;
 mod wildcard;

@@ -8,10 +8,11 @@
 )]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rolecall_access::doctor::{ChainDocuments, Cure, DocumentCheck, SessionRequest, TargetCheck};
 use rolecall_policy::{NamedPolicy, Policy, PolicyType};
-use rolecall_roll::{FactSelection, Link, NeutralTerms};
+use rolecall_roll::{Cause, FactSelection, Link, NeutralTerms};
 use serde_json::{Value, json};
 
 const CALLER: &str = "arn:aws:iam::222222222222:role/LambdaRole";
@@ -23,6 +24,7 @@ struct Setting {
     documents: BTreeMap<&'static str, Value>,
     request: SessionRequest,
     context: BTreeMap<String, Vec<String>>,
+    session_duration: Duration,
 }
 
 fn statement(value: Value) -> Value {
@@ -57,7 +59,7 @@ impl Setting {
             source_identity: None,
             tags: Vec::new(),
         };
-        Self { documents, request, context: BTreeMap::new() }
+        Self { documents, request, context: BTreeMap::new(), session_duration: Duration::from_hours(1) }
     }
 
     fn check(&self) -> TargetCheck {
@@ -80,7 +82,9 @@ impl Setting {
         };
         let selection = FactSelection::default();
         let (request, context) = (&self.request, &self.context);
-        DocumentCheck { documents: &documents, request, selection: &selection, context }.run(&NeutralTerms)
+        let session_duration = self.session_duration;
+        DocumentCheck { documents: &documents, request, session_duration, selection: &selection, context }
+            .run(&NeutralTerms)
     }
 
     /// Adds the statement of a paste to the document of this name.
@@ -355,4 +359,53 @@ fn an_external_id_under_a_mistyped_key_is_not_printed() {
     let shown = format!("{check:?} {}", serde_json::to_string(&check).unwrap());
     assert!(check.broken_link().is_some() && !shown.contains("of-the-member"), "{shown}");
     assert!(shown.contains("<EXTERNAL_ID_OF_THIS_RUN>"), "the statement is not without a condition: {shown}");
+}
+
+#[test]
+fn a_session_of_a_role_lasts_an_hour_at_most() {
+    let mut setting = Setting::healthy();
+    setting.session_duration = Duration::from_hours(2);
+    let check = setting.check();
+    assert_eq!(broken_link(&check), Some(Link::Session));
+    let (_, broken) = check.broken_link().unwrap();
+    assert!(broken.is_refused && matches!(broken.candidates[0].cause, Cause::SessionTooLong), "{broken:?}");
+    // Of a user's session, only the role itself says how long it may last.
+    "arn:aws:iam::222222222222:user/u".clone_into(&mut setting.request.caller_arn);
+    setting.request.caller_role_arn = Some(setting.request.caller_arn.clone());
+    setting.documents.get_mut("member-trust").unwrap()["Statement"][0]["Principal"]["AWS"] =
+        json!(setting.request.caller_arn);
+    let check = setting.check();
+    assert!(check.broken_link().is_none() && !check.is_healthy(), "{check:?}");
+    setting.session_duration = Duration::from_hours(1);
+    assert!(setting.check().is_healthy());
+}
+
+#[test]
+fn an_action_must_be_allowed_for_each_user() {
+    let users = |setting: &mut Setting, path: &str| {
+        let resources =
+            json!(["arn:aws:iam::111111111111:user/", format!("arn:aws:iam::111111111111:user/{path}")]);
+        setting.documents.get_mut("member-permissions").unwrap()["Statement"][0]["Resource"] = resources;
+    };
+    let mut setting = Setting::healthy();
+    users(&mut setting, "*");
+    assert!(setting.check().is_healthy(), "{:?}", setting.check());
+    for path in ["ci/*", "a*", "any-user"] {
+        users(&mut setting, path);
+        assert_eq!(broken_link(&setting.check()), Some(Link::Collect), "{path}");
+    }
+    let mut setting = Setting::healthy();
+    let deny = json!({ "Effect": "Deny", "Action": "iam:*", "Resource": "arn:aws:iam::*:user/admin-*" });
+    let allow = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    for document in ["member-permissions", "member-boundary", "member-scps"] {
+        let before = setting.documents.clone();
+        let document = setting.documents.entry(document).or_insert_with(|| statement(allow.clone()));
+        document["Statement"].as_array_mut().unwrap().push(deny.clone());
+        let check = setting.check();
+        let (link, broken) = check.broken_link().unwrap();
+        assert_eq!(link.link, Link::Collect);
+        let text = &broken.candidates[0].text;
+        assert!(text.contains("iam:ListAccessKeys on arn:aws:iam::111111111111:user/admin-*: "), "{text}");
+        setting.documents = before;
+    }
 }

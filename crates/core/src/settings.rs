@@ -1,5 +1,6 @@
 //! The settings of a run: sessions and limits, with the options that set them.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -109,7 +110,7 @@ settings! {
 
         /// Session tag to set; the caller's policies and the roles' trust policies must allow sts:TagSession
         tags (session_tag): Vec<(String, String)> = Vec::new(), Pairs("KEY=VALUE"), "session.tags",
-            |texts| each(texts, parse_tag), example "{ purpose = \"roll-call\" }";
+            parse_session_tags, example "{ purpose = \"roll-call\" }";
     }
 
     /// Concurrency, rates, attempts and timeouts. Rolecall sets all of them, since the SDK's defaults change between versions.
@@ -206,14 +207,40 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 /// Parses a tag, written as `key=value`.
 ///
 /// # Errors
-/// Where the text has no `=`, or the key or the value is too long for STS.
+/// Where the text has no `=`, or AWS accepts no such key or value.
 pub fn parse_tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("not a tag; write it as key=value")?;
+    let (key, value) = (key.trim(), value.trim());
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
-    if !(1..=128).contains(&key.trim().chars().count()) || value.trim().chars().count() > 256 {
+    if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 {
         return Err("not a valid tag; a key has 1 to 128 characters and a value at most 256".to_owned());
     }
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
+    let is_tag_character = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+    if let Some(other) = key.chars().chain(value.chars()).find(|c| !is_tag_character(*c)) {
+        return Err(format!(
+            "not a valid tag: it has {other:?}; AWS allows letters, digits, spaces and _.:/=+-@"
+        ));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>
+fn parse_session_tags(texts: &[String]) -> Result<Vec<(String, String)>, String> {
+    let tags = each(texts, parse_tag)?;
+    if tags.len() > 50 {
+        return Err(format!("{} session tags; STS allows 50", tags.len()));
+    }
+    let mut keys = BTreeSet::new();
+    for (key, _) in &tags {
+        let lower = key.to_ascii_lowercase();
+        if lower.starts_with("aws:") {
+            return Err(format!("the tag key {key:?} begins with aws:, which AWS reserves"));
+        }
+        if !keys.insert(lower) {
+            return Err(format!("the tag key {key:?} occurs twice; STS ignores its case"));
+        }
+    }
+    Ok(tags)
 }
 
 /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
@@ -260,7 +287,7 @@ fn parse_number<T: FromStr + PartialOrd + Display>(
 mod tests {
     use std::time::Duration;
 
-    use super::{parse_age, parse_duration};
+    use super::{parse_age, parse_duration, parse_session_tags};
 
     #[test]
     fn times_are_parsed_in_all_their_notations() {
@@ -278,5 +305,26 @@ mod tests {
         for text in ["", "0d", "1s", "d", "-1d", "3651d", "99999999999d", "a week"] {
             assert!(parse_age(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn session_tags_that_sts_rejects_are_errors() {
+        let parse =
+            |texts: &[&str]| parse_session_tags(&texts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        let tags = parse(&["team=a b", "Größe=1/2", "empty="]).unwrap();
+        assert_eq!(tags.last(), Some(&("empty".to_owned(), String::new())));
+        for (texts, words) in [
+            (vec!["team=${aws:username}"], "it has '$'"),
+            (vec!["te,am=x"], "it has ','"),
+            (vec!["team=a\tb"], "it has '\\t'"),
+            (vec!["=x"], "1 to 128 characters"),
+            (vec!["AWS:team=x"], "begins with aws:"),
+            (vec!["team=x", "Team=y"], "\"Team\" occurs twice"),
+        ] {
+            let problem = parse(&texts).unwrap_err();
+            assert!(problem.contains(words), "{texts:?}: {problem}");
+        }
+        let many: Vec<String> = (0..51).map(|index| format!("key{index}=x")).collect();
+        assert!(parse_session_tags(&many).unwrap_err().contains("STS allows 50"));
     }
 }

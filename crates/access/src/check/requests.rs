@@ -1,19 +1,19 @@
 //! The requests that a scan makes, as the evaluator takes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rolecall_policy::{
     Context, Decision, DocumentEffect, NamedPolicy, NearestStatement, Policy, PolicySet, PolicyType,
     Principal, Request,
 };
-use rolecall_roll::{FactSelection, RoleArn, RoleSessionName};
+use rolecall_roll::{RoleArn, RoleSessionName};
 use serde_json::{Value, json};
 
 use crate::doctor::is_of_request;
 use crate::documents::{DocumentName, KEY_LOOKUP_ACTION, MemberRoles, OrganizationId, RequiredAccess, Trust};
+use crate::samples::{self, Filler, account_of};
 use crate::statement::{Conditions, OneOrMany, PolicyDocument};
 use crate::statement_view::StatementView;
-use crate::wildcard::intersection;
 
 /// What a document must allow.
 pub(super) struct Needs<'a> {
@@ -65,7 +65,7 @@ impl<'a> Needs<'a> {
                 conditions: statement.condition.clone(),
             })
         });
-        Self { name, access, all: all.collect(), context, filler: Filler::new(source) }
+        Self { name, access, all: all.collect(), context, filler: Filler::new([source]) }
     }
 
     /// Whether the value of a condition key is known, or that no request has the key.
@@ -86,14 +86,7 @@ impl<'a> Needs<'a> {
     /// The requests that must be allowed for one need: for each principal, and for the resources among which the statements
     /// distinguish.
     pub(super) fn requests_of(&self, need: &Need, statements: &[StatementView<'_>]) -> Vec<SampleRequest> {
-        let of_need = self.resource_patterns(need);
-        let mut patterns = of_need.clone();
-        let texts = statements.iter().flat_map(StatementView::resources);
-        for text in texts.filter(|text| text.len() <= MAX_ARN_LENGTH) {
-            patterns.extend(of_need.iter().filter_map(|pattern| intersection(pattern, text)));
-        }
-        let mut is_new = BTreeSet::new();
-        patterns.retain(|pattern| is_new.insert(pattern.clone()));
+        let patterns = samples::distinguished(&self.resource_patterns(need), statements);
         let callers = self.callers();
         let pairs = callers.iter().flat_map(|caller| patterns.iter().map(move |pattern| (caller, pattern)));
         pairs.filter_map(|(caller, pattern)| self.request(&need.action, pattern, caller)).collect()
@@ -150,55 +143,26 @@ impl<'a> Needs<'a> {
             DocumentName::OrganizationTrust => {
                 self.access.organization_role.iter().map(RoleArn::to_string).collect()
             }
-            _ => need.resources.iter().map(|pattern| self.resources_of_read(&need.action, pattern)).collect(),
+            _ => need.resources.iter().map(|pattern| self.resources_of(&need.action, pattern)).collect(),
         }
     }
 
     /// A resource that a pattern matches, and no narrower pattern of the policy.
     pub(super) fn sample(&self, pattern: &str) -> String {
-        if pattern == "*" {
-            return pattern.to_owned();
-        }
-        let region = self.access.partition().default_region();
-        let samples = ["arn", "aws", "iam", region, &self.filler.account];
-        let fields = pattern.splitn(6, ':').enumerate().map(|(index, field)| match samples.get(index) {
-            Some(sample) if field == "*" => (*sample).to_owned(),
-            _ => self.filler.fill(field),
-        });
-        fields.collect::<Vec<_>>().join(":")
+        self.filler.resource(pattern, self.access.partition())
     }
 
-    /// The resources with which IAM authorizes a read that is needed on a pattern, which is `*`.
-    ///
-    /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagement.html>
-    fn resources_of_read(&self, action: &str, pattern: &str) -> String {
-        const OF_USER: [&str; 5] = [
-            "iam:GetAccessKeyLastUsed",
-            "iam:GetLoginProfile",
-            "iam:GetUser",
-            "iam:ListAccessKeys",
-            "iam:ListMFADevices",
-        ];
+    /// The resources of an action that is needed on a pattern; where that is `*`, those with which IAM authorizes the read.
+    fn resources_of(&self, action: &str, pattern: &str) -> String {
         if pattern != "*" {
             return pattern.to_owned();
         }
-        let FactSelection { user_name, path_prefix, .. } = &self.access.selection;
-        let prefix = path_prefix.as_deref().unwrap_or("/");
-        let partition = self.access.partition();
         let member_role = self.member_role();
         let account = match self.name {
             DocumentName::MemberPermissions => account_of(&member_role),
             _ => self.access.hub_role.account_id().as_str(),
         };
-        let users = format!("arn:{partition}:iam::{account}:user{prefix}");
-        match action {
-            "iam:ListUsers" => users,
-            action if OF_USER.contains(&action) => match user_name {
-                Some(name) => format!("arn:{partition}:iam::{account}:user/{name}"),
-                None => format!("{users}*"),
-            },
-            _ => "*".to_owned(),
-        }
+        samples::resources_of_read(action, self.access.partition(), account, &self.access.selection)
     }
 
     /// The member role that stands for all of them.
@@ -312,45 +276,6 @@ pub(super) fn is_of_principal(key: &str) -> bool {
     const KEYS: [&str; 4] =
         ["aws:PrincipalAccount", "aws:PrincipalArn", "aws:PrincipalIsAWSService", "aws:PrincipalType"];
     KEYS.iter().any(|it| it.eq_ignore_ascii_case(key))
-}
-
-fn account_of(arn: &str) -> &str {
-    arn.split(':').nth(4).unwrap_or_default()
-}
-
-/// AWS accepts no longer ARN.
-const MAX_ARN_LENGTH: usize = 2_048;
-
-/// What stands for a wildcard in a sample. No text of the checked policy has it, so that only a wildcard of the policy matches it.
-pub(super) struct Filler {
-    letter: char,
-    account: String,
-    /// A value that no condition has.
-    pub(super) other_value: String,
-}
-
-impl Filler {
-    fn new(source: &Value) -> Self {
-        let source = source.to_string();
-        let letter = ('a'..='z').rev().chain('A'..='Z').find(|letter| !source.contains(*letter));
-        let mut accounts = (0..).map(|offset: u64| format!("{:012}", 123_456_789_012 + offset));
-        let mut other_value = "rolecall-other-value".to_owned();
-        while source.contains(&other_value) {
-            other_value.push('x');
-        }
-        Self {
-            // Only a text that is made for it has all letters.
-            letter: letter.unwrap_or('_'),
-            account: accounts.find(|account| !source.contains(account)).unwrap_or_default(),
-            other_value,
-        }
-    }
-
-    /// A text that the pattern matches.
-    pub(super) fn fill(&self, pattern: &str) -> String {
-        let word = self.letter.to_string();
-        pattern.replace('*', &word.repeat(16)).replace('?', &word)
-    }
 }
 
 impl SampleRequest {

@@ -7,6 +7,7 @@ use rolecall_roll::{Cause, ExternalId, PolicyType, RoleArn, Terms};
 use serde::Serialize;
 
 use crate::documents::trust;
+use crate::samples::account_of;
 use crate::statement::{Conditions, Principal, Statement, has_external_id};
 
 const ASSUME_ROLE: &str = "sts:AssumeRole";
@@ -194,10 +195,6 @@ fn caller_identity(arn: &str) -> CallerIdentity<'_> {
 
 pub(crate) fn last_segment(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
-}
-
-pub(crate) fn account_of(arn: &str) -> &str {
-    arn.split(':').nth(4).unwrap_or_default()
 }
 
 /// What heals a cause for which no session is issued. `is_policy_known` says whether the policy's content is known: if not, a statement

@@ -1,15 +1,20 @@
 //! The chain without AWS: evaluates the policy documents of both sides.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
 use rolecall_core::collect;
 use rolecall_policy::{Decision, NamedPolicy, PolicySet, Principal, Request, authorize};
 use rolecall_roll::{Cause, FactSelection, Link, Terms};
+use serde_json::Value;
 
 use super::answers::certain;
-use super::cure::{self, Cure, SessionRequest, account_of, last_segment};
+use super::cure::{self, Cure, SessionRequest, last_segment};
 use super::evaluation::{self, named};
 use super::{BrokenLink, Candidate, Evidence, LinkCheck, TargetCheck, subjects};
+use crate::samples::{self, Filler, account_of};
+use crate::statement_view::{self, StatementView};
 
 /// The documents of both sides. What is absent does not limit, but for the two that must allow: the permissions of the hub's role
 /// and the trust policy of the member's role.
@@ -44,6 +49,8 @@ pub struct DocumentCheck<'a> {
     pub documents: &'a ChainDocuments,
     /// The request for a session.
     pub request: &'a SessionRequest,
+    /// How long the session is to last.
+    pub session_duration: Duration,
     /// The facts that a scan reads.
     pub selection: &'a FactSelection,
     /// Condition keys of the request that only its sender knows, such as `aws:PrincipalOrgID`.
@@ -59,6 +66,9 @@ impl DocumentCheck<'_> {
         let mut links = vec![self.check_conditions().unwrap_or_else(|| self.check_caller(terms))];
         if !is_broken(&links) {
             links.extend(self.check_session(terms));
+        }
+        if !is_broken(&links) {
+            links.extend(self.check_duration(terms));
         }
         if !is_broken(&links) {
             links.push(self.check_actions(terms));
@@ -194,6 +204,26 @@ impl DocumentCheck<'_> {
         }
     }
 
+    /// A session of a role may request no session that is longer than an hour. The maximum session duration of the member's role is in
+    /// none of the documents; it is an hour or more.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
+    fn check_duration(&self, terms: &dyn Terms) -> Option<LinkCheck> {
+        const MAX_CHAINED: Duration = Duration::from_hours(1);
+        let is_chained = !self.request.caller_arn.contains(":user/");
+        if self.session_duration <= MAX_CHAINED {
+            return None;
+        }
+        let subject = format!("{} minutes", self.session_duration.as_secs() / 60);
+        Some(if is_chained {
+            let too_long = certain(Cause::SessionTooLong, Evidence::Documents, terms);
+            LinkCheck::broken(Link::Session, subject, too_long)
+        } else {
+            let reason = "the maximum session duration of the member's role is in none of the documents";
+            LinkCheck::untested(Link::Session, subject, reason)
+        })
+    }
+
     /// Whether the member's role may call each action that a scan needs.
     fn check_actions(&self, terms: &dyn Terms) -> LinkCheck {
         let actions = collect::actions(self.selection);
@@ -202,14 +232,9 @@ impl DocumentCheck<'_> {
             Ok(principal) => principal,
             Err(reason) => return LinkCheck::untested(Link::Collect, subject, reason),
         };
-        let mut denied: Vec<(&str, Decision)> = Vec::new();
-        for action in &actions {
-            let decision = self.decide(action, &principal);
-            if !decision.is_allowed() {
-                denied.push((action, decision));
-            }
-        }
-        let Some((first, decision)) = denied.first() else {
+        let denied: Vec<DeniedAction<'_>> =
+            actions.iter().filter_map(|action| self.denied_action(action, &principal)).collect();
+        let Some(DeniedAction { action: first, decision, .. }) = denied.first() else {
             return LinkCheck::ok(Link::Collect, subject, Evidence::Documents);
         };
         let cause = match decision {
@@ -224,9 +249,10 @@ impl DocumentCheck<'_> {
             Decision::Allowed(_) | Decision::NeverAllowed(_) => Cause::RootUser,
         };
         // Those that are denied for the same reason are healed by the same statement.
-        let alike: Vec<&str> =
-            denied.iter().filter(|(_, it)| it == decision).map(|(action, _)| *action).collect();
-        let text = format!("{}: {decision}", alike.join(", "));
+        let alike: Vec<&DeniedAction<'_>> = denied.iter().filter(|it| it.decision == *decision).collect();
+        let texts: Vec<String> = alike.iter().map(ToString::to_string).collect();
+        let text = format!("{}: {decision}", texts.join(", "));
+        let alike: Vec<&str> = alike.iter().map(|it| it.action).collect();
         let cure = cure::for_actions(&cause, &alike, self.request, true, terms);
         broken(Link::Collect, subject, Candidate { cause, text, cure, distinguished_by: None })
     }
@@ -241,14 +267,39 @@ impl DocumentCheck<'_> {
         evaluation::principal(&session_arn, Some(role_arn))
     }
 
+    /// The denial of an IAM action of the member's role for any of the resources that a scan reads; `None` where all are allowed.
+    fn denied_action<'b>(&self, action: &'b str, principal: &Principal) -> Option<DeniedAction<'b>> {
+        let role_arn = self.request.role_arn.as_str();
+        let account_id = account_of(role_arn);
+        let partition = self.request.role_arn.partition();
+        let documents = self.documents;
+        let scps = documents.member_scps.iter().flatten().flatten();
+        let limits = documents.member_permissions.iter().chain(&documents.member_boundary).chain(scps);
+        let sources: Vec<&Value> = limits.map(|policy| policy.policy.source()).collect();
+        let statements: Vec<StatementView<'_>> =
+            sources.iter().copied().flat_map(statement_view::statements).collect();
+        let filler = Filler::new(sources);
+        let all = samples::resources_of_read(action, partition, account_id, self.selection);
+        let resources = samples::distinguished(std::slice::from_ref(&all), &statements);
+        resources.into_iter().find_map(|resources| {
+            let decision = self.decide(action, principal, filler.resource(&resources, partition));
+            let is_part = resources != all;
+            (!decision.is_allowed()).then(|| DeniedAction {
+                action,
+                resources: is_part.then_some(resources),
+                decision,
+            })
+        })
+    }
+
     /// The decision about an IAM action of the member's role.
-    fn decide(&self, action: &str, principal: &Principal) -> Decision {
+    fn decide(&self, action: &str, principal: &Principal, resource: String) -> Decision {
         let role_arn = self.request.role_arn.as_str();
         let account_id = account_of(role_arn);
         let request = Request {
             principal: principal.clone(),
             action: action.to_owned(),
-            resource: "*".to_owned(),
+            resource,
             resource_account: account_id.to_owned(),
             context: evaluation::principal_context(role_arn, account_id, self.context),
         };
@@ -259,6 +310,21 @@ impl DocumentCheck<'_> {
             ..PolicySet::default()
         };
         authorize(&request, &policies)
+    }
+}
+
+/// An action that the documents deny.
+struct DeniedAction<'a> {
+    action: &'a str,
+    /// The resources for which it is denied, as a pattern; `None` where no part of those that a scan reads is known to be allowed.
+    resources: Option<String>,
+    decision: Decision,
+}
+
+impl fmt::Display for DeniedAction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.action)?;
+        self.resources.as_ref().map_or(Ok(()), |resources| write!(f, " on {resources}"))
     }
 }
 

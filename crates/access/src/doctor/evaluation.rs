@@ -12,8 +12,9 @@ use rolecall_policy::{
 use rolecall_roll::{Cause, Link, Terms};
 
 use super::answers::candidate;
-use super::cure::{self, Cure, SessionRequest, account_of};
+use super::cure::{self, Cure, SessionRequest};
 use super::{Candidate, Evidence};
+use crate::samples::account_of;
 use crate::statement::Conditions;
 use crate::statement_view::{self, StatementView};
 

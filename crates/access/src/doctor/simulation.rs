@@ -10,7 +10,8 @@ use futures_util::FutureExt;
 use rolecall_core::{CallError, Scanner};
 use rolecall_roll::{Cause, PolicyType};
 
-use super::cure::{SessionRequest, account_of};
+use super::cure::SessionRequest;
+use crate::samples::account_of;
 
 /// What a simulation leaves out, for the output.
 pub(super) const LIMITS: &str = "the simulation leaves out the trust policy, resource control policies, session policies and VPC \

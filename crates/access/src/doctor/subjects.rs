@@ -1,6 +1,7 @@
 //! What each link is about, in a few words.
 
-use super::cure::{SessionRequest, account_of, last_segment};
+use super::cure::{SessionRequest, last_segment};
+use crate::samples::account_of;
 
 /// An identity without the name of its session: `222222222222 assumed-role/LambdaRole`.
 pub(super) fn caller_subject(arn: &str) -> String {

@@ -14,13 +14,14 @@ use serde_json::json;
 
 use super::answers::{broken_by, candidate, cause_of, certain, is_same_policy, of_denial, with_action};
 use super::caller::{CallerCheck, with_not_reached};
-use super::cure::{self, Cure, SessionRequest, account_of};
+use super::cure::{self, Cure, SessionRequest};
 use super::member_role::{self, MemberRole};
 use super::simulation::{self, Simulation};
 use super::subjects::{actions_subject, caller_subject, session_subjects};
 use super::{
     BrokenLink, Candidate, Evidence, LinkCheck, LinkState, TargetCheck, actions, details, evaluation,
 };
+use crate::samples::account_of;
 
 /// Walks the chain for targets.
 pub struct Doctor<'a> {

@@ -54,6 +54,7 @@ pub(super) fn check(
     let check = DocumentCheck {
         documents: &documents,
         request: &request,
+        session_duration: settings.session.duration,
         selection: &settings.selection,
         context: &context,
     };

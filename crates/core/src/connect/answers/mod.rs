@@ -126,6 +126,8 @@ struct Checker<'a> {
     account_id: Option<&'a AccountId>,
     /// The names of the open elements, joined by `/`.
     path: String,
+    /// Where in it the path below the result begins; `None` outside of the result.
+    below_result: Option<usize>,
     open: Vec<OpenElement>,
     /// The text since the last tag.
     text: String,
@@ -140,7 +142,7 @@ impl<'a> Checker<'a> {
     ) -> Self {
         let echo = shape.echo.and_then(|(path, _)| Some((path, requested?)));
         let (path, text, open) = (String::new(), String::new(), Vec::new());
-        Self { shape, result, has_result: false, echo, account_id, path, open, text }
+        Self { shape, result, has_result: false, echo, account_id, path, below_result: None, open, text }
     }
 
     fn walk_xml(&mut self, body: &[u8]) -> Result<(), MalformedAnswer> {
@@ -208,6 +210,9 @@ impl<'a> Checker<'a> {
             self.path.push('/');
         }
         self.path.push_str(name);
+        if self.path == self.result {
+            self.below_result = Some(self.path.len());
+        }
         let elements = self.shape.elements.iter().position(|path| self.is_at(path));
         if let (Some(index), Some(parent)) = (elements, self.open.last_mut()) {
             parent.found |= 1 << index;
@@ -225,7 +230,9 @@ impl<'a> Checker<'a> {
             }
         }
         self.check_text()?;
-        self.has_result |= self.path == self.result;
+        if self.below_result == Some(self.path.len()) {
+            (self.below_result, self.has_result) = (None, true);
+        }
         self.path.truncate(parent_path);
         self.text.clear();
         Ok(())
@@ -255,11 +262,8 @@ impl<'a> Checker<'a> {
 
     /// Whether the current element is that of a path below the result; the empty path is the result itself.
     fn is_at(&self, path: &str) -> bool {
-        let Some(below) = self.path.strip_prefix(&self.result) else { return false };
-        match below.strip_prefix('/') {
-            Some(below) => below == path,
-            None => below.is_empty() && path.is_empty(),
-        }
+        let below = self.below_result.and_then(|start| self.path.get(start..));
+        below.is_some_and(|below| below.strip_prefix('/').unwrap_or(below) == path)
     }
 }
 
