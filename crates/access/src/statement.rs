@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use rolecall_policy::is_secret_key;
 use serde::Serialize;
 
+use crate::wildcard::covers;
+
 /// A policy document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -128,6 +130,20 @@ impl Statement {
     pub(crate) fn remove_external_id(&mut self) {
         for keys in self.condition.values_mut() {
             keys.retain(|key, _| !is_secret_key(key));
+        }
+        self.condition.retain(|_, keys| !keys.is_empty());
+    }
+
+    /// Removes the conditions that limit the principal to others than this one. A condition that excludes some stays.
+    pub(crate) fn remove_limits_to_other_principals(&mut self, principal_arn: &str) {
+        const LIMITING: [&str; 4] = ["arnequals", "arnlike", "stringequals", "stringlike"];
+        for (operator, keys) in &mut self.condition {
+            if LIMITING.contains(&operator.to_ascii_lowercase().trim_end_matches("ifexists")) {
+                keys.retain(|key, values| {
+                    !key.eq_ignore_ascii_case("aws:PrincipalArn")
+                        || values.values().iter().any(|value| covers(value, principal_arn))
+                });
+            }
         }
         self.condition.retain(|_, keys| !keys.is_empty());
     }

@@ -284,6 +284,53 @@ fn a_pasted_trust_statement_requires_what_the_strictest_one_does() {
 }
 
 #[test]
+fn a_paste_that_keeps_a_condition_that_the_run_does_not_meet_says_so() {
+    let trust = |condition: Value| {
+        statement(json!({
+            "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::222222222222:role/Other" }, "Action": "sts:AssumeRole",
+            "Condition": condition,
+        }))
+    };
+    let mut setting = Setting::healthy();
+    // The principal of the statement limits it to the caller in place of these.
+    for (operator, value) in [
+        ("ArnLike", json!("arn:aws:iam::222222222222:role/Other*")),
+        ("StringEqualsIfExists", json!(["arn:aws:iam::222222222222:role/Other"])),
+    ] {
+        setting.documents.insert("member-trust", trust(json!({ operator: { "aws:PrincipalArn": value } })));
+        let check = setting.check();
+        setting.paste("member-trust", &check);
+        assert!(setting.check().is_healthy(), "{operator}: {:?}", setting.check());
+    }
+    for (condition, words) in [
+        (json!({ "ArnNotLike": { "aws:PrincipalArn": CALLER } }), "the condition on aws:PrincipalArn"),
+        (
+            json!({ "StringEquals": { "sts:SourceIdentity": "j.ruiz" } }),
+            "requires with the setting source_identity",
+        ),
+        (
+            json!({ "StringLike": { "sts:RoleSessionName": "audit-*" } }),
+            "requires with the setting session_name",
+        ),
+        (json!({ "Bool": { "aws:SecureTransport": "false" } }), "the condition on aws:SecureTransport"),
+    ] {
+        setting.documents.insert("member-trust", trust(condition.clone()));
+        let check = setting.check();
+        let (_, broken) = check.broken_link().unwrap();
+        let Cure::Paste(paste) = &broken.candidates[0].cure else { panic!("{broken:?}") };
+        assert!(
+            paste.also.as_ref().is_some_and(|also| also.contains(words)),
+            "{condition}: {:?}",
+            paste.also
+        );
+        let before = setting.documents.clone();
+        setting.paste("member-trust", &check);
+        assert!(setting.check().broken_link().is_some(), "the condition stays: {condition}");
+        setting.documents = before;
+    }
+}
+
+#[test]
 fn conditions_of_the_document_and_of_the_run_stand_beside_each_other() {
     let trust = json!({
         "Effect": "Allow", "Principal": { "AWS": CALLER }, "Action": "sts:AssumeRole",

@@ -408,7 +408,33 @@ async fn a_roll_is_checked_for_the_facts_that_it_has() {
     setting.arguments = vec!["--from".to_owned(), roll];
     let (ended, check) = setting.check().await;
     assert_eq!(check.broken().unwrap().get("link").unwrap(), "collect", "{}", check.0);
-    assert!(ended.stderr.contains("a roll does not have external ids"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("external id"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_roll_is_checked_with_what_its_scan_sent() {
+    let mut setting = Setting::healthy();
+    setting.with_external_id();
+    setting.argument("--session-tag", "team=a b");
+    setting.argument("--source-identity", "j.ruiz");
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
+    let scan = setting.run("scan", &["--roll", &roll]).await;
+    assert_eq!(scan.code, Some(11), "{}", scan.stderr);
+    let words = "--source-identity j.ruiz --session-tag 'team=a b'";
+    assert!(
+        scan.stdout.contains(words) && scan.stdout.contains("with the external id of the scan"),
+        "{}",
+        scan.stdout
+    );
+    assert!(!std::fs::read_to_string(&roll).unwrap().contains(setting::EXTERNAL_ID));
+    setting.arguments = vec!["--from".to_owned(), roll];
+    let (ended, check) = setting.check().await;
+    assert_eq!(check.broken().unwrap().get("link").unwrap(), "session", "{}", check.0);
+    assert!(!ended.stderr.contains("the scan sent an external id"), "it is sent: {}", ended.stderr);
+    setting.environment.clear();
+    let (ended, _) = setting.check().await;
+    assert!(ended.stderr.contains("the scan sent an external id"), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use rolecall_roll::diagnosis::doctor_command;
+use rolecall_roll::diagnosis::{SAME_EXTERNAL_ID, doctor_command};
 use rolecall_roll::parallel::{lock, map_in_order};
 use rolecall_roll::{
-    AccountId, AccountRecord, Coverage, CoverageBuilder, FactSelection, Gap, Header, NeutralTerms, RoleArn,
-    RollFile,
+    AccountId, AccountRecord, Coverage, CoverageBuilder, Gap, Header, NeutralTerms, RoleArn, RollFile,
 };
 use serde::Serialize;
 
@@ -107,16 +106,21 @@ impl UnreadItem {
         })
     }
 
-    /// What to do: the diagnosis in one line, the remedy, and the command that finds out more, for the facts of the roll.
+    /// What to do: the diagnosis in one line, the remedy, and the command that finds out more, as the scan of the roll.
     #[must_use]
-    pub fn advice(&self, selection: &FactSelection) -> String {
+    pub fn advice(&self, header: &Header) -> String {
         let diagnosis = self.gap.diagnosis();
         let command = diagnosis
             .as_ref()
             .and(self.role_arn.as_ref())
-            .map(|role_arn| doctor_command(role_arn, selection));
-        let parts =
-            [diagnosis.map(|it| it.to_string()), Some(self.gap.remedy.to_text(&NeutralTerms)), command];
+            .map(|role_arn| doctor_command(role_arn, &header.collect, &header.session));
+        let external_id = command.is_some() && header.session.has_external_id;
+        let parts = [
+            diagnosis.map(|it| it.to_string()),
+            Some(self.gap.remedy.to_text(&NeutralTerms)),
+            command,
+            external_id.then(|| SAME_EXTERNAL_ID.to_owned()),
+        ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }

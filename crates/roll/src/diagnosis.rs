@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::denial::PolicyType;
 use crate::fact_kind::FactSelection;
 use crate::gap::{ErrorKind, Gap, Stage};
+use crate::header::SessionParameters;
 use crate::ids::RoleArn;
 use crate::remedy::{Remedy, Side, Terms};
 use crate::shell;
@@ -137,17 +138,27 @@ pub struct Diagnosis {
     pub causes: Vec<Cause>,
 }
 
-/// The command that finds the broken link of a target, as a shell takes it, for the facts of the scan.
+/// What [`doctor_command`] needs besides, where the scan sent an external id.
+pub const SAME_EXTERNAL_ID: &str = "with the external id of the scan";
+
+/// The command that finds the broken link of a target, as a shell takes it: for the facts of the scan, with what it sent but for an
+/// external id, which is in no roll: see [`SAME_EXTERNAL_ID`].
 #[must_use]
-pub fn doctor_command(role_arn: &RoleArn, selection: &FactSelection) -> String {
-    let role_arn = shell::quote(role_arn.as_str());
-    let collect = if selection.facts == FactSelection::default().facts {
-        String::new()
-    } else {
+pub fn doctor_command(role_arn: &RoleArn, selection: &FactSelection, session: &SessionParameters) -> String {
+    let mut flags = vec![format!("--role-arn {}", shell::quote(role_arn.as_str()))];
+    if selection.facts != FactSelection::default().facts {
         let facts: Vec<&str> = selection.facts.iter().map(|fact| fact.name()).collect();
-        format!(" --collect {}", facts.join(","))
-    };
-    format!("rolecall doctor --role-arn {role_arn}{collect}")
+        flags.push(format!("--collect {}", facts.join(",")));
+    }
+    let SessionParameters { via, source_identity, tags, has_external_id: _ } = session;
+    flags.extend(via.iter().map(|role_arn| format!("--via {}", shell::quote(role_arn.as_str()))));
+    flags.extend(
+        source_identity.iter().map(|name| format!("--source-identity {}", shell::quote(name.as_str()))),
+    );
+    flags.extend(
+        tags.iter().map(|(key, value)| format!("--session-tag {}", shell::quote(&format!("{key}={value}")))),
+    );
+    format!("rolecall doctor {}", flags.join(" "))
 }
 
 /// `member: AWS gave no reason; likely 1 its trust policy does not name the caller, 2 …`.
@@ -481,6 +492,7 @@ mod tests {
     use super::{Cause, Link, doctor_command};
     use crate::fact_kind::{FactKind, FactSelection};
     use crate::gap::{ErrorKind, Gap, Stage};
+    use crate::header::SessionParameters;
     use crate::remedy::{NeutralTerms, Remedy};
     use crate::{PolicyType, Side};
 
@@ -580,9 +592,19 @@ mod tests {
     fn the_command_has_the_facts_of_the_scan_and_is_one_for_a_shell() {
         let role_arn = "arn:aws:iam::111111111111:role/IAMListRole".parse().unwrap();
         let default = FactSelection::default();
-        assert_eq!(doctor_command(&role_arn, &default), format!("rolecall doctor --role-arn {role_arn}"));
+        let nothing = SessionParameters::default();
+        let command = doctor_command(&role_arn, &default, &nothing);
+        assert_eq!(command, format!("rolecall doctor --role-arn {role_arn}"));
         let facts = [FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed].into();
-        let more = doctor_command(&role_arn, &FactSelection { facts, ..default });
-        assert!(more.ends_with(" --collect users,access_keys,last_used"), "{more}");
+        let session = SessionParameters {
+            via: vec!["arn:aws:iam::222222222222:role/Via".parse().unwrap()],
+            source_identity: Some("j.ruiz".parse().unwrap()),
+            tags: vec![("team".to_owned(), "a b".to_owned())],
+            has_external_id: true,
+        };
+        let more = doctor_command(&role_arn, &FactSelection { facts, ..default }, &session);
+        let flags = " --collect users,access_keys,last_used --via arn:aws:iam::222222222222:role/Via --source-identity j.ruiz \
+                     --session-tag 'team=a b'";
+        assert!(more.ends_with(flags), "{more}");
     }
 }

@@ -31,6 +31,9 @@ pub struct Header {
     /// The role session name in all accounts; CloudTrail records it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_name: Option<RoleSessionName>,
+    /// What else the run sends to assume a role.
+    #[serde(default, skip_serializing_if = "SessionParameters::is_empty")]
+    pub session: SessionParameters,
     /// What was read in each account.
     pub collect: FactSelection,
     /// The IAM actions that the run's sessions in the target accounts call, as policies name them: `iam:ListUsers`.
@@ -51,6 +54,35 @@ pub struct Header {
     pub accepted_gaps: Vec<AcceptedGap>,
 }
 
+/// What a run sends to assume a role besides the session name: a trust policy may require it. No external id is in a roll.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionParameters {
+    /// The intermediate roles before that of each account, in order; empty where there are none, or not the same for all accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<RoleArn>,
+    /// The source identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<RoleSessionName>,
+    /// The session tags: key and value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<(String, String)>,
+    /// Whether an external id is sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_external_id: bool,
+}
+
+impl SessionParameters {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Header {
     /// Creates a header of this format and version, with default options. Sorts the targets.
     #[must_use]
@@ -64,6 +96,7 @@ impl Header {
             caller,
             organization: None,
             session_name: None,
+            session: SessionParameters::default(),
             collect: FactSelection::default(),
             actions: BTreeSet::new(),
             intermediate_actions: BTreeSet::new(),

@@ -68,7 +68,7 @@ pub use file::{
     clock_difference,
 };
 pub use gap::{ErrorKind, Gap, Note, Stage};
-pub use header::{AcceptedGap, Caller, Header, Organization, Target, TargetScope};
+pub use header::{AcceptedGap, Caller, Header, Organization, SessionParameters, Target, TargetScope};
 pub use ids::{
     AccessKeyId, AccessKeyIdKind, AccountId, ExternalId, ParseIdError, Partition, RoleArn, RoleName,
     RoleSessionName, RunId, unprintable_in,

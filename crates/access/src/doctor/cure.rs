@@ -42,6 +42,9 @@ pub struct Paste {
     /// What to check before the statement is pasted; `None` where the policy is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check_first: Option<&'static str>,
+    /// What is needed besides: the statement keeps a condition that the request does not meet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub also: Option<String>,
 }
 
 /// What stands in a statement for an external id that is not to be printed. No external id can have its angle brackets, so nobody can
@@ -148,6 +151,8 @@ impl SessionRequest {
         let requires_external_id = has_external_id(existing);
         let mut statement = self.statement_for(action);
         statement.add_conditions(existing);
+        // The statement has one principal: this caller.
+        statement.remove_limits_to_other_principals(&self.principal_arn());
         statement.remove_external_id();
         if action == ASSUME_ROLE && (requires_external_id || self.external_id.is_some()) {
             statement = statement.with_external_id(self.external_id_text());
@@ -236,6 +241,7 @@ pub(crate) fn trust_paste(
         statement: request.trust_statement(action, existing)?,
         check_first: (!is_policy_known)
             .then_some("no statement there names the caller; if one does, a condition of it is not met"),
+        also: None,
     })
 }
 
@@ -256,6 +262,7 @@ fn hub_paste(
         check_first: (!is_policy_known).then_some(
             "the account, name, path and case of the role are right, and no statement there allows it under a condition",
         ),
+        also: None,
     })
 }
 
@@ -295,6 +302,7 @@ pub(crate) fn for_actions(
         into,
         statement,
         check_first: (!is_policy_known).then_some(UNDER_A_CONDITION),
+        also: None,
     })
 }
 
@@ -315,6 +323,7 @@ pub(crate) fn for_own_actions(cause: &Cause, actions: &[&str], caller_arn: &str,
         policy: *policy,
         statement: Statement::allow(actions.iter().copied()).on(["*"]),
         check_first: Some(UNDER_A_CONDITION),
+        also: None,
     })
 }
 

@@ -162,6 +162,7 @@ impl DocumentCheck<'_> {
             into: format!("the trust policy of {} in {}", self.request.caller_label(), account_of(caller)),
             statement,
             check_first: None,
+            also: None,
         };
         broken(
             Link::Caller,

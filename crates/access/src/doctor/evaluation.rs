@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_policy::{
     Context, Decision, DocumentEffect, Element, Explanation, Mismatch, NamedPolicy, NearestStatement,
-    ParsePrincipalError, PolicySet, PolicyType, Principal, Request, explain,
+    ParsePrincipalError, Policy, PolicySet, PolicyType, Principal, Request, explain,
 };
 use rolecall_roll::{Cause, Link, Terms};
 
 use super::answers::candidate;
-use super::cure::{self, Cure, SessionRequest};
+use super::cure::{self, Cure, Paste, SessionRequest};
 use super::{Candidate, Evidence};
 use crate::samples::account_of;
-use crate::statement::Conditions;
+use crate::statement::{Conditions, PolicyDocument};
 use crate::statement_view::{self, StatementView};
 
 /// The condition keys of these policies of which it is not known whether a request has them, and with which value. `known` are those
@@ -50,17 +50,28 @@ pub(super) fn evaluate_session(
     more_keys: &BTreeMap<String, Vec<String>>,
     terms: &dyn Terms,
 ) -> Result<Option<Denial>, String> {
-    let principal = principal(&request.caller_arn, request.caller_role_arn.as_deref())?;
-    Ok(request.actions().into_iter().find_map(|action| {
-        let policy_request = Request {
-            principal: principal.clone(),
-            action: action.to_owned(),
-            resource: request.role_arn.as_str().to_owned(),
-            resource_account: account_of(request.role_arn.as_str()).to_owned(),
-            context: context(request, more_keys),
-        };
-        denial(&explain(&policy_request, policies), policies, request, action, terms)
+    let actions =
+        request.actions().into_iter().map(|action| (action, policy_request(request, action, more_keys)));
+    let requests: Vec<(&str, Request)> =
+        actions.map(|(action, request)| Ok((action, request?))).collect::<Result<_, String>>()?;
+    Ok(requests.into_iter().find_map(|(action, policy_request)| {
+        denial(&explain(&policy_request, policies), policies, more_keys, request, action, terms)
     }))
+}
+
+/// One action of a request for a session, as it is evaluated.
+fn policy_request(
+    request: &SessionRequest,
+    action: &str,
+    more_keys: &BTreeMap<String, Vec<String>>,
+) -> Result<Request, String> {
+    Ok(Request {
+        principal: principal(&request.caller_arn, request.caller_role_arn.as_deref())?,
+        action: action.to_owned(),
+        resource: request.role_arn.as_str().to_owned(),
+        resource_account: account_of(request.role_arn.as_str()).to_owned(),
+        context: context(request, more_keys),
+    })
 }
 
 /// A caller as policies match it: a session with the path of its role, where that is known.
@@ -132,6 +143,7 @@ pub(super) fn given_context(given: &BTreeMap<String, Vec<String>>) -> Context {
 fn denial(
     explanation: &Explanation,
     policies: &PolicySet,
+    more_keys: &BTreeMap<String, Vec<String>>,
     request: &SessionRequest,
     action: &str,
     terms: &dyn Terms,
@@ -151,7 +163,7 @@ fn denial(
         Decision::ImplicitlyDenied(kind) => {
             let nearest = nearest(explanation, *kind);
             let found = match kind {
-                PolicyType::Trust => trust_candidate(nearest, policies, request, action, terms),
+                PolicyType::Trust => trust_candidate(nearest, policies, more_keys, request, action, terms),
                 kind => limit_candidate(*kind, nearest, request, action, terms),
             };
             (link(*kind), found)
@@ -219,13 +231,18 @@ fn nearest(explanation: &Explanation, kind: PolicyType) -> Option<(&str, &Neares
 fn trust_candidate(
     nearest: Option<(&str, &NearestStatement)>,
     policies: &PolicySet,
+    more_keys: &BTreeMap<String, Vec<String>>,
     request: &SessionRequest,
     action: &str,
     terms: &dyn Terms,
 ) -> Candidate {
     let not_trusted = Cause::CallerNotTrusted { action: action.to_owned() };
     let pasted = |cause: Cause, text: Option<String>, existing: &Conditions| {
-        let paste = cure::trust_paste(request, action, existing, true);
+        let also = unmet_key(request, action, existing, policies, more_keys).map(|key| {
+            let step = Cause::TrustConditionNotMet { key: Some(key.clone()) }.to_do(terms);
+            format!("the statement keeps the condition on {key}, which this run does not meet: {step}")
+        });
+        let paste = cure::trust_paste(request, action, existing, true).map(|paste| Paste { also, ..paste });
         let cure = paste.map_or_else(|| Cure::Step(cause.to_do(terms)), |paste| Cure::Paste(Box::new(paste)));
         with_text(cause, text, cure)
     };
@@ -263,6 +280,30 @@ fn trust_candidate(
         }
         _ => pasted(not_trusted, text, &conditions),
     }
+}
+
+/// The condition key of a pasted statement that the request does not meet, as far as that is known. The external id is told apart: a
+/// statement has its placeholder.
+fn unmet_key(
+    request: &SessionRequest,
+    action: &str,
+    existing: &Conditions,
+    policies: &PolicySet,
+    more_keys: &BTreeMap<String, Vec<String>>,
+) -> Option<String> {
+    let mut statement = request.trust_statement(action, existing)?;
+    statement.remove_external_id();
+    let document = serde_json::to_value(PolicyDocument::new(vec![statement])).ok()?;
+    let policy = Policy::parse(&document, PolicyType::Trust).ok()?;
+    let trust = Some(NamedPolicy { name: String::new(), policy });
+    let policies = PolicySet { trust, ..policies.clone() };
+    let explanation = explain(&policy_request(request, action, more_keys).ok()?, &policies);
+    let (_, statement) = nearest(&explanation, PolicyType::Trust)?;
+    let mut keys = statement.mismatches.iter().filter_map(|mismatch| match &mismatch.element {
+        Element::Condition { key, .. } if !mismatch.in_request.is_empty() || is_of_request(key) => Some(key),
+        _ => None,
+    });
+    keys.next().cloned()
 }
 
 /// The conditions of the statement of the trust policy that requires most of a principal of AWS.

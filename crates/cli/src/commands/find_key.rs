@@ -7,16 +7,17 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
+use rolecall_core::run::session_parameters;
 use rolecall_core::scan::ScanContext;
-use rolecall_core::targets::TargetPlan;
+use rolecall_core::settings::SessionSettings;
+use rolecall_core::targets::{Role, TargetPlan};
 use rolecall_core::{CallError, RunOptions, key_lookup};
 use rolecall_report::coverage_summary::{may_hold_other_keys, with_thousands_separator};
 use rolecall_report::facts::days;
 use rolecall_report::last_use::NoLastUse;
-use rolecall_roll::diagnosis::doctor_command;
+use rolecall_roll::diagnosis::{SAME_EXTERNAL_ID, doctor_command};
 use rolecall_roll::{
-    AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact, FactKind, FactSelection,
-    RoleArn, Stage,
+    AccessKey, AccessKeyId, AccessKeyIdKind, AccountRecord, ErrorKind, Fact, FactKind, FactSelection, Stage,
 };
 use serde_json::json;
 
@@ -187,7 +188,7 @@ async fn find_live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey
     let target = target.map_err(|error| targets::failure(&error, &options))?;
     let context = ScanContext::new(settings);
     let owner = key_lookup::find_user(&scanner, &context, &target, id).await.map_err(|error| {
-        let remedy = advice(&error, target.role().map(|role| &role.role_arn));
+        let remedy = advice(&error, target.role(), &context.settings.session);
         let problem = format!(
             "access key {id} belongs to account {account_id}, but its user could not be read: {error}"
         );
@@ -211,7 +212,8 @@ async fn find_live(arguments: &FindKeyArgs, id: &AccessKeyId) -> Result<FoundKey
 }
 
 /// What to do about a failed call in the key's account: the diagnosis, the remedy, and the command that finds out more.
-fn advice(error: &CallError, role_arn: Option<&RoleArn>) -> String {
+fn advice(error: &CallError, role: Option<&Role>, settings: &SessionSettings) -> String {
+    let role_arn = role.map(|role| &role.role_arn);
     let stage =
         if error.operation == "AssumeRole" { Stage::Session } else { Stage::Fact(FactKind::LastUsed) };
     let diagnosis = error.clone().into_gap(stage, None).diagnosis();
@@ -220,11 +222,14 @@ fn advice(error: &CallError, role_arn: Option<&RoleArn>) -> String {
         Some(role_arn) => format!("{remedy} (the call was made as {role_arn})"),
         None => remedy,
     };
+    let session = session_parameters(settings, role);
     let command = diagnosis.as_ref().and(role_arn).map(|role_arn| {
         let facts = BTreeSet::from([FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed]);
-        doctor_command(role_arn, &FactSelection { facts, ..FactSelection::default() })
+        doctor_command(role_arn, &FactSelection { facts, ..FactSelection::default() }, &session)
     });
-    let parts = [diagnosis.map(|diagnosis| diagnosis.to_string()), Some(remedy), command];
+    let external_id = command.is_some() && session.has_external_id;
+    let external_id = external_id.then(|| SAME_EXTERNAL_ID.to_owned());
+    let parts = [diagnosis.map(|diagnosis| diagnosis.to_string()), Some(remedy), command, external_id];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 

@@ -136,7 +136,7 @@ impl Lines {
         match &candidate.cure {
             Cure::Step(step) => write(self, "to do", step),
             Cure::Paste(paste) => {
-                let Paste { into, statement, check_first, .. } = paste.as_ref();
+                let Paste { into, statement, check_first, also, .. } = paste.as_ref();
                 let check_first =
                     check_first.map_or(String::new(), |check| format!("check first that {check}. Then "));
                 write(self, "paste", &format!("{check_first}into {into}:"));
@@ -147,6 +147,9 @@ impl Lines {
                         "replace {EXTERNAL_ID_PLACEHOLDER}: --show-external-id prints the external id that the run sends; if it sends none, the owner of the account has it"
                     );
                     write(self, "", &text);
+                }
+                if let Some(also) = also {
+                    write(self, "to do", also);
                 }
             }
         }

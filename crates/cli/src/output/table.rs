@@ -9,7 +9,7 @@ use rolecall_report::coverage_summary::{first_of, no_users, with_thousands_separ
 use rolecall_report::facts::days;
 use rolecall_report::finding::account_label;
 use rolecall_report::last_use::NoLastUse;
-use rolecall_roll::diagnosis::doctor_command;
+use rolecall_roll::diagnosis::{SAME_EXTERNAL_ID, doctor_command};
 use rolecall_roll::{AccessKey, AccessKeyStatus, AccountRecord, Fact, Gap, Header, Outcome, RollFile, User};
 
 use super::count_of;
@@ -224,7 +224,11 @@ fn not_read(account: &AccountRecord, subject: &str, header: &Header, terminal: T
     }
     let is_diagnosed = account.gaps().iter().any(|gap| gap.diagnosis().is_some());
     if let Some(role_arn) = account.role_arn().filter(|_| is_diagnosed) {
-        rows.push(vec![Cell::new("more"), Cell::new(doctor_command(role_arn, &header.collect))]);
+        let command = doctor_command(role_arn, &header.collect, &header.session);
+        rows.push(vec![Cell::new("more"), Cell::new(command)]);
+        if header.session.has_external_id {
+            rows.push(vec![Cell::default(), Cell::new(SAME_EXTERNAL_ID)]);
+        }
     }
     labeled(terminal, &rows)
 }

@@ -12,8 +12,8 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use rolecall_roll::continuation::{self, Discontinuity};
 use rolecall_roll::{
-    AcceptedGap, AccountId, Calls, Fact, FactKind, Header, ResumableRoll, RoleSessionName, RunId, Statistics,
-    clock_difference,
+    AcceptedGap, AccountId, Calls, Fact, FactKind, Header, ResumableRoll, RoleArn, RoleSessionName, RunId,
+    SessionParameters, Statistics, clock_difference,
 };
 use tokio::time::Instant;
 
@@ -21,10 +21,10 @@ use crate::call::CallError;
 use crate::cancellation::{Cancellation, StopReason};
 use crate::collect;
 use crate::scan::{ScanContext, Scanner};
-use crate::settings::Settings;
+use crate::settings::{SessionSettings, Settings};
 use crate::targets::organization::{self, OrganizationAccounts, OrganizationError};
 use crate::targets::plan::{OrganizationQuery, PlanError};
-use crate::targets::{Access, Target, TargetPlan, Targets};
+use crate::targets::{Access, Role, Target, TargetPlan, Targets};
 pub use canary::{AccountRecords, CanaryDenial};
 
 /// The inputs of a run that the front end provides: a run reads no clock and creates no id itself.
@@ -102,6 +102,8 @@ impl<'a> Run<'a> {
         notes.extend(scanner.call_metrics().clock_ahead_s().map(clock_note));
         let mut header = Header::new(start.run_id, start.as_of, caller, targets.to_roll_targets());
         header.session_name = Some(context.settings.session.name.clone().unwrap_or_default());
+        let roles = targets.as_slice().iter().filter_map(Target::role);
+        header.session = session_parameters(&context.settings.session, roles);
         header.actions = declared(&collect::actions(&context.settings.selection));
         let reads_through_roles = plan.organization().is_some_and(|query| !query.via.is_empty());
         header.intermediate_actions = declared(if reads_through_roles { organization::ACTIONS } else { &[] });
@@ -280,6 +282,22 @@ fn declared(actions: &[&str]) -> BTreeSet<String> {
 }
 
 /// `rolecall-` and the run id, which together are shorter than the 64 characters that a session name may have.
+/// What a run sends to assume these roles, as far as a roll has it.
+pub fn session_parameters<'a>(
+    settings: &SessionSettings,
+    roles: impl IntoIterator<Item = &'a Role>,
+) -> SessionParameters {
+    let roles: Vec<&Role> = roles.into_iter().collect();
+    let chains: BTreeSet<&[RoleArn]> = roles.iter().map(|role| role.via.as_slice()).collect();
+    let chain = if chains.len() == 1 { chains.first().copied() } else { None };
+    SessionParameters {
+        via: chain.unwrap_or_default().to_vec(),
+        source_identity: settings.source_identity.clone(),
+        tags: settings.tags.clone(),
+        has_external_id: roles.iter().any(|role| role.external_id.is_some()),
+    }
+}
+
 fn session_name_from(run_id: RunId) -> RoleSessionName {
     format!("rolecall-{run_id}").parse().unwrap_or_default()
 }

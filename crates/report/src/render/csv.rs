@@ -151,7 +151,7 @@ fn write_others(
             organizational_unit: it.organizational_unit.as_deref().unwrap_or_default(),
             user_name: it.gap.user_name.as_deref().unwrap_or_default(),
             message: &gap_text(&it.gap),
-            remedy: &it.advice(&roll.header.collect),
+            remedy: &it.advice(&roll.header),
             ..Row::default()
         })?;
     }

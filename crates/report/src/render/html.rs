@@ -118,7 +118,7 @@ pub fn render(out: &mut impl Write, roll: &RollFile, report: &Report) -> io::Res
             fact: text(&format!("{} {}", gap.stage.label(), call.join(": "))),
             message: text(&gap.message),
             request_id: text(gap.request_id.as_deref().unwrap_or_default()),
-            remedy: text(&it.advice(&roll.header.collect)),
+            remedy: text(&it.advice(&roll.header)),
         }
     });
     let mut first = Vec::new();

@@ -53,7 +53,7 @@ pub fn render(
         let account = format!("{} {}", it.account_id, it.account_name.as_deref().unwrap_or_default());
         let user = it.gap.user_name.as_deref().unwrap_or_default();
         let gap = gap_text(&it.gap);
-        let remedy = it.advice(&roll.header.collect);
+        let remedy = it.advice(&roll.header);
         let cells = [account.trim(), user, &gap, &remedy].map(escaped);
         writeln!(out, "| {} |", cells.join(" | "))?;
     }

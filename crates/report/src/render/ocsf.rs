@@ -269,7 +269,7 @@ pub fn render_changes(
         let gap = &it.gap;
         let uid = gap_uid(&mut uids, it);
         let (message, error_kind) = (gap_text(gap), gap.error_kind.to_string());
-        let remedy = it.advice(&roll.header.collect);
+        let remedy = it.advice(&roll.header);
         let (aws_error_code, aws_request_id) = (gap.code.as_deref(), gap.request_id.as_deref());
         let unmapped = Unmapped::UnreadItem { aws_error_code, aws_request_id };
         let title = "An account was not read completely";

@@ -10,14 +10,14 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::option_rows::{OptionSet as _, Origin};
+use rolecall_core::option_rows::Origin;
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{Run, RunOptions};
-use rolecall_roll::{Cause, ErrorKind, Outcome, RunId};
+use rolecall_roll::{Cause, ErrorKind, Outcome, RunId, SessionParameters};
 use serde_json::json;
 
 use crate::args::{CallerArgs, OutputArgs, OutputFormat, ScanOptionArgs};
@@ -93,10 +93,16 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(&arguments.scan.configuration)?;
     let mut flags = arguments.scan.options()?;
-    if let Some(roll) = &arguments.from {
-        read_roll(roll, &mut flags)?;
-    }
+    let sent_external_id = match &arguments.from {
+        Some(roll) => read_roll(roll, &mut flags)?,
+        None => false,
+    };
     let options = targets::options(flags, &configuration)?;
+    if sent_external_id && options.given("external_id").is_none() {
+        output::say(
+            "note: the scan sent an external id, which is in no roll: pass it with ROLECALL_EXTERNAL_ID or --external-id",
+        );
+    }
     let (format, mut out) = arguments.output.open()?;
     let checks = match &arguments.documents {
         Some(folder) => vec![documents::check(arguments, folder, &options)?],
@@ -114,8 +120,9 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Sets the targets to the accounts that a roll did not read completely because access was denied, or that it did not read at all;
-/// and the facts to those of the roll, unless others are given.
-fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<(), Failure> {
+/// and the facts and what is sent to those of the roll, unless others are given.
+/// Returns whether the scan sent an external id.
+fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<bool, Failure> {
     let file = roll_file::read(roll)?;
     let mut roles = Vec::new();
     for account in file.accounts() {
@@ -128,17 +135,20 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<(), Failure> {
         let problem = format!("{}: every account was read, so there is nothing to diagnose", roll.display());
         return Err(Failure::usage(problem).with_remedy("check a role with --role-arn ARN"));
     }
-    flags.targets.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
-    if flags.selection.given("collect").is_none() {
-        let facts: Vec<String> =
-            file.header.collect.facts.iter().map(|fact| fact.name().to_owned()).collect();
-        flags.selection.set("collect", &[facts.join(",")], Origin::Flag).map_err(Failure::usage)?;
+    flags.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
+    let facts: Vec<&str> = file.header.collect.facts.iter().map(|fact| fact.name()).collect();
+    let SessionParameters { via, source_identity, tags, has_external_id } = &file.header.session;
+    for (key, texts) in [
+        ("collect", vec![facts.join(",")]),
+        ("via", via.iter().map(ToString::to_string).collect()),
+        ("source_identity", source_identity.iter().map(ToString::to_string).collect()),
+        ("session_tag", tags.iter().map(|(key, value)| format!("{key}={value}")).collect()),
+    ] {
+        if !texts.is_empty() && flags.given(key).is_none() {
+            flags.set(key, &texts, Origin::Flag).map_err(Failure::usage)?;
+        }
     }
-    output::say(
-        "note: a roll does not have external ids, session tags and the source identity: if the scan sent any, pass the same \
-         flags or variables",
-    );
-    Ok(())
+    Ok(*has_external_id)
 }
 
 async fn check_targets(
