@@ -456,3 +456,19 @@ fn an_action_must_be_allowed_for_each_user() {
         setting.documents = before;
     }
 }
+
+#[test]
+fn a_broken_link_has_notes_on_what_never_works_in_its_documents() {
+    let mut setting = Setting::healthy();
+    let trust = json!({ "Effect": "Allow", "Principal": { "AWS": CALLER }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "aws:PrincipalArn": "arn:aws:iam::222222222222:role/*" } } });
+    setting.documents.insert("member-trust", statement(trust));
+    let check = setting.check();
+    let (link, broken) = check.broken_link().unwrap();
+    assert_eq!(link.link, Link::Member);
+    assert!(
+        broken.notes.iter().any(|note| note.starts_with("member-trust.json: Statement[0]")),
+        "{:?}",
+        broken.notes
+    );
+}

@@ -130,6 +130,7 @@ async fn run(breakage: &Breakage) -> Result<(), String> {
         return Err(format!("no candidate is {}: {shown}", breakage.cause));
     };
     is_in_scan(breakage, &setting, &check).await?;
+    is_in_key_lookup(breakage, &setting, &check).await?;
     let cure = candidate.get("cure").cloned().unwrap_or_default();
     let before = denied_to_others(&setting).await;
     if !before.iter().all(|is_denied| *is_denied) {
@@ -206,6 +207,51 @@ async fn is_in_scan(breakage: &Breakage, setting: &Setting, check: &Check) -> Re
         Ok(())
     } else {
         Err(format!("the scan does not show {link} and {text:?}: {shown} {}", ended.stderr))
+    }
+}
+
+/// A key lookup that fails at the role of the key's account shows the same diagnosis.
+async fn is_in_key_lookup(breakage: &Breakage, setting: &Setting, check: &Check) -> Result<(), String> {
+    let mut lookup = setting.clone();
+    let caller = lookup.at("/caller/arn").as_str().unwrap_or_default().to_owned();
+    let is_at_role = ["hub", "member", "session"].contains(&breakage.link) && breakage.is_in_scan;
+    // The calls before are of the caller itself: they are allowed to the role of the flow.
+    if !is_at_role || caller != setting::role(setting::HUB, "LambdaRole") {
+        return Ok(());
+    }
+    may_diagnose(&mut lookup, &["sts:GetAccessKeyInfo"]);
+    let mut arguments = vec!["AKIAIOSFODNN7EXAMPLE".to_owned()];
+    for pair in setting.arguments.chunks(2) {
+        let [flag, value] = pair else { return Err(format!("{pair:?} is no flag with a value")) };
+        match flag.as_str() {
+            "--role-arn" => {
+                let name = value.split_once(":role/").map_or("", |(_, name)| name);
+                arguments.extend([
+                    "--role-template".to_owned(),
+                    format!("arn:aws:iam::{{account_id}}:role/{name}"),
+                ]);
+            }
+            // A lookup takes them from variables.
+            "--session-tag" | "--source-identity" | "--session-name" | "--session-duration"
+            | "--max-attempts" => {
+                let variable = flag.trim_start_matches("--").replace('-', "_").to_uppercase();
+                lookup.variable(&format!("ROLECALL_{variable}"), value);
+            }
+            "--collect" | "--member-profile" => {}
+            _ => arguments.extend([flag.clone(), value.clone()]),
+        }
+    }
+    lookup.arguments = arguments;
+    let failed = lookup.run("find-key", &[]).await;
+    let shown: String = failed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = check.candidate(breakage.cause).and_then(|it| it.get("text")).and_then(Value::as_str).unwrap();
+    let text = text.split(", ").next().unwrap_or(text);
+    let is_same =
+        shown.contains(&format!("{}:", breakage.link)) && shown.contains(breakage.scan_says.unwrap_or(text));
+    if is_same && shown.contains("rolecall doctor --role-arn arn:aws:iam::111111111111:role/") {
+        Ok(())
+    } else {
+        Err(format!("the key lookup does not show {} and {text:?}: {shown}", breakage.link))
     }
 }
 
@@ -483,6 +529,25 @@ async fn documents_of_unknown_names_and_conditions_of_unknown_value_are_named() 
         "{}",
         misspelt.stderr
     );
+}
+
+#[tokio::test]
+async fn accounts_with_the_same_diagnosis_are_listed_under_the_first() {
+    let mut setting = Setting::healthy();
+    let [missing, others] = ["111111111111:role/Missing", "333333333333:role/IAMListRole"]
+        .map(|role| format!("arn:aws:iam::{role}"));
+    let closed = "arn:aws:iam::444444444444:role/IAMListRole";
+    setting.arguments = ["--role-arn", &missing, &others, closed].map(str::to_owned).to_vec();
+    let ended = setting.run("doctor", &[]).await;
+    assert_eq!(ended.code, Some(10), "{}", ended.stderr);
+    // The role's name is in the diagnosis, and the account's id is not.
+    assert_eq!(ended.stdout.matches("FAIL ").count(), 2, "{}", ended.stdout);
+    let same = format!("the same, each for its own account, in 1 more target:\n     {closed}\n");
+    assert!(ended.stdout.contains(&same), "{}", ended.stdout);
+    assert!(ended.stdout.contains("3 targets: 0 healthy, 3 broken"), "{}", ended.stdout);
+    let json: Value =
+        serde_json::from_str(&setting.run("doctor", &["--format", "json"]).await.stdout).unwrap();
+    assert_eq!(json.pointer("/targets").unwrap().as_array().unwrap().len(), 3, "JSON has each target");
 }
 
 #[tokio::test]

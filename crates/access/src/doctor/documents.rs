@@ -5,14 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use rolecall_core::collect;
-use rolecall_policy::{Decision, NamedPolicy, PolicySet, Principal, Request, authorize};
+use rolecall_policy::{Decision, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize};
 use rolecall_roll::{Cause, FactSelection, Link, Terms};
 use serde_json::Value;
 
 use super::answers::certain;
 use super::cure::{self, Cure, SessionRequest, last_segment};
 use super::evaluation::{self, named};
-use super::{BrokenLink, Candidate, Evidence, LinkCheck, TargetCheck, subjects};
+use super::{BrokenLink, Candidate, Evidence, LinkCheck, LinkState, TargetCheck, subjects};
 use crate::samples::{self, Filler, account_of};
 use crate::statement_view::{self, StatementView};
 
@@ -73,6 +73,11 @@ impl DocumentCheck<'_> {
         if !is_broken(&links) {
             links.push(self.check_actions(terms));
         }
+        for check in &mut links {
+            if let LinkState::Broken(broken) = &mut check.state {
+                broken.notes.extend(self.lint_notes(check.link));
+            }
+        }
         let reached: Vec<Link> = links.iter().map(|check| check.link).collect();
         let others = [Link::Caller, Link::Hub, Link::Member, Link::Collect];
         let others =
@@ -84,6 +89,21 @@ impl DocumentCheck<'_> {
             role_arn: Some(request.role_arn.clone()),
             links,
         }
+    }
+
+    /// What AWS accepts in the documents of a link though it never works.
+    fn lint_notes(&self, link: Link) -> Vec<String> {
+        let ChainDocuments { hub_trust, hub_permissions, member_trust, member_permissions, .. } =
+            self.documents;
+        let (trust, identity): (_, &[NamedPolicy]) = match link {
+            Link::Caller => (hub_trust.as_ref(), &[]),
+            Link::Hub => (None, hub_permissions),
+            Link::Member | Link::Session => (member_trust.as_ref(), hub_permissions),
+            Link::Collect => (None, member_permissions),
+            Link::Sts | Link::Organization => (None, &[]),
+        };
+        let trust = trust.into_iter().flat_map(|it| evaluation::lint_notes(it, PolicyType::Trust));
+        trust.chain(identity.iter().flat_map(|it| evaluation::lint_notes(it, PolicyType::Identity))).collect()
     }
 
     /// Where a document has a condition on a key of which only AWS knows the value, nothing can be concluded from the documents.

@@ -306,6 +306,12 @@ fn unmet_key(
     keys.next().cloned()
 }
 
+/// What AWS accepts in a policy though it never works, as notes.
+pub(super) fn lint_notes(policy: &NamedPolicy, policy_type: PolicyType) -> Vec<String> {
+    let lints = policy.policy.lints(policy_type);
+    lints.iter().map(|lint| format!("{}: {lint}", policy.name)).collect()
+}
+
 /// The conditions of the statement of the trust policy that requires most of a principal of AWS.
 fn strictest_conditions(statements: &[StatementView<'_>]) -> Conditions {
     let trusts_aws =

@@ -278,6 +278,7 @@ impl Doctor<'_> {
                 vec![self.role_missing(format!("the role of this name has the ARN {arn}"))]
             }
             Ok(MemberRole::Trust(trust)) => {
+                broken.notes.extend(evaluation::lint_notes(&trust, PolicyType::Trust));
                 let denial = match self.evaluate_trust(request, trust) {
                     Ok(denial) => denial,
                     Err(reason) => {

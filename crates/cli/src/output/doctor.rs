@@ -7,6 +7,7 @@ use rolecall_access::doctor::{
 };
 use rolecall_report::coverage_summary::count_of;
 use rolecall_report::render::sanitize;
+use rolecall_roll::Denial;
 
 use super::sink::TerminalStyle;
 use super::wrap::hanging;
@@ -27,14 +28,59 @@ pub(crate) fn doctor(checks: &[TargetCheck], terminal: TerminalStyle) -> String 
         for check in short {
             lines.short(check);
         }
-        for check in long {
+        for (first, others) in group(&long) {
             lines.text.push('\n');
-            lines.heading(check);
-            check.links.iter().for_each(|link| lines.link(link));
+            lines.heading(first);
+            first.links.iter().for_each(|link| lines.link(link));
+            if !others.is_empty() {
+                lines.text.push_str(&format!(
+                    "the same, each for its own account, in {}:\n",
+                    count_of(others.len(), "more target")
+                ));
+                for check in others {
+                    lines.text.push_str(&format!("     {}\n", target(check)));
+                }
+            }
         }
         lines.text.push_str(&format!("\n{}\n", summary(checks)));
     }
     lines.text
+}
+
+/// The checks with the same lines but for the account and the request ids, in the order of the first of each.
+fn group<'a>(checks: &[&'a TargetCheck]) -> Vec<(&'a TargetCheck, Vec<&'a TargetCheck>)> {
+    let mut groups: Vec<(Vec<String>, &TargetCheck, Vec<&TargetCheck>)> = Vec::new();
+    for &check in checks {
+        let lines = anonymous_lines(check);
+        match groups.iter_mut().find(|(of_group, ..)| *of_group == lines) {
+            Some((_, _, others)) => others.push(check),
+            None => groups.push((lines, check, Vec::new())),
+        }
+    }
+    groups.into_iter().map(|(_, first, others)| (first, others)).collect()
+}
+
+/// The lines of a check, without what differs from one account to the other.
+fn anonymous_lines(check: &TargetCheck) -> Vec<String> {
+    let account_id = check.account_id.clone().unwrap_or_default();
+    let mut anonymous = check.clone();
+    for link in &mut anonymous.links {
+        if let LinkState::Broken(broken) = &mut link.state
+            && let Some(said) = &mut broken.said
+        {
+            said.request_id = None;
+            // AWS's authorization id, which differs too, stands in the message.
+            if let Some(id) = Denial::parse(&said.message).authorization_id.map(str::to_owned) {
+                said.message = said.message.replace(&id, "");
+            }
+        }
+    }
+    let terminal = TerminalStyle { width: None, colors: false, is_terminal: false };
+    let mut lines = Lines { text: String::new(), terminal };
+    anonymous.links.iter().for_each(|link| lines.link(link));
+    let is_known = !account_id.is_empty();
+    let anonymous = |line: &str| if is_known { line.replace(&account_id, "") } else { line.to_owned() };
+    lines.text.lines().map(anonymous).collect()
 }
 
 /// `32 targets: 28 healthy, 2 broken, 1 not tested, 1 skipped`.
