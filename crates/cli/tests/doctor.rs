@@ -244,6 +244,10 @@ async fn is_in_key_lookup(breakage: &Breakage, setting: &Setting, check: &Check)
     lookup.arguments = arguments;
     let failed = lookup.run("find-key", &[]).await;
     let shown: String = failed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    if shown.starts_with("error: GetAccessKeyInfo: AccessDenied") {
+        // What limits the caller denies its own call too, and no role was reached.
+        return Ok(());
+    }
     let text = check.candidate(breakage.cause).and_then(|it| it.get("text")).and_then(Value::as_str).unwrap();
     let text = text.split(", ").next().unwrap_or(text);
     let is_same =
