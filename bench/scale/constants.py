@@ -105,9 +105,9 @@ GUARDDUTY_PRICE = documented(
 MONTH = assumed(30, "runs/month", "one run each night")
 
 # Rolecall's settings and constants
-CONCURRENCY = code(64, "accounts at a time in one process: `--concurrency`", "crates/core/src/settings.rs")
-ACCOUNT_CONCURRENCY = code(8, "calls at a time in one account: `--account-concurrency`", "crates/core/src/settings.rs")
-ACCOUNT_TIMEOUT = code(600, "s for one account: `--account-timeout`", "crates/core/src/settings.rs")
+CONCURRENCY = code(64, "accounts at a time in one process: `--concurrency`", "crates/core/src/options/settings.rs")
+ACCOUNT_CONCURRENCY = code(8, "calls at a time in one account: `--account-concurrency`", "crates/core/src/options/settings.rs")
+ACCOUNT_TIMEOUT = code(600, "s for one account: `--account-timeout`", "crates/core/src/options/settings.rs")
 USERS_PER_CONNECTION = code(4, "users for each further call at a time", "crates/core/src/collect/read_account.rs")
 MEMORY = code(512, "MB of the function", "infra/hub.yaml")
 RETENTION = code(400, "days that the bucket keeps a run: `RetentionDays`", "infra/hub.yaml")

@@ -16,7 +16,7 @@ from model import FACT_SETS, USER_SOURCES, Workload
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-SETTINGS = "crates/core/src/settings.rs"
+SETTINGS = "crates/core/src/options/settings.rs"
 WORK = Workload()
 
 

@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rolecall_core::Limits;
+use rolecall_core::options::targets::TargetOptions;
 use rolecall_core::targets::TargetPlan;
-use rolecall_core::targets::options::TargetOptions;
 use rolecall_delivery::{Store, StoreError, StoreLocation};
 use rolecall_roll::{OpenRoll, ReadError, ResumableRoll, RollFile};
 

@@ -1,6 +1,6 @@
 //! The first half of a scan, from options and target accounts to the accounts' records:
 //!
-//! 1. [`options`]: all options that a user can set, one row each ([`option_rows`]); [`settings`] resolves them;
+//! 1. [`options`]: all options that a user can set, one row each, and the settings that they resolve to;
 //! 2. [`connect`]: the one HTTP client (proxy, private CA, the system's root certificates) and the SDK's configuration;
 //! 3. [`targets`]: the accounts to read, each once, all in one partition;
 //! 4. [`session`]: assumes the account's role, and renews the session while the account is read;
@@ -11,8 +11,7 @@
 //! [`run`] prepares a run over all of these, resumes a previous one and reads it to its end; [`cancellation`] stops it
 //! early.
 //!
-//! Beside these, [`delivery`] has the options of what happens to a roll afterwards, [`key_lookup`] finds the user of one access key, [`call`] is the one place that reads the SDK's errors,
-//! [`secrets`] keeps secrets out of messages and records, [`remedy`] says what to do about an error, and [`logs`] says
+//! Beside these, [`key_lookup`] finds the user of one access key, [`call`] is the one place that reads the SDK's errors, [`secrets`] keeps secrets out of messages and records, [`remedy`] says what to do about an error, and [`logs`] says
 //! what may be logged.
 //!
 //! ```
@@ -40,10 +39,8 @@ mod caller_credentials;
 pub mod cancellation;
 pub mod collect;
 pub mod connect;
-pub mod delivery;
 pub mod key_lookup;
 pub mod logs;
-pub mod option_rows;
 pub mod options;
 mod pages;
 pub mod rate_limiter;
@@ -52,13 +49,12 @@ pub mod run;
 pub mod scan;
 pub mod secrets;
 pub mod session;
-pub mod settings;
 pub mod targets;
 
 pub use call::CallError;
-pub use option_rows::OptionSet;
 pub use options::RunOptions;
+pub use options::rows::OptionSet;
+pub use options::settings::{Limits, SessionSettings, Settings};
 pub use run::Run;
 pub use scan::Scanner;
-pub use settings::{Limits, SessionSettings, Settings};
 pub use targets::Target;

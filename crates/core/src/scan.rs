@@ -23,11 +23,11 @@ use crate::call::CallError;
 use crate::cancellation::{Cancellation, StopReason};
 use crate::collect::{self, Progress, ReadOptions};
 use crate::connect::CheckAnswers;
+use crate::options::settings::{Limits, Settings};
 use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimiter};
 use crate::remedy;
 use crate::secrets::{Redactor, Secrets};
 use crate::session::{self, RoleChain, Session, SessionContext, SessionLog};
-use crate::settings::{Limits, Settings};
 use crate::targets::organization::OrganizationsClient;
 use crate::targets::{Access, Target};
 

@@ -1,7 +1,7 @@
 //! The actions of a distributed run: plan, collect and merge, and all of them in one invocation.
 
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::delivery::DeliveryOptions;
+use rolecall_core::options::delivery::DeliveryOptions;
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::{RunOptions, Scanner, Settings};
 use rolecall_delivery::merge::MergeRequest;

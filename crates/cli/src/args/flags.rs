@@ -4,11 +4,11 @@ use std::fmt::Debug;
 
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
-use rolecall_core::collect::options::SelectionOptions;
-use rolecall_core::delivery::DeliveryOptions;
-use rolecall_core::option_rows::{OptionRow, OptionSet, Origin, Shape};
-use rolecall_core::settings::SettingOptions;
-use rolecall_core::targets::options::TargetOptions;
+use rolecall_core::options::delivery::DeliveryOptions;
+use rolecall_core::options::rows::{OptionRow, OptionSet, Origin, Shape};
+use rolecall_core::options::selection::SelectionOptions;
+use rolecall_core::options::settings::SettingOptions;
+use rolecall_core::options::targets::TargetOptions;
 
 use crate::failure::Failure;
 
@@ -292,7 +292,7 @@ fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
 mod tests {
     use clap::{CommandFactory, Parser};
     use rolecall_core::RunOptions;
-    use rolecall_core::option_rows::{OptionRow, Shape};
+    use rolecall_core::options::rows::{OptionRow, Shape};
 
     use crate::commands::{Arguments, Command};
 
@@ -305,8 +305,8 @@ mod tests {
     }
 
     fn rows_of_settings() -> impl Iterator<Item = &'static OptionRow> {
-        use rolecall_core::option_rows::OptionSet;
-        use rolecall_core::settings::SettingOptions;
+        use rolecall_core::options::rows::OptionSet;
+        use rolecall_core::options::settings::SettingOptions;
         super::SelectionOptions::rows().iter().chain(SettingOptions::rows())
     }
 

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use rolecall_core::settings;
+use rolecall_core::options::settings;
 use rolecall_emulator::{Clock, Credentials, Emulator, FaultInjection, RequestObserver, World, WorldSpec};
 use rolecall_roll::RoleArn;
 use rustix::process::{Pid, kill_process};

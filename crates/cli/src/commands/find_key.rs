@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
+use rolecall_core::options::settings::SessionSettings;
 use rolecall_core::run::session_parameters;
 use rolecall_core::scan::ScanContext;
-use rolecall_core::settings::SessionSettings;
 use rolecall_core::targets::{Role, TargetPlan};
 use rolecall_core::{CallError, RunOptions, key_lookup};
 use rolecall_report::coverage_summary::{may_hold_other_keys, with_thousands_separator};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use rolecall_core::cancellation::{Cancellation, StopReason};
-use rolecall_core::delivery::DeliveryOptions;
+use rolecall_core::options::delivery::DeliveryOptions;
 use rolecall_core::targets::TargetPlan;
 use rolecall_core::{RunOptions, Scanner, Settings};
 use rolecall_delivery::merge::MergeRequest;

@@ -1,6 +1,6 @@
 //! The file that `rolecall init` writes: every section and key, the usual ones set and the others as comments.
 
-use rolecall_core::option_rows::{OptionRow, Shape};
+use rolecall_core::options::rows::{OptionRow, Shape};
 
 use super::options::{rows_of, sections};
 

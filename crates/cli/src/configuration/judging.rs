@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use rolecall_core::settings;
+use rolecall_core::options::settings;
 use rolecall_report::rules::{self, Severity};
 use rolecall_report::settings::{Exception, OwnerSource, RuleOverride};
 use rolecall_roll::AccountId;

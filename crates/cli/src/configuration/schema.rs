@@ -1,6 +1,6 @@
 //! The JSON Schema of `rolecall.toml`, for editors that check and complete TOML.
 
-use rolecall_core::option_rows::{OptionRow, Shape};
+use rolecall_core::options::rows::{OptionRow, Shape};
 use serde_json::{Map, Value, json};
 
 use super::options::{rows_of, sections};

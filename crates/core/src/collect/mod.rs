@@ -11,7 +11,6 @@ pub mod control_total;
 pub mod credential_report;
 pub mod last_used;
 pub mod mfa_devices;
-pub mod options;
 pub mod policies;
 pub mod progress;
 pub mod read_account;

@@ -21,7 +21,7 @@ use aws_types::service_config::ServiceConfigKey;
 use rolecall_roll::Partition;
 
 use crate::caller_credentials::SendableCredentials;
-use crate::settings::Limits;
+use crate::options::settings::Limits;
 
 pub(crate) use answers::CheckAnswers;
 use proxy::DirectCredentials;

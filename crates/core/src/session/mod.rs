@@ -27,9 +27,9 @@ use tokio::sync::{Mutex, watch};
 
 use crate::call::{CallError, valid_request_id};
 use crate::connect::CheckAnswers;
+use crate::options::settings::SessionSettings;
 use crate::rate_limiter::{CallMetrics, MetricsInterceptor, RateLimitedClient, RateLimiter};
 use crate::secrets::Secrets;
-use crate::settings::SessionSettings;
 use crate::targets::Role;
 pub use role_chain::RoleChain;
 

@@ -4,12 +4,11 @@
 //! 2. [`organization`]: accounts that AWS Organizations lists;
 //! 3. [`account_filter`]: selects among them;
 //! 4. [`target_spec`]: from an account's entry to how the account is read;
-//! 5. [`options`]: the options for all of this, and [`plan`], which combines them;
+//! 5. [`plan`]: combines the options for all of this, which are in [`crate::options::targets`];
 //! 6. [`Targets`]: the resolved targets, each account once, all in one partition.
 
 pub mod account_filter;
 pub mod accounts_file;
-pub mod options;
 pub mod organization;
 pub mod plan;
 pub mod target_spec;

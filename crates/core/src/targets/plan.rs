@@ -7,11 +7,11 @@ use std::fmt;
 use rolecall_roll::{AccountId, ExternalId, NeutralTerms, Partition, RoleArn, TargetScope, Terms};
 
 use super::account_filter::EmptySelection;
-use super::options::TargetOptions;
 use super::organization::OrganizationReads;
 use super::target_spec::{MissingRole, TargetDefaults};
 use super::{AccountFilter, Target, TargetConflict, TargetSource, TargetSpec, Targets};
-use crate::option_rows::Origin;
+use crate::options::rows::Origin;
+use crate::options::targets::TargetOptions;
 
 /// What is known of the targets before the first call.
 #[derive(Debug, Clone)]
@@ -400,8 +400,8 @@ mod tests {
     use rolecall_roll::AccountId;
 
     use super::{ListedAccounts, PlanError, TargetPlan, accounts_file};
-    use crate::option_rows::{OptionSet, Origin};
-    use crate::targets::options::TargetOptions;
+    use crate::options::rows::{OptionSet, Origin};
+    use crate::options::targets::TargetOptions;
     use crate::targets::{Access, TargetSpec};
 
     const ROLE: &str = "arn:aws:iam::111111111111:role/R";

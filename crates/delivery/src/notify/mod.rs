@@ -7,7 +7,7 @@ mod summary;
 
 use aws_sdk_eventbridge::Client as EventBridge;
 use aws_sdk_sns::Client as Sns;
-use rolecall_core::delivery::DeliveryOptions;
+use rolecall_core::options::delivery::DeliveryOptions;
 use rolecall_core::secrets::Secrets;
 use rolecall_core::{CallError, Scanner};
 use rolecall_report::Report;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::File;
 
 use rolecall_core::Scanner;
-pub use rolecall_core::delivery::StoreLocation;
+pub use rolecall_core::options::delivery::StoreLocation;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

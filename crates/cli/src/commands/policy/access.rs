@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 use rolecall_access::documents::{
     FunctionName, InvalidAccess, MemberRoles, OrganizationId, PermissionSetName, RequiredAccess, Trust,
 };
-use rolecall_core::option_rows::Origin;
-use rolecall_core::targets::options::TargetOptions;
+use rolecall_core::options::rows::Origin;
+use rolecall_core::options::targets::TargetOptions;
 use rolecall_core::targets::{Role, TargetPlan};
 use rolecall_core::{RunOptions, Settings};
 use rolecall_roll::{AccountId, ExternalId, Partition, RoleArn};

@@ -2,9 +2,9 @@
 
 use rolecall_roll::{AccountId, ExternalId, RoleArn, RoleName};
 
-use super::RoleArnTemplate;
-use crate::option_rows::{each, one, options, switch, to_text_by_display};
-use crate::settings::parse_tag;
+use crate::options::rows::{each, one, options, switch, to_text_by_display};
+use crate::options::settings::parse_tag;
+use crate::targets::RoleArnTemplate;
 
 options! {
     /// The options that select the target accounts and their roles.

@@ -2,8 +2,8 @@
 //! its environment variable, its key in `rolecall.toml`, the file that `rolecall init` writes, the file's JSON Schema, and
 //! the reference page. Each value records where it came from.
 //!
-//! The rows are declared next to what they set: [`crate::settings`], [`crate::collect::options`],
-//! [`crate::targets::options`]. [`crate::options`] has all of them.
+//! The rows are declared next to what they set: [`crate::options::settings`], [`crate::options::selection`],
+//! [`crate::options::targets`]. [`crate::options`] has all of them.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -195,22 +195,22 @@ macro_rules! options {
         $(#[$attribute])*
         #[derive(Debug, Clone, Default)]
         pub struct $options {
-            $($(#[doc = $help])+ pub $key: Option<$crate::option_rows::Given<$type>>,)+
+            $($(#[doc = $help])+ pub $key: Option<$crate::options::rows::Given<$type>>,)+
         }
 
-        impl $crate::option_rows::OptionSet for $options {
-            fn rows() -> &'static [$crate::option_rows::OptionRow] {
-                &[$($crate::option_rows::OptionRow {
+        impl $crate::options::rows::OptionSet for $options {
+            fn rows() -> &'static [$crate::options::rows::OptionRow] {
+                &[$($crate::options::rows::OptionRow {
                     key: stringify!($key),
                     toml: $toml,
-                    shape: $crate::option_rows::Shape::$shape,
+                    shape: $crate::options::rows::Shape::$shape,
                     value_name: $value_name,
                     help: concat!($($help),+),
-                    default: || $crate::option_rows::ToText::to_text(&$default),
-                    example: $crate::option_rows::literal!($($example)?),
-                    initial: $crate::option_rows::literal!($($initial)?),
-                    is_secret: $crate::option_rows::is_true!($($secret)?),
-                    narrows: $crate::option_rows::is_true!($($narrows)?),
+                    default: || $crate::options::rows::ToText::to_text(&$default),
+                    example: $crate::options::rows::literal!($($example)?),
+                    initial: $crate::options::rows::literal!($($initial)?),
+                    is_secret: $crate::options::rows::is_true!($($secret)?),
+                    narrows: $crate::options::rows::is_true!($($narrows)?),
                 },)+]
             }
 
@@ -218,7 +218,7 @@ macro_rules! options {
                 &mut self,
                 key: &str,
                 texts: &[String],
-                origin: $crate::option_rows::Origin,
+                origin: $crate::options::rows::Origin,
             ) -> Result<(), String> {
                 if texts.is_empty() {
                     // If an empty filter counted as no filter, it would select every account.
@@ -227,9 +227,9 @@ macro_rules! options {
                 $(if key == stringify!($key) {
                     let parse: fn(&[String]) -> Result<$type, String> = $parse;
                     let value = parse(texts)?;
-                    let is_secret: bool = $crate::option_rows::is_true!($($secret)?);
+                    let is_secret: bool = $crate::options::rows::is_true!($($secret)?);
                     let text = if is_secret { "(secret)".to_owned() } else { texts.join(", ") };
-                    self.$key = Some($crate::option_rows::Given { value, text, origin });
+                    self.$key = Some($crate::options::rows::Given { value, text, origin });
                     return Ok(());
                 })+
                 Err(format!("unknown option {key}"))
@@ -239,7 +239,7 @@ macro_rules! options {
                 Self { $($key: self.$key.or(lower.$key),)+ }
             }
 
-            fn given(&self, key: &str) -> Option<(&str, $crate::option_rows::Origin)> {
+            fn given(&self, key: &str) -> Option<(&str, $crate::options::rows::Origin)> {
                 $(if key == stringify!($key) {
                     return self.$key.as_ref().map(|given| (given.text.as_str(), given.origin));
                 })+
@@ -307,7 +307,7 @@ pub(crate) trait ToText {
 /// Implements [`ToText`] with the type's `Display`.
 macro_rules! to_text_by_display {
     ($($type:ty),+) => {
-        $(impl $crate::option_rows::ToText for $type {
+        $(impl $crate::options::rows::ToText for $type {
             fn to_text(&self) -> Option<String> {
                 Some(self.to_string())
             }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use rolecall_roll::{FactKind, FactSelection, UserSource};
 
-use super::{FactSet, parse_facts};
-use crate::option_rows::{ToText, one, options};
-use crate::settings::ConflictingOptions;
+use crate::collect::{FactSet, parse_facts};
+use crate::options::rows::{ToText, one, options};
+use crate::options::settings::ConflictingOptions;
 
 options! {
     /// The options that select what is read of each account.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rolecall_roll::AccountId;
 
-use crate::option_rows::{one, options, switch};
+use crate::options::rows::{one, options, switch};
 
 options! {
     /// The options of delivery.

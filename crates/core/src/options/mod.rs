@@ -1,10 +1,23 @@
-//! All options of a run: targets, selection and settings.
+//! All options of a run, one row each:
+//!
+//! - [`targets`]: which accounts are read, through which roles;
+//! - [`selection`]: which facts are read, of which users;
+//! - [`settings`]: sessions, concurrency, rates, attempts and timeouts;
+//! - [`delivery`]: where rolls are stored, and who is notified of them.
+//!
+//! [`rows`] is what a row is: flag, variable, key of `rolecall.toml` and help are made from it.
 
-use crate::collect::options::SelectionOptions;
-use crate::delivery::DeliveryOptions;
-use crate::option_rows::{InvalidVariable, OptionRow, OptionSet, Origin};
-use crate::settings::{ConflictingOptions, SettingOptions, Settings};
-use crate::targets::options::TargetOptions;
+pub mod delivery;
+pub mod rows;
+pub mod selection;
+pub mod settings;
+pub mod targets;
+
+use delivery::DeliveryOptions;
+use rows::{InvalidVariable, OptionRow, OptionSet, Origin};
+use selection::SelectionOptions;
+use settings::{ConflictingOptions, SettingOptions, Settings};
+use targets::TargetOptions;
 
 /// All options of a run, as far as they are set.
 #[derive(Debug, Clone, Default)]
@@ -90,8 +103,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::RunOptions;
-    use crate::option_rows::{OptionRow, OptionSet, Origin, Shape};
-    use crate::settings::SettingOptions;
+    use super::rows::{OptionRow, OptionSet, Origin, Shape};
+    use crate::options::settings::SettingOptions;
 
     fn variables(values: &[(&str, &str)]) -> Result<RunOptions, String> {
         let variable =
