@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use fastrand::Rng;
 use rolecall_core::collect::parse_facts;
 use rolecall_core::connect::ClientConfig;
-use rolecall_core::options::rows::{OptionSet, Origin};
+use rolecall_core::options::row::{OptionSet, Origin};
 use rolecall_core::options::targets::TargetOptions;
 use rolecall_core::targets::plan::ListedAccounts;
 use rolecall_core::targets::{TargetPlan, accounts_file};

@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use rolecall_core::options::rows::OptionRow;
+use rolecall_core::options::row::OptionRow;
 use rolecall_core::{RunOptions, connect, logs};
 use rolecall_roll::unprintable_in;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use rolecall_core::options::rows::Origin;
+use rolecall_core::options::row::Origin;
 use rolecall_core::targets::account_filter::EmptySelection;
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
 use rolecall_core::targets::{TargetPlan, TargetSpec, accounts_file as parser};

@@ -1,7 +1,7 @@
 //! The command line's names for settings: flags in remedies; in messages about a value, where the value was given.
 
 use rolecall_core::RunOptions;
-use rolecall_core::options::rows::{OptionRow, Origin};
+use rolecall_core::options::row::{OptionRow, Origin};
 use rolecall_roll::{Terms, shell};
 
 /// Names settings by their flags.

@@ -53,7 +53,7 @@ pub mod targets;
 
 pub use call::CallError;
 pub use options::RunOptions;
-pub use options::rows::OptionSet;
+pub use options::row::OptionSet;
 pub use options::settings::{Limits, SessionSettings, Settings};
 pub use run::Run;
 pub use scan::Scanner;

@@ -16,7 +16,7 @@ use aws_smithy_types::date_time::Format;
 use common::{TestScanner, scanner, settings};
 use jiff::Timestamp;
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::options::rows::{OptionSet, Origin};
+use rolecall_core::options::row::{OptionSet, Origin};
 use rolecall_core::options::targets::TargetOptions;
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::targets::TargetPlan;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use rolecall_core::RunOptions;
-use rolecall_core::options::rows::{OptionSet, Origin};
+use rolecall_core::options::row::{OptionSet, Origin};
 use rolecall_core::targets::plan::{ListedAccounts, PlanError, accounts_file};
 use rolecall_core::targets::{TargetConflict, TargetPlan, TargetSpec};
 use rolecall_delivery::{CollectRequest, Cursor, RunKey};
@@ -447,7 +447,7 @@ fn listed_accounts(targets: Vec<TargetEvent>) -> ListedAccounts {
 #[cfg(test)]
 mod tests {
     use rolecall_core::RunOptions;
-    use rolecall_core::options::rows::{OptionSet, Origin};
+    use rolecall_core::options::row::{OptionSet, Origin};
 
     use super::{Request, plan, request};
     use crate::failure::Failure;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 use rolecall_core::options::delivery::DeliveryOptions;
-use rolecall_core::options::rows::{OptionRow, OptionSet, Origin, Shape};
+use rolecall_core::options::row::{OptionRow, OptionSet, Origin, Shape};
 use rolecall_core::options::selection::SelectionOptions;
 use rolecall_core::options::settings::SettingOptions;
 use rolecall_core::options::targets::TargetOptions;
@@ -292,7 +292,7 @@ fn flag<O: OptionSet + 'static>(row: &'static OptionRow) -> Arg {
 mod tests {
     use clap::{CommandFactory, Parser};
     use rolecall_core::RunOptions;
-    use rolecall_core::options::rows::{OptionRow, Shape};
+    use rolecall_core::options::row::{OptionRow, Shape};
 
     use crate::commands::{Arguments, Command};
 
@@ -305,7 +305,7 @@ mod tests {
     }
 
     fn rows_of_settings() -> impl Iterator<Item = &'static OptionRow> {
-        use rolecall_core::options::rows::OptionSet;
+        use rolecall_core::options::row::OptionSet;
         use rolecall_core::options::settings::SettingOptions;
         super::SelectionOptions::rows().iter().chain(SettingOptions::rows())
     }

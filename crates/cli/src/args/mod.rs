@@ -8,7 +8,7 @@ mod flags;
 mod global;
 mod judging;
 mod outputs;
-mod scan_options;
+mod scan;
 mod sensitive;
 
 pub(crate) use caller::CallerArgs;
@@ -22,5 +22,5 @@ pub(crate) use flags::{
 pub(crate) use global::GlobalArgs;
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};
 pub(crate) use outputs::{Format, OutputArgs, OutputFormat, Outputs};
-pub(crate) use scan_options::ScanOptionArgs;
+pub(crate) use scan::ScanOptionArgs;
 pub(crate) use sensitive::SensitiveText;

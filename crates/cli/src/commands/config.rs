@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use rolecall_core::RunOptions;
-use rolecall_core::options::rows::{OptionRow, Origin};
+use rolecall_core::options::row::{OptionRow, Origin};
 use serde_json::{Value, json};
 
 use crate::args::{ConfigurationArgs, OutputArgs};

@@ -1,8 +1,8 @@
 //! The file that `rolecall init` writes: every section and key, the usual ones set and the others as comments.
 
-use rolecall_core::options::rows::{OptionRow, Shape};
+use rolecall_core::options::row::{OptionRow, Shape};
 
-use super::options::{rows_of, sections};
+use super::option_keys::{rows_of, sections};
 
 const HEAD: &str = "\
 # Configuration of rolecall. Flags and ROLECALL_… variables take precedence over this file. Without --config, rolecall looks for

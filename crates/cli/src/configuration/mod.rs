@@ -4,7 +4,7 @@
 mod example;
 mod find;
 mod judging;
-mod options;
+mod option_keys;
 mod reference;
 mod schema;
 mod sections;
@@ -129,7 +129,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Configuration, String> {
     };
     let own_error = |(span, problem): Problem| at(Some(span), &problem);
     let mut table = DeTable::parse(text).map_err(toml_error)?;
-    let options = options::take(table.get_mut()).map_err(own_error)?;
+    let options = option_keys::take(table.get_mut()).map_err(own_error)?;
     let span = table.span();
     let sections = Spanned::new(span, DeValue::Table(table.into_inner()));
     let sections = Sections::read(sections).map_err(toml_error)?;

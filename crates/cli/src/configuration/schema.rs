@@ -1,9 +1,9 @@
 //! The JSON Schema of `rolecall.toml`, for editors that check and complete TOML.
 
-use rolecall_core::options::rows::{OptionRow, Shape};
+use rolecall_core::options::row::{OptionRow, Shape};
 use serde_json::{Map, Value, json};
 
-use super::options::{rows_of, sections};
+use super::option_keys::{rows_of, sections};
 
 /// The schema of the sections that are not options.
 const SECTIONS: &str = include_str!("sections.schema.json");

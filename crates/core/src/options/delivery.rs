@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rolecall_roll::AccountId;
 
-use crate::options::rows::{one, options, switch};
+use crate::options::row::{one, options, switch};
 
 options! {
     /// The options of delivery.

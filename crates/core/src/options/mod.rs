@@ -5,16 +5,16 @@
 //! - [`settings`]: sessions, concurrency, rates, attempts and timeouts;
 //! - [`delivery`]: where rolls are stored, and who is notified of them.
 //!
-//! [`rows`] is what a row is: flag, variable, key of `rolecall.toml` and help are made from it.
+//! [`row`] is what a row is: flag, variable, key of `rolecall.toml` and help are made from it.
 
 pub mod delivery;
-pub mod rows;
+pub mod row;
 pub mod selection;
 pub mod settings;
 pub mod targets;
 
 use delivery::DeliveryOptions;
-use rows::{InvalidVariable, OptionRow, OptionSet, Origin};
+use row::{InvalidVariable, OptionRow, OptionSet, Origin};
 use selection::SelectionOptions;
 use settings::{ConflictingOptions, SettingOptions, Settings};
 use targets::TargetOptions;
@@ -103,7 +103,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::RunOptions;
-    use super::rows::{OptionRow, OptionSet, Origin, Shape};
+    use super::row::{OptionRow, OptionSet, Origin, Shape};
     use crate::options::settings::SettingOptions;
 
     fn variables(values: &[(&str, &str)]) -> Result<RunOptions, String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rolecall_roll::{FactKind, FactSelection, UserSource};
 
 use crate::collect::{FactSet, parse_facts};
-use crate::options::rows::{ToText, one, options};
+use crate::options::row::{ToText, one, options};
 use crate::options::settings::ConflictingOptions;
 
 options! {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use rolecall_roll::{FactSelection, NeutralTerms, RoleSessionName, Terms};
 
-use crate::options::rows::{each, one, options, switch};
+use crate::options::row::{each, one, options, switch};
 
 /// The settings of a run, which apply to all accounts.
 #[derive(Debug, Clone, Default)]

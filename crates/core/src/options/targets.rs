@@ -2,7 +2,7 @@
 
 use rolecall_roll::{AccountId, ExternalId, RoleArn, RoleName};
 
-use crate::options::rows::{each, one, options, switch, to_text_by_display};
+use crate::options::row::{each, one, options, switch, to_text_by_display};
 use crate::options::settings::parse_tag;
 use crate::targets::RoleArnTemplate;
 

@@ -10,7 +10,7 @@ use super::account_filter::EmptySelection;
 use super::organization::OrganizationReads;
 use super::target_spec::{MissingRole, TargetDefaults};
 use super::{AccountFilter, Target, TargetConflict, TargetSource, TargetSpec, Targets};
-use crate::options::rows::Origin;
+use crate::options::row::Origin;
 use crate::options::targets::TargetOptions;
 
 /// What is known of the targets before the first call.
@@ -400,7 +400,7 @@ mod tests {
     use rolecall_roll::AccountId;
 
     use super::{ListedAccounts, PlanError, TargetPlan, accounts_file};
-    use crate::options::rows::{OptionSet, Origin};
+    use crate::options::row::{OptionSet, Origin};
     use crate::options::targets::TargetOptions;
     use crate::targets::{Access, TargetSpec};
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::options::rows::{OptionSet, Origin};
+use rolecall_core::options::row::{OptionSet, Origin};
 use rolecall_core::options::targets::TargetOptions;
 use rolecall_core::run::RunStart;
 use rolecall_core::targets::TargetPlan;

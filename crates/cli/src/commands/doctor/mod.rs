@@ -10,7 +10,7 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::options::rows::Origin;
+use rolecall_core::options::row::Origin;
 use rolecall_core::run::{RunError, RunStart};
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::TargetConflict;

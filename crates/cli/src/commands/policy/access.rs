@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use rolecall_access::documents::{
     FunctionName, InvalidAccess, MemberRoles, OrganizationId, PermissionSetName, RequiredAccess, Trust,
 };
-use rolecall_core::options::rows::Origin;
+use rolecall_core::options::row::Origin;
 use rolecall_core::options::targets::TargetOptions;
 use rolecall_core::targets::{Role, TargetPlan};
 use rolecall_core::{RunOptions, Settings};

@@ -195,22 +195,22 @@ macro_rules! options {
         $(#[$attribute])*
         #[derive(Debug, Clone, Default)]
         pub struct $options {
-            $($(#[doc = $help])+ pub $key: Option<$crate::options::rows::Given<$type>>,)+
+            $($(#[doc = $help])+ pub $key: Option<$crate::options::row::Given<$type>>,)+
         }
 
-        impl $crate::options::rows::OptionSet for $options {
-            fn rows() -> &'static [$crate::options::rows::OptionRow] {
-                &[$($crate::options::rows::OptionRow {
+        impl $crate::options::row::OptionSet for $options {
+            fn rows() -> &'static [$crate::options::row::OptionRow] {
+                &[$($crate::options::row::OptionRow {
                     key: stringify!($key),
                     toml: $toml,
-                    shape: $crate::options::rows::Shape::$shape,
+                    shape: $crate::options::row::Shape::$shape,
                     value_name: $value_name,
                     help: concat!($($help),+),
-                    default: || $crate::options::rows::ToText::to_text(&$default),
-                    example: $crate::options::rows::literal!($($example)?),
-                    initial: $crate::options::rows::literal!($($initial)?),
-                    is_secret: $crate::options::rows::is_true!($($secret)?),
-                    narrows: $crate::options::rows::is_true!($($narrows)?),
+                    default: || $crate::options::row::ToText::to_text(&$default),
+                    example: $crate::options::row::literal!($($example)?),
+                    initial: $crate::options::row::literal!($($initial)?),
+                    is_secret: $crate::options::row::is_true!($($secret)?),
+                    narrows: $crate::options::row::is_true!($($narrows)?),
                 },)+]
             }
 
@@ -218,7 +218,7 @@ macro_rules! options {
                 &mut self,
                 key: &str,
                 texts: &[String],
-                origin: $crate::options::rows::Origin,
+                origin: $crate::options::row::Origin,
             ) -> Result<(), String> {
                 if texts.is_empty() {
                     // If an empty filter counted as no filter, it would select every account.
@@ -227,9 +227,9 @@ macro_rules! options {
                 $(if key == stringify!($key) {
                     let parse: fn(&[String]) -> Result<$type, String> = $parse;
                     let value = parse(texts)?;
-                    let is_secret: bool = $crate::options::rows::is_true!($($secret)?);
+                    let is_secret: bool = $crate::options::row::is_true!($($secret)?);
                     let text = if is_secret { "(secret)".to_owned() } else { texts.join(", ") };
-                    self.$key = Some($crate::options::rows::Given { value, text, origin });
+                    self.$key = Some($crate::options::row::Given { value, text, origin });
                     return Ok(());
                 })+
                 Err(format!("unknown option {key}"))
@@ -239,7 +239,7 @@ macro_rules! options {
                 Self { $($key: self.$key.or(lower.$key),)+ }
             }
 
-            fn given(&self, key: &str) -> Option<(&str, $crate::options::rows::Origin)> {
+            fn given(&self, key: &str) -> Option<(&str, $crate::options::row::Origin)> {
                 $(if key == stringify!($key) {
                     return self.$key.as_ref().map(|given| (given.text.as_str(), given.origin));
                 })+
@@ -307,7 +307,7 @@ pub(crate) trait ToText {
 /// Implements [`ToText`] with the type's `Display`.
 macro_rules! to_text_by_display {
     ($($type:ty),+) => {
-        $(impl $crate::options::rows::ToText for $type {
+        $(impl $crate::options::row::ToText for $type {
             fn to_text(&self) -> Option<String> {
                 Some(self.to_string())
             }

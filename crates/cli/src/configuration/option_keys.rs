@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rolecall_core::RunOptions;
-use rolecall_core::options::rows::{OptionRow, Origin, Shape};
+use rolecall_core::options::row::{OptionRow, Origin, Shape};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
