@@ -59,36 +59,39 @@ pub struct Beyond {
     pub problem: String,
 }
 
-/// A request that a scan makes and a policy does not allow.
+/// A request that a scan makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Short {
+pub struct NeededRequest {
     /// The action.
     pub action: String,
     /// The resources, as a pattern; `None` in a trust policy, whose resource is its role.
     pub resource: Option<String>,
-    /// The principal of the evaluated request; `None` in a policy that is attached to the principal.
+    /// The principal; `None` in a policy that is attached to the principal.
     pub principal: Option<String>,
-    /// Why it is not allowed.
-    pub reason: String,
     /// What the scan needs it for.
     pub needed_for: String,
 }
 
-/// A request that a scan makes, and that a policy allows or denies depending on condition keys whose values are not known here.
+/// A request that a policy does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Short {
+    /// The request.
+    #[serde(flatten)]
+    pub request: NeededRequest,
+    /// Why it is not allowed.
+    pub reason: String,
+}
+
+/// A request that a policy allows or denies depending on condition keys whose values are not known here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undecided {
-    /// The action.
-    pub action: String,
-    /// The resources, as a pattern; `None` in a trust policy, whose resource is its role.
-    pub resource: Option<String>,
-    /// The principal of the evaluated request; `None` in a policy that is attached to the principal.
-    pub principal: Option<String>,
+    /// The request.
+    #[serde(flatten)]
+    pub request: NeededRequest,
     /// The statements that decide.
     pub statements: Vec<String>,
     /// The condition keys.
     pub keys: Vec<String>,
-    /// What the scan needs it for.
-    pub needed_for: String,
 }
 
 impl PolicyCheck {
@@ -160,20 +163,23 @@ impl PolicyCheck {
         statements: &[StatementView<'_>],
         needs: &Needs<'_>,
     ) {
-        let action = &request.request.action;
         let is_trust = needs.name.is_trust();
-        let principal = is_trust.then(|| request.request.principal.as_str().to_owned());
-        let resource = (!is_trust).then(|| request.resources.clone());
-        let is_known = self.short.iter().any(|it| it.action == *action && it.principal == principal)
-            || self.undecided.iter().any(|it| it.action == *action && it.principal == principal);
+        let action = &request.request.action;
+        let needed = NeededRequest {
+            action: action.clone(),
+            resource: (!is_trust).then(|| request.resources.clone()),
+            principal: is_trust.then(|| request.request.principal.as_str().to_owned()),
+            needed_for: purpose(action, &needs.access.selection),
+        };
+        let known = self.short.iter().map(|it| &it.request);
+        let mut known = known.chain(self.undecided.iter().map(|it| &it.request));
+        let is_known = known.any(|it| (&it.action, &it.principal) == (&needed.action, &needed.principal));
         if is_known || request.decide(&bounds.least).is_allowed() {
             return;
         }
-        let needed_for = purpose(action, &needs.access.selection);
         let most = request.decide(&bounds.most);
         if !most.is_allowed() {
-            let reason = reason(&most, policy, request);
-            self.short.push(Short { action: action.clone(), resource, principal, reason, needed_for });
+            self.short.push(Short { request: needed, reason: reason(&most, policy, request) });
             return;
         }
         let is_unknown = |key: &str| !needs.knows(key);
@@ -186,12 +192,9 @@ impl PolicyCheck {
         let keys: BTreeSet<&str> =
             deciding.iter().flat_map(|statement| bounds::unknown_keys(statement, &is_unknown)).collect();
         self.undecided.push(Undecided {
-            action: action.clone(),
-            resource,
-            principal,
+            request: needed,
             statements: deciding.iter().map(ToString::to_string).collect(),
             keys: keys.into_iter().map(shown_key).collect(),
-            needed_for,
         });
     }
 }

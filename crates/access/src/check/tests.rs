@@ -54,11 +54,13 @@ fn text(check: &PolicyCheck) -> String {
         )
     });
     let on = |resource: &Option<String>| resource.as_ref().map_or(String::new(), |it| format!(" on {it}"));
-    let short =
-        check.short.iter().map(|it| format!("short {}{}: {}", it.action, on(&it.resource), it.reason));
+    let short = check
+        .short
+        .iter()
+        .map(|it| format!("short {}{}: {}", it.request.action, on(&it.request.resource), it.reason));
     let undecided = check.undecided.iter().map(|it| {
         let (statements, keys) = (it.statements.join(", "), it.keys.join(", "));
-        format!("depends {}{}: {statements} by {keys}", it.action, on(&it.resource))
+        format!("depends {}{}: {statements} by {keys}", it.request.action, on(&it.request.resource))
     });
     beyond.chain(short).chain(undecided).collect::<Vec<_>>().join("\n")
 }
@@ -114,7 +116,7 @@ fn without_any_one_action_each_document_is_short_of_it() {
                     without["Statement"][index]["Action"] =
                         if rest.is_empty() { json!("sts:GetCallerIdentity") } else { json!(rest) };
                     let check = checked(&without, name, &access);
-                    let is_short = check.short.iter().any(|it| it.action == *action);
+                    let is_short = check.short.iter().any(|it| it.request.action == *action);
                     assert!(is_short, "{name} without {action}: {}", text(&check));
                 }
             }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use rolecall_access::check::{self, Beyond, CheckError, ConditionKeys, PolicyCheck, Short, Undecided};
+use rolecall_access::check::{
+    self, Beyond, CheckError, ConditionKeys, NeededRequest, PolicyCheck, Short, Undecided,
+};
 use rolecall_access::documents::{DocumentName, RequiredAccess};
 use serde::Serialize;
 
@@ -202,8 +204,8 @@ fn access_for<'a>(
 
 /// Removes resources of a sample account, which says nothing to the user.
 fn without_sample_account(check: &mut PolicyCheck) {
-    let short = check.short.iter_mut().map(|it| &mut it.resource);
-    for resource in short.chain(check.undecided.iter_mut().map(|it| &mut it.resource)) {
+    let short = check.short.iter_mut().map(|it| &mut it.request.resource);
+    for resource in short.chain(check.undecided.iter_mut().map(|it| &mut it.request.resource)) {
         *resource = None;
     }
 }
@@ -249,23 +251,21 @@ fn beyond_text(beyond: &Beyond) -> String {
     format!("{statement} {element}{value}: {problem}")
 }
 
-fn short_text(short: &Short) -> String {
-    let Short { action, resource, principal, reason, needed_for } = short;
+fn short_text(Short { request, reason }: &Short) -> String {
+    format!("{}: {reason} (needed for {})", request_text(request), request.needed_for)
+}
+
+fn undecided_text(Undecided { request, statements, keys }: &Undecided) -> String {
+    let (statements, keys) = (statements.join(", "), keys.join(", "));
     format!(
-        "{}: {reason} (needed for {needed_for})",
-        request_text(action, resource.as_ref(), principal.as_ref())
+        "{}: {statements} decides by {keys}, which --context may give (needed for {})",
+        request_text(request),
+        request.needed_for
     )
 }
 
-fn undecided_text(undecided: &Undecided) -> String {
-    let Undecided { action, resource, principal, statements, keys, needed_for } = undecided;
-    let request = request_text(action, resource.as_ref(), principal.as_ref());
-    let (statements, keys) = (statements.join(", "), keys.join(", "));
-    format!("{request}: {statements} decides by {keys}, which --context may give (needed for {needed_for})")
-}
-
-fn request_text(action: &str, resource: Option<&String>, principal: Option<&String>) -> String {
-    let on = resource.filter(|it| *it != "*").map_or(String::new(), |it| format!(" on {it}"));
-    let by = principal.map_or(String::new(), |it| format!(" by {it}"));
+fn request_text(NeededRequest { action, resource, principal, .. }: &NeededRequest) -> String {
+    let on = resource.as_ref().filter(|it| *it != "*").map_or(String::new(), |it| format!(" on {it}"));
+    let by = principal.as_ref().map_or(String::new(), |it| format!(" by {it}"));
     format!("{action}{on}{by}")
 }
