@@ -36,6 +36,12 @@ pub(crate) fn covers_action(general: &str, particular: &str) -> bool {
 
 /// A pattern of texts that both patterns match, of which there may be others; `None` where no text matches both.
 pub(crate) fn intersection(one: &str, other: &str) -> Option<String> {
+    if !has_wildcard(one) {
+        return covers(other, one).then(|| one.to_owned());
+    }
+    if !has_wildcard(other) {
+        return covers(one, other).then(|| other.to_owned());
+    }
     let one: Vec<char> = one.chars().collect();
     let other: Vec<char> = other.chars().collect();
     // Whether a text matches both rests, for each pair of rests: filled from the ends, then walked from the start.
