@@ -26,6 +26,7 @@ use crate::statement_view::{self, StatementView};
 use bounds::Bounds;
 use requests::{Needs, SampleRequest};
 
+pub use crate::samples::named_accounts;
 pub use parse::{InvalidPolicy, recognize};
 pub use requests::ConditionKeys;
 

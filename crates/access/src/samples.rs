@@ -38,9 +38,14 @@ pub(crate) fn resources_of_read(
     }
 }
 
-/// These patterns, and the narrower ones that the statements distinguish among them.
-pub(crate) fn distinguished(patterns: &[String], statements: &[StatementView<'_>]) -> Vec<String> {
+/// These patterns, and the narrower ones that the policies distinguish among them, by their resources and the accounts that they name.
+pub(crate) fn distinguished(
+    patterns: &[String],
+    statements: &[StatementView<'_>],
+    filler: &Filler,
+) -> Vec<String> {
     let mut all = patterns.to_vec();
+    all.extend(patterns.iter().flat_map(|pattern| filler.in_named_accounts(pattern)));
     let texts = statements.iter().flat_map(StatementView::resources);
     for text in texts.filter(|text| text.len() <= MAX_ARN_LENGTH) {
         all.extend(patterns.iter().filter_map(|pattern| intersection(pattern, text)));
@@ -55,6 +60,13 @@ pub(crate) fn account_of(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or_default()
 }
 
+/// The account ids in a policy's text: numbers of 12 digits.
+#[must_use]
+pub fn named_accounts(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_digit());
+    words.filter(|word| word.len() == 12).map(str::to_owned).collect()
+}
+
 /// AWS accepts no longer ARN.
 const MAX_ARN_LENGTH: usize = 2_048;
 
@@ -62,6 +74,8 @@ const MAX_ARN_LENGTH: usize = 2_048;
 pub(crate) struct Filler {
     letter: char,
     account: String,
+    /// The accounts that the policies name.
+    named_accounts: BTreeSet<String>,
     /// A value that no condition has.
     pub(crate) other_value: String,
 }
@@ -77,11 +91,20 @@ impl Filler {
             other_value.push('x');
         }
         Self {
+            named_accounts: named_accounts(&source),
             // Only a text that is made for it has all letters.
             letter: letter.unwrap_or('_'),
             account: accounts.find(|account| !source.contains(account)).unwrap_or_default(),
             other_value,
         }
+    }
+
+    /// A pattern for any account, for each account that the policies name.
+    fn in_named_accounts(&self, pattern: &str) -> Vec<String> {
+        let fields: Vec<&str> = pattern.splitn(6, ':').collect();
+        let [arn, partition, service, region, "*", resource] = fields.as_slice() else { return Vec::new() };
+        let accounts = self.named_accounts.iter();
+        accounts.map(|id| [arn, partition, service, region, id.as_str(), resource].join(":")).collect()
     }
 
     /// A resource that the pattern matches; `*` stays as it is.

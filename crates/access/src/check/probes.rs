@@ -65,19 +65,21 @@ fn probes(
     let is_of_need = |it: &&StatementView<'_>| {
         it.is_allow() && it.strings("Action").iter().any(|action| covers_action(action, &need.action))
     };
+    // A statement that denies may except values too.
+    let all_values: Vec<(String, String)> =
+        statements.iter().flat_map(|statement| key_values(statement, needs)).collect();
     let statements: Vec<&StatementView<'_>> = statements.iter().filter(is_of_need).collect();
     let (keys, other) = (varied_keys(need), needs.filler.other_value.as_str());
     let others = other_roles(needs, need, generated, &statements);
     let mut probes = Vec::new();
     for needed in needs.requests_of(need, &[]) {
-        // As all statements have it, and as each of them has it.
-        let all_values = statements.iter().flat_map(|statement| key_values(statement, needs)).collect();
+        // With the values of all statements, and as each of those that allow has it.
         let worlds = statements.iter().map(|statement| {
             let values = key_values(statement, needs);
             let met = values.iter().fold(needed.clone(), |met, (key, value)| met.with_key(key, Some(value)));
             (met, values)
         });
-        for (base, values) in std::iter::once((needed.clone(), all_values)).chain(worlds) {
+        for (base, values) in std::iter::once((needed.clone(), all_values.clone())).chain(worlds) {
             let changed = condition_changes(&base, &keys, &values, other);
             let changed = changed.into_iter().chain([base.clone()]);
             probes.extend(changed.map(|request| Probe {
@@ -125,10 +127,25 @@ fn condition_changes(
         let absent = (!is_optional).then(|| base.with_key(key, None));
         let named = values.iter().filter(|(it, _)| it.eq_ignore_ascii_case(key));
         let named = named.map(|(_, value)| value.as_str());
-        let changed = std::iter::once(other_value).chain(named).map(|value| base.with_key(key, Some(value)));
-        absent.into_iter().chain(changed).collect::<Vec<SampleRequest>>()
+        let own = base.values(key).cloned().unwrap_or_default();
+        let other_case = own.iter().map(|value| swap_case(value)).collect::<Vec<String>>();
+        let values = std::iter::once(other_value).chain(named).chain(other_case.iter().map(String::as_str));
+        let values: Vec<&str> = values.collect();
+        // In place of the value, and of a key with several values beside it.
+        let beside = values.iter().map(|value| {
+            let values = own.iter().cloned().chain([(*value).to_owned()]).collect();
+            base.with_values(key, Some(values))
+        });
+        let beside: Vec<SampleRequest> = if *is_optional { beside.collect() } else { Vec::new() };
+        let changed = values.iter().map(|value| base.with_key(key, Some(value)));
+        absent.into_iter().chain(changed).chain(beside).collect::<Vec<SampleRequest>>()
     };
     keys.iter().flat_map(of_key).collect()
+}
+
+fn swap_case(text: &str) -> String {
+    let swap = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    text.chars().map(swap).collect()
 }
 
 /// The limited keys in which a request differs from the one that is needed.

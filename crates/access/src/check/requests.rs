@@ -1,6 +1,6 @@
 //! The requests that a scan makes, as the evaluator takes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_policy::{
     Context, Decision, DocumentEffect, NamedPolicy, NearestStatement, Policy, PolicySet, PolicyType,
@@ -86,10 +86,20 @@ impl<'a> Needs<'a> {
     /// The requests that must be allowed for one need: for each principal, and for the resources among which the statements
     /// distinguish.
     pub(super) fn requests_of(&self, need: &Need, statements: &[StatementView<'_>]) -> Vec<SampleRequest> {
-        let patterns = samples::distinguished(&self.resource_patterns(need), statements);
+        let patterns = samples::distinguished(&self.resource_patterns(need), statements, &self.filler);
         let callers = self.callers();
         let pairs = callers.iter().flat_map(|caller| patterns.iter().map(move |pattern| (caller, pattern)));
-        pairs.filter_map(|(caller, pattern)| self.request(&need.action, pattern, caller)).collect()
+        // Each member role reads its own account.
+        let is_own = |(caller, pattern): &(&Caller, &String)| {
+            let account = account_of(pattern);
+            self.name != DocumentName::MemberPermissions
+                || account.is_empty()
+                || caller.account_id().is_none_or(|id| id == account)
+        };
+        pairs
+            .filter(is_own)
+            .filter_map(|(caller, pattern)| self.request(&need.action, pattern, caller))
+            .collect()
     }
 
     /// A request of any principal for a resource that a pattern matches.
@@ -128,7 +138,7 @@ impl<'a> Needs<'a> {
                 let hub = of(access.hub_role.as_str());
                 [hub].into_iter().chain(permission_set_role(access).map(|role| of(&role))).collect()
             }
-            DocumentName::MemberPermissions => vec![of(&self.member_role())],
+            DocumentName::MemberPermissions => self.member_roles().iter().map(|role| of(role)).collect(),
             DocumentName::OrganizationPermissions => {
                 access.organization_role.iter().map(|role| of(role.as_str())).collect()
             }
@@ -139,11 +149,11 @@ impl<'a> Needs<'a> {
     pub(super) fn resource_patterns(&self, need: &Need) -> Vec<String> {
         match self.name {
             DocumentName::HubTrust => vec![self.access.hub_role.to_string()],
-            DocumentName::MemberTrust => self.access.member_patterns().into_iter().take(1).collect(),
+            DocumentName::MemberTrust => self.access.member_patterns(),
             DocumentName::OrganizationTrust => {
                 self.access.organization_role.iter().map(RoleArn::to_string).collect()
             }
-            _ => need.resources.iter().map(|pattern| self.resources_of(&need.action, pattern)).collect(),
+            _ => need.resources.iter().flat_map(|pattern| self.resources_of(&need.action, pattern)).collect(),
         }
     }
 
@@ -153,22 +163,27 @@ impl<'a> Needs<'a> {
     }
 
     /// The resources of an action that is needed on a pattern; where that is `*`, those with which IAM authorizes the read.
-    fn resources_of(&self, action: &str, pattern: &str) -> String {
+    fn resources_of(&self, action: &str, pattern: &str) -> BTreeSet<String> {
         if pattern != "*" {
-            return pattern.to_owned();
+            return BTreeSet::from([pattern.to_owned()]);
         }
-        let member_role = self.member_role();
-        let account = match self.name {
-            DocumentName::MemberPermissions => account_of(&member_role),
-            _ => self.access.hub_role.account_id().as_str(),
+        let accounts = match self.name {
+            DocumentName::MemberPermissions => {
+                self.member_roles().iter().map(|role| account_of(role).to_owned()).collect()
+            }
+            _ => vec![self.access.hub_role.account_id().to_string()],
         };
-        samples::resources_of_read(action, self.access.partition(), account, &self.access.selection)
+        let (partition, selection) = (self.access.partition(), &self.access.selection);
+        let resources =
+            accounts.iter().map(|id| samples::resources_of_read(action, partition, id, selection));
+        resources.collect()
     }
 
-    /// The member role that stands for all of them.
-    fn member_role(&self) -> String {
-        let patterns = self.access.member_patterns();
-        patterns.first().map(|pattern| self.sample(pattern)).unwrap_or_default()
+    /// The member roles, or those that stand for them: of an organization, one in each account that the policy names, and one in
+    /// another account.
+    fn member_roles(&self) -> Vec<String> {
+        let patterns = samples::distinguished(&self.access.member_patterns(), &[], &self.filler);
+        patterns.iter().map(|pattern| self.sample(pattern)).collect()
     }
 
     /// The condition keys of a request.
@@ -247,6 +262,14 @@ pub(super) enum Caller {
 }
 
 impl Caller {
+    /// The account of the role; `None` for a service.
+    fn account_id(&self) -> Option<&str> {
+        match self {
+            Self::Lambda => None,
+            Self::Role { role, .. } => Some(account_of(role)),
+        }
+    }
+
     fn principal(&self) -> Option<Principal> {
         match self {
             Self::Lambda => "lambda.amazonaws.com".parse().ok(),
@@ -281,9 +304,14 @@ pub(super) fn is_of_principal(key: &str) -> bool {
 impl SampleRequest {
     /// The same request with another value of a condition key, or without the key.
     pub(super) fn with_key(&self, key: &str, value: Option<&str>) -> Self {
+        self.with_values(key, value.map(|value| vec![value.to_owned()]))
+    }
+
+    /// The same, for a key that has several values.
+    pub(super) fn with_values(&self, key: &str, values: Option<Vec<String>>) -> Self {
         let mut changed = self.clone();
         changed.keys.retain(|it, _| !it.eq_ignore_ascii_case(key));
-        changed.keys.extend(value.map(|value| (key.to_owned(), vec![value.to_owned()])));
+        changed.keys.extend(values.map(|values| (key.to_owned(), values)));
         changed.request.context = to_context(&changed.keys);
         changed
     }

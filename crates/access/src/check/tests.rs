@@ -360,6 +360,76 @@ fn values_that_the_policy_names_besides_the_needed_ones_are_beyond() {
 }
 
 #[test]
+fn a_policy_of_several_accounts_must_allow_each() {
+    let members =
+        [MEMBER, "arn:aws:iam::333333333333:role/IAMListRole"].map(|arn| arn.parse().unwrap()).to_vec();
+    let listed = RequiredAccess { members: MemberRoles::Listed(members), ..access() };
+    let name = DocumentName::MemberPermissions;
+    for access in [listed, organization_access()] {
+        let document = document(name, &access);
+        let of_one = with(
+            &document,
+            "Resource",
+            json!(["arn:aws:iam::111111111111:user/", "arn:aws:iam::111111111111:user/*"]),
+        );
+        assert!(text_of(&of_one, name, &access).contains("short iam:ListUsers on arn:aws:iam::"));
+        for deny in [
+            json!({ "Effect": "Deny", "Action": "iam:*", "Resource": "arn:aws:iam::333333333333:*" }),
+            json!({ "Effect": "Deny", "Action": "iam:*", "Resource": "*", "Condition": { "StringEquals": { "aws:PrincipalAccount": "333333333333" } } }),
+        ] {
+            let text = text_of(&and(&document, deny), name, &access);
+            assert!(
+                text.contains(
+                    "short iam:ListUsers on arn:aws:iam::333333333333:user/: Statement[1] denies it"
+                ),
+                "{text}"
+            );
+        }
+    }
+    let access = organization_access();
+    let hub = document(DocumentName::HubPermissions, &access);
+    let deny = json!({ "Effect": "Deny", "Action": "sts:*", "Resource": "*", "Condition": { "StringEquals": { "aws:ResourceAccount": "333333333333" } } });
+    let text = text_of(&and(&hub, deny), DocumentName::HubPermissions, &access);
+    assert!(
+        text.contains("short sts:AssumeRole on arn:aws:iam::333333333333:role/security/IAMListRole"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_deny_that_excepts_more_than_the_needed_value_is_beyond() {
+    let access = RequiredAccess {
+        external_id: Some("between-us".parse().unwrap()),
+        session_tags: vec![("team".to_owned(), "x".to_owned())],
+        ..access()
+    };
+    let name = DocumentName::MemberTrust;
+    let mut open = document(name, &access);
+    open["Statement"][0].as_object_mut().unwrap().remove("Condition");
+    let deny = |condition: Value| json!({ "Effect": "Deny", "Action": "sts:*", "Principal": "*", "Condition": condition });
+    let closed = json!({ "StringNotEquals": { "sts:ExternalId": "between-us" } });
+    let closed = text_of(&and(&open, deny(closed)), name, &access);
+    assert!(!closed.contains("beyond"), "{closed}");
+    for condition in [
+        json!({ "StringNotEquals": { "sts:ExternalId": ["between-us", "other"] } }),
+        json!({ "StringNotLike": { "sts:ExternalId": "*-us" } }),
+        json!({ "StringNotLike": { "STS:ExternalId": "between*" } }),
+        json!({ "StringNotEquals": { "sts:ExternalId": "between-us" }, "StringNotLike": { "sts:ExternalId": "o*" } }),
+        json!({ "StringNotEqualsIgnoreCase": { "sts:ExternalId": "between-us" } }),
+    ] {
+        let text = text_of(&and(&open, deny(condition.clone())), name, &access);
+        assert!(text.contains("sts:ExternalId: accepts another external id"), "{condition}: {text}");
+    }
+    // A tag key beside the one that is used.
+    let mut tags = document(name, &access);
+    let condition = tags["Statement"][1]["Condition"].as_object_mut().unwrap();
+    let keys = condition.remove("ForAllValues:StringEquals").unwrap();
+    condition.insert("ForAnyValue:StringEquals".to_owned(), keys);
+    let text = text_of(&tags, name, &access);
+    assert!(text.contains("Condition aws:TagKeys: does not limit"), "{text}");
+}
+
+#[test]
 fn other_principals_than_the_hub_role_are_beyond() {
     let name = DocumentName::MemberTrust;
     let document = document(name, &access());

@@ -301,7 +301,7 @@ impl DocumentCheck<'_> {
             sources.iter().copied().flat_map(statement_view::statements).collect();
         let filler = Filler::new(sources);
         let all = samples::resources_of_read(action, partition, account_id, self.selection);
-        let resources = samples::distinguished(std::slice::from_ref(&all), &statements);
+        let resources = samples::distinguished(std::slice::from_ref(&all), &statements, &filler);
         resources.into_iter().find_map(|resources| {
             let decision = self.decide(action, principal, filler.resource(&resources, partition));
             let is_part = resources != all;

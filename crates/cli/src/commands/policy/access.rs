@@ -1,5 +1,7 @@
 //! The access that policies are made for: the options that `generate`, `request` and `check` share.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, ValueEnum};
 use rolecall_access::documents::{
     FunctionName, InvalidAccess, MemberRoles, OrganizationId, PermissionSetName, RequiredAccess, Trust,
@@ -103,6 +105,16 @@ impl GivenAccess {
     /// The access, with samples of the roles that are not given.
     pub(crate) fn with_samples(&self) -> &RequiredAccess {
         &self.access
+    }
+
+    /// The access with samples, of which those of the member roles are in these accounts.
+    pub(crate) fn with_samples_in(&self, account_ids: &BTreeSet<String>) -> Result<RequiredAccess, Failure> {
+        let [_, name] = SAMPLE_MEMBER_ROLE;
+        let partition = self.access.partition();
+        let roles = account_ids.iter().map(|id| sample([id, name], partition));
+        let roles: Vec<RoleArn> = roles.collect::<Result<_, _>>()?;
+        let members = if roles.is_empty() { self.access.members.clone() } else { MemberRoles::Listed(roles) };
+        Ok(RequiredAccess { members, ..self.access.clone() })
     }
 
     /// Whether the member roles are given.

@@ -170,9 +170,15 @@ fn check_file(
         Err(error) => return Ok(invalid(error.to_string())),
     };
     let access = access_for(name, given, &file)?;
-    match check::check(&text, name, access, context) {
+    // Without a member role, the policy itself says which accounts it is for, if it does.
+    let named = check::named_accounts(&text);
+    let is_of_sample = !given.has_members();
+    let of_named = (is_of_sample && name == DocumentName::MemberPermissions)
+        .then(|| given.with_samples_in(&named))
+        .transpose()?;
+    match check::check(&text, name, of_named.as_ref().unwrap_or(access), context) {
         Ok(mut check) => {
-            if !given.has_members() {
+            if is_of_sample && (named.is_empty() || of_named.is_none()) {
                 without_sample_account(&mut check);
             }
             Ok(CheckedFile { file, verdict: CheckVerdict::of(&check), problem: None, check: Some(check) })
