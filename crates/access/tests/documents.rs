@@ -472,3 +472,31 @@ fn a_broken_link_has_notes_on_what_never_works_in_its_documents() {
         broken.notes
     );
 }
+
+#[test]
+fn a_condition_or_a_resource_of_the_member_permissions_is_not_loosened() {
+    let allow =
+        json!({ "Effect": "Allow", "Action": ["iam:ListUsers", "iam:ListAccessKeys"], "Resource": "*" });
+    let unmet = json!({ "IpAddress": { "aws:SourceIp": "203.0.113.0/24" } });
+    for document in ["member-permissions", "member-boundary", "member-scps"] {
+        for (element, value, words) in [
+            ("Condition", unmet.clone(), "aws:SourceIp"),
+            ("NotResource", json!("arn:aws:iam::*:user/secret/*"), "NotResource"),
+            ("Resource", json!(["arn:aws:iam::*:user/", "arn:aws:iam::*:user/ci/*"]), "Resource"),
+        ] {
+            let mut setting = Setting::healthy();
+            setting.context.insert("aws:SourceIp".to_owned(), vec!["198.51.100.1".to_owned()]);
+            let mut limited = allow.clone();
+            if element == "NotResource" {
+                limited.as_object_mut().unwrap().remove("Resource");
+            }
+            limited[element] = value;
+            setting.documents.insert(document, statement(limited));
+            let check = setting.check();
+            let (link, broken) = check.broken_link().unwrap();
+            assert_eq!(link.link, Link::Collect, "{document} {element}");
+            assert!(matches!(broken.candidates[0].cure, Cure::Step(_)), "{document} {element}: {broken:?}");
+            assert!(broken.candidates[0].text.contains(words), "{}", broken.candidates[0].text);
+        }
+    }
+}

@@ -5,7 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use rolecall_core::collect;
-use rolecall_policy::{Decision, NamedPolicy, PolicySet, PolicyType, Principal, Request, authorize};
+use rolecall_policy::{
+    Decision, Element, Explanation, Mismatch, NamedPolicy, PolicySet, PolicyType, Principal, Request,
+    authorize, explain,
+};
 use rolecall_roll::{Cause, FactSelection, Link, Terms};
 use serde_json::Value;
 
@@ -255,9 +258,10 @@ impl DocumentCheck<'_> {
         };
         let denied: Vec<DeniedAction<'_>> =
             actions.iter().filter_map(|action| self.denied_action(action, &principal)).collect();
-        let Some(DeniedAction { action: first, decision, .. }) = denied.first() else {
+        let Some(first_denied) = denied.first() else {
             return LinkCheck::ok(Link::Collect, subject, Evidence::Documents);
         };
+        let DeniedAction { action: first, decision, .. } = first_denied;
         let cause = match decision {
             Decision::ImplicitlyDenied(kind) => {
                 Cause::NotAllowed { policy: named(*kind), action: Some((*first).to_owned()) }
@@ -274,7 +278,19 @@ impl DocumentCheck<'_> {
         let texts: Vec<String> = alike.iter().map(ToString::to_string).collect();
         let text = format!("{}: {decision}", texts.join(", "));
         let alike: Vec<&str> = alike.iter().map(|it| it.action).collect();
-        let cure = cure::for_actions(&cause, &alike, self.request, true, terms);
+        // A statement for all resources, or without a condition, would loosen what is there.
+        let cure = match &first_denied.limit {
+            Some(ActionLimit::Condition(key)) => {
+                Cure::Step(Cause::TrustConditionNotMet { key: Some(key.clone()) }.to_do(terms))
+            }
+            Some(ActionLimit::Resource) => Cure::Step(format!(
+                "let the owner of account {} decide whether the role may read these too: the statement limits it to other resources",
+                account_of(self.request.role_arn.as_str())
+            )),
+            None => cure::for_actions(&cause, &alike, self.request, true, terms),
+        };
+        let limit = first_denied.nearest.as_ref().map_or(String::new(), |nearest| format!(": {nearest}"));
+        let text = format!("{text}{limit}");
         broken(Link::Collect, subject, Candidate { cause, text, cure, distinguished_by: None })
     }
 
@@ -303,18 +319,28 @@ impl DocumentCheck<'_> {
         let all = samples::resources_of_read(action, partition, account_id, self.selection);
         let resources = samples::distinguished(std::slice::from_ref(&all), &statements, &filler);
         resources.into_iter().find_map(|resources| {
-            let decision = self.decide(action, principal, filler.resource(&resources, partition));
-            let is_part = resources != all;
-            (!decision.is_allowed()).then(|| DeniedAction {
+            let explanation = self.explain(action, principal, filler.resource(&resources, partition));
+            if explanation.decision.is_allowed() {
+                return None;
+            }
+            let nearest = match &explanation.decision {
+                Decision::ImplicitlyDenied(kind) => evaluation::nearest(&explanation, *kind),
+                _ => None,
+            };
+            let mismatch = nearest.and_then(|(document, it)| Some((document, it, it.mismatches.first()?)));
+            Some(DeniedAction {
                 action,
-                resources: is_part.then_some(resources),
-                decision,
+                resources: (resources != all).then_some(resources),
+                limit: mismatch.and_then(|(_, _, mismatch)| ActionLimit::of(mismatch)),
+                nearest: mismatch
+                    .map(|(document, it, mismatch)| format!("{document} {}: {mismatch}", it.statement)),
+                decision: explanation.decision,
             })
         })
     }
 
     /// The decision about an IAM action of the member's role.
-    fn decide(&self, action: &str, principal: &Principal, resource: String) -> Decision {
+    fn explain(&self, action: &str, principal: &Principal, resource: String) -> Explanation {
         let role_arn = self.request.role_arn.as_str();
         let account_id = account_of(role_arn);
         let request = Request {
@@ -330,7 +356,25 @@ impl DocumentCheck<'_> {
             scps: self.documents.member_scps.clone(),
             ..PolicySet::default()
         };
-        authorize(&request, &policies)
+        explain(&request, &policies)
+    }
+}
+
+/// What keeps the statement that comes closest from allowing an action.
+enum ActionLimit {
+    /// A condition on this key.
+    Condition(String),
+    /// Its resources.
+    Resource,
+}
+
+impl ActionLimit {
+    fn of(mismatch: &Mismatch) -> Option<Self> {
+        match &mismatch.element {
+            Element::Condition { key, .. } => Some(Self::Condition(key.clone())),
+            Element::Resource | Element::NotResource => Some(Self::Resource),
+            _ => None,
+        }
     }
 }
 
@@ -340,6 +384,10 @@ struct DeniedAction<'a> {
     /// The resources for which it is denied, as a pattern; `None` where no part of those that a scan reads is known to be allowed.
     resources: Option<String>,
     decision: Decision,
+    /// What keeps the nearest statement from allowing it; `None` where no statement has the action.
+    limit: Option<ActionLimit>,
+    /// The nearest statement, in words.
+    nearest: Option<String>,
 }
 
 impl fmt::Display for DeniedAction<'_> {

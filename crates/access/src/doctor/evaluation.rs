@@ -216,7 +216,7 @@ fn with_text(cause: Cause, text: Option<String>, cure: Cure) -> Candidate {
 }
 
 /// The document and the statement that came closest to allowing the request, among the documents of a type.
-fn nearest(explanation: &Explanation, kind: PolicyType) -> Option<(&str, &NearestStatement)> {
+pub(super) fn nearest(explanation: &Explanation, kind: PolicyType) -> Option<(&str, &NearestStatement)> {
     let of_kind = explanation.documents.iter().filter(|document| document.kind == kind);
     let nearest = of_kind.filter_map(|document| match &document.effect {
         DocumentEffect::NoEffect { nearest } => Some((document.document.as_str(), nearest.as_ref()?)),
