@@ -303,6 +303,27 @@ async fn authorization_details_of_aws_name_all_causes_at_once() {
 }
 
 #[tokio::test]
+async fn details_of_a_trust_policy_do_not_say_that_it_does_not_name_the_caller() {
+    let mut setting = Setting::healthy();
+    setting.world.as_object_mut().unwrap().insert("authorization_ids".to_owned(), true.into());
+    may_diagnose(&mut setting, &["iam:GetRequestAuthorizationDetails"]);
+    let mfa = setting::trust_if("Bool", "aws:MultiFactorAuthPresent", &serde_json::json!("true"));
+    setting.set("/accounts/111111111111/roles/IAMListRole", "trust_policy", mfa);
+    let (_, check) = setting.check().await;
+    assert_eq!(check.evidence(), "authorization_details", "{}", check.0);
+    for cause in ["caller_not_trusted", "trust_condition_not_met"] {
+        let tells = check.candidate(cause).and_then(|it| it.get("distinguished_by"));
+        assert!(tells.is_some(), "{cause}: {}", check.0);
+    }
+    setting.argument("--member-profile", "member");
+    let (_, check) = setting.check().await;
+    assert_eq!(check.evidence(), "role", "{}", check.0);
+    let key = check.candidate("trust_condition_not_met").and_then(|it| it.get("key")).unwrap();
+    assert_eq!(key, "aws:MultiFactorAuthPresent", "{}", check.0);
+    assert!(check.candidate("caller_not_trusted").is_none(), "{}", check.0);
+}
+
+#[tokio::test]
 async fn a_statement_that_denies_is_named_by_its_sid() {
     let mut setting = Setting::healthy();
     setting.world.as_object_mut().unwrap().insert("authorization_ids".to_owned(), true.into());

@@ -181,6 +181,7 @@ impl Doctor<'_> {
         {
             (link, broken.evidence, broken.candidates) =
                 (link_by_details, Evidence::AuthorizationDetails, candidates);
+            self.explain_trust(request, &mut broken).boxed_local().await;
         } else if broken.candidates.len() > 1 {
             match simulation::simulate(self.scanner, request).boxed_local().await {
                 Ok(Simulation::Allowed) => {
@@ -253,6 +254,31 @@ impl Doctor<'_> {
             Candidate { text, ..candidate(cause, cure) }
         };
         Some((link, causes.into_iter().map(cured).collect()))
+    }
+
+    /// AWS's details say that the trust policy does not allow a request, and not why: it does not name the caller, or a condition is
+    /// not met. The role tells, where it can be read.
+    async fn explain_trust(&self, request: &SessionRequest, broken: &mut BrokenLink) {
+        let is_of_trust = |it: &Candidate| matches!(&it.cause, Cause::CallerNotTrusted { .. });
+        if !broken.candidates.iter().any(is_of_trust) {
+            return;
+        }
+        let candidates = std::mem::take(&mut broken.candidates);
+        let (mut of_trust, others): (Vec<Candidate>, Vec<Candidate>) =
+            candidates.into_iter().partition(is_of_trust);
+        let condition = Cause::TrustConditionNotMet { key: None };
+        let step = Cure::Step(condition.to_do(self.terms));
+        of_trust.push(candidate(condition, step));
+        for candidate in &mut of_trust {
+            candidate.distinguished_by = candidate.cause.distinguished_by().map(str::to_owned);
+        }
+        broken.candidates = of_trust;
+        self.look_at_member(request, broken).await;
+        if broken.evidence == Evidence::AuthorizationDetails {
+            let note = "AWS's details say that the trust policy does not allow it, and not which of these is the reason";
+            broken.notes.push(note.to_owned());
+        }
+        broken.candidates.splice(0..0, others);
     }
 
     /// Looks at the role with credentials of the member account, where there are any, and evaluates its trust policy.
