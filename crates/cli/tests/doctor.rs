@@ -324,6 +324,33 @@ async fn details_of_a_trust_policy_do_not_say_that_it_does_not_name_the_caller()
 }
 
 #[tokio::test]
+async fn a_trust_policy_for_a_role_with_a_path_is_not_said_to_allow_the_caller() {
+    let mut setting = Setting::healthy();
+    let other_path = setting::role(setting::HUB, "service-role/LambdaRole");
+    let trust = setting::trust(&serde_json::json!({ "AWS": other_path }));
+    setting.set("/accounts/111111111111/roles/IAMListRole", "trust_policy", trust);
+    setting.argument("--member-profile", "member");
+    let (_, check) = setting.check().await;
+    let first = check.broken().unwrap().pointer("/candidates/0").unwrap();
+    assert_eq!(first.get("cause").unwrap(), "caller_not_trusted", "{}", check.0);
+    assert!(
+        first
+            .pointer("/cure/step")
+            .is_some_and(|step| step.to_string().contains("get-role --role-name LambdaRole"))
+    );
+    assert!(!check.0.to_string().contains("the trust policy allows this caller"), "{}", check.0);
+    // Where the caller may read its own role, the path is known.
+    may_diagnose(&mut setting, &["iam:GetRole"]);
+    let (_, check) = setting.check().await;
+    assert_eq!(check.evidence(), "role", "{}", check.0);
+    assert!(
+        check.candidate("caller_not_trusted").is_some_and(|it| it.pointer("/cure/paste").is_some()),
+        "{}",
+        check.0
+    );
+}
+
+#[tokio::test]
 async fn a_statement_that_denies_is_named_by_its_sid() {
     let mut setting = Setting::healthy();
     setting.world.as_object_mut().unwrap().insert("authorization_ids".to_owned(), true.into());

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::answers::{broken_by, candidate, cause_of, certain, is_same_policy, of_denial, with_action};
 use super::caller::{CallerCheck, with_not_reached};
-use super::cure::{self, Cure, SessionRequest};
+use super::cure::{self, Cure, SessionRequest, last_segment};
 use super::member_role::{self, MemberRole};
 use super::simulation::{self, Simulation};
 use super::subjects::{actions_subject, caller_subject, session_subjects};
@@ -305,6 +305,7 @@ impl Doctor<'_> {
             }
             Ok(MemberRole::Trust(trust)) => {
                 broken.notes.extend(evaluation::lint_notes(&trust, PolicyType::Trust));
+                let other_path = self.other_path(request, &trust);
                 let denial = match self.evaluate_trust(request, trust) {
                     Ok(denial) => denial,
                     Err(reason) => {
@@ -318,8 +319,12 @@ impl Doctor<'_> {
                         matches!(cause, Cause::AccountSuspended | Cause::ExplicitlyDenied { .. })
                             || cause.link() == Link::Hub
                     };
-                    broken.notes.push("the trust policy allows this caller".to_owned());
                     broken.candidates.retain(is_other);
+                    if let Some(other_path) = other_path {
+                        broken.candidates.insert(0, other_path);
+                    } else {
+                        broken.notes.push("the trust policy allows this caller".to_owned());
+                    }
                     return;
                 };
                 let mut candidate = denial.candidate;
@@ -342,6 +347,30 @@ impl Doctor<'_> {
             }
         };
         (broken.evidence, broken.candidates) = (Evidence::Role, found);
+    }
+
+    /// That the trust policy trusts a role of the caller's name, under a path that it may not have; `None` where the path is known or
+    /// does not matter.
+    fn other_path(&self, request: &SessionRequest, trust: &NamedPolicy) -> Option<Candidate> {
+        if request.caller_role_arn.is_some() || !request.caller_arn.contains(":assumed-role/") {
+            return None;
+        }
+        let without_path =
+            SessionRequest { caller_role_arn: Some(request.principal_arn()), ..request.clone() };
+        self.evaluate_trust(&without_path, trust.clone()).ok()??;
+        let name = last_segment(&request.principal_arn()).to_owned();
+        let step = Cure::Step(format!(
+            "compare the Principal with the ARN of the role: `aws iam get-role --role-name {} --query Role.Arn` in account {} shows \
+             its path",
+            rolecall_roll::shell::quote(&name),
+            request.caller_account()
+        ));
+        let cause = Cause::CallerNotTrusted { action: "sts:AssumeRole".to_owned() };
+        let text = format!(
+            "its trust policy names role {name} with a path, and the path of the caller's role is not known"
+        );
+        let distinguished_by = Some("the role of the caller has another path".to_owned());
+        Some(Candidate { text, distinguished_by, ..candidate(cause, step) })
     }
 
     fn role_missing(&self, text: String) -> Candidate {
