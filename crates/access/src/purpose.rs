@@ -17,14 +17,14 @@ pub(crate) fn purpose(action: &str, selection: &FactSelection) -> String {
         return facts.join("; ");
     }
     match action {
-        "sts:AssumeRole" => "assume the roles of the accounts that are read",
-        "sts:TagSession" => "set the session tags",
-        "sts:SetSourceIdentity" => "set the source identity",
+        "sts:AssumeRole" => "assuming the roles of the accounts that are read",
+        "sts:TagSession" => "setting the session tags",
+        "sts:SetSourceIdentity" => "setting the source identity",
         KEY_LOOKUP_ACTION => "find-key: the account of an access key",
         "iam:GetUser" => "whether the selected user exists",
-        _ if action.starts_with("logs:") => "write the log of the function",
+        _ if action.starts_with("logs:") => "writing the log of the function",
         _ if needs_it(organization::ACTIONS) => {
-            "list the accounts of the organization, with their units and tags"
+            "listing the accounts of the organization, with their units and tags"
         }
         _ => "the credential report, from which users are read",
     }

@@ -14,8 +14,12 @@ use crate::documents::{
 use crate::purpose::purpose;
 use crate::statement::{OneOrMany, PolicyDocument, Statement};
 
-/// What stands in the page instead of the external id.
-pub const EXTERNAL_ID_PLACEHOLDER: &str = "REPLACE-WITH-THE-EXTERNAL-ID";
+/// What stands in the page instead of the external id. No external id can have its angle brackets, so nobody can assume the role with
+/// the policy as long as it is there.
+pub const EXTERNAL_ID_PLACEHOLDER: &str = "<EXTERNAL_ID>";
+
+/// An external id with which the documents are made, in whose place the page has [`EXTERNAL_ID_PLACEHOLDER`].
+const STAND_IN: &str = "rolecall-external-id-stand-in";
 
 /// What the page says besides the access.
 #[derive(Debug, Clone)]
@@ -33,7 +37,7 @@ pub struct RequestDetails {
 /// # Errors
 /// [`InvalidAccess`] where no policy could give this access.
 pub fn page(access: &RequiredAccess, details: &RequestDetails) -> Result<String, InvalidAccess> {
-    let access = &with_placeholder(access);
+    let access = &with_stand_in(access);
     let documents = documents(access)?;
     let mut page = String::from("# Request for read access to IAM\n");
     for section in [
@@ -50,13 +54,13 @@ pub fn page(access: &RequiredAccess, details: &RequestDetails) -> Result<String,
         page.push('\n');
         page.push_str(&section);
     }
-    Ok(page)
+    Ok(page.replace(STAND_IN, EXTERNAL_ID_PLACEHOLDER))
 }
 
-/// The same access with the placeholder as external id.
-fn with_placeholder(access: &RequiredAccess) -> RequiredAccess {
-    let placeholder = || EXTERNAL_ID_PLACEHOLDER.parse::<ExternalId>().ok();
-    let external_id = access.external_id.as_ref().and_then(|_| placeholder());
+/// The same access without the external id of the run.
+fn with_stand_in(access: &RequiredAccess) -> RequiredAccess {
+    let stand_in = || STAND_IN.parse::<ExternalId>().ok();
+    let external_id = access.external_id.as_ref().and_then(|_| stand_in());
     RequiredAccess { external_id, ..access.clone() }
 }
 

@@ -420,7 +420,7 @@ async fn the_request_has_a_placeholder_for_the_external_id_and_the_commands_to_w
     let page = fs::read_to_string(&file).unwrap();
     assert!(!page.contains(EXTERNAL_ID));
     for words in [
-        "REPLACE-WITH-THE-EXTERNAL-ID",
+        "<EXTERNAL_ID>",
         "Every Monday",
         "`iam:GetAccountAuthorizationDetails`",
         "aws iam delete-role --role-name IAMListRole",

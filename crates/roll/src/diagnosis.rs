@@ -150,7 +150,11 @@ pub fn doctor_command(role_arn: &RoleArn, selection: &FactSelection, session: &S
         let facts: Vec<&str> = selection.facts.iter().map(|fact| fact.name()).collect();
         flags.push(format!("--collect {}", facts.join(",")));
     }
-    let SessionParameters { via, source_identity, tags, has_external_id: _ } = session;
+    let FactSelection { user_name, path_prefix, .. } = selection;
+    flags.extend(user_name.iter().map(|name| format!("--user {}", shell::quote(name))));
+    flags.extend(path_prefix.iter().map(|prefix| format!("--path-prefix {}", shell::quote(prefix))));
+    let SessionParameters { duration_s, via, source_identity, tags, has_external_id: _ } = session;
+    flags.extend(duration_s.iter().map(|seconds| format!("--session-duration {seconds}s")));
     flags.extend(via.iter().map(|role_arn| format!("--via {}", shell::quote(role_arn.as_str()))));
     flags.extend(
         source_identity.iter().map(|name| format!("--source-identity {}", shell::quote(name.as_str()))),
@@ -597,13 +601,16 @@ mod tests {
         assert_eq!(command, format!("rolecall doctor --role-arn {role_arn}"));
         let facts = [FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed].into();
         let session = SessionParameters {
+            duration_s: Some(7200),
             via: vec!["arn:aws:iam::222222222222:role/Via".parse().unwrap()],
             source_identity: Some("j.ruiz".parse().unwrap()),
             tags: vec![("team".to_owned(), "a b".to_owned())],
             has_external_id: true,
         };
-        let more = doctor_command(&role_arn, &FactSelection { facts, ..default }, &session);
-        let flags = " --collect users,access_keys,last_used --via arn:aws:iam::222222222222:role/Via --source-identity j.ruiz \
+        let (user_name, path_prefix) = (Some("a b".to_owned()), Some("/ci/".to_owned()));
+        let selection = FactSelection { facts, user_name, path_prefix, ..default };
+        let more = doctor_command(&role_arn, &selection, &session);
+        let flags = " --collect users,access_keys,last_used --user 'a b' --path-prefix /ci/ --session-duration 7200s --via arn:aws:iam::222222222222:role/Via --source-identity j.ruiz \
                      --session-tag 'team=a b'";
         assert!(more.ends_with(flags), "{more}");
     }

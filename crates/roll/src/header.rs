@@ -58,6 +58,9 @@ pub struct Header {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionParameters {
+    /// The duration of a session in seconds; `None` for an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<u64>,
     /// The intermediate roles before that of each account, in order; empty where there are none, or not the same for all accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub via: Vec<RoleArn>,

@@ -5,7 +5,7 @@
 use futures_util::FutureExt;
 use rolecall_core::CallError;
 use rolecall_core::session::{Iam, Session};
-use rolecall_roll::ErrorKind;
+use rolecall_roll::{ErrorKind, FactSelection};
 
 /// The results of the calls.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct ActionCheck {
     pub(super) denied: Vec<(&'static str, CallError)>,
     /// The actions that could not be tested: the account has no user, or no access key, to test them with.
     pub(super) untested: Vec<&'static str>,
+    /// The user that those of one user were tested with; `None` where the account has none.
+    pub(super) user_name: Option<String>,
 }
 
 /// A user of the account and one of its access keys, for the calls that need one.
@@ -33,27 +35,31 @@ enum Permission {
     Untested,
 }
 
-/// Calls each action once.
+/// Calls each action once, for the user of the selection or the first one that a scan would list.
 ///
 /// # Errors
 /// The first error that is no answer about a permission, such as a timeout.
 pub(super) async fn check(
     session: &Session<'_>,
     actions: &[&'static str],
+    selection: &FactSelection,
 ) -> Result<ActionCheck, Box<CallError>> {
     let iam = session.iam().boxed_local().await.map_err(Box::new)?;
-    let (mut check, mut sample) = (ActionCheck::default(), Sample::default());
+    let mut check = ActionCheck::default();
+    let mut sample = Sample { user_name: selection.user_name.clone(), access_key_id: None };
+    let path_prefix = selection.path_prefix.as_deref();
     // The users and keys first: the other calls need them.
     let is_first = |action: &&&str| FIRST.contains(*action);
     let first = FIRST.iter().filter(|action| actions.contains(*action));
     let others = actions.iter().filter(|action| !is_first(action));
     for action in first.chain(others) {
-        match call(&iam, action, &mut sample).boxed_local().await? {
+        match call(&iam, action, path_prefix, &mut sample).boxed_local().await? {
             Permission::Allowed => check.allowed += 1,
             Permission::Denied(error) => check.denied.push((action, error)),
             Permission::Untested => check.untested.push(action),
         }
     }
+    check.user_name = sample.user_name;
     Ok(check)
 }
 
@@ -63,7 +69,12 @@ const FIRST: [&str; 2] = ["iam:ListUsers", "iam:ListAccessKeys"];
 const NO_USER: &str = "rolecall-doctor-tests-permissions";
 
 /// Calls the operation of an action.
-async fn call(iam: &Iam, action: &'static str, sample: &mut Sample) -> Result<Permission, Box<CallError>> {
+async fn call(
+    iam: &Iam,
+    action: &'static str,
+    path_prefix: Option<&str>,
+    sample: &mut Sample,
+) -> Result<Permission, Box<CallError>> {
     let client = &iam.client;
     let user_name = sample.user_name.clone().unwrap_or_else(|| NO_USER.to_owned());
     let operation = action.split_once(':').map_or(action, |(_, operation)| operation);
@@ -73,9 +84,12 @@ async fn call(iam: &Iam, action: &'static str, sample: &mut Sample) -> Result<Pe
         };
     }
     let result = match action {
-        "iam:ListUsers" => call!(client.list_users().max_items(1)).map(|page| {
-            sample.user_name = page.users.into_iter().next().map(|user| user.user_name);
-        }),
+        "iam:ListUsers" => {
+            let request = client.list_users().max_items(1).set_path_prefix(path_prefix.map(str::to_owned));
+            call!(request).map(|page| {
+                sample.user_name = page.users.into_iter().next().map(|user| user.user_name);
+            })
+        }
         "iam:ListAccessKeys" => call!(client.list_access_keys().user_name(user_name)).map(|page| {
             sample.access_key_id = page.access_key_metadata.into_iter().find_map(|key| key.access_key_id);
         }),

@@ -50,6 +50,16 @@ pub(super) fn broken_by(
     (link, broken)
 }
 
+/// Errors of AWS itself, which decide nothing.
+const ERRORS_OF_AWS: [&str; 6] = [
+    "InternalError",
+    "InternalFailure",
+    "InternalServiceError",
+    "ServiceFailure",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+];
+
 /// Whether AWS refused the request. Of a throttled one, nothing is known.
 fn is_refusal(error: &CallError) -> bool {
     let is_without_decision = matches!(
@@ -61,7 +71,7 @@ fn is_refusal(error: &CallError) -> bool {
             | ErrorKind::Internal
             | ErrorKind::Interrupted
     );
-    error.code.is_some() && !is_without_decision
+    error.code.as_deref().is_some_and(|code| !ERRORS_OF_AWS.contains(&code)) && !is_without_decision
 }
 
 /// A cause with its cure.

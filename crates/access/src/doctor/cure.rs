@@ -3,7 +3,7 @@
 //! A paste never loosens what is there: it names one principal, and these actions, on this resource; it carries the external
 //! id of the run, and the conditions of the statement that it is made from.
 
-use rolecall_roll::{Cause, ExternalId, PolicyType, RoleArn, Terms};
+use rolecall_roll::{Cause, ExternalId, PolicyType, Remedy, RoleArn, Side, Terms};
 use serde::Serialize;
 
 use crate::documents::trust;
@@ -289,6 +289,16 @@ pub(crate) fn for_actions(
     is_policy_known: bool,
     terms: &dyn Terms,
 ) -> Cure {
+    if let Cause::ExplicitlyDenied { policy, action, policy_arn } = cause {
+        let remedy = Remedy::RemoveDeny {
+            policy: *policy,
+            side: Side::Member,
+            principal: Some(request.role_arn.to_string()),
+            action: action.clone(),
+            policy_arn: policy_arn.clone(),
+        };
+        return Cure::Step(remedy.to_text(terms));
+    }
     let Cause::NotAllowed { policy, .. } = cause else { return Cure::Step(cause.to_do(terms)) };
     let account_id = account_of(request.role_arn.as_str());
     let Some(into) = policy_of(*policy, request.role_name(), account_id) else {

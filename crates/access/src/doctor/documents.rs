@@ -153,12 +153,13 @@ impl DocumentCheck<'_> {
             let root = certain(Cause::RootUser, Evidence::Documents, terms);
             return LinkCheck::broken(Link::Caller, subject, root);
         }
-        // Lambda runs as a role, and not as a user.
-        if caller.contains(":user/") {
+        // Lambda runs as a role, and not as a user. A session shows that something may use its role: a terminal, or CI.
+        if caller.contains(":user/") || caller.contains(":assumed-role/") {
             return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
         }
         let (Some(trust), Ok(principal)) = (&self.documents.hub_trust, LAMBDA.parse::<Principal>()) else {
-            let reason = "whether Lambda may use the role is unknown: there is no hub-trust.json";
+            let reason = "whether Lambda may use the role is unknown: there is no hub-trust.json; for a terminal or CI, pass the ARN of \
+                          the session as the caller";
             return LinkCheck::untested(Link::Caller, subject, reason);
         };
         let mut context = evaluation::given_context(self.context);

@@ -405,8 +405,9 @@ impl Doctor<'_> {
         subject: &str,
         cure: &dyn Fn(&Cause, &[&str]) -> Cure,
     ) -> LinkCheck {
-        let needed = collect::actions(&self.context.settings.selection);
-        let check = match actions::check(session, &needed).boxed_local().await {
+        let selection = &self.context.settings.selection;
+        let needed = collect::actions(selection);
+        let check = match actions::check(session, &needed, selection).boxed_local().await {
             Ok(check) => check,
             Err(error) => {
                 let cure = |cause: &Cause| Cure::Step(cause.to_do(self.terms));
@@ -414,6 +415,9 @@ impl Doctor<'_> {
                 return LinkCheck::broken(Link::Collect, subject, broken);
             }
         };
+        let tested_with =
+            check.user_name.as_ref().map_or(String::new(), |name| format!(", tested with user {name}"));
+        let subject = &format!("{subject}{tested_with}");
         let untested = check.untested.join(", ");
         let untested = (!untested.is_empty())
             .then(|| format!("{untested} not tested: no access key of the account is known to test with"));

@@ -97,7 +97,7 @@ fn the_page_of_an_organization_names_it_and_how_sessions_are_marked() {
         "tag `team` with the value `blue`",
         "create-role --role-name IAMListRole --path /security/",
         "stays valid if the hub role is created again",
-        "list the accounts of the organization",
+        "listing the accounts of the organization",
     ] {
         assert!(page.contains(words), "{words} is not in {page}");
     }

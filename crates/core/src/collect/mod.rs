@@ -193,8 +193,12 @@ pub fn actions(selection: &FactSelection) -> Vec<&'static str> {
     };
     let mut actions: Vec<&'static str> =
         collectors().filter(is_read).flat_map(|collector| collector.actions).copied().collect();
-    if selection.user_name.is_some() && !actions.contains(&users::GET_USER_ACTION) {
-        actions.push(users::GET_USER_ACTION);
+    if selection.user_name.is_some() {
+        // The user is read by name, and no others are listed.
+        actions.retain(|action| *action != users::LIST_USERS_ACTION);
+        if !actions.contains(&users::GET_USER_ACTION) {
+            actions.push(users::GET_USER_ACTION);
+        }
     }
     actions
 }
@@ -275,6 +279,8 @@ mod tests {
         assert_eq!(selection("last_used").names(), "users,access_keys,last_used");
         assert!(selection("recommended, account_alias").contains(FactKind::AccountAlias));
         assert_eq!(actions(&FactSelection::default()), ["iam:ListUsers", "iam:ListAccessKeys"]);
+        let one = FactSelection { user_name: Some("alice".to_owned()), ..FactSelection::default() };
+        assert_eq!(actions(&one), ["iam:ListAccessKeys", "iam:GetUser"]);
         let report = FactSelection { user_source: UserSource::CredentialReport, ..FactSelection::default() };
         assert!(actions(&report).contains(&"iam:GetCredentialReport"));
         let unknown = parse_facts("keys").unwrap_err();

@@ -290,7 +290,9 @@ pub fn session_parameters<'a>(
     let roles: Vec<&Role> = roles.into_iter().collect();
     let chains: BTreeSet<&[RoleArn]> = roles.iter().map(|role| role.via.as_slice()).collect();
     let chain = if chains.len() == 1 { chains.first().copied() } else { None };
+    let default_duration = SessionSettings::default().duration;
     SessionParameters {
+        duration_s: (settings.duration != default_duration).then_some(settings.duration.as_secs()),
         via: chain.unwrap_or_default().to_vec(),
         source_identity: settings.source_identity.clone(),
         tags: settings.tags.clone(),

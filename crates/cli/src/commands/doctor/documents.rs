@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rolecall_access::doctor::{ChainDocuments, DocumentCheck, SessionRequest, TargetCheck};
 use rolecall_core::RunOptions;
 use rolecall_policy::{NamedPolicy, Policy, PolicyType, Principal};
+use rolecall_roll::Terms as _;
 
 use super::DoctorArgs;
 use crate::args;
@@ -26,10 +27,27 @@ pub(super) fn check(
     folder: &Path,
     options: &RunOptions,
 ) -> Result<TargetCheck, Failure> {
+    for key in ["via", "organization", "accounts_file"] {
+        if options.given(key).is_some() {
+            let problem = format!(
+                "--documents checks the documents of one role, and {} is set",
+                FlagTerms.setting(key)
+            );
+            return Err(Failure::usage(problem).with_remedy(
+                "check each pair of roles without it: --caller-arn is the role that assumes, --role-arn the one that is assumed",
+            ));
+        }
+    }
     let settings = targets::settings(options)?;
     let caller_arn = arguments.caller_arn.clone().unwrap_or_default();
     let principal: Principal =
         caller_arn.parse().map_err(|error| Failure::usage(format!("--caller-arn: {error}")))?;
+    if caller_arn.contains(":assumed-role/AWSReservedSSO_") {
+        let problem = "--caller-arn: the ARN of a session does not have the path of its role, which trust policies name";
+        return Err(Failure::usage(problem).with_remedy(
+            "pass the ARN of the role: `aws iam get-role --role-name NAME --query Role.Arn` prints it",
+        ));
+    }
     let role_arn =
         match options.targets.role_arn.as_ref().map(|given| given.value.as_slice()).unwrap_or_default() {
             [role_arn] => role_arn.clone(),
@@ -104,20 +122,32 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
 
 /// The policies of a folder: its files are one level, each folder in it is a level of its own.
 fn levels(folder: &Path) -> Result<Vec<Vec<NamedPolicy>>, Failure> {
+    let (below, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        sorted(folder)?.into_iter().partition(|path| path.is_dir());
     let mut levels = Vec::new();
-    let own = folder_of(folder, PolicyType::Scp)?;
-    if !own.is_empty() {
-        levels.push(own);
+    if !files.is_empty() {
+        levels.push(policies(&files, PolicyType::Scp)?);
     }
-    for path in sorted(folder)?.into_iter().filter(|path| path.is_dir()) {
+    for path in below {
         levels.push(folder_of(&path, PolicyType::Scp)?);
     }
     Ok(levels)
 }
 
 fn folder_of(folder: &Path, policy_type: PolicyType) -> Result<Vec<NamedPolicy>, Failure> {
-    let is_json = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
-    sorted(folder)?.iter().filter(|path| is_json(path)).map(|path| policy(path, policy_type)).collect()
+    policies(&sorted(folder)?, policy_type)
+}
+
+/// Policies from files. Anything else would be ignored silently, and is an error.
+fn policies(paths: &[PathBuf], policy_type: PolicyType) -> Result<Vec<NamedPolicy>, Failure> {
+    let read = |path: &PathBuf| {
+        if path.is_dir() || path.extension().is_none_or(|extension| extension != "json") {
+            let problem = format!("--documents {}: expected a policy, in a file NAME.json", path.display());
+            return Err(Failure::usage(problem).with_remedy(format!("the folder has {NAMES}")));
+        }
+        policy(path, policy_type)
+    };
+    paths.iter().map(read).collect()
 }
 
 fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -127,6 +157,8 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()
         .map_err(cannot_read)?;
+    // Such as .DS_Store.
+    paths.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
     paths.sort();
     Ok(paths)
 }

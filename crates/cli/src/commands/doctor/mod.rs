@@ -17,7 +17,7 @@ use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{Run, RunOptions};
-use rolecall_roll::{Cause, ErrorKind, Outcome, RunId, SessionParameters};
+use rolecall_roll::{Cause, ErrorKind, FactSelection, Outcome, RunId, SessionParameters};
 use serde_json::json;
 
 use crate::args::{CallerArgs, OutputArgs, OutputFormat, ScanOptionArgs};
@@ -137,9 +137,13 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<bool, Failure> {
     }
     flags.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
     let facts: Vec<&str> = file.header.collect.facts.iter().map(|fact| fact.name()).collect();
-    let SessionParameters { via, source_identity, tags, has_external_id } = &file.header.session;
+    let FactSelection { user_name, path_prefix, .. } = &file.header.collect;
+    let SessionParameters { duration_s, via, source_identity, tags, has_external_id } = &file.header.session;
     for (key, texts) in [
         ("collect", vec![facts.join(",")]),
+        ("user", user_name.iter().cloned().collect()),
+        ("path_prefix", path_prefix.iter().cloned().collect()),
+        ("session_duration", duration_s.iter().map(|seconds| format!("{seconds}s")).collect()),
         ("via", via.iter().map(ToString::to_string).collect()),
         ("source_identity", source_identity.iter().map(ToString::to_string).collect()),
         ("session_tag", tags.iter().map(|(key, value)| format!("{key}={value}")).collect()),
