@@ -632,3 +632,126 @@ async fn what_is_no_regular_file_is_refused_at_once() {
         assert!(refused.stderr.contains("/dev/zero: not a regular file"), "{command}: {}", refused.stderr);
     }
 }
+
+#[tokio::test]
+async fn the_user_and_the_path_of_the_scan_are_tested() {
+    let mut setting = Setting::healthy();
+    let denied = ["arn:aws:iam::*:user/bob", "arn:aws:iam::*:user/ci/*"];
+    let deny = serde_json::json!({
+        "Effect": "Deny", "Action": ["iam:ListAccessKeys", "iam:GetUser"], "Resource": denied,
+    });
+    let policies = setting.at("/accounts/111111111111/roles/IAMListRole/policies");
+    policies.as_array_mut().unwrap().push(setting::policy(&deny));
+    for (name, path) in [("bob", "/"), ("robot", "/ci/")] {
+        let user = serde_json::json!({ "create_date": "2024-02-29T08:30:00Z", "path": path });
+        setting.set("/accounts/111111111111/users", name, user);
+    }
+    for (flag, value, name) in [("--user", "bob", "bob"), ("--path-prefix", "/ci/", "robot")] {
+        let mut limited = setting.clone();
+        limited.argument(flag, value);
+        let (ended, check) = limited.check().await;
+        assert_eq!(ended.code, Some(10), "{flag}: {}", check.0);
+        let link = check.broken().unwrap();
+        assert!(
+            link.get("subject").unwrap().as_str().unwrap().ends_with(&format!("user {name}")),
+            "{}",
+            check.0
+        );
+        // What is denied is denied to the role of the member, and not to the caller.
+        let step =
+            check.candidate("explicitly_denied").and_then(|it| it.pointer("/cure/step")).unwrap().to_string();
+        assert!(step.contains("role IAMListRole in account 111111111111"), "{step}");
+        let folder = tempfile::tempdir().unwrap();
+        let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
+        let scan = limited.run("scan", &["--roll", &roll]).await;
+        assert!(scan.stdout.contains(&format!("{flag} {value}")), "the command names it: {}", scan.stdout);
+        limited.arguments = vec!["--from".to_owned(), roll];
+        assert_eq!(limited.check().await.0.code, Some(10), "{flag}");
+    }
+}
+
+#[tokio::test]
+async fn one_user_is_read_without_listing_the_others() {
+    let mut setting = Setting::healthy();
+    let actions = setting.at("/accounts/111111111111/roles/IAMListRole/policies/0/Statement/0/Action");
+    actions.as_array_mut().unwrap().retain(|action| action != "iam:ListUsers");
+    setting.argument("--user", "alice");
+    assert_eq!(setting.run("scan", &[]).await.code, Some(0));
+    let (ended, check) = setting.check().await;
+    assert_eq!(ended.code, Some(0), "{}", check.0);
+}
+
+#[tokio::test]
+async fn an_outage_of_aws_is_not_a_refusal() {
+    let mut setting = Setting::healthy();
+    setting
+        .world
+        .as_object_mut()
+        .unwrap()
+        .insert("fault_injection".to_owned(), serde_json::json!({ "error_rate": 1.0 }));
+    setting.argument("--max-attempts", "1");
+    let (ended, check) = setting.check().await;
+    assert_eq!(ended.code, Some(11), "{}", check.0);
+}
+
+#[tokio::test]
+async fn documents_are_all_evaluated_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let documents = folder.path().join("documents");
+    let generate = [
+        "policy",
+        "generate",
+        "--hub-role-arn",
+        "arn:aws:iam::222222222222:role/LambdaRole",
+        "--role-arn",
+        setting::ROLE_ARN,
+        "--out-dir",
+        documents.to_str().unwrap(),
+    ];
+    let generated = common::ended(&mut common::rolecall("http://127.0.0.1:9", &generate)).await;
+    assert_eq!(generated.code, Some(0), "{}", generated.stderr);
+    std::fs::remove_file(documents.join("hub-trust.json")).unwrap();
+    let session = "arn:aws:sts::222222222222:assumed-role/LambdaRole/ci";
+    let run = async |caller: &str, more: &[&str]| {
+        let arguments = [
+            "doctor",
+            "--documents",
+            documents.to_str().unwrap(),
+            "--role-arn",
+            setting::ROLE_ARN,
+            "--caller-arn",
+            caller,
+        ];
+        common::ended(&mut common::rolecall("http://127.0.0.1:9", &[&arguments[..], more].concat())).await
+    };
+    // A session shows that something may use the role, so that a policy for Lambda is not needed.
+    let healthy = run(session, &[]).await;
+    assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
+    let sso =
+        run("arn:aws:sts::222222222222:assumed-role/AWSReservedSSO_Audit_0123456789abcdef/jane", &[]).await;
+    assert!(
+        sso.code == Some(2) && sso.stderr.contains("does not have the path of its role"),
+        "{}",
+        sso.stderr
+    );
+    let via = run(session, &["--via", "arn:aws:iam::222222222222:role/Middle"]).await;
+    assert!(via.code == Some(2) && via.stderr.contains("--via is set"), "{}", via.stderr);
+    let everything = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    for (directory, file) in [
+        ("member-scps/unit/below", "full.json"),
+        ("member-rcps/unit", "deny.json"),
+        ("hub-scps", "deny.JSON"),
+        ("member-scps", "deny"),
+    ] {
+        let below = documents.join(directory);
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::write(below.join(file), everything).unwrap();
+        let refused = run(session, &[]).await;
+        assert!(
+            refused.code == Some(2) && refused.stderr.contains("expected a policy, in a file NAME.json"),
+            "{directory}: {}",
+            refused.stderr
+        );
+        std::fs::remove_dir_all(documents.join(directory.split('/').next().unwrap())).unwrap();
+    }
+}
