@@ -169,7 +169,7 @@ impl PolicyCheck {
         let needed = NeededRequest {
             action: action.clone(),
             resource: (!is_trust).then(|| request.resources.clone()),
-            principal: is_trust.then(|| request.request.principal.as_str().to_owned()),
+            principal: is_trust.then(|| request.principal.clone()),
             needed_for: purpose(action, &needs.access.selection),
         };
         let known = self.short.iter().map(|it| &it.request);

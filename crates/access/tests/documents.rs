@@ -313,7 +313,12 @@ fn a_paste_that_keeps_a_condition_that_the_run_does_not_meet_says_so() {
             "requires with the setting session_name",
         ),
         (json!({ "Bool": { "aws:SecureTransport": "false" } }), "the condition on aws:SecureTransport"),
+        (
+            json!({ "StringEquals": { "aws:PrincipalOrgID": "o-example001" } }),
+            "the condition on aws:PrincipalOrgID",
+        ),
     ] {
+        setting.context.insert("aws:PrincipalOrgID".to_owned(), vec![String::new()]);
         setting.documents.insert("member-trust", trust(condition.clone()));
         let check = setting.check();
         let (_, broken) = check.broken_link().unwrap();
@@ -499,4 +504,13 @@ fn a_condition_or_a_resource_of_the_member_permissions_is_not_loosened() {
             assert!(broken.candidates[0].text.contains(words), "{}", broken.candidates[0].text);
         }
     }
+}
+
+#[test]
+fn roles_of_two_partitions_cannot_work_together() {
+    let mut setting = Setting::healthy();
+    setting.request.role_arn = "arn:aws-cn:iam::111111111111:role/IAMListRole".parse().unwrap();
+    let check = setting.check();
+    assert_eq!(broken_link(&check), Some(Link::Caller));
+    assert!(matches!(check.broken_link().unwrap().1.candidates[0].cause, Cause::OtherPartition));
 }

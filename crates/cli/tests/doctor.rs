@@ -695,6 +695,15 @@ async fn an_outage_of_aws_is_not_a_refusal() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_more_than_an_hour_ahead_is_named() {
+    let mut setting = Setting::healthy();
+    setting.set("", "fault_injection", serde_json::json!({ "clock_offset_s": -3700 }));
+    let (ended, check) = setting.check().await;
+    assert_eq!(ended.code, Some(11), "{}", check.0);
+    assert!(check.candidate("clock_wrong").is_some(), "{}", check.0);
+}
+
+#[tokio::test]
 async fn documents_are_all_evaluated_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let documents = folder.path().join("documents");

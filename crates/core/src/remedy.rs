@@ -3,6 +3,7 @@
 use rolecall_roll::{Denial, Effect, ErrorKind, Gap, PolicyType, Remedy, Side, Stage};
 
 use crate::call::{BY_THE_CLOCK, CallError};
+use crate::session::ALREADY_EXPIRED;
 
 impl CallError {
     /// What to do about the error.
@@ -42,6 +43,7 @@ fn for_error(error: &CallError) -> Remedy {
             Remedy::UseRegionOfEndpoint
         }
         ErrorKind::Credentials if is_about_the_clock(code, &error.message) => Remedy::SetClock,
+        ErrorKind::Malformed if message_has(ALREADY_EXPIRED) => Remedy::SetClock,
         // Rolecall renews sessions before they expire: if AWS says that one has expired, the clocks differ.
         ErrorKind::Credentials if error.side == Side::Member && code.starts_with("ExpiredToken") => {
             Remedy::SetClock

@@ -205,8 +205,7 @@ fn other_roles(
         format!("arn:{partition}:iam::{stranger}:role/{}", hub.role_name()),
     ];
     let roles: BTreeSet<String> = named.chain(others).collect();
-    let session = needs.access.session_name.clone().unwrap_or_default();
-    let callers = roles.into_iter().map(|role| Caller::Role { role, session: session.clone() });
+    let callers = roles.iter().map(|role| Caller::any_session_of(role));
     let resources = needs.resource_patterns(need);
     let is_trusted = |caller: &Caller| {
         let requests = resources.iter().filter_map(|resource| needs.request(&need.action, resource, caller));

@@ -1,6 +1,7 @@
 //! The requests that a scan makes, as the evaluator takes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rolecall_policy::{
     Context, Decision, DocumentEffect, NamedPolicy, NearestStatement, Policy, PolicySet, PolicyType,
@@ -22,6 +23,8 @@ pub(super) struct Needs<'a> {
     pub(super) all: Vec<Need>,
     /// Condition keys whose values were given.
     context: &'a ConditionKeys,
+    /// The sessions of the hub role that the policy names.
+    named_sessions: Vec<RoleSessionName>,
     pub(super) filler: Filler,
 }
 
@@ -38,6 +41,8 @@ pub(super) struct Need {
 #[derive(Clone)]
 pub(super) struct SampleRequest {
     pub(super) request: Request,
+    /// The principal in words: an ARN.
+    pub(super) principal: String,
     /// The resources for which that of the request stands, as a pattern.
     pub(super) resources: String,
     /// The condition keys of the request.
@@ -65,18 +70,36 @@ impl<'a> Needs<'a> {
                 conditions: statement.condition.clone(),
             })
         });
-        Self { name, access, all: all.collect(), context, filler: Filler::new([source]) }
+        let named_sessions = named_sessions(source, access.hub_role.role_name().as_str());
+        Self { name, access, all: all.collect(), context, named_sessions, filler: Filler::new([source]) }
     }
 
     /// Whether the value of a condition key is known, or that no request has the key.
     pub(super) fn knows(&self, key: &str) -> bool {
-        // Only a user's own requests have `aws:username`, and all of these are made by sessions of roles.
+        // Only a user's own requests have `aws:username`, and all of these are made by sessions of roles. STS has
+        // `sts:DurationSeconds` for other requests only.
+        const OF_OTHER_REQUESTS: [&str; 2] = ["aws:username", "sts:DurationSeconds"];
         let is_given = || self.context.keys().any(|given| given.eq_ignore_ascii_case(key));
         let is_organization = || {
             let keys = ["aws:PrincipalOrgID", "aws:ResourceOrgID"];
             self.organization().is_some() && keys.iter().any(|it| it.eq_ignore_ascii_case(key))
         };
-        is_of_request(key) || key.eq_ignore_ascii_case("aws:username") || is_organization() || is_given()
+        is_of_request(key)
+            || OF_OTHER_REQUESTS.iter().any(|it| it.eq_ignore_ascii_case(key))
+            || self.session_attributes().iter().any(|(it, _)| it.eq_ignore_ascii_case(key))
+            || is_organization()
+            || is_given()
+    }
+
+    /// What a session of the member role has by the tags and the source identity with which it is requested.
+    fn session_attributes(&self) -> Vec<(String, String)> {
+        if self.name != DocumentName::MemberPermissions {
+            return Vec::new();
+        }
+        let RequiredAccess { source_identity, session_tags, .. } = self.access;
+        let identity = source_identity.iter().map(|it| ("aws:SourceIdentity".to_owned(), it.to_string()));
+        let tags = session_tags.iter().map(|(key, value)| (format!("aws:PrincipalTag/{key}"), value.clone()));
+        identity.chain(tags).collect()
     }
 
     pub(super) fn policy_type(&self) -> PolicyType {
@@ -120,6 +143,7 @@ impl<'a> Needs<'a> {
         };
         Some(SampleRequest {
             request,
+            principal: caller.to_string(),
             resources: resources.to_owned(),
             keys,
             policy_type: self.policy_type(),
@@ -129,14 +153,18 @@ impl<'a> Needs<'a> {
     /// The principals that must be allowed.
     pub(super) fn callers(&self) -> Vec<Caller> {
         let access = self.access;
-        let session = access.session_name.clone().unwrap_or_default();
-        let of = |role: &str| Caller::Role { role: role.to_owned(), session: session.clone() };
+        let of = Caller::any_session_of;
         match self.name {
             DocumentName::HubTrust => vec![Caller::Lambda],
             DocumentName::HubPermissions => vec![of(access.hub_role.as_str())],
             DocumentName::MemberTrust | DocumentName::OrganizationTrust => {
-                let hub = of(access.hub_role.as_str());
-                [hub].into_iter().chain(permission_set_role(access).map(|role| of(&role))).collect()
+                let hub = access.hub_role.as_str();
+                let of_hub = |name: &RoleSessionName| Caller::Role {
+                    role: hub.to_owned(),
+                    session: Some(name.clone()),
+                };
+                let all = [of(hub)].into_iter().chain(permission_set_role(access).map(|role| of(&role)));
+                all.chain(self.named_sessions.iter().map(of_hub)).collect()
             }
             DocumentName::MemberPermissions => self.member_roles().iter().map(|role| of(role)).collect(),
             DocumentName::OrganizationPermissions => {
@@ -207,6 +235,7 @@ impl<'a> Needs<'a> {
         if action.starts_with("sts:") && action != KEY_LOOKUP_ACTION {
             self.add_session_keys(&mut keys);
         }
+        keys.extend(self.session_attributes().into_iter().map(|(key, value)| (key, vec![value])));
         // An empty value means that the request does not have the key.
         let given = self.context.iter().filter(|(_, values)| values.iter().any(|value| !value.is_empty()));
         keys.extend(given.map(|(key, values)| (key.clone(), values.clone())));
@@ -257,8 +286,8 @@ fn to_context(keys: &ConditionKeys) -> Context {
 pub(super) enum Caller {
     /// The Lambda service.
     Lambda,
-    /// A session of a role.
-    Role { role: String, session: RoleSessionName },
+    /// A session of a role; `None` where its name is not known: whoever uses the role names it.
+    Role { role: String, session: Option<RoleSessionName> },
 }
 
 impl Caller {
@@ -274,14 +303,47 @@ impl Caller {
         match self {
             Self::Lambda => "lambda.amazonaws.com".parse().ok(),
             Self::Role { role, session } => {
-                let name = role.rsplit('/').next()?;
-                let mut fields = role.split(':').skip(1);
-                let (partition, account) = (fields.next()?, fields.nth(2)?);
-                let session = format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}");
-                session.parse::<Principal>().ok()?.with_principal_arn(role).ok()
+                let name = session.as_ref().map_or(UNNAMED_SESSION, RoleSessionName::as_str);
+                session_arn(role, name)?.parse::<Principal>().ok()?.with_principal_arn(role).ok()
             }
         }
     }
+
+    /// A session whose name is not known.
+    pub(super) fn any_session_of(role: &str) -> Self {
+        Self::Role { role: role.to_owned(), session: None }
+    }
+}
+
+/// The name of a session whose name is not known. No policy has it.
+const UNNAMED_SESSION: &str = "rolecall=any=session";
+
+fn session_arn(role: &str, session: &str) -> Option<String> {
+    let name = role.rsplit('/').next()?;
+    let mut fields = role.split(':').skip(1);
+    let (partition, account) = (fields.next()?, fields.nth(2)?);
+    Some(format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}"))
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lambda => f.write_str("lambda.amazonaws.com"),
+            Self::Role { role, session: None } => f.write_str(role),
+            Self::Role { role, session: Some(session) } => {
+                f.write_str(&session_arn(role, session.as_str()).unwrap_or_else(|| role.clone()))
+            }
+        }
+    }
+}
+
+/// The sessions of a role that a policy names.
+fn named_sessions(source: &Value, role_name: &str) -> Vec<RoleSessionName> {
+    let source = source.to_string();
+    let before = format!("assumed-role/{role_name}/");
+    let names = source.split(before.as_str()).skip(1).filter_map(|rest| rest.split('"').next());
+    let unique: BTreeSet<&str> = names.collect();
+    unique.into_iter().filter_map(|name| name.parse().ok()).collect()
 }
 
 /// A role of the trusted permission set; `None` where none is trusted.

@@ -430,6 +430,29 @@ fn a_deny_that_excepts_more_than_the_needed_value_is_beyond() {
 }
 
 #[test]
+fn the_tags_and_the_source_identity_of_the_session_are_known_in_the_member_account() {
+    let access = organization_access();
+    let name = DocumentName::MemberPermissions;
+    let document = document(name, &access);
+    for (condition, expected) in [
+        (
+            json!({ "StringEquals": { "aws:PrincipalTag/purpose": "roll-call", "aws:SourceIdentity": "j.ruiz" } }),
+            "",
+        ),
+        (json!({ "StringEquals": { "aws:PrincipalTag/purpose": "other" } }), "short iam:ListUsers"),
+        (json!({ "StringEquals": { "aws:PrincipalTag/department": "other" } }), "depends iam:ListUsers"),
+    ] {
+        let text = text_of(&with(&document, "Condition", condition.clone()), name, &access);
+        assert!(text.starts_with(expected) && text.is_empty() == expected.is_empty(), "{condition}: {text}");
+    }
+    let duration = json!({ "NumericLessThan": { "sts:DurationSeconds": "3600" } });
+    let trust = super::tests::document(DocumentName::MemberTrust, &super::tests::access());
+    let text =
+        text_of(&with(&trust, "Condition", duration), DocumentName::MemberTrust, &super::tests::access());
+    assert!(text.starts_with("short sts:AssumeRole"), "{text}");
+}
+
+#[test]
 fn other_principals_than_the_hub_role_are_beyond() {
     let name = DocumentName::MemberTrust;
     let document = document(name, &access());
@@ -456,12 +479,16 @@ fn other_principals_than_the_hub_role_are_beyond() {
         assert!(text.contains(expected) && !text.contains("short"), "{expected}: {text}");
         assert_eq!(text.lines().count(), 1, "{text}");
     }
-    let session = json!({ "AWS": "arn:aws:sts::222222222222:assumed-role/LambdaRole/cross_acct_lambda" });
-    assert_eq!(
-        text_of(&with(&document, "Principal", session), name, &access()),
-        "",
-        "one session of the hub role"
+    // Whoever uses the hub role names the session.
+    let one = "arn:aws:sts::222222222222:assumed-role/LambdaRole/cross_acct_lambda";
+    let text = text_of(&with(&document, "Principal", json!({ "AWS": one })), name, &access());
+    assert!(
+        text.contains("short sts:AssumeRole: Statement[0] (AllowRolecall) allows it for another Principal"),
+        "{text}"
     );
+    let deny = json!({ "Effect": "Deny", "Action": "sts:*", "Principal": { "AWS": one } });
+    let text = text_of(&and(&document, deny), name, &access());
+    assert_eq!(text, "short sts:AssumeRole: Statement[1] denies it");
     let other = json!({ "AWS": "arn:aws:iam::333333333333:role/LambdaRole" });
     let text = text_of(&with(&document, "Principal", other), name, &access());
     assert!(

@@ -153,6 +153,11 @@ impl DocumentCheck<'_> {
             let root = certain(Cause::RootUser, Evidence::Documents, terms);
             return LinkCheck::broken(Link::Caller, subject, root);
         }
+        let partition = caller.split(':').nth(1).unwrap_or_default();
+        if partition != self.request.role_arn.partition().to_string() {
+            let other = certain(Cause::OtherPartition, Evidence::Documents, terms);
+            return LinkCheck::broken(Link::Caller, subject, other);
+        }
         // Lambda runs as a role, and not as a user. A session shows that something may use its role: a terminal, or CI.
         if caller.contains(":user/") || caller.contains(":assumed-role/") {
             return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);

@@ -300,7 +300,13 @@ fn unmet_key(
     let explanation = explain(&policy_request(request, action, more_keys).ok()?, &policies);
     let (_, statement) = nearest(&explanation, PolicyType::Trust)?;
     let mut keys = statement.mismatches.iter().filter_map(|mismatch| match &mismatch.element {
-        Element::Condition { key, .. } if !mismatch.in_request.is_empty() || is_of_request(key) => Some(key),
+        Element::Condition { key, .. }
+            if !mismatch.in_request.is_empty()
+                || is_of_request(key)
+                || more_keys.keys().any(|given| given.eq_ignore_ascii_case(key)) =>
+        {
+            Some(key)
+        }
         _ => None,
     });
     keys.next().cloned()

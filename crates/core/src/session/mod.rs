@@ -395,7 +395,7 @@ fn session_credentials(
         return Err(invalid("the credentials in the response are incomplete or invalid".into()));
     }
     if expires_at <= now {
-        return Err(invalid("the session has already expired; check this machine's clock".into()));
+        return Err(invalid(ALREADY_EXPIRED.to_owned()));
     }
     // Moved at once into a type that does not print them, and that wipes them when it is dropped.
     let credentials = Credentials::new(
@@ -407,6 +407,9 @@ fn session_credentials(
     );
     Ok((credentials, expires_at))
 }
+
+/// The error where a session ends before it begins, by this machine's clock.
+pub(crate) const ALREADY_EXPIRED: &str = "the session has already expired by this machine's clock";
 
 fn midpoint(from: SystemTime, to: SystemTime) -> SystemTime {
     from + to.duration_since(from).unwrap_or_default() / 2
