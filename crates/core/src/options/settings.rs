@@ -207,19 +207,13 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 /// Parses a tag, written as `key=value`.
 ///
 /// # Errors
-/// Where the text has no `=`, or AWS accepts no such key or value.
+/// Where the text has no `=`, or the key or the value is longer than any that AWS accepts.
 pub fn parse_tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("not a tag; write it as key=value")?;
     let (key, value) = (key.trim(), value.trim());
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
     if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 {
         return Err("not a valid tag; a key has 1 to 128 characters and a value at most 256".to_owned());
-    }
-    let is_tag_character = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
-    if let Some(other) = key.chars().chain(value.chars()).find(|c| !is_tag_character(*c)) {
-        return Err(format!(
-            "not a valid tag: it has {other:?}; AWS allows letters, digits, spaces and _.:/=+-@"
-        ));
     }
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -231,7 +225,14 @@ fn parse_session_tags(texts: &[String]) -> Result<Vec<(String, String)>, String>
         return Err(format!("{} session tags; STS allows 50", tags.len()));
     }
     let mut keys = BTreeSet::new();
-    for (key, _) in &tags {
+    for (key, value) in &tags {
+        // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
+        let is_tag_character = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
+        if let Some(other) = key.chars().chain(value.chars()).find(|c| !is_tag_character(*c)) {
+            return Err(format!(
+                "the session tag has {other:?}; STS allows letters, digits, spaces and _.:/=+-@"
+            ));
+        }
         let lower = key.to_ascii_lowercase();
         if lower.starts_with("aws:") {
             return Err(format!("the tag key {key:?} begins with aws:, which AWS reserves"));
@@ -314,9 +315,9 @@ mod tests {
         let tags = parse(&["team=a b", "Größe=1/2", "empty="]).unwrap();
         assert_eq!(tags.last(), Some(&("empty".to_owned(), String::new())));
         for (texts, words) in [
-            (vec!["team=${aws:username}"], "it has '$'"),
-            (vec!["te,am=x"], "it has ','"),
-            (vec!["team=a\tb"], "it has '\\t'"),
+            (vec!["team=${aws:username}"], "the session tag has '$'"),
+            (vec!["te,am=x"], "has ','"),
+            (vec!["team=a\tb"], "has '\\t'"),
             (vec!["=x"], "1 to 128 characters"),
             (vec!["AWS:team=x"], "begins with aws:"),
             (vec!["team=x", "Team=y"], "\"Team\" occurs twice"),
