@@ -195,7 +195,7 @@ pub fn actions(selection: &FactSelection) -> Vec<&'static str> {
         collectors().filter(is_read).flat_map(|collector| collector.actions).copied().collect();
     if selection.user_name.is_some() {
         // The user is read by name, and no others are listed.
-        actions.retain(|action| *action != users::LIST_USERS_ACTION);
+        actions.retain(|action| !users::COLLECTOR.actions.contains(action));
         if !actions.contains(&users::GET_USER_ACTION) {
             actions.push(users::GET_USER_ACTION);
         }

@@ -12,15 +12,13 @@ use crate::pages::{self, Page};
 use crate::session::Session;
 
 /// The action that reading a single user needs.
-pub(super) const LIST_USERS_ACTION: &str = "iam:ListUsers";
-/// Needed in its place for one user.
 pub(super) const GET_USER_ACTION: &str = "iam:GetUser";
 
 /// Declares the fact [`FactKind::Users`].
 pub const COLLECTOR: Collector = Collector {
     fact: FactKind::Users,
     set: FactSet::Default,
-    actions: &[LIST_USERS_ACTION],
+    actions: &["iam:ListUsers"],
     description: "the IAM users",
     read: Read::ListUsers(|session, options, progress| collect(session, options, progress).boxed_local()),
 };
