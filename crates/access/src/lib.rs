@@ -27,10 +27,12 @@ pub mod doctor;
 pub mod documents;
 mod purpose;
 pub mod request;
+mod request_keys;
 mod samples;
 pub mod statement;
 mod statement_view;
 mod wildcard;
 
 pub use documents::{Documents, RequiredAccess, documents};
+pub use request_keys::is_of_request;
 pub use statement::{PolicyDocument, Statement};

@@ -80,6 +80,14 @@ impl<'a> StatementView<'a> {
         keys
     }
 
+    /// The condition keys whose values decide whether the statement applies: those of its conditions and of its policy variables.
+    pub(crate) fn deciding_keys(&self) -> Vec<&'a str> {
+        let conditions = self.conditions();
+        let values = conditions.iter().flat_map(|(_, _, values)| values.iter().copied());
+        let variables = values.chain(self.resources()).flat_map(variables);
+        conditions.iter().map(|(_, key, _)| *key).chain(variables).collect()
+    }
+
     /// The conditions, to be written in another statement.
     pub(crate) fn to_conditions(self) -> Conditions {
         let operators = self.value.get("Condition").and_then(Value::as_object).into_iter().flatten();
@@ -105,4 +113,11 @@ pub(crate) fn strings(value: &Value) -> Vec<&str> {
         Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
         other => other.as_str().into_iter().collect(),
     }
+}
+
+/// The condition keys of the policy variables in a text.
+pub(crate) fn variables(text: &str) -> Vec<&str> {
+    let variables = text.split("${").skip(1).filter_map(|rest| rest.split(['}', ',']).next());
+    // `${*}`, `${?}` and `${$}` are these characters.
+    variables.map(str::trim).filter(|key| key.contains(':')).collect()
 }

@@ -13,6 +13,10 @@
 #[path = "doctor/breakages.rs"]
 mod breakages;
 mod common;
+#[path = "doctor/documents.rs"]
+mod documents;
+#[path = "doctor/rolls.rs"]
+mod rolls;
 #[path = "doctor/setting.rs"]
 mod setting;
 
@@ -429,28 +433,6 @@ async fn each_action_of_each_fact_is_tested() {
 }
 
 #[tokio::test]
-async fn the_accounts_that_a_roll_could_not_read_are_checked() {
-    let mut setting = Setting::healthy();
-    setting.set("/accounts/111111111111/roles/IAMListRole", "policies", serde_json::json!([]));
-    let folder = tempfile::tempdir().unwrap();
-    let roll = folder.path().join("roll.jsonl");
-    let scan = setting.run("scan", &["--roll", roll.to_str().unwrap()]).await;
-    assert_eq!(scan.code, Some(11), "{}", scan.stderr);
-    setting.arguments = vec!["--from".to_owned(), roll.to_str().unwrap().to_owned()];
-    let (ended, check) = setting.check().await;
-    assert_eq!(ended.code, Some(10), "{}", ended.stderr);
-    assert_eq!(check.broken().unwrap().get("link").unwrap(), "collect");
-    // A roll without gaps has nothing to diagnose.
-    let healthy = Setting::healthy();
-    let other = folder.path().join("healthy.jsonl");
-    assert_eq!(healthy.run("scan", &["--roll", other.to_str().unwrap()]).await.code, Some(0));
-    setting.arguments = vec!["--from".to_owned(), other.to_str().unwrap().to_owned()];
-    let nothing = setting.run("doctor", &[]).await;
-    assert_eq!(nothing.code, Some(2));
-    assert!(nothing.stderr.contains("every account was read"), "{}", nothing.stderr);
-}
-
-#[tokio::test]
 async fn an_organization_that_cannot_be_listed_is_a_broken_link() {
     let mut setting = Setting::healthy();
     setting.arguments = ["--organization", "--role-name", "IAMListRole"].map(str::to_owned).to_vec();
@@ -491,96 +473,6 @@ async fn the_external_id_of_another_statement_is_never_printed() {
         // The condition stays.
         assert!(ended.stdout.contains("EXTERNAL_ID_OF_THIS_RUN"), "{}", ended.stdout);
     }
-}
-
-#[tokio::test]
-async fn a_roll_is_checked_for_the_facts_that_it_has() {
-    let mut setting = Setting::healthy();
-    let actions = setting.at("/accounts/111111111111/roles/IAMListRole/policies/0/Statement/0/Action");
-    actions.as_array_mut().unwrap().retain(|action| action != "iam:ListMFADevices");
-    let folder = tempfile::tempdir().unwrap();
-    let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
-    let scan = setting.run("scan", &["--roll", &roll]).await;
-    assert_eq!(scan.code, Some(11), "{}", scan.stderr);
-    assert!(scan.stdout.contains("IAMListRole --collect "), "the command names the facts: {}", scan.stdout);
-    setting.arguments = vec!["--from".to_owned(), roll];
-    let (ended, check) = setting.check().await;
-    assert_eq!(check.broken().unwrap().get("link").unwrap(), "collect", "{}", check.0);
-    assert!(!ended.stderr.contains("external id"), "{}", ended.stderr);
-}
-
-#[tokio::test]
-async fn a_roll_is_checked_with_what_its_scan_sent() {
-    let mut setting = Setting::healthy();
-    setting.with_external_id();
-    setting.argument("--session-tag", "team=a b");
-    setting.argument("--source-identity", "j.ruiz");
-    let folder = tempfile::tempdir().unwrap();
-    let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
-    let scan = setting.run("scan", &["--roll", &roll]).await;
-    assert_eq!(scan.code, Some(11), "{}", scan.stderr);
-    let words = "--source-identity j.ruiz --session-tag 'team=a b'";
-    assert!(
-        scan.stdout.contains(words) && scan.stdout.contains("with the external id of the scan"),
-        "{}",
-        scan.stdout
-    );
-    assert!(!std::fs::read_to_string(&roll).unwrap().contains(setting::EXTERNAL_ID));
-    setting.arguments = vec!["--from".to_owned(), roll];
-    let (ended, check) = setting.check().await;
-    assert_eq!(check.broken().unwrap().get("link").unwrap(), "session", "{}", check.0);
-    assert!(!ended.stderr.contains("the scan sent an external id"), "it is sent: {}", ended.stderr);
-    setting.environment.clear();
-    let (ended, _) = setting.check().await;
-    assert!(ended.stderr.contains("the scan sent an external id"), "{}", ended.stderr);
-}
-
-#[tokio::test]
-async fn documents_of_unknown_names_and_conditions_of_unknown_value_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let run = async |more: &[&str]| {
-        let arguments = [
-            &["doctor", "--documents", folder.path().to_str().unwrap(), "--role-arn", setting::ROLE_ARN][..],
-            &["--caller-arn", "arn:aws:iam::222222222222:role/LambdaRole"],
-            more,
-        ];
-        common::ended(&mut common::rolecall("http://127.0.0.1:9", &arguments.concat())).await
-    };
-    let generate = [
-        "policy",
-        "generate",
-        "--hub-role-arn",
-        "arn:aws:iam::222222222222:role/LambdaRole",
-        "--role-name",
-        "IAMListRole",
-        "--organization-id",
-        "o-example001",
-        "--trust",
-        "organization",
-        "--out-dir",
-        folder.path().to_str().unwrap(),
-    ];
-    let generated = common::ended(&mut common::rolecall("http://127.0.0.1:9", &generate)).await;
-    assert_eq!(generated.code, Some(0), "{}", generated.stderr);
-    // Only the caller knows its organization.
-    let unknown = run(&[]).await;
-    assert_eq!(unknown.code, Some(11), "{}", unknown.stdout);
-    assert!(unknown.stdout.contains("--context aws:ResourceOrgID=VALUE"), "{}", unknown.stdout);
-    let context = ["--context", "aws:ResourceOrgID=o-example001", "aws:PrincipalOrgID=o-example001"];
-    let healthy = run(&["--context", context[1], "--context", context[2]]).await;
-    assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
-    std::fs::remove_file(path("hub-trust.json")).unwrap();
-    let without = run(&["--context", context[1], "--context", context[2]]).await;
-    assert!(without.stdout.contains("there is no hub-trust.json"), "{}", without.stdout);
-    std::fs::create_dir(path("member-scp")).unwrap();
-    let misspelt = run(&[]).await;
-    assert_eq!(misspelt.code, Some(2));
-    assert!(
-        misspelt.stderr.contains("member-scp: this name is not that of a document"),
-        "{}",
-        misspelt.stderr
-    );
 }
 
 #[tokio::test]
@@ -634,54 +526,6 @@ async fn what_is_no_regular_file_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn the_user_and_the_path_of_the_scan_are_tested() {
-    let mut setting = Setting::healthy();
-    let denied = ["arn:aws:iam::*:user/bob", "arn:aws:iam::*:user/ci/*"];
-    let deny = serde_json::json!({
-        "Effect": "Deny", "Action": ["iam:ListAccessKeys", "iam:GetUser"], "Resource": denied,
-    });
-    let policies = setting.at("/accounts/111111111111/roles/IAMListRole/policies");
-    policies.as_array_mut().unwrap().push(setting::policy(&deny));
-    for (name, path) in [("bob", "/"), ("robot", "/ci/")] {
-        let user = serde_json::json!({ "create_date": "2024-02-29T08:30:00Z", "path": path });
-        setting.set("/accounts/111111111111/users", name, user);
-    }
-    for (flag, value, name) in [("--user", "bob", "bob"), ("--path-prefix", "/ci/", "robot")] {
-        let mut limited = setting.clone();
-        limited.argument(flag, value);
-        let (ended, check) = limited.check().await;
-        assert_eq!(ended.code, Some(10), "{flag}: {}", check.0);
-        let link = check.broken().unwrap();
-        assert!(
-            link.get("subject").unwrap().as_str().unwrap().ends_with(&format!("user {name}")),
-            "{}",
-            check.0
-        );
-        // What is denied is denied to the role of the member, and not to the caller.
-        let step =
-            check.candidate("explicitly_denied").and_then(|it| it.pointer("/cure/step")).unwrap().to_string();
-        assert!(step.contains("role IAMListRole in account 111111111111"), "{step}");
-        let folder = tempfile::tempdir().unwrap();
-        let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
-        let scan = limited.run("scan", &["--roll", &roll]).await;
-        assert!(scan.stdout.contains(&format!("{flag} {value}")), "the command names it: {}", scan.stdout);
-        limited.arguments = vec!["--from".to_owned(), roll];
-        assert_eq!(limited.check().await.0.code, Some(10), "{flag}");
-    }
-}
-
-#[tokio::test]
-async fn one_user_is_read_without_listing_the_others() {
-    let mut setting = Setting::healthy();
-    let actions = setting.at("/accounts/111111111111/roles/IAMListRole/policies/0/Statement/0/Action");
-    actions.as_array_mut().unwrap().retain(|action| action != "iam:ListUsers");
-    setting.argument("--user", "alice");
-    assert_eq!(setting.run("scan", &[]).await.code, Some(0));
-    let (ended, check) = setting.check().await;
-    assert_eq!(ended.code, Some(0), "{}", check.0);
-}
-
-#[tokio::test]
 async fn an_outage_of_aws_is_not_a_refusal() {
     let mut setting = Setting::healthy();
     setting
@@ -701,66 +545,4 @@ async fn a_clock_that_is_more_than_an_hour_ahead_is_named() {
     let (ended, check) = setting.check().await;
     assert_eq!(ended.code, Some(11), "{}", check.0);
     assert!(check.candidate("clock_wrong").is_some(), "{}", check.0);
-}
-
-#[tokio::test]
-async fn documents_are_all_evaluated_or_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let documents = folder.path().join("documents");
-    let generate = [
-        "policy",
-        "generate",
-        "--hub-role-arn",
-        "arn:aws:iam::222222222222:role/LambdaRole",
-        "--role-arn",
-        setting::ROLE_ARN,
-        "--out-dir",
-        documents.to_str().unwrap(),
-    ];
-    let generated = common::ended(&mut common::rolecall("http://127.0.0.1:9", &generate)).await;
-    assert_eq!(generated.code, Some(0), "{}", generated.stderr);
-    std::fs::remove_file(documents.join("hub-trust.json")).unwrap();
-    let session = "arn:aws:sts::222222222222:assumed-role/LambdaRole/ci";
-    let run = async |caller: &str, more: &[&str]| {
-        let arguments = [
-            "doctor",
-            "--documents",
-            documents.to_str().unwrap(),
-            "--role-arn",
-            setting::ROLE_ARN,
-            "--caller-arn",
-            caller,
-        ];
-        common::ended(&mut common::rolecall("http://127.0.0.1:9", &[&arguments[..], more].concat())).await
-    };
-    // A session shows that something may use the role, so that a policy for Lambda is not needed.
-    let healthy = run(session, &[]).await;
-    assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
-    let sso =
-        run("arn:aws:sts::222222222222:assumed-role/AWSReservedSSO_Audit_0123456789abcdef/jane", &[]).await;
-    assert!(
-        sso.code == Some(2) && sso.stderr.contains("does not have the path of its role"),
-        "{}",
-        sso.stderr
-    );
-    let via = run(session, &["--via", "arn:aws:iam::222222222222:role/Middle"]).await;
-    assert!(via.code == Some(2) && via.stderr.contains("--via is set"), "{}", via.stderr);
-    let everything = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
-    for (directory, file) in [
-        ("member-scps/unit/below", "full.json"),
-        ("member-rcps/unit", "deny.json"),
-        ("hub-scps", "deny.JSON"),
-        ("member-scps", "deny"),
-    ] {
-        let below = documents.join(directory);
-        std::fs::create_dir_all(&below).unwrap();
-        std::fs::write(below.join(file), everything).unwrap();
-        let refused = run(session, &[]).await;
-        assert!(
-            refused.code == Some(2) && refused.stderr.contains("expected a policy, in a file NAME.json"),
-            "{directory}: {}",
-            refused.stderr
-        );
-        std::fs::remove_dir_all(documents.join(directory.split('/').next().unwrap())).unwrap();
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rolecall_policy::{Policy, PolicyType};
 use serde_json::{Map, Value, json};
 
-use crate::statement_view::{self, StatementView, strings};
+use crate::statement_view::{self, StatementView, strings, variables};
 
 /// The least and the most that a policy allows, depending on condition keys whose values are not known here.
 pub(super) struct Bounds {
@@ -55,11 +55,7 @@ pub(super) fn unknown_keys<'a>(
     statement: &StatementView<'a>,
     is_unknown: &impl Fn(&str) -> bool,
 ) -> BTreeSet<&'a str> {
-    let conditions = statement.conditions();
-    let values = conditions.iter().flat_map(|(_, _, values)| values.iter().copied());
-    let variables = values.chain(statement.resources()).flat_map(variables);
-    let keys = conditions.iter().map(|(_, key, _)| *key).chain(variables);
-    keys.filter(|key| is_unknown(key)).collect()
+    statement.deciding_keys().into_iter().filter(|key| is_unknown(key)).collect()
 }
 
 fn rewrite(source: &Value, mut change: impl FnMut(&mut Map<String, Value>, &StatementView<'_>)) -> Value {
@@ -110,11 +106,4 @@ fn decide_unknown(
 /// Makes a statement apply to no request of a scan, and keeps its place.
 fn never(statement: &mut Map<String, Value>) {
     statement.insert("Condition".to_owned(), json!({ "Bool": { "aws:SecureTransport": "false" } }));
-}
-
-/// The condition keys of the policy variables in a text.
-fn variables(text: &str) -> Vec<&str> {
-    let variables = text.split("${").skip(1).filter_map(|rest| rest.split(['}', ',']).next());
-    // `${*}`, `${?}` and `${$}` are these characters.
-    variables.map(str::trim).filter(|key| key.contains(':')).collect()
 }

@@ -10,8 +10,8 @@ use rolecall_policy::{
 use rolecall_roll::{RoleArn, RoleSessionName};
 use serde_json::{Value, json};
 
-use crate::doctor::is_of_request;
 use crate::documents::{DocumentName, KEY_LOOKUP_ACTION, MemberRoles, OrganizationId, RequiredAccess, Trust};
+use crate::request_keys::is_of_request;
 use crate::samples::{self, Filler, account_of};
 use crate::statement::{Conditions, OneOrMany, PolicyDocument};
 use crate::statement_view::StatementView;

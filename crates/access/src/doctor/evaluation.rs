@@ -14,6 +14,7 @@ use rolecall_roll::{Cause, Link, Terms};
 use super::answers::candidate;
 use super::cure::{self, Cure, Paste, SessionRequest};
 use super::{Candidate, Evidence};
+use crate::request_keys::is_of_request;
 use crate::samples::account_of;
 use crate::statement::{Conditions, PolicyDocument};
 use crate::statement_view::{self, StatementView};
@@ -26,7 +27,7 @@ pub(super) fn unknown_keys<'a>(
 ) -> BTreeSet<String> {
     let statements =
         policies.into_iter().flat_map(|policy| statement_view::statements(policy.policy.source()));
-    let keys = statements.flat_map(|statement| statement.condition_keys());
+    let keys = statements.flat_map(|statement| statement.deciding_keys());
     let mut unknown: BTreeSet<String> = keys.filter(|key| !is_of_request(key)).map(str::to_owned).collect();
     unknown.retain(|key| !known.keys().any(|given| given.eq_ignore_ascii_case(key)));
     unknown
@@ -184,29 +185,6 @@ fn unknown_key(explanation: &Explanation) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// The keys of which the run itself knows whether the request has them.
-const KEYS_OF_REQUEST: [&str; 12] = [
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:principalisawsservice",
-    "aws:principaltype",
-    "aws:resourceaccount",
-    "aws:securetransport",
-    "aws:tagkeys",
-    "aws:viaawsservice",
-    "sts:externalid",
-    "sts:rolesessionname",
-    "sts:sourceidentity",
-    "sts:transitivetagkeys",
-];
-
-/// Whether what the run sends decides about a key, or the caller's ARN does.
-#[must_use]
-pub fn is_of_request(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    KEYS_OF_REQUEST.contains(&key.as_str()) || key.starts_with("aws:requesttag/")
 }
 
 /// A candidate with a sentence of its own, if it has one.

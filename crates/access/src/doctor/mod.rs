@@ -31,7 +31,6 @@ use serde::Serialize;
 pub use caller::CallerCheck;
 pub use cure::{Cure, Paste, SessionRequest};
 pub use documents::{ChainDocuments, DocumentCheck};
-pub use evaluation::is_of_request;
 pub use walk::Doctor;
 
 /// The check of one target: its links, in the order of the chain.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_access::doctor::is_of_request;
+use rolecall_access::is_of_request;
 
 use crate::failure::Failure;
 

@@ -29,6 +29,7 @@ use serde::{Serialize, Serializer};
 use crate::condition::Condition;
 use crate::context::is_secret_key;
 use crate::document::{Policy, PolicyType, Statement};
+use crate::validation::is_condition_key;
 
 /// Something in a policy document that AWS accepts though it never works, or works otherwise than it reads.
 ///
@@ -123,6 +124,10 @@ impl Policy {
             lints.extend(conditions::lints(statement, policy_type));
             lints.extend(conditions::empty_operators(statement, self.source()));
             lints.extend(condition_keys::lints(statement, policy_type));
+            // What is no condition key is an error, which does not show it: it may be a value in the place of the key.
+            let invalid = statement.conditions.iter().filter(|condition| !is_condition_key(&condition.key));
+            let invalid: Vec<JsonPath> = invalid.map(|it| condition_path(statement, it)).collect();
+            lints.retain(|lint| !invalid.contains(&lint.element));
             lints
         };
         let lints = self.statements.iter().flat_map(of_statement);

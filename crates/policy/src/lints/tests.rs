@@ -482,3 +482,12 @@ fn no_lint_error_or_debug_output_has_an_external_id() {
     }
     assert!(reported > 60, "most of them are reported: {reported}");
 }
+
+#[test]
+fn a_name_that_is_no_condition_key_is_in_no_lint() {
+    for value in [json!("*"), json!([]), json!("${aws:y}"), json!(["arn:aws:iam::1:role/R"])] {
+        let condition = json!({ "StringEquals": { "some-secret-id": value, "aws:PrincipalArn": "*" } });
+        let texts = texts(&lints(PolicyType::Trust, &json!([trust("Condition", &condition)]))).join("\n");
+        assert!(texts.contains("aws:PrincipalArn") && !texts.contains("some-secret-id"), "{texts}");
+    }
+}

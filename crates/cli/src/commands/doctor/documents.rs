@@ -168,6 +168,11 @@ fn policy(path: &Path, policy_type: PolicyType) -> Result<NamedPolicy, Failure> 
     let policy = Policy::parse_text(&text, policy_type)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     let places = rolecall_json::Places::new(&text);
+    if let Some(error) = policy.errors(policy_type).first() {
+        let place = places.place(error.culprit());
+        return Err(Failure::usage(format!("{}: {place}: {error}", path.display()))
+            .with_remedy("AWS stores no such policy; correct it first"));
+    }
     for lint in policy.lints(policy_type) {
         let place = places.place(&lint.culprit());
         output::say(&format!("warning: {}: {place}: {lint}", path.display()));

@@ -47,12 +47,13 @@ impl Intercept for CheckAnswers {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let Some(operation) = cfg.load::<Metadata>().cloned() else { return Ok(()) };
+        let shape = shape_of(operation.name());
         // The input is gone when the answer comes.
-        let echo = cfg.load::<Metadata>().and_then(|operation| shape_of(operation.name())?.echo);
-        let requested = echo.and_then(|(_, requested)| requested(context.input()));
-        if let Some(requested) = requested.map(str::to_owned) {
-            cfg.interceptor_state().store_put(Requested(requested));
-        }
+        let requested =
+            shape.and_then(|shape| shape.echo).and_then(|(_, requested)| requested(context.input()));
+        let requested = requested.map(str::to_owned);
+        cfg.interceptor_state().store_put(ExpectedAnswer { operation, shape, requested });
         Ok(())
     }
 
@@ -66,17 +67,25 @@ impl Intercept for CheckAnswers {
         let Some(body) = response.body().bytes().filter(|_| response.status().is_success()) else {
             return Ok(());
         };
-        let operation = cfg.load::<Metadata>().map_or("", Metadata::name);
-        let requested = cfg.load::<Requested>().map(|requested| requested.0.as_str());
-        Ok(check(operation, body, requested, self.account_id.as_ref())?)
+        let expected = cfg.load::<ExpectedAnswer>();
+        let operation = expected.map_or("", |expected| expected.operation.name());
+        let shape = expected.and_then(|expected| expected.shape);
+        let requested = expected.and_then(|expected| expected.requested.as_deref());
+        Ok(check(operation, shape, body, requested, self.account_id.as_ref())?)
     }
 }
 
-/// The value of a call's input that its answer repeats.
+/// What the answer to a call must be like.
 #[derive(Debug)]
-struct Requested(String);
+struct ExpectedAnswer {
+    operation: Metadata,
+    /// `None` for an operation that has no row.
+    shape: Option<&'static Shape>,
+    /// The value of the call's input that its answer repeats.
+    requested: Option<String>,
+}
 
-impl Storable for Requested {
+impl Storable for ExpectedAnswer {
     type Storer = StoreReplace<Self>;
 }
 
@@ -90,11 +99,11 @@ const JSON_RESULT: &str = "document";
 /// Checks an answer, XML or JSON. `requested` is the value of the request that the answer repeats.
 fn check(
     operation: &str,
+    shape: Option<&'static Shape>,
     body: &[u8],
     requested: Option<&str>,
     account_id: Option<&AccountId>,
 ) -> Result<(), MalformedAnswer> {
-    let shape = shape_of(operation);
     if body.trim_ascii_start().starts_with(b"{") {
         let document: Value = serde_json::from_slice(body).map_err(|_| MalformedAnswer::Incomplete)?;
         let Some(shape) = shape else { return Ok(()) };
@@ -223,11 +232,9 @@ impl<'a> Checker<'a> {
     fn close(&mut self) -> Result<(), MalformedAnswer> {
         let Some(OpenElement { parent_path, found }) = self.open.pop() else { return Ok(()) };
         let required = self.shape.elements.iter().chain(self.shape.texts);
-        for (_, path) in required.enumerate().filter(|(index, _)| found & 1 << index == 0) {
-            let (parent, _) = path.rsplit_once('/').unwrap_or_default();
-            if self.is_at(parent) {
-                return Err(MalformedAnswer::Missing(path));
-            }
+        let mut missing = required.enumerate().filter(|(index, _)| found & 1 << index == 0);
+        if let Some((_, path)) = missing.find(|(_, path)| self.is_parent_of(path)) {
+            return Err(MalformedAnswer::Missing(path));
         }
         self.check_text()?;
         if self.below_result == Some(self.path.len()) {
@@ -260,16 +267,41 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// Whether the current element is that of a path below the result; the empty path is the result itself.
+    /// The path of the current element below the result, which itself has the empty path; `None` outside of the result.
+    fn below_result(&self) -> Option<&str> {
+        let below = self.path.get(self.below_result?..)?;
+        Some(below.strip_prefix('/').unwrap_or(below))
+    }
+
+    /// Whether the current element is that of a path below the result.
     fn is_at(&self, path: &str) -> bool {
-        let below = self.below_result.and_then(|start| self.path.get(start..));
-        below.is_some_and(|below| below.strip_prefix('/').unwrap_or(below) == path)
+        self.below_result() == Some(path)
+    }
+
+    /// Whether a path is that of an element directly in the current one.
+    fn is_parent_of(&self, path: &str) -> bool {
+        let name = match self.below_result() {
+            None => None,
+            Some("") => Some(path),
+            Some(parent) => path.strip_prefix(parent).and_then(|rest| rest.strip_prefix('/')),
+        };
+        name.is_some_and(|name| !name.contains('/'))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MalformedAnswer, check};
+    use super::{MalformedAnswer, shape_of};
+    use rolecall_roll::AccountId;
+
+    fn check(
+        operation: &str,
+        body: &[u8],
+        requested: Option<&str>,
+        account_id: Option<&AccountId>,
+    ) -> Result<(), MalformedAnswer> {
+        super::check(operation, shape_of(operation), body, requested, account_id)
+    }
 
     fn list_users(result: &str) -> String {
         format!(
@@ -341,21 +373,21 @@ mod tests {
 
     #[test]
     fn json_is_checked_as_xml_is() {
-        let check = |body: &str| check("ListAccounts", body.as_bytes(), None, None);
-        check(r#"{"Accounts": [{"Id": "111111111111", "JoinedTimestamp": 1.5}], "NextToken": null}"#)
+        let accounts = |body: &str| check("ListAccounts", body.as_bytes(), None, None);
+        accounts(r#"{"Accounts": [{"Id": "111111111111", "JoinedTimestamp": 1.5}], "NextToken": null}"#)
             .unwrap();
-        check(r#"{"Accounts": []}"#).unwrap();
+        accounts(r#"{"Accounts": []}"#).unwrap();
         for body in ["{}", r#"{"Accounts": null}"#, r#"{"Accounts": [{}]}"#, r#"{"Accounts": [{"Id": ""}]}"#]
         {
-            assert!(matches!(check(body), Err(MalformedAnswer::Missing(_))), "{body}");
+            assert!(matches!(accounts(body), Err(MalformedAnswer::Missing(_))), "{body}");
         }
-        let tags = |body: &str| super::check("ListTagsForResource", body.as_bytes(), None, None);
+        let tags = |body: &str| check("ListTagsForResource", body.as_bytes(), None, None);
         tags(r#"{"Tags": [{"Key": "team", "Value": ""}]}"#).unwrap();
         for body in [r#"{"Tags": [{"Key": "team"}]}"#, r#"{"Tags": [{"Value": "a"}]}"#, "{}"] {
             assert!(matches!(tags(body), Err(MalformedAnswer::Missing(_))), "{body}");
         }
         let error = r#"{"__type": "TooManyRequestsException", "message": "later"}"#;
-        assert!(matches!(check(error), Err(MalformedAnswer::ErrorDocument)));
-        assert!(matches!(check(r#"{"Accounts": ["#), Err(MalformedAnswer::Incomplete)));
+        assert!(matches!(accounts(error), Err(MalformedAnswer::ErrorDocument)));
+        assert!(matches!(accounts(r#"{"Accounts": ["#), Err(MalformedAnswer::Incomplete)));
     }
 }

@@ -1,0 +1,166 @@
+//! `rolecall doctor --documents`: what is refused, and what is not concluded.
+
+use super::{common, setting};
+
+#[tokio::test]
+async fn documents_of_unknown_names_and_conditions_of_unknown_value_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let run = async |more: &[&str]| {
+        let arguments = [
+            &["doctor", "--documents", folder.path().to_str().unwrap(), "--role-arn", setting::ROLE_ARN][..],
+            &["--caller-arn", "arn:aws:iam::222222222222:role/LambdaRole"],
+            more,
+        ];
+        common::ended(&mut common::rolecall("http://127.0.0.1:9", &arguments.concat())).await
+    };
+    let generate = [
+        "policy",
+        "generate",
+        "--hub-role-arn",
+        "arn:aws:iam::222222222222:role/LambdaRole",
+        "--role-name",
+        "IAMListRole",
+        "--organization-id",
+        "o-example001",
+        "--trust",
+        "organization",
+        "--out-dir",
+        folder.path().to_str().unwrap(),
+    ];
+    let generated = common::ended(&mut common::rolecall("http://127.0.0.1:9", &generate)).await;
+    assert_eq!(generated.code, Some(0), "{}", generated.stderr);
+    // Only the caller knows its organization.
+    let unknown = run(&[]).await;
+    assert_eq!(unknown.code, Some(11), "{}", unknown.stdout);
+    assert!(unknown.stdout.contains("--context aws:ResourceOrgID=VALUE"), "{}", unknown.stdout);
+    let context = ["--context", "aws:ResourceOrgID=o-example001", "aws:PrincipalOrgID=o-example001"];
+    let healthy = run(&["--context", context[1], "--context", context[2]]).await;
+    assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
+    std::fs::remove_file(path("hub-trust.json")).unwrap();
+    let without = run(&["--context", context[1], "--context", context[2]]).await;
+    assert!(without.stdout.contains("there is no hub-trust.json"), "{}", without.stdout);
+    std::fs::create_dir(path("member-scp")).unwrap();
+    let misspelt = run(&[]).await;
+    assert_eq!(misspelt.code, Some(2));
+    assert!(
+        misspelt.stderr.contains("member-scp: this name is not that of a document"),
+        "{}",
+        misspelt.stderr
+    );
+}
+
+#[tokio::test]
+async fn documents_are_all_evaluated_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let documents = folder.path().join("documents");
+    let generate = [
+        "policy",
+        "generate",
+        "--hub-role-arn",
+        "arn:aws:iam::222222222222:role/LambdaRole",
+        "--role-arn",
+        setting::ROLE_ARN,
+        "--out-dir",
+        documents.to_str().unwrap(),
+    ];
+    let generated = common::ended(&mut common::rolecall("http://127.0.0.1:9", &generate)).await;
+    assert_eq!(generated.code, Some(0), "{}", generated.stderr);
+    std::fs::remove_file(documents.join("hub-trust.json")).unwrap();
+    let session = "arn:aws:sts::222222222222:assumed-role/LambdaRole/ci";
+    let run = async |caller: &str, more: &[&str]| {
+        let arguments = [
+            "doctor",
+            "--documents",
+            documents.to_str().unwrap(),
+            "--role-arn",
+            setting::ROLE_ARN,
+            "--caller-arn",
+            caller,
+        ];
+        common::ended(&mut common::rolecall("http://127.0.0.1:9", &[&arguments[..], more].concat())).await
+    };
+    // A session shows that something may use the role, so that a policy for Lambda is not needed.
+    let healthy = run(session, &[]).await;
+    assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
+    let sso =
+        run("arn:aws:sts::222222222222:assumed-role/AWSReservedSSO_Audit_0123456789abcdef/jane", &[]).await;
+    assert!(
+        sso.code == Some(2) && sso.stderr.contains("does not have the path of its role"),
+        "{}",
+        sso.stderr
+    );
+    let via = run(session, &["--via", "arn:aws:iam::222222222222:role/Middle"]).await;
+    assert!(via.code == Some(2) && via.stderr.contains("--via is set"), "{}", via.stderr);
+    let everything = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    for (directory, file) in [
+        ("member-scps/unit/below", "full.json"),
+        ("member-rcps/unit", "deny.json"),
+        ("hub-scps", "deny.JSON"),
+        ("member-scps", "deny"),
+    ] {
+        let below = documents.join(directory);
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::write(below.join(file), everything).unwrap();
+        let refused = run(session, &[]).await;
+        assert!(
+            refused.code == Some(2) && refused.stderr.contains("expected a policy, in a file NAME.json"),
+            "{directory}: {}",
+            refused.stderr
+        );
+        std::fs::remove_dir_all(documents.join(directory.split('/').next().unwrap())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_aws_rejects_is_refused_and_a_name_in_it_that_is_no_key_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = async || {
+        let arguments = [
+            "doctor",
+            "--documents",
+            folder.path().to_str().unwrap(),
+            "--role-arn",
+            setting::ROLE_ARN,
+            "--caller-arn",
+            "arn:aws:sts::222222222222:assumed-role/LambdaRole/ci",
+        ];
+        common::ended(&mut common::rolecall("http://127.0.0.1:9", &arguments)).await
+    };
+    let write = |name: &str, statement: serde_json::Value| {
+        std::fs::write(folder.path().join(name), setting::policy(&statement).to_string()).unwrap();
+    };
+    write(
+        "hub-permissions.json",
+        serde_json::json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }),
+    );
+    write(
+        "member-trust.json",
+        serde_json::json!({
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": { "AWS": setting::role(setting::HUB, "LambdaRole") },
+            "Condition": { "StringEquals": { "some-secret-id": "*" } },
+        }),
+    );
+    let read = serde_json::json!({
+        "Effect": "Allow", "Action": "iam:*", "Resource": "arn:aws:iam::*:user/${aws:PrincipalTag/team}*",
+    });
+    write("member-permissions.json", read);
+    let rejected = run().await;
+    assert_eq!(rejected.code, Some(2), "{}", rejected.stderr);
+    assert!(rejected.stderr.contains("invalid condition key"), "{}", rejected.stderr);
+    for text in [&rejected.stdout, &rejected.stderr] {
+        assert!(!text.contains("some-secret-id"), "{text}");
+    }
+    write(
+        "member-trust.json",
+        serde_json::json!({
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": { "AWS": setting::role(setting::HUB, "LambdaRole") },
+        }),
+    );
+    // The variable of a resource is unknown too.
+    let unknown = run().await;
+    assert_eq!(unknown.code, Some(11), "{}{}", unknown.stdout, unknown.stderr);
+    assert!(unknown.stdout.contains("--context aws:PrincipalTag/team=VALUE"), "{}", unknown.stdout);
+}
