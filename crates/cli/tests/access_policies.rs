@@ -551,6 +551,13 @@ async fn what_depends_on_unknown_condition_keys_is_neither_short_nor_fulfilled()
         let given = check(&files, &["--context", &format!("aws:SourceIp={ip}")]).await;
         assert_eq!(given.code, Some(code), "{ip}: {}{}", given.stdout, given.stderr);
     }
+    let network = check(&files, &["--context", "aws:SourceIp=192.0.2.0/24"]).await;
+    assert_eq!(network.code, Some(2));
+    assert!(
+        network.stderr.contains("aws:SourceIp is not an IP address: \"192.0.2.0/24\""),
+        "{}",
+        network.stderr
+    );
     let of_run = check(&files, &["--context", "sts:ExternalId=some-secret-id"]).await;
     assert_eq!(of_run.code, Some(2));
     assert!(of_run.stderr.contains("pass --external-id") && !of_run.stderr.contains("some-secret-id"));
@@ -563,8 +570,12 @@ async fn an_invalid_policy_exits_with_2_and_the_others_are_checked() {
     broken["Statement"][0]["Effect"] = json!("Permit");
     let mut rejected = documents["member-permissions"].clone();
     rejected["Statement"][0]["Sid"] = json!("no spaces");
+    let mut oversized = documents["member-trust"].clone();
+    let statement = oversized["Statement"][0].clone();
+    oversized["Statement"] = json!(vec![statement; 200]);
     let files = [
         ("broken.json", &broken),
+        ("oversized.json", &oversized),
         ("rejected.json", &rejected),
         ("good.json", &documents["member-permissions"]),
         ("text.json", &json!("text")),
@@ -573,6 +584,7 @@ async fn an_invalid_policy_exits_with_2_and_the_others_are_checked() {
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     for words in [
         "broken.json: invalid",
+        "a trust policy can have 2048 by default, and 8192 at most with Service Quotas",
         "Statement[0].Effect: expected \"Allow\" or \"Deny\"",
         "rejected.json (member-permissions): invalid",
         "\"no spaces\" has other characters than letters and digits",

@@ -207,7 +207,7 @@ impl Error for CallError {}
 
 /// Why a response is not one that AWS sends. Raised by [`crate::connect`]'s check of every response. It names elements and
 /// never their text, which may be a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MalformedAnswer {
     /// The document has no end.
     #[error("the response was cut short or is not in AWS's format")]
@@ -217,7 +217,7 @@ pub(crate) enum MalformedAnswer {
     ErrorDocument,
     /// An element is absent, or has no text.
     #[error("the response has no {0}")]
-    Missing(&'static str),
+    Missing(String),
     /// An element must have the value that the request has.
     #[error("{0} in the response is not the one that was requested")]
     OtherThanRequested(&'static str),

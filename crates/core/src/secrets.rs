@@ -192,6 +192,9 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
 }
 
+/// How much of a secret is searched for at first: to prepare the search for a session token takes longer than the search.
+const SEARCHED_PREFIX: usize = 32;
+
 /// The places of `needle`, which do not overlap; with `whole_words` only those without a letter or digit beside them.
 fn find<'a>(
     haystack: &'a [u8],
@@ -203,9 +206,21 @@ fn find<'a>(
         let before = at.start.checked_sub(1).and_then(|index| haystack.get(index));
         !is_part(before) && !is_part(haystack.get(at.end))
     };
-    memchr::memmem::find_iter(haystack, needle)
-        .map(move |start| start..start + needle.len())
-        .filter(move |at| !needle.is_empty() && (!whole_words || is_word(at)))
+    let prefix = memchr::memmem::Finder::new(needle.get(..SEARCHED_PREFIX).unwrap_or(needle));
+    let mut from = 0;
+    let places = std::iter::from_fn(move || {
+        loop {
+            let rest = haystack.get(from..).filter(|_| !needle.is_empty())?;
+            let start = from + prefix.find(rest)?;
+            let at = start..start + needle.len();
+            if haystack.get(at.clone()) == Some(needle) {
+                from = at.end;
+                return Some(at);
+            }
+            from = start + 1;
+        }
+    });
+    places.filter(move |at| !whole_words || is_word(at))
 }
 
 /// Whether a place is within an ARN: in a word that has `arn:` before the place.
@@ -513,6 +528,18 @@ mod tests {
         for identifier in ["AccessDenied", "ExampleCorp-between-them", "8a6f0c1e-52d1-4b7e-9f0e-6a2b3c4d5e6f"]
         {
             assert!(!redactor.is_in_identifier(identifier), "{identifier}");
+        }
+    }
+
+    #[test]
+    fn a_long_secret_is_found_behind_its_own_beginning() {
+        let secret = format!("{}b", "a".repeat(40));
+        let redactor = redactor(&[&secret]);
+        let is_left = "a".repeat(40);
+        assert_eq!(redactor.field(&is_left), is_left);
+        for before in ["aaa", "a a", &"a".repeat(40)] {
+            let text = format!("{before}{secret}{secret}c");
+            assert_eq!(redactor.field(&text), format!("{before}[redacted][redacted]c"));
         }
     }
 

@@ -106,6 +106,33 @@ const OPERATORS: [(&str, Comparison, bool); 27] = [
     ("numericgreaterthanequals", Comparison::Numeric(Ordering::GreaterOrEqual), false),
 ];
 
+/// The global condition keys whose values are no plain text, in lower case.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+const TYPED_KEYS: [(&str, Comparison); 9] = [
+    ("aws:assumedroot", Comparison::Bool),
+    ("aws:currenttime", Comparison::Date(Ordering::Equal)),
+    ("aws:ec2instancesourceprivateipv4", Comparison::IpAddress),
+    ("aws:epochtime", Comparison::Date(Ordering::Equal)),
+    ("aws:multifactorauthage", Comparison::Numeric(Ordering::Equal)),
+    ("aws:multifactorauthpresent", Comparison::Bool),
+    ("aws:sourceip", Comparison::IpAddress),
+    ("aws:tokenissuetime", Comparison::Date(Ordering::Equal)),
+    ("aws:vpcsourceip", Comparison::IpAddress),
+];
+
+/// What is wrong with a value that a request has for a global condition key; `None` for a key whose values are texts.
+#[must_use]
+pub fn request_value_problem(key: &str, value: &str) -> Option<&'static str> {
+    let key = key.to_ascii_lowercase();
+    let (_, comparison) = TYPED_KEYS.iter().find(|(typed, _)| *typed == key)?;
+    match comparison {
+        // A request has one address, not a block of them.
+        Comparison::IpAddress => value.parse::<IpAddr>().is_err().then_some("is not an IP address"),
+        comparison => comparison.problem(value),
+    }
+}
+
 /// A condition operator that AWS does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown condition operator {0:?}")]
@@ -336,7 +363,7 @@ fn parse_date(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operator, parse_date, parse_network, parse_number};
+    use super::{Operator, parse_date, parse_network, parse_number, request_value_problem};
 
     #[test]
     fn aws_operators_are_accepted_in_any_case_and_no_others() {
@@ -374,5 +401,20 @@ mod tests {
         }
         assert!(parse_network("10.1.2.9/24").is_some() && parse_network("2001:db8::1").is_some());
         assert!(parse_network("10.1.2").is_none() && parse_network("10.0.0.0/33").is_none());
+    }
+
+    #[test]
+    fn a_value_of_a_request_has_the_type_of_its_key() {
+        for (key, valid, invalid) in [
+            ("aws:CurrentTime", "2026-11-23T12:00:00Z", "tomorrow"),
+            ("aws:EpochTime", "1795435200", "now"),
+            ("aws:SourceIp", "2001:db8::1", "10.0.0.0/8"),
+            ("AWS:MultiFactorAuthAge", "300", "5m"),
+            ("aws:MultiFactorAuthPresent", "True", "yes"),
+        ] {
+            assert_eq!(request_value_problem(key, valid), None, "{key}");
+            assert!(request_value_problem(key, invalid).is_some(), "{key}");
+        }
+        assert_eq!(request_value_problem("aws:PrincipalOrgID", "o-example001"), None);
     }
 }

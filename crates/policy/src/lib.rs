@@ -59,6 +59,7 @@ mod validation;
 
 pub use authorize::{Decision, DeterminingStatement, NamedPolicy, PolicySet, Request, authorize};
 pub use case::{Case, CaseError};
+pub use condition::request_value_problem;
 pub use context::{Context, ContextValueError, is_secret_key};
 pub use document::{Policy, PolicyError, PolicyTextError, PolicyType};
 pub use explain::{

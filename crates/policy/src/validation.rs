@@ -34,15 +34,32 @@ impl Policy {
 
     fn size_problem(&self, policy_type: PolicyType) -> Option<String> {
         let size = self.size(policy_type);
-        let quota = policy_type.size_quota().filter(|quota| size > *quota)?;
+        let quota = policy_type.size_quota();
+        if size <= quota {
+            return None;
+        }
         let (counted, more) = match policy_type {
-            PolicyType::Scp | PolicyType::Rcp => ("", ""),
+            PolicyType::Scp | PolicyType::Rcp => ("", String::new()),
             PolicyType::Trust => {
-                (", not counting white space", " by default, and 8192 at most with Service Quotas")
+                let more = format!(" by default, and {LARGEST_TRUST_POLICY} at most with Service Quotas");
+                (", not counting white space", more)
             }
-            _ => (", not counting white space", ""),
+            PolicyType::Identity => {
+                (", not counting white space", " in a role, and 6144 if it is a managed policy".to_owned())
+            }
+            PolicyType::Boundary | PolicyType::Session => (", not counting white space", String::new()),
         };
         Some(format!("the document has {size} characters{counted}; a {policy_type} can have {quota}{more}"))
+    }
+
+    /// Whether the document is larger than any quota allows, also one that AWS has raised.
+    #[must_use]
+    pub fn is_larger_than_any_quota(&self, policy_type: PolicyType) -> bool {
+        let largest = match policy_type {
+            PolicyType::Trust => LARGEST_TRUST_POLICY,
+            other => other.size_quota(),
+        };
+        self.size(policy_type) > largest
     }
 
     /// The number of characters of the document, without white space between its elements. IAM does not count white space
@@ -58,22 +75,26 @@ impl Policy {
     }
 }
 
+/// The size of a trust policy, in characters, to which Service Quotas can raise the quota.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entities>
+const LARGEST_TRUST_POLICY: usize = 8192;
+
 impl PolicyType {
-    /// The largest size of one document of this type, in characters. `None` where it depends on more than the document:
-    /// the quota of inline policies is for all of a user's or a role's together.
+    /// The largest size of one document of this type, in characters.
     ///
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>,
     /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>
     #[must_use]
-    pub const fn size_quota(self) -> Option<usize> {
+    pub const fn size_quota(self) -> usize {
         match self {
-            Self::Trust | Self::Session => Some(2048),
+            Self::Trust | Self::Session => 2048,
             // A permissions boundary is a managed policy.
-            Self::Boundary => Some(6144),
-            // Twice as large as that of an RCP since May 2026.
-            Self::Scp => Some(10_240),
-            Self::Rcp => Some(5120),
-            Self::Identity => None,
+            Self::Boundary => 6144,
+            // An SCP: twice as large as an RCP since May 2026. An identity-based policy: all inline policies of a role together;
+            // those of a user or a group, and a managed policy, have less.
+            Self::Scp | Self::Identity => 10_240,
+            Self::Rcp => 5120,
         }
     }
 }
@@ -457,6 +478,8 @@ mod tests {
             assert!(errors(policy_type, &json!([statement])).contains(quota), "{policy_type}");
         }
         assert_eq!(errors(PolicyType::Identity, &json!([statement])), "");
+        let too_large = errors(PolicyType::Identity, &json!([statement, statement]));
+        assert!(too_large.contains("10240 in a role, and 6144 if it is a managed policy"), "{too_large}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use rolecall_json::{JsonPath, Places};
-use rolecall_policy::{Policy, PolicyType};
+use rolecall_policy::Policy;
 use serde_json::Value;
 
 use crate::documents::DocumentName;
@@ -27,7 +27,7 @@ pub(super) struct ParsedPolicy {
 
 /// Parses the text of a policy. No message has the value of an external id.
 pub(super) fn parse(text: &str, name: DocumentName) -> Result<ParsedPolicy, InvalidPolicy> {
-    let policy_type = if name.is_trust() { PolicyType::Trust } else { PolicyType::Identity };
+    let policy_type = name.policy_type();
     let policy = Policy::parse_text(text, policy_type).map_err(|error| InvalidPolicy(error.to_string()))?;
     let places = Places::new(text);
     let with_place = |path: &JsonPath, problem: &dyn Display| format!("{}: {problem}", places.place(path));
@@ -42,8 +42,7 @@ pub(super) fn parse(text: &str, name: DocumentName) -> Result<ParsedPolicy, Inva
 pub(super) fn generated(document: &PolicyDocument, name: DocumentName) -> Result<Policy, InvalidPolicy> {
     let invalid = |error: &dyn Display| InvalidPolicy(format!("the generated {name}: {error}"));
     let value = serde_json::to_value(document).map_err(|error| invalid(&error))?;
-    let policy_type = if name.is_trust() { PolicyType::Trust } else { PolicyType::Identity };
-    Policy::parse(&value, policy_type).map_err(|error| invalid(&error))
+    Policy::parse(&value, name.policy_type()).map_err(|error| invalid(&error))
 }
 
 /// The document that a policy is meant to be, by its principals and actions.

@@ -103,7 +103,7 @@ impl<'a> Needs<'a> {
     }
 
     pub(super) fn policy_type(&self) -> PolicyType {
-        if self.name.is_trust() { PolicyType::Trust } else { PolicyType::Identity }
+        self.name.policy_type()
     }
 
     /// The requests that must be allowed for one need: for each principal, and for the resources among which the statements

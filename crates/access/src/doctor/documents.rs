@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rolecall_core::collect;
 use rolecall_policy::{
-    Decision, Element, Explanation, Mismatch, NamedPolicy, PolicySet, PolicyType, Principal, Request,
+    Decision, Element, Explanation, Mismatch, NamedPolicy, Policy, PolicySet, PolicyType, Principal, Request,
     authorize, explain,
 };
 use rolecall_roll::{Cause, FactSelection, Link, Terms};
@@ -66,7 +66,7 @@ impl DocumentCheck<'_> {
     pub fn run(&self, terms: &dyn Terms) -> TargetCheck {
         let request = self.request;
         let is_broken = |links: &[LinkCheck]| links.iter().any(LinkCheck::is_broken);
-        let mut links = vec![self.check_conditions().unwrap_or_else(|| self.check_caller(terms))];
+        let mut links = vec![self.check_caller(terms)];
         if !is_broken(&links) {
             links.extend(self.check_session(terms));
         }
@@ -79,6 +79,7 @@ impl DocumentCheck<'_> {
         for check in &mut links {
             if let LinkState::Broken(broken) = &mut check.state {
                 broken.notes.extend(self.lint_notes(check.link));
+                broken.notes.extend(self.level_notes(check.link));
             }
         }
         let reached: Vec<Link> = links.iter().map(|check| check.link).collect();
@@ -109,39 +110,69 @@ impl DocumentCheck<'_> {
         trust.chain(identity.iter().flat_map(|it| evaluation::lint_notes(it, PolicyType::Identity))).collect()
     }
 
-    /// Where a document has a condition on a key of which only AWS knows the value, nothing can be concluded from the documents.
-    fn check_conditions(&self) -> Option<LinkCheck> {
-        let documents = self.documents;
-        let all = [&documents.hub_trust, &documents.hub_boundary, &documents.hub_session];
-        let all = all.into_iter().chain([&documents.member_trust, &documents.member_boundary]).flatten();
-        let all = all.chain(&documents.hub_permissions).chain(&documents.member_permissions);
-        let scps = documents.hub_scps.iter().chain(&documents.member_scps).flatten().flatten();
-        let unknown = evaluation::unknown_keys(all.chain(scps).chain(&documents.member_rcps), self.context);
-        if unknown.is_empty() {
-            return None;
+    /// Levels of service control policies that allow nothing: AWS attaches `FullAWSAccess` to each, which a folder easily lacks.
+    ///
+    /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>
+    fn level_notes(&self, link: Link) -> Vec<String> {
+        let levels = match link {
+            Link::Hub | Link::Session => &self.documents.hub_scps,
+            Link::Collect => &self.documents.member_scps,
+            _ => &None,
+        };
+        let allows = |policy: &NamedPolicy| {
+            statement_view::statements(policy.policy.source()).iter().any(StatementView::is_allow)
+        };
+        let without_allow = levels.iter().flatten().filter(|level| !level.iter().any(allows));
+        let note = |level: &Vec<NamedPolicy>| {
+            let names: Vec<&str> = level.iter().map(|policy| policy.name.as_str()).collect();
+            let level = if names.is_empty() { "an empty folder".to_owned() } else { names.join(", ") };
+            format!(
+                "the level of {level} has no statement with Allow, so it denies everything; if FullAWSAccess is attached there \
+                 too, add its document"
+            )
+        };
+        without_allow.map(note).collect()
+    }
+
+    /// The documents that decide about a link.
+    fn deciding_documents(&self, link: Link) -> Vec<&NamedPolicy> {
+        fn levels(scps: Option<&Vec<Vec<NamedPolicy>>>) -> impl Iterator<Item = &NamedPolicy> {
+            scps.into_iter().flatten().flatten()
         }
-        let keys: Vec<String> = unknown.into_iter().collect();
-        let flags: Vec<String> = keys.iter().map(|key| format!("--context {key}=VALUE")).collect();
-        let found = Candidate {
-            cause: Cause::TrustConditionNotMet { key: keys.first().cloned() },
-            text: format!(
-                "the documents have conditions on {}, whose values in the request are not known",
-                keys.join(", ")
-            ),
-            cure: Cure::Step(format!(
-                "pass {}; an empty VALUE means that the request does not have the key",
+        let documents = self.documents;
+        match link {
+            Link::Caller => documents.hub_trust.iter().collect(),
+            Link::Hub => {
+                let limits = documents.hub_boundary.iter().chain(&documents.hub_session);
+                documents
+                    .hub_permissions
+                    .iter()
+                    .chain(limits)
+                    .chain(levels(documents.hub_scps.as_ref()))
+                    .collect()
+            }
+            Link::Member => documents.member_trust.iter().chain(&documents.member_rcps).collect(),
+            Link::Collect => {
+                let permissions = documents.member_permissions.iter().chain(&documents.member_boundary);
+                permissions.chain(levels(documents.member_scps.as_ref())).collect()
+            }
+            Link::Sts | Link::Session | Link::Organization => Vec::new(),
+        }
+    }
+
+    /// Why the documents do not decide about a link: they have conditions or variables with keys of which it is not known whether
+    /// the request has them, and with which value.
+    fn undecided(&self, link: Link) -> Option<String> {
+        let unknown = evaluation::unknown_keys(self.deciding_documents(link), self.context);
+        let flags: Vec<String> = unknown.iter().map(|key| format!("--context {key}=VALUE")).collect();
+        let keys = unknown.into_iter().collect::<Vec<_>>().join(", ");
+        (!keys.is_empty()).then(|| {
+            format!(
+                "the documents decide by keys whose values in the request are unknown: {keys}; pass {}, with an empty VALUE if \
+                 the request does not have the key",
                 flags.join(" ")
-            )),
-            distinguished_by: None,
-        };
-        let broken = BrokenLink {
-            is_refused: false,
-            said: None,
-            evidence: Evidence::Documents,
-            candidates: vec![found],
-            notes: Vec::new(),
-        };
-        Some(LinkCheck::broken(Link::Caller, subjects::caller_subject(&self.request.caller_arn), broken))
+            )
+        })
     }
 
     /// Whether Lambda may use the hub's role.
@@ -167,6 +198,9 @@ impl DocumentCheck<'_> {
                           the session as the caller";
             return LinkCheck::untested(Link::Caller, subject, reason);
         };
+        if let Some(reason) = self.undecided(Link::Caller) {
+            return LinkCheck::untested(Link::Caller, subject, reason);
+        }
         let mut context = evaluation::given_context(self.context);
         context.set("aws:PrincipalIsAWSService", "true");
         context.set("aws:ResourceAccount", account_of(caller));
@@ -200,38 +234,66 @@ impl DocumentCheck<'_> {
         )
     }
 
-    /// Whether the hub's role may assume the member's role.
+    /// Whether the hub's role may assume the member's role. A side about which its documents do not decide is taken as if it allowed
+    /// everything, so that the other side is judged by itself.
     fn check_session(&self, terms: &dyn Terms) -> Vec<LinkCheck> {
         let documents = self.documents;
-        let policies = PolicySet {
-            identity: documents.hub_permissions.clone(),
-            trust: Some(documents.member_trust.clone().unwrap_or_else(|| empty("member-trust.json"))),
-            session: documents.hub_session.clone().map(|policy| vec![policy]),
-            boundaries: documents.hub_boundary.clone().map(|policy| vec![policy]),
-            scps: documents.hub_scps.clone(),
-            rcps: documents.member_rcps.clone(),
-        };
+        let [hub_undecided, member_undecided] = [Link::Hub, Link::Member].map(|link| self.undecided(link));
+        let (identity, trust) = self.allowing_everything();
+        let mut policies = PolicySet { identity: vec![identity], trust: Some(trust), ..PolicySet::default() };
+        if hub_undecided.is_none() {
+            policies.identity.clone_from(&documents.hub_permissions);
+            policies.session = documents.hub_session.clone().map(|policy| vec![policy]);
+            policies.boundaries = documents.hub_boundary.clone().map(|policy| vec![policy]);
+            policies.scps.clone_from(&documents.hub_scps);
+        }
+        if member_undecided.is_none() {
+            policies.trust =
+                Some(documents.member_trust.clone().unwrap_or_else(|| empty("member-trust.json")));
+            policies.rcps.clone_from(&documents.member_rcps);
+        }
         let [hub, member] = subjects::session_subjects(self.request);
-        match evaluation::evaluate_session(self.request, &policies, self.context, terms) {
-            Err(reason) => vec![LinkCheck::untested(Link::Hub, hub, reason)],
-            Ok(None) => vec![
-                LinkCheck::ok(Link::Hub, hub, Evidence::Documents),
-                LinkCheck::ok(Link::Member, member, Evidence::Documents),
-            ],
-            Ok(Some(denial)) => {
-                let (link, broken) = denial.into_broken(Evidence::Documents);
-                let subject = if link == Link::Hub { hub.clone() } else { member.clone() };
-                let mut links = Vec::new();
-                if link > Link::Hub {
-                    links.push(LinkCheck::ok(Link::Hub, hub, Evidence::Documents));
-                }
-                if link > Link::Member {
-                    links.push(LinkCheck::ok(Link::Member, member, Evidence::Documents));
-                }
-                links.push(LinkCheck::broken(link, subject, broken));
-                links
+        let denial = match evaluation::evaluate_session(self.request, &policies, self.context, terms) {
+            Err(reason) => return vec![LinkCheck::untested(Link::Hub, hub, reason)],
+            Ok(denial) => denial.map(|denial| denial.into_broken(Evidence::Documents)),
+        };
+        let broken_link = denial.as_ref().map(|(link, _)| *link);
+        let mut links = Vec::new();
+        for (link, subject, undecided) in
+            [(Link::Hub, &hub, hub_undecided), (Link::Member, &member, member_undecided)]
+        {
+            if broken_link.is_none_or(|broken_link| broken_link > link) {
+                links.push(match undecided {
+                    Some(reason) => LinkCheck::untested(link, subject, reason),
+                    None => LinkCheck::ok(link, subject, Evidence::Documents),
+                });
             }
         }
+        if let Some((link, broken)) = denial {
+            let subject = if link == Link::Hub { hub } else { member };
+            links.push(LinkCheck::broken(link, subject, broken));
+        }
+        links
+    }
+
+    /// Permissions that allow the caller everything, and a trust policy that leaves it to the caller's account whom to allow.
+    fn allowing_everything(&self) -> (NamedPolicy, NamedPolicy) {
+        let policy = |statement: Value, policy_type| {
+            let document = serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] });
+            let policy = Policy::parse(&document, policy_type).unwrap_or_else(|_| Policy::empty());
+            NamedPolicy { name: "everything".to_owned(), policy }
+        };
+        let principal = serde_json::json!({ "AWS": account_of(&self.request.caller_arn) });
+        (
+            policy(
+                serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }),
+                PolicyType::Identity,
+            ),
+            policy(
+                serde_json::json!({ "Effect": "Allow", "Action": "sts:*", "Principal": principal }),
+                PolicyType::Trust,
+            ),
+        )
     }
 
     /// A session of a role may request no session that is longer than an hour. The maximum session duration of the member's role is in
@@ -258,9 +320,11 @@ impl DocumentCheck<'_> {
     fn check_actions(&self, terms: &dyn Terms) -> LinkCheck {
         let actions = collect::actions(self.selection);
         let subject = subjects::actions_subject(self.request, actions.len());
-        let principal = match self.member_session() {
-            Ok(principal) => principal,
-            Err(reason) => return LinkCheck::untested(Link::Collect, subject, reason),
+        let principal = match (self.undecided(Link::Collect), self.member_session()) {
+            (None, Ok(principal)) => principal,
+            (Some(reason), _) | (None, Err(reason)) => {
+                return LinkCheck::untested(Link::Collect, subject, reason);
+            }
         };
         let denied: Vec<DeniedAction<'_>> =
             actions.iter().filter_map(|action| self.denied_action(action, &principal)).collect();
@@ -405,7 +469,7 @@ impl fmt::Display for DeniedAction<'_> {
 
 /// A document that allows nothing.
 fn empty(name: &str) -> NamedPolicy {
-    NamedPolicy { name: name.to_owned(), policy: rolecall_policy::Policy::empty() }
+    NamedPolicy { name: name.to_owned(), policy: Policy::empty() }
 }
 
 fn broken(link: Link, subject: String, candidate: Candidate) -> LinkCheck {

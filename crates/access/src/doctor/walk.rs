@@ -9,9 +9,10 @@ use rolecall_core::session::{Session, SessionLog};
 use rolecall_core::targets::{Access, Role};
 use rolecall_core::{CallError, Scanner, Target};
 use rolecall_policy::{NamedPolicy, Policy, PolicySet, PolicyType};
-use rolecall_roll::{Cause, Denial, ErrorKind, Link, Terms};
+use rolecall_roll::{AccountId, Cause, Denial, ErrorKind, Link, Terms};
 use serde_json::json;
 
+use super::actions::DeniedUsers;
 use super::answers::{broken_by, candidate, cause_of, certain, is_same_policy, of_denial, with_action};
 use super::caller::{CallerCheck, with_not_reached};
 use super::cure::{self, Cure, SessionRequest, last_segment};
@@ -33,6 +34,8 @@ pub struct Doctor<'a> {
     pub member: Option<&'a Scanner>,
     /// Whether statements have the external id.
     pub shows_external_id: bool,
+    /// For each account, the users for whom a scan was denied an operation: the operation is tested with them.
+    pub denied_users: BTreeMap<AccountId, DeniedUsers>,
     /// The names of settings.
     pub terms: &'a dyn Terms,
 }
@@ -118,7 +121,7 @@ impl Doctor<'_> {
         let caller_arn = caller.caller_arn.clone().unwrap_or_default();
         let cure =
             |cause: &Cause, actions: &[&str]| cure::for_own_actions(cause, actions, &caller_arn, self.terms);
-        self.check_actions(&session, &subject, &cure).await
+        self.check_actions(&session, &target.account_id, &subject, &cure).await
     }
 
     async fn check_role(&self, role: &Role, caller: &CallerCheck) -> Vec<LinkCheck> {
@@ -135,7 +138,7 @@ impl Doctor<'_> {
                     LinkCheck::ok(Link::Hub, hub, Evidence::Call),
                     LinkCheck::ok(Link::Member, member, Evidence::Call),
                     LinkCheck::ok(Link::Session, format!("{seconds} s"), Evidence::Call),
-                    self.check_actions(&session, &subject, &|cause, actions| {
+                    self.check_actions(&session, role.role_arn.account_id(), &subject, &|cause, actions| {
                         cure::for_actions(cause, actions, &request, false, self.terms)
                     })
                     .boxed_local()
@@ -402,12 +405,15 @@ impl Doctor<'_> {
     async fn check_actions(
         &self,
         session: &Session<'_>,
+        account_id: &AccountId,
         subject: &str,
         cure: &dyn Fn(&Cause, &[&str]) -> Cure,
     ) -> LinkCheck {
         let selection = &self.context.settings.selection;
         let needed = collect::actions(selection);
-        let check = match actions::check(session, &needed, selection).boxed_local().await {
+        let none = DeniedUsers::new();
+        let denied_users = self.denied_users.get(account_id).unwrap_or(&none);
+        let check = match actions::check(session, &needed, selection, denied_users).boxed_local().await {
             Ok(check) => check,
             Err(error) => {
                 let cure = |cause: &Cause| Cure::Step(cause.to_do(self.terms));
@@ -415,8 +421,11 @@ impl Doctor<'_> {
                 return LinkCheck::broken(Link::Collect, subject, broken);
             }
         };
-        let tested_with =
-            check.user_name.as_ref().map_or(String::new(), |name| format!(", tested with user {name}"));
+        let tested_with = match check.user_names.as_slice() {
+            [] => String::new(),
+            [name] => format!(", tested with user {name}"),
+            names => format!(", tested with users {}", names.join(", ")),
+        };
         let subject = &format!("{subject}{tested_with}");
         let untested = check.untested.join(", ");
         let untested = (!untested.is_empty())

@@ -13,6 +13,7 @@ pub(crate) mod trust;
 use std::fmt;
 use std::str::FromStr;
 
+use rolecall_policy::PolicyType;
 use rolecall_roll::{ExternalId, FactSelection, Partition, RoleArn, RoleSessionName};
 use serde::{Serialize, Serializer};
 
@@ -217,6 +218,11 @@ impl DocumentName {
     #[must_use]
     pub fn is_trust(self) -> bool {
         matches!(self, Self::HubTrust | Self::MemberTrust | Self::OrganizationTrust)
+    }
+
+    /// The type of policy that it is.
+    pub(crate) fn policy_type(self) -> PolicyType {
+        if self.is_trust() { PolicyType::Trust } else { PolicyType::Identity }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rolecall_access::is_of_request;
+use rolecall_policy::request_value_problem;
 
 use crate::failure::Failure;
 
@@ -20,6 +21,9 @@ pub(crate) fn condition_keys(given: &[String]) -> Result<BTreeMap<String, Vec<St
             let problem = format!("--context: {key} follows from the ARNs and from what a scan sends");
             return Err(Failure::usage(problem)
                 .with_remedy("pass --external-id, --session-name, --source-identity or --session-tag"));
+        }
+        if let Some(problem) = request_value_problem(key, value) {
+            return Err(Failure::usage(format!("--context: the value of {key} {problem}: {value:?}")));
         }
         keys.entry(key.to_owned()).or_default().push(value.to_owned());
     }

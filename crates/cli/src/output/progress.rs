@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -209,6 +209,19 @@ impl Spinner {
             listed => format!(
                 "Listing accounts from AWS Organizations: {} so far",
                 with_thousands_separator(listed)
+            ),
+        })
+    }
+
+    /// Starts, while accounts are checked; `checked` counts them.
+    pub(crate) fn checking(all: usize, checked: &Arc<AtomicUsize>) -> Self {
+        let checked = Arc::clone(checked);
+        Self::start_with(move || match all {
+            1 => "Checking the account".to_owned(),
+            all => format!(
+                "Checking {}: {} done",
+                count_of(all, "account"),
+                with_thousands_separator(checked.load(Ordering::Relaxed))
             ),
         })
     }

@@ -33,10 +33,52 @@ async fn documents_of_unknown_names_and_conditions_of_unknown_value_are_named() 
     // Only the caller knows its organization.
     let unknown = run(&[]).await;
     assert_eq!(unknown.code, Some(11), "{}", unknown.stdout);
-    assert!(unknown.stdout.contains("--context aws:ResourceOrgID=VALUE"), "{}", unknown.stdout);
+    for words in [
+        " --  hub       sts:AssumeRole on 111111111111 role/IAMListRole (the documents decide by keys whose values in the request \
+         are unknown: aws:ResourceOrgID; pass --context aws:ResourceOrgID=VALUE",
+        " --  member    111111111111 role/IAMListRole (the documents decide by keys whose values in the request are unknown: \
+         aws:PrincipalOrgID; pass --context aws:PrincipalOrgID=VALUE",
+        " ok  collect",
+    ] {
+        assert!(unknown.stdout.contains(words), "{words} is not in {}", unknown.stdout);
+    }
     let context = ["--context", "aws:ResourceOrgID=o-example001", "aws:PrincipalOrgID=o-example001"];
     let healthy = run(&["--context", context[1], "--context", context[2]]).await;
     assert_eq!(healthy.code, Some(0), "{}{}", healthy.stdout, healthy.stderr);
+    // What is unknown about one side hides no error of the other.
+    let trust = std::fs::read_to_string(path("member-trust.json")).unwrap();
+    std::fs::write(path("member-trust.json"), trust.replace("sts:AssumeRole", "sts:TagSession")).unwrap();
+    let member = run(&["--context", context[2]]).await;
+    assert_eq!(member.code, Some(10), "{}", member.stdout);
+    assert!(
+        member.stdout.contains(" --  hub ") && member.stdout.contains("FAIL member"),
+        "{}",
+        member.stdout
+    );
+    std::fs::write(path("member-trust.json"), trust).unwrap();
+    let permissions = std::fs::read_to_string(path("hub-permissions.json")).unwrap();
+    std::fs::write(path("hub-permissions.json"), permissions.replace("sts:AssumeRole", "sts:TagSession"))
+        .unwrap();
+    let hub = run(&["--context", context[1]]).await;
+    assert_eq!(hub.code, Some(10), "{}", hub.stdout);
+    assert!(
+        hub.stdout.contains("FAIL hub") && hub.stdout.contains(" --  member    not reached"),
+        "{}",
+        hub.stdout
+    );
+    std::fs::write(path("hub-permissions.json"), permissions).unwrap();
+    // FullAWSAccess is attached to each level of an organization, and easily missing in a folder.
+    let level = path("hub-scps").join("unit");
+    std::fs::create_dir_all(&level).unwrap();
+    let deny = serde_json::json!({ "Effect": "Deny", "Action": "ec2:*", "Resource": "*" });
+    std::fs::write(level.join("deny.json"), setting::policy(&deny).to_string()).unwrap();
+    let denying = run(&["--context", context[1], "--context", context[2]]).await;
+    assert!(
+        denying.stdout.contains("the level of deny.json has no statement with Allow"),
+        "{}",
+        denying.stdout
+    );
+    std::fs::remove_dir_all(path("hub-scps")).unwrap();
     std::fs::remove_file(path("hub-trust.json")).unwrap();
     let without = run(&["--context", context[1], "--context", context[2]]).await;
     assert!(without.stdout.contains("there is no hub-trust.json"), "{}", without.stdout);

@@ -104,6 +104,38 @@ async fn the_user_and_the_path_of_the_scan_are_tested() {
 }
 
 #[tokio::test]
+async fn the_users_that_a_scan_was_denied_are_tested() {
+    let setting = Setting::healthy();
+    let deny = serde_json::json!([
+        { "Effect": "Deny", "Action": "iam:ListAccessKeys", "Resource": "arn:aws:iam::*:user/zoe" },
+        { "Effect": "Deny", "Action": "iam:GetAccessKeyLastUsed", "Resource": "arn:aws:iam::*:user/yan" },
+    ]);
+    for statement in deny.as_array().unwrap() {
+        let mut denying = setting.clone();
+        let policies = denying.at("/accounts/111111111111/roles/IAMListRole/policies");
+        policies.as_array_mut().unwrap().push(setting::policy(statement));
+        let keys = serde_json::json!([{ "access_key_id": "AKIAIOSFODNN7EXAMPL2", "create_date": "2024-02-29T08:30:00Z" }]);
+        for name in ["yan", "zoe"] {
+            let keys = if name == "yan" { keys.clone() } else { serde_json::json!([]) };
+            let user = serde_json::json!({ "create_date": "2024-02-29T08:30:00Z", "access_keys": keys });
+            denying.set("/accounts/111111111111/users", name, user);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
+        let scan = denying.run("scan", &["--roll", &roll]).await;
+        assert_eq!(scan.code, Some(11), "{}", scan.stderr);
+        // The first user of the account is not denied.
+        assert_eq!(denying.check().await.0.code, Some(0));
+        denying.arguments = vec!["--from".to_owned(), roll];
+        let (ended, check) = denying.check().await;
+        assert_eq!(ended.code, Some(10), "{statement}: {}", check.0);
+        let action = statement["Action"].as_str().unwrap();
+        let text = check.candidate("explicitly_denied").unwrap()["text"].to_string();
+        assert!(text.contains(action), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn one_user_is_read_without_listing_the_others() {
     let mut setting = Setting::healthy();
     let actions = setting.at("/accounts/111111111111/roles/IAMListRole/policies/0/Statement/0/Action");

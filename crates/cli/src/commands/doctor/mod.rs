@@ -2,13 +2,16 @@
 
 mod documents;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
-use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
+use rolecall_access::doctor::{CallerCheck, DeniedUsers, Doctor, TargetCheck};
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::options::row::Origin;
 use rolecall_core::run::{RunError, RunStart};
@@ -17,7 +20,7 @@ use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{Run, RunOptions};
-use rolecall_roll::{Cause, ErrorKind, FactSelection, Outcome, RunId, SessionParameters};
+use rolecall_roll::{AccountId, Cause, ErrorKind, FactSelection, Gap, Outcome, RunId, SessionParameters};
 use serde_json::json;
 
 use crate::args::{CallerArgs, OutputArgs, OutputFormat, ScanOptionArgs};
@@ -93,12 +96,12 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(&arguments.scan.configuration)?;
     let mut flags = arguments.scan.options()?;
-    let sent_external_id = match &arguments.from {
+    let scanned = match &arguments.from {
         Some(roll) => read_roll(roll, &mut flags)?,
-        None => false,
+        None => ScannedAccounts::default(),
     };
     let options = targets::options(flags, &configuration)?;
-    if sent_external_id && options.given("external_id").is_none() {
+    if scanned.with_external_id && options.given("external_id").is_none() {
         output::say(
             "note: the scan sent an external id, which is in no roll: pass it with ROLECALL_EXTERNAL_ID or --external-id",
         );
@@ -106,7 +109,9 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
     let (format, mut out) = arguments.output.open()?;
     let checks = match &arguments.documents {
         Some(folder) => vec![documents::check(arguments, folder, &options)?],
-        None => in_runtime(Box::pin(check_targets(arguments, &options, &configuration)))?,
+        None => {
+            in_runtime(Box::pin(check_targets(arguments, &options, &configuration, scanned.denied_users)))?
+        }
     };
     let written = match format {
         OutputFormat::Table => {
@@ -119,16 +124,29 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
     Ok(exit_code(&checks))
 }
 
+/// What a roll tells the doctor beside its targets and settings.
+#[derive(Default)]
+struct ScannedAccounts {
+    /// Whether the scan sent an external id.
+    with_external_id: bool,
+    denied_users: BTreeMap<AccountId, DeniedUsers>,
+}
+
 /// Sets the targets to the accounts that a roll did not read completely because access was denied, or that it did not read at all;
 /// and the facts and what is sent to those of the roll, unless others are given.
-/// Returns whether the scan sent an external id.
-fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<bool, Failure> {
+fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<ScannedAccounts, Failure> {
     let file = roll_file::read(roll)?;
     let mut roles = Vec::new();
+    let mut scanned = ScannedAccounts::default();
     for account in file.accounts() {
         let account = account.map_err(Failure::unexpected)?;
-        let is_denied = account.gaps().iter().any(|gap| gap.error_kind == ErrorKind::Denied);
-        let is_unread = is_denied || account.outcome() == Outcome::Failed;
+        let denied: Vec<&Gap> =
+            account.gaps().iter().filter(|gap| gap.error_kind == ErrorKind::Denied).collect();
+        let is_unread = !denied.is_empty() || account.outcome() == Outcome::Failed;
+        let users = denied.iter().filter_map(|gap| Some((gap.operation.clone()?, gap.user_name.clone()?)));
+        // The first user of each operation.
+        let users: DeniedUsers = users.rev().collect();
+        scanned.denied_users.insert(account.account_id().clone(), users);
         roles.extend(account.role_arn().filter(|_| is_unread).map(ToString::to_string));
     }
     if roles.is_empty() {
@@ -137,6 +155,9 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<bool, Failure> {
     }
     flags.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
     let facts: Vec<&str> = file.header.collect.facts.iter().map(|fact| fact.name()).collect();
+    if flags.given("user").is_some() {
+        scanned.denied_users.clear();
+    }
     let FactSelection { user_name, path_prefix, .. } = &file.header.collect;
     let SessionParameters { duration_s, via, source_identity, tags, has_external_id } = &file.header.session;
     for (key, texts) in [
@@ -152,13 +173,15 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<bool, Failure> {
             flags.set(key, &texts, Origin::Flag).map_err(Failure::usage)?;
         }
     }
-    Ok(*has_external_id)
+    scanned.with_external_id = *has_external_id;
+    Ok(scanned)
 }
 
 async fn check_targets(
     arguments: &DoctorArgs,
     options: &RunOptions,
     configuration: &Configuration,
+    denied_users: BTreeMap<AccountId, DeniedUsers>,
 ) -> Result<Vec<TargetCheck>, Failure> {
     let settings = targets::settings(options)?;
     let plan = targets::plan_in_any_region(options, configuration)?;
@@ -194,6 +217,7 @@ async fn check_targets(
         context: &context,
         member: member.as_ref(),
         shows_external_id: arguments.show_external_id,
+        denied_users,
         terms: &FlagTerms,
     };
     let caller = doctor.check_caller().await;
@@ -214,9 +238,15 @@ async fn check_targets(
     for note in run.notes() {
         output::say(&format!("note: {note}"));
     }
-    let checks = stream::iter(run.targets().as_slice());
-    let checks = checks.map(|target| Box::pin(doctor.check(target, &caller))).buffered(CONCURRENCY);
-    Ok(checks.collect().await)
+    let targets = run.targets().as_slice();
+    let checked = Arc::new(AtomicUsize::new(0));
+    let _spinner = Spinner::checking(targets.len(), &checked);
+    let check = async |target| {
+        let check = Box::pin(doctor.check(target, &caller)).await;
+        checked.fetch_add(1, Ordering::Relaxed);
+        check
+    };
+    Ok(stream::iter(targets).map(check).buffered(CONCURRENCY).collect().await)
 }
 
 /// 10 if anything was refused, 11 if something could not be tested. An account that a scan skips is neither.

@@ -19,7 +19,7 @@ use rolecall_roll::AccountId;
 use serde_json::Value;
 
 use crate::call::MalformedAnswer;
-use shapes::{SHAPES, Shape};
+use shapes::{Element, SHAPES, Shape};
 
 /// Rejects successful answers that are cut short or that do not have the shape of their operation.
 #[derive(Debug, Default)]
@@ -120,8 +120,36 @@ fn check(
 struct OpenElement {
     /// The length of the path of its parent.
     parent_path: usize,
-    /// A bit for each of the shape's paths that was found in it.
+    /// What it must have.
+    required: Option<&'static Element>,
+    /// A bit for each of the required names that was found in it, structures first.
     found: u32,
+}
+
+impl OpenElement {
+    /// Records a structure or list in this element.
+    fn add_structure(&mut self, name: &str) {
+        let structures = self.required.map_or(&[][..], |required| required.structures);
+        if let Some(index) = structures.iter().position(|structure| *structure == name) {
+            self.found |= 1 << index;
+        }
+    }
+
+    /// Records a text in this element that is not empty.
+    fn add_text(&mut self, name: &str) {
+        let Some(required) = self.required else { return };
+        if let Some(index) = required.texts.iter().position(|text| *text == name) {
+            self.found |= 1 << (required.structures.len() + index);
+        }
+    }
+
+    /// The path of a required element that is missing in this one.
+    fn missing(&self) -> Option<String> {
+        let required = self.required?;
+        let mut names = required.structures.iter().chain(required.texts).enumerate();
+        let (_, name) = names.find(|(index, _)| self.found & 1 << index == 0)?;
+        Some(if required.path.is_empty() { (*name).to_owned() } else { format!("{}/{name}", required.path) })
+    }
 }
 
 /// Follows an answer from element to element.
@@ -181,7 +209,7 @@ impl<'a> Checker<'a> {
         if !self.open.is_empty() {
             return Err(MalformedAnswer::Incomplete);
         }
-        if self.has_result { Ok(()) } else { Err(MalformedAnswer::Missing("result")) }
+        if self.has_result { Ok(()) } else { Err(MalformedAnswer::Missing("result".to_owned())) }
     }
 
     fn walk_json(&mut self, document: &Value) -> Result<(), MalformedAnswer> {
@@ -214,6 +242,9 @@ impl<'a> Checker<'a> {
 
     fn open(&mut self, name: &str) {
         self.text.clear();
+        if let Some(parent) = self.open.last_mut() {
+            parent.add_structure(name);
+        }
         let parent_path = self.path.len();
         if !self.path.is_empty() {
             self.path.push('/');
@@ -222,36 +253,31 @@ impl<'a> Checker<'a> {
         if self.path == self.result {
             self.below_result = Some(self.path.len());
         }
-        let elements = self.shape.elements.iter().position(|path| self.is_at(path));
-        if let (Some(index), Some(parent)) = (elements, self.open.last_mut()) {
-            parent.found |= 1 << index;
-        }
-        self.open.push(OpenElement { parent_path, found: 0 });
+        let required = self.shape.elements.iter().find(|element| self.is_at(element.path));
+        self.open.push(OpenElement { parent_path, required, found: 0 });
     }
 
     fn close(&mut self) -> Result<(), MalformedAnswer> {
-        let Some(OpenElement { parent_path, found }) = self.open.pop() else { return Ok(()) };
-        let required = self.shape.elements.iter().chain(self.shape.texts);
-        let mut missing = required.enumerate().filter(|(index, _)| found & 1 << index == 0);
-        if let Some((_, path)) = missing.find(|(_, path)| self.is_parent_of(path)) {
+        let Some(element) = self.open.pop() else { return Ok(()) };
+        if let Some(path) = element.missing() {
             return Err(MalformedAnswer::Missing(path));
         }
-        self.check_text()?;
+        let text = self.text.trim();
+        if let (Some(parent), false) = (self.open.last_mut(), text.is_empty()) {
+            let name = self.path.get(element.parent_path..).unwrap_or_default();
+            parent.add_text(name.strip_prefix('/').unwrap_or(name));
+        }
+        self.check_text(text)?;
         if self.below_result == Some(self.path.len()) {
             (self.below_result, self.has_result) = (None, true);
         }
-        self.path.truncate(parent_path);
+        self.path.truncate(element.parent_path);
         self.text.clear();
         Ok(())
     }
 
     /// Checks the text of the element that ends.
-    fn check_text(&mut self) -> Result<(), MalformedAnswer> {
-        let text = self.text.trim();
-        let index = self.shape.texts.iter().position(|path| self.is_at(path));
-        if let (Some(index), Some(parent), false) = (index, self.open.last_mut(), text.is_empty()) {
-            parent.found |= 1 << (self.shape.elements.len() + index);
-        }
+    fn check_text(&self, text: &str) -> Result<(), MalformedAnswer> {
         if let Some((path, requested)) = self.echo
             && self.is_at(path)
             && !text.eq_ignore_ascii_case(requested)
@@ -267,25 +293,10 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// The path of the current element below the result, which itself has the empty path; `None` outside of the result.
-    fn below_result(&self) -> Option<&str> {
-        let below = self.path.get(self.below_result?..)?;
-        Some(below.strip_prefix('/').unwrap_or(below))
-    }
-
-    /// Whether the current element is that of a path below the result.
+    /// Whether the current element is that of a path below the result, which itself has the empty path.
     fn is_at(&self, path: &str) -> bool {
-        self.below_result() == Some(path)
-    }
-
-    /// Whether a path is that of an element directly in the current one.
-    fn is_parent_of(&self, path: &str) -> bool {
-        let name = match self.below_result() {
-            None => None,
-            Some("") => Some(path),
-            Some(parent) => path.strip_prefix(parent).and_then(|rest| rest.strip_prefix('/')),
-        };
-        name.is_some_and(|name| !name.contains('/'))
+        let below = self.below_result.and_then(|start| self.path.get(start..));
+        below.is_some_and(|below| below.strip_prefix('/').unwrap_or(below) == path)
     }
 }
 

@@ -15,26 +15,39 @@ type Echo = (&'static str, fn(&Input) -> Option<&str>);
 pub(super) struct Shape {
     /// The operation, as AWS spells it.
     pub(super) operation: &'static str,
-    /// Structures and lists that each parent element has. They may be empty.
-    pub(super) elements: &'static [&'static str],
-    /// Texts that each parent element has. They are not empty.
-    pub(super) texts: &'static [&'static str],
+    /// The elements in which others are required.
+    pub(super) elements: &'static [Element],
     /// A text that repeats a value of the request.
     pub(super) echo: Option<Echo>,
     /// An ARN in the account that the session is in.
     pub(super) own_arn: Option<&'static str>,
 }
 
-const fn shape(
-    operation: &'static str,
-    elements: &'static [&'static str],
+/// What every element at a path has.
+#[derive(Debug)]
+pub(super) struct Element {
+    /// The path; `""` is the result itself.
+    pub(super) path: &'static str,
+    /// The names of its structures and lists. They may be empty.
+    pub(super) structures: &'static [&'static str],
+    /// The names of its texts. They are not empty.
+    pub(super) texts: &'static [&'static str],
+}
+
+const fn shape(operation: &'static str, elements: &'static [Element]) -> Shape {
+    Shape { operation, elements, echo: None, own_arn: None }
+}
+
+const fn element(
+    path: &'static str,
+    structures: &'static [&'static str],
     texts: &'static [&'static str],
-) -> Shape {
-    Shape { operation, elements, texts, echo: None, own_arn: None }
+) -> Element {
+    Element { path, structures, texts }
 }
 
 /// The shape of an operation that has no row: the answer is whole and has a result.
-pub(super) static ANY: Shape = shape("", &[], &[]);
+pub(super) static ANY: Shape = shape("", &[]);
 
 /// The shapes of all operations that Rolecall calls.
 ///
@@ -45,28 +58,21 @@ pub(super) static ANY: Shape = shape("", &[], &[]);
 pub(super) static SHAPES: [Shape; 21] = [
     shape(
         "AssumeRole",
-        &["AssumedRoleUser", "Credentials"],
         &[
-            "AssumedRoleUser/Arn",
-            "Credentials/AccessKeyId",
-            "Credentials/SecretAccessKey",
-            "Credentials/SessionToken",
-            "Credentials/Expiration",
+            element("", &["AssumedRoleUser", "Credentials"], &[]),
+            element("AssumedRoleUser", &[], &["Arn"]),
+            element("Credentials", &[], &["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"]),
         ],
     ),
-    shape("GetAccessKeyInfo", &[], &["Account"]),
-    shape("GetCallerIdentity", &[], &["Account", "Arn"]),
+    shape("GetAccessKeyInfo", &[element("", &[], &["Account"])]),
+    shape("GetCallerIdentity", &[element("", &[], &["Account", "Arn"])]),
     Shape {
         own_arn: Some("Users/member/Arn"),
         ..shape(
             "ListUsers",
-            &["Users"],
             &[
-                "Users/member/UserName",
-                "Users/member/UserId",
-                "Users/member/Arn",
-                "Users/member/Path",
-                "Users/member/CreateDate",
+                element("", &["Users"], &[]),
+                element("Users/member", &[], &["UserName", "UserId", "Arn", "Path", "CreateDate"]),
             ],
         )
     },
@@ -75,8 +81,10 @@ pub(super) static SHAPES: [Shape; 21] = [
         own_arn: Some("User/Arn"),
         ..shape(
             "GetUser",
-            &["User"],
-            &["User/UserName", "User/UserId", "User/Arn", "User/Path", "User/CreateDate"],
+            &[
+                element("", &["User"], &[]),
+                element("User", &[], &["UserName", "UserId", "Arn", "Path", "CreateDate"]),
+            ],
         )
     },
     Shape {
@@ -85,25 +93,31 @@ pub(super) static SHAPES: [Shape; 21] = [
         })),
         ..shape(
             "ListAccessKeys",
-            &["AccessKeyMetadata"],
             &[
-                "AccessKeyMetadata/member/UserName",
-                "AccessKeyMetadata/member/AccessKeyId",
-                "AccessKeyMetadata/member/Status",
-                "AccessKeyMetadata/member/CreateDate",
+                element("", &["AccessKeyMetadata"], &[]),
+                element(
+                    "AccessKeyMetadata/member",
+                    &[],
+                    &["UserName", "AccessKeyId", "Status", "CreateDate"],
+                ),
             ],
         )
     },
     shape(
         "GetAccessKeyLastUsed",
-        &["AccessKeyLastUsed"],
-        &["UserName", "AccessKeyLastUsed/ServiceName", "AccessKeyLastUsed/Region"],
+        &[
+            element("", &["AccessKeyLastUsed"], &["UserName"]),
+            element("AccessKeyLastUsed", &[], &["ServiceName", "Region"]),
+        ],
     ),
     Shape {
         echo: Some(("LoginProfile/UserName", |input| {
             input.downcast_ref::<GetLoginProfileInput>()?.user_name()
         })),
-        ..shape("GetLoginProfile", &["LoginProfile"], &["LoginProfile/UserName", "LoginProfile/CreateDate"])
+        ..shape(
+            "GetLoginProfile",
+            &[element("", &["LoginProfile"], &[]), element("LoginProfile", &[], &["UserName", "CreateDate"])],
+        )
     },
     Shape {
         echo: Some(("MFADevices/member/UserName", |input| {
@@ -111,8 +125,10 @@ pub(super) static SHAPES: [Shape; 21] = [
         })),
         ..shape(
             "ListMFADevices",
-            &["MFADevices"],
-            &["MFADevices/member/UserName", "MFADevices/member/SerialNumber", "MFADevices/member/EnableDate"],
+            &[
+                element("", &["MFADevices"], &[]),
+                element("MFADevices/member", &[], &["UserName", "SerialNumber", "EnableDate"]),
+            ],
         )
     },
     Shape {
@@ -120,28 +136,45 @@ pub(super) static SHAPES: [Shape; 21] = [
         ..shape(
             "GetAccountAuthorizationDetails",
             &[
-                "UserDetailList",
-                "UserDetailList/member/GroupList",
-                "UserDetailList/member/AttachedManagedPolicies",
+                element("", &["UserDetailList"], &[]),
+                element(
+                    "UserDetailList/member",
+                    &["GroupList", "AttachedManagedPolicies"],
+                    &["UserName", "UserId", "Arn"],
+                ),
             ],
-            &["UserDetailList/member/UserName", "UserDetailList/member/UserId", "UserDetailList/member/Arn"],
         )
     },
-    shape("GetAccountSummary", &["SummaryMap"], &["SummaryMap/entry/key", "SummaryMap/entry/value"]),
-    shape("ListAccountAliases", &["AccountAliases"], &[]),
-    shape("GenerateCredentialReport", &[], &["State"]),
-    shape("GetCredentialReport", &[], &["Content", "GeneratedTime"]),
-    shape("ListOrganizationsFeatures", &[], &["OrganizationId"]),
-    shape("DescribeOrganization", &["Organization"], &["Organization/Id", "Organization/MasterAccountId"]),
-    shape("ListAccounts", &["Accounts"], &["Accounts/member/Id"]),
-    shape("ListRoots", &["Roots"], &["Roots/member/Id"]),
+    shape(
+        "GetAccountSummary",
+        &[element("", &["SummaryMap"], &[]), element("SummaryMap/entry", &[], &["key", "value"])],
+    ),
+    shape("ListAccountAliases", &[element("", &["AccountAliases"], &[])]),
+    shape("GenerateCredentialReport", &[element("", &[], &["State"])]),
+    shape("GetCredentialReport", &[element("", &[], &["Content", "GeneratedTime"])]),
+    shape("ListOrganizationsFeatures", &[element("", &[], &["OrganizationId"])]),
+    shape(
+        "DescribeOrganization",
+        &[element("", &["Organization"], &[]), element("Organization", &[], &["Id", "MasterAccountId"])],
+    ),
+    shape("ListAccounts", &[element("", &["Accounts"], &[]), element("Accounts/member", &[], &["Id"])]),
+    shape("ListRoots", &[element("", &["Roots"], &[]), element("Roots/member", &[], &["Id"])]),
     shape(
         "ListOrganizationalUnitsForParent",
-        &["OrganizationalUnits"],
-        &["OrganizationalUnits/member/Id", "OrganizationalUnits/member/Name"],
+        &[
+            element("", &["OrganizationalUnits"], &[]),
+            element("OrganizationalUnits/member", &[], &["Id", "Name"]),
+        ],
     ),
-    shape("ListAccountsForParent", &["Accounts"], &["Accounts/member/Id"]),
-    shape("ListTagsForResource", &["Tags", "Tags/member/Value"], &["Tags/member/Key"]),
+    shape(
+        "ListAccountsForParent",
+        &[element("", &["Accounts"], &[]), element("Accounts/member", &[], &["Id"])],
+    ),
+    // The value of a tag may be empty.
+    shape(
+        "ListTagsForResource",
+        &[element("", &["Tags"], &[]), element("Tags/member", &["Value"], &["Key"])],
+    ),
 ];
 
 #[cfg(test)]

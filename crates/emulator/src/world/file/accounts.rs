@@ -129,10 +129,7 @@ impl FileManagedPolicy {
         check_tags(&at, &self.tags)?;
         let document = policies.load(&format!("{at}.document"), self.document, PolicyType::Identity)?;
         // The quota of managed policies, which are also what permissions boundaries are.
-        let (size, quota) = (
-            document.policy.size(PolicyType::Boundary),
-            PolicyType::Boundary.size_quota().unwrap_or_default(),
-        );
+        let (size, quota) = (document.policy.size(PolicyType::Boundary), PolicyType::Boundary.size_quota());
         if size > quota {
             return Err(InvalidWorld::new(format!(
                 "{at}.document: the document has {size} characters, not counting white space; a managed policy can \
