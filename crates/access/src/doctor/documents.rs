@@ -97,17 +97,11 @@ impl DocumentCheck<'_> {
 
     /// What AWS accepts in the documents of a link though it never works.
     fn lint_notes(&self, link: Link) -> Vec<String> {
-        let ChainDocuments { hub_trust, hub_permissions, member_trust, member_permissions, .. } =
-            self.documents;
-        let (trust, identity): (_, &[NamedPolicy]) = match link {
-            Link::Caller => (hub_trust.as_ref(), &[]),
-            Link::Hub => (None, hub_permissions),
-            Link::Member | Link::Session => (member_trust.as_ref(), hub_permissions),
-            Link::Collect => (None, member_permissions),
-            Link::Sts | Link::Organization => (None, &[]),
-        };
-        let trust = trust.into_iter().flat_map(|it| evaluation::lint_notes(it, PolicyType::Trust));
-        trust.chain(identity.iter().flat_map(|it| evaluation::lint_notes(it, PolicyType::Identity))).collect()
+        let mut notes = Vec::new();
+        for (policy_type, policies) in self.deciding_documents(link) {
+            notes.extend(policies.into_iter().flat_map(|policy| evaluation::lint_notes(policy, policy_type)));
+        }
+        notes
     }
 
     /// Levels of service control policies that allow nothing: AWS attaches `FullAWSAccess` to each, which a folder easily lacks.
@@ -134,36 +128,36 @@ impl DocumentCheck<'_> {
         without_allow.map(note).collect()
     }
 
-    /// The documents that decide about a link.
-    fn deciding_documents(&self, link: Link) -> Vec<&NamedPolicy> {
-        fn levels(scps: Option<&Vec<Vec<NamedPolicy>>>) -> impl Iterator<Item = &NamedPolicy> {
-            scps.into_iter().flatten().flatten()
-        }
+    /// The documents that decide about a link, by their type.
+    fn deciding_documents(&self, link: Link) -> Vec<(PolicyType, Vec<&NamedPolicy>)> {
         let documents = self.documents;
         match link {
-            Link::Caller => documents.hub_trust.iter().collect(),
-            Link::Hub => {
-                let limits = documents.hub_boundary.iter().chain(&documents.hub_session);
-                documents
-                    .hub_permissions
-                    .iter()
-                    .chain(limits)
-                    .chain(levels(documents.hub_scps.as_ref()))
-                    .collect()
-            }
-            Link::Member => documents.member_trust.iter().chain(&documents.member_rcps).collect(),
-            Link::Collect => {
-                let permissions = documents.member_permissions.iter().chain(&documents.member_boundary);
-                permissions.chain(levels(documents.member_scps.as_ref())).collect()
-            }
-            Link::Sts | Link::Session | Link::Organization => Vec::new(),
+            Link::Caller => vec![(PolicyType::Trust, documents.hub_trust.iter().collect())],
+            Link::Hub => vec![
+                (PolicyType::Identity, documents.hub_permissions.iter().collect()),
+                (PolicyType::Boundary, documents.hub_boundary.iter().collect()),
+                (PolicyType::Session, documents.hub_session.iter().collect()),
+                (PolicyType::Scp, documents.hub_scps.iter().flatten().flatten().collect()),
+            ],
+            Link::Member => vec![
+                (PolicyType::Trust, documents.member_trust.iter().collect()),
+                (PolicyType::Rcp, documents.member_rcps.iter().collect()),
+            ],
+            Link::Session => [Link::Hub, Link::Member].map(|link| self.deciding_documents(link)).concat(),
+            Link::Collect => vec![
+                (PolicyType::Identity, documents.member_permissions.iter().collect()),
+                (PolicyType::Boundary, documents.member_boundary.iter().collect()),
+                (PolicyType::Scp, documents.member_scps.iter().flatten().flatten().collect()),
+            ],
+            Link::Sts | Link::Organization => Vec::new(),
         }
     }
 
     /// Why the documents do not decide about a link: they have conditions or variables with keys of which it is not known whether
     /// the request has them, and with which value.
     fn undecided(&self, link: Link) -> Option<String> {
-        let unknown = evaluation::unknown_keys(self.deciding_documents(link), self.context);
+        let documents = self.deciding_documents(link).into_iter();
+        let unknown = evaluation::unknown_keys(documents.flat_map(|(_, policies)| policies), self.context);
         let flags: Vec<String> = unknown.iter().map(|key| format!("--context {key}=VALUE")).collect();
         let keys = unknown.into_iter().collect::<Vec<_>>().join(", ");
         (!keys.is_empty()).then(|| {
@@ -237,23 +231,12 @@ impl DocumentCheck<'_> {
     /// Whether the hub's role may assume the member's role. A side about which its documents do not decide is taken as if it allowed
     /// everything, so that the other side is judged by itself.
     fn check_session(&self, terms: &dyn Terms) -> Vec<LinkCheck> {
-        let documents = self.documents;
-        let [hub_undecided, member_undecided] = [Link::Hub, Link::Member].map(|link| self.undecided(link));
-        let (identity, trust) = self.allowing_everything();
-        let mut policies = PolicySet { identity: vec![identity], trust: Some(trust), ..PolicySet::default() };
-        if hub_undecided.is_none() {
-            policies.identity.clone_from(&documents.hub_permissions);
-            policies.session = documents.hub_session.clone().map(|policy| vec![policy]);
-            policies.boundaries = documents.hub_boundary.clone().map(|policy| vec![policy]);
-            policies.scps.clone_from(&documents.hub_scps);
-        }
-        if member_undecided.is_none() {
-            policies.trust =
-                Some(documents.member_trust.clone().unwrap_or_else(|| empty("member-trust.json")));
-            policies.rcps.clone_from(&documents.member_rcps);
-        }
         let [hub, member] = subjects::session_subjects(self.request);
-        let denial = match evaluation::evaluate_session(self.request, &policies, self.context, terms) {
+        let [hub_undecided, member_undecided] = [Link::Hub, Link::Member].map(|link| self.undecided(link));
+        let policies = self.session_policies(hub_undecided.is_none(), member_undecided.is_none());
+        let denial = policies
+            .and_then(|policies| evaluation::evaluate_session(self.request, &policies, self.context, terms));
+        let denial = match denial {
             Err(reason) => return vec![LinkCheck::untested(Link::Hub, hub, reason)],
             Ok(denial) => denial.map(|denial| denial.into_broken(Evidence::Documents)),
         };
@@ -276,24 +259,26 @@ impl DocumentCheck<'_> {
         links
     }
 
-    /// Permissions that allow the caller everything, and a trust policy that leaves it to the caller's account whom to allow.
-    fn allowing_everything(&self) -> (NamedPolicy, NamedPolicy) {
-        let policy = |statement: Value, policy_type| {
-            let document = serde_json::json!({ "Version": "2012-10-17", "Statement": [statement] });
-            let policy = Policy::parse(&document, policy_type).unwrap_or_else(|_| Policy::empty());
-            NamedPolicy { name: "everything".to_owned(), policy }
-        };
-        let principal = serde_json::json!({ "AWS": account_of(&self.request.caller_arn) });
-        (
-            policy(
-                serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }),
-                PolicyType::Identity,
-            ),
-            policy(
-                serde_json::json!({ "Effect": "Allow", "Action": "sts:*", "Principal": principal }),
-                PolicyType::Trust,
-            ),
-        )
+    /// The policies of the sides that are decided by their documents; the others allow everything.
+    fn session_policies(&self, with_hub: bool, with_member: bool) -> Result<PolicySet, String> {
+        let documents = self.documents;
+        let mut policies = PolicySet::default();
+        if with_hub {
+            policies.identity.clone_from(&documents.hub_permissions);
+            policies.session = documents.hub_session.clone().map(|policy| vec![policy]);
+            policies.boundaries = documents.hub_boundary.clone().map(|policy| vec![policy]);
+            policies.scps.clone_from(&documents.hub_scps);
+        } else {
+            policies.identity = vec![evaluation::all_permissions()?];
+        }
+        if with_member {
+            let trust = documents.member_trust.clone();
+            policies.trust = Some(trust.unwrap_or_else(|| empty("member-trust.json")));
+            policies.rcps.clone_from(&documents.member_rcps);
+        } else {
+            policies.trust = Some(evaluation::trust_in_account(account_of(&self.request.caller_arn))?);
+        }
+        Ok(policies)
     }
 
     /// A session of a role may request no session that is longer than an hour. The maximum session duration of the member's role is in

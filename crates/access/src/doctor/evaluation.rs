@@ -10,6 +10,7 @@ use rolecall_policy::{
     ParsePrincipalError, Policy, PolicySet, PolicyType, Principal, Request, explain,
 };
 use rolecall_roll::{Cause, Link, Terms};
+use serde_json::{Value, json};
 
 use super::answers::candidate;
 use super::cure::{self, Cure, Paste, SessionRequest};
@@ -31,6 +32,32 @@ pub(super) fn unknown_keys<'a>(
     let mut unknown: BTreeSet<String> = keys.filter(|key| !is_of_request(key)).map(str::to_owned).collect();
     unknown.retain(|key| !known.keys().any(|given| given.eq_ignore_ascii_case(key)));
     unknown
+}
+
+/// The permissions of a caller whom its own side allows everything: that side is not in question.
+///
+/// # Errors
+/// Why it is no policy, in a few words.
+pub(super) fn all_permissions() -> Result<NamedPolicy, String> {
+    policy_of_statement(&json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }), PolicyType::Identity)
+}
+
+/// A trust policy that leaves it to an account which of its principals may assume the role: the role's side is not in question.
+///
+/// # Errors
+/// Why it is no policy, in a few words.
+pub(super) fn trust_in_account(account_id: &str) -> Result<NamedPolicy, String> {
+    let principal = json!({ "AWS": account_id });
+    policy_of_statement(
+        &json!({ "Effect": "Allow", "Action": "sts:*", "Principal": principal }),
+        PolicyType::Trust,
+    )
+}
+
+fn policy_of_statement(statement: &Value, policy_type: PolicyType) -> Result<NamedPolicy, String> {
+    let document = json!({ "Version": "2012-10-17", "Statement": statement });
+    let policy = Policy::parse(&document, policy_type).map_err(|error| error.to_string())?;
+    Ok(NamedPolicy { name: "everything".to_owned(), policy })
 }
 
 /// A denied request for a session.

@@ -8,9 +8,8 @@ use rolecall_core::scan::ScanContext;
 use rolecall_core::session::{Session, SessionLog};
 use rolecall_core::targets::{Access, Role};
 use rolecall_core::{CallError, Scanner, Target};
-use rolecall_policy::{NamedPolicy, Policy, PolicySet, PolicyType};
+use rolecall_policy::{NamedPolicy, PolicySet, PolicyType};
 use rolecall_roll::{AccountId, Cause, Denial, ErrorKind, Link, Terms};
-use serde_json::json;
 
 use super::actions::DeniedUsers;
 use super::answers::{broken_by, candidate, cause_of, certain, is_same_policy, of_denial, with_action};
@@ -390,13 +389,8 @@ impl Doctor<'_> {
         request: &SessionRequest,
         trust: NamedPolicy,
     ) -> Result<Option<evaluation::Denial>, String> {
-        let everything = json!({
-            "Version": "2012-10-17",
-            "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" },
-        });
         // What the caller's side allows is not known here, and not in question.
-        let policy = Policy::parse(&everything, PolicyType::Identity).map_err(|error| error.to_string())?;
-        let identity = vec![NamedPolicy { name: "the caller's policies".to_owned(), policy }];
+        let identity = vec![evaluation::all_permissions()?];
         let policies = PolicySet { identity, trust: Some(trust), ..PolicySet::default() };
         evaluation::evaluate_session(request, &policies, &BTreeMap::new(), self.terms)
     }
