@@ -71,23 +71,29 @@ fn probes(
     let statements: Vec<&StatementView<'_>> = statements.iter().filter(is_of_need).collect();
     let (keys, other) = (varied_keys(need), needs.filler.other_value.as_str());
     let others = other_roles(needs, need, generated, &statements);
-    let mut probes = Vec::new();
+    // With the values of all statements; and for the resources of each statement that allows, as its conditions have it.
+    let mut worlds: Vec<(SampleRequest, SampleRequest, Vec<(String, String)>)> = Vec::new();
     for needed in needs.requests_of(need, &[]) {
-        // With the values of all statements, and as each of those that allow has it.
-        let worlds = statements.iter().map(|statement| {
-            let values = key_values(statement, needs);
+        worlds.push((needed.clone(), needed, all_values.clone()));
+    }
+    for statement in &statements {
+        let values = key_values(statement, needs);
+        for needed in needs.requests_of(need, std::slice::from_ref(*statement)) {
             let met = values.iter().fold(needed.clone(), |met, (key, value)| met.with_key(key, Some(value)));
-            (met, values)
-        });
-        for (base, values) in std::iter::once((needed.clone(), all_values.clone())).chain(worlds) {
-            let changed = condition_changes(&base, &keys, &values, other);
-            let changed = changed.into_iter().chain([base.clone()]);
-            probes.extend(changed.map(|request| Probe {
+            worlds.push((needed, met, values.clone()));
+        }
+    }
+    let mut probes = Vec::new();
+    for (needed, base, values) in worlds {
+        let changed = condition_changes(&base, &keys, &values, other);
+        let changed = changed.into_iter().chain([base.clone()]);
+        probes.extend(
+            changed.map(|request| Probe {
                 differences: key_differences(&needed, &request, &keys, other),
                 request,
-            }));
-            probes.extend(others.iter().filter_map(|caller| by_role(&base, caller, &need.action, needs)));
-        }
+            }),
+        );
+        probes.extend(others.iter().filter_map(|caller| by_role(&base, caller, &need.action, needs)));
     }
     probes.retain(|probe| !probe.differences.is_empty());
     probes

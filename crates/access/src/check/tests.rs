@@ -577,6 +577,23 @@ fn a_missing_or_open_condition_is_found_by_requests_that_must_be_denied() {
 }
 
 #[test]
+fn a_missing_condition_is_found_for_the_resources_that_the_statement_has() {
+    let access = organization_access();
+    let name = DocumentName::HubPermissions;
+    for resource in
+        ["arn:aws:iam::444444444444:role/security/IAMListRole", "arn:aws:iam::4*:role/security/IAMListRole"]
+    {
+        let mut document = document(name, &access);
+        document["Statement"][0]["Resource"] = json!(resource);
+        let text = text_of(&document, name, &access);
+        assert!(text.contains("short") && !text.contains("beyond"), "{resource}: {text}");
+        document["Statement"][0].as_object_mut().unwrap().remove("Condition");
+        let text = text_of(&document, name, &access);
+        assert!(text.contains("does not require that the role is in the organization"), "{resource}: {text}");
+    }
+}
+
+#[test]
 fn no_text_of_a_check_has_an_external_id() {
     let name = DocumentName::MemberTrust;
     let access = RequiredAccess { external_id: Some("the-external-id".parse().unwrap()), ..access() };
