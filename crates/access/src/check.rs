@@ -9,7 +9,7 @@
 //!
 //! No text of a result has a value of a condition for `sts:ExternalId`.
 
-mod bounds;
+pub(crate) mod bounds;
 mod grants;
 mod parse;
 mod probes;

@@ -9,6 +9,18 @@ use serde_json::Value;
 use crate::statement_view::StatementView;
 use crate::wildcard::intersection;
 
+/// Whether an action reads one user, and is authorized with this user.
+pub(crate) fn is_about_user(action: &str) -> bool {
+    const OF_USER: [&str; 5] = [
+        "iam:GetAccessKeyLastUsed",
+        "iam:GetLoginProfile",
+        "iam:GetUser",
+        "iam:ListAccessKeys",
+        "iam:ListMFADevices",
+    ];
+    OF_USER.contains(&action)
+}
+
 /// The resources with which IAM authorizes a read, as a pattern.
 ///
 /// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagement.html>
@@ -18,19 +30,12 @@ pub(crate) fn resources_of_read(
     account_id: &str,
     selection: &FactSelection,
 ) -> String {
-    const OF_USER: [&str; 5] = [
-        "iam:GetAccessKeyLastUsed",
-        "iam:GetLoginProfile",
-        "iam:GetUser",
-        "iam:ListAccessKeys",
-        "iam:ListMFADevices",
-    ];
     let FactSelection { user_name, path_prefix, .. } = selection;
     let prefix = path_prefix.as_deref().unwrap_or("/");
     let users = format!("arn:{partition}:iam::{account_id}:user{prefix}");
     match action {
         "iam:ListUsers" => users,
-        action if OF_USER.contains(&action) => match user_name {
+        action if is_about_user(action) => match user_name {
             Some(name) => format!("arn:{partition}:iam::{account_id}:user/{name}"),
             None => format!("{users}*"),
         },

@@ -303,7 +303,7 @@ fn determining_statement(
 
 impl PolicySet {
     /// All policies with their types. Where several deny, AWS names the type that comes first here.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (PolicyType, &NamedPolicy)> {
+    pub fn all(&self) -> impl Iterator<Item = (PolicyType, &NamedPolicy)> {
         let scps = self.scps.iter().flatten().flatten().map(|policy| (PolicyType::Scp, policy));
         let rcps = self.rcps.iter().map(|policy| (PolicyType::Rcp, policy));
         let identity = self.identity.iter().map(|policy| (PolicyType::Identity, policy));

@@ -142,9 +142,15 @@ pub struct Diagnosis {
 pub const SAME_EXTERNAL_ID: &str = "with the external id of the scan";
 
 /// The command that finds the broken link of a target, as a shell takes it: for the facts of the scan, with what it sent but for an
-/// external id, which is in no roll: see [`SAME_EXTERNAL_ID`].
+/// external id, which is in no roll: see [`SAME_EXTERNAL_ID`]. Actions about one user are tested with the first of those whom the scan
+/// was denied.
 #[must_use]
-pub fn doctor_command(role_arn: &RoleArn, selection: &FactSelection, session: &SessionParameters) -> String {
+pub fn doctor_command(
+    role_arn: &RoleArn,
+    selection: &FactSelection,
+    session: &SessionParameters,
+    denied_users: &[&str],
+) -> String {
     let mut flags = vec![format!("--role-arn {}", shell::quote(role_arn.as_str()))];
     if selection.facts != FactSelection::default().facts {
         let facts: Vec<&str> = selection.facts.iter().map(|fact| fact.name()).collect();
@@ -152,6 +158,9 @@ pub fn doctor_command(role_arn: &RoleArn, selection: &FactSelection, session: &S
     }
     let FactSelection { user_name, path_prefix, .. } = selection;
     flags.extend(user_name.iter().map(|name| format!("--user {}", shell::quote(name))));
+    if user_name.is_none() {
+        flags.extend(denied_users.iter().take(3).map(|name| format!("--test-user {}", shell::quote(name))));
+    }
     flags.extend(path_prefix.iter().map(|prefix| format!("--path-prefix {}", shell::quote(prefix))));
     let SessionParameters { duration_s, via, source_identity, tags, has_external_id: _ } = session;
     flags.extend(duration_s.iter().map(|seconds| format!("--session-duration {seconds}s")));
@@ -597,7 +606,7 @@ mod tests {
         let role_arn = "arn:aws:iam::111111111111:role/IAMListRole".parse().unwrap();
         let default = FactSelection::default();
         let nothing = SessionParameters::default();
-        let command = doctor_command(&role_arn, &default, &nothing);
+        let command = doctor_command(&role_arn, &default, &nothing, &[]);
         assert_eq!(command, format!("rolecall doctor --role-arn {role_arn}"));
         let facts = [FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed].into();
         let session = SessionParameters {
@@ -609,7 +618,7 @@ mod tests {
         };
         let (user_name, path_prefix) = (Some("a b".to_owned()), Some("/ci/".to_owned()));
         let selection = FactSelection { facts, user_name, path_prefix, ..default };
-        let more = doctor_command(&role_arn, &selection, &session);
+        let more = doctor_command(&role_arn, &selection, &session, &[]);
         let flags = " --collect users,access_keys,last_used --user 'a b' --path-prefix /ci/ --session-duration 7200s --via arn:aws:iam::222222222222:role/Via --source-identity j.ruiz \
                      --session-tag 'team=a b'";
         assert!(more.ends_with(flags), "{more}");

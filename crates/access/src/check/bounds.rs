@@ -8,16 +8,16 @@ use serde_json::{Map, Value, json};
 use crate::statement_view::{self, StatementView, strings, variables};
 
 /// The least and the most that a policy allows, depending on condition keys whose values are not known here.
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// No condition with such a key is met in a statement that allows, and each is met in one that denies.
-    pub(super) least: Policy,
+    pub(crate) least: Policy,
     /// The opposite.
-    pub(super) most: Policy,
+    pub(crate) most: Policy,
 }
 
 impl Bounds {
     /// `is_unknown` says whether the value of a condition key is not known.
-    pub(super) fn new(policy: &Policy, policy_type: PolicyType, is_unknown: &impl Fn(&str) -> bool) -> Self {
+    pub(crate) fn new(policy: &Policy, policy_type: PolicyType, is_unknown: &impl Fn(&str) -> bool) -> Self {
         let bound = |allow_is_met: bool| {
             let document = rewrite(policy.source(), |statement, view| {
                 let is_met = view.is_allow() == allow_is_met;

@@ -9,6 +9,8 @@ use rolecall_core::CallError;
 use rolecall_core::session::{Iam, Session};
 use rolecall_roll::{ErrorKind, FactSelection};
 
+use crate::samples;
+
 /// The results of the calls.
 #[derive(Debug, Default)]
 pub(super) struct ActionCheck {
@@ -18,12 +20,16 @@ pub(super) struct ActionCheck {
     pub(super) denied: Vec<(&'static str, CallError)>,
     /// The actions that could not be tested: the account has no user, or no access key, to test them with.
     pub(super) untested: Vec<&'static str>,
-    /// The users that those of one user were tested with.
-    pub(super) user_names: Vec<String>,
+    /// The users that those about one user were tested with.
+    pub(super) user_names: BTreeSet<String>,
+    /// The users for whom an action was denied, where several were tested.
+    pub(super) denied_users: BTreeMap<&'static str, Vec<String>>,
+    /// How many more users were to be tested.
+    pub(super) untested_users: usize,
 }
 
-/// The user for whom a scan was denied an operation, by the operation.
-pub type DeniedUsers = BTreeMap<String, String>;
+/// At most this number of users are tested, with up to five calls each.
+const MAX_TESTED_USERS: usize = 20;
 
 /// A user of the account and one of its access keys, for the calls that need one.
 #[derive(Debug, Default)]
@@ -33,14 +39,8 @@ struct Sample {
 }
 
 impl Sample {
-    /// A user, with an access key where the operation needs one.
-    async fn of_user(iam: &Iam, user_name: &str, operation: &'static str) -> Self {
-        let mut sample = Self { user_name: Some(user_name.to_owned()), access_key_id: None };
-        if operation == "GetAccessKeyLastUsed" {
-            // Where they cannot be listed, the call for that action says so.
-            call(iam, "ListAccessKeys", None, &mut sample).boxed_local().await.ok();
-        }
-        sample
+    fn of_user(user_name: &str) -> Self {
+        Self { user_name: Some(user_name.to_owned()), access_key_id: None }
     }
 }
 
@@ -52,7 +52,8 @@ enum Permission {
     Untested,
 }
 
-/// Calls each action once: for the user for whom it was denied, the user of the selection, or the first one that a scan would list.
+/// Calls each action once. Those about one user are called for each of these users; without users, for the user of the selection or
+/// the first one that a scan would list.
 ///
 /// # Errors
 /// The first error that is no answer about a permission, such as a timeout.
@@ -60,34 +61,58 @@ pub(super) async fn check(
     session: &Session<'_>,
     actions: &[&'static str],
     selection: &FactSelection,
-    denied_users: &DeniedUsers,
+    users: &BTreeSet<String>,
 ) -> Result<ActionCheck, Box<CallError>> {
     let iam = session.iam().boxed_local().await.map_err(Box::new)?;
-    let mut check = ActionCheck::default();
-    let mut user_names = BTreeSet::new();
-    let mut sample = Sample { user_name: selection.user_name.clone(), access_key_id: None };
+    let tested = users.iter().take(MAX_TESTED_USERS).cloned();
+    let mut check = ActionCheck {
+        user_names: tested.collect(),
+        untested_users: users.len().saturating_sub(MAX_TESTED_USERS),
+        ..ActionCheck::default()
+    };
+    let mut samples: Vec<Sample> = check.user_names.iter().map(|name| Sample::of_user(name)).collect();
+    if samples.is_empty() {
+        samples.push(Sample { user_name: selection.user_name.clone(), access_key_id: None });
+    }
     let path_prefix = selection.path_prefix.as_deref();
     // The users and keys first: the other calls need them.
     let is_first = |action: &&&str| FIRST.contains(*action);
     let first = FIRST.iter().filter(|action| actions.contains(*action));
     let others = actions.iter().filter(|action| !is_first(action));
     for action in first.chain(others) {
-        let operation = action.split_once(':').map_or(*action, |(_, operation)| operation);
-        let mut of_denied_user = match denied_users.get(operation) {
-            Some(user_name) => Some(Sample::of_user(&iam, user_name, operation).boxed_local().await),
-            None => None,
-        };
-        let sample = of_denied_user.as_mut().unwrap_or(&mut sample);
-        match call(&iam, operation, path_prefix, sample).boxed_local().await? {
-            Permission::Allowed => check.allowed += 1,
-            Permission::Denied(error) => check.denied.push((action, error)),
-            Permission::Untested => check.untested.push(action),
+        let count = if samples::is_about_user(action) { samples.len() } else { 1 };
+        let mut results = Vec::new();
+        for sample in samples.iter_mut().take(count) {
+            let operation = action.split_once(':').map_or(*action, |(_, operation)| operation);
+            let permission = call(&iam, operation, path_prefix, sample).boxed_local().await?;
+            if let (Permission::Denied(_), Some(name)) = (&permission, &sample.user_name) {
+                check.denied_users.entry(action).or_default().push(name.clone());
+            }
+            results.push(permission);
         }
-        user_names.extend(of_denied_user.and_then(|sample| sample.user_name));
+        check.add(action, results);
     }
-    user_names.extend(sample.user_name);
-    check.user_names = user_names.into_iter().collect();
+    check.user_names.extend(samples.into_iter().filter_map(|sample| sample.user_name));
     Ok(check)
+}
+
+impl ActionCheck {
+    /// Adds an action by its results for all users: one that is denied for one of them is denied.
+    fn add(&mut self, action: &'static str, results: Vec<Permission>) {
+        let mut is_untested = false;
+        for result in results {
+            match result {
+                Permission::Denied(error) => return self.denied.push((action, error)),
+                Permission::Untested => is_untested = true,
+                Permission::Allowed => {}
+            }
+        }
+        if is_untested {
+            self.untested.push(action);
+        } else {
+            self.allowed += 1;
+        }
+    }
 }
 
 const FIRST: [&str; 2] = ["iam:ListUsers", "iam:ListAccessKeys"];
@@ -113,7 +138,8 @@ async fn call(
         "ListUsers" => {
             let request = client.list_users().max_items(1).set_path_prefix(path_prefix.map(str::to_owned));
             call!(request).map(|page| {
-                sample.user_name = page.users.into_iter().next().map(|user| user.user_name);
+                let first = page.users.into_iter().next().map(|user| user.user_name);
+                sample.user_name = sample.user_name.take().or(first);
             })
         }
         "ListAccessKeys" => call!(client.list_access_keys().user_name(user_name)).map(|page| {

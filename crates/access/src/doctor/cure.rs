@@ -210,13 +210,24 @@ pub(crate) fn for_session(
     is_policy_known: bool,
     terms: &dyn Terms,
 ) -> Cure {
+    for_session_under(cause, request, &Conditions::new(), is_policy_known, terms)
+}
+
+/// As [`for_session`], with the conditions of the statement that comes closest: a paste keeps them.
+pub(crate) fn for_session_under(
+    cause: &Cause,
+    request: &SessionRequest,
+    existing: &Conditions,
+    is_policy_known: bool,
+    terms: &dyn Terms,
+) -> Cure {
     let paste = match cause {
         Cause::CallerNotTrusted { action }
         | Cause::NotAllowed { policy: PolicyType::RoleTrust | PolicyType::Resource, action: Some(action) } => {
-            trust_paste(request, action, &Conditions::new(), is_policy_known)
+            trust_paste(request, action, existing, is_policy_known)
         }
         Cause::NotAllowed { policy, action } => {
-            hub_paste(*policy, action.as_deref(), request, is_policy_known)
+            hub_paste(*policy, action.as_deref(), request, existing, is_policy_known)
         }
         _ => None,
     };
@@ -250,15 +261,18 @@ fn hub_paste(
     policy: PolicyType,
     action: Option<&str>,
     request: &SessionRequest,
+    existing: &Conditions,
     is_policy_known: bool,
 ) -> Option<Paste> {
     let action = request.actions().into_iter().find(|it| action.is_none_or(|action| action == *it))?;
     let into = policy_of(policy, &request.caller_label(), request.caller_account())?;
+    let mut statement = request.statement_for(action).on([request.role_arn.as_str()]);
+    statement.add_conditions(existing);
     Some(Paste {
         account_id: request.caller_account().to_owned(),
         policy,
         into,
-        statement: request.statement_for(action).on([request.role_arn.as_str()]),
+        statement,
         check_first: (!is_policy_known).then_some(
             "the account, name, path and case of the role are right, and no statement there allows it under a condition",
         ),
@@ -317,8 +331,7 @@ pub(crate) fn for_actions(
 }
 
 /// What to check where the policy is not known.
-const UNDER_A_CONDITION: &str =
-    "no statement there allows it under a condition; if one does, the condition is not met";
+const UNDER_A_CONDITION: &str = "no statement there allows it under a condition or for other resources; if one does, the request does not meet them";
 
 /// What heals missing actions of the caller in its own account.
 pub(crate) fn for_own_actions(cause: &Cause, actions: &[&str], caller_arn: &str, terms: &dyn Terms) -> Cure {

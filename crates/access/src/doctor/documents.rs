@@ -7,7 +7,7 @@ use std::time::Duration;
 use rolecall_core::collect;
 use rolecall_policy::{
     Decision, Element, Explanation, Mismatch, NamedPolicy, Policy, PolicySet, PolicyType, Principal, Request,
-    authorize, explain,
+    explain,
 };
 use rolecall_roll::{Cause, FactSelection, Link, Terms};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use super::answers::certain;
 use super::cure::{self, Cure, SessionRequest, last_segment};
 use super::evaluation::{self, named};
 use super::{BrokenLink, Candidate, Evidence, LinkCheck, LinkState, TargetCheck, subjects};
+use crate::check::bounds::Bounds;
 use crate::samples::{self, Filler, account_of};
 use crate::statement_view::{self, StatementView};
 
@@ -45,6 +46,33 @@ pub struct ChainDocuments {
     pub member_rcps: Vec<NamedPolicy>,
 }
 
+impl ChainDocuments {
+    /// The same documents with each policy changed.
+    fn map(&self, change: impl Fn(&NamedPolicy, PolicyType) -> NamedPolicy) -> Self {
+        let one =
+            |policy: &Option<NamedPolicy>, policy_type| policy.as_ref().map(|it| change(it, policy_type));
+        let all = |policies: &[NamedPolicy], policy_type| {
+            policies.iter().map(|it| change(it, policy_type)).collect::<Vec<_>>()
+        };
+        let levels = |levels: &Option<Vec<Vec<NamedPolicy>>>| {
+            let levels = levels.as_ref()?;
+            Some(levels.iter().map(|level| all(level, PolicyType::Scp)).collect())
+        };
+        Self {
+            hub_trust: one(&self.hub_trust, PolicyType::Trust),
+            hub_permissions: all(&self.hub_permissions, PolicyType::Identity),
+            hub_boundary: one(&self.hub_boundary, PolicyType::Boundary),
+            hub_session: one(&self.hub_session, PolicyType::Session),
+            hub_scps: levels(&self.hub_scps),
+            member_trust: one(&self.member_trust, PolicyType::Trust),
+            member_permissions: all(&self.member_permissions, PolicyType::Identity),
+            member_boundary: one(&self.member_boundary, PolicyType::Boundary),
+            member_scps: levels(&self.member_scps),
+            member_rcps: all(&self.member_rcps, PolicyType::Rcp),
+        }
+    }
+}
+
 /// A check of documents: the request for a session, and the facts to read.
 #[derive(Debug)]
 pub struct DocumentCheck<'a> {
@@ -59,6 +87,8 @@ pub struct DocumentCheck<'a> {
     /// Condition keys of the request that only its sender knows, such as `aws:PrincipalOrgID`.
     pub context: &'a BTreeMap<String, Vec<String>>,
 }
+
+const LAMBDA: &str = "lambda.amazonaws.com";
 
 impl DocumentCheck<'_> {
     /// Checks the links in order, and stops at the first that is broken.
@@ -153,48 +183,86 @@ impl DocumentCheck<'_> {
         }
     }
 
-    /// Why the documents do not decide about a link: they have conditions or variables with keys of which it is not known whether
-    /// the request has them, and with which value.
+    /// Why the documents do not decide about a link: it holds or not depending on keys of which it is not known whether the request
+    /// has them, and with which value.
     fn undecided(&self, link: Link) -> Option<String> {
         let documents = self.deciding_documents(link).into_iter();
-        let unknown = evaluation::unknown_keys(documents.flat_map(|(_, policies)| policies), self.context);
+        let known = if link == Link::Collect { &self.member_keys() } else { self.context };
+        let unknown = evaluation::unknown_keys(documents.flat_map(|(_, policies)| policies), known);
+        let is_unknown = |key: &str| unknown.iter().any(|it| it.eq_ignore_ascii_case(key));
+        let bound = |which: fn(Bounds) -> Policy| {
+            let documents = self.documents.map(|policy, policy_type| NamedPolicy {
+                name: policy.name.clone(),
+                policy: which(Bounds::new(&policy.policy, policy_type, &is_unknown)),
+            });
+            DocumentCheck { documents: &documents, ..*self }.is_allowed(link)
+        };
+        if unknown.is_empty() || bound(|it| it.least) == bound(|it| it.most) {
+            return None;
+        }
         let flags: Vec<String> = unknown.iter().map(|key| format!("--context {key}=VALUE")).collect();
-        let keys = unknown.into_iter().collect::<Vec<_>>().join(", ");
-        (!keys.is_empty()).then(|| {
-            format!(
-                "the documents decide by keys whose values in the request are unknown: {keys}; pass {}, with an empty VALUE if \
-                 the request does not have the key",
-                flags.join(" ")
-            )
-        })
+        Some(format!(
+            "the documents decide by keys whose values in the request are unknown: {}; pass {}, with an empty VALUE if the request \
+             does not have the key",
+            unknown.iter().cloned().collect::<Vec<_>>().join(", "),
+            flags.join(" ")
+        ))
     }
 
-    /// Whether Lambda may use the hub's role.
-    fn check_caller(&self, terms: &dyn Terms) -> LinkCheck {
-        const LAMBDA: &str = "lambda.amazonaws.com";
-        let caller = &self.request.caller_arn;
-        let subject = subjects::caller_subject(caller);
-        if caller.ends_with(":root") {
-            let root = certain(Cause::RootUser, Evidence::Documents, terms);
-            return LinkCheck::broken(Link::Caller, subject, root);
-        }
-        let partition = caller.split(':').nth(1).unwrap_or_default();
-        if partition != self.request.role_arn.partition().to_string() {
-            let other = certain(Cause::OtherPartition, Evidence::Documents, terms);
-            return LinkCheck::broken(Link::Caller, subject, other);
-        }
-        // Lambda runs as a role, and not as a user. A session shows that something may use its role: a terminal, or CI.
-        if caller.contains(":user/") || caller.contains(":assumed-role/") {
-            return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
-        }
-        let (Some(trust), Ok(principal)) = (&self.documents.hub_trust, LAMBDA.parse::<Principal>()) else {
-            let reason = "whether Lambda may use the role is unknown: there is no hub-trust.json; for a terminal or CI, pass the ARN of \
-                          the session as the caller";
-            return LinkCheck::untested(Link::Caller, subject, reason);
+    /// Whether the documents of a link allow what it needs, by themselves.
+    fn is_allowed(&self, link: Link) -> bool {
+        let allows = |policies: Result<PolicySet, String>| {
+            let first_denial =
+                policies.and_then(|it| evaluation::first_denial(self.request, &it, self.context));
+            first_denial.is_ok_and(|denial| denial.is_none())
         };
-        if let Some(reason) = self.undecided(Link::Caller) {
-            return LinkCheck::untested(Link::Caller, subject, reason);
+        match link {
+            Link::Caller => self.explain_caller().is_some_and(|(_, it)| it.decision.is_allowed()),
+            Link::Hub => allows(self.session_policies(true, false)),
+            Link::Member => allows(self.session_policies(false, true)),
+            Link::Collect => self.member_session().is_ok_and(|principal| {
+                let actions = collect::actions(self.selection);
+                actions.iter().all(|action| self.denied_action(action, &principal).is_none())
+            }),
+            Link::Sts | Link::Session | Link::Organization => true,
         }
+    }
+
+    /// The condition keys of a request of the member's session, as far as they are known: the session has the tags and the source
+    /// identity that the run gives it, and no MFA; what was given about the caller does not apply to it.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+    fn member_keys(&self) -> BTreeMap<String, Vec<String>> {
+        const OF_CALLER: [&str; 3] = ["aws:multifactorauth", "aws:principaltag/", "aws:sourceidentity"];
+        let is_of_caller = |key: &str| {
+            let key = key.to_ascii_lowercase();
+            OF_CALLER.iter().any(|prefix| key.starts_with(prefix))
+        };
+        let mut keys = self.context.clone();
+        keys.retain(|key, _| !is_of_caller(key));
+        // The organization of the role is that of its session.
+        let organization = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case("aws:ResourceOrgID"));
+        if let Some(organization) = organization.map(|(_, values)| values.clone()) {
+            keys.retain(|key, _| !key.eq_ignore_ascii_case("aws:PrincipalOrgID"));
+            keys.insert("aws:PrincipalOrgID".to_owned(), organization);
+        }
+        let SessionRequest { tags, source_identity, .. } = self.request;
+        keys.extend(tags.iter().map(|(key, value)| (format!("aws:PrincipalTag/{key}"), vec![value.clone()])));
+        let identity = source_identity.clone().unwrap_or_default();
+        for (key, value) in [
+            ("aws:SourceIdentity", identity.as_str()),
+            ("aws:MultiFactorAuthPresent", "false"),
+            ("aws:MultiFactorAuthAge", ""),
+        ] {
+            keys.insert(key.to_owned(), vec![value.to_owned()]);
+        }
+        keys
+    }
+
+    /// The hub role's trust policy, and what it says about Lambda; `None` where there is no such document.
+    fn explain_caller(&self) -> Option<(&NamedPolicy, Explanation)> {
+        let caller = &self.request.caller_arn;
+        let (trust, principal) = (self.documents.hub_trust.as_ref()?, LAMBDA.parse::<Principal>().ok()?);
         let mut context = evaluation::given_context(self.context);
         context.set("aws:PrincipalIsAWSService", "true");
         context.set("aws:ResourceAccount", account_of(caller));
@@ -206,13 +274,79 @@ impl DocumentCheck<'_> {
             context,
         };
         let policies = PolicySet { trust: Some(trust.clone()), ..PolicySet::default() };
-        if authorize(&request, &policies).is_allowed() {
+        Some((trust, explain(&request, &policies)))
+    }
+
+    /// Whether Lambda may use the hub's role.
+    fn check_caller(&self, terms: &dyn Terms) -> LinkCheck {
+        let caller = &self.request.caller_arn;
+        let subject = subjects::caller_subject(caller);
+        if caller.ends_with(":root") {
+            let root = certain(Cause::RootUser, Evidence::Documents, terms);
+            return LinkCheck::broken(Link::Caller, subject, root);
+        }
+        if caller.contains(":federated-user/") {
+            let cause = Cause::NotAllowed {
+                policy: rolecall_roll::PolicyType::Session,
+                action: Some("sts:AssumeRole".to_owned()),
+            };
+            let text =
+                "a session of GetFederationToken cannot call AWS STS, whatever its policies say".to_owned();
+            let cure = Cure::Step("run as the IAM user itself, or as a role".to_owned());
+            return broken(Link::Caller, subject, Candidate { cause, text, cure, distinguished_by: None });
+        }
+        let partition = caller.split(':').nth(1).unwrap_or_default();
+        if partition != self.request.role_arn.partition().to_string() {
+            let other = certain(Cause::OtherPartition, Evidence::Documents, terms);
+            return LinkCheck::broken(Link::Caller, subject, other);
+        }
+        // Lambda runs as a role, and not as a user. A session shows that something may use its role: a terminal, or CI.
+        if caller.contains(":user/") || caller.contains(":assumed-role/") {
             return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
         }
-        let cause = Cause::CallerNotTrusted { action: "sts:AssumeRole".to_owned() };
+        let Some((trust, explanation)) = self.explain_caller() else {
+            let reason = "whether Lambda may use the role is unknown: there is no hub-trust.json; for a terminal or CI, pass the ARN of \
+                          the session as the caller";
+            return LinkCheck::untested(Link::Caller, subject, reason);
+        };
+        if let Some(reason) = self.undecided(Link::Caller) {
+            return LinkCheck::untested(Link::Caller, subject, reason);
+        }
+        let action = "sts:AssumeRole".to_owned();
+        let with_step = |cause: Cause, text: String| {
+            let cure = Cure::Step(cause.to_do(terms));
+            Candidate { cause, text, cure, distinguished_by: None }
+        };
+        if explanation.decision.is_allowed() {
+            return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
+        }
+        if let Decision::ExplicitlyDenied(statement) = &explanation.decision {
+            let policy = rolecall_roll::PolicyType::RoleTrust;
+            let cause = Cause::ExplicitlyDenied { policy, action: Some(action), policy_arn: None };
+            let denied = with_step(cause, format!("{statement} denies {LAMBDA} sts:AssumeRole"));
+            return broken(Link::Caller, subject, denied);
+        }
+        let nearest = evaluation::nearest(&explanation, PolicyType::Trust);
+        let mismatch = nearest.and_then(|(_, it)| Some((it, it.mismatches.first()?)));
+        if let Some((statement, mismatch)) = mismatch
+            && let Element::Condition { key, .. } = &mismatch.element
+        {
+            // A statement without the condition would loosen what is there.
+            let cause = Cause::TrustConditionNotMet { key: Some(key.clone()) };
+            let unmet = with_step(cause, format!("{} {}: {mismatch}", trust.name, statement.statement));
+            return broken(Link::Caller, subject, unmet);
+        }
+        let cause = Cause::CallerNotTrusted { action };
         let text = format!("{} does not allow {LAMBDA} to use the role", trust.name);
-        let statement = crate::Statement::allow(["sts:AssumeRole"])
+        let mut statement = crate::Statement::allow(["sts:AssumeRole"])
             .for_principal(crate::statement::Principal::Service(LAMBDA.to_owned()));
+        // A statement about Lambda that lacks the action only: its conditions stay.
+        if let Some((nearest, mismatch)) = mismatch
+            && matches!(mismatch.element, Element::Action | Element::NotAction)
+            && let Some(view) = statement_view::statements(trust.policy.source()).get(nearest.index)
+        {
+            statement.add_conditions(&view.to_conditions());
+        }
         let paste = cure::Paste {
             account_id: account_of(caller).to_owned(),
             policy: rolecall_roll::PolicyType::RoleTrust,
@@ -346,7 +480,17 @@ impl DocumentCheck<'_> {
         };
         let limit = first_denied.nearest.as_ref().map_or(String::new(), |nearest| format!(": {nearest}"));
         let text = format!("{text}{limit}");
-        broken(Link::Collect, subject, Candidate { cause, text, cure, distinguished_by: None })
+        let mut check =
+            broken(Link::Collect, subject, Candidate { cause, text, cure, distinguished_by: None });
+        let others: Vec<String> = denied
+            .iter()
+            .filter(|it| it.decision != *decision)
+            .map(|it| format!("{it}: {}", it.decision))
+            .collect();
+        if let (LinkState::Broken(broken), false) = (&mut check.state, others.is_empty()) {
+            broken.notes.push(format!("other statements deny more: {}", others.join("; ")));
+        }
+        check
     }
 
     /// A session of the member's role.
@@ -403,7 +547,7 @@ impl DocumentCheck<'_> {
             action: action.to_owned(),
             resource,
             resource_account: account_id.to_owned(),
-            context: evaluation::principal_context(role_arn, account_id, self.context),
+            context: evaluation::principal_context(role_arn, account_id, &self.member_keys()),
         };
         let policies = PolicySet {
             identity: self.documents.member_permissions.clone(),

@@ -13,7 +13,7 @@ use rolecall_roll::{Cause, Link, Terms};
 use serde_json::{Value, json};
 
 use super::answers::candidate;
-use super::cure::{self, Cure, Paste, SessionRequest};
+use super::cure::{self, Cure, Paste, SessionRequest, last_segment};
 use super::{Candidate, Evidence};
 use crate::request_keys::is_of_request;
 use crate::samples::account_of;
@@ -71,20 +71,83 @@ pub(super) struct Denial {
 /// Evaluates the policies for each action of a request for a session: the first denial, or `None` where all is allowed.
 ///
 /// # Errors
-/// Why nothing can be evaluated: the ARN is not that of a principal that makes requests, or the role's ARN is that of another one.
+/// Why nothing can be evaluated: the ARN is not that of a principal that makes requests, the role's ARN is that of another one, or
+/// the policies decide by the path of the caller's role, which is not known.
 pub(super) fn evaluate_session(
     request: &SessionRequest,
     policies: &PolicySet,
     more_keys: &BTreeMap<String, Vec<String>>,
     terms: &dyn Terms,
 ) -> Result<Option<Denial>, String> {
-    let actions =
-        request.actions().into_iter().map(|action| (action, policy_request(request, action, more_keys)));
-    let requests: Vec<(&str, Request)> =
-        actions.map(|(action, request)| Ok((action, request?))).collect::<Result<_, String>>()?;
-    Ok(requests.into_iter().find_map(|(action, policy_request)| {
-        denial(&explain(&policy_request, policies), policies, more_keys, request, action, terms)
+    let denied = first_denial(request, policies, more_keys)?;
+    Ok(denied.and_then(|(request, action, explanation)| {
+        denial(&explanation, policies, more_keys, &request, action, terms)
     }))
+}
+
+/// The first action that the policies deny: the request with the caller's role as it is evaluated, the action, and why.
+///
+/// # Errors
+/// As those of [`evaluate_session`].
+pub(super) fn first_denial(
+    request: &SessionRequest,
+    policies: &PolicySet,
+    more_keys: &BTreeMap<String, Vec<String>>,
+) -> Result<Option<(SessionRequest, &'static str, Explanation)>, String> {
+    let evaluate = |request: SessionRequest| {
+        for action in request.actions() {
+            let explanation = explain(&policy_request(&request, action, more_keys)?, policies);
+            if !explanation.decision.is_allowed() {
+                return Ok(Some((request, action, explanation)));
+            }
+        }
+        Ok(None)
+    };
+    let roles = possible_roles(request, policies);
+    if roles.is_empty() {
+        return evaluate(request.clone());
+    }
+    let with_role =
+        |role_arn: &String| SessionRequest { caller_role_arn: Some(role_arn.clone()), ..request.clone() };
+    let mut results =
+        roles.iter().map(|role_arn| evaluate(with_role(role_arn))).collect::<Result<Vec<_>, String>>()?;
+    if results.iter().any(Option::is_some) && results.iter().any(Option::is_none) {
+        return Err(format!(
+            "the policies decide by the path of role {}, which the ARN of its session does not have; the ARN of the role has it",
+            last_segment(roles.first().map_or("", String::as_str))
+        ));
+    }
+    Ok(results.swap_remove(0))
+}
+
+/// Where a caller is known by its session only, the ARNs that its role can have: that of a trust policy that names it, since IAM
+/// accepts only principals that exist, and names are unique in an account; otherwise one with each path by which the policies decide,
+/// and one without a path.
+fn possible_roles(request: &SessionRequest, policies: &PolicySet) -> Vec<String> {
+    let session: Vec<&str> = request.caller_arn.splitn(6, ':').collect();
+    let [_, partition, "sts", _, account_id, resource] = session.as_slice() else { return Vec::new() };
+    let name = resource.strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next());
+    let (Some(name), None) = (name, &request.caller_role_arn) else { return Vec::new() };
+    let prefix = format!("arn:{partition}:iam::{account_id}:role/");
+    let sources: Vec<&Value> = policies.all().map(|(_, policy)| policy.policy.source()).collect();
+    let statements: Vec<StatementView<'_>> =
+        sources.into_iter().flat_map(statement_view::statements).collect();
+    let principals = statements.iter().flat_map(StatementView::principals).map(|(_, value)| value);
+    let mut named = principals.filter(|it| it.starts_with(&prefix) && last_segment(it) == name);
+    if let Some(named) = named.next() {
+        return vec![named.to_owned()];
+    }
+    let conditions = statements.iter().flat_map(|statement| statement.conditions());
+    let patterns = conditions.filter(|(_, key, _)| key.eq_ignore_ascii_case("aws:PrincipalArn"));
+    let paths = patterns.flat_map(|(_, _, values)| values).filter_map(|pattern| {
+        let (_, path) = pattern.split_once(":role/")?;
+        let (path, _) = path.rsplit_once('/')?;
+        Some(format!("{prefix}{}/{name}", path.replace(['*', '?'], "x")))
+    });
+    let mut roles: Vec<String> = paths.collect();
+    roles.push(format!("{prefix}{name}"));
+    roles.dedup();
+    roles
 }
 
 /// One action of a request for a session, as it is evaluated.
@@ -192,7 +255,7 @@ fn denial(
             let nearest = nearest(explanation, *kind);
             let found = match kind {
                 PolicyType::Trust => trust_candidate(nearest, policies, more_keys, request, action, terms),
-                kind => limit_candidate(*kind, nearest, request, action, terms),
+                kind => limit_candidate(*kind, nearest, policies, request, action, terms),
             };
             (link(*kind), found)
         }
@@ -335,21 +398,41 @@ fn strictest_conditions(statements: &[StatementView<'_>]) -> Conditions {
 fn limit_candidate(
     kind: PolicyType,
     nearest: Option<(&str, &NearestStatement)>,
+    policies: &PolicySet,
     request: &SessionRequest,
     action: &str,
     terms: &dyn Terms,
 ) -> Candidate {
     let cause = Cause::NotAllowed { policy: named(kind), action: Some(action.to_owned()) };
-    let mismatch = nearest.and_then(|(document, it)| Some((document, &it.statement, it.mismatches.first()?)));
-    let text = mismatch.map(|(document, statement, mismatch)| format!("{document} {statement}: {mismatch}"));
-    let cure = match mismatch {
+    let found = nearest.and_then(|(document, it)| Some((document, it, it.mismatches.first()?)));
+    let text = found.map(|(document, it, mismatch)| format!("{document} {}: {mismatch}", it.statement));
+    let is_condition = |mismatch: &&Mismatch| matches!(mismatch.element, Element::Condition { .. });
+    let unmet = found.and_then(|(_, it, _)| it.mismatches.iter().find(is_condition));
+    let cure = match (found, unmet.map(|mismatch| &mismatch.element)) {
         // A statement without the condition would loosen what is there.
-        Some((_, _, Mismatch { element: Element::Condition { key, .. }, .. })) => {
+        (_, Some(Element::Condition { key, .. })) => {
             Cure::Step(Cause::TrustConditionNotMet { key: Some(key.clone()) }.to_do(terms))
         }
-        _ => cure::for_session(&cause, request, true, terms),
+        (Some((document, it, _)), _) => {
+            let conditions = conditions_of(policies, kind, document, it);
+            cure::for_session_under(&cause, request, &conditions, true, terms)
+        }
+        (None, _) => cure::for_session(&cause, request, true, terms),
     };
     with_text(cause, text, cure)
+}
+
+/// The conditions of the statement of a document.
+fn conditions_of(
+    policies: &PolicySet,
+    kind: PolicyType,
+    document: &str,
+    statement: &NearestStatement,
+) -> Conditions {
+    let mut documents = policies.all().filter(|(it, policy)| *it == kind && policy.name == document);
+    let statements = documents.next().map(|(_, policy)| statement_view::statements(policy.policy.source()));
+    let conditions = statements.and_then(|all| Some(all.get(statement.index)?.to_conditions()));
+    conditions.unwrap_or_default()
 }
 
 /// Whether a principal is the id of an entity that was deleted, as AWS shows it in place of the ARN.

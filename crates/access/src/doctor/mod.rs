@@ -28,7 +28,6 @@ mod walk;
 use rolecall_roll::{Cause, Link, RoleArn};
 use serde::Serialize;
 
-pub use actions::DeniedUsers;
 pub use caller::CallerCheck;
 pub use cure::{Cure, Paste, SessionRequest};
 pub use documents::{ChainDocuments, DocumentCheck};

@@ -1,6 +1,6 @@
 //! The walk with AWS: each link by the call that a scan makes; further calls only where the answer leaves several causes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 use rolecall_core::collect;
@@ -10,8 +10,8 @@ use rolecall_core::targets::{Access, Role};
 use rolecall_core::{CallError, Scanner, Target};
 use rolecall_policy::{NamedPolicy, PolicySet, PolicyType};
 use rolecall_roll::{AccountId, Cause, Denial, ErrorKind, Link, Terms};
+use tokio::time::Instant;
 
-use super::actions::DeniedUsers;
 use super::answers::{broken_by, candidate, cause_of, certain, is_same_policy, of_denial, with_action};
 use super::caller::{CallerCheck, with_not_reached};
 use super::cure::{self, Cure, SessionRequest, last_segment};
@@ -33,8 +33,12 @@ pub struct Doctor<'a> {
     pub member: Option<&'a Scanner>,
     /// Whether statements have the external id.
     pub shows_external_id: bool,
-    /// For each account, the users for whom a scan was denied an operation: the operation is tested with them.
-    pub denied_users: BTreeMap<AccountId, DeniedUsers>,
+    /// For each account, the users for whom a scan was denied an action.
+    pub denied_users: BTreeMap<AccountId, BTreeSet<String>>,
+    /// The users with whom the actions about one user are tested; where there are none, with `denied_users`.
+    pub test_users: BTreeSet<String>,
+    /// When the run must end.
+    pub deadline: Option<Instant>,
     /// The names of settings.
     pub terms: &'a dyn Terms,
 }
@@ -86,16 +90,18 @@ impl Doctor<'_> {
     /// Checks a target.
     pub async fn check(&self, target: &Target, caller: &CallerCheck) -> TargetCheck {
         let mut links = caller.links.clone();
+        let limit = Instant::now() + self.context.settings.limits.account_timeout;
+        let limit = self.deadline.map_or(limit, |deadline| deadline.min(limit));
         if !links.iter().any(LinkCheck::is_broken) {
             match &target.access {
                 Access::Skipped(why) => {
                     links.push(LinkCheck::skipped(Link::Member, target.account_id.to_string(), why));
                 }
                 Access::CallerCredentials => {
-                    links.push(self.check_own_account(target, caller).boxed_local().await);
+                    links.push(self.check_own_account(target, caller, limit).boxed_local().await);
                 }
                 Access::Role(role) => {
-                    let mut checks = self.check_role(role, caller).boxed_local().await;
+                    let mut checks = self.check_role(role, caller, limit).boxed_local().await;
                     if is_listed_as_active(target) {
                         checks.iter_mut().for_each(LinkCheck::remove_suspended_account);
                     }
@@ -113,39 +119,59 @@ impl Doctor<'_> {
     }
 
     /// The caller's own account is read with the caller's credentials.
-    async fn check_own_account(&self, target: &Target, caller: &CallerCheck) -> LinkCheck {
+    async fn check_own_account(&self, target: &Target, caller: &CallerCheck, limit: Instant) -> LinkCheck {
         let session =
             Session::with_caller_credentials(&target.account_id, self.scanner.context(self.context));
         let subject = format!("{} with the caller's credentials", target.account_id);
         let caller_arn = caller.caller_arn.clone().unwrap_or_default();
         let cure =
             |cause: &Cause, actions: &[&str]| cure::for_own_actions(cause, actions, &caller_arn, self.terms);
-        self.check_actions(&session, &target.account_id, &subject, &cure).await
+        self.check_actions(&session, &target.account_id, limit, &subject, &cure).await
     }
 
-    async fn check_role(&self, role: &Role, caller: &CallerCheck) -> Vec<LinkCheck> {
+    async fn check_role(&self, role: &Role, caller: &CallerCheck, limit: Instant) -> Vec<LinkCheck> {
         let actions = collect::actions(&self.context.settings.selection);
         let session_context = self.scanner.context(self.context);
         let session = Session::assume_role(role, &actions, session_context, SessionLog::default());
         let request = self.session_request(role, caller);
         let [hub, member] = session_subjects(&request);
-        match session.boxed_local().await {
-            Ok(session) => {
+        match self.within(limit, session.boxed_local()).await {
+            Err(reason) => {
+                let member = LinkCheck::untested(Link::Member, member, reason);
+                vec![member, LinkCheck::not_reached(Link::Session), LinkCheck::not_reached(Link::Collect)]
+            }
+            Ok(Ok(session)) => {
                 let seconds = self.context.settings.session.duration.as_secs();
                 let subject = actions_subject(&request, actions.len());
                 vec![
                     LinkCheck::ok(Link::Hub, hub, Evidence::Call),
                     LinkCheck::ok(Link::Member, member, Evidence::Call),
                     LinkCheck::ok(Link::Session, format!("{seconds} s"), Evidence::Call),
-                    self.check_actions(&session, role.role_arn.account_id(), &subject, &|cause, actions| {
-                        cure::for_actions(cause, actions, &request, false, self.terms)
-                    })
+                    self.check_actions(
+                        &session,
+                        role.role_arn.account_id(),
+                        limit,
+                        &subject,
+                        &|cause, actions| cure::for_actions(cause, actions, &request, false, self.terms),
+                    )
                     .boxed_local()
                     .await,
                 ]
             }
-            Err(error) => self.denied_session(&error, &request).boxed_local().await,
+            Ok(Err(error)) => self.denied_session(&error, &request).boxed_local().await,
         }
+    }
+
+    /// What a step gives, or why it was stopped.
+    async fn within<T>(&self, limit: Instant, step: impl Future<Output = T>) -> Result<T, String> {
+        let stopped = |_| {
+            let setting = match self.deadline {
+                Some(deadline) if deadline <= limit => "deadline",
+                _ => "account_timeout",
+            };
+            format!("AWS did not respond in time; raise {}", self.terms.setting(setting))
+        };
+        tokio::time::timeout_at(limit, step).await.map_err(stopped)
     }
 
     /// What a run sends for a role.
@@ -400,30 +426,41 @@ impl Doctor<'_> {
         &self,
         session: &Session<'_>,
         account_id: &AccountId,
+        limit: Instant,
         subject: &str,
         cure: &dyn Fn(&Cause, &[&str]) -> Cure,
     ) -> LinkCheck {
         let selection = &self.context.settings.selection;
         let needed = collect::actions(selection);
-        let none = DeniedUsers::new();
-        let denied_users = self.denied_users.get(account_id).unwrap_or(&none);
-        let check = match actions::check(session, &needed, selection, denied_users).boxed_local().await {
-            Ok(check) => check,
-            Err(error) => {
+        let denied_users = self.denied_users.get(account_id).filter(|_| self.test_users.is_empty());
+        let users = denied_users.unwrap_or(&self.test_users);
+        let check = actions::check(session, &needed, selection, users).boxed_local();
+        let check = match self.within(limit, check).await {
+            Err(reason) => return LinkCheck::untested(Link::Collect, subject, reason),
+            Ok(Ok(check)) => check,
+            Ok(Err(error)) => {
                 let cure = |cause: &Cause| Cure::Step(cause.to_do(self.terms));
                 let (_, broken) = broken_by(&error, Some(Link::Collect), cure);
                 return LinkCheck::broken(Link::Collect, subject, broken);
             }
         };
-        let tested_with = match check.user_names.as_slice() {
+        let names: Vec<&str> = check.user_names.iter().map(String::as_str).collect();
+        let tested_with = match names.as_slice() {
             [] => String::new(),
             [name] => format!(", tested with user {name}"),
             names => format!(", tested with users {}", names.join(", ")),
         };
         let subject = &format!("{subject}{tested_with}");
-        let untested = check.untested.join(", ");
-        let untested = (!untested.is_empty())
-            .then(|| format!("{untested} not tested: no access key of the account is known to test with"));
+        let mut untested = Vec::new();
+        if !check.untested.is_empty() {
+            let actions = check.untested.join(", ");
+            untested
+                .push(format!("{actions} not tested: no access key of the account is known to test with"));
+        }
+        if check.untested_users > 0 {
+            untested.push(format!("not tested with {} more users", check.untested_users));
+        }
+        let untested = (!untested.is_empty()).then(|| untested.join("; "));
         let Some((first, error)) = check.denied.first() else {
             return match untested {
                 Some(reason) => LinkCheck::untested(Link::Collect, subject, reason),
@@ -446,6 +483,9 @@ impl Doctor<'_> {
         let others = check.denied.len() - alike.len();
         if others > 0 {
             broken.notes.push(format!("{others} more actions are denied by other policies"));
+        }
+        for (action, users) in check.denied_users.iter().filter(|_| check.user_names.len() > 1) {
+            broken.notes.push(format!("{action} is denied for {}", users.join(", ")));
         }
         broken.notes.extend(untested);
         broken.notes.push(format!("{} of {} actions are allowed", check.allowed, needed.len()));

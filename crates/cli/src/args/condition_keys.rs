@@ -22,7 +22,10 @@ pub(crate) fn condition_keys(given: &[String]) -> Result<BTreeMap<String, Vec<St
             return Err(Failure::usage(problem)
                 .with_remedy("pass --external-id, --session-name, --source-identity or --session-tag"));
         }
-        if let Some(problem) = request_value_problem(key, value) {
+        // An empty value says that the request does not have the key.
+        if !value.is_empty()
+            && let Some(problem) = request_value_problem(key, value)
+        {
             return Err(Failure::usage(format!("--context: the value of {key} {problem}: {value:?}")));
         }
         keys.entry(key.to_owned()).or_default().push(value.to_owned());

@@ -1,6 +1,6 @@
 //! The gaps and the notes of each account, and the table of access keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -224,7 +224,10 @@ fn not_read(account: &AccountRecord, subject: &str, header: &Header, terminal: T
     }
     let is_diagnosed = account.gaps().iter().any(|gap| gap.diagnosis().is_some());
     if let Some(role_arn) = account.role_arn().filter(|_| is_diagnosed) {
-        let command = doctor_command(role_arn, &header.collect, &header.session);
+        let denied = account.gaps().iter().filter(|gap| gap.diagnosis().is_some());
+        let users: BTreeSet<&str> = denied.filter_map(|gap| gap.user_name.as_deref()).collect();
+        let users: Vec<&str> = users.into_iter().collect();
+        let command = doctor_command(role_arn, &header.collect, &header.session, &users);
         rows.push(vec![Cell::new("more"), Cell::new(command)]);
         if header.session.has_external_id {
             rows.push(vec![Cell::default(), Cell::new(SAME_EXTERNAL_ID)]);

@@ -2,7 +2,7 @@
 
 mod documents;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
-use rolecall_access::doctor::{CallerCheck, DeniedUsers, Doctor, TargetCheck};
+use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::options::row::Origin;
 use rolecall_core::run::{RunError, RunStart};
@@ -20,8 +20,11 @@ use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{Run, RunOptions};
-use rolecall_roll::{AccountId, Cause, ErrorKind, FactSelection, Gap, Outcome, RunId, SessionParameters};
+use rolecall_roll::{
+    AccountId, Cause, ErrorKind, FactSelection, Gap, Outcome, RoleArn, RunId, SessionParameters,
+};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::args::{CallerArgs, OutputArgs, OutputFormat, ScanOptionArgs};
 use crate::configuration::Configuration;
@@ -81,6 +84,10 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "KEY=VALUE", requires = "documents")]
     pub(crate) context: Vec<String>,
 
+    /// Test the actions about one user with this user; default: those whom the scan of --from was denied, or the first user
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["documents", "user"])]
+    pub(crate) test_user: Vec<String>,
+
     /// Print the external id in statements, in place of a placeholder
     #[arg(long)]
     pub(crate) show_external_id: bool,
@@ -129,7 +136,7 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
 struct ScannedAccounts {
     /// Whether the scan sent an external id.
     with_external_id: bool,
-    denied_users: BTreeMap<AccountId, DeniedUsers>,
+    denied_users: BTreeMap<AccountId, BTreeSet<String>>,
 }
 
 /// Sets the targets to the accounts that a roll did not read completely because access was denied, or that it did not read at all;
@@ -138,16 +145,25 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<ScannedAccounts, Fai
     let file = roll_file::read(roll)?;
     let mut roles = Vec::new();
     let mut scanned = ScannedAccounts::default();
+    let mut pending: BTreeMap<&AccountId, Option<&RoleArn>> =
+        file.header.targets.iter().map(|target| (&target.account_id, target.role_arn.as_ref())).collect();
     for account in file.accounts() {
         let account = account.map_err(Failure::unexpected)?;
         let denied: Vec<&Gap> =
             account.gaps().iter().filter(|gap| gap.error_kind == ErrorKind::Denied).collect();
         let is_unread = !denied.is_empty() || account.outcome() == Outcome::Failed;
-        let users = denied.iter().filter_map(|gap| Some((gap.operation.clone()?, gap.user_name.clone()?)));
-        // The first user of each operation.
-        let users: DeniedUsers = users.rev().collect();
+        let users: BTreeSet<String> = denied.iter().filter_map(|gap| gap.user_name.clone()).collect();
         scanned.denied_users.insert(account.account_id().clone(), users);
+        pending.remove(account.account_id());
         roles.extend(account.role_arn().filter(|_| is_unread).map(ToString::to_string));
+    }
+    if !pending.is_empty() {
+        output::say(&format!(
+            "note: the run of {} ended before it had read {}; they are checked too",
+            roll.display(),
+            output::count_of(pending.len(), "account")
+        ));
+        roles.extend(pending.values().flatten().map(ToString::to_string));
     }
     if roles.is_empty() {
         let problem = format!("{}: every account was read, so there is nothing to diagnose", roll.display());
@@ -181,7 +197,7 @@ async fn check_targets(
     arguments: &DoctorArgs,
     options: &RunOptions,
     configuration: &Configuration,
-    denied_users: BTreeMap<AccountId, DeniedUsers>,
+    denied_users: BTreeMap<AccountId, BTreeSet<String>>,
 ) -> Result<Vec<TargetCheck>, Failure> {
     let settings = targets::settings(options)?;
     let plan = targets::plan_in_any_region(options, configuration)?;
@@ -211,6 +227,8 @@ async fn check_targets(
         }
     };
     let spinner = Spinner::preparing(&plan, &scanner);
+    let deadline = settings.limits.deadline.map(|limit| Instant::now() + limit);
+    let cancellation = Cancellation::new(settings.limits.deadline);
     let context = ScanContext::new(settings.clone());
     let doctor = Doctor {
         scanner: &scanner,
@@ -218,6 +236,8 @@ async fn check_targets(
         member: member.as_ref(),
         shows_external_id: arguments.show_external_id,
         denied_users,
+        test_users: arguments.test_user.iter().cloned().collect(),
+        deadline,
         terms: &FlagTerms,
     };
     let caller = doctor.check_caller().await;
@@ -225,7 +245,7 @@ async fn check_targets(
         return Ok(vec![check]);
     }
     let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
-    let run = Run::prepare(&scanner, &plan, settings, start, &Cancellation::new(None)).await;
+    let run = Run::prepare(&scanner, &plan, settings, start, &cancellation).await;
     let run = match run {
         Ok(run) => run,
         Err(RunError::Organization(OrganizationError::Call(error))) => {

@@ -165,7 +165,9 @@ fn check_file(
         problem: Some(problem),
         check: None,
     };
-    let name = match document.map_or_else(|| check::recognize(&text), Ok) {
+    // A file that has the name of a document is meant to be it.
+    let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+    let name = match document.or(named).map_or_else(|| check::recognize(&text), Ok) {
         Ok(name) => name,
         Err(error) => return Ok(invalid(error.to_string())),
     };
