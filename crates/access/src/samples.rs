@@ -55,6 +55,10 @@ pub(crate) fn distinguished(
     for text in texts.filter(|text| text.len() <= MAX_ARN_LENGTH) {
         all.extend(patterns.iter().filter_map(|pattern| intersection(pattern, text)));
     }
+    // A wildcard of a policy such as `user/??*` leaves out the shortest names.
+    let short = all.iter().filter_map(|pattern| pattern.strip_suffix('*')).filter(|it| it.contains(":user/"));
+    let short: Vec<String> = short.map(|prefix| format!("{prefix}{}", filler.letter)).collect();
+    all.extend(short);
     let mut is_new = BTreeSet::new();
     all.retain(|pattern| is_new.insert(pattern.clone()));
     all

@@ -1,6 +1,6 @@
 //! The chain without AWS: evaluates the policy documents of both sides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -134,28 +134,50 @@ impl DocumentCheck<'_> {
         notes
     }
 
-    /// Levels of service control policies that allow nothing: AWS attaches `FullAWSAccess` to each, which a folder easily lacks.
+    /// The levels of service control policies that do not allow a link by themselves. AWS attaches `FullAWSAccess` to each level,
+    /// which a folder easily lacks.
     ///
     /// Source: <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>
     fn level_notes(&self, link: Link) -> Vec<String> {
-        let levels = match link {
-            Link::Hub | Link::Session => &self.documents.hub_scps,
-            Link::Collect => &self.documents.member_scps,
-            _ => &None,
+        let (levels, link) = match link {
+            Link::Hub | Link::Session => (&self.documents.hub_scps, Link::Hub),
+            Link::Collect => (&self.documents.member_scps, Link::Collect),
+            _ => return Vec::new(),
         };
-        let allows = |policy: &NamedPolicy| {
-            statement_view::statements(policy.policy.source()).iter().any(StatementView::is_allow)
-        };
-        let without_allow = levels.iter().flatten().filter(|level| !level.iter().any(allows));
+        let Ok(everything) = evaluation::all_permissions() else { return Vec::new() };
         let note = |level: &Vec<NamedPolicy>| {
+            let permissions = vec![everything.clone()];
+            let scps = Some(vec![level.clone()]);
+            let alone = match link {
+                Link::Hub => ChainDocuments {
+                    hub_permissions: permissions,
+                    hub_scps: scps,
+                    ..ChainDocuments::default()
+                },
+                _ => ChainDocuments {
+                    member_permissions: permissions,
+                    member_scps: scps,
+                    ..ChainDocuments::default()
+                },
+            };
+            if (DocumentCheck { documents: &alone, ..*self }).is_allowed(link) {
+                return None;
+            }
             let names: Vec<&str> = level.iter().map(|policy| policy.name.as_str()).collect();
-            let level = if names.is_empty() { "an empty folder".to_owned() } else { names.join(", ") };
-            format!(
-                "the level of {level} has no statement with Allow, so it denies everything; if FullAWSAccess is attached there \
-                 too, add its document"
-            )
+            let level_name = if names.is_empty() { "an empty folder".to_owned() } else { names.join(", ") };
+            let allows = |policy: &NamedPolicy| {
+                statement_view::statements(policy.policy.source()).iter().any(StatementView::is_allow)
+            };
+            Some(if level.iter().any(allows) {
+                format!("the level of {level_name} does not allow it")
+            } else {
+                format!(
+                    "the level of {level_name} has no statement with Allow, so it denies everything; if FullAWSAccess is attached \
+                     there too, add its document"
+                )
+            })
         };
-        without_allow.map(note).collect()
+        levels.iter().flatten().filter_map(note).collect()
     }
 
     /// The documents that decide about a link, by their type.
@@ -222,7 +244,7 @@ impl DocumentCheck<'_> {
             Link::Member => allows(self.session_policies(false, true)),
             Link::Collect => self.member_session().is_ok_and(|principal| {
                 let actions = collect::actions(self.selection);
-                actions.iter().all(|action| self.denied_action(action, &principal).is_none())
+                actions.iter().all(|action| self.denied_actions(action, &principal).is_empty())
             }),
             Link::Sts | Link::Session | Link::Organization => true,
         }
@@ -446,7 +468,7 @@ impl DocumentCheck<'_> {
             }
         };
         let denied: Vec<DeniedAction<'_>> =
-            actions.iter().filter_map(|action| self.denied_action(action, &principal)).collect();
+            actions.iter().flat_map(|action| self.denied_actions(action, &principal)).collect();
         let Some(first_denied) = denied.first() else {
             return LinkCheck::ok(Link::Collect, subject, Evidence::Documents);
         };
@@ -466,7 +488,8 @@ impl DocumentCheck<'_> {
         let alike: Vec<&DeniedAction<'_>> = denied.iter().filter(|it| it.decision == *decision).collect();
         let texts: Vec<String> = alike.iter().map(ToString::to_string).collect();
         let text = format!("{}: {decision}", texts.join(", "));
-        let alike: Vec<&str> = alike.iter().map(|it| it.action).collect();
+        let alike: BTreeSet<&str> = alike.iter().map(|it| it.action).collect();
+        let alike: Vec<&str> = alike.into_iter().collect();
         // A statement for all resources, or without a condition, would loosen what is there.
         let cure = match &first_denied.limit {
             Some(ActionLimit::Condition(key)) => {
@@ -503,8 +526,9 @@ impl DocumentCheck<'_> {
         evaluation::principal(&session_arn, Some(role_arn))
     }
 
-    /// The denial of an IAM action of the member's role for any of the resources that a scan reads; `None` where all are allowed.
-    fn denied_action<'b>(&self, action: &'b str, principal: &Principal) -> Option<DeniedAction<'b>> {
+    /// The denials of an IAM action of the member's role: one for all resources that a scan reads, or for those of them for which it is
+    /// denied.
+    fn denied_actions<'b>(&self, action: &'b str, principal: &Principal) -> Vec<DeniedAction<'b>> {
         let role_arn = self.request.role_arn.as_str();
         let account_id = account_of(role_arn);
         let partition = self.request.role_arn.partition();
@@ -517,7 +541,7 @@ impl DocumentCheck<'_> {
         let filler = Filler::new(sources);
         let all = samples::resources_of_read(action, partition, account_id, self.selection);
         let resources = samples::distinguished(std::slice::from_ref(&all), &statements, &filler);
-        resources.into_iter().find_map(|resources| {
+        let denials = resources.into_iter().filter_map(|resources| {
             let explanation = self.explain(action, principal, filler.resource(&resources, partition));
             if explanation.decision.is_allowed() {
                 return None;
@@ -535,7 +559,12 @@ impl DocumentCheck<'_> {
                     .map(|(document, it, mismatch)| format!("{document} {}: {mismatch}", it.statement)),
                 decision: explanation.decision,
             })
-        })
+        });
+        let mut denied: Vec<DeniedAction<'_>> = denials.collect();
+        if denied.first().is_some_and(|first| first.resources.is_none()) {
+            denied.truncate(1);
+        }
+        denied
     }
 
     /// The decision about an IAM action of the member's role.

@@ -308,7 +308,7 @@ fn trust_candidate(
     let pasted = |cause: Cause, text: Option<String>, existing: &Conditions| {
         let also = unmet_key(request, action, existing, policies, more_keys).map(|key| {
             let step = Cause::TrustConditionNotMet { key: Some(key.clone()) }.to_do(terms);
-            format!("the statement keeps the condition on {key}, which this run does not meet: {step}")
+            kept_condition(&key, &step)
         });
         let paste = cure::trust_paste(request, action, existing, true).map(|paste| Paste { also, ..paste });
         let cure = paste.map_or_else(|| Cure::Step(cause.to_do(terms)), |paste| Cure::Paste(Box::new(paste)));
@@ -408,18 +408,31 @@ fn limit_candidate(
     let text = found.map(|(document, it, mismatch)| format!("{document} {}: {mismatch}", it.statement));
     let is_condition = |mismatch: &&Mismatch| matches!(mismatch.element, Element::Condition { .. });
     let unmet = found.and_then(|(_, it, _)| it.mismatches.iter().find(is_condition));
-    let cure = match (found, unmet.map(|mismatch| &mismatch.element)) {
-        // A statement without the condition would loosen what is there.
-        (_, Some(Element::Condition { key, .. })) => {
-            Cure::Step(Cause::TrustConditionNotMet { key: Some(key.clone()) }.to_do(terms))
+    let unmet = unmet.and_then(|mismatch| match &mismatch.element {
+        Element::Condition { key, .. } => {
+            Some((key, Cause::TrustConditionNotMet { key: Some(key.clone()) }.to_do(terms)))
         }
-        (Some((document, it, _)), _) => {
+        _ => None,
+    });
+    let cure = match (found, unmet) {
+        // A statement without the condition would loosen what is there.
+        (Some((.., mismatch)), Some((_, step))) if is_condition(&mismatch) => Cure::Step(step),
+        (Some((document, it, _)), unmet) => {
             let conditions = conditions_of(policies, kind, document, it);
-            cure::for_session_under(&cause, request, &conditions, true, terms)
+            let mut cure = cure::for_session_under(&cause, request, &conditions, true, terms);
+            if let (Cure::Paste(paste), Some((key, step))) = (&mut cure, unmet) {
+                paste.also = Some(kept_condition(key, &step));
+            }
+            cure
         }
         (None, _) => cure::for_session(&cause, request, true, terms),
     };
     with_text(cause, text, cure)
+}
+
+/// A statement to paste has a condition that is not met yet.
+fn kept_condition(key: &str, step: &str) -> String {
+    format!("the statement keeps the condition on {key}, which this run does not meet: {step}")
 }
 
 /// The conditions of the statement of a document.

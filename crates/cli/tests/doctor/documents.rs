@@ -74,7 +74,7 @@ async fn documents_of_unknown_names_and_conditions_of_unknown_value_are_named() 
     std::fs::write(level.join("deny.json"), setting::policy(&deny).to_string()).unwrap();
     let denying = run(&["--context", context[1], "--context", context[2]]).await;
     assert!(
-        denying.stdout.contains("the level of deny.json has no statement with Allow"),
+        denying.stdout.contains("the level of hub-scps/unit/deny.json has no statement with Allow"),
         "{}",
         denying.stdout
     );
@@ -205,4 +205,199 @@ async fn a_document_that_aws_rejects_is_refused_and_a_name_in_it_that_is_no_key_
     let unknown = run().await;
     assert_eq!(unknown.code, Some(11), "{}{}", unknown.stdout, unknown.stderr);
     assert!(unknown.stdout.contains("--context aws:PrincipalTag/team=VALUE"), "{}", unknown.stdout);
+}
+
+/// The output and the exit code for generated documents, some of them replaced.
+async fn checked(documents: &[(&str, serde_json::Value)], arguments: &[&str]) -> (String, Option<i32>) {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let hub_role = setting::role(setting::HUB, "LambdaRole");
+    let given = [
+        "--hub-role-arn",
+        hub_role.as_str(),
+        "--role-arn",
+        setting::ROLE_ARN,
+        "--out-dir",
+        folder,
+        "--quiet",
+    ];
+    let generate = [&["policy", "generate"][..], &given].concat();
+    let generated = common::ended(&mut common::rolecall("http://127.0.0.1:9", &generate)).await;
+    assert_eq!(generated.code, Some(0), "{}", generated.stderr);
+    for (name, statements) in documents {
+        let path = std::path::Path::new(folder).join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let document = serde_json::json!({ "Version": "2012-10-17", "Statement": statements });
+        std::fs::write(path, document.to_string()).unwrap();
+    }
+    let mut all = vec!["doctor", "--documents", folder, "--role-arn", setting::ROLE_ARN];
+    if !arguments.contains(&"--caller-arn") {
+        all.extend(["--caller-arn", &hub_role]);
+    }
+    let ended = common::ended(&mut common::rolecall("http://127.0.0.1:9", &[&all, arguments].concat())).await;
+    (ended.stdout + &ended.stderr, ended.code)
+}
+
+#[tokio::test]
+async fn what_the_documents_decide_is_said_and_nothing_is_loosened() {
+    let lambda = serde_json::json!({ "Service": "lambda.amazonaws.com" });
+    let assume = |principal: &serde_json::Value, condition: serde_json::Value| serde_json::json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, "Condition": condition }]);
+    let account = serde_json::json!({ "AWS": setting::HUB });
+    let foo = serde_json::json!({ "AWS": setting::role(setting::HUB, "Foo") });
+    let service_role = setting::role(setting::HUB, "service-role/LambdaRole");
+    let ip = |ip: &str| serde_json::json!({ "IpAddress": { "aws:VpcSourceIp": ip } });
+    let session = ["--caller-arn", "arn:aws:sts::222222222222:assumed-role/LambdaRole/x"];
+    let everything = serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    let deny = |user: &str| {
+        let resource = format!("arn:aws:iam::*:user/{user}");
+        serde_json::json!({ "Effect": "Deny", "Action": "iam:ListAccessKeys", "Resource": resource })
+    };
+    let source_account = serde_json::json!({ "StringEquals": { "aws:SourceAccount": setting::HUB } });
+    for (documents, arguments, code, words) in [
+        // The hub role's trust policy: an unmet condition and an explicit deny are healed by no statement.
+        (
+            vec![("hub-trust.json", assume(&lambda, source_account))],
+            &["--context", "aws:SourceAccount=999999999999"][..],
+            10,
+            "Condition.StringEquals.aws:SourceAccount: the policy has",
+        ),
+        (
+            vec![(
+                "hub-trust.json",
+                serde_json::json!([
+                    { "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": lambda },
+                    { "Effect": "Deny", "Action": "sts:AssumeRole", "Principal": "*" },
+                ]),
+            )],
+            &[],
+            10,
+            "hub-trust.json Statement[1] denies lambda.amazonaws.com sts:AssumeRole",
+        ),
+        // A session does not have the path of its role.
+        (
+            vec![(
+                "member-trust.json",
+                assume(&account, serde_json::json!({ "ArnLike": { "aws:PrincipalArn": service_role } })),
+            )],
+            &session,
+            11,
+            "decide by the path of role LambdaRole",
+        ),
+        // A trust policy of AWS names roles that exist.
+        (
+            vec![(
+                "member-trust.json",
+                assume(&serde_json::json!({ "AWS": service_role }), serde_json::json!({})),
+            )],
+            &session,
+            0,
+            " ok  member",
+        ),
+        (
+            vec![],
+            &["--caller-arn", "arn:aws:sts::222222222222:federated-user/bob"],
+            10,
+            "a session of GetFederationToken cannot call AWS STS",
+        ),
+        // No value of the key lets this principal in, and a value that is empty is an absent key.
+        (vec![("member-trust.json", assume(&foo, ip("10.0.0.0/8")))], &[], 10, "Principal: the policy has"),
+        (
+            vec![("member-trust.json", assume(&account, ip("10.0.0.0/8")))],
+            &["--context", "aws:VpcSourceIp="],
+            10,
+            "the request does not have the key",
+        ),
+        // The conditions of the statement that comes closest stay.
+        (
+            vec![(
+                "hub-permissions.json",
+                serde_json::json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Condition": ip("10.0.0.0/8"),
+                    "Resource": setting::role(setting::MEMBER, "Other") }]),
+            )],
+            &["--context", "aws:VpcSourceIp=192.0.2.1"],
+            10,
+            "\"Condition\":{\"IpAddress\":{\"aws:VpcSourceIp\":\"10.0.0.0/8\"}}}\n     to do     the statement keeps the \
+             condition on aws:VpcSourceIp, which this run does not meet",
+        ),
+        (
+            vec![
+                ("hub-scps/full.json", everything.clone()),
+                (
+                    "hub-scps/unit/full.json",
+                    serde_json::json!([{ "Effect": "Allow", "Action": "s3:*", "Resource": "*" }]),
+                ),
+            ],
+            &[],
+            10,
+            "note      the level of hub-scps/unit/full.json does not allow it",
+        ),
+        (
+            vec![("member-permissions.json", serde_json::json!([everything, deny("a"), deny("b")]))],
+            &[],
+            10,
+            "other statements deny more: iam:ListAccessKeys on arn:aws:iam::111111111111:user/b",
+        ),
+        // A wildcard that leaves out the shortest names.
+        (
+            vec![(
+                "member-permissions.json",
+                serde_json::json!([
+                    { "Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*" },
+                    { "Effect": "Allow", "Action": "iam:ListAccessKeys", "Resource": "arn:aws:iam::*:user/??*" },
+                ]),
+            )],
+            &[],
+            10,
+            "FAIL collect",
+        ),
+    ] {
+        let (output, ended) = checked(&documents, arguments).await;
+        assert!(ended == Some(code) && output.contains(words), "{ended:?}, {words}: {output}");
+    }
+}
+
+#[tokio::test]
+async fn the_session_of_the_member_role_has_keys_of_its_own() {
+    let everything = serde_json::json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    let denied = |condition: serde_json::Value| {
+        let deny = serde_json::json!({ "Effect": "Deny", "Action": "iam:*", "Resource": "*", "Condition": condition });
+        vec![("member-permissions.json", serde_json::json!([everything, deny]))]
+    };
+    // Its tags are those that the run sets, it has no MFA, and its organization is that of the role.
+    for (condition, arguments, code) in [
+        (
+            serde_json::json!({ "StringNotEquals": { "aws:PrincipalTag/team": "sec" } }),
+            vec!["--session-tag", "team=sec"],
+            0,
+        ),
+        (
+            serde_json::json!({ "StringNotEquals": { "aws:PrincipalTag/team": "sec" } }),
+            vec!["--context", "aws:PrincipalTag/team=sec"],
+            11,
+        ),
+        (
+            serde_json::json!({ "BoolIfExists": { "aws:MultiFactorAuthPresent": "false" } }),
+            vec!["--context", "aws:MultiFactorAuthPresent=true"],
+            10,
+        ),
+        (
+            serde_json::json!({ "StringNotEquals": { "aws:PrincipalOrgID": "o-member00001" } }),
+            vec![
+                "--context",
+                "aws:PrincipalOrgID=o-hub0000001",
+                "--context",
+                "aws:ResourceOrgID=o-member00001",
+            ],
+            0,
+        ),
+    ] {
+        let mut documents = denied(condition.clone());
+        let tagged = serde_json::json!([{ "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": { "AWS": setting::role(setting::HUB, "LambdaRole") } }]);
+        documents.push(("member-trust.json", tagged));
+        let hub = serde_json::json!([{ "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": "*" }]);
+        documents.push(("hub-permissions.json", hub));
+        let (output, ended) = checked(&documents, &arguments).await;
+        assert_eq!(ended, Some(code), "{condition}: {output}");
+    }
 }

@@ -85,21 +85,27 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let is_json = path.extension().is_some_and(|extension| extension == "json");
         match stem {
-            "hub-scps" => documents.hub_scps = Some(levels(path)?),
-            "member-scps" => documents.member_scps = Some(levels(path)?),
-            "member-rcps" => documents.member_rcps = folder_of(path, PolicyType::Rcp)?,
-            "hub-trust" if is_json => documents.hub_trust = Some(policy(path, PolicyType::Trust)?),
-            "member-trust" if is_json => documents.member_trust = Some(policy(path, PolicyType::Trust)?),
+            "hub-scps" => documents.hub_scps = Some(levels(folder, path)?),
+            "member-scps" => documents.member_scps = Some(levels(folder, path)?),
+            "member-rcps" => documents.member_rcps = folder_of(folder, path, PolicyType::Rcp)?,
+            "hub-trust" if is_json => documents.hub_trust = Some(policy(folder, path, PolicyType::Trust)?),
+            "member-trust" if is_json => {
+                documents.member_trust = Some(policy(folder, path, PolicyType::Trust)?)
+            }
             "hub-permissions" if is_json => {
-                documents.hub_permissions = vec![policy(path, PolicyType::Identity)?];
+                documents.hub_permissions = vec![policy(folder, path, PolicyType::Identity)?];
             }
             "member-permissions" if is_json => {
-                documents.member_permissions = vec![policy(path, PolicyType::Identity)?];
+                documents.member_permissions = vec![policy(folder, path, PolicyType::Identity)?];
             }
-            "hub-boundary" if is_json => documents.hub_boundary = Some(policy(path, PolicyType::Boundary)?),
-            "hub-session" if is_json => documents.hub_session = Some(policy(path, PolicyType::Session)?),
+            "hub-boundary" if is_json => {
+                documents.hub_boundary = Some(policy(folder, path, PolicyType::Boundary)?)
+            }
+            "hub-session" if is_json => {
+                documents.hub_session = Some(policy(folder, path, PolicyType::Session)?)
+            }
             "member-boundary" if is_json => {
-                documents.member_boundary = Some(policy(path, PolicyType::Boundary)?);
+                documents.member_boundary = Some(policy(folder, path, PolicyType::Boundary)?);
             }
             _ => {
                 let problem = format!("--documents {}: this name is not that of a document", path.display());
@@ -121,31 +127,31 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
 }
 
 /// The policies of a folder: its files are one level, each folder in it is a level of its own.
-fn levels(folder: &Path) -> Result<Vec<Vec<NamedPolicy>>, Failure> {
+fn levels(folder: &Path, path: &Path) -> Result<Vec<Vec<NamedPolicy>>, Failure> {
     let (below, files): (Vec<PathBuf>, Vec<PathBuf>) =
-        sorted(folder)?.into_iter().partition(|path| path.is_dir());
+        sorted(path)?.into_iter().partition(|path| path.is_dir());
     let mut levels = Vec::new();
     if !files.is_empty() {
-        levels.push(policies(&files, PolicyType::Scp)?);
+        levels.push(policies(folder, &files, PolicyType::Scp)?);
     }
     for path in below {
-        levels.push(folder_of(&path, PolicyType::Scp)?);
+        levels.push(folder_of(folder, &path, PolicyType::Scp)?);
     }
     Ok(levels)
 }
 
-fn folder_of(folder: &Path, policy_type: PolicyType) -> Result<Vec<NamedPolicy>, Failure> {
-    policies(&sorted(folder)?, policy_type)
+fn folder_of(folder: &Path, path: &Path, policy_type: PolicyType) -> Result<Vec<NamedPolicy>, Failure> {
+    policies(folder, &sorted(path)?, policy_type)
 }
 
 /// Policies from files. Anything else would be ignored silently, and is an error.
-fn policies(paths: &[PathBuf], policy_type: PolicyType) -> Result<Vec<NamedPolicy>, Failure> {
+fn policies(folder: &Path, paths: &[PathBuf], policy_type: PolicyType) -> Result<Vec<NamedPolicy>, Failure> {
     let read = |path: &PathBuf| {
         if path.is_dir() || path.extension().is_none_or(|extension| extension != "json") {
             let problem = format!("--documents {}: expected a policy, in a file NAME.json", path.display());
             return Err(Failure::usage(problem).with_remedy(format!("the folder has {NAMES}")));
         }
-        policy(path, policy_type)
+        policy(folder, path, policy_type)
     };
     paths.iter().map(read).collect()
 }
@@ -163,7 +169,7 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-fn policy(path: &Path, policy_type: PolicyType) -> Result<NamedPolicy, Failure> {
+fn policy(folder: &Path, path: &Path, policy_type: PolicyType) -> Result<NamedPolicy, Failure> {
     let text = input_file::read_text("--documents", path)?;
     let policy = Policy::parse_text(&text, policy_type)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
@@ -177,6 +183,5 @@ fn policy(path: &Path, policy_type: PolicyType) -> Result<NamedPolicy, Failure> 
         let place = places.place(&lint.culprit());
         output::say(&format!("warning: {}: {place}: {lint}", path.display()));
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(NamedPolicy { name, policy })
+    Ok(NamedPolicy { name: path.strip_prefix(folder).unwrap_or(path).display().to_string(), policy })
 }
