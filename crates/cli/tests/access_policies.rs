@@ -597,3 +597,19 @@ async fn an_invalid_policy_exits_with_2_and_the_others_are_checked() {
     assert_eq!(missing.code, Some(2));
     assert!(missing.stderr.contains("/no/such.json"), "{}", missing.stderr);
 }
+
+#[tokio::test]
+async fn a_file_with_the_name_of_a_document_is_checked_as_this_document() {
+    let documents = generate(&[]).await;
+    let files = [("member-trust.json", &documents["hub-trust"])];
+    let swapped = check(&files, &["--role-arn", ROLE_ARN]).await;
+    assert_eq!(swapped.code, Some(10), "{}", swapped.stdout);
+    assert!(swapped.stdout.contains("is not the hub role"), "{}", swapped.stdout);
+    let mut permissions = documents["member-permissions"].clone();
+    permissions["Statement"].as_array_mut().unwrap().push(json!({
+        "Effect": "Deny", "Action": "iam:ListAccessKeys", "Resource": "arn:aws:iam::*:user/secret/*",
+    }));
+    let denied = check(&[("permissions.json", &permissions)], &[]).await;
+    let words = "short   iam:ListAccessKeys on arn:aws:iam::*:user/secret/*: Statement[1] denies it";
+    assert!(denied.stdout.contains(words), "{}", denied.stdout);
+}

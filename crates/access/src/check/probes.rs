@@ -49,6 +49,15 @@ struct Probe {
     differences: Vec<Difference>,
 }
 
+/// A needed request, from which others are made that differ.
+struct ProbeBase {
+    needed: SampleRequest,
+    /// The same, with condition keys as a statement has them.
+    request: SampleRequest,
+    /// The values that its condition keys can have.
+    values: Vec<(String, String)>,
+}
+
 /// What it means that a request with a difference is allowed.
 struct Difference {
     element: &'static str,
@@ -72,19 +81,21 @@ fn probes(
     let (keys, other) = (varied_keys(need), needs.filler.other_value.as_str());
     let others = other_roles(needs, need, generated, &statements);
     // With the values of all statements; and for the resources of each statement that allows, as its conditions have it.
-    let mut worlds: Vec<(SampleRequest, SampleRequest, Vec<(String, String)>)> = Vec::new();
-    for needed in needs.requests_of(need, &[]) {
-        worlds.push((needed.clone(), needed, all_values.clone()));
-    }
+    let of_all = needs.requests_of(need, &[]).into_iter();
+    let mut bases: Vec<ProbeBase> = of_all
+        .map(|needed| ProbeBase { request: needed.clone(), needed, values: all_values.clone() })
+        .collect();
     for statement in &statements {
         let values = key_values(statement, needs);
         for needed in needs.requests_of(need, std::slice::from_ref(*statement)) {
-            let met = values.iter().fold(needed.clone(), |met, (key, value)| met.with_key(key, Some(value)));
-            worlds.push((needed, met, values.clone()));
+            let request = values
+                .iter()
+                .fold(needed.clone(), |request, (key, value)| request.with_key(key, Some(value)));
+            bases.push(ProbeBase { needed, request, values: values.clone() });
         }
     }
     let mut probes = Vec::new();
-    for (needed, base, values) in worlds {
+    for ProbeBase { needed, request: base, values } in bases {
         let changed = condition_changes(&base, &keys, &values, other);
         let changed = changed.into_iter().chain([base.clone()]);
         probes.extend(

@@ -23,7 +23,7 @@ pub(super) struct ActionCheck {
     /// The users that those about one user were tested with.
     pub(super) user_names: BTreeSet<String>,
     /// The users for whom an action was denied, where several were tested.
-    pub(super) denied_users: BTreeMap<&'static str, Vec<String>>,
+    pub(super) denied_users: BTreeMap<&'static str, BTreeSet<String>>,
     /// How many more users were to be tested.
     pub(super) untested_users: usize,
 }
@@ -52,8 +52,8 @@ enum Permission {
     Untested,
 }
 
-/// Calls each action once. Those about one user are called for each of these users; without users, for the user of the selection or
-/// the first one that a scan would list.
+/// Calls each action once. Those about one user are called for the user of the selection or the first one that a scan would list, and
+/// for each of these users.
 ///
 /// # Errors
 /// The first error that is no answer about a permission, such as a timeout.
@@ -70,10 +70,9 @@ pub(super) async fn check(
         untested_users: users.len().saturating_sub(MAX_TESTED_USERS),
         ..ActionCheck::default()
     };
-    let mut samples: Vec<Sample> = check.user_names.iter().map(|name| Sample::of_user(name)).collect();
-    if samples.is_empty() {
-        samples.push(Sample { user_name: selection.user_name.clone(), access_key_id: None });
-    }
+    let first_user = Sample { user_name: selection.user_name.clone(), access_key_id: None };
+    let users = check.user_names.iter().map(|name| Sample::of_user(name));
+    let mut samples: Vec<Sample> = std::iter::once(first_user).chain(users).collect();
     let path_prefix = selection.path_prefix.as_deref();
     // The users and keys first: the other calls need them.
     let is_first = |action: &&&str| FIRST.contains(*action);
@@ -86,7 +85,7 @@ pub(super) async fn check(
             let operation = action.split_once(':').map_or(*action, |(_, operation)| operation);
             let permission = call(&iam, operation, path_prefix, sample).boxed_local().await?;
             if let (Permission::Denied(_), Some(name)) = (&permission, &sample.user_name) {
-                check.denied_users.entry(action).or_default().push(name.clone());
+                check.denied_users.entry(action).or_default().insert(name.clone());
             }
             results.push(permission);
         }
@@ -97,20 +96,21 @@ pub(super) async fn check(
 }
 
 impl ActionCheck {
-    /// Adds an action by its results for all users: one that is denied for one of them is denied.
+    /// Adds an action by its results for all users: one that is denied for one of them is denied. A user without an access key tests
+    /// nothing that is about keys.
     fn add(&mut self, action: &'static str, results: Vec<Permission>) {
-        let mut is_untested = false;
+        let mut is_allowed = false;
         for result in results {
             match result {
                 Permission::Denied(error) => return self.denied.push((action, error)),
-                Permission::Untested => is_untested = true,
-                Permission::Allowed => {}
+                Permission::Untested => {}
+                Permission::Allowed => is_allowed = true,
             }
         }
-        if is_untested {
-            self.untested.push(action);
-        } else {
+        if is_allowed {
             self.allowed += 1;
+        } else {
+            self.untested.push(action);
         }
     }
 }

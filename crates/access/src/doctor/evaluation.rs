@@ -137,7 +137,7 @@ fn possible_roles(request: &SessionRequest, policies: &PolicySet) -> Vec<String>
     if let Some(named) = named.next() {
         return vec![named.to_owned()];
     }
-    let conditions = statements.iter().flat_map(|statement| statement.conditions());
+    let conditions = statements.iter().flat_map(StatementView::conditions);
     let patterns = conditions.filter(|(_, key, _)| key.eq_ignore_ascii_case("aws:PrincipalArn"));
     let paths = patterns.flat_map(|(_, _, values)| values).filter_map(|pattern| {
         let (_, path) = pattern.split_once(":role/")?;

@@ -485,6 +485,7 @@ impl Doctor<'_> {
             broken.notes.push(format!("{others} more actions are denied by other policies"));
         }
         for (action, users) in check.denied_users.iter().filter(|_| check.user_names.len() > 1) {
+            let users: Vec<&str> = users.iter().map(String::as_str).collect();
             broken.notes.push(format!("{action} is denied for {}", users.join(", ")));
         }
         broken.notes.extend(untested);

@@ -145,3 +145,76 @@ async fn one_user_is_read_without_listing_the_others() {
     let (ended, check) = setting.check().await;
     assert_eq!(ended.code, Some(0), "{}", check.0);
 }
+
+#[tokio::test]
+async fn every_user_that_a_scan_was_denied_is_tested_and_named_in_its_command() {
+    let mut setting = Setting::healthy();
+    let user = serde_json::json!({ "create_date": "2024-02-29T08:30:00Z" });
+    for name in ["bob", "carol"] {
+        setting.set("/accounts/111111111111/users", name, user.clone());
+    }
+    let healthy = setting.clone();
+    let deny = |name: &str| {
+        let resource = format!("arn:aws:iam::*:user/{name}");
+        setting::policy(
+            &serde_json::json!({ "Effect": "Deny", "Action": "iam:ListAccessKeys", "Resource": resource }),
+        )
+    };
+    let denying = |users: &[&str]| {
+        let mut denying = healthy.clone();
+        let policies = denying.at("/accounts/111111111111/roles/IAMListRole/policies");
+        policies.as_array_mut().unwrap().extend(users.iter().map(|name| deny(name)));
+        denying
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
+    let both = denying(&["bob", "carol"]);
+    let scan = both.run("scan", &["--roll", &roll]).await;
+    assert!(scan.stdout.contains("--test-user bob --test-user carol"), "{}", scan.stdout);
+    let named = both.run("doctor", &["--test-user", "carol"]).await;
+    assert!(
+        named.code == Some(10) && named.stdout.contains("tested with users alice, carol"),
+        "{}",
+        named.stdout
+    );
+    let rolls = ["--from", roll.as_str()];
+    let run = async |mut setting: Setting| {
+        setting.arguments.clear();
+        setting.run("doctor", &rolls).await
+    };
+    let all = run(both).await;
+    assert!(
+        all.code == Some(10) && all.stdout.contains("iam:ListAccessKeys is denied for bob, carol"),
+        "{}",
+        all.stdout
+    );
+    // After one is healed, the other is still denied.
+    let one = run(denying(&["carol"])).await;
+    assert!(one.code == Some(10) && one.stdout.contains("is denied for carol"), "{}", one.stdout);
+    assert_eq!(run(healthy.clone()).await.code, Some(0));
+    // A roll of a run that ended early.
+    let whole = std::fs::read_to_string(&roll).unwrap();
+    std::fs::write(&roll, whole.lines().next().unwrap().to_owned() + "\n").unwrap();
+    let unread = run(healthy.clone()).await;
+    assert!(
+        unread.code == Some(0) && unread.stderr.contains("ended before it had read 1 account"),
+        "{}",
+        unread.stderr
+    );
+    assert!(unread.stdout.contains("ok  collect"), "{}", unread.stdout);
+}
+
+#[tokio::test]
+async fn a_time_limit_ends_the_check_of_an_account_that_hangs() {
+    let mut setting = Setting::healthy();
+    setting.set("/accounts/111111111111", "hangs", serde_json::json!(true));
+    for flag in ["--account-timeout", "--deadline"] {
+        let ended = setting.run("doctor", &[flag, "2s"]).await;
+        assert_eq!(ended.code, Some(11), "{}", ended.stdout);
+        assert!(
+            ended.stdout.contains(&format!("AWS did not respond in time; raise {flag}")),
+            "{}",
+            ended.stdout
+        );
+    }
+}

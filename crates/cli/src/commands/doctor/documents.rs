@@ -90,7 +90,7 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
             "member-rcps" => documents.member_rcps = folder_of(folder, path, PolicyType::Rcp)?,
             "hub-trust" if is_json => documents.hub_trust = Some(policy(folder, path, PolicyType::Trust)?),
             "member-trust" if is_json => {
-                documents.member_trust = Some(policy(folder, path, PolicyType::Trust)?)
+                documents.member_trust = Some(policy(folder, path, PolicyType::Trust)?);
             }
             "hub-permissions" if is_json => {
                 documents.hub_permissions = vec![policy(folder, path, PolicyType::Identity)?];
@@ -99,10 +99,10 @@ fn read(folder: &Path) -> Result<ChainDocuments, Failure> {
                 documents.member_permissions = vec![policy(folder, path, PolicyType::Identity)?];
             }
             "hub-boundary" if is_json => {
-                documents.hub_boundary = Some(policy(folder, path, PolicyType::Boundary)?)
+                documents.hub_boundary = Some(policy(folder, path, PolicyType::Boundary)?);
             }
             "hub-session" if is_json => {
-                documents.hub_session = Some(policy(folder, path, PolicyType::Session)?)
+                documents.hub_session = Some(policy(folder, path, PolicyType::Session)?);
             }
             "member-boundary" if is_json => {
                 documents.member_boundary = Some(policy(folder, path, PolicyType::Boundary)?);
