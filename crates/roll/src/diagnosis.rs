@@ -142,8 +142,7 @@ pub struct Diagnosis {
 pub const SAME_EXTERNAL_ID: &str = "with the external id of the scan";
 
 /// The command that finds the broken link of a target, as a shell takes it: for the facts of the scan, with what it sent but for an
-/// external id, which is in no roll: see [`SAME_EXTERNAL_ID`]. Actions about one user are tested with the first of those whom the scan
-/// was denied.
+/// external id, which is in no roll: see [`SAME_EXTERNAL_ID`]. Actions about one user are tested with the first of `denied_users`.
 #[must_use]
 pub fn doctor_command(
     role_arn: &RoleArn,

@@ -22,7 +22,7 @@ pub(super) struct ActionCheck {
     pub(super) untested: Vec<&'static str>,
     /// The users that those about one user were tested with.
     pub(super) user_names: BTreeSet<String>,
-    /// The users for whom an action was denied, where several were tested.
+    /// The users for which each action was denied.
     pub(super) denied_users: BTreeMap<&'static str, BTreeSet<String>>,
     /// How many more users were to be tested.
     pub(super) untested_users: usize,

@@ -34,7 +34,7 @@ pub(super) fn unknown_keys<'a>(
     unknown
 }
 
-/// The permissions of a caller whom its own side allows everything: that side is not in question.
+/// Permissions that allow everything: the caller's side is not in question.
 ///
 /// # Errors
 /// Why it is no policy, in a few words.

@@ -33,9 +33,9 @@ pub struct Doctor<'a> {
     pub member: Option<&'a Scanner>,
     /// Whether statements have the external id.
     pub shows_external_id: bool,
-    /// For each account, the users for whom a scan was denied an action.
+    /// For each account, the users of the actions that a scan was denied.
     pub denied_users: BTreeMap<AccountId, BTreeSet<String>>,
-    /// The users with whom the actions about one user are tested; where there are none, with `denied_users`.
+    /// The users for the actions about one user, in place of `denied_users`.
     pub test_users: BTreeSet<String>,
     /// When the run must end.
     pub deadline: Option<Instant>,

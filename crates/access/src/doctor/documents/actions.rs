@@ -14,6 +14,7 @@ use super::super::{Candidate, Evidence, LinkCheck, LinkState, subjects};
 use super::{DocumentCheck, broken};
 use crate::samples::{self, Filler, account_of};
 use crate::statement_view::{self, StatementView};
+use crate::wildcard::covers;
 
 impl DocumentCheck<'_> {
     /// Whether the member's role may call each action that a scan needs.
@@ -123,6 +124,14 @@ impl DocumentCheck<'_> {
         if denied.first().is_some_and(|first| first.resources.is_none()) {
             denied.truncate(1);
         }
+        let all: Vec<String> = denied.iter().filter_map(|it| it.resources.clone()).collect();
+        // What a wider pattern says is not said again of a narrower one.
+        denied.retain(|it| {
+            let is_wider = |other: &&String| {
+                it.resources.as_ref().is_some_and(|own| own != *other && covers(other, own))
+            };
+            !all.iter().any(|other| is_wider(&other))
+        });
         denied
     }
 

@@ -84,7 +84,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "KEY=VALUE", requires = "documents")]
     pub(crate) context: Vec<String>,
 
-    /// Test the actions about one user with this user too; default: those whom the scan of --from was denied
+    /// Test the actions about one user with this user too; default: the users that the roll of --from could not read
     #[arg(long, value_name = "NAME", conflicts_with_all = ["documents", "user"])]
     pub(crate) test_user: Vec<String>,
 
