@@ -16,6 +16,22 @@ const KEYS_OF_REQUEST: [&str; 12] = [
     "sts:transitivetagkeys",
 ];
 
+/// Whether a key is about the principal that makes a request, and says nothing about another principal: the caller's does not apply to
+/// the session of the member's role.
+#[must_use]
+pub(crate) fn is_of_principal_alone(key: &str) -> bool {
+    const PREFIXES: [&str; 6] = [
+        "aws:multifactorauth",
+        "aws:principalorgpaths",
+        "aws:principaltag/",
+        "aws:sourceidentity",
+        "aws:userid",
+        "aws:username",
+    ];
+    let key = key.to_ascii_lowercase();
+    PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// Whether what the run sends decides about a key, or the caller's ARN does.
 #[must_use]
 pub fn is_of_request(key: &str) -> bool {

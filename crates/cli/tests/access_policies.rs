@@ -609,6 +609,11 @@ async fn a_file_with_the_name_of_a_document_is_checked_as_this_document() {
     permissions["Statement"].as_array_mut().unwrap().push(json!({
         "Effect": "Deny", "Action": "iam:ListAccessKeys", "Resource": "arn:aws:iam::*:user/secret/*",
     }));
+    // The values of --context are those of the caller, and not of the member's session.
+    let mut limited = documents["member-permissions"].clone();
+    limited["Statement"][0]["Condition"] = json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } });
+    let mfa = ["--role-arn", ROLE_ARN, "--context", "aws:MultiFactorAuthPresent=true"];
+    assert_ne!(check(&[("permissions.json", &limited)], &mfa).await.code, Some(0));
     let denied = check(&[("permissions.json", &permissions)], &[]).await;
     let words = "short   iam:ListAccessKeys on arn:aws:iam::*:user/secret/*: Statement[1] denies it";
     assert!(denied.stdout.contains(words), "{}", denied.stdout);

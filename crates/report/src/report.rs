@@ -111,10 +111,10 @@ impl UnreadItem {
     pub fn advice(&self, header: &Header) -> String {
         let diagnosis = self.gap.diagnosis();
         let denied_user: Vec<&str> = self.gap.user_name.as_deref().into_iter().collect();
-        let command = diagnosis
-            .as_ref()
-            .and(self.role_arn.as_ref())
-            .map(|role_arn| doctor_command(role_arn, &header.collect, &header.session, &denied_user));
+        let command = diagnosis.as_ref().and(self.role_arn.as_ref()).map(|role_arn| {
+            let name = header.session_name.as_ref();
+            doctor_command(role_arn, &header.collect, &header.session, name, &denied_user)
+        });
         let external_id = command.is_some() && header.session.has_external_id;
         let parts = [
             diagnosis.map(|it| it.to_string()),

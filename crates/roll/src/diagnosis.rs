@@ -13,7 +13,7 @@ use crate::denial::PolicyType;
 use crate::fact_kind::FactSelection;
 use crate::gap::{ErrorKind, Gap, Stage};
 use crate::header::SessionParameters;
-use crate::ids::RoleArn;
+use crate::ids::{RoleArn, RoleSessionName};
 use crate::remedy::{Remedy, Side, Terms};
 use crate::shell;
 
@@ -148,6 +148,7 @@ pub fn doctor_command(
     role_arn: &RoleArn,
     selection: &FactSelection,
     session: &SessionParameters,
+    session_name: Option<&RoleSessionName>,
     denied_users: &[&str],
 ) -> String {
     let mut flags = vec![format!("--role-arn {}", shell::quote(role_arn.as_str()))];
@@ -158,9 +159,16 @@ pub fn doctor_command(
     let FactSelection { user_name, path_prefix, .. } = selection;
     flags.extend(user_name.iter().map(|name| format!("--user {}", shell::quote(name))));
     if user_name.is_none() {
-        flags.extend(denied_users.iter().take(3).map(|name| format!("--test-user {}", shell::quote(name))));
+        flags.extend(denied_users.iter().map(|name| format!("--test-user {}", shell::quote(name))));
     }
     flags.extend(path_prefix.iter().map(|prefix| format!("--path-prefix {}", shell::quote(prefix))));
+    // That of a run of its own is in no trust policy.
+    let is_own = |name: &&RoleSessionName| {
+        **name != RoleSessionName::default() && !name.as_str().starts_with("rolecall-")
+    };
+    flags.extend(
+        session_name.filter(is_own).map(|name| format!("--session-name {}", shell::quote(name.as_str()))),
+    );
     let SessionParameters { duration_s, via, source_identity, tags, has_external_id: _ } = session;
     flags.extend(duration_s.iter().map(|seconds| format!("--session-duration {seconds}s")));
     flags.extend(via.iter().map(|role_arn| format!("--via {}", shell::quote(role_arn.as_str()))));
@@ -605,7 +613,7 @@ mod tests {
         let role_arn = "arn:aws:iam::111111111111:role/IAMListRole".parse().unwrap();
         let default = FactSelection::default();
         let nothing = SessionParameters::default();
-        let command = doctor_command(&role_arn, &default, &nothing, &[]);
+        let command = doctor_command(&role_arn, &default, &nothing, None, &[]);
         assert_eq!(command, format!("rolecall doctor --role-arn {role_arn}"));
         let facts = [FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed].into();
         let session = SessionParameters {
@@ -617,7 +625,7 @@ mod tests {
         };
         let (user_name, path_prefix) = (Some("a b".to_owned()), Some("/ci/".to_owned()));
         let selection = FactSelection { facts, user_name, path_prefix, ..default };
-        let more = doctor_command(&role_arn, &selection, &session, &[]);
+        let more = doctor_command(&role_arn, &selection, &session, None, &[]);
         let flags = " --collect users,access_keys,last_used --user 'a b' --path-prefix /ci/ --session-duration 7200s --via arn:aws:iam::222222222222:role/Via --source-identity j.ruiz \
                      --session-tag 'team=a b'";
         assert!(more.ends_with(flags), "{more}");

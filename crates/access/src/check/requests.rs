@@ -11,7 +11,7 @@ use rolecall_roll::{RoleArn, RoleSessionName};
 use serde_json::{Value, json};
 
 use crate::documents::{DocumentName, KEY_LOOKUP_ACTION, MemberRoles, OrganizationId, RequiredAccess, Trust};
-use crate::request_keys::is_of_request;
+use crate::request_keys::{is_of_principal_alone, is_of_request};
 use crate::samples::{self, Filler, account_of};
 use crate::statement::{Conditions, OneOrMany, PolicyDocument};
 use crate::statement_view::StatementView;
@@ -238,6 +238,9 @@ impl<'a> Needs<'a> {
         keys.extend(self.session_attributes().into_iter().map(|(key, value)| (key, vec![value])));
         // An empty value means that the request does not have the key.
         let given = self.context.iter().filter(|(_, values)| values.iter().any(|value| !value.is_empty()));
+        // The values are those of the caller, and not of the member's session.
+        let is_of_session = self.name == DocumentName::MemberPermissions;
+        let given = given.filter(|(key, _)| !is_of_session || !is_of_principal_alone(key));
         keys.extend(given.map(|(key, values)| (key.clone(), values.clone())));
         keys
     }

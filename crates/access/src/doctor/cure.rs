@@ -303,6 +303,18 @@ pub(crate) fn for_actions(
     is_policy_known: bool,
     terms: &dyn Terms,
 ) -> Cure {
+    for_actions_under(cause, actions, request, &Conditions::new(), is_policy_known, terms)
+}
+
+/// As [`for_actions`], with the conditions of the statement that comes closest: a paste keeps them.
+pub(crate) fn for_actions_under(
+    cause: &Cause,
+    actions: &[&str],
+    request: &SessionRequest,
+    existing: &Conditions,
+    is_policy_known: bool,
+    terms: &dyn Terms,
+) -> Cure {
     if let Cause::ExplicitlyDenied { policy, action, policy_arn } = cause {
         let remedy = Remedy::RemoveDeny {
             policy: *policy,
@@ -319,7 +331,8 @@ pub(crate) fn for_actions(
         return Cure::Step(cause.to_do(terms));
     };
     // IAM's read actions have no resource of their own that all of them accept.
-    let statement = Statement::allow(actions.iter().copied()).on(["*"]);
+    let mut statement = Statement::allow(actions.iter().copied()).on(["*"]);
+    statement.add_conditions(existing);
     Cure::paste(Paste {
         account_id: account_id.to_owned(),
         policy: *policy,

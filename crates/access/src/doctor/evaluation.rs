@@ -79,7 +79,19 @@ pub(super) fn evaluate_session(
     more_keys: &BTreeMap<String, Vec<String>>,
     terms: &dyn Terms,
 ) -> Result<Option<Denial>, String> {
-    let denied = first_denial(request, policies, more_keys)?;
+    evaluate_decided(request, policies, policies, more_keys, terms)
+}
+
+/// As [`evaluate_session`], for policies of which `decided` are the bounds: these decide, and what a statement keeps is of the policies
+/// themselves.
+pub(super) fn evaluate_decided(
+    request: &SessionRequest,
+    decided: &PolicySet,
+    policies: &PolicySet,
+    more_keys: &BTreeMap<String, Vec<String>>,
+    terms: &dyn Terms,
+) -> Result<Option<Denial>, String> {
+    let denied = first_denial(request, decided, more_keys)?;
     Ok(denied.and_then(|(request, action, explanation)| {
         denial(&explanation, policies, more_keys, &request, action, terms)
     }))
@@ -113,7 +125,8 @@ pub(super) fn first_denial(
         roles.iter().map(|role_arn| evaluate(with_role(role_arn))).collect::<Result<Vec<_>, String>>()?;
     if results.iter().any(Option::is_some) && results.iter().any(Option::is_none) {
         return Err(format!(
-            "the policies decide by the path of role {}, which the ARN of its session does not have; the ARN of the role has it",
+            "the policies decide by the path of role {}, which the ARN of its session does not have; pass --context \
+             aws:PrincipalArn=ARN with the ARN of the role",
             last_segment(roles.first().map_or("", String::as_str))
         ));
     }
@@ -418,7 +431,7 @@ fn limit_candidate(
         // A statement without the condition would loosen what is there.
         (Some((.., mismatch)), Some((_, step))) if is_condition(&mismatch) => Cure::Step(step),
         (Some((document, it, _)), unmet) => {
-            let conditions = conditions_of(policies, kind, document, it);
+            let conditions = conditions_of(policies, kind, document, it.index);
             let mut cure = cure::for_session_under(&cause, request, &conditions, true, terms);
             if let (Cure::Paste(paste), Some((key, step))) = (&mut cure, unmet) {
                 paste.also = Some(kept_condition(key, &step));
@@ -436,15 +449,15 @@ fn kept_condition(key: &str, step: &str) -> String {
 }
 
 /// The conditions of the statement of a document.
-fn conditions_of(
+pub(super) fn conditions_of(
     policies: &PolicySet,
     kind: PolicyType,
     document: &str,
-    statement: &NearestStatement,
+    index: usize,
 ) -> Conditions {
     let mut documents = policies.all().filter(|(it, policy)| *it == kind && policy.name == document);
     let statements = documents.next().map(|(_, policy)| statement_view::statements(policy.policy.source()));
-    let conditions = statements.and_then(|all| Some(all.get(statement.index)?.to_conditions()));
+    let conditions = statements.and_then(|all| Some(all.get(index)?.to_conditions()));
     conditions.unwrap_or_default()
 }
 

@@ -35,7 +35,7 @@ pub struct Doctor<'a> {
     pub shows_external_id: bool,
     /// For each account, the users of the actions that a scan was denied.
     pub denied_users: BTreeMap<AccountId, BTreeSet<String>>,
-    /// The users for the actions about one user, in place of `denied_users`.
+    /// More users for the actions about one user.
     pub test_users: BTreeSet<String>,
     /// When the run must end.
     pub deadline: Option<Instant>,
@@ -432,9 +432,9 @@ impl Doctor<'_> {
     ) -> LinkCheck {
         let selection = &self.context.settings.selection;
         let needed = collect::actions(selection);
-        let denied_users = self.denied_users.get(account_id).filter(|_| self.test_users.is_empty());
-        let users = denied_users.unwrap_or(&self.test_users);
-        let check = actions::check(session, &needed, selection, users).boxed_local();
+        let mut users = self.test_users.clone();
+        users.extend(self.denied_users.get(account_id).into_iter().flatten().cloned());
+        let check = actions::check(session, &needed, selection, &users).boxed_local();
         let check = match self.within(limit, check).await {
             Err(reason) => return LinkCheck::untested(Link::Collect, subject, reason),
             Ok(Ok(check)) => check,

@@ -22,6 +22,11 @@ pub(crate) fn condition_keys(given: &[String]) -> Result<BTreeMap<String, Vec<St
             return Err(Failure::usage(problem)
                 .with_remedy("pass --external-id, --session-name, --source-identity or --session-tag"));
         }
+        if key.eq_ignore_ascii_case("aws:SourceIdentity") {
+            let problem =
+                "--context: the source identity of a session is that of the sessions that it requests";
+            return Err(Failure::usage(problem).with_remedy("pass --source-identity NAME"));
+        }
         // An empty value says that the request does not have the key.
         if !value.is_empty()
             && let Some(problem) = request_value_problem(key, value)

@@ -225,7 +225,13 @@ fn advice(error: &CallError, role: Option<&Role>, settings: &SessionSettings) ->
     let session = session_parameters(settings, role);
     let command = diagnosis.as_ref().and(role_arn).map(|role_arn| {
         let facts = BTreeSet::from([FactKind::Users, FactKind::AccessKeys, FactKind::LastUsed]);
-        doctor_command(role_arn, &FactSelection { facts, ..FactSelection::default() }, &session, &[])
+        doctor_command(
+            role_arn,
+            &FactSelection { facts, ..FactSelection::default() },
+            &session,
+            settings.name.as_ref(),
+            &[],
+        )
     });
     let external_id = command.is_some() && session.has_external_id;
     let external_id = external_id.then(|| SAME_EXTERNAL_ID.to_owned());

@@ -227,7 +227,8 @@ fn not_read(account: &AccountRecord, subject: &str, header: &Header, terminal: T
         let denied = account.gaps().iter().filter(|gap| gap.diagnosis().is_some());
         let users: BTreeSet<&str> = denied.filter_map(|gap| gap.user_name.as_deref()).collect();
         let users: Vec<&str> = users.into_iter().collect();
-        let command = doctor_command(role_arn, &header.collect, &header.session, &users);
+        let command =
+            doctor_command(role_arn, &header.collect, &header.session, header.session_name.as_ref(), &users);
         rows.push(vec![Cell::new("more"), Cell::new(command)]);
         if header.session.has_external_id {
             rows.push(vec![Cell::default(), Cell::new(SAME_EXTERNAL_ID)]);

@@ -46,11 +46,12 @@ async fn a_roll_is_checked_with_what_its_scan_sent() {
     setting.with_external_id();
     setting.argument("--session-tag", "team=a b");
     setting.argument("--source-identity", "j.ruiz");
+    setting.argument("--session-name", "audit");
     let folder = tempfile::tempdir().unwrap();
     let roll = folder.path().join("roll.jsonl").to_str().unwrap().to_owned();
     let scan = setting.run("scan", &["--roll", &roll]).await;
     assert_eq!(scan.code, Some(11), "{}", scan.stderr);
-    let words = "--source-identity j.ruiz --session-tag 'team=a b'";
+    let words = "--session-name audit --source-identity j.ruiz --session-tag 'team=a b'";
     assert!(
         scan.stdout.contains(words) && scan.stdout.contains("with the external id of the scan"),
         "{}",

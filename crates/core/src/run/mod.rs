@@ -281,7 +281,6 @@ fn declared(actions: &[&str]) -> BTreeSet<String> {
     actions.iter().map(|action| (*action).to_owned()).collect()
 }
 
-/// `rolecall-` and the run id, which together are shorter than the 64 characters that a session name may have.
 /// What a run sends to assume these roles, as far as a roll has it.
 pub fn session_parameters<'a>(
     settings: &SessionSettings,
@@ -300,7 +299,9 @@ pub fn session_parameters<'a>(
     }
 }
 
-fn session_name_from(run_id: RunId) -> RoleSessionName {
+/// `rolecall-` and the run id, which together are shorter than the 64 characters that a session name may have.
+#[must_use]
+pub fn session_name_from(run_id: RunId) -> RoleSessionName {
     format!("rolecall-{run_id}").parse().unwrap_or_default()
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rolecall_core::collect;
-use rolecall_policy::{Decision, Element, Explanation, Mismatch, PolicySet, Principal, Request, explain};
+use rolecall_policy::{
+    Decision, Element, Explanation, Mismatch, PolicySet, PolicyType, Principal, Request, explain,
+};
 use rolecall_roll::{Cause, Link, Terms};
 use serde_json::Value;
 
@@ -12,7 +14,9 @@ use super::super::cure::{self, Cure, SessionRequest, last_segment};
 use super::super::evaluation::{self, named};
 use super::super::{Candidate, Evidence, LinkCheck, LinkState, subjects};
 use super::{DocumentCheck, broken};
+use crate::request_keys::is_of_principal_alone;
 use crate::samples::{self, Filler, account_of};
+use crate::statement::Conditions;
 use crate::statement_view::{self, StatementView};
 use crate::wildcard::covers;
 
@@ -27,8 +31,10 @@ impl DocumentCheck<'_> {
                 return LinkCheck::untested(Link::Collect, subject, reason);
             }
         };
+        let bounds = self.bounded(Link::Collect, |bounds| bounds.most);
+        let decided = DocumentCheck { documents: &bounds, ..*self };
         let denied: Vec<DeniedAction<'_>> =
-            actions.iter().flat_map(|action| self.denied_actions(action, &principal)).collect();
+            actions.iter().flat_map(|action| decided.denied_actions(action, &principal)).collect();
         let Some(first_denied) = denied.first() else {
             return LinkCheck::ok(Link::Collect, subject, Evidence::Documents);
         };
@@ -59,7 +65,13 @@ impl DocumentCheck<'_> {
                 "let the owner of account {} decide whether the role may read these too: the statement limits it to other resources",
                 account_of(self.request.role_arn.as_str())
             )),
-            None => cure::for_actions(&cause, &alike, self.request, true, terms),
+            None => {
+                let conditions = first_denied.nearest_at.as_ref().map_or_else(Conditions::new, |nearest| {
+                    let (kind, document, index) = nearest;
+                    evaluation::conditions_of(&self.member_policies(), *kind, document, *index)
+                });
+                cure::for_actions_under(&cause, &alike, self.request, &conditions, true, terms)
+            }
         };
         let limit = first_denied.nearest.as_ref().map_or(String::new(), |nearest| format!(": {nearest}"));
         let text = format!("{text}{limit}");
@@ -115,6 +127,10 @@ impl DocumentCheck<'_> {
                 action,
                 resources: (resources != all).then_some(resources),
                 limit: mismatch.and_then(|(_, _, mismatch)| ActionLimit::of(mismatch)),
+                nearest_at: mismatch.and_then(|(document, it, _)| match &explanation.decision {
+                    Decision::ImplicitlyDenied(kind) => Some((*kind, document.to_owned(), it.index)),
+                    _ => None,
+                }),
                 nearest: mismatch
                     .map(|(document, it, mismatch)| format!("{document} {}: {mismatch}", it.statement)),
                 decision: explanation.decision,
@@ -146,13 +162,17 @@ impl DocumentCheck<'_> {
             resource_account: account_id.to_owned(),
             context: evaluation::principal_context(role_arn, account_id, &self.member_keys()),
         };
-        let policies = PolicySet {
+        explain(&request, &self.member_policies())
+    }
+
+    /// The policies of the member's role.
+    fn member_policies(&self) -> PolicySet {
+        PolicySet {
             identity: self.documents.member_permissions.clone(),
             boundaries: self.documents.member_boundary.clone().map(|policy| vec![policy]),
             scps: self.documents.member_scps.clone(),
             ..PolicySet::default()
-        };
-        explain(&request, &policies)
+        }
     }
 
     /// The condition keys of a request of the member's session, as far as they are known: the session has the tags and the source
@@ -160,17 +180,11 @@ impl DocumentCheck<'_> {
     ///
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
     pub(super) fn member_keys(&self) -> BTreeMap<String, Vec<String>> {
-        const OF_CALLER: [&str; 3] = ["aws:multifactorauth", "aws:principaltag/", "aws:sourceidentity"];
-        let is_of_caller = |key: &str| {
-            let key = key.to_ascii_lowercase();
-            OF_CALLER.iter().any(|prefix| key.starts_with(prefix))
-        };
         let mut keys = self.context.clone();
-        keys.retain(|key, _| !is_of_caller(key));
+        keys.retain(|key, _| !is_of_principal_alone(key) && !key.eq_ignore_ascii_case("aws:PrincipalOrgID"));
         // The organization of the role is that of its session.
         let organization = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case("aws:ResourceOrgID"));
         if let Some(organization) = organization.map(|(_, values)| values.clone()) {
-            keys.retain(|key, _| !key.eq_ignore_ascii_case("aws:PrincipalOrgID"));
             keys.insert("aws:PrincipalOrgID".to_owned(), organization);
         }
         let SessionRequest { tags, source_identity, .. } = self.request;
@@ -180,6 +194,7 @@ impl DocumentCheck<'_> {
             ("aws:SourceIdentity", identity.as_str()),
             ("aws:MultiFactorAuthPresent", "false"),
             ("aws:MultiFactorAuthAge", ""),
+            ("aws:username", ""),
         ] {
             keys.insert(key.to_owned(), vec![value.to_owned()]);
         }
@@ -215,6 +230,8 @@ pub(super) struct DeniedAction<'a> {
     limit: Option<ActionLimit>,
     /// The nearest statement, in words.
     nearest: Option<String>,
+    /// Its document and its index.
+    nearest_at: Option<(PolicyType, String, usize)>,
 }
 
 impl fmt::Display for DeniedAction<'_> {

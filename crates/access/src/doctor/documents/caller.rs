@@ -1,5 +1,7 @@
 //! Whether Lambda may use the hub's role.
 
+use std::collections::BTreeSet;
+
 use rolecall_policy::{
     Decision, Element, Explanation, NamedPolicy, PolicySet, PolicyType, Principal, Request, explain,
 };
@@ -10,7 +12,7 @@ use super::super::cure::{self, Cure};
 use super::super::{Candidate, Evidence, LinkCheck, evaluation, subjects};
 use super::{DocumentCheck, broken};
 use crate::samples::account_of;
-use crate::statement_view;
+use crate::statement_view::{self, StatementView};
 
 const LAMBDA: &str = "lambda.amazonaws.com";
 
@@ -62,14 +64,25 @@ impl DocumentCheck<'_> {
         }
         let Some((trust, explanation)) = self.explain_caller() else {
             let reason = "whether Lambda may use the role is unknown: there is no hub-trust.json; for a terminal or CI, pass the ARN of \
-                          the session as the caller";
+                          the session as the caller, and --context aws:PrincipalArn=ARN if its role has a path";
             return LinkCheck::untested(Link::Caller, subject, reason);
         };
         if let Some(reason) = self.undecided(Link::Caller) {
             return LinkCheck::untested(Link::Caller, subject, reason);
         }
+        let bounds = self.bounded(Link::Caller, |bounds| bounds.most);
+        let decided = DocumentCheck { documents: &bounds, ..*self };
+        let explanation = decided.explain_caller().map_or(explanation, |(_, decided)| decided);
         if explanation.decision.is_allowed() {
             return LinkCheck::ok(Link::Caller, subject, Evidence::Documents);
+        }
+        let statements = statement_view::statements(trust.policy.source());
+        let allowed = statements.iter().filter(|it| it.is_allow()).flat_map(StatementView::principals);
+        let kinds: BTreeSet<&str> = allowed.map(|(kind, _)| kind).collect();
+        if kinds.contains("Federated") && !kinds.contains("Service") {
+            let reason = "hub-trust.json is for a federated identity such as CI, and not for Lambda; pass the \
+                          ARN of the session as the caller, and --context aws:PrincipalArn=ARN if its role has a path";
+            return LinkCheck::untested(Link::Caller, subject, reason);
         }
         broken(Link::Caller, subject, self.denied_lambda(trust, &explanation, terms))
     }

@@ -8,17 +8,18 @@ mod actions;
 mod caller;
 mod session;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rolecall_core::collect;
 use rolecall_policy::{NamedPolicy, Policy, PolicySet, PolicyType};
-use rolecall_roll::{FactSelection, Link, Terms};
+use rolecall_roll::{Cause, FactSelection, Link, Terms};
 
 use super::cure::SessionRequest;
 use super::evaluation;
 use super::{BrokenLink, Candidate, Evidence, LinkCheck, LinkState, TargetCheck};
 use crate::check::bounds::Bounds;
+use crate::request_keys::is_of_principal_alone;
 use crate::samples::account_of;
 use crate::statement_view::{self, StatementView};
 
@@ -109,7 +110,10 @@ impl DocumentCheck<'_> {
         for check in &mut links {
             if let LinkState::Broken(broken) = &mut check.state {
                 broken.notes.extend(self.lint_notes(check.link));
-                broken.notes.extend(self.level_notes(check.link));
+                let is_implicit = |it: &Candidate| !matches!(it.cause, Cause::ExplicitlyDenied { .. });
+                if broken.candidates.iter().all(is_implicit) {
+                    broken.notes.extend(self.level_notes(check.link));
+                }
             }
         }
         let reached: Vec<Link> = links.iter().map(|check| check.link).collect();
@@ -208,27 +212,61 @@ impl DocumentCheck<'_> {
     /// Why the documents do not decide about a link: it holds or not depending on keys of which it is not known whether the request
     /// has them, and with which value.
     fn undecided(&self, link: Link) -> Option<String> {
-        let documents = self.deciding_documents(link).into_iter();
-        let known = if link == Link::Collect { &self.member_keys() } else { self.context };
-        let unknown = evaluation::unknown_keys(documents.flat_map(|(_, policies)| policies), known);
-        let is_unknown = |key: &str| unknown.iter().any(|it| it.eq_ignore_ascii_case(key));
-        let bound = |which: fn(Bounds) -> Policy| {
-            let documents = self.documents.map(|policy, policy_type| NamedPolicy {
-                name: policy.name.clone(),
-                policy: which(Bounds::new(&policy.policy, policy_type, &is_unknown)),
-            });
-            DocumentCheck { documents: &documents, ..*self }.is_allowed(link)
+        let unknown = self.unknown_keys(link);
+        let is_allowed = |which: fn(Bounds) -> Policy| {
+            DocumentCheck { documents: &self.bounded(link, which), ..*self }.is_allowed(link)
         };
-        if unknown.is_empty() || bound(|it| it.least) == bound(|it| it.most) {
+        if unknown.is_empty() || is_allowed(|it| it.least) == is_allowed(|it| it.most) {
             return None;
         }
-        let flags: Vec<String> = unknown.iter().map(|key| format!("--context {key}=VALUE")).collect();
-        Some(format!(
-            "the documents decide by keys whose values in the request are unknown: {}; pass {}, with an empty VALUE if the request \
-             does not have the key",
-            unknown.iter().cloned().collect::<Vec<_>>().join(", "),
-            flags.join(" ")
-        ))
+        let can_give = |key: &&String| link != Link::Collect || !is_of_principal_alone(key);
+        let flags: Vec<String> =
+            unknown.iter().filter(can_give).map(|key| format!("--context {key}=VALUE")).collect();
+        let keys = unknown.iter().cloned().collect::<Vec<_>>().join(", ");
+        Some(if flags.is_empty() {
+            format!(
+                "the documents decide by keys of the member's session whose values only AWS knows: {keys}"
+            )
+        } else {
+            format!(
+                "the documents decide by keys whose values in the request are unknown: {keys}; pass {}, with an empty VALUE if the \
+                 request does not have the key",
+                flags.join(" ")
+            )
+        })
+    }
+
+    /// The condition keys in the documents of a link of which it is not known whether the request has them, and with which value.
+    fn unknown_keys(&self, link: Link) -> BTreeSet<String> {
+        let policies = self.deciding_documents(link).into_iter().flat_map(|(_, policies)| policies);
+        let known = if link == Link::Collect { &self.member_keys() } else { self.context };
+        let mut unknown = evaluation::unknown_keys(policies, known);
+        // The organization of the role is that of its session.
+        if link == Link::Collect {
+            let count = unknown.len();
+            unknown.retain(|key| !key.eq_ignore_ascii_case("aws:PrincipalOrgID"));
+            if unknown.len() < count {
+                unknown.insert("aws:ResourceOrgID".to_owned());
+            }
+        }
+        unknown
+    }
+
+    /// The documents with the unknown keys of a link taken as they allow least or most.
+    fn bounded(&self, link: Link, which: fn(Bounds) -> Policy) -> ChainDocuments {
+        let unknown = self.unknown_keys(link);
+        let is_unknown = |key: &str| {
+            let key = if link == Link::Collect && key.eq_ignore_ascii_case("aws:PrincipalOrgID") {
+                "aws:ResourceOrgID"
+            } else {
+                key
+            };
+            unknown.iter().any(|it| it.eq_ignore_ascii_case(key))
+        };
+        self.documents.map(|policy, policy_type| NamedPolicy {
+            name: policy.name.clone(),
+            policy: which(Bounds::new(&policy.policy, policy_type, &is_unknown)),
+        })
     }
 
     /// Whether the documents of a link allow what it needs, by themselves.

@@ -16,9 +16,13 @@ impl DocumentCheck<'_> {
     pub(super) fn check_session(&self, terms: &dyn Terms) -> Vec<LinkCheck> {
         let [hub, member] = subjects::session_subjects(self.request);
         let [hub_undecided, member_undecided] = [Link::Hub, Link::Member].map(|link| self.undecided(link));
-        let policies = self.session_policies(hub_undecided.is_none(), member_undecided.is_none());
-        let denial = policies
-            .and_then(|policies| evaluation::evaluate_session(self.request, &policies, self.context, terms));
+        let (with_hub, with_member) = (hub_undecided.is_none(), member_undecided.is_none());
+        let policies = self.session_policies(with_hub, with_member);
+        let bounds = self.bounded(Link::Session, |bounds| bounds.most);
+        let bounds = DocumentCheck { documents: &bounds, ..*self }.session_policies(with_hub, with_member);
+        let denial = policies.and_then(|policies| {
+            evaluation::evaluate_decided(self.request, &bounds?, &policies, self.context, terms)
+        });
         let denial = match denial {
             Err(reason) => return vec![LinkCheck::untested(Link::Hub, hub, reason)],
             Ok(denial) => denial.map(|denial| denial.into_broken(Evidence::Documents)),

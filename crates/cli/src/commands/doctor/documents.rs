@@ -57,8 +57,18 @@ pub(super) fn check(
             }
         };
     let is_role = caller_arn.contains(":role/") || caller_arn.contains(":user/");
+    let (role_arns, context): (Vec<&String>, Vec<&String>) =
+        arguments.context.iter().partition(|it| it.to_ascii_lowercase().starts_with("aws:principalarn="));
+    let context: Vec<String> = context.into_iter().cloned().collect();
+    let given_role = role_arns.first().and_then(|it| Some(it.split_once('=')?.1.to_owned()));
+    if let Some(role_arn) = &given_role {
+        principal.clone().with_principal_arn(role_arn).map_err(|error| {
+            Failure::usage(format!("--context aws:PrincipalArn: {error}"))
+                .with_remedy("pass the ARN of the role of the session in --caller-arn")
+        })?;
+    }
     let request = SessionRequest {
-        caller_role_arn: is_role.then(|| caller_arn.clone()),
+        caller_role_arn: given_role.or_else(|| is_role.then(|| caller_arn.clone())),
         caller_arn: principal.as_str().to_owned(),
         role_arn,
         external_id: options.targets.external_id.as_ref().map(|given| given.value.clone()),
@@ -68,7 +78,7 @@ pub(super) fn check(
         tags: settings.session.tags.clone(),
     };
     let documents = read(folder)?;
-    let context = args::condition_keys(&arguments.context)?;
+    let context = args::condition_keys(&context)?;
     let check = DocumentCheck {
         documents: &documents,
         request: &request,

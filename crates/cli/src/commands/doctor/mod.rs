@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::options::row::Origin;
-use rolecall_core::run::{RunError, RunStart};
+use rolecall_core::run::{RunError, RunStart, session_name_from};
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
@@ -84,7 +84,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "KEY=VALUE", requires = "documents")]
     pub(crate) context: Vec<String>,
 
-    /// Test the actions about one user with this user too; default: the users that the roll of --from could not read
+    /// Test the actions about one user with this user too
     #[arg(long, value_name = "NAME", conflicts_with_all = ["documents", "user"])]
     pub(crate) test_user: Vec<String>,
 
@@ -178,6 +178,7 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<ScannedAccounts, Fai
     let SessionParameters { duration_s, via, source_identity, tags, has_external_id } = &file.header.session;
     for (key, texts) in [
         ("collect", vec![facts.join(",")]),
+        ("session_name", file.header.session_name.iter().map(ToString::to_string).collect()),
         ("user", user_name.iter().cloned().collect()),
         ("path_prefix", path_prefix.iter().cloned().collect()),
         ("session_duration", duration_s.iter().map(|seconds| format!("{seconds}s")).collect()),
@@ -226,6 +227,12 @@ async fn check_targets(
             Some(member.map_err(|failure| failure.about_flag("--profile", "--member-profile"))?)
         }
     };
+    let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
+    let mut settings = settings;
+    if plan.organization().is_some() {
+        // As a scan of an organization: a trust policy may require it.
+        settings.session.name.get_or_insert_with(|| session_name_from(start.run_id));
+    }
     let spinner = Spinner::preparing(&plan, &scanner);
     let deadline = settings.limits.deadline.map(|limit| Instant::now() + limit);
     let cancellation = Cancellation::new(settings.limits.deadline);
@@ -244,7 +251,6 @@ async fn check_targets(
     if let Some(check) = caller.clone().into_broken_target() {
         return Ok(vec![check]);
     }
-    let start = RunStart { run_id: RunId::random(), as_of: environment::now(), accepted: Vec::new() };
     let run = Run::prepare(&scanner, &plan, settings, start, &cancellation).await;
     let run = match run {
         Ok(run) => run,
