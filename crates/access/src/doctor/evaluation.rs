@@ -115,12 +115,15 @@ pub(super) fn first_denial(
         }
         Ok(None)
     };
-    let roles = possible_roles(request, policies);
+    let with_role =
+        |role_arn: &String| SessionRequest { caller_role_arn: Some(role_arn.clone()), ..request.clone() };
+    let (named, roles) = possible_roles(request, policies);
+    if let Some(named) = &named {
+        return evaluate(with_role(named));
+    }
     if roles.is_empty() {
         return evaluate(request.clone());
     }
-    let with_role =
-        |role_arn: &String| SessionRequest { caller_role_arn: Some(role_arn.clone()), ..request.clone() };
     let mut results =
         roles.iter().map(|role_arn| evaluate(with_role(role_arn))).collect::<Result<Vec<_>, String>>()?;
     if results.iter().any(Option::is_some) && results.iter().any(Option::is_none) {
@@ -130,17 +133,38 @@ pub(super) fn first_denial(
             last_segment(roles.first().map_or("", String::as_str))
         ));
     }
-    Ok(results.swap_remove(0))
+    if results.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    // Without a role ARN, which is not known, unless the policies compare it.
+    match evaluate(request.clone())? {
+        Some((request, action, explanation)) if !compares_principal_arn(&explanation) => {
+            Ok(Some((request, action, explanation)))
+        }
+        _ => Ok(results.swap_remove(0)),
+    }
 }
 
-/// Where a caller is known by its session only, the ARNs that its role can have: that of a trust policy that names it, since IAM
-/// accepts only principals that exist, and names are unique in an account; otherwise one with each path by which the policies decide,
-/// and one without a path.
-fn possible_roles(request: &SessionRequest, policies: &PolicySet) -> Vec<String> {
+/// Whether the statement that comes closest to allowing the request has another value of `aws:PrincipalArn`.
+fn compares_principal_arn(explanation: &Explanation) -> bool {
+    let Decision::ImplicitlyDenied(kind) = &explanation.decision else { return false };
+    nearest(explanation, *kind).is_some_and(|(_, statement)| {
+        statement.mismatches.iter().any(|mismatch| match &mismatch.element {
+            Element::Condition { key, .. } => key.eq_ignore_ascii_case("aws:PrincipalArn"),
+            _ => false,
+        })
+    })
+}
+
+/// Where a caller is known by its session only: the ARN of its role in a trust policy that names it, since IAM accepts only principals
+/// that exist, and names are unique in an account; otherwise the ARNs that it can have, one with each path by which the policies
+/// decide, and one without a path.
+fn possible_roles(request: &SessionRequest, policies: &PolicySet) -> (Option<String>, Vec<String>) {
+    let none = (None, Vec::new());
     let session: Vec<&str> = request.caller_arn.splitn(6, ':').collect();
-    let [_, partition, "sts", _, account_id, resource] = session.as_slice() else { return Vec::new() };
+    let [_, partition, "sts", _, account_id, resource] = session.as_slice() else { return none };
     let name = resource.strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next());
-    let (Some(name), None) = (name, &request.caller_role_arn) else { return Vec::new() };
+    let (Some(name), None) = (name, &request.caller_role_arn) else { return none };
     let prefix = format!("arn:{partition}:iam::{account_id}:role/");
     let sources: Vec<&Value> = policies.all().map(|(_, policy)| policy.policy.source()).collect();
     let statements: Vec<StatementView<'_>> =
@@ -148,7 +172,7 @@ fn possible_roles(request: &SessionRequest, policies: &PolicySet) -> Vec<String>
     let principals = statements.iter().flat_map(StatementView::principals).map(|(_, value)| value);
     let mut named = principals.filter(|it| it.starts_with(&prefix) && last_segment(it) == name);
     if let Some(named) = named.next() {
-        return vec![named.to_owned()];
+        return (Some(named.to_owned()), Vec::new());
     }
     let conditions = statements.iter().flat_map(StatementView::conditions);
     let patterns = conditions.filter(|(_, key, _)| key.eq_ignore_ascii_case("aws:PrincipalArn"));
@@ -160,7 +184,7 @@ fn possible_roles(request: &SessionRequest, policies: &PolicySet) -> Vec<String>
     let mut roles: Vec<String> = paths.collect();
     roles.push(format!("{prefix}{name}"));
     roles.dedup();
-    roles
+    (None, roles)
 }
 
 /// One action of a request for a session, as it is evaluated.
