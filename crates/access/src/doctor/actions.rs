@@ -166,11 +166,20 @@ async fn call(
     permission(result)
 }
 
+/// The error codes of IAM for a request that is not well formed.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
+const INVALID_REQUEST: [&str; 2] = ["ValidationError", "InvalidInput"];
+
 /// Reads a permission from a result.
 fn permission(result: Result<(), CallError>) -> Result<Permission, Box<CallError>> {
     match result {
         Ok(()) => Ok(Permission::Allowed),
         Err(error) if error.error_kind == ErrorKind::Denied => Ok(Permission::Denied(error)),
+        // AWS checks the form of a request before it authorizes it.
+        Err(error) if error.code.as_deref().is_some_and(|code| INVALID_REQUEST.contains(&code)) => {
+            Ok(Permission::Untested)
+        }
         // No such user, no report yet, no organization: AWS has looked, so the action is allowed.
         Err(error)
             if error.code.is_some() && matches!(error.error_kind, ErrorKind::NotFound | ErrorKind::Other) =>

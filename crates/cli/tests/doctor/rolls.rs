@@ -21,7 +21,11 @@ async fn the_accounts_that_a_roll_could_not_read_are_checked() {
     setting.arguments = vec!["--from".to_owned(), other.to_str().unwrap().to_owned()];
     let nothing = setting.run("doctor", &[]).await;
     assert_eq!(nothing.code, Some(2));
-    assert!(nothing.stderr.contains("every account was read"), "{}", nothing.stderr);
+    assert!(
+        nothing.stderr.contains("no role of the roll was denied, failed or left out"),
+        "{}",
+        nothing.stderr
+    );
 }
 
 #[tokio::test]
@@ -178,6 +182,8 @@ async fn every_user_that_a_scan_was_denied_is_tested_and_named_in_its_command() 
         "{}",
         named.stdout
     );
+    let invalid = both.run("doctor", &["--test-user", "a b"]).await;
+    assert!(invalid.code == Some(2) && invalid.stderr.contains("--test-user"), "{}", invalid.stderr);
     let rolls = ["--from", roll.as_str()];
     let run = async |mut setting: Setting| {
         setting.arguments.clear();

@@ -66,8 +66,13 @@ impl ToText for UserSource {
     }
 }
 
+/// An IAM user name, which may be written with its path, as reports print it.
+///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html>
-fn parse_user_name(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_user_name(text: &str) -> Result<String, String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     // Reports print a user with the path, as in /ci/deployer. A name is unique in its account without it.
     let name = if text.starts_with('/') { text.rsplit('/').next().unwrap_or_default() } else { text };

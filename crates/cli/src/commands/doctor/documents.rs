@@ -60,6 +60,11 @@ pub(super) fn check(
     let (role_arns, context): (Vec<&String>, Vec<&String>) =
         arguments.context.iter().partition(|it| it.to_ascii_lowercase().starts_with("aws:principalarn="));
     let context: Vec<String> = context.into_iter().cloned().collect();
+    if role_arns.len() > 1 {
+        return Err(
+            Failure::usage("--context: a request has one aws:PrincipalArn").with_remedy("pass it once")
+        );
+    }
     let given_role = role_arns.first().and_then(|it| Some(it.split_once('=')?.1.to_owned()));
     if let Some(role_arn) = &given_role {
         principal.clone().with_principal_arn(role_arn).map_err(|error| {

@@ -14,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
 use rolecall_core::cancellation::Cancellation;
 use rolecall_core::options::row::Origin;
+use rolecall_core::options::selection::parse_user_name;
 use rolecall_core::run::{RunError, RunStart, session_name_from};
 use rolecall_core::scan::ScanContext;
 use rolecall_core::targets::TargetConflict;
@@ -85,7 +86,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) context: Vec<String>,
 
     /// Test the actions about one user with this user too
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["documents", "user"])]
+    #[arg(long, value_name = "NAME", value_parser = parse_user_name, conflicts_with_all = ["documents", "user"])]
     pub(crate) test_user: Vec<String>,
 
     /// Print the external id in statements, in place of a placeholder
@@ -145,6 +146,8 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<ScannedAccounts, Fai
     let file = roll_file::read(roll)?;
     let mut roles = Vec::new();
     let mut scanned = ScannedAccounts::default();
+    // Read, or to be read, with the caller's own credentials.
+    let mut unread_without_role = 0;
     let mut pending: BTreeMap<&AccountId, Option<&RoleArn>> =
         file.header.targets.iter().map(|target| (&target.account_id, target.role_arn.as_ref())).collect();
     for account in file.accounts() {
@@ -153,20 +156,39 @@ fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<ScannedAccounts, Fai
             account.gaps().iter().filter(|gap| gap.error_kind == ErrorKind::Denied).collect();
         let is_unread = !denied.is_empty() || account.outcome() == Outcome::Failed;
         let users: BTreeSet<String> = denied.iter().filter_map(|gap| gap.user_name.clone()).collect();
+        // A part of a hostile name is redacted in a roll: AWS does not accept what is left.
+        let (users, redacted): (BTreeSet<_>, BTreeSet<_>) =
+            users.into_iter().partition(|name| parse_user_name(name).is_ok());
+        if !redacted.is_empty() {
+            let count = output::count_of(redacted.len(), "user");
+            let account_id = account.account_id();
+            output::say(&format!(
+                "note: {count} of account {account_id} not tested: the roll has no whole name"
+            ));
+        }
         scanned.denied_users.insert(account.account_id().clone(), users);
         pending.remove(account.account_id());
-        roles.extend(account.role_arn().filter(|_| is_unread).map(ToString::to_string));
+        match account.role_arn().filter(|_| is_unread) {
+            Some(role_arn) => roles.push(role_arn.to_string()),
+            None => unread_without_role += usize::from(is_unread),
+        }
     }
-    if !pending.is_empty() {
+    let unread: Vec<&RoleArn> = pending.values().copied().flatten().collect();
+    unread_without_role += pending.len() - unread.len();
+    if !unread.is_empty() {
+        let count = output::count_of(unread.len(), "account");
+        let roll = roll.display();
+        output::say(&format!("note: the run of {roll} ended before it had read {count}; checked as well"));
+        roles.extend(unread.into_iter().map(ToString::to_string));
+    }
+    if unread_without_role > 0 {
+        let count = output::count_of(unread_without_role, "account");
         output::say(&format!(
-            "note: the run of {} ended before it had read {}; they are checked too",
-            roll.display(),
-            output::count_of(pending.len(), "account")
+            "note: {count} without a role was not read with the caller's own credentials, and is not checked: --from checks roles"
         ));
-        roles.extend(pending.values().flatten().map(ToString::to_string));
     }
     if roles.is_empty() {
-        let problem = format!("{}: every account was read, so there is nothing to diagnose", roll.display());
+        let problem = format!("{}: no role of the roll was denied, failed or left out", roll.display());
         return Err(Failure::usage(problem).with_remedy("check a role with --role-arn ARN"));
     }
     flags.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
