@@ -134,10 +134,10 @@ install: ## install rolecall, with the list of its dependencies in it if cargo-a
 	cargo $(AUDITABLE) install --locked --profile fast --path crates/cli
 
 .PHONY: sweep
-sweep: build-dev ## run the state machine and the function on this machine: ACCOUNTS=200 [ZIP=…]; writes report.html
+sweep: build-dev ## run the state machine and the function on this machine: ACCOUNTS=200, or WORLD=…; [ZIP=…]; writes report.html
 	"$$(tools/venv tests)/bin/python" localstack/sweep.py "$(BUILD)/debug/rolecall" \
 	    "$(or $(ZIP),$(BUILD)/debug/rolecall-lambda)" "$(BUILD)/sweep" \
-	    "accounts=$(or $(ACCOUNTS),200),users=8,denied=60,suspended=20,hanging=10"
+	    "$(or $(WORLD),accounts=$(or $(ACCOUNTS),200),users=8,denied=60,suspended=20,hanging=10)"
 
 .PHONY: release
 release: $(CARGO_CYCLONEDX) ## build the zips, static binaries, SBOMs and checksums of a release into target/dist

@@ -149,14 +149,16 @@ def main(rolecall: Path, function: Path, folder: Path, spec: str) -> None:
                 shown = show_progress(sweep, time.monotonic() - began, shown)
                 time.sleep(0.5)
             show_progress(sweep, time.monotonic() - began, shown)
+            seconds = (state["stopDate"] - state["startDate"]).total_seconds()
+            line_break = "\n" if sys.stderr.isatty() else ""
+            print(f"{line_break}the execution took {seconds:.1f} s", file=sys.stderr)
             if state["status"] != "SUCCEEDED":
-                sys.exit(f"\nthe execution failed: {state.get('error')}: {state.get('cause')}")
+                sys.exit(f"the execution failed: {state.get('error')}: {state.get('cause')}")
             answer = json.loads(state["output"])
             save(sweep, f"store/rolls/{answer['run']}/", folder)
     finally:
         os.close(holder)
         shutil.rmtree(home, ignore_errors=True)
-    print(file=sys.stderr)
     # As `rolecall scan` prints it.
     subprocess.run([rolecall, "report", folder / "roll.jsonl"], check=False)
     print(f"report: {folder / 'report.html'}")

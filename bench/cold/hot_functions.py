@@ -16,7 +16,7 @@ import bench
 
 LIST = Path(bench.HERE).parents[1] / "crates/lambda/hot_functions.txt"
 # What differs from build to build: the hash at the end of a symbol, or in Rust's newer symbols the hash of each crate.
-HASH = re.compile(r"(?<=17h)[0-9a-f]{16}E(\.llvm\.\d+)?$|(?<=Cs)[0-9A-Za-z]+(?=_)|\.\d+$")
+HASH = re.compile(r"(?<=17h)[0-9a-f]{16}E(\.llvm)?(\.\d+)*$|(?<=Cs)[0-9A-Za-z]+(?=_)|\.\d+$")
 FUNCTION = re.compile(r"c?fn=\(\d+\) (_ZN\S+|_R\S+)")
 # How often valgrind writes what it saw, in basic blocks: what comes after the last time is lost when the function is stopped.
 DUMP_EVERY = 150_000

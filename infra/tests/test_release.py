@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $command in
-lambda) mkdir -p "$lambda/rolecall-lambda"; echo "zip $target" > "$lambda/rolecall-lambda/bootstrap.zip" ;;
+lambda) mkdir -p "$lambda/rolecall-lambda"; echo "function $target" > "$lambda/rolecall-lambda/bootstrap" ;;
 zigbuild) mkdir -p "$CARGO_TARGET_DIR/$target/fast"; echo "program $target" > "$CARGO_TARGET_DIR/$target/fast/rolecall" ;;
 cyclonedx)
     for name in cli/rolecall lambda/rolecall-lambda core/rolecall-core; do
@@ -55,10 +56,16 @@ esac
 
 @pytest.fixture
 def shell(tmp_path):
-    """An environment in which cargo, rustc and rustup are stubs; the standard library of no target is installed."""
+    """An environment in which cargo, rustc and rustup are stubs; the standard library of no target is installed. Its Python has
+    Zopfli."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
-    stubs = {"cargo": CARGO, "rustc": "#!/bin/sh\necho /missing\n", "rustup": '#!/bin/sh\necho "rustup $*" >> "$HOME/calls"\n'}
+    stubs = {
+        "cargo": CARGO,
+        "rustc": "#!/bin/sh\necho /missing\n",
+        "rustup": '#!/bin/sh\necho "rustup $*" >> "$HOME/calls"\n',
+        "python3": f'#!/bin/sh\nexec "{sys.executable}" "$@"\n',
+    }
     for name, text in stubs.items():
         (bin_folder / name).write_text(text)
         (bin_folder / name).chmod(0o755)
@@ -81,8 +88,11 @@ def test_a_release_has_zips_static_binaries_lists_of_dependencies_and_checksums(
     for name, checksum in sums.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum, name
 
-    assert (folder / "rolecall-lambda-arm64.zip").read_text() == "zip aarch64-unknown-linux-gnu\n"
-    assert (folder / "rolecall-lambda-x86_64.zip").read_text() == "zip x86_64-unknown-linux-gnu\n"
+    for name, machine in (("arm64", "aarch64"), ("x86_64", "x86_64")):
+        with zipfile.ZipFile(folder / f"rolecall-lambda-{name}.zip") as archive:
+            [entry] = archive.infolist()
+            assert (entry.filename, entry.external_attr >> 16, entry.compress_type) == ("bootstrap", 0o755, zipfile.ZIP_DEFLATED)
+            assert archive.read(entry) == f"function {machine}-unknown-linux-gnu\n".encode()
     for name in ALL[1:3]:
         stem = name.removesuffix(".tar.gz")
         with tarfile.open(folder / name) as archive:

@@ -15,7 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use rolecall_roll::{
-    AccountId, AccountRecord, Caller, ErrorKind, FactKind, Gap, Remedy, RoleArn, Stage, User,
+    AccountId, AccountRecord, Caller, ErrorKind, FactKind, Gap, Remedy, RoleArn, Stage, User, json,
 };
 use tokio::sync::{OnceCell, watch};
 
@@ -380,12 +380,12 @@ fn is_caller_arn(text: &str, account_id: &AccountId) -> bool {
 /// The record without the secrets of the account's sessions and of the caller that an answer echoed, in a name, a path or a tag: all of
 /// an account's texts come from the account, which may be hostile.
 fn without_secrets(record: AccountRecord, target: &Target, redactor: &Redactor) -> AccountRecord {
-    let Ok(text) = serde_json::to_string(&record) else { return record };
+    let Ok(text) = json::to_string(&record) else { return record };
     if !redactor.is_in(&text) {
         return record;
     }
-    let redacted = serde_json::to_value(&record).map(|record| redact_texts(record, redactor));
-    redacted.and_then(serde_json::from_value).unwrap_or_else(|_| {
+    let redacted = serde_json::from_str(&text).map(|record| redact_texts(record, redactor).to_string());
+    redacted.and_then(|text| serde_json::from_slice(text.as_bytes())).unwrap_or_else(|_| {
         // An id, which cannot be redacted in part.
         let message = "the account answers with a secret of the session in place of an id".to_owned();
         let gap = own_gap(FactKind::Users.into(), ErrorKind::Malformed, message);

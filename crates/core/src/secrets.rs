@@ -107,7 +107,6 @@ struct Secret {
 
 impl Secret {
     fn new(text: &str) -> Self {
-        let hex = Zeroizing::new(text.bytes().map(|byte| format!("{byte:02x}")).collect());
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let is_distinctive = text.len() >= DISTINCTIVE_LENGTH && !is_number;
         let base64 = if is_distinctive {
@@ -116,7 +115,7 @@ impl Secret {
             vec![STANDARD_NO_PAD.encode(text)]
         };
         let base64 = base64.into_iter().map(Zeroizing::new).collect();
-        Self { text: Zeroizing::new(text.to_owned()), base64, hex, is_distinctive }
+        Self { text: Zeroizing::new(text.to_owned()), base64, hex: hex(text), is_distinctive }
     }
 
     /// Where the secret is in `bytes`. One that is not distinctive counts only as a whole word, and not within an ARN: AWS
@@ -177,6 +176,14 @@ fn find_parts(haystack: &[u8], text: &str, length: usize) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// The hexadecimal digits of a secret. They are in one piece of memory, which is erased with the secret.
+fn hex(text: &str) -> Zeroizing<String> {
+    let mut hex = Zeroizing::new(String::with_capacity(text.len() * 2));
+    let nibbles = text.bytes().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    hex.extend(nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)));
+    hex
 }
 
 /// The Base64 of a secret that begins at a byte `offset` of a group of three, without the characters that neighbors share.

@@ -1,7 +1,7 @@
 //! The response of the function: the roll as one JSON document.
 
 use rolecall_core::run::CanaryDenial;
-use rolecall_roll::{AccountId, Document, Gap, Roll};
+use rolecall_roll::{AccountId, Document, Gap, Roll, json};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -20,7 +20,7 @@ pub(crate) fn to_json(roll: &Roll) -> Result<Box<RawValue>, Failure> {
         return Err(Failure::AllAccountsFailed(all_failed_message(roll)));
     }
     let text =
-        serde_json::to_string(&Document::from(roll)).map_err(|error| Failure::Internal(error.to_string()))?;
+        json::to_string(&Document::from(roll)).map_err(|error| Failure::Internal(error.to_string()))?;
     if text.len() > MAX_RESPONSE_BYTES {
         return Err(Failure::AnswerTooLarge(format!(
             "the roll of {} accounts and {} users has {} bytes, but a Lambda response has at most {MAX_RESPONSE_BYTES} \
@@ -35,7 +35,7 @@ pub(crate) fn to_json(roll: &Roll) -> Result<Box<RawValue>, Failure> {
 
 /// Writes the answer of an action.
 pub(crate) fn of_action(answer: &impl Serialize) -> Result<Box<RawValue>, Failure> {
-    let text = serde_json::to_string(answer).map_err(|error| Failure::Internal(error.to_string()))?;
+    let text = json::to_string(answer).map_err(|error| Failure::Internal(error.to_string()))?;
     RawValue::from_string(text).map_err(|error| Failure::Internal(error.to_string()))
 }
 

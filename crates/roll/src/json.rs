@@ -16,6 +16,16 @@ pub fn to_writer(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
+/// A value on one line, as text.
+///
+/// # Errors
+/// Values that cannot be serialized as JSON.
+pub fn to_string(value: &impl Serialize) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    to_writer(&mut bytes, value)?;
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
 /// Writes a value with indentation.
 ///
 /// # Errors

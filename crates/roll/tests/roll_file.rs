@@ -293,7 +293,14 @@ fn an_invalid_roll_is_an_error_with_the_line() {
             vec![first, account, first, trailer.replace("\"users\":0", "\"users\":1").as_str()],
             "line 4: the trailer",
         ),
-        (vec![first, "{\"record\":\"account\"}"], "line 2: missing field"),
+        (vec![first, "{\"record\":\"account\"}"], "line 2: column 20: missing field"),
+        (vec!["{\"record\":\"header\",\"schema_version\":3}"], "line 1: column 38: missing field"),
+        (vec![first, "{\"record\":\"trailer\",\"counts\":[]}"], "line 2: column 31: invalid length 0"),
+        (
+            vec![first, "{\"record\":\"user\"}"],
+            "line 2: column 16: unknown variant `user`, expected one of `header`",
+        ),
+        (vec![first, "{\"id\":1}"], "line 2: column 8: missing field `record`"),
         (vec![first, "nonsense", account], "line 2: not a record; a record is a JSON object on one line"),
         (
             vec!["{", "  \"accounts\": []", "}"],

@@ -36,7 +36,7 @@ impl Files {
         self.bundle.names().into_iter().chain([OCSF, BASELINE]).chain(diff).collect()
     }
 
-    fn write(&self, name: &str, mut out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, name: &str, out: &mut dyn Write) -> io::Result<()> {
         let Self { bundle, comparison } = self;
         match name {
             OCSF => {
@@ -47,7 +47,7 @@ impl Files {
             }
             BASELINE => comparison.write_baseline(&bundle.roll, out),
             DIFF => {
-                json::to_writer_pretty(&mut out, &comparison.diff)?;
+                json::to_writer_pretty(&mut *out, &comparison.diff)?;
                 out.write_all(b"\n")
             }
             name => bundle.write_file(name, out),

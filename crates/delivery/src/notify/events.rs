@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use rolecall_core::CallError;
 use rolecall_report::Finding;
-use rolecall_roll::RunId;
+use rolecall_roll::{RunId, json};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -82,17 +82,17 @@ fn entry(
     let event_id = format!("{}/{}/{change}", header.run_id, finding.id);
     let detail = Detail { event_id, run_id: header.run_id, change, finding };
     // No map of a finding has keys that are not texts.
-    let text = serde_json::to_string(&detail).unwrap_or_default();
+    let text = json::to_string(&detail).unwrap_or_default();
     let builder = PutEventsRequestEntry::builder()
         .event_bus_name(bus)
         .source("rolecall")
         .detail_type(detail_type)
         .time(DateTime::from_secs(header.as_of.as_second()));
-    let whole = builder.clone().resources(finding.subject.user_arn.as_ref()).detail(text).build();
+    let whole = builder.clone().resources(finding.subject.user_arn.as_ref()).detail(&text).build();
     if size(&whole) <= MAX_BYTES {
         return whole;
     }
-    builder.detail(shortened(&detail).to_string()).build()
+    builder.detail(shortened(&text).to_string()).build()
 }
 
 /// The size of an event as AWS counts it.
@@ -106,8 +106,8 @@ fn size(entry: &PutEventsRequestEntry) -> usize {
 }
 
 /// The detail of an event that is too large: its short members, with long texts cut. The report has the rest.
-fn shortened(detail: &Detail<'_>) -> Value {
-    let mut short = serde_json::to_value(detail).unwrap_or_default();
+fn shortened(detail: &str) -> Value {
+    let mut short: Value = serde_json::from_str(detail).unwrap_or_default();
     if let Some(members) = short.as_object_mut() {
         members.retain(|_, value| !value.is_array() && !value.is_object());
         for value in members.values_mut() {

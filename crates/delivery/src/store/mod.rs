@@ -9,6 +9,7 @@ use std::fs::File;
 
 use rolecall_core::Scanner;
 pub use rolecall_core::options::delivery::StoreLocation;
+use rolecall_roll::json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -176,9 +177,9 @@ impl Store {
 /// The bytes of a value as JSON, with a newline at the end.
 pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
     // Only a map whose keys are not texts fails, and no value here has one.
-    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    let mut line = json::to_string(value).unwrap_or_default();
+    line.push('\n');
+    line.into_bytes()
 }
 
 /// Why the store cannot be read or written.

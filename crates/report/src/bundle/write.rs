@@ -153,8 +153,8 @@ fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-fn write_json(mut out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    json::to_writer_pretty(&mut out, value)?;
+fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    json::to_writer_pretty(&mut *out, value)?;
     out.write_all(b"\n")
 }
 

@@ -160,9 +160,7 @@ fn write_others(
 
 /// The coverage as the `json` document has it, in one line.
 pub(super) fn coverage_json(coverage: &Coverage) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    json::to_writer(&mut bytes, coverage)?;
-    String::from_utf8(bytes).map_err(io::Error::other)
+    json::to_string(coverage)
 }
 
 /// Why a rule was evaluated for nothing.

@@ -224,7 +224,7 @@ pub fn render_changes(
             let mut text = Vec::new();
             findings.try_for_each(|finding| {
                 let finding = finding?;
-                write_event(&mut text, &finding_event(&common, &finding, activity_of(&finding)))
+                push_event(&mut text, &finding_event(&common, &finding, activity_of(&finding)))
             })?;
             Ok(text)
         };
@@ -344,8 +344,16 @@ fn gap_uid(uids: &mut BTreeMap<String, usize>, it: &UnreadItem) -> String {
 }
 
 fn write_event(out: &mut impl Write, event: &Event<'_>) -> io::Result<()> {
-    json::to_writer(&mut *out, event)?;
-    out.write_all(b"\n")
+    let mut line = Vec::new();
+    push_event(&mut line, event)?;
+    out.write_all(&line)
+}
+
+/// Adds an event in a line of its own.
+fn push_event(text: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
+    json::to_writer(&mut *text, event)?;
+    text.push(b'\n');
+    Ok(())
 }
 
 /// What happened to a finding.

@@ -196,15 +196,7 @@ const ACCOUNT: &[u8] = b"{\"record\":\"account\",";
 
 /// Parses a line, if it has the schema version that this Rolecall writes.
 fn parse_record(line: &[u8], number: usize) -> Result<Record, ReadError> {
-    // Nearly all lines are accounts. To find the field `record` wherever it is, serde first copies all values of a line, which
-    // takes longer than parsing it. What is not accepted here is parsed below, and gets its error there.
-    if let Some(fields) = line.strip_prefix(ACCOUNT)
-        && memchr::memmem::find(fields, RECORD).is_none()
-        && let Ok(account) = serde_json::from_slice(line)
-    {
-        return Ok(Record::Account(Box::new(account)));
-    }
-    match serde_json::from_slice::<Record>(line) {
+    match record_kind(line).and_then(|kind| kind.parse(line)) {
         Ok(Record::Header(header)) if header.schema_version != SCHEMA_VERSION => {
             Err(ReadError::Version(header.schema_version))
         }
@@ -213,6 +205,20 @@ fn parse_record(line: &[u8], number: usize) -> Result<Record, ReadError> {
             Some(version) => ReadError::Version(version),
             None => ReadError::Line { line: number, problem: describe_error(line, &error) },
         }),
+    }
+}
+
+/// What a line is a record of. A line is read once for its kind and then for its fields: an enum with a tag would first copy all
+/// values of the line, and would not say in which column an error is.
+fn record_kind(line: &[u8]) -> serde_json::Result<RecordKind> {
+    #[derive(Deserialize)]
+    struct KindOf {
+        record: RecordKind,
+    }
+    // Nearly all lines are accounts, and begin so.
+    match line.strip_prefix(ACCOUNT) {
+        Some(fields) if memchr::memmem::find(fields, RECORD).is_none() => Ok(RecordKind::Account),
+        _ => serde_json::from_slice(line).map(|line: KindOf| line.record),
     }
 }
 
@@ -306,7 +312,7 @@ fn describe_error(line: &[u8], error: &serde_json::Error) -> LineProblem {
         return LineProblem::UnclosedObject;
     }
     // The line has its line break, which ends the text of a record that was cut.
-    if error.is_eof() || error.column() >= line.trim_ascii_end().len() {
+    if error.is_eof() || (error.is_syntax() && error.column() >= line.trim_ascii_end().len()) {
         return LineProblem::Cut;
     }
     let text = error.to_string();
@@ -318,7 +324,23 @@ fn describe_error(line: &[u8], error: &serde_json::Error) -> LineProblem {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "record", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum RecordKind {
+    Header,
+    Account,
+    Trailer,
+}
+
+impl RecordKind {
+    fn parse(&self, line: &[u8]) -> serde_json::Result<Record> {
+        Ok(match self {
+            Self::Header => Record::Header(serde_json::from_slice(line)?),
+            Self::Account => Record::Account(serde_json::from_slice(line)?),
+            Self::Trailer => Record::Trailer(serde_json::from_slice(line)?),
+        })
+    }
+}
+
 enum Record {
     Header(Box<Header>),
     Account(Box<AccountRecord>),

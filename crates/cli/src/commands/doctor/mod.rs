@@ -1,10 +1,11 @@
 //! `rolecall doctor`: why access to an account is denied, and what heals it.
 
 mod documents;
+mod scanned;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,6 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use rolecall_access::doctor::{CallerCheck, Doctor, TargetCheck};
 use rolecall_core::cancellation::Cancellation;
-use rolecall_core::options::row::Origin;
 use rolecall_core::options::selection::parse_user_name;
 use rolecall_core::run::{RunError, RunStart, session_name_from};
 use rolecall_core::scan::ScanContext;
@@ -21,9 +21,7 @@ use rolecall_core::targets::TargetConflict;
 use rolecall_core::targets::organization::OrganizationError;
 use rolecall_core::targets::plan::PlanError;
 use rolecall_core::{Run, RunOptions};
-use rolecall_roll::{
-    AccountId, Cause, ErrorKind, FactSelection, Gap, Outcome, RoleArn, RunId, SessionParameters,
-};
+use rolecall_roll::{AccountId, Cause, RunId};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -34,7 +32,8 @@ use crate::failure::Failure;
 use crate::output::{self, Spinner};
 use crate::runtime::in_runtime;
 use crate::terms::{FlagTerms, GivenTerms};
-use crate::{aws, configuration, environment, roll_file, targets};
+use crate::{aws, configuration, environment, targets};
+use scanned::ScannedAccounts;
 
 const HELP: &str = "\
 Examples:
@@ -105,7 +104,7 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
     let configuration = configuration::read(&arguments.scan.configuration)?;
     let mut flags = arguments.scan.options()?;
     let scanned = match &arguments.from {
-        Some(roll) => read_roll(roll, &mut flags)?,
+        Some(roll) => ScannedAccounts::read(roll, &mut flags)?,
         None => ScannedAccounts::default(),
     };
     let options = targets::options(flags, &configuration)?;
@@ -130,90 +129,6 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<ExitCode, Failure> {
     };
     written.and_then(|()| out.finish()).map_err(|error| output::not_written(&error))?;
     Ok(exit_code(&checks))
-}
-
-/// What a roll tells the doctor beside its targets and settings.
-#[derive(Default)]
-struct ScannedAccounts {
-    /// Whether the scan sent an external id.
-    with_external_id: bool,
-    denied_users: BTreeMap<AccountId, BTreeSet<String>>,
-}
-
-/// Sets the targets to the accounts that a roll did not read completely because access was denied, or that it did not read at all;
-/// and the facts and what is sent to those of the roll, unless others are given.
-fn read_roll(roll: &Path, flags: &mut RunOptions) -> Result<ScannedAccounts, Failure> {
-    let file = roll_file::read(roll)?;
-    let mut roles = Vec::new();
-    let mut scanned = ScannedAccounts::default();
-    // Read, or to be read, with the caller's own credentials.
-    let mut unread_without_role = 0;
-    let mut pending: BTreeMap<&AccountId, Option<&RoleArn>> =
-        file.header.targets.iter().map(|target| (&target.account_id, target.role_arn.as_ref())).collect();
-    for account in file.accounts() {
-        let account = account.map_err(Failure::unexpected)?;
-        let denied: Vec<&Gap> =
-            account.gaps().iter().filter(|gap| gap.error_kind == ErrorKind::Denied).collect();
-        let is_unread = !denied.is_empty() || account.outcome() == Outcome::Failed;
-        let users: BTreeSet<String> = denied.iter().filter_map(|gap| gap.user_name.clone()).collect();
-        // A part of a hostile name is redacted in a roll: AWS does not accept what is left.
-        let (users, redacted): (BTreeSet<_>, BTreeSet<_>) =
-            users.into_iter().partition(|name| parse_user_name(name).is_ok());
-        if !redacted.is_empty() {
-            let count = output::count_of(redacted.len(), "user");
-            let account_id = account.account_id();
-            output::say(&format!(
-                "note: {count} of account {account_id} not tested: the roll has no whole name"
-            ));
-        }
-        scanned.denied_users.insert(account.account_id().clone(), users);
-        pending.remove(account.account_id());
-        match account.role_arn().filter(|_| is_unread) {
-            Some(role_arn) => roles.push(role_arn.to_string()),
-            None => unread_without_role += usize::from(is_unread),
-        }
-    }
-    let unread: Vec<&RoleArn> = pending.values().copied().flatten().collect();
-    unread_without_role += pending.len() - unread.len();
-    if !unread.is_empty() {
-        let count = output::count_of(unread.len(), "account");
-        let roll = roll.display();
-        output::say(&format!("note: the run of {roll} ended before it had read {count}; checked as well"));
-        roles.extend(unread.into_iter().map(ToString::to_string));
-    }
-    if unread_without_role > 0 {
-        let count = output::count_of(unread_without_role, "account");
-        output::say(&format!(
-            "note: {count} without a role was not read with the caller's own credentials, and is not checked: --from checks roles"
-        ));
-    }
-    if roles.is_empty() {
-        let problem = format!("{}: no role of the roll was denied, failed or left out", roll.display());
-        return Err(Failure::usage(problem).with_remedy("check a role with --role-arn ARN"));
-    }
-    flags.set("role_arn", &roles, Origin::Flag).map_err(Failure::usage)?;
-    let facts: Vec<&str> = file.header.collect.facts.iter().map(|fact| fact.name()).collect();
-    if flags.given("user").is_some() {
-        scanned.denied_users.clear();
-    }
-    let FactSelection { user_name, path_prefix, .. } = &file.header.collect;
-    let SessionParameters { duration_s, via, source_identity, tags, has_external_id } = &file.header.session;
-    for (key, texts) in [
-        ("collect", vec![facts.join(",")]),
-        ("session_name", file.header.session_name.iter().map(ToString::to_string).collect()),
-        ("user", user_name.iter().cloned().collect()),
-        ("path_prefix", path_prefix.iter().cloned().collect()),
-        ("session_duration", duration_s.iter().map(|seconds| format!("{seconds}s")).collect()),
-        ("via", via.iter().map(ToString::to_string).collect()),
-        ("source_identity", source_identity.iter().map(ToString::to_string).collect()),
-        ("session_tag", tags.iter().map(|(key, value)| format!("{key}={value}")).collect()),
-    ] {
-        if !texts.is_empty() && flags.given(key).is_none() {
-            flags.set(key, &texts, Origin::Flag).map_err(Failure::usage)?;
-        }
-    }
-    scanned.with_external_id = *has_external_id;
-    Ok(scanned)
 }
 
 async fn check_targets(
