@@ -49,7 +49,7 @@ const PLAN_HELP: &str = "\
 Example:
   rolecall sweep plan --organization --role-name IAMListRole --store s3://BUCKET
 
-Prints the run's key, which the next steps take as RUN, and the number of batches, as JSON. The function's action `plan` does the same.";
+Prints the run's key, which the next steps take as --run, and the number of batches, as JSON. The function's action `plan` does the same.";
 
 const COLLECT_HELP: &str = "\
 Example:
