@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import world
-from templates import INFRA, documents
+from templates import AWS_CLI, INFRA, documents
 
 ROOT = INFRA.parent
 VENV = Path(sys.executable).parent
@@ -39,7 +39,7 @@ case "$*" in
     *) echo 01234567-89ab-cdef-0123-456789abcdef ;;
     esac
     ;;
-*) exec {VENV}/aws "$@" ;;
+*) {AWS_CLI} ;;
 esac
 """
 
