@@ -60,6 +60,11 @@ impl RunKey {
         self.object("accounts/")
     }
 
+    /// Whether an object is a record of an account.
+    pub(crate) fn is_record(key: &str) -> bool {
+        key.contains("/accounts/")
+    }
+
     /// The folder of an account's records.
     pub(crate) fn account(&self, account_id: &AccountId) -> String {
         format!("{}{account_id}/", self.accounts())

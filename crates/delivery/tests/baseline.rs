@@ -273,6 +273,29 @@ async fn an_account_that_left_or_is_suspended_resolves_nothing() {
 }
 
 #[tokio::test]
+async fn a_run_before_that_was_edited_is_not_compared_with() {
+    for name in ["roll.jsonl", "baseline.jsonl"] {
+        let mut nights = Nights::new().await;
+        nights
+            .night(
+                FIRST_NIGHT,
+                &[read(A, vec![user("ann", &["AKIA1"])]), read(B, vec![user("bob", &["AKIA2"])])],
+            )
+            .await;
+        let second = nights.night(SECOND_NIGHT, &[read(A, vec![user("ann", &["AKIA1"])]), denied(B)]).await;
+        let path = nights.sweep.path(&second.merged.run.object(name));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let edited = text.replace("\"status\":\"Active\"", "\"status\":\"Inactive\"");
+        assert_ne!(edited, text, "{name}");
+        std::fs::write(&path, edited).unwrap();
+        let all = [read(A, vec![user("ann", &["AKIA1"])]), read(B, vec![user("bob", &["AKIA2"])])];
+        let third = nights.night(THIRD_NIGHT, &all).await.merged;
+        assert_eq!(third.changes, None);
+        assert!(third.notes[0].contains(&format!("{name} was changed")), "{:?}", third.notes);
+    }
+}
+
+#[tokio::test]
 async fn where_the_last_roll_was_deleted_there_is_nothing_to_compare_with() {
     let mut nights = Nights::new().await;
     let first = nights.night(FIRST_NIGHT, &[read(A, vec![user("ann", &["AKIA1"])])]).await;

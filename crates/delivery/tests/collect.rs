@@ -474,16 +474,63 @@ async fn a_damaged_object_is_named() {
     let sweep = Sweep::new(&ids);
     let run = sweep.collected(&aws, FIRST_NIGHT, 1).await;
     let complete = run.object("accounts/000000000001/complete.json");
-    for object in [&complete, &run.object("plan.json"), "latest.json"] {
-        let before = std::fs::read(sweep.path(object)).ok();
+    for (object, remedy) in [(&complete, "delete this object"), (&run.object("plan.json"), "plan a new run")]
+    {
+        let before = std::fs::read(sweep.path(object)).unwrap();
         std::fs::write(sweep.path(object), "{\"run\":").unwrap();
         let error = sweep.merge(&aws, run).await.unwrap_err();
         let MergeError::Store(error) = error else { panic!("{error}") };
         assert!(error.place.ends_with(object) && error.to_string().contains("changed"), "{error}");
-        match before {
-            Some(bytes) => std::fs::write(sweep.path(object), bytes).unwrap(),
-            None => std::fs::remove_file(sweep.path(object)).unwrap(),
-        }
+        assert!(error.remedy.as_ref().is_some_and(|it| it.starts_with(remedy)), "{error:?}");
+        std::fs::write(sweep.path(object), before).unwrap();
     }
+    // What the remedy says.
+    std::fs::remove_file(sweep.path(&complete)).unwrap();
+    sweep.invocation(&aws).await.collect(run, 0).await.unwrap();
     sweep.merge(&aws, run).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_latest_json_is_damaged_a_run_is_compared_with_none_and_becomes_the_latest() {
+    let ids = ids(2);
+    let aws = aws(&ids, 1).await;
+    let sweep = Sweep::new(&ids);
+    sweep.run(&aws, FIRST_NIGHT, 2).await;
+    std::fs::write(sweep.path("latest.json"), "{").unwrap();
+    let merged = sweep.run(&aws, SECOND_NIGHT, 2).await;
+    assert_eq!((merged.changes, merged.previous), (None, None));
+    assert!(
+        merged.notes.iter().any(|note| note.contains("latest.json: the object was changed")),
+        "{:?}",
+        merged.notes
+    );
+    assert_eq!(sweep.latest(), Some(merged.run.to_string()));
+}
+
+#[tokio::test]
+async fn an_earlier_run_that_is_merged_again_keeps_its_objects_and_what_it_was_compared_with() {
+    let ids = ids(2);
+    let aws = aws(&ids, 1).await;
+    let sweep = Sweep::new(&ids);
+    let first = sweep.run(&aws, "2026-11-24T03:00:00Z", 2).await;
+    aws.deny_role(&role_arn(&ids[1]));
+    let second = sweep.run(&aws, FIRST_NIGHT, 2).await;
+    aws.allow_roles();
+    let third = sweep.run(&aws, SECOND_NIGHT, 2).await;
+
+    let objects = || -> Vec<String> {
+        let own = sweep.keys().into_iter().filter(|key| key.starts_with(&second.run.object("")));
+        own.map(|key| format!("{key} {}", sweep.read(&key))).collect()
+    };
+    let before = objects();
+    assert_eq!(sweep.merge(&aws, second.run).await.unwrap(), second);
+    assert_eq!(objects(), before);
+
+    sweep.invocation(&aws).await.collect(second.run, 0).await.unwrap();
+    let again = sweep.merge(&aws, second.run).await.unwrap();
+    assert!(again.complete && again.changes.is_some(), "{again:?}");
+    assert_eq!(again.previous, Some(first.run));
+    let sums = sweep.read(&second.run.object("SHA256SUMS"));
+    assert!(sums.contains(" *diff.json") || sums.contains(" diff.json"), "{sums}");
+    assert_eq!(sweep.latest(), Some(third.run.to_string()));
 }

@@ -59,6 +59,10 @@ pub(crate) struct TargetFlags;
 #[derive(Debug, Clone)]
 pub(crate) struct RoleFlags;
 
+/// What a planned run lacks to assume its roles: an external id is in no store.
+#[derive(Debug, Clone)]
+pub(crate) struct ExternalIdFlags;
+
 /// The roles whose policies are made or checked.
 #[derive(Debug, Clone)]
 pub(crate) struct MemberRoleFlags;
@@ -159,6 +163,18 @@ impl FlagSet for RoleFlags {
 
     fn has(key: &str) -> bool {
         ROLE_KEYS.contains(&key)
+    }
+}
+
+impl FlagSet for ExternalIdFlags {
+    type Options = TargetOptions;
+
+    fn heading(_row: &OptionRow) -> &'static str {
+        "Role to assume"
+    }
+
+    fn has(key: &str) -> bool {
+        key == "external_id"
     }
 }
 

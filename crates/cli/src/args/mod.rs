@@ -16,8 +16,8 @@ pub(crate) use condition_keys::condition_keys;
 pub(crate) use configuration::ConfigurationArgs;
 pub(crate) use filters::FilterArgs;
 pub(crate) use flags::{
-    DeliveryFlags, Flags, MemberRoleFlags, PlanFlags, RoleFlags, SelectionFlags, SessionFlags, SettingFlags,
-    StoreFlags, TargetFlags,
+    DeliveryFlags, ExternalIdFlags, Flags, MemberRoleFlags, PlanFlags, RoleFlags, SelectionFlags,
+    SessionFlags, SettingFlags, StoreFlags, TargetFlags,
 };
 pub(crate) use global::GlobalArgs;
 pub(crate) use judging::{BenchmarkArgs, JudgingArgs};

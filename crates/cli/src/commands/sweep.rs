@@ -21,8 +21,8 @@ use rolecall_report::bundle::{Program, sha256};
 use rolecall_roll::{RunId, shell};
 
 use crate::args::{
-    BenchmarkArgs, CallerArgs, ConfigurationArgs, DeliveryFlags, Flags, PlanFlags, RoleFlags, ScanOptionArgs,
-    SettingFlags, StoreFlags,
+    BenchmarkArgs, CallerArgs, ConfigurationArgs, DeliveryFlags, ExternalIdFlags, Flags, PlanFlags,
+    ScanOptionArgs, SettingFlags, StoreFlags,
 };
 use crate::configuration::{self, Configuration};
 use crate::exit_code::{self, RolecallExitCode};
@@ -108,7 +108,7 @@ pub(crate) struct CollectArgs {
     batch: usize,
 
     #[command(flatten)]
-    role: Flags<RoleFlags>,
+    external_id: Flags<ExternalIdFlags>,
 
     #[command(flatten)]
     delivery: Flags<StoreFlags>,
@@ -183,7 +183,7 @@ fn plan(arguments: &PlanArgs) -> Result<ExitCode, Failure> {
 fn collect(arguments: &CollectArgs) -> Result<ExitCode, Failure> {
     let flags = RunOptions {
         settings: arguments.settings.options()?,
-        targets: arguments.role.options()?,
+        targets: arguments.external_id.options()?,
         delivery: arguments.delivery.options()?,
         ..RunOptions::default()
     };
@@ -335,7 +335,7 @@ impl<'a> Sweep<'a> {
             CollectError::NoBatch(..) => Failure::usage(error)
                 .with_remedy("check --run, --batch and --store against what `plan` printed"),
             CollectError::NoExternalId(_) => Failure::usage(error).with_remedy(
-                "set ROLECALL_EXTERNAL_ID, or external_id of the account in rolecall.toml, as for the plan",
+                "set ROLECALL_EXTERNAL_ID, or external_id of the account in rolecall.toml: the plan has none, not even that of an accounts file",
             ),
             CollectError::NoAccount(_) => Failure::usage(error),
         }
@@ -423,7 +423,8 @@ impl<'a> Sweep<'a> {
         let others = others.concat();
         format!(
             "run `rolecall sweep collect --run {run} --batch {first} --store {store}`{others}, and then \
-             `rolecall sweep merge --run {run} --store {store}`, with the other options as for the plan"
+             `rolecall sweep merge --run {run} --store {store}`, with the profile, the region, the configuration file \
+             and the external ids of the plan"
         )
     }
 }

@@ -107,9 +107,14 @@ impl FromStr for StoreLocation {
             return Err("empty; expected s3://BUCKET/PREFIX or the path of a folder".to_owned());
         }
         let Some(address) = text.strip_prefix("s3://") else {
+            // A mistyped address must not become a folder.
+            let is_s3 = text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
             return match text.split_once("://") {
-                Some(_) => Err(format!("{text:?} has another scheme than s3; expected s3://BUCKET/PREFIX")),
-                None => Ok(Self::Folder(PathBuf::from(text))),
+                Some((scheme, _)) if !scheme.eq_ignore_ascii_case("s3") => {
+                    Err(format!("{text:?} has another scheme than s3; expected s3://BUCKET/PREFIX"))
+                }
+                _ if is_s3 => Err(format!("{text:?} does not begin with s3://; expected s3://BUCKET/PREFIX")),
+                _ => Ok(Self::Folder(PathBuf::from(text))),
             };
         };
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
@@ -146,7 +151,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<StoreLocation>().unwrap().to_string(), shown);
         }
-        for text in ["", "s3://", "s3://AB", "s3://a_b_c", "https://x", "s3:///a"] {
+        for text in
+            ["", "s3://", "s3://AB", "s3://a_b_c", "https://x", "s3:///a", "s3:/a", "s3:a/b", "S3://abc"]
+        {
             assert!(text.parse::<StoreLocation>().is_err(), "{text}");
         }
     }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
+use rolecall_report::bundle::{SUMS_FILE, sha256};
 use rolecall_report::diff::NotComparable;
 use rolecall_report::{Diff, Settings};
 use rolecall_roll::{
@@ -17,6 +18,8 @@ use rolecall_roll::{
 use super::MergeError;
 use crate::run_key::RunKey;
 use crate::store::Store;
+
+const ROLL: &str = "roll.jsonl";
 
 /// The object with the accounts that a run did not read completely, as they were last known.
 pub(super) const BASELINE: &str = "baseline.jsonl";
@@ -67,13 +70,26 @@ pub(super) async fn compare(
     settings: &Settings,
     folder: &Path,
 ) -> Result<Comparison, MergeError> {
-    let [roll_key, baseline_key] = ["roll.jsonl", BASELINE].map(|name| previous.object(name));
+    let [roll_key, baseline_key, sums_key] = [ROLL, BASELINE, SUMS_FILE].map(|name| previous.object(name));
     let path = folder.join("before.jsonl");
     if !store.get_file(&roll_key, &mut File::create_new(&path)?).await? {
         return Ok(Comparison::not_compared(format!("the roll of the last run, {roll_key}, does not exist")));
     }
     let mut known = tempfile::tempfile_in(folder)?;
     let has_baseline = store.get_file(&baseline_key, &mut known).await?;
+    known.rewind()?;
+    let sums = store.get(&sums_key).await?.map(|object| object.bytes).unwrap_or_default();
+    let sums = String::from_utf8_lossy(&sums);
+    for (name, key, sum) in [
+        (ROLL, &roll_key, Some(sha256(File::open(&path)?)?)),
+        (BASELINE, &baseline_key, has_baseline.then(|| sha256(&known)).transpose()?),
+    ] {
+        if sum.is_some_and(|sum| !is_listed(&sums, name, &sum)) {
+            return Ok(Comparison::not_compared(format!(
+                "{key} was changed: {sums_key} has another checksum of it"
+            )));
+        }
+    }
     let last = match RollFile::read(File::open(&path)?) {
         Ok(last) => last,
         Err(error) => {
@@ -92,6 +108,11 @@ pub(super) async fn compare(
         Err(NotComparable::Io(error)) => Err(error.into()),
         Err(other) => Ok(Comparison::not_compared(other.to_string())),
     }
+}
+
+/// Whether the checksums of a run have this one. A file that was edited would open and resolve findings that did not change.
+fn is_listed(sums: &str, name: &str, sum: &str) -> bool {
+    sums.lines().any(|line| line.split_once("  ") == Some((sum, name)))
 }
 
 /// The last roll, with what was known before of the accounts that it does not have completely. It is as if the run had been resumed: of

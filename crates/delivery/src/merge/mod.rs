@@ -56,8 +56,14 @@ pub struct Merged {
     pub coverage: String,
     /// The accounts by outcome, the users and the keys.
     pub counts: Counts,
-    /// What changed since the last roll; `None` where there is none to compare with.
+    /// The run before, which it was compared with; `None` where there was none, or it is not the latest.
+    #[serde(default)]
+    pub previous: Option<RunKey>,
+    /// What changed since that run; `None` where there is none to compare with.
     pub changes: Option<Changes>,
+    /// The checksum of the records that were merged: with others, the run is merged again.
+    #[serde(default)]
+    pub records: String,
     /// The keys of the objects that were stored.
     pub files: Vec<String>,
     /// What the user should know: why there is no comparison, for example.
@@ -87,8 +93,6 @@ struct Latest {
     complete: bool,
     /// The run that was the latest before, which it was compared with.
     previous: Option<RunKey>,
-    /// The checksum of the records that were merged: with others, the run is merged again.
-    records: String,
 }
 
 const LATEST: &str = "latest.json";
@@ -127,22 +131,24 @@ pub enum MergeError {
     Notify(#[from] NotifyError),
 }
 
-/// Merges a run. A run that is merged again gives the same objects, and notifies nobody twice once `latest.json` is written. Where
-/// more of its accounts were collected since, it is merged anew, and compared with the same run as before.
+/// Merges a run. A run that is merged again keeps its objects and notifies nobody, once `latest.json` names it or a later run. Where more
+/// of its accounts were collected since, it is merged anew, and compared with the same run as before.
 ///
 /// # Errors
 /// [`MergeError`]. `latest.json` still names the run before.
 pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, MergeError> {
     let MergeRequest { run, now, .. } = request;
     let plan: Plan = store.get_json(&run.plan()).await?.ok_or(MergeError::NoPlan(*run))?;
-    let (latest, version) = read_latest(store).await?.unzip();
+    let LatestObject { latest, version, problem } = read_latest(store).await?;
     let keys = parts::list_records(store, run, &plan).await?;
     let records = keys.checksum()?;
-    let repeated = latest.as_ref().filter(|latest| latest.run == *run);
-    if repeated.is_some_and(|latest| latest.records == records)
-        && let Some(merged) = store.get_json(&run.object(files::MERGED)).await?
-    {
-        return Ok(merged);
+    // A run that ends after a later one is stored, and changes nothing else.
+    let is_superseded = latest.as_ref().is_some_and(|latest| latest.as_of > plan.header.as_of);
+    let is_latest = latest.as_ref().is_some_and(|latest| latest.run == *run);
+    let merged_before: Option<Merged> =
+        if is_latest || is_superseded { store.get_json(&run.object(files::MERGED)).await? } else { None };
+    if let Some(merged) = merged_before.as_ref().filter(|merged| merged.records == records) {
+        return Ok(merged.clone());
     }
 
     let folder = tempfile::tempdir()?;
@@ -151,17 +157,17 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     let mut roll = RollFile::read(File::open(&roll_path)?)?;
     let of_plan = std::mem::take(&mut roll.header.accepted_gaps);
     roll.header.accepted_gaps = request.accepted.map_or(of_plan, <[AcceptedGap]>::to_vec);
-    // A run that ends after a later one is stored, and changes nothing else.
-    let is_superseded = latest.as_ref().is_some_and(|latest| latest.as_of > plan.header.as_of);
-    let previous = match &latest {
-        _ if is_superseded => None,
-        Some(latest) if repeated.is_some() => latest.previous,
-        other => other.as_ref().map(|latest| latest.run),
+    let previous = match (&merged_before, &latest) {
+        (Some(merged), _) => merged.previous,
+        (None, _) if is_superseded => None,
+        (None, Some(latest)) if is_latest => latest.previous,
+        (None, latest) => latest.as_ref().map(|latest| latest.run),
     };
     let mut notes = Vec::new();
-    if is_superseded {
+    if is_superseded && previous.is_none() {
         notes.push("a later run was merged before, so this one is compared with none".to_owned());
     }
+    notes.extend(problem.map(|problem| format!("compared with no earlier roll: {problem}")));
     let comparison = match previous {
         Some(previous) => baseline::compare(store, &previous, &roll, request.settings, folder.path()).await?,
         None => Comparison::first(),
@@ -173,14 +179,14 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     let bundle = Bundle::new(roll, request.settings, configuration, request.program.clone())?;
     let files = Arc::new(Files { bundle, comparison });
     let Files { bundle: Bundle { roll, report, .. }, comparison } = &*files;
-    let mut merged = Merged::new(*run, &files, notes);
+    let mut merged = Merged { previous, records, ..Merged::new(*run, &files, notes) };
     merged.files = files::store(store, run, &files, &merged).await?;
     if !is_superseded {
         if let Some(recipients) = request.recipients {
             recipients.notify(&Message { roll, report, comparison, merged: &merged }).await?;
         }
         let (as_of, complete) = (plan.header.as_of, merged.complete);
-        let latest = Latest { run: *run, as_of, complete, previous, records };
+        let latest = Latest { run: *run, as_of, complete, previous };
         set_latest(store, &latest, version).await?;
     }
     Ok(merged)
@@ -194,7 +200,9 @@ impl Merged {
             complete: report.coverage.is_complete,
             coverage: coverage_summary::summary(&report.coverage),
             counts: roll.counts,
+            previous: None,
             changes: comparison.diff.as_ref().map(Changes::from),
+            records: String::new(),
             files: Vec::new(),
             notes,
             metrics: Metrics::new(roll, report),
@@ -202,11 +210,24 @@ impl Merged {
     }
 }
 
-/// The run that was merged last, and the version of its object; `None` where none was.
-async fn read_latest(store: &Store) -> Result<Option<(Latest, String)>, StoreError> {
-    let Some(object) = store.get(LATEST).await? else { return Ok(None) };
-    let latest = serde_json::from_slice(&object.bytes).map_err(|error| store.damaged(LATEST, &error))?;
-    Ok(Some((latest, object.version)))
+/// `latest.json`, as it is in the store.
+#[derive(Default)]
+struct LatestObject {
+    /// The run that was merged last; `None` where none was.
+    latest: Option<Latest>,
+    /// The version of the object.
+    version: Option<String>,
+    /// Why the object cannot be read. It is replaced then, as if no run had been merged.
+    problem: Option<StoreError>,
+}
+
+async fn read_latest(store: &Store) -> Result<LatestObject, StoreError> {
+    let Some(object) = store.get(LATEST).await? else { return Ok(LatestObject::default()) };
+    let version = Some(object.version);
+    Ok(match serde_json::from_slice(&object.bytes) {
+        Ok(latest) => LatestObject { latest: Some(latest), version, problem: None },
+        Err(error) => LatestObject { latest: None, version, problem: Some(store.damaged(LATEST, &error)) },
+    })
 }
 
 /// Writes `latest.json`. Where another merge did meanwhile, the later of the two runs is the latest.
@@ -219,12 +240,12 @@ async fn set_latest(store: &Store, latest: &Latest, mut version: Option<String>)
         if is_written {
             return Ok(());
         }
-        let (other, other_version) = read_latest(store).await?.unzip();
-        if let Some(other) = other.filter(|other| other.as_of > latest.as_of) {
+        let other = read_latest(store).await?;
+        if let Some(other) = other.latest.filter(|other| other.as_of > latest.as_of) {
             tracing::warn!(run = %other.run, "a later run was merged at the same time");
             return Ok(());
         }
-        version = other_version;
+        version = other.version;
     }
     Err(store.failure(LATEST, "other runs are merged all the time"))
 }

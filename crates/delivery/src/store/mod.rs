@@ -13,6 +13,7 @@ use rolecall_roll::json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::run_key::RunKey;
 use folder::Folder;
 use s3::Bucket;
 pub(crate) use stream::MakeBytes;
@@ -154,10 +155,16 @@ impl Store {
 
     /// The error of an object that Rolecall did not write, or that was changed since.
     pub(crate) fn damaged(&self, key: &str, problem: &dyn fmt::Display) -> StoreError {
+        // The records of an account are read again where they are not there.
+        let remedy = if RunKey::is_record(key) {
+            "delete this object, collect the batch of the account again, and merge"
+        } else {
+            "plan a new run"
+        };
         StoreError {
             place: self.place(key),
             problem: format!("the object was changed after Rolecall wrote it: {problem}"),
-            remedy: Some("plan a new run".to_owned()),
+            remedy: Some(remedy.to_owned()),
         }
     }
 
