@@ -133,11 +133,14 @@ $(MDBOOK):
 install: ## install rolecall, with the list of its dependencies in it if cargo-auditable is installed
 	cargo $(AUDITABLE) install --locked --profile fast --path crates/cli
 
+# A variable of its own: in a function of make, its commas would begin further arguments.
+SWEEP_WORLD = accounts=$(or $(ACCOUNTS),200),users=8,denied=60,suspended=20,hanging=10
+
 .PHONY: sweep
 sweep: build-dev ## run the state machine and the function on this machine: ACCOUNTS=200, or WORLD=…; [ZIP=…]; writes report.html
 	"$$(tools/venv tests)/bin/python" localstack/sweep.py "$(BUILD)/debug/rolecall" \
 	    "$(or $(ZIP),$(BUILD)/debug/rolecall-lambda)" "$(BUILD)/sweep" \
-	    "$(or $(WORLD),accounts=$(or $(ACCOUNTS),200),users=8,denied=60,suspended=20,hanging=10)"
+	    "$(or $(WORLD),$(SWEEP_WORLD))"
 
 .PHONY: release
 release: $(CARGO_CYCLONEDX) ## build the zips, static binaries, SBOMs and checksums of a release into target/dist

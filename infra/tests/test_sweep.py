@@ -112,6 +112,15 @@ def collected(run):
     return len([key for key in run.keys() if "/statistics/" in key])
 
 
+def test_make_sweep_has_accounts_that_deny_hang_and_throttle_unless_a_world_is_given():
+    for variable, world in [
+        ("ACCOUNTS=30", "accounts=30,users=8,denied=60,suspended=20,hanging=10"),
+        ("WORLD=accounts=400,users=2", "accounts=400,users=2"),
+    ]:
+        commands = subprocess.check_output(["make", "-n", "-C", INFRA.parent, "sweep", variable], text=True)
+        assert f'"{world}"\n' in commands
+
+
 def test_the_merged_roll_is_that_of_a_scan(swept, plain):
     run = swept()
     answer = ended_well(run, run.start(**EVENT))

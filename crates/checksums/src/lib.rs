@@ -1,6 +1,6 @@
 //! The three CRC algorithms of S3, with the interface of the crate `crc-fast`, which the S3 client computes them with.
 //!
-//! `crc-fast` has tables of 16 or 32 KiB for each of some 40 algorithms. They are an eighth of the function's zip for `x86_64`, because
+//! `crc-fast` has tables of 8 to 32 KiB for each of some 40 algorithms. They are an eighth of the function's zip for `x86_64`, because
 //! tables of checksums cannot be compressed. S3 needs three algorithms, and [`crc32fast`] and [`crc`] have them in 19 KiB.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html>
@@ -36,7 +36,7 @@ static CRC64: Crc<u64, Table<1>> = Crc::<u64, Table<1>>::new(&CRC_64_NVME);
 pub struct Digest(State);
 
 enum State {
-    // Twenty times faster than with a table: it uses the instructions of the processor.
+    // With the processor's instructions for it, where it has them.
     Crc32(crc32fast::Hasher),
     Crc32c(crc::Digest<'static, u32, Table<1>>),
     Crc64(crc::Digest<'static, u64, Table<1>>),

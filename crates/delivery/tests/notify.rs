@@ -121,16 +121,21 @@ fn notify_error(error: MergeError) -> NotifyError {
 
 #[tokio::test]
 async fn a_roll_that_cannot_be_compared_is_not_called_the_first() {
-    let sweep = Sweep::new(&ids(1));
-    let aws = aws(0).await;
-    mount_event_bus(&aws, Vec::new()).await;
-    let first = night(&sweep, &aws, FIRST_NIGHT, addresses()).await;
-    std::fs::remove_file(sweep.path(&first.run.object("roll.jsonl"))).unwrap();
-    night(&sweep, &aws, SECOND_NIGHT, addresses()).await;
-    let (subject, text) = &messages(&aws).await[1];
-    assert_eq!(subject, "Rolecall: ROLL COMPLETE, not compared with the last roll");
-    assert!(text.contains("does not exist") && !text.contains("first roll"), "{text}");
-    assert!(event_calls(&aws).await.is_empty());
+    for (object, why) in [("roll.jsonl", "does not exist"), ("latest.json", "was changed")] {
+        let sweep = Sweep::new(&ids(1));
+        let aws = aws(0).await;
+        mount_event_bus(&aws, Vec::new()).await;
+        let first = night(&sweep, &aws, FIRST_NIGHT, addresses()).await;
+        match object {
+            "latest.json" => std::fs::write(sweep.path(object), "{").unwrap(),
+            name => std::fs::remove_file(sweep.path(&first.run.object(name))).unwrap(),
+        }
+        night(&sweep, &aws, SECOND_NIGHT, addresses()).await;
+        let (subject, text) = &messages(&aws).await[1];
+        assert_eq!(subject, "Rolecall: ROLL COMPLETE, not compared with the last roll", "{object}");
+        assert!(text.contains(why) && !text.contains("first roll"), "{text}");
+        assert!(event_calls(&aws).await.is_empty());
+    }
 }
 
 #[tokio::test]

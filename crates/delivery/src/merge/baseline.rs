@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
-use rolecall_report::bundle::{SUMS_FILE, sha256};
+use rolecall_report::bundle::{SUMS_FILE, has_sum, sha256};
 use rolecall_report::diff::NotComparable;
 use rolecall_report::{Diff, Settings};
 use rolecall_roll::{
@@ -41,7 +41,7 @@ impl Comparison {
         Self { diff: None, not_compared: None, before: None }
     }
 
-    fn not_compared(reason: String) -> Self {
+    pub(super) fn not_compared(reason: String) -> Self {
         Self { not_compared: Some(reason), ..Self::first() }
     }
 
@@ -80,13 +80,14 @@ pub(super) async fn compare(
     known.rewind()?;
     let sums = store.get(&sums_key).await?.map(|object| object.bytes).unwrap_or_default();
     let sums = String::from_utf8_lossy(&sums);
+    // A file that was edited would open and resolve findings that did not change.
     for (name, key, sum) in [
         (ROLL, &roll_key, Some(sha256(File::open(&path)?)?)),
         (BASELINE, &baseline_key, has_baseline.then(|| sha256(&known)).transpose()?),
     ] {
-        if sum.is_some_and(|sum| !is_listed(&sums, name, &sum)) {
+        if sum.is_some_and(|sum| !has_sum(&sums, name, &sum)) {
             return Ok(Comparison::not_compared(format!(
-                "{key} was changed: {sums_key} has another checksum of it"
+                "{key} was changed: its checksum is not in {sums_key}"
             )));
         }
     }
@@ -108,11 +109,6 @@ pub(super) async fn compare(
         Err(NotComparable::Io(error)) => Err(error.into()),
         Err(other) => Ok(Comparison::not_compared(other.to_string())),
     }
-}
-
-/// Whether the checksums of a run have this one. A file that was edited would open and resolve findings that did not change.
-fn is_listed(sums: &str, name: &str, sum: &str) -> bool {
-    sums.lines().any(|line| line.split_once("  ") == Some((sum, name)))
 }
 
 /// The last roll, with what was known before of the accounts that it does not have completely. It is as if the run had been resumed: of

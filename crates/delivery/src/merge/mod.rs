@@ -56,8 +56,7 @@ pub struct Merged {
     pub coverage: String,
     /// The accounts by outcome, the users and the keys.
     pub counts: Counts,
-    /// The run before, which it was compared with; `None` where there was none, or it is not the latest.
-    #[serde(default)]
+    /// The run before, which it was compared with; `None` where there was none, or a later run was merged first.
     pub previous: Option<RunKey>,
     /// What changed since that run; `None` where there is none to compare with.
     pub changes: Option<Changes>,
@@ -167,10 +166,13 @@ pub async fn merge(store: &Store, request: &MergeRequest<'_>) -> Result<Merged, 
     if is_superseded && previous.is_none() {
         notes.push("a later run was merged before, so this one is compared with none".to_owned());
     }
-    notes.extend(problem.map(|problem| format!("compared with no earlier roll: {problem}")));
-    let comparison = match previous {
-        Some(previous) => baseline::compare(store, &previous, &roll, request.settings, folder.path()).await?,
-        None => Comparison::first(),
+    let comparison = match (previous, problem) {
+        (Some(previous), _) => {
+            baseline::compare(store, &previous, &roll, request.settings, folder.path()).await?
+        }
+        // There may be an earlier roll: this one is not called the first.
+        (None, Some(problem)) => Comparison::not_compared(problem.to_string()),
+        (None, None) => Comparison::first(),
     };
     let not_compared = comparison.not_compared.as_ref();
     notes.extend(not_compared.map(|reason| format!("compared with no earlier roll: {reason}")));

@@ -157,7 +157,7 @@ impl Store {
     pub(crate) fn damaged(&self, key: &str, problem: &dyn fmt::Display) -> StoreError {
         // The records of an account are read again where they are not there.
         let remedy = if RunKey::is_record(key) {
-            "delete this object, collect the batch of the account again, and merge"
+            "delete this object if it exists, collect the batch of the account again, and merge"
         } else {
             "plan a new run"
         };

@@ -56,6 +56,12 @@ pub fn write_sum(out: &mut impl Write, name: &str, sum: &str) -> io::Result<()> 
     writeln!(out, "{sum}  {name}")
 }
 
+/// Whether the text of [`SUMS_FILE`] has this checksum of the file.
+#[must_use]
+pub fn has_sum(sums: &str, name: &str, sum: &str) -> bool {
+    sums.lines().any(|line| line.split_once("  ") == Some((sum, name)))
+}
+
 /// A writer that computes the checksum of what is written.
 #[derive(Debug)]
 pub struct HashingWriter<W> {

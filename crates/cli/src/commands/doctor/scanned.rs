@@ -18,7 +18,7 @@ use crate::{output, roll_file};
 pub(super) struct ScannedAccounts {
     /// Whether the scan sent an external id.
     pub(super) with_external_id: bool,
-    /// The users about whom a request was denied.
+    /// The users in the denied requests.
     pub(super) denied_users: BTreeMap<AccountId, BTreeSet<String>>,
 }
 
